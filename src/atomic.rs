@@ -1,0 +1,82 @@
+//! Files that are either complete or absent: written under a temporary name in the same folder,
+//! synced to disk, then renamed.
+
+use crate::{Error, Result};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// An output file under construction. Dropped without [`Pending::commit`], it leaves nothing.
+#[derive(Debug)]
+pub struct Pending {
+    target: PathBuf,
+    temporary: PathBuf,
+}
+
+impl Pending {
+    /// Reserves a temporary name beside `target`, creating its folder if it is missing.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if the folder cannot be made.
+    pub fn new(target: impl AsRef<Path>) -> Result<Self> {
+        let target = target.as_ref().to_path_buf();
+        let folder = folder_of(&target);
+        fs::create_dir_all(&folder).map_err(|e| {
+            Error::output(&folder, e, "give a folder that can be created and written")
+        })?;
+        let name = target
+            .file_name()
+            .ok_or_else(|| Error::output(&target, "this is not a file name", "give a file name"))?;
+        let temporary = folder.join(format!(
+            ".{}.{}.part",
+            name.to_string_lossy(),
+            std::process::id()
+        ));
+        let _ = fs::remove_file(&temporary);
+        Ok(Self { target, temporary })
+    }
+
+    /// The temporary name to write to.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.temporary
+    }
+
+    /// Syncs the temporary file and renames it to its target.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if the file cannot be synced or renamed (disk full, permissions).
+    pub fn commit(self) -> Result<()> {
+        let moved = File::open(&self.temporary)
+            .and_then(|f| f.sync_all())
+            .and_then(|()| fs::rename(&self.temporary, &self.target))
+            .and_then(|()| File::open(folder_of(&self.target))?.sync_all());
+        moved.map_err(|e| Error::output(&self.target, e, "check free space and permissions"))
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        // After a commit the temporary name is gone and this is a no-op.
+        let _ = fs::remove_file(&self.temporary);
+    }
+}
+
+/// Writes `bytes` to `target`, completely or not at all.
+///
+/// # Errors
+/// [`Error::Output`] as for [`Pending`].
+pub fn write(target: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
+    let pending = Pending::new(&target)?;
+    File::create(pending.path())
+        .and_then(|mut f| f.write_all(bytes))
+        .map_err(|e| Error::output(&target, e, "check free space and permissions"))?;
+    pending.commit()
+}
+
+fn folder_of(target: &Path) -> PathBuf {
+    match target.parent() {
+        Some(p) if !p.as_os_str().is_empty() => p.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
+}

@@ -1,0 +1,47 @@
+//! The common log-wavelength grid.
+
+use crate::config::GridConfig;
+
+/// Pixels of equal width in log10 wavelength: observed frame, vacuum, Å.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LogGrid {
+    /// log10 of the wavelength at the centre of the first pixel.
+    pub loglam0: f64,
+    /// Width of a pixel in log10 wavelength.
+    pub dloglam: f64,
+    pub pixels: usize,
+}
+
+impl LogGrid {
+    /// The grid whose outer pixel *edges* are `min` and `max` Å.
+    #[must_use]
+    pub fn new(config: &GridConfig) -> Self {
+        let (a, b) = (config.min.log10(), config.max.log10());
+        let dloglam = (b - a) / config.pixels as f64;
+        Self {
+            loglam0: a + 0.5 * dloglam,
+            dloglam,
+            pixels: config.pixels,
+        }
+    }
+
+    /// log10 of the wavelength at each pixel's centre, [D].
+    #[must_use]
+    pub fn loglam(&self) -> Vec<f64> {
+        (0..self.pixels)
+            .map(|i| self.loglam0 + i as f64 * self.dloglam)
+            .collect()
+    }
+
+    /// Wavelength at each pixel's centre in Å, [D].
+    #[must_use]
+    pub fn wavelength(&self) -> Vec<f64> {
+        self.loglam().iter().map(|l| 10f64.powf(*l)).collect()
+    }
+
+    /// Width of a pixel in natural-log wavelength.
+    #[must_use]
+    pub fn dln(&self) -> f64 {
+        self.dloglam * std::f64::consts::LN_10
+    }
+}

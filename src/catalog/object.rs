@@ -1,0 +1,76 @@
+//! What is known of one object besides its spectrum, and why a spectrum may be unusable.
+
+/// Identity, position, redshift and state of one row of a catalog.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Object {
+    /// SDSS_NAME, the HDF5 catalog's id, or plate-mjd-fiber; unique where the catalog's names are.
+    pub name: String,
+    /// −1 where unknown, as the next three.
+    pub plate: i64,
+    pub mjd: i64,
+    pub fiberid: i64,
+    pub thing_id: i64,
+    /// Degrees, ICRS; NaN where unknown.
+    pub ra: f64,
+    pub dec: f64,
+    /// Redshift; NaN where unknown.
+    pub z: f64,
+    /// The level by which the flux was divided: flux = norm × normalised flux.
+    pub norm: f64,
+    /// 0, or why the spectrum takes no part: one or more of [`flag`].
+    pub flag: i32,
+    /// The flag in words; empty when `flag` is 0.
+    pub reason: String,
+    /// File (and row) that the spectrum came from.
+    pub source: String,
+}
+
+impl Default for Object {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            plate: -1,
+            mjd: -1,
+            fiberid: -1,
+            thing_id: -1,
+            ra: f64::NAN,
+            dec: f64::NAN,
+            z: f64::NAN,
+            norm: 1.0,
+            flag: flag::GOOD,
+            reason: String::new(),
+            source: String::new(),
+        }
+    }
+}
+
+/// Bits of [`Object::flag`].
+pub mod flag {
+    /// Usable.
+    pub const GOOD: i32 = 0;
+    /// The file is missing or unreadable.
+    pub const UNREADABLE: i32 = 1;
+    /// Outside the selected redshifts, or no redshift.
+    pub const REDSHIFT: i32 = 2;
+    /// ZWARNING is set.
+    pub const ZWARNING: i32 = 4;
+    /// Too few good pixels on the grid.
+    pub const COVERAGE: i32 = 8;
+    /// Too little signal.
+    pub const SNR: i32 = 16;
+    /// No significant positive level to normalise by.
+    pub const LEVEL: i32 = 32;
+    /// The restoration is not finite.
+    pub const NOT_FINITE: i32 = 64;
+
+    /// Name and meaning of every bit, for headers and documentation.
+    pub const MEANINGS: [(i32, &str, &str); 7] = [
+        (UNREADABLE, "UNREADABLE", "file missing or unreadable"),
+        (REDSHIFT, "REDSHIFT", "outside the selected redshifts"),
+        (ZWARNING, "ZWARNING", "ZWARNING is set"),
+        (COVERAGE, "COVERAGE", "too few good pixels"),
+        (SNR, "SNR", "too little signal"),
+        (LEVEL, "LEVEL", "no significant level to normalise by"),
+        (NOT_FINITE, "NOT_FINITE", "the restoration is not finite"),
+    ];
+}

@@ -1,0 +1,161 @@
+//! The command line: arguments → calls; one file per subcommand.
+
+mod completions;
+mod evaluate;
+mod inspect;
+mod mock;
+mod plot;
+mod prepare;
+mod restore;
+mod simulate;
+mod train;
+
+use crate::config::Config;
+use crate::{Error, Result};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Restore corrupted astronomical catalogs from the observations and a simulator of the corruption.
+#[derive(Debug, Parser)]
+#[command(
+    name = "selfsi",
+    version,
+    about,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options that every subcommand takes.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Where tensors live: cpu, cuda or cuda:N.
+    #[arg(long, global = true, default_value = "cpu", env = "SELFSI_DEVICE")]
+    pub device: String,
+    /// Threads; default: every core that the process may use.
+    #[arg(long, global = true)]
+    pub threads: Option<usize>,
+    /// Overrides the config's seed.
+    #[arg(long, global = true)]
+    pub seed: Option<u64>,
+    /// Print results as JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Overrides a config key, e.g. --set train.batch=32; repeatable.
+    #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
+    pub set: Vec<String>,
+}
+
+impl Global {
+    /// Reads a config file, with `--set` and `--seed` applied.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn config(&self, path: &PathBuf) -> Result<Config> {
+        let mut config = Config::load(path, &self.set)?;
+        if let Some(seed) = self.seed {
+            config.seed = seed;
+        }
+        Ok(config)
+    }
+
+    /// The torch device asked for.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if the name is not one, or the device is not there.
+    pub fn device(&self) -> Result<tch::Device> {
+        let bad = |problem: &str, fix: &str| Error::config("--device", &self.device, problem, fix);
+        let index = match self.device.split_once(':') {
+            None if self.device == "cpu" => return Ok(tch::Device::Cpu),
+            None if self.device == "cuda" => 0,
+            Some(("cuda", n)) => n
+                .parse()
+                .map_err(|_| bad("not a device number", "write e.g. cuda:0"))?,
+            _ => return Err(bad("unknown device", "use cpu, cuda or cuda:N")),
+        };
+        if tch::Cuda::is_available() && (index as i64) < tch::Cuda::device_count() {
+            Ok(tch::Device::Cuda(index))
+        } else {
+            Err(bad(
+                "no such CUDA device: no driver, or a libtorch without CUDA",
+                "use --device cpu",
+            ))
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// What a file holds: spectra, grids, redshifts, masks, problems
+    Inspect(inspect::Inspect),
+    /// Catalogs -> one training set (HDF5) on the common grid
+    Prepare(prepare::Prepare),
+    /// A mock quasar survey with known truth
+    Mock(mock::Mock),
+    /// Run the forward model on clean data: observations for studies with known truth
+    Simulate(simulate::Simulate),
+    /// Learn the transport map -> run folder
+    Train(train::Train),
+    /// Observations -> restored catalog
+    Restore(restore::Restore),
+    /// Compare restored catalogs and baselines with a known truth
+    Evaluate(evaluate::Evaluate),
+    /// Pictures: spectra before and after, training curves
+    Plot(plot::Plot),
+    /// Shell completions
+    Completions(completions::Completions),
+}
+
+/// Parses the arguments and runs the subcommand: exit code 2 for usage, 1 for failure.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("selfsi: error: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<()> {
+    let g = &cli.global;
+    threads(g.threads)?;
+    match &cli.command {
+        Command::Inspect(a) => a.run(g),
+        Command::Prepare(a) => a.run(g),
+        Command::Mock(a) => a.run(g),
+        Command::Simulate(a) => a.run(g),
+        Command::Train(a) => a.run(g),
+        Command::Restore(a) => a.run(g),
+        Command::Evaluate(a) => a.run(g),
+        Command::Plot(a) => a.run(g),
+        Command::Completions(a) => a.run(),
+    }
+}
+
+fn threads(asked: Option<usize>) -> Result<()> {
+    let available = std::thread::available_parallelism().map_or(1, usize::from);
+    let n = asked.unwrap_or(available);
+    if n == 0 {
+        return Err(Error::config(
+            "--threads",
+            "0",
+            "no threads",
+            "give at least 1",
+        ));
+    }
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(n)
+        .build_global()
+        .map_err(|e| Error::config("--threads", n, e, "give another number"))?;
+    tch::set_num_threads(n as i32);
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! `[mock]`: a mock quasar survey with known truth.
+
+use super::require;
+use crate::Result;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// How a mock is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MockFormat {
+    /// Observed: spec-PLATE-MJD-FIBER.fits files and a DR16Q-style catalog, plus the truth.
+    Sdss,
+    /// Clean spectra on the common grid, as an HDF5 catalog; observe them with `selfsi simulate`.
+    Hdf5,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MockConfig {
+    pub format: MockFormat,
+    /// Folder that receives the survey: `truth.h5`, and for `sdss` also `catalog.fits`, `spectra/`.
+    pub folder: PathBuf,
+    pub spectra: usize,
+    pub z_min: f64,
+    pub z_max: f64,
+    /// Range of the signal-to-noise per common-grid pixel, uniform (format `sdss`).
+    pub snr: [f64; 2],
+    /// Resolving power λ/σ_λ of the Gaussian line-spread function (format `sdss`).
+    pub resolution: f64,
+    /// Relative spread of the resolving power from spectrum to spectrum, uniform ±.
+    pub resolution_spread: f64,
+    /// Amplitude of the flux-calibration tilt, uniform ±.
+    pub tilt: f64,
+    /// How many files are damaged on purpose, each in another way.
+    pub broken: usize,
+}
+
+impl Default for MockConfig {
+    fn default() -> Self {
+        Self {
+            format: MockFormat::Sdss,
+            folder: "out/mock".into(),
+            spectra: 1000,
+            z_min: 2.75,
+            z_max: 3.25,
+            snr: [0.5, 2.0],
+            resolution: 5000.0,
+            resolution_spread: 0.05,
+            tilt: 0.05,
+            broken: 5,
+        }
+    }
+}
+
+impl MockConfig {
+    pub(super) fn check(&self, origin: &str) -> Result<()> {
+        require(
+            self.spectra > 0 && self.broken <= self.spectra,
+            origin,
+            "mock.spectra",
+            "there must be spectra, and no more broken ones than that",
+            "give spectra >= 1 and broken <= spectra",
+        )?;
+        require(
+            self.snr[0] > 0.0 && self.snr[1] >= self.snr[0] && self.resolution > 0.0,
+            origin,
+            "mock.snr",
+            "snr is not a range of positive numbers, or resolution is not positive",
+            "give snr = [0.5, 2.0], resolution = 5000",
+        )?;
+        require(
+            self.z_min > 0.0 && self.z_max >= self.z_min,
+            origin,
+            "mock.z_min",
+            "not a redshift range",
+            "give 0 < z_min <= z_max",
+        )
+    }
+}

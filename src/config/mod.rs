@@ -1,0 +1,245 @@
+//! One TOML file describes a whole job. Unknown keys are errors, every key does something, and
+//! `--set section.key=value` overrides any of them. Paths are relative to the working directory.
+
+mod mock;
+mod model;
+mod survey;
+
+pub use mock::{MockConfig, MockFormat};
+pub use model::{
+    ForwardConfig, InterpolantConfig, NetworkConfig, NoiseFrom, RestoreConfig, Scheme,
+    SmoothingFrom, TrainConfig, TransportConfig,
+};
+pub use survey::{
+    AirOrVacuum, Columns, Datasets, GridConfig, MaskConfig, MaskKind, NormaliseConfig,
+    SelectConfig, SurveyConfig, SurveySource,
+};
+
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// A whole job. See `survey_configs/` for examples with comments.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Every random number derives from this seed.
+    #[serde(default)]
+    pub seed: u64,
+    #[serde(default)]
+    pub grid: GridConfig,
+    pub survey: SurveyConfig,
+    #[serde(default)]
+    pub select: SelectConfig,
+    #[serde(default)]
+    pub normalise: NormaliseConfig,
+    pub forward: ForwardConfig,
+    #[serde(default)]
+    pub network: NetworkConfig,
+    #[serde(default)]
+    pub interpolant: InterpolantConfig,
+    #[serde(default)]
+    pub transport: TransportConfig,
+    #[serde(default)]
+    pub train: TrainConfig,
+    #[serde(default)]
+    pub restore: RestoreConfig,
+    /// Only for `selfsi mock`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mock: Option<MockConfig>,
+}
+
+impl Config {
+    /// Reads `path` and applies `overrides` of the form `section.key=value`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key for anything unknown, missing, ill-typed or out of range;
+    /// [`Error::Input`] if the file cannot be read or is not TOML.
+    pub fn load(path: impl AsRef<Path>, overrides: &[String]) -> Result<Self> {
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path).map_err(|e| {
+            Error::input(
+                path,
+                "",
+                e,
+                "a TOML config",
+                "see survey_configs/ for examples",
+            )
+        })?;
+        Self::parse(&text, &path.display().to_string(), overrides)
+    }
+
+    /// As [`Config::load`] for text that is already in memory; `origin` is named in errors.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(text: &str, origin: &str, overrides: &[String]) -> Result<Self> {
+        let mut table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
+            let line = e
+                .span()
+                .map_or(0, |s| text[..s.start].matches('\n').count() + 1);
+            Error::input(
+                origin,
+                format!("line {line}"),
+                e.message(),
+                "a TOML config",
+                "see survey_configs/ for examples",
+            )
+        })?;
+        for o in overrides {
+            apply_override(&mut table, o)?;
+        }
+        let config: Self =
+            serde_path_to_error::deserialize(table).map_err(|e| explain(origin, &e))?;
+        config.check(origin)?;
+        Ok(config)
+    }
+
+    /// The config as TOML, every default written out.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if a value has no TOML form (an integer beyond 2^63).
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self)
+            .map_err(|e| Error::config("config", "seed", e, "use values below 2^63"))
+    }
+
+    fn check(&self, origin: &str) -> Result<()> {
+        survey::check(self, origin)?;
+        model::check(self, origin)?;
+        if let Some(m) = &self.mock {
+            m.check(origin)?;
+        }
+        Ok(())
+    }
+}
+
+/// Refuses `key` unless `ok`; shared by the sections' checks.
+fn require(ok: bool, origin: &str, key: &str, problem: &str, fix: &str) -> Result<()> {
+    if ok {
+        Ok(())
+    } else {
+        Err(Error::config(origin, key, problem, fix))
+    }
+}
+
+fn apply_override(table: &mut toml::Table, text: &str) -> Result<()> {
+    let bad =
+        |problem: &str| Error::config("--set", text, problem, "write --set section.key=value");
+    let (key, value) = text.split_once('=').ok_or_else(|| bad("there is no `=`"))?;
+    // A value that is not TOML by itself (a bare path, say) is a string.
+    let value = format!("v = {}", value.trim())
+        .parse::<toml::Table>()
+        .ok()
+        .and_then(|mut t| t.remove("v"))
+        .unwrap_or_else(|| toml::Value::String(value.trim().to_owned()));
+    let mut parts: Vec<&str> = key.trim().split('.').collect();
+    let last = parts
+        .pop()
+        .filter(|l| !l.is_empty())
+        .ok_or_else(|| bad("the key is empty"))?;
+    let mut here = table;
+    for part in parts {
+        here = here
+            .entry(part)
+            .or_insert_with(|| toml::Value::Table(toml::Table::new()))
+            .as_table_mut()
+            .ok_or_else(|| bad("a part of the key is not a section"))?;
+    }
+    here.insert(last.to_owned(), value);
+    Ok(())
+}
+
+/// Turns serde's words into ours: the whole key, and the nearest known name for an unknown one.
+fn explain(origin: &str, e: &serde_path_to_error::Error<toml::de::Error>) -> Error {
+    let message = e.inner().message().to_owned();
+    let path = e.path().to_string();
+    let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let (unknown, known) = match names.split_first() {
+        Some((u, k)) if message.starts_with("unknown") => (*u, k),
+        _ => {
+            return Error::config(origin, path, message, "see survey_configs/ for the form");
+        }
+    };
+    let key = if path == "." || path.ends_with(unknown) {
+        path.trim_start_matches('.').to_owned()
+    } else {
+        format!("{path}.{unknown}")
+    };
+    let key = if key.is_empty() {
+        unknown.to_owned()
+    } else {
+        key
+    };
+    let nearest = known
+        .iter()
+        .max_by(|a, b| strsim::jaro(a, unknown).total_cmp(&strsim::jaro(b, unknown)));
+    let fix = match nearest {
+        Some(n) => format!("did you mean `{n}`? known here: {}", known.join(", ")),
+        None => "remove it".to_owned(),
+    };
+    Error::config(origin, key, format!("unknown name `{unknown}`"), fix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINIMAL: &str = r#"
+        [survey]
+        prepared = "set.h5"
+        [survey.source]
+        kind = "sdss"
+        catalog = "DR16Q.fits"
+        spectra = "spectra"
+        [forward]
+        kind = "gaussian"
+        sigma = 0.5
+    "#;
+
+    #[test]
+    fn a_minimal_config_round_trips_with_every_default_written_out() {
+        let c = Config::parse(MINIMAL, "test", &[]).unwrap();
+        let again = Config::parse(&c.to_toml().unwrap(), "test", &[]).unwrap();
+        assert_eq!(c, again);
+    }
+
+    #[test]
+    fn overrides_reach_nested_keys_and_win() {
+        let o = [
+            "grid.pixels=64".to_owned(),
+            "survey.prepared=other.h5".to_owned(),
+        ];
+        let c = Config::parse(MINIMAL, "test", &o).unwrap();
+        assert_eq!(c.grid.pixels, 64);
+        assert_eq!(c.survey.prepared, Path::new("other.h5"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_nearest_name() {
+        let o = ["train.bach=3".to_owned()];
+        let e = Config::parse(MINIMAL, "test.toml", &o)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            e.contains("train.bach") && e.contains("did you mean `batch`"),
+            "{e}"
+        );
+        assert!(!e.contains('\n'));
+    }
+
+    #[test]
+    fn out_of_range_values_name_their_key() {
+        for (set, key) in [
+            ("grid.max=10", "grid"),
+            ("train.mix=0", "train.mix"),
+            ("transport.steps=0", "transport.steps"),
+            ("forward.sigma=-1", "forward.sigma"),
+        ] {
+            let e = Config::parse(MINIMAL, "t", &[set.to_owned()])
+                .unwrap_err()
+                .to_string();
+            assert!(e.contains(key), "{set}: {e}");
+        }
+    }
+}

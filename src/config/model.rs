@@ -1,0 +1,357 @@
+//! The forward model, the network, the interpolant, the transport and how they are trained.
+
+use super::{Config, require};
+use crate::Result;
+use serde::{Deserialize, Serialize};
+
+/// `[forward]`: the black box F.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum ForwardConfig {
+    /// y = x + σ ξ, σ in normalised flux.
+    Gaussian { sigma: f64 },
+    /// Flux-calibration tilt, Gaussian smoothing, noise: the quasar channel.
+    Quasar {
+        /// Amplitude of the linear tilt about the middle of the range, uniform ±.
+        tilt: f64,
+        smoothing: SmoothingFrom,
+        noise: NoiseFrom,
+    },
+}
+
+/// Where the width of the smoothing comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "lowercase", deny_unknown_fields)]
+pub enum SmoothingFrom {
+    /// σ = 1/`resolution` in natural-log wavelength, varied ±`spread` per spectrum.
+    Resolution { resolution: f64, spread: f64 },
+    /// Each spectrum's own line-spread function (SDSS `wdisp`).
+    Lsf,
+}
+
+/// Where the noise level comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "lowercase", deny_unknown_fields)]
+pub enum NoiseFrom {
+    /// Standard deviation mean(flux)/SNR + 1e-4 with SNR uniform in [`min`, `max`] per spectrum.
+    Snr { min: f64, max: f64 },
+    /// Each spectrum's own inverse variance.
+    Ivar,
+}
+
+/// `[network]`: the 1-D U-Net.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NetworkConfig {
+    /// Channels at each level, finest first; each further level halves the resolution.
+    pub channels: Vec<i64>,
+    /// Residual blocks per level and side.
+    pub blocks: usize,
+    /// Taps of each convolution (odd).
+    pub kernel: i64,
+    /// Self-attention at the coarsest level.
+    pub attention: bool,
+    /// Width of the time embedding.
+    pub embedding: i64,
+    pub dropout: f64,
+    /// Whether the noise level of each pixel (from ivar) is an input, besides the mask.
+    pub noise_input: bool,
+}
+
+impl Default for NetworkConfig {
+    fn default() -> Self {
+        Self {
+            channels: vec![16, 32, 48, 64, 64],
+            blocks: 1,
+            kernel: 5,
+            attention: true,
+            embedding: 64,
+            dropout: 0.0,
+            noise_input: true,
+        }
+    }
+}
+
+/// `[interpolant]`: ODE (γ = 0) or SDE (γ = scale·t(1−t)).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+#[derive(Default)]
+pub enum InterpolantConfig {
+    #[default]
+    Ode,
+    Sde {
+        /// γ(t) = `gamma`·t(1−t).
+        gamma: f64,
+        /// Diffusion ε(t) = `epsilon`·γ(t): the score term ε/γ·g then stays finite at both ends.
+        epsilon: f64,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheme {
+    Euler,
+    Heun,
+}
+
+/// `[transport]`: how Φ is integrated from t = 1 to 0.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TransportConfig {
+    pub scheme: Scheme,
+    pub steps: usize,
+}
+
+impl Default for TransportConfig {
+    fn default() -> Self {
+        Self {
+            scheme: Scheme::Euler,
+            steps: 16,
+        }
+    }
+}
+
+/// `[train]`: Algorithm 2.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    /// Optimiser steps.
+    pub steps: u64,
+    /// Observations transported per step.
+    pub batch: usize,
+    /// Fresh observations F(x) made of each transported x.
+    pub resamplings: usize,
+    /// T_tr: steps between refreshes of the transport map's frozen weights; 1: the live ones.
+    pub refresh: u64,
+    /// Whether the transport map uses the averaged weights (else the live ones).
+    pub ema_teacher: bool,
+    /// p: probability that x1 is the fresh observation, not the recorded one.
+    pub mix: f64,
+    pub learning_rate: f64,
+    /// Fraction of the steps over which the learning rate rises, before its cosine descent.
+    pub warmup: f64,
+    /// Largest norm of the gradient.
+    pub clip: f64,
+    /// Decay of the averaged weights, per step.
+    pub ema: f64,
+    /// Fraction of the observations kept out of training, for validation and evaluation.
+    pub heldout: f64,
+    pub validate_every: u64,
+    pub checkpoint_every: u64,
+    /// Stop when this many validations in a row bring no better score; 0: never.
+    pub patience: usize,
+    /// Stop after this many minutes, the schedule running in wall-clock terms no further; 0: never.
+    pub max_minutes: f64,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            steps: 20_000,
+            batch: 64,
+            resamplings: 2,
+            refresh: 1,
+            ema_teacher: true,
+            mix: 0.9,
+            learning_rate: 1e-3,
+            warmup: 0.05,
+            clip: 1.0,
+            ema: 0.998,
+            heldout: 0.05,
+            validate_every: 500,
+            checkpoint_every: 500,
+            patience: 0,
+            max_minutes: 0.0,
+        }
+    }
+}
+
+/// `[restore]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RestoreConfig {
+    /// SDE draws per observation (ignored by the ODE, whose map is deterministic).
+    pub draws: usize,
+    /// Quantiles of the draws to write, e.g. [0.16, 0.5, 0.84].
+    pub quantiles: Vec<f64>,
+    pub batch: usize,
+}
+
+impl Default for RestoreConfig {
+    fn default() -> Self {
+        Self {
+            draws: 16,
+            quantiles: vec![],
+            batch: 64,
+        }
+    }
+}
+
+pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
+    let positive = |v: f64| v > 0.0 && v.is_finite();
+    let ok =
+        |yes: bool, key: &str, problem: &str, fix: &str| require(yes, origin, key, problem, fix);
+    match &c.forward {
+        ForwardConfig::Gaussian { sigma } => {
+            ok(
+                positive(*sigma),
+                "forward.sigma",
+                "not a positive number",
+                "give e.g. sigma = 0.5",
+            )?;
+        }
+        ForwardConfig::Quasar {
+            tilt,
+            smoothing,
+            noise,
+        } => {
+            ok(
+                (0.0..1.0).contains(tilt),
+                "forward.tilt",
+                "not in 0..1",
+                "give e.g. tilt = 0.05",
+            )?;
+            if let SmoothingFrom::Resolution { resolution, spread } = smoothing {
+                ok(
+                    positive(*resolution) && (0.0..1.0).contains(spread),
+                    "forward.smoothing",
+                    "resolution must be positive and spread in 0..1",
+                    "give e.g. resolution = 5000, spread = 0.05",
+                )?;
+            }
+            if let NoiseFrom::Snr { min, max } = noise {
+                ok(
+                    positive(*min) && max >= min && max.is_finite(),
+                    "forward.noise",
+                    "min and max are not a range of positive numbers",
+                    "give e.g. min = 0.5, max = 2.0",
+                )?;
+            }
+        }
+    }
+    let n = &c.network;
+    let divisor = 1usize << n.channels.len().saturating_sub(1).min(20);
+    ok(
+        !n.channels.is_empty() && n.channels.iter().all(|c| *c > 0) && c.grid.pixels % divisor == 0,
+        "network.channels",
+        "one positive width per level, and grid.pixels divisible by 2 at each further level",
+        "give e.g. channels = [16, 32, 64]",
+    )?;
+    ok(
+        n.blocks > 0,
+        "network.blocks",
+        "no blocks",
+        "give at least 1",
+    )?;
+    ok(
+        n.kernel > 0 && n.kernel % 2 == 1,
+        "network.kernel",
+        "not odd",
+        "give e.g. kernel = 5",
+    )?;
+    ok(
+        n.embedding > 0 && n.embedding % 2 == 0,
+        "network.embedding",
+        "not an even number",
+        "give e.g. embedding = 64",
+    )?;
+    ok(
+        (0.0..1.0).contains(&n.dropout),
+        "network.dropout",
+        "not in 0..1",
+        "give e.g. 0.1",
+    )?;
+    if let InterpolantConfig::Sde { gamma, epsilon } = c.interpolant {
+        ok(
+            positive(gamma) && positive(epsilon),
+            "interpolant",
+            "gamma and epsilon must be positive",
+            "give e.g. gamma = 1.0, epsilon = 1.0",
+        )?;
+    }
+    ok(
+        c.transport.steps > 0,
+        "transport.steps",
+        "no steps",
+        "give at least 1",
+    )?;
+    let t = &c.train;
+    ok(
+        t.steps > 0 && t.batch > 0,
+        "train.steps",
+        "steps and batch must be positive",
+        "raise them",
+    )?;
+    ok(
+        t.resamplings > 0,
+        "train.resamplings",
+        "must be positive",
+        "give e.g. 2",
+    )?;
+    ok(
+        t.refresh > 0,
+        "train.refresh",
+        "must be positive",
+        "give 1 for the live weights",
+    )?;
+    ok(
+        t.mix > 0.0 && t.mix <= 1.0,
+        "train.mix",
+        "not in (0, 1]: with p = 0 the recorded observations would be fitted to themselves",
+        "give e.g. 0.9",
+    )?;
+    ok(
+        positive(t.learning_rate),
+        "train.learning_rate",
+        "not positive",
+        "give e.g. 1e-3",
+    )?;
+    ok(
+        (0.0..1.0).contains(&t.warmup),
+        "train.warmup",
+        "not in 0..1",
+        "give e.g. 0.05",
+    )?;
+    ok(
+        positive(t.clip),
+        "train.clip",
+        "not positive",
+        "give e.g. 1.0",
+    )?;
+    ok(
+        (0.0..1.0).contains(&t.ema),
+        "train.ema",
+        "not in 0..1",
+        "give e.g. 0.998",
+    )?;
+    ok(
+        t.heldout > 0.0 && t.heldout < 1.0,
+        "train.heldout",
+        "not in (0, 1): validation needs observations that training does not see",
+        "give e.g. 0.05",
+    )?;
+    ok(
+        t.validate_every > 0 && t.checkpoint_every > 0,
+        "train.validate_every",
+        "validate_every and checkpoint_every must be positive",
+        "give e.g. 500",
+    )?;
+    ok(
+        t.max_minutes >= 0.0,
+        "train.max_minutes",
+        "negative",
+        "give 0 for no limit",
+    )?;
+    ok(
+        c.restore.draws > 0 && c.restore.batch > 0,
+        "restore.draws",
+        "draws and batch must be positive",
+        "give e.g. 16",
+    )?;
+    ok(
+        c.restore.quantiles.iter().all(|q| (0.0..=1.0).contains(q)),
+        "restore.quantiles",
+        "not all in 0..1",
+        "give e.g. [0.16, 0.84]",
+    )
+}

@@ -1,0 +1,24 @@
+//! selfsi: restore corrupted astronomical catalogs with self-consistent stochastic interpolants.
+//!
+//! Data flows one way: read ([`catalog`]) → forward model ([`forward`]) → interpolant
+//! ([`interpolant`]) → train ([`train`]) → restore ([`restore`]) → write ([`catalog`]).
+//! Modules are listed floor by floor: an upper floor may use the lower ones, never the reverse.
+
+pub mod atomic;
+pub mod config;
+pub mod error;
+pub mod random;
+
+pub mod catalog;
+pub mod cli;
+pub mod evaluate;
+pub mod forward;
+pub mod interpolant;
+pub mod mock;
+pub mod nets;
+pub mod plot;
+pub mod restore;
+pub mod train;
+pub mod transport;
+
+pub use error::{Error, Result};
