@@ -1,1 +1,29 @@
-//! (to come)
+//! Metrics of restorations against a known truth, and the baselines that they are compared with.
+//!
+//! Everything here works on arrays [N, D] of normalised flux; training never sees any of it.
+
+mod blur;
+mod channel;
+mod fill;
+mod filter;
+mod json_nan;
+mod linalg;
+mod lines;
+mod moments;
+mod population;
+mod power;
+mod sliced;
+mod smoothing;
+mod statistics;
+
+pub use blur::blur_matrix;
+pub use channel::Channel;
+pub use fill::{interpolate, observed as fill_masked};
+pub use filter::LinearFilter;
+pub use lines::{EmissionLine, LINES, LineErrors, Measurement, line_errors};
+pub use moments::{Accumulator, Moments};
+pub use population::{Band, band_rmse, rmse, scatter_ratio, standard_deviation};
+pub use power::{band_edges, band_power, log_power, power_ratio};
+pub use sliced::{sliced_wasserstein, split_half};
+pub use smoothing::{best_smoothing, gaussian_smooth};
+pub use statistics::{Errors, median};

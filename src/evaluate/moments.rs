@@ -1,0 +1,316 @@
+//! Mean and covariance of a clean population, from truth or from observations alone.
+
+use super::channel::Channel;
+use super::linalg::{clip_to_psd, eigen, recompose};
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array1, Array2, ArrayView2, Axis, s};
+use rayon::prelude::*;
+
+/// Fewest common observations of two pixels for a covariance to be estimated.
+const PAIRS_MIN: f64 = 10.0;
+/// Modes that the channel passes with at least this amplitude are always de-blurred.
+const GAIN_SAFE: f64 = 0.5;
+/// Weaker ones only while their signal is this many standard errors above zero.
+const SIGNIFICANT: f64 = 3.0;
+/// Below this gain rounding errors rule.
+const GAIN_MIN: f64 = 1e-6;
+/// With fewer spectra per pixel than this, sample eigenvalues are too uneven to be used as they are.
+const SAMPLES_PER_PIXEL: usize = 10;
+
+/// Mean [D] and covariance [D, D] of clean spectra (normalised flux).
+#[derive(Debug, Clone)]
+pub struct Moments {
+    pub mean: Array1<f64>,
+    pub covariance: Array2<f64>,
+    /// Spectra that they were estimated from.
+    pub spectra: usize,
+}
+
+/// Second moments of one half of a sample, about a given mean, with masked pixels left out.
+#[derive(Debug, Clone)]
+struct Half {
+    products: Array2<f64>,
+    pairs: Array2<f64>,
+    /// Sums of the noise variances and of the neighbours' noise covariances.
+    noise: Array1<f64>,
+    neighbours: Array1<f64>,
+}
+
+/// Sums over spectra that arrive in blocks; memory does not grow with their number. Feed every
+/// block to [`Accumulator::add_mean`], then every block again to [`Accumulator::add_products`].
+#[derive(Debug, Clone)]
+pub struct Accumulator {
+    sum: Array1<f64>,
+    count: Array1<f64>,
+    spectra: usize,
+    mean: Option<Array1<f64>>,
+    halves: [Half; 2],
+    /// Rows seen in the second pass: even ones go to one half, odd ones to the other.
+    seen: usize,
+}
+
+impl Accumulator {
+    /// For spectra of `d` pixels.
+    #[must_use]
+    pub fn new(d: usize) -> Self {
+        let half = Half {
+            products: Array2::zeros((d, d)),
+            pairs: Array2::zeros((d, d)),
+            noise: Array1::zeros(d),
+            neighbours: Array1::zeros(d),
+        };
+        Self {
+            sum: Array1::zeros(d),
+            count: Array1::zeros(d),
+            spectra: 0,
+            mean: None,
+            halves: [half.clone(), half],
+            seen: 0,
+        }
+    }
+
+    /// First pass: `flux` [n, D] where `ivar` [n, D] > 0.
+    pub fn add_mean(&mut self, flux: ArrayView2<f32>, ivar: ArrayView2<f32>) {
+        for (row, iv) in flux.rows().into_iter().zip(ivar.rows()) {
+            for j in 0..row.len() {
+                if iv[j] > 0.0 {
+                    self.sum[j] += f64::from(row[j]);
+                    self.count[j] += 1.0;
+                }
+            }
+        }
+        self.spectra += flux.nrows();
+    }
+
+    /// Second pass, over the same rows in the same order. An infinite `ivar` is a noiseless pixel.
+    pub fn add_products(
+        &mut self,
+        flux: ArrayView2<f32>,
+        ivar: ArrayView2<f32>,
+        noise_rho: &Array1<f64>,
+    ) {
+        let mean = self
+            .mean
+            .get_or_insert_with(|| filled_mean(&self.sum, &self.count))
+            .clone();
+        for parity in 0..2 {
+            let first = (self.seen + parity) % 2;
+            let flux = flux.slice(s![first..;2, ..]);
+            let ivar = ivar.slice(s![first..;2, ..]);
+            self.halves[parity].add(&flux, &ivar, &mean, noise_rho);
+        }
+        self.seen += flux.nrows();
+    }
+
+    /// Mean and covariance of *clean* spectra, when clean spectra were added.
+    #[must_use]
+    pub fn clean(mut self) -> Moments {
+        let mean = self.take_mean();
+        let covariance = if self.spectra < SAMPLES_PER_PIXEL * mean.len() {
+            let [a, b] = [0, 1].map(|h| self.halves[h].covariance(&mean, None).0);
+            cross_validated(&a, &b)
+        } else {
+            self.pooled().covariance(&mean, None).0
+        };
+        Moments {
+            mean,
+            covariance,
+            spectra: self.spectra,
+        }
+    }
+
+    /// Mean and covariance of the *clean* spectra behind the observations that were added, with
+    /// the known `channel` and nothing else. The estimator:
+    ///
+    /// 1. covariance of the observations over the pixels that both are unmasked, less the mean of
+    ///    the spectra's own known noise covariances: unbiased for the smoothed, tilted spectra;
+    /// 2. projection on the singular modes of the mean blur; those that the blur weakens below
+    ///    one half are kept, in order of falling gain, until the first whose signal is not three
+    ///    standard errors above zero;
+    /// 3. regularisation by cross-validation (NERCOME, Joachimi 2017): eigenvectors from one half
+    ///    of the spectra, their variances from the other half, negative ones set to zero; both
+    ///    ways, averaged;
+    /// 4. division by the gains, removal of the tilt, clipping to positive semidefinite.
+    #[must_use]
+    pub fn deconvolved(mut self, channel: &Channel) -> Moments {
+        let seen = self.take_mean();
+        let (signal, noise) = self.pooled().covariance(&seen, Some(&channel.noise_rho));
+        let modes = Modes::new(&channel.mean_blur, &signal, &noise, self.spectra);
+        let project = |c: &Array2<f64>| modes.left.t().dot(c).dot(&modes.left);
+        let halves =
+            [0, 1].map(|h| project(&self.halves[h].covariance(&seen, Some(&channel.noise_rho)).0));
+        let regular = cross_validated(&halves[0], &halves[1]);
+        let mean = modes.inverse.dot(&modes.left.t().dot(&seen));
+        let tilted = modes.inverse.dot(&regular).dot(&modes.inverse.t());
+        let covariance = clip_to_psd(&channel.untilt(&mean, &tilted));
+        Moments {
+            mean,
+            covariance,
+            spectra: self.spectra,
+        }
+    }
+
+    fn take_mean(&mut self) -> Array1<f64> {
+        self.mean
+            .take()
+            .unwrap_or_else(|| filled_mean(&self.sum, &self.count))
+    }
+
+    fn pooled(&self) -> Half {
+        let [a, b] = &self.halves;
+        Half {
+            products: &a.products + &b.products,
+            pairs: &a.pairs + &b.pairs,
+            noise: &a.noise + &b.noise,
+            neighbours: &a.neighbours + &b.neighbours,
+        }
+    }
+}
+
+impl Half {
+    fn add(
+        &mut self,
+        flux: &ArrayView2<f32>,
+        ivar: &ArrayView2<f32>,
+        mean: &Array1<f64>,
+        rho: &Array1<f64>,
+    ) {
+        let (n, d) = flux.dim();
+        let good = ivar.mapv(|v| if v > 0.0 { 1f32 } else { 0.0 });
+        let centred = Array2::from_shape_fn((n, d), |(i, j)| {
+            if ivar[[i, j]] > 0.0 {
+                f64::from(flux[[i, j]]) - mean[j]
+            } else {
+                0.0
+            }
+        });
+        add_product(&mut self.products, &centred);
+        if good.iter().all(|g| *g > 0.0) {
+            self.pairs += n as f64;
+        } else {
+            let mut pairs = Array2::<f32>::zeros((d, d));
+            add_product(&mut pairs, &good);
+            self.pairs += &pairs.mapv(f64::from);
+        }
+        for row in ivar.rows() {
+            for j in 0..d {
+                if row[j] > 0.0 {
+                    self.noise[j] += 1.0 / f64::from(row[j]);
+                    if j + 1 < d && row[j + 1] > 0.0 {
+                        self.neighbours[j] +=
+                            rho[j] / (f64::from(row[j]) * f64::from(row[j + 1])).sqrt();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Covariance less the noise, and the noise's mean covariance. Pairs of pixels that are hardly
+    /// ever seen together get 0.
+    fn covariance(
+        &self,
+        mean: &Array1<f64>,
+        rho: Option<&Array1<f64>>,
+    ) -> (Array2<f64>, Array2<f64>) {
+        let d = mean.len();
+        let mut noise = Array2::zeros((d, d));
+        for j in 0..d {
+            noise[[j, j]] = self.noise[j] / self.pairs[[j, j]].max(1.0);
+            if rho.is_some() && j + 1 < d {
+                let c = self.neighbours[j] / self.pairs[[j, j + 1]].max(1.0);
+                noise[[j, j + 1]] = c;
+                noise[[j + 1, j]] = c;
+            }
+        }
+        let mut signal = Array2::from_shape_fn((d, d), |(i, j)| {
+            let n = self.pairs[[i, j]];
+            if n < PAIRS_MIN {
+                0.0
+            } else {
+                self.products[[i, j]] / (n - 1.0) - noise[[i, j]]
+            }
+        });
+        // A pixel that is never seen has no covariance with any other.
+        for j in 0..d {
+            if self.pairs[[j, j]] < PAIRS_MIN {
+                signal.row_mut(j).fill(0.0);
+                signal.column_mut(j).fill(0.0);
+            }
+        }
+        (signal, noise)
+    }
+}
+
+/// The blur's singular modes that can be undone.
+struct Modes {
+    /// Their left vectors as columns, [D, K].
+    left: Array2<f64>,
+    /// From coefficients on them to clean spectra: right vectors over gains, [D, K].
+    inverse: Array2<f64>,
+}
+
+impl Modes {
+    fn new(blur: &Array2<f64>, signal: &Array2<f64>, noise: &Array2<f64>, spectra: usize) -> Self {
+        let (squares, right) = eigen(&blur.t().dot(blur));
+        let gains = squares.mapv(|v| v.max(0.0).sqrt());
+        let usable = gains.iter().take_while(|g| **g > GAIN_MIN).count().max(1);
+        let left = blur.dot(&right.slice(s![.., ..usable])) / gains.slice(s![..usable]);
+        let power = |c: &Array2<f64>, k: usize| {
+            let u = left.column(k);
+            u.dot(&c.dot(&u))
+        };
+        let kept = (0..usable)
+            .take_while(|k| {
+                gains[*k] >= GAIN_SAFE || {
+                    let signal = power(signal, *k);
+                    let error = (2.0 / spectra as f64).sqrt() * (signal + power(noise, *k));
+                    signal > SIGNIFICANT * error
+                }
+            })
+            .count()
+            .max(1);
+        Self {
+            inverse: &right.slice(s![.., ..kept]) / &gains.slice(s![..kept]),
+            left: left.slice(s![.., ..kept]).to_owned(),
+        }
+    }
+}
+
+/// Eigenvectors of one covariance estimate with the variances that an independent one gives them.
+fn cross_validated(a: &Array2<f64>, b: &Array2<f64>) -> Array2<f64> {
+    let (one, other) = rayon::join(|| validated(a, b), || validated(b, a));
+    (one + other) * 0.5
+}
+
+fn validated(vectors_from: &Array2<f64>, values_from: &Array2<f64>) -> Array2<f64> {
+    let (_, v) = eigen(vectors_from);
+    let image = values_from.dot(&v);
+    let values = (0..v.ncols())
+        .map(|k| v.column(k).dot(&image.column(k)).max(0.0))
+        .collect();
+    recompose(&v, &values)
+}
+
+/// target += zᵀ z, a panel of columns per thread.
+fn add_product<T>(target: &mut Array2<T>, z: &Array2<T>)
+where
+    T: ndarray::LinalgScalar + Send + Sync,
+{
+    let width = target.ncols().div_ceil(rayon::current_num_threads()).max(1);
+    target
+        .axis_chunks_iter_mut(Axis(0), width)
+        .into_par_iter()
+        .enumerate()
+        .for_each(|(k, mut panel)| {
+            let columns = z.slice(s![.., k * width..k * width + panel.nrows()]);
+            general_mat_mul(T::one(), &columns.t(), z, T::one(), &mut panel);
+        });
+}
+
+/// Mean over the unmasked values; pixels never seen are interpolated from their neighbours.
+fn filled_mean(sum: &Array1<f64>, count: &Array1<f64>) -> Array1<f64> {
+    let mut mean: Vec<f64> = sum.iter().zip(count).map(|(s, n)| s / n.max(1.0)).collect();
+    let good: Vec<bool> = count.iter().map(|n| *n > 0.0).collect();
+    super::fill::interpolate(&mut mean, &good);
+    mean.into()
+}

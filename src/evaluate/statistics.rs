@@ -1,0 +1,54 @@
+//! Robust statistics that pass over NaN.
+
+use serde::{Deserialize, Serialize};
+
+/// Median of the finite values; NaN where there are none.
+#[must_use]
+pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut v: Vec<f64> = values.into_iter().filter(|v| v.is_finite()).collect();
+    if v.is_empty() {
+        return f64::NAN;
+    }
+    v.sort_by(f64::total_cmp);
+    let n = v.len();
+    0.5 * (v[(n - 1) / 2] + v[n / 2])
+}
+
+/// Errors of a quantity over a population, the unmeasurable ones (NaN) left out.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Errors {
+    /// How many pairs were measurable.
+    pub n: usize,
+    /// Median of |restored − truth|.
+    #[serde(with = "super::json_nan")]
+    pub absolute: f64,
+    /// Median of restored − truth.
+    #[serde(with = "super::json_nan")]
+    pub bias: f64,
+}
+
+impl Errors {
+    /// From differences restored − truth.
+    #[must_use]
+    pub fn of(differences: &[f64]) -> Self {
+        let finite = || differences.iter().copied().filter(|d| d.is_finite());
+        Self {
+            n: finite().count(),
+            absolute: median(finite().map(f64::abs)),
+            bias: median(finite()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_wild_value_moves_nothing_and_nan_is_left_out() {
+        let e = Errors::of(&[0.1, -0.1, 0.1, f64::NAN, 1e9]);
+        assert_eq!(e.n, 4);
+        assert!((e.absolute - 0.1).abs() < 1e-12 && (e.bias - 0.1).abs() < 1e-12);
+        assert!(Errors::of(&[f64::NAN]).absolute.is_nan());
+    }
+}
