@@ -2,6 +2,7 @@
 //!
 //! Everything here works on arrays [N, D] of normalised flux; training never sees any of it.
 
+mod bars;
 mod blur;
 mod channel;
 mod fill;
@@ -12,10 +13,15 @@ mod lines;
 mod moments;
 mod population;
 mod power;
+mod report;
 mod sliced;
 mod smoothing;
 mod statistics;
+mod study;
+mod table;
+mod truth;
 
+pub use bars::{bars, regime};
 pub use blur::blur_matrix;
 pub use channel::Channel;
 pub use fill::{interpolate, observed as fill_masked};
@@ -24,6 +30,10 @@ pub use lines::{EmissionLine, LINES, LineErrors, Measurement, line_errors};
 pub use moments::{Accumulator, Moments};
 pub use population::{Band, band_rmse, rmse, scatter_ratio, standard_deviation};
 pub use power::{band_edges, band_power, log_power, power_ratio};
+pub use report::{load, report};
 pub use sliced::{sliced_wasserstein, split_half};
 pub use smoothing::{best_smoothing, gaussian_smooth};
 pub use statistics::{Errors, median};
+pub use study::{Bar, Candidate, Evaluation, Kind, Regime, Row, Scored, study};
+pub use table::{markdown, text};
+pub use truth::Truth;

@@ -1,0 +1,306 @@
+//! The whole comparison: baselines and restorations, measured in the same way.
+
+use super::channel::Channel;
+use super::filter::LinearFilter;
+use super::lines::{LineErrors, line_errors};
+use super::moments::Moments;
+use super::population::{Band, band_rmse, rmse, scatter_ratio};
+use super::power::{band_edges, band_power, log_power, power_ratio};
+use super::sliced::{sliced_wasserstein, split_half};
+use super::smoothing::best_smoothing;
+use super::statistics::median;
+use super::{bars, fill};
+use crate::{Error, Result};
+use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
+
+/// What a row of the study's table is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The observations, masked pixels interpolated.
+    Observed,
+    /// Gaussian smoothing, its one width tuned on the truth.
+    Smoothing,
+    /// Linear filter with moments learned from the observations and the known channel.
+    Wiener,
+    /// Linear filter with the true moments and each spectrum's own noise.
+    Oracle,
+    /// The same with the population's mean noise: one filter for all.
+    OracleOne,
+    /// A restoration by the ODE.
+    Ode,
+    /// One SDE draw per spectrum.
+    Draw,
+    /// The mean of the SDE draws.
+    Mean,
+}
+
+impl Kind {
+    /// Whether the row holds single restorations, which should look like the clean population.
+    #[must_use]
+    pub fn is_single(self) -> bool {
+        matches!(self, Self::Ode | Self::Draw)
+    }
+
+    /// Whether a user without truth could have it, other than by selfsi.
+    #[must_use]
+    pub fn is_user_baseline(self) -> bool {
+        matches!(self, Self::Observed | Self::Smoothing | Self::Wiener)
+    }
+}
+
+/// The spectra that are scored, none of them seen by training; arrays [N, D] of normalised flux.
+#[derive(Debug, Clone)]
+pub struct Scored {
+    /// Observed, Å, [D].
+    pub wavelength: Vec<f64>,
+    /// Redshifts [N]; NaN where unknown.
+    pub z: Vec<f64>,
+    pub flux: Array2<f32>,
+    /// 0 where masked.
+    pub ivar: Array2<f32>,
+    pub truth: Array2<f32>,
+}
+
+/// A restoration to be scored, [N, D], rows as in [`Scored`].
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    pub name: String,
+    pub kind: Kind,
+    pub flux: Array2<f32>,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Row {
+    pub name: String,
+    pub kind: Kind,
+    /// Over all pixels, normalised flux; then over the forest and redward of Lyα.
+    pub rmse: f64,
+    #[serde(with = "super::json_nan")]
+    pub rmse_forest: f64,
+    #[serde(with = "super::json_nan")]
+    pub rmse_red: f64,
+    /// RMSE over the oracle's.
+    pub rmse_over_oracle: f64,
+    /// Sliced Wasserstein distance to the truth's population, normalised flux.
+    pub distance: f64,
+    pub distance_over_smoothing: f64,
+    /// The same on natural-log band powers.
+    pub power_distance: f64,
+    pub power_distance_over_smoothing: f64,
+    /// Mean power over the truth's, per band.
+    pub power_ratio: Vec<f64>,
+    /// Standard deviation over objects, over the truth's: medians over pixels.
+    #[serde(with = "super::json_nan")]
+    pub scatter_forest: f64,
+    #[serde(with = "super::json_nan")]
+    pub scatter_red: f64,
+    pub lines: Vec<LineErrors>,
+}
+
+/// A bar that the study sets itself, and whether it is met.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Bar {
+    pub text: String,
+    pub value: f64,
+    pub limit: f64,
+    pub met: bool,
+}
+
+/// Which of the source's two regimes the observations are in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Regime {
+    LowSnr,
+    LowResolution,
+    Other,
+}
+
+/// The study's result.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Evaluation {
+    pub selfsi: String,
+    /// The run's name.
+    pub run: String,
+    pub regime: Regime,
+    /// Held-out spectra that were scored.
+    pub spectra: usize,
+    /// Spectra behind the learned and the true moments.
+    pub learned_from: usize,
+    pub oracle_from: usize,
+    /// Median S/N per pixel of the scored observations.
+    pub snr: f64,
+    /// Width of the channel's smoothing, σ in pixels.
+    pub blur_pixels: f64,
+    /// Best width of Gaussian smoothing, σ in pixels.
+    pub smoothing_pixels: f64,
+    /// Distances between two halves of the truth: what is left of a perfect restoration's.
+    pub distance_floor: f64,
+    pub power_distance_floor: f64,
+    /// Edges of the power bands, cycles per spectrum.
+    pub power_bands: Vec<usize>,
+    pub rows: Vec<Row>,
+    pub bars: Vec<Bar>,
+}
+
+impl Evaluation {
+    /// The first row of a kind.
+    #[must_use]
+    pub fn row(&self, kind: Kind) -> Option<&Row> {
+        self.rows.iter().find(|r| r.kind == kind)
+    }
+}
+
+/// Makes the baselines for `scored` and measures them and the `candidates`. `learned` are the
+/// moments from observations and channel alone, `oracle` the true ones.
+///
+/// # Errors
+/// [`Error::Run`] (naming `run`) if nothing is left to score, or a filter has no solution.
+pub fn study(
+    run: &str,
+    scored: &Scored,
+    channel: &Channel,
+    learned: &Moments,
+    oracle: &Moments,
+    candidates: Vec<Candidate>,
+    seed: u64,
+) -> Result<Evaluation> {
+    let (y, ivar) = (scored.flux.view(), scored.ivar.view());
+    if y.nrows() < 2 {
+        return Err(Error::run(
+            run,
+            "fewer than two held-out spectra have a truth",
+            "check that --truth belongs to this run's survey",
+        ));
+    }
+    let unsolved = || {
+        Error::run(
+            run,
+            "a covariance is not positive definite",
+            "check the noise levels (ivar) of the prepared set",
+        )
+    };
+    let (width, smooth) = best_smoothing(y, ivar, scored.truth.view());
+    let wiener = LinearFilter::new(learned, channel)
+        .own_noise(y, ivar)
+        .ok_or_else(unsolved)?;
+    let truth_filter = LinearFilter::new(oracle, channel);
+    let best = truth_filter.own_noise(y, ivar).ok_or_else(unsolved)?;
+    let one = truth_filter.one_for_all(y, ivar).ok_or_else(unsolved)?;
+    let baseline = |name: &str, kind, flux| Candidate {
+        name: name.to_owned(),
+        kind,
+        flux,
+    };
+    let mut all = vec![
+        baseline("observed", Kind::Observed, fill::observed(y, ivar)),
+        baseline(
+            &format!("best smoothing (σ = {width:.1} px)"),
+            Kind::Smoothing,
+            smooth,
+        ),
+        baseline("Wiener, learned", Kind::Wiener, wiener),
+        baseline("oracle, one filter", Kind::OracleOne, one),
+        baseline("oracle, own noise", Kind::Oracle, best),
+    ];
+    all.extend(candidates);
+
+    let truth = Reference::new(scored, seed);
+    let mut rows: Vec<Row> = all.iter().map(|c| truth.measure(c)).collect();
+    let of = |rows: &[Row], kind, f: fn(&Row) -> f64| {
+        rows.iter().find(|r| r.kind == kind).map_or(f64::NAN, f)
+    };
+    let oracle_rmse = of(&rows, Kind::Oracle, |r| r.rmse);
+    let smoothing = of(&rows, Kind::Smoothing, |r| r.distance);
+    let smoothing_power = of(&rows, Kind::Smoothing, |r| r.power_distance);
+    for row in &mut rows {
+        row.rmse_over_oracle = row.rmse / oracle_rmse;
+        row.distance_over_smoothing = row.distance / smoothing;
+        row.power_distance_over_smoothing = row.power_distance / smoothing_power;
+    }
+    let snr = signal_to_noise(y, ivar);
+    let regime = bars::regime(channel.sigma_pixels, snr);
+    Ok(Evaluation {
+        selfsi: env!("CARGO_PKG_VERSION").to_owned(),
+        run: run.to_owned(),
+        regime,
+        spectra: y.nrows(),
+        learned_from: learned.spectra,
+        oracle_from: oracle.spectra,
+        snr,
+        blur_pixels: channel.sigma_pixels,
+        smoothing_pixels: width,
+        distance_floor: split_half(scored.truth.view(), seed),
+        power_distance_floor: split_half(truth.log_power.view(), seed),
+        power_bands: band_edges(y.ncols()),
+        bars: bars::bars(regime, &rows),
+        rows,
+    })
+}
+
+/// The truth, with what is measured of it once.
+struct Reference<'a> {
+    scored: &'a Scored,
+    power: Array2<f32>,
+    log_power: Array2<f32>,
+    seed: u64,
+}
+
+impl<'a> Reference<'a> {
+    fn new(scored: &'a Scored, seed: u64) -> Self {
+        let power = band_power(scored.truth.view());
+        let log_power = log_power(&power);
+        Self {
+            scored,
+            power,
+            log_power,
+            seed,
+        }
+    }
+
+    /// The row of `c`, its ratios to other rows still NaN.
+    fn measure(&self, c: &Candidate) -> Row {
+        let Scored {
+            wavelength,
+            z,
+            truth,
+            ..
+        } = self.scored;
+        let (x, t) = (c.flux.view(), truth.view());
+        let power = band_power(x);
+        Row {
+            name: c.name.clone(),
+            kind: c.kind,
+            rmse: rmse(x, t),
+            rmse_forest: band_rmse(x, t, wavelength, z, Band::Forest),
+            rmse_red: band_rmse(x, t, wavelength, z, Band::Red),
+            rmse_over_oracle: f64::NAN,
+            distance: sliced_wasserstein(x, t, self.seed),
+            distance_over_smoothing: f64::NAN,
+            power_distance: sliced_wasserstein(
+                log_power(&power).view(),
+                self.log_power.view(),
+                self.seed,
+            ),
+            power_distance_over_smoothing: f64::NAN,
+            power_ratio: power_ratio(&power, &self.power),
+            scatter_forest: scatter_ratio(x, t, wavelength, z, Band::Forest),
+            scatter_red: scatter_ratio(x, t, wavelength, z, Band::Red),
+            lines: line_errors(x, t, wavelength, z),
+        }
+    }
+}
+
+/// Median over the spectra of the median S/N per good pixel.
+fn signal_to_noise(flux: ArrayView2<f32>, ivar: ArrayView2<f32>) -> f64 {
+    median(flux.rows().into_iter().zip(ivar.rows()).map(|(f, iv)| {
+        median(
+            f.iter()
+                .zip(iv)
+                .filter(|(_, iv)| **iv > 0.0)
+                .map(|(f, iv)| f64::from(*f) * f64::from(*iv).sqrt()),
+        )
+    }))
+}

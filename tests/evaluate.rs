@@ -1,0 +1,490 @@
+//! Evaluation against known answers: distances, filters and lines whose results follow from theory.
+
+use ndarray::{Array1, Array2, ArrayView2, Axis, s};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+use selfsi::catalog::LogGrid;
+use selfsi::config::{ForwardConfig, GridConfig, NoiseFrom, SmoothingFrom};
+use selfsi::evaluate::*;
+
+const D: usize = 64;
+
+fn normals(n: usize, d: usize, seed: u64) -> Array2<f64> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    Array2::from_shape_simple_fn((n, d), || StandardNormal.sample(&mut rng))
+}
+
+/// A smooth spectrum-like mean and a covariance with long and short correlations.
+fn moments() -> Moments {
+    let mean = (0..D)
+        .map(|i| 1.0 + (-0.5 * ((i as f64 - 20.0) / 4.0).powi(2)).exp())
+        .collect();
+    let covariance = Array2::from_shape_fn((D, D), |(i, j)| {
+        let lag = i as f64 - j as f64;
+        0.10 * (-0.5 * (lag / 12.0).powi(2)).exp() + 0.03 * (-lag.abs() / 2.0).exp()
+    });
+    Moments {
+        mean,
+        covariance,
+        spectra: 0,
+    }
+}
+
+/// Lower Cholesky factor, the slow and obvious way.
+fn factor(a: &Array2<f64>) -> Array2<f64> {
+    let n = a.nrows();
+    let mut l = Array2::<f64>::zeros((n, n));
+    for i in 0..n {
+        for j in 0..=i {
+            let dot = l.row(i).dot(&l.row(j));
+            l[[i, j]] = if i == j {
+                (a[[i, i]] - dot).sqrt()
+            } else {
+                (a[[i, j]] - dot) / l[[j, j]]
+            };
+        }
+    }
+    l
+}
+
+/// `n` Gaussian clean spectra.
+fn clean(n: usize, seed: u64) -> Array2<f64> {
+    let m = moments();
+    normals(n, D, seed).dot(&factor(&m.covariance).t()) + &m.mean
+}
+
+fn grid() -> LogGrid {
+    LogGrid::new(&GridConfig {
+        min: 4000.0,
+        max: 6500.0,
+        pixels: D,
+    })
+}
+
+/// The quasar channel with smoothing of about `sigma` pixels.
+fn channel(tilt: f64, sigma: f64, rho: f32) -> Channel {
+    let config = ForwardConfig::Quasar {
+        tilt,
+        smoothing: SmoothingFrom::Resolution {
+            resolution: 1.0 / (sigma * grid().dln()),
+            spread: 0.05,
+        },
+        noise: NoiseFrom::Ivar,
+    };
+    let mut noise_rho = vec![rho; D];
+    noise_rho[D - 1] = 0.0;
+    Channel::new(&config, &grid(), &[], &noise_rho)
+}
+
+/// Observations with the mean blur, the tilt, and noise of a level of each spectrum's own; every
+/// 17th pixel or so is masked.
+fn observe(x: &Array2<f64>, channel: &Channel, seed: u64) -> (Array2<f32>, Array2<f32>) {
+    let n = x.nrows();
+    let noise = normals(n, D + 2, seed);
+    let mut flux = Array2::<f32>::zeros((n, D));
+    let mut ivar = Array2::<f32>::zeros((n, D));
+    for i in 0..n {
+        // Uniform with the variance of the channel's tilt.
+        let u = 2.0 * ((i as f64 * 0.618_033_988_75) % 1.0) - 1.0;
+        let tilt = &channel.lever * (u * (3.0 * channel.tilt_variance).sqrt()) + 1.0;
+        let seen = channel.mean_blur.dot(&(&x.row(i) * &tilt));
+        let sigma = 0.1 + 0.4 * (i % 5) as f64;
+        for j in 0..D {
+            let rho = channel.noise_rho[0];
+            let c = (0.5 * (1.0 + (1.0 - 4.0 * rho * rho).sqrt())).sqrt();
+            let e = c * noise[[i, j]] + rho / c * noise[[i, j + 1]];
+            let good = (i * 7 + j) % 17 != 0;
+            flux[[i, j]] = if good {
+                (seen[j] + sigma * e) as f32
+            } else {
+                0.0
+            };
+            ivar[[i, j]] = if good {
+                (1.0 / (sigma * sigma)) as f32
+            } else {
+                0.0
+            };
+        }
+    }
+    (flux, ivar)
+}
+
+fn accumulate(flux: ArrayView2<f32>, ivar: ArrayView2<f32>, rho: &Array1<f64>) -> Accumulator {
+    let mut a = Accumulator::new(flux.ncols());
+    let blocks = || {
+        flux.axis_chunks_iter(Axis(0), 999)
+            .zip(ivar.axis_chunks_iter(Axis(0), 999))
+    };
+    blocks().for_each(|(f, iv)| a.add_mean(f, iv));
+    blocks().for_each(|(f, iv)| a.add_products(f, iv, rho));
+    a
+}
+
+fn single(x: &Array2<f64>) -> Array2<f32> {
+    x.mapv(|v| v as f32)
+}
+
+#[test]
+fn sliced_wasserstein_of_two_gaussians_agrees_with_the_closed_form() {
+    // Isotropic Gaussians: W² along any direction is (θ·Δm)² + (Δσ)²; E (θ·Δm)² = |Δm|²/D.
+    let (a, b) = (normals(20_000, 16, 1), normals(15_000, 16, 2) * 1.5 + 0.8);
+    let expected = (0.8f64.powi(2) + 0.5f64.powi(2)).sqrt();
+    let found = sliced_wasserstein(single(&a).view(), single(&b).view(), 3);
+    assert!((found / expected - 1.0).abs() < 0.06, "{found} {expected}");
+}
+
+#[test]
+fn a_population_is_at_distance_zero_from_itself_and_near_the_floor_from_its_like() {
+    let a = single(&clean(2000, 1));
+    let b = single(&clean(1000, 2));
+    assert!(sliced_wasserstein(a.view(), a.view(), 1) < 1e-6);
+    let floor = split_half(a.view(), 1);
+    let found = sliced_wasserstein(a.view(), b.view(), 1);
+    assert!(found < 2.5 * floor && floor < 0.05, "{found} {floor}");
+}
+
+#[test]
+fn rows_that_are_not_finite_take_no_part_in_distances() {
+    let a = single(&clean(200, 1));
+    let mut b = a.clone();
+    b[[0, 3]] = f32::NAN;
+    assert!(sliced_wasserstein(a.view(), b.view(), 1).is_finite());
+    let none = Array2::from_elem((5, D), f32::NAN);
+    assert!(sliced_wasserstein(a.view(), none.view(), 1).is_nan());
+}
+
+#[test]
+fn the_oracle_reaches_the_theoretical_error() {
+    // White noise, no blur, no tilt: the error is the trace of C − C (C + σ²)⁻¹ C over D.
+    let sigma = 0.5;
+    let config = ForwardConfig::Gaussian { sigma };
+    let channel = Channel::new(&config, &grid(), &[], &[0.0; D]);
+    let m = moments();
+    let x = clean(4000, 5);
+    let y = single(&(&x + &(normals(4000, D, 6) * sigma)));
+    let ivar = Array2::from_elem(y.raw_dim(), (1.0 / (sigma * sigma)) as f32);
+    let filter = LinearFilter::new(&m, &channel);
+    let found = rmse(
+        filter.own_noise(y.view(), ivar.view()).unwrap().view(),
+        single(&x).view(),
+    );
+
+    let l = factor(&(&m.covariance + &(Array2::<f64>::eye(D) * (sigma * sigma))));
+    // L⁻¹ C by forward substitution; explained variance is its squared Frobenius norm.
+    let mut w = m.covariance.clone();
+    for i in 0..D {
+        for k in 0..i {
+            let (done, mut rest) = w.view_mut().split_at(Axis(0), i);
+            rest.row_mut(0).scaled_add(-l[[i, k]], &done.row(k));
+        }
+        let mut row = w.row_mut(i);
+        row /= l[[i, i]];
+    }
+    let explained: f64 = w.iter().map(|v| v * v).sum();
+    let expected = ((m.covariance.diag().sum() - explained) / D as f64).sqrt();
+    assert!((found / expected - 1.0).abs() < 0.02, "{found} {expected}");
+    // All spectra have the same noise: one filter for all is the same filter.
+    let one = filter.one_for_all(y.view(), ivar.view()).unwrap();
+    assert!((rmse(one.view(), single(&x).view()) / found - 1.0).abs() < 1e-4);
+}
+
+#[test]
+fn no_smoothing_and_no_learned_filter_beats_the_oracle_on_gaussian_data() {
+    for (sigma, rho) in [(0.5, 0.2), (3.0, 0.0)] {
+        let channel = channel(0.05, sigma, rho);
+        let train = observe(&clean(20_000, 11), &channel, 12);
+        let x = clean(1000, 13);
+        let (y, ivar) = observe(&x, &channel, 14);
+        let learned =
+            accumulate(train.0.view(), train.1.view(), &channel.noise_rho).deconvolved(&channel);
+        let scored = Scored {
+            wavelength: grid().wavelength(),
+            z: vec![3.0; 1000],
+            flux: y,
+            ivar,
+            truth: single(&x),
+        };
+        let e = study(
+            "gaussian",
+            &scored,
+            &channel,
+            &learned,
+            &moments(),
+            vec![],
+            1,
+        )
+        .unwrap();
+        let ratio = |k| e.row(k).unwrap().rmse_over_oracle;
+        for k in [
+            Kind::Observed,
+            Kind::Smoothing,
+            Kind::Wiener,
+            Kind::OracleOne,
+        ] {
+            assert!(ratio(k) >= 0.999, "σ = {sigma}: {k:?} {}", ratio(k));
+        }
+        assert!(
+            ratio(Kind::Wiener) < 1.05,
+            "σ = {sigma}: {}",
+            ratio(Kind::Wiener)
+        );
+        assert!(ratio(Kind::Wiener) < ratio(Kind::Smoothing));
+    }
+}
+
+#[test]
+fn the_learned_moments_converge_to_the_true_ones() {
+    let channel = channel(0.05, 0.5, 0.2);
+    let truth = moments();
+    let error = |n: usize| {
+        let (y, ivar) = observe(&clean(n, 21), &channel, 22);
+        let m = accumulate(y.view(), ivar.view(), &channel.noise_rho).deconvolved(&channel);
+        let norm = |a: Array2<f64>| a.iter().map(|v| v * v).sum::<f64>().sqrt();
+        let mean = (&m.mean - &truth.mean)
+            .iter()
+            .fold(0f64, |a, v| a.max(v.abs()));
+        (
+            norm(&m.covariance - &truth.covariance) / norm(truth.covariance.clone()),
+            mean,
+        )
+    };
+    let (few, many) = (error(1000), error(30_000));
+    // Expected from the noise alone: D (C + N) / √n / |C| = 64 × 1.2 / 173 / 3.2 = 0.14.
+    assert!(many.0 < 0.16 && many.1 < 0.03, "{many:?}");
+    assert!(many.0 < 0.5 * few.0, "{few:?} {many:?}");
+}
+
+#[test]
+fn covariances_of_clean_spectra_are_the_samples_own() {
+    let x = single(&clean(30_000, 31));
+    let noiseless = Array2::from_elem(x.raw_dim(), f32::INFINITY);
+    let m = accumulate(x.view(), noiseless.view(), &Array1::zeros(D)).clean();
+    let worst = (&m.covariance - &moments().covariance)
+        .iter()
+        .fold(0f64, |a, v| a.max(v.abs()));
+    assert!(worst < 0.006, "{worst}");
+}
+
+#[test]
+fn masked_pixels_are_left_out_exactly() {
+    let channel = channel(0.0, 1.0, 0.1);
+    let (y, ivar) = observe(&clean(50, 41), &channel, 42);
+    let mut wild = y.clone();
+    wild.zip_mut_with(&ivar, |y, iv| *y = if *iv > 0.0 { *y } else { 1e6 });
+    let m = moments();
+    let filter = LinearFilter::new(&m, &channel);
+    let a = filter.own_noise(y.view(), ivar.view()).unwrap();
+    let b = filter.own_noise(wild.view(), ivar.view()).unwrap();
+    assert_eq!(a, b);
+    assert_eq!(
+        gaussian_smooth(y.view(), ivar.view(), 2.0),
+        gaussian_smooth(wild.view(), ivar.view(), 2.0)
+    );
+}
+
+#[test]
+fn smoothing_needs_no_width_where_there_is_no_noise() {
+    let x = single(&clean(50, 51));
+    let (sigma, smooth) = best_smoothing(x.view(), Array2::ones(x.raw_dim()).view(), x.view());
+    assert_eq!(sigma, 0.0);
+    assert_eq!(smooth, x);
+}
+
+/// Flat continuum 1 with a Gaussian line of `height` at `rest` Å, shifted by `v` km/s; σ = 1500 km/s,
+/// or 600 km/s for N V, whose own flux would else reach the ends of its baseline.
+fn line(height: f64, rest: f64, v: f64, z: f64) -> (Vec<f64>, Array1<f32>) {
+    let wavelength = LogGrid::new(&GridConfig::default()).wavelength();
+    let centre = rest * (1.0 + v / 299_792.458);
+    let sigma = if (1235.0..1245.0).contains(&rest) {
+        600.0
+    } else {
+        1500.0
+    };
+    let flux = wavelength
+        .iter()
+        .map(|w| {
+            let u = (w / (1.0 + z) / centre - 1.0) * 299_792.458 / sigma;
+            (1.0 + height * (-0.5 * u * u).exp()) as f32
+        })
+        .collect();
+    (wavelength, flux)
+}
+
+#[test]
+fn peaks_and_centroids_of_synthetic_lines_are_found() {
+    for l in LINES {
+        let (wavelength, flux) = line(2.0, l.rest, 0.0, 2.9);
+        let m = l.measure(&wavelength, flux.view(), 2.9);
+        // The measurement's own smoothing (300 km/s) costs 2 % of the height, 11 % of the narrow N V's.
+        assert!(
+            m.height > 1.7 && m.height < 2.02,
+            "{}: {}",
+            l.name,
+            m.height
+        );
+        assert!(
+            (m.centroid / l.rest - 1.0).abs() * 299_792.458 < 40.0,
+            "{}: {}",
+            l.name,
+            m.centroid
+        );
+    }
+}
+
+#[test]
+fn errors_of_lines_are_those_that_were_put_in() {
+    let z = 2.9;
+    let rows = |height: f64, v: f64| {
+        let (w, f) = line(height, 1549.06, v, z);
+        (w, f.insert_axis(Axis(0)))
+    };
+    let (wavelength, truth) = rows(1.0, 0.0);
+    let (_, restored) = rows(1.2, 200.0);
+    let errors = line_errors(restored.view(), truth.view(), &wavelength, &[z]);
+    let civ = errors.iter().find(|e| e.line == "C IV").unwrap();
+    assert!((civ.height.bias - 0.2).abs() < 0.02, "{civ:?}");
+    assert!((civ.centroid.bias - 200.0).abs() < 20.0, "{civ:?}");
+}
+
+#[test]
+fn lines_outside_the_spectrum_are_not_measured() {
+    let (wavelength, flux) = line(1.0, 1549.06, 0.0, 3.24);
+    let civ = LINES.iter().find(|l| l.name == "C IV").unwrap();
+    for z in [3.24, f64::NAN] {
+        let m = civ.measure(&wavelength, flux.view(), z);
+        assert!(m.height.is_nan() && m.centroid.is_nan());
+    }
+    let m = civ.measure(&wavelength, Array1::from_elem(1024, f32::NAN).view(), 2.8);
+    assert!(m.height.is_nan());
+}
+
+#[test]
+fn n_v_is_what_rises_above_the_wing_of_lyman_alpha() {
+    let z = 2.9;
+    let (wavelength, wing) = line(3.0, 1215.67, 0.0, z);
+    let (_, bump) = line(0.5, 1240.81, 0.0, z);
+    let nv = LINES.iter().find(|l| l.name == "N V").unwrap();
+    let without = nv.measure(&wavelength, wing.view(), z);
+    let with = nv.measure(&wavelength, (&wing + &bump).view(), z);
+    assert!(without.height < 0.02, "{without:?}");
+    assert!((with.height - 0.45).abs() < 0.06, "{with:?}");
+    assert!((with.centroid - 1240.81).abs() < 1.0, "{with:?}");
+}
+
+#[test]
+fn a_population_that_is_too_smooth_shows_in_its_scatter() {
+    let x = clean(500, 61);
+    let half = (&x - &moments().mean) * 0.5 + &moments().mean;
+    let wavelength = grid().wavelength();
+    let z = vec![3.0; 500];
+    for band in [Band::Forest, Band::Red] {
+        let r = scatter_ratio(
+            single(&half).view(),
+            single(&x).view(),
+            &wavelength,
+            &z,
+            band,
+        );
+        assert!((r - 0.5).abs() < 1e-3);
+    }
+    let unknown = vec![f64::NAN; 500];
+    assert!(
+        band_rmse(
+            single(&x).view(),
+            single(&half).view(),
+            &wavelength,
+            &unknown,
+            Band::Red
+        )
+        .is_nan()
+    );
+}
+
+#[test]
+fn a_study_without_spectra_is_one_clear_line() {
+    let empty = Array2::zeros((0, D));
+    let scored = Scored {
+        wavelength: grid().wavelength(),
+        z: vec![],
+        flux: empty.clone(),
+        ivar: empty.clone(),
+        truth: empty,
+    };
+    let channel = channel(0.0, 1.0, 0.0);
+    let e = study(
+        "runs/demo",
+        &scored,
+        &channel,
+        &moments(),
+        &moments(),
+        vec![],
+        1,
+    )
+    .unwrap_err()
+    .to_string();
+    assert!(e.contains("runs/demo") && !e.contains('\n'), "{e}");
+}
+
+#[test]
+fn an_evaluation_survives_json_and_makes_a_report() {
+    let channel = channel(0.05, 12.0, 0.0);
+    let x = clean(200, 71);
+    let (y, ivar) = observe(&x, &channel, 72);
+    let truth = single(&x);
+    // The truth itself as an ODE restoration: every bar is met.
+    let perfect = Candidate {
+        name: "ODE".into(),
+        kind: Kind::Ode,
+        flux: truth.clone(),
+    };
+    let scored = Scored {
+        wavelength: grid().wavelength(),
+        z: vec![f64::NAN; 200],
+        flux: y,
+        ivar,
+        truth,
+    };
+    let e = study(
+        "perfect",
+        &scored,
+        &channel,
+        &moments(),
+        &moments(),
+        vec![perfect],
+        1,
+    )
+    .unwrap();
+    assert_eq!(e.regime, Regime::LowResolution);
+    assert!(
+        !e.bars.is_empty() && e.bars.iter().all(|b| b.met),
+        "{:?}",
+        e.bars
+    );
+    assert_eq!(e.rows.len(), 6);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("evaluation.json"),
+        serde_json::to_string(&e).unwrap(),
+    )
+    .unwrap();
+    let target = folder.path().join("REPORT.md");
+    let text = report(&[folder.path().to_path_buf()], &target).unwrap();
+    assert!(
+        text.contains("perfect") && text.contains("√2") && text.contains("| oracle, own noise |")
+    );
+    let missing = report(&[folder.path().join("none")], &target)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        missing.contains("selfsi evaluate") && !missing.contains('\n'),
+        "{missing}"
+    );
+}
+
+#[test]
+fn half_the_rows_say_how_far_two_samples_of_one_population_are() {
+    let a = single(&clean(1000, 81));
+    let direct = sliced_wasserstein(a.slice(s![..;2, ..]), a.slice(s![1..;2, ..]), 5);
+    assert_eq!(direct, split_half(a.view(), 5));
+}
