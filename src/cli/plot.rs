@@ -2,13 +2,32 @@
 
 use super::Global;
 use crate::Result;
-use clap::Args;
+use crate::plot::{save, training_curves};
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
 
 #[derive(Debug, Args)]
-pub struct Plot {}
+pub struct Plot {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Loss, validation score and learning rate of a run
+    Training {
+        /// Run folder that `selfsi train` wrote
+        run: PathBuf,
+        /// Picture to write: .png or .svg
+        #[arg(long, short)]
+        out: PathBuf,
+    },
+}
 
 impl Plot {
     pub fn run(&self, _global: &Global) -> Result<()> {
-        todo!()
+        match &self.what {
+            What::Training { run, out } => save(out, &training_curves(run)?),
+        }
     }
 }

@@ -109,12 +109,12 @@ pub fn text(size: u32, colour: RGBColor) -> TextStyle<'static> {
 }
 
 /// Colours, distinguishable also by the colour-blind (Okabe and Ito).
-pub const OBSERVED: RGBColor = RGBColor(178, 178, 178);
+pub const OBSERVED: RGBColor = RGBColor(165, 165, 165);
 pub const RESTORED: RGBColor = RGBColor(0, 114, 178);
 pub const TRUTH: RGBColor = RGBColor(213, 94, 0);
 pub const MASKED: RGBColor = RGBColor(240, 228, 66);
 pub const INK: RGBColor = RGBColor(40, 40, 40);
-pub const FAINT: RGBColor = RGBColor(225, 225, 225);
+pub const FAINT: RGBColor = RGBColor(190, 190, 190);
 
 /// Draws a legend in one line from `at`: coloured strokes with their names.
 ///

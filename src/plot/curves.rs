@@ -46,10 +46,16 @@ impl Picture for Curves {
         let (_, body) = root.split_vertically(HEADER);
         for (i, panel) in self.panels.iter().enumerate() {
             let area = body.clone().shrink((0, PANEL * i as u32), (WIDTH, PANEL));
-            let (x, y) = (
-                panel.range(|p| p.0, panel.log_x, 0.0),
-                panel.range(|p| p.1, panel.log_y, 0.06),
+            let own: Vec<&Curve> = panel.curves.iter().collect();
+            let (x, mut y) = (
+                self.shared_x(panel),
+                range(&own, |p| p.1, panel.log_y, 0.06),
             );
+            // A logarithmic axis of less than a decade would have no labels.
+            let log_y = panel.log_y && y.end > 10.0 * y.start;
+            if panel.log_y && !log_y {
+                y = range(&own, |p| p.1, false, 0.06);
+            }
             let mut chart = ChartBuilder::on(&area);
             chart
                 .margin_left(6)
@@ -57,7 +63,7 @@ impl Picture for Curves {
                 .margin_top(10)
                 .x_label_area_size(60)
                 .y_label_area_size(100);
-            match (panel.log_x, panel.log_y) {
+            match (panel.log_x, log_y) {
                 (false, false) => panel.on(&mut chart.build_cartesian_2d(x, y.clone())?, &y)?,
                 (false, true) => {
                     panel.on(&mut chart.build_cartesian_2d(x, y.clone().log_scale())?, &y)?
@@ -72,6 +78,15 @@ impl Picture for Curves {
             }
         }
         Ok(())
+    }
+}
+
+impl Curves {
+    /// Panels with the same horizontal quantity have the same horizontal range.
+    fn shared_x(&self, panel: &CurvePanel) -> Range<f64> {
+        let alike = self.panels.iter().filter(|p| p.x_name == panel.x_name);
+        let curves: Vec<&Curve> = alike.flat_map(|p| &p.curves).collect();
+        range(&curves, |p| p.0, panel.log_x, 0.0)
     }
 }
 
@@ -115,31 +130,28 @@ impl CurvePanel {
         }
         Ok(())
     }
+}
 
-    /// Range of one coordinate over all curves, with `room` (a fraction) at either end.
-    fn range(&self, of: fn(&(f64, f64)) -> f64, log: bool, room: f64) -> Range<f64> {
-        let values = self.curves.iter().flat_map(|c| &c.points).map(of);
-        let values = values.filter(|v| v.is_finite() && (!log || *v > 0.0));
-        let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| {
-            (l.min(v), h.max(v))
-        });
-        match (low <= high, log) {
-            (false, _) => 1.0..10.0,
-            (true, true) => {
-                let factor = (high / low).powf(room).max(1.05);
-                low / if room > 0.0 { factor } else { 1.0 }..high * factor
-            }
-            (true, false) => {
-                let pad = room * (high - low);
-                let least = 1e-9 * high.abs().max(1e-9);
-                low - pad..high + pad.max(least)
-            }
-        }
+/// Range of one coordinate over `curves`, with `room` (a fraction) at either end.
+fn range(curves: &[&Curve], of: fn(&(f64, f64)) -> f64, log: bool, room: f64) -> Range<f64> {
+    let values = curves.iter().flat_map(|c| &c.points).map(of);
+    let values = values.filter(|v| v.is_finite() && (!log || *v > 0.0));
+    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| {
+        (l.min(v), h.max(v))
+    });
+    if low > high {
+        return 1.0..10.0;
     }
+    if log {
+        let factor = (high / low).powf(room).max(1.0 + 1e-9);
+        return low / factor..high * factor;
+    }
+    let pad = (room * (high - low)).max(1e-9 * high.abs().max(1e-9));
+    low - pad..high + pad
 }
 
 /// A tick label without needless zeros.
-fn short(v: f64) -> String {
+pub(super) fn short(v: f64) -> String {
     match v.abs() {
         0.0 => "0".to_owned(),
         a if !(1e-3..1e5).contains(&a) => format!("{v:.0e}"),

@@ -3,6 +3,7 @@
 use super::canvas::{
     Drawn, FAINT, INK, MASKED, OBSERVED, Picture, RESTORED, TRUTH, legend, pieces, text,
 };
+use super::curves::short;
 use crate::evaluate::median;
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -103,6 +104,7 @@ impl Spectra {
             .label_style(text(18, INK))
             .axis_desc_style(text(20, INK))
             .x_label_formatter(&|v| format!("{v:.0}"))
+            .y_label_formatter(&|v| short(*v))
             .x_desc(if last {
                 "observed wavelength (Å, vacuum)"
             } else {
@@ -126,7 +128,7 @@ impl Spectra {
             if x_range.contains(&x) {
                 chart.draw_series([PathElement::new(
                     vec![(x, y_range.start), (x, y_range.end)],
-                    FAINT.stroke_width(2),
+                    FAINT.stroke_width(1),
                 )])?;
                 let at = (x + 4.0, y_range.end - 0.03 * height);
                 chart.draw_series([Text::new(name, at, text(17, INK))])?;
