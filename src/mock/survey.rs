@@ -1,0 +1,199 @@
+//! The survey: object `i` is a function of the seed and `i` alone, whatever the number of threads
+//! and whatever grid is asked for.
+
+use super::damped;
+use super::fine::{self, Fine, OVERSAMPLING};
+use super::forest::Forest;
+use super::lines::{Line, line_list};
+use super::quasar::Quasar;
+use crate::Result;
+use crate::catalog::{LogGrid, Object};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Bluest wavelength for which lines of sight are laid out, Å: fixed, so that a line of sight does
+/// not depend on the grid. Narrower than any optical survey's blue end, less 10 % for smoothing.
+const BLUE: f64 = 3200.0;
+/// Spectra on one mock plate. Its numbers lie beyond those of any real SDSS plate.
+const FIBERS: usize = 500;
+const FIRST_PLATE: i64 = 20_001;
+
+/// What a random stream is for: each (object, purpose) has its own.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Purpose {
+    Identity,
+    Quasar,
+    Forest,
+    Damped,
+}
+
+/// A mock survey: settings and shared tables.
+pub struct Survey {
+    seed: u64,
+    z: (f64, f64),
+    /// The window whose mean flux is an object's level, Å.
+    window: (f64, f64),
+    lines: Vec<Line>,
+    forest: Forest,
+}
+
+/// A clean spectrum and what it was made from.
+#[derive(Debug, Clone)]
+pub struct Clean {
+    pub quasar: Quasar,
+    pub spectrum: Fine,
+}
+
+impl Survey {
+    /// A survey of quasars with redshifts in `z`, their level being the mean flux in `window` Å.
+    ///
+    /// # Errors
+    /// As [`line_list`].
+    pub fn new(seed: u64, z: (f64, f64), window: (f64, f64)) -> Result<Self> {
+        Ok(Self {
+            seed,
+            z,
+            window,
+            lines: line_list()?,
+            forest: Forest::new(z.1, BLUE),
+        })
+    }
+
+    /// The emission lines, in the order of [`Quasar::lines`].
+    #[must_use]
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    pub(super) fn rng(&self, i: usize, purpose: Purpose) -> ChaCha8Rng {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(8 * i as u64 + purpose as u64);
+        rng
+    }
+
+    /// Redshift, level, continuum and lines of object `i`.
+    #[must_use]
+    pub fn quasar(&self, i: usize) -> Quasar {
+        Quasar::draw(&mut self.rng(i, Purpose::Quasar), self.z, &self.lines)
+    }
+
+    /// Identity and position of object `i`; its redshift is that of [`Survey::quasar`].
+    #[must_use]
+    pub fn object(&self, i: usize) -> Object {
+        let mut rng = self.rng(i, Purpose::Identity);
+        let plate = i / FIBERS;
+        // Plates tile the sky in a spiral; objects lie within 1.5 degrees of their plate's centre.
+        let turn = plate as f64 * 0.618_033_988_75;
+        let (ra0, dec0) = (
+            360.0 * turn.fract(),
+            -10.0 + 70.0 * (plate as f64 * 0.754_877_666).fract(),
+        );
+        let dec = dec0 + 3.0 * (rng.random::<f64>() - 0.5);
+        let ra =
+            (ra0 + 3.0 * (rng.random::<f64>() - 0.5) / dec.to_radians().cos()).rem_euclid(360.0);
+        Object {
+            name: sdss_name(ra, dec),
+            plate: FIRST_PLATE + plate as i64,
+            mjd: 59_000 + plate as i64,
+            fiberid: (i % FIBERS) as i64 + 1,
+            thing_id: 900_000_001 + i as i64,
+            ra,
+            dec,
+            z: self.quasar(i).z,
+            ..Object::default()
+        }
+    }
+
+    /// The clean spectrum of object `i` in fine pixels that cover `blue` to `red` Å, in
+    /// 1e-17 erg/s/cm²/Å.
+    #[must_use]
+    pub fn clean(&self, i: usize, blue: f64, red: f64) -> Clean {
+        let quasar = self.quasar(i);
+        let first = fine::index(blue.log10()) - 2;
+        let n = (fine::index(red.log10()) + 3 - first) as usize;
+        let mut flux = self.emission(&quasar, first, n);
+        // Nothing absorbs redward of the quasar's Lyα but the wings of damped systems.
+        let z = quasar.z;
+        let mut transmission =
+            self.forest
+                .transmission(&mut self.rng(i, Purpose::Forest), z, first, n);
+        let z_min = (BLUE / 1215.67 - 1.0).clamp(0.0, z);
+        for d in damped::draw(&mut self.rng(i, Purpose::Damped), z_min, z) {
+            damped::absorb(d, first, &mut transmission);
+        }
+        for (f, t) in flux.iter_mut().zip(transmission) {
+            *f *= t;
+        }
+        Clean {
+            quasar,
+            spectrum: Fine { first, flux },
+        }
+    }
+
+    /// The clean spectrum of object `i` averaged over the pixels of `grid`, [D].
+    #[must_use]
+    pub fn clean_on(&self, i: usize, grid: &LogGrid) -> (Quasar, Vec<f32>) {
+        let half = 0.5 * grid.dloglam;
+        let blue = 10f64.powf(grid.loglam0 - half);
+        let red = 10f64.powf(grid.loglam0 + (grid.pixels as f64 - 0.5) * grid.dloglam);
+        let clean = self.clean(i, blue, red);
+        let flux = clean.spectrum.rebin(grid);
+        (clean.quasar, flux.iter().map(|f| *f as f32).collect())
+    }
+
+    /// Unabsorbed spectrum in fine pixels: evaluated at every fourth, for it is smooth.
+    pub(super) fn emission(&self, quasar: &Quasar, first: i64, n: usize) -> Vec<f64> {
+        let coarse = OVERSAMPLING;
+        let nodes: Vec<f64> = (0..n / coarse + 2)
+            .map(|k| 10f64.powf(fine::loglam(first + (k * coarse) as i64)) / (1.0 + quasar.z))
+            .collect();
+        let scale = quasar.level / self.window_mean(quasar);
+        let at = quasar.emission(&nodes);
+        (0..n)
+            .map(|i| {
+                let (k, f) = (i / coarse, (i % coarse) as f64 / coarse as f64);
+                scale * (at[k] * (1.0 - f) + at[k + 1] * f)
+            })
+            .collect()
+    }
+
+    /// Mean of the unscaled emission over the level's window: no forest lies there.
+    fn window_mean(&self, quasar: &Quasar) -> f64 {
+        const NODES: usize = 400;
+        let (a, b) = self.window;
+        let lambda: Vec<f64> = (0..NODES)
+            .map(|k| a + (b - a) * (k as f64 + 0.5) / NODES as f64)
+            .collect();
+        let rest: Vec<f64> = lambda.iter().map(|l| l / (1.0 + quasar.z)).collect();
+        quasar.emission(&rest).iter().sum::<f64>() / NODES as f64
+    }
+}
+
+/// The SDSS form HHMMSS.ss±DDMMSS.s: truncated, not rounded.
+fn sdss_name(ra: f64, dec: f64) -> String {
+    let t = (ra / 15.0 * 3600.0 * 100.0) as i64;
+    let d = (dec.abs() * 3600.0 * 10.0) as i64;
+    format!(
+        "{:02}{:02}{:02}.{:02}{}{:02}{:02}{:02}.{}",
+        t / 360_000,
+        t / 6000 % 60,
+        t / 100 % 60,
+        t % 100,
+        if dec < 0.0 { '-' } else { '+' },
+        d / 36_000,
+        d / 600 % 60,
+        d / 10 % 60,
+        d % 10
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sdss_name;
+
+    #[test]
+    fn names_follow_the_iau_form_of_sdss() {
+        assert_eq!(sdss_name(180.0, -1.5), "120000.00-013000.0");
+        assert_eq!(sdss_name(0.0, 45.253_91), "000000.00+451514.0");
+    }
+}

@@ -1,0 +1,112 @@
+//! `truth.h5`: the clean spectra on the common grid, and what each was made from.
+
+use super::{Quasar, Survey};
+use crate::atomic::Pending;
+use crate::catalog::LogGrid;
+use crate::{Error, Result};
+use hdf5::types::VarLenUnicode;
+use ndarray::{Array1, Array2};
+use rayon::prelude::*;
+use std::path::Path;
+
+/// Spectra made and written at a time: memory stays flat in the survey's size.
+const ROWS: usize = 512;
+/// Unit of every flux here, as SDSS writes it.
+pub const FLUX_UNIT: &str = "1E-17 erg/cm^2/s/Ang";
+
+/// Writes objects `0..n` of `survey` on `grid`, calling `progress` with the number done so far.
+///
+/// # Errors
+/// [`Error::Output`] if the file cannot be written; then none is left.
+pub fn write_truth(
+    path: &Path,
+    survey: &Survey,
+    grid: &LogGrid,
+    n: usize,
+    mut progress: impl FnMut(usize),
+) -> Result<()> {
+    let pending = Pending::new(path)?;
+    let failed = |e: hdf5::Error| Error::output(path, e, "check free space and permissions");
+    fill(pending.path(), survey, grid, n, &mut progress).map_err(failed)?;
+    pending.commit()
+}
+
+fn fill(
+    path: &Path,
+    survey: &Survey,
+    grid: &LogGrid,
+    n: usize,
+    progress: &mut impl FnMut(usize),
+) -> hdf5::Result<()> {
+    let file = hdf5::File::create(path)?;
+    let text = |key: &str, value: &str| -> hdf5::Result<()> {
+        file.new_attr::<VarLenUnicode>()
+            .create(key)?
+            .write_scalar(&unicode(value))
+    };
+    text("wavelength", "vacuum")?;
+    text("frame", "observed")?;
+    text("flux_unit", FLUX_UNIT)?;
+    text("selfsi_version", env!("CARGO_PKG_VERSION"))?;
+    let d = grid.pixels;
+    file.new_dataset_builder()
+        .with_data(&Array1::from(grid.loglam()))
+        .create("loglam")?;
+    let flux = file
+        .new_dataset::<f32>()
+        .shape((n, d))
+        .chunk((n.min(256), d))
+        .create("flux")?;
+    let mut quasars: Vec<Quasar> = Vec::with_capacity(n);
+    for start in (0..n).step_by(ROWS) {
+        let end = (start + ROWS).min(n);
+        let made: Vec<(Quasar, Vec<f32>)> = (start..end)
+            .into_par_iter()
+            .map(|i| survey.clean_on(i, grid))
+            .collect();
+        let mut block = Array2::zeros((end - start, d));
+        for (mut row, (quasar, values)) in block.rows_mut().into_iter().zip(made) {
+            row.assign(&Array1::from(values));
+            quasars.push(quasar);
+        }
+        flux.write_slice(&block, (start..end, ..))?;
+        progress(end);
+    }
+    let names: Vec<VarLenUnicode> = (0..n).map(|i| unicode(&survey.object(i).name)).collect();
+    file.new_dataset_builder().with_data(&names).create("id")?;
+    parameters(&file, survey, &quasars)
+}
+
+/// The objects' parameters: [N] and [N, lines] datasets.
+fn parameters(file: &hdf5::File, survey: &Survey, quasars: &[Quasar]) -> hdf5::Result<()> {
+    let column = |name: &str, get: &dyn Fn(&Quasar) -> f64| -> hdf5::Result<()> {
+        let values: Vec<f64> = quasars.iter().map(get).collect();
+        file.new_dataset_builder()
+            .with_data(&values)
+            .create(name)
+            .map(|_| ())
+    };
+    column("z", &|q| q.z)?;
+    column("level", &|q| q.level)?;
+    column("slope", &|q| q.slope)?;
+    let names: Vec<VarLenUnicode> = survey.lines().iter().map(|l| unicode(&l.name)).collect();
+    file.new_dataset_builder()
+        .with_data(&names)
+        .create("line_name")?;
+    let shape = (quasars.len(), survey.lines().len());
+    let table = |name: &str, get: &dyn Fn(&super::DrawnLine) -> f64| -> hdf5::Result<()> {
+        let values = Array2::from_shape_fn(shape, |(i, j)| get(&quasars[i].lines[j]));
+        file.new_dataset_builder()
+            .with_data(&values)
+            .create(name)
+            .map(|_| ())
+    };
+    table("line_ew", &|l| l.ew)?;
+    table("line_width", &|l| l.width)?;
+    table("line_shift", &|l| l.shift)
+}
+
+/// HDF5's variable-length strings end at a NUL, which none of ours has.
+fn unicode(text: &str) -> VarLenUnicode {
+    text.parse().unwrap_or_default()
+}
