@@ -1,0 +1,128 @@
+//! What the HDF5 readers and writers share: errors in our words, text in any of HDF5's forms.
+
+use crate::{Error, Result};
+use hdf5::types::{FixedAscii, FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
+use hdf5::{Dataset, File, Location};
+use std::path::Path;
+
+/// Longest fixed-length text that is read; HDF5 truncates beyond it.
+const FIXED: usize = 512;
+
+/// Opens an HDF5 file for reading.
+///
+/// # Errors
+/// [`Error::Input`] if it is missing, truncated or not HDF5.
+pub(super) fn open(path: &Path) -> Result<File> {
+    hdf5::silence_errors(true);
+    std::fs::File::open(path)
+        .map_err(|e| Error::input(path, "", e, "an HDF5 file", "check the path"))?;
+    File::open(path).map_err(|e| {
+        Error::input(
+            path,
+            "",
+            format!("not a readable HDF5 file ({})", words(&e)),
+            "a complete HDF5 file",
+            "check that the copy is complete (h5ls) and that it is HDF5",
+        )
+    })
+}
+
+/// The dataset at `name`.
+///
+/// # Errors
+/// [`Error::Input`] listing what the file holds instead.
+pub(super) fn dataset(file: &File, path: &Path, name: &str, expected: &str) -> Result<Dataset> {
+    file.dataset(name).map_err(|_| {
+        let names = file.member_names().unwrap_or_default();
+        Error::input(
+            path,
+            format!("dataset {name}"),
+            format!("missing (the file holds: {})", names.join(", ")),
+            expected,
+            "give the dataset's path in the config (survey.source.datasets)",
+        )
+    })
+}
+
+/// Whether there is a dataset at `name`.
+pub(super) fn has(file: &File, name: &str) -> bool {
+    file.dataset(name).is_ok()
+}
+
+/// An [`Error::Input`] for a failed read of `place`.
+pub(super) fn bad(path: &Path, place: &str, e: &hdf5::Error) -> Error {
+    Error::input(
+        path,
+        place,
+        format!("cannot be read ({})", words(e)),
+        "readable data of the documented type",
+        "check that the copy is complete (h5ls -v)",
+    )
+}
+
+/// HDF5's own account in one short line.
+pub(super) fn words(e: &hdf5::Error) -> String {
+    e.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+/// Text without interior NUL, which HDF5 cannot hold.
+pub(super) fn text(s: &str) -> VarLenUnicode {
+    s.replace('\0', " ").parse().unwrap_or_default()
+}
+
+/// A text attribute in any of HDF5's string forms; `None` if absent or not text.
+pub(super) fn text_attribute(at: &Location, name: &str) -> Option<String> {
+    let attribute = at.attr(name).ok()?;
+    match attribute.dtype().ok()?.to_descriptor().ok()? {
+        TypeDescriptor::VarLenUnicode => Some(
+            attribute
+                .read_scalar::<VarLenUnicode>()
+                .ok()?
+                .as_str()
+                .to_owned(),
+        ),
+        TypeDescriptor::VarLenAscii => Some(
+            attribute
+                .read_scalar::<VarLenAscii>()
+                .ok()?
+                .as_str()
+                .to_owned(),
+        ),
+        TypeDescriptor::FixedUnicode(_) => Some(
+            attribute
+                .read_scalar::<FixedUnicode<FIXED>>()
+                .ok()?
+                .as_str()
+                .to_owned(),
+        ),
+        TypeDescriptor::FixedAscii(_) => Some(
+            attribute
+                .read_scalar::<FixedAscii<FIXED>>()
+                .ok()?
+                .as_str()
+                .to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+/// A [N] dataset of strings or integers, as text.
+///
+/// # Errors
+/// HDF5's error if the type is neither.
+pub(super) fn names(data: &Dataset) -> hdf5::Result<Vec<String>> {
+    fn all<T: hdf5::H5Type>(data: &Dataset, f: impl Fn(&T) -> String) -> hdf5::Result<Vec<String>> {
+        Ok(data.read_raw::<T>()?.iter().map(f).collect())
+    }
+    match data.dtype()?.to_descriptor()? {
+        TypeDescriptor::VarLenUnicode => all::<VarLenUnicode>(data, |s| s.as_str().to_owned()),
+        TypeDescriptor::VarLenAscii => all::<VarLenAscii>(data, |s| s.as_str().to_owned()),
+        TypeDescriptor::FixedUnicode(_) => {
+            all::<FixedUnicode<FIXED>>(data, |s| s.as_str().to_owned())
+        }
+        TypeDescriptor::FixedAscii(_) => all::<FixedAscii<FIXED>>(data, |s| s.as_str().to_owned()),
+        TypeDescriptor::Unsigned(_) => all::<u64>(data, ToString::to_string),
+        TypeDescriptor::Integer(_) => all::<i64>(data, ToString::to_string),
+        other => Err(format!("{other} is neither text nor an integer").into()),
+    }
+}

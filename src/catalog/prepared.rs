@@ -1,0 +1,538 @@
+//! The prepared set: one survey on the common grid, normalised, in HDF5.
+//!
+//! Rows are in catalog order and include the rejected ones (`flag` ≠ 0, flux = ivar = 0), so that
+//! every object of the catalog can be answered for. Written and read in blocks: memory does not
+//! grow with the number of spectra.
+
+use super::{LogGrid, Object, h5};
+use crate::atomic::Pending;
+use crate::{Error, Result};
+use hdf5::types::VarLenUnicode;
+use hdf5::{Dataset, File, H5Type};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+const FORMAT: &str = "selfsi-prepared";
+const VERSION: i64 = 1;
+/// Rows per chunk: 1 MiB at 1024 pixels, HDF5's default chunk cache.
+const CHUNK_ROWS: usize = 256;
+
+/// Some consecutive spectra on the common grid, each array [n, D].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Block {
+    /// Normalised flux; exactly 0 where masked, never NaN.
+    pub flux: Array2<f32>,
+    /// Inverse variance of the normalised flux; 0 where masked.
+    pub ivar: Array2<f32>,
+    /// σ of the line-spread function in common-grid pixels; 0 where unknown.
+    pub lsf: Array2<f32>,
+}
+
+impl Block {
+    /// A block of `n` spectra of `pixels` pixels, all masked.
+    #[must_use]
+    pub fn masked(n: usize, pixels: usize) -> Self {
+        let zeros = || Array2::zeros((n, pixels));
+        Self {
+            flux: zeros(),
+            ivar: zeros(),
+            lsf: zeros(),
+        }
+    }
+
+    /// Number of spectra.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.flux.nrows()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Writes a prepared set; it appears under its name only after [`PreparedWriter::finish`].
+#[derive(Debug)]
+pub struct PreparedWriter {
+    pending: Pending,
+    path: PathBuf,
+    file: File,
+    pixels: usize,
+    written: Vec<bool>,
+}
+
+impl PreparedWriter {
+    /// Starts a set of `n_rows` spectra. `noise_rho` [D] is the correlation of the noise of pixel
+    /// i with pixel i+1 that regridding caused; `config` the TOML text of the job.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if the file cannot be made.
+    pub fn create(
+        path: impl AsRef<Path>,
+        grid: &LogGrid,
+        n_rows: usize,
+        noise_rho: &[f32],
+        flux_unit: &str,
+        config: &str,
+    ) -> Result<Self> {
+        let path = path.as_ref().to_path_buf();
+        if noise_rho.len() != grid.pixels {
+            return Err(Error::output(
+                &path,
+                format!(
+                    "{} noise correlations for {} pixels",
+                    noise_rho.len(),
+                    grid.pixels
+                ),
+                "give one per pixel",
+            ));
+        }
+        hdf5::silence_errors(true);
+        let pending = Pending::new(&path)?;
+        let file = start(pending.path(), grid, n_rows, noise_rho, flux_unit, config)
+            .map_err(|e| unwritable(&path, &e))?;
+        Ok(Self {
+            pending,
+            path,
+            file,
+            pixels: grid.pixels,
+            written: vec![false; n_rows],
+        })
+    }
+
+    /// Writes the rows that begin at `start`: one object per spectrum of `block`.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if shapes do not fit or the disk refuses.
+    pub fn write(&mut self, start: usize, objects: &[Object], block: &Block) -> Result<()> {
+        let shape = (objects.len(), self.pixels);
+        let end = start + objects.len();
+        if block.flux.dim() != shape
+            || block.ivar.dim() != shape
+            || block.lsf.dim() != shape
+            || end > self.written.len()
+        {
+            return Err(Error::output(
+                &self.path,
+                format!(
+                    "rows {start}..{end} of {}: {} objects, flux {:?}, ivar {:?}, lsf {:?}",
+                    self.written.len(),
+                    objects.len(),
+                    block.flux.dim(),
+                    block.ivar.dim(),
+                    block.lsf.dim()
+                ),
+                "give one row of pixels per object",
+            ));
+        }
+        self.put(start..end, objects, block)
+            .map_err(|e| unwritable(&self.path, &e))?;
+        self.written[start..end].fill(true);
+        Ok(())
+    }
+
+    fn put(&self, rows: Range<usize>, objects: &[Object], block: &Block) -> hdf5::Result<()> {
+        for (name, data) in [
+            ("flux", &block.flux),
+            ("ivar", &block.ivar),
+            ("lsf", &block.lsf),
+        ] {
+            let data = data.as_standard_layout();
+            self.file
+                .dataset(name)?
+                .write_slice(ArrayView2::from(&data), s![rows.clone(), ..])?;
+        }
+        self.column(&rows, "norm", objects, |o| o.norm)?;
+        self.column(&rows, "z", objects, |o| o.z)?;
+        self.column(&rows, "ra", objects, |o| o.ra)?;
+        self.column(&rows, "dec", objects, |o| o.dec)?;
+        self.column(&rows, "plate", objects, |o| o.plate)?;
+        self.column(&rows, "mjd", objects, |o| o.mjd)?;
+        self.column(&rows, "fiberid", objects, |o| o.fiberid)?;
+        self.column(&rows, "thing_id", objects, |o| o.thing_id)?;
+        self.column(&rows, "flag", objects, |o| o.flag)?;
+        self.column(&rows, "name", objects, |o| h5::text(&o.name))?;
+        self.column(&rows, "reason", objects, |o| h5::text(&o.reason))?;
+        self.column(&rows, "source", objects, |o| h5::text(&o.source))
+    }
+
+    fn column<T: H5Type>(
+        &self,
+        rows: &Range<usize>,
+        name: &str,
+        objects: &[Object],
+        value: impl Fn(&Object) -> T,
+    ) -> hdf5::Result<()> {
+        let values: Vec<T> = objects.iter().map(value).collect();
+        self.file
+            .dataset(name)?
+            .write_slice(ArrayView1::from(&values[..]), s![rows.clone()])
+    }
+
+    /// Completes the file and gives it its name.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if rows are missing or the disk refuses.
+    pub fn finish(self) -> Result<()> {
+        if let Some(row) = self.written.iter().position(|w| !w) {
+            return Err(Error::output(
+                &self.path,
+                format!("row {row} was never written"),
+                "write every row before finishing",
+            ));
+        }
+        self.file
+            .flush()
+            .and_then(|()| self.file.close())
+            .map_err(|e| unwritable(&self.path, &e))?;
+        self.pending.commit()
+    }
+}
+
+fn unwritable(path: &Path, e: &hdf5::Error) -> Error {
+    Error::output(path, h5::words(e), "check free space and permissions")
+}
+
+fn start(
+    path: &Path,
+    grid: &LogGrid,
+    n: usize,
+    noise_rho: &[f32],
+    flux_unit: &str,
+    config: &str,
+) -> hdf5::Result<File> {
+    let file = File::create(path)?;
+    for (name, value) in [
+        ("format", FORMAT),
+        ("wavelength", "vacuum"),
+        ("frame", "observed"),
+        ("flux_unit", flux_unit),
+        ("selfsi_version", env!("CARGO_PKG_VERSION")),
+        ("config", config),
+    ] {
+        file.new_attr::<VarLenUnicode>()
+            .create(name)?
+            .write_scalar(&h5::text(value))?;
+    }
+    file.new_attr::<i64>()
+        .create("version")?
+        .write_scalar(&VERSION)?;
+    file.new_dataset_builder()
+        .with_data(&Array1::from(grid.loglam()))
+        .create("loglam")?;
+    file.new_dataset_builder()
+        .with_data(&Array1::from(noise_rho.to_vec()))
+        .create("noise_rho")?;
+    let rows = CHUNK_ROWS.min(n.max(1));
+    for name in ["flux", "ivar", "lsf"] {
+        file.new_dataset::<f32>()
+            .chunk((rows, grid.pixels))
+            .shape((n, grid.pixels))
+            .create(name)?;
+    }
+    for name in ["norm", "z", "ra", "dec"] {
+        file.new_dataset::<f64>().shape(n).create(name)?;
+    }
+    for name in ["plate", "mjd", "fiberid", "thing_id"] {
+        file.new_dataset::<i64>().shape(n).create(name)?;
+    }
+    file.new_dataset::<i32>().shape(n).create("flag")?;
+    for name in ["name", "reason", "source"] {
+        file.new_dataset::<VarLenUnicode>().shape(n).create(name)?;
+    }
+    Ok(file)
+}
+
+/// A prepared set open for reading. Objects are in memory, spectra are read when asked for.
+#[derive(Debug)]
+pub struct Prepared {
+    path: PathBuf,
+    file: File,
+    grid: LogGrid,
+    flux_unit: String,
+    noise_rho: Vec<f32>,
+    objects: Vec<Object>,
+}
+
+impl Prepared {
+    /// Opens a set and checks that it is one.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the file is missing, not HDF5, not a prepared set of a known version,
+    /// or lacks a dataset or has one of the wrong shape.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref().to_path_buf();
+        let file = h5::open(&path)?;
+        let format = h5::text_attribute(&file, "format").unwrap_or_default();
+        let version = file.attr("version").and_then(|a| a.read_scalar::<i64>());
+        if format != FORMAT || !matches!(version, Ok(VERSION)) {
+            return Err(Error::input(
+                &path,
+                "attribute format",
+                format!("`{format}`, not a prepared set of version {VERSION}"),
+                format!("`{FORMAT}`"),
+                "make one with `selfsi prepare CONFIG`",
+            ));
+        }
+        let loglam = column::<f64>(&file, &path, "loglam", None)?;
+        let grid = grid_of(&loglam).ok_or_else(|| {
+            Error::input(
+                &path,
+                "dataset loglam",
+                "not equally spaced",
+                "pixels of equal width in log wavelength",
+                "make the set again with `selfsi prepare CONFIG`",
+            )
+        })?;
+        let noise_rho = column::<f32>(&file, &path, "noise_rho", Some(grid.pixels))?;
+        let objects = read_objects(&file, &path)?;
+        for name in ["flux", "ivar", "lsf"] {
+            shaped(&file, &path, name, &[objects.len(), grid.pixels])?;
+        }
+        Ok(Self {
+            flux_unit: h5::text_attribute(&file, "flux_unit").unwrap_or_default(),
+            path,
+            file,
+            grid,
+            noise_rho,
+            objects,
+        })
+    }
+
+    /// Number of rows, rejected ones included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    #[must_use]
+    pub fn grid(&self) -> LogGrid {
+        self.grid
+    }
+
+    /// FITS unit string of the physical flux (before division by the norm).
+    #[must_use]
+    pub fn flux_unit(&self) -> &str {
+        &self.flux_unit
+    }
+
+    /// Correlation of the noise of pixel i with pixel i+1 caused by regridding, [D]; last 0.
+    #[must_use]
+    pub fn noise_rho(&self) -> &[f32] {
+        &self.noise_rho
+    }
+
+    #[must_use]
+    pub fn objects(&self) -> &[Object] {
+        &self.objects
+    }
+
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The TOML text of the job that made the set.
+    #[must_use]
+    pub fn config(&self) -> String {
+        h5::text_attribute(&self.file, "config").unwrap_or_default()
+    }
+
+    /// Reads the spectra of `rows`.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the rows do not exist or cannot be read.
+    pub fn read(&self, rows: Range<usize>) -> Result<Block> {
+        if rows.end > self.len() || rows.start > rows.end {
+            return Err(Error::input(
+                &self.path,
+                format!("rows {}..{}", rows.start, rows.end),
+                "no such rows",
+                format!("rows within 0..{}", self.len()),
+                "ask for fewer",
+            ));
+        }
+        let get = |name: &str| {
+            self.file
+                .dataset(name)
+                .and_then(|d| d.read_slice_2d::<f32, _>(s![rows.clone(), ..]))
+                .map_err(|e| h5::bad(&self.path, &format!("dataset {name}"), &e))
+        };
+        Ok(Block {
+            flux: get("flux")?,
+            ivar: get("ivar")?,
+            lsf: get("lsf")?,
+        })
+    }
+}
+
+/// The grid with these pixel centres, if they are equally spaced to 1e-9.
+fn grid_of(loglam: &[f64]) -> Option<LogGrid> {
+    let (first, last) = (*loglam.first()?, *loglam.last()?);
+    let dloglam = (last - first) / (loglam.len().checked_sub(1).filter(|n| *n > 0)? as f64);
+    let grid = LogGrid {
+        loglam0: first,
+        dloglam,
+        pixels: loglam.len(),
+    };
+    let same = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-9;
+    (dloglam > 0.0 && loglam.iter().zip(&grid.loglam()).all(same)).then_some(grid)
+}
+
+fn shaped(file: &File, path: &Path, name: &str, shape: &[usize]) -> Result<Dataset> {
+    let data = h5::dataset(file, path, name, "a prepared set's dataset")?;
+    if data.shape() == shape {
+        Ok(data)
+    } else {
+        Err(Error::input(
+            path,
+            format!("dataset {name}"),
+            format!("shape {:?}", data.shape()),
+            format!("shape {shape:?}"),
+            "make the set again with `selfsi prepare CONFIG`",
+        ))
+    }
+}
+
+fn column<T: H5Type>(file: &File, path: &Path, name: &str, n: Option<usize>) -> Result<Vec<T>> {
+    let data = match n {
+        Some(n) => shaped(file, path, name, &[n])?,
+        None => h5::dataset(file, path, name, "a prepared set's dataset")?,
+    };
+    data.read_raw::<T>()
+        .map_err(|e| h5::bad(path, &format!("dataset {name}"), &e))
+}
+
+fn read_objects(file: &File, path: &Path) -> Result<Vec<Object>> {
+    let flag = column::<i32>(file, path, "flag", None)?;
+    let n = Some(flag.len());
+    let float = |name| column::<f64>(file, path, name, n);
+    let int = |name| column::<i64>(file, path, name, n);
+    let text = |name| -> Result<Vec<String>> {
+        h5::names(&shaped(file, path, name, &[flag.len()])?)
+            .map_err(|e| h5::bad(path, &format!("dataset {name}"), &e))
+    };
+    let (norm, z, ra, dec) = (float("norm")?, float("z")?, float("ra")?, float("dec")?);
+    let (plate, mjd, fiberid) = (int("plate")?, int("mjd")?, int("fiberid")?);
+    let thing_id = int("thing_id")?;
+    let texts = text("name")?
+        .into_iter()
+        .zip(text("reason")?)
+        .zip(text("source")?);
+    let object = |(i, ((name, reason), source))| Object {
+        name,
+        reason,
+        source,
+        plate: plate[i],
+        mjd: mjd[i],
+        fiberid: fiberid[i],
+        thing_id: thing_id[i],
+        ra: ra[i],
+        dec: dec[i],
+        z: z[i],
+        norm: norm[i],
+        flag: flag[i],
+    };
+    Ok(texts.enumerate().map(object).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::flag;
+    use crate::config::GridConfig;
+
+    fn some_objects(n: usize) -> Vec<Object> {
+        (0..n)
+            .map(|i| Object {
+                name: format!("Ωbject {i}"),
+                plate: 3655,
+                fiberid: i as i64,
+                z: 2.0 + i as f64,
+                norm: 0.5 + i as f64,
+                flag: if i == 1 { flag::SNR } else { flag::GOOD },
+                reason: if i == 1 {
+                    "S/N 0.1".into()
+                } else {
+                    String::new()
+                },
+                source: "spec.fits".into(),
+                ..Object::default()
+            })
+            .collect()
+    }
+
+    fn block(n: usize, d: usize) -> Block {
+        let f = |k: usize| Array2::from_shape_fn((n, d), |(i, j)| (k * 1000 + i * d + j) as f32);
+        Block {
+            flux: f(1),
+            ivar: f(2),
+            lsf: f(3),
+        }
+    }
+
+    #[test]
+    fn what_is_written_block_by_block_is_read_back_in_any_blocks() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("set.h5");
+        let grid = LogGrid::new(&GridConfig {
+            pixels: 32,
+            ..GridConfig::default()
+        });
+        let (objects, all) = (some_objects(5), block(5, 32));
+        let rho = vec![0.1; 32];
+        let part = |r: Range<usize>| Block {
+            flux: all.flux.slice(s![r.clone(), ..]).to_owned(),
+            ivar: all.ivar.slice(s![r.clone(), ..]).to_owned(),
+            lsf: all.lsf.slice(s![r, ..]).to_owned(),
+        };
+        let mut w = PreparedWriter::create(&path, &grid, 5, &rho, "unit", "seed = 1").unwrap();
+        w.write(0, &objects[..2], &part(0..2)).unwrap();
+        assert!(!path.exists(), "nothing appears before it is complete");
+        w.write(2, &objects[2..], &part(2..5)).unwrap();
+        w.finish().unwrap();
+
+        let p = Prepared::open(&path).unwrap();
+        assert_eq!(p.len(), 5);
+        assert_eq!(p.noise_rho(), rho);
+        assert_eq!((p.flux_unit(), p.config().as_str()), ("unit", "seed = 1"));
+        assert!((p.grid().loglam0 - grid.loglam0).abs() < 1e-12);
+        assert!((p.grid().dloglam - grid.dloglam).abs() < 1e-12);
+        assert_eq!(format!("{:?}", p.objects()), format!("{objects:?}"));
+        assert_eq!(p.read(0..5).unwrap(), all);
+        assert_eq!(p.read(1..3).unwrap(), part(1..3));
+        assert!(p.read(4..6).is_err());
+    }
+
+    #[test]
+    fn an_incomplete_set_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let grid = LogGrid::new(&GridConfig::default());
+        let path = folder.path().join("set.h5");
+        let w = PreparedWriter::create(&path, &grid, 3, &vec![0.0; 1024], "", "").unwrap();
+        assert!(w.finish().unwrap_err().to_string().contains("row 0"));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_file_that_is_not_a_prepared_set_is_refused_in_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.h5");
+        std::fs::write(&path, "not HDF5").unwrap();
+        let e = Prepared::open(&path).unwrap_err().to_string();
+        assert!(
+            e.contains("not a readable HDF5 file") && !e.contains('\n'),
+            "{e}"
+        );
+        File::create(&path).unwrap().close().unwrap();
+        let e = Prepared::open(&path).unwrap_err().to_string();
+        assert!(e.contains("selfsi prepare"), "{e}");
+    }
+}
