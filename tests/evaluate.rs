@@ -31,6 +31,14 @@ fn moments() -> Moments {
     }
 }
 
+/// The true population, as the oracle knows it.
+fn population() -> TruePopulation {
+    TruePopulation {
+        moments: moments(),
+        sample: single(&clean(1000, 99)),
+    }
+}
+
 /// Lower Cholesky factor, the slow and obvious way.
 fn factor(a: &Array2<f64>) -> Array2<f64> {
     let n = a.nrows();
@@ -210,7 +218,7 @@ fn no_smoothing_and_no_learned_filter_beats_the_oracle_on_gaussian_data() {
             &scored,
             &channel,
             &learned,
-            &moments(),
+            &population(),
             vec![],
             1,
         )
@@ -420,7 +428,7 @@ fn a_study_without_spectra_is_one_clear_line() {
         &scored,
         &channel,
         &moments(),
-        &moments(),
+        &population(),
         vec![],
         1,
     )
@@ -453,7 +461,7 @@ fn an_evaluation_survives_json_and_makes_a_report() {
         &scored,
         &channel,
         &moments(),
-        &moments(),
+        &population(),
         vec![perfect],
         1,
     )
@@ -464,7 +472,7 @@ fn an_evaluation_survives_json_and_makes_a_report() {
         "{:?}",
         e.bars
     );
-    assert_eq!(e.rows.len(), 6);
+    assert_eq!(e.rows.len(), 7);
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(
         folder.path().join("evaluation.json"),
@@ -490,4 +498,28 @@ fn half_the_rows_say_how_far_two_samples_of_one_population_are() {
     let a = single(&clean(1000, 81));
     let direct = sliced_wasserstein(a.slice(s![..;2, ..]), a.slice(s![1..;2, ..]), 5);
     assert_eq!(direct, split_half(a.view(), 5));
+}
+
+#[test]
+fn draws_of_the_oracle_have_the_population_and_root_two_of_the_error() {
+    let channel = channel(0.05, 2.0, 0.2);
+    let x = clean(4000, 91);
+    let (y, ivar) = observe(&x, &channel, 92);
+    let m = moments();
+    let filter = LinearFilter::new(&m, &channel);
+    let others = single(&clean(4000, 93));
+    let (mean, draw) = filter
+        .with_draws(y.view(), ivar.view(), others.view(), 1)
+        .unwrap();
+    let truth = single(&x);
+    let ratio = rmse(draw.view(), truth.view()) / rmse(mean.view(), truth.view());
+    assert!((ratio / 2f64.sqrt() - 1.0).abs() < 0.03, "{ratio}");
+    let deviation = |a: ArrayView2<f32>, j: usize| {
+        standard_deviation(a.column(j).iter().map(|v| f64::from(*v)))
+    };
+    for j in (0..D).step_by(9) {
+        let r = deviation(draw.view(), j) / deviation(truth.view(), j);
+        assert!((r - 1.0).abs() < 0.06, "pixel {j}: {r}");
+    }
+    assert!(deviation(mean.view(), 30) < 0.9 * deviation(truth.view(), 30));
 }

@@ -3,7 +3,9 @@
 use super::blur::blur_matrix;
 use crate::catalog::LogGrid;
 use crate::config::{ForwardConfig, SmoothingFrom};
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, ArrayView1};
+use rand::Rng;
+use rand_distr::{Distribution, StandardNormal};
 
 /// First and second moments of F given the clean spectrum, apart from each spectrum's own noise.
 ///
@@ -97,6 +99,33 @@ impl Channel {
     pub fn untilt(&self, mean: &Array1<f64>, tilted: &Array2<f64>) -> Array2<f64> {
         let v = outer(&self.lever) * self.tilt_variance;
         (tilted - &(&v * &outer(mean))) / (v + 1.0)
+    }
+
+    /// Observes one clean spectrum [D] with the noise variances `variance` [D].
+    pub fn observe(
+        &self,
+        x: ArrayView1<f64>,
+        variance: &Array1<f64>,
+        rng: &mut impl Rng,
+    ) -> Array1<f64> {
+        let amplitude = (3.0 * self.tilt_variance).sqrt() * (2.0 * rng.random::<f64>() - 1.0);
+        let mut left = rng.random::<f64>();
+        let blur = self.blurs.iter().find(|(w, _)| {
+            left -= w;
+            left < 0.0
+        });
+        let blur = blur.map_or(&self.mean_blur, |(_, b)| b);
+        let mut y = blur.dot(&(&x * &(&self.lever * amplitude + 1.0)));
+        // Backwards, so that the neighbour's share is known: Corr(u_i, u_{i+1}) = d_i c_{i+1}.
+        let (mut right, mut c_right): (f64, f64) = (StandardNormal.sample(rng), 1.0);
+        for i in (0..y.len()).rev() {
+            let d = (self.noise_rho[i] / c_right).clamp(-0.9, 0.9);
+            let c = (1.0 - d * d).sqrt();
+            let own: f64 = StandardNormal.sample(rng);
+            y[i] += variance[i].sqrt() * (c * own + d * right);
+            (right, c_right) = (own, c);
+        }
+        y
     }
 
     /// Adds one spectrum's noise covariance to `a`: variances `variance` [D] on the diagonal and

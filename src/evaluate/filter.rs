@@ -4,6 +4,8 @@ use super::channel::Channel;
 use super::linalg::{cholesky, cholesky_solve};
 use super::moments::Moments;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 /// x̂ = m + C S̄ᵀ (C_y + N)⁻¹ (y − S̄ m), with C_y the covariance of noiseless observations
@@ -43,21 +45,53 @@ impl<'a> LinearFilter<'a> {
             .zip(flux.axis_iter(Axis(0)).into_par_iter())
             .zip(ivar.axis_iter(Axis(0)).into_par_iter())
             .map(|((mut out, flux), ivar)| {
-                let mut a = self.signal.clone();
-                let variance = ivar.mapv(|v| if v > 0.0 { 1.0 / f64::from(v) } else { 0.0 });
-                self.channel.add_noise(&mut a, &variance);
-                // A masked pixel: its row and column become the identity's, its residual 0.
-                for j in (0..ivar.len()).filter(|j| ivar[*j] <= 0.0) {
-                    a.row_mut(j).fill(0.0);
-                    a.column_mut(j).fill(0.0);
-                    a[[j, j]] = 1.0;
-                }
-                cholesky(&mut a)?;
-                out.assign(&self.estimate(&a, flux, ivar));
+                let factor = self.factor(ivar)?;
+                out.assign(&self.estimate(&factor, flux, ivar).mapv(|v| v as f32));
                 Some(())
             })
             .collect::<Option<Vec<()>>>()?;
         Some(out)
+    }
+
+    /// As [`Self::own_noise`], together with a *draw* for each spectrum: the estimate plus the
+    /// error that it makes for another clean spectrum, taken from `clean` [M, D], observed with the
+    /// same noise. Such draws have the population's mean and covariance, and of Gaussian
+    /// populations they are exact posterior draws.
+    #[must_use]
+    pub fn with_draws(
+        &self,
+        flux: ArrayView2<f32>,
+        ivar: ArrayView2<f32>,
+        clean: ArrayView2<f32>,
+        seed: u64,
+    ) -> Option<(Array2<f32>, Array2<f32>)> {
+        let mut means = Array2::zeros(flux.raw_dim());
+        let mut draws = Array2::zeros(flux.raw_dim());
+        means
+            .axis_iter_mut(Axis(0))
+            .into_par_iter()
+            .zip(draws.axis_iter_mut(Axis(0)).into_par_iter())
+            .enumerate()
+            .map(|(i, (mut mean, mut draw))| {
+                let (flux, ivar) = (flux.row(i), ivar.row(i));
+                let factor = self.factor(ivar)?;
+                let best = self.estimate(&factor, flux, ivar);
+                let mut rng = ChaCha8Rng::seed_from_u64(seed);
+                rng.set_stream(i as u64);
+                let other = clean
+                    .row(rng.random_range(0..clean.nrows()))
+                    .mapv(f64::from);
+                let seen = self
+                    .channel
+                    .observe(other.view(), &variance(ivar), &mut rng);
+                let seen = seen.mapv(|v| v as f32);
+                let error = other - self.estimate(&factor, seen.view(), ivar);
+                draw.assign(&(&best + &error).mapv(|v| v as f32));
+                mean.assign(&best.mapv(|v| v as f32));
+                Some(())
+            })
+            .collect::<Option<Vec<()>>>()?;
+        Some((means, draws))
     }
 
     /// Estimates all spectra with one filter, made for the noise averaged over them. Masked pixels
@@ -84,9 +118,23 @@ impl<'a> LinearFilter<'a> {
         cholesky(&mut a)?;
         let mut out = Array2::zeros(flux.raw_dim());
         for ((mut out, flux), iv) in out.rows_mut().into_iter().zip(flux.rows()).zip(ivar.rows()) {
-            out.assign(&self.estimate(&a, flux, iv));
+            out.assign(&self.estimate(&a, flux, iv).mapv(|v| v as f32));
         }
         Some(out)
+    }
+
+    /// Cholesky factor of the covariance of one observation.
+    fn factor(&self, ivar: ArrayView1<f32>) -> Option<Array2<f64>> {
+        let mut a = self.signal.clone();
+        self.channel.add_noise(&mut a, &variance(ivar));
+        // A masked pixel: its row and column become the identity's, its residual 0.
+        for j in (0..ivar.len()).filter(|j| ivar[*j] <= 0.0) {
+            a.row_mut(j).fill(0.0);
+            a.column_mut(j).fill(0.0);
+            a[[j, j]] = 1.0;
+        }
+        cholesky(&mut a)?;
+        Some(a)
     }
 
     fn estimate(
@@ -94,7 +142,7 @@ impl<'a> LinearFilter<'a> {
         factor: &Array2<f64>,
         flux: ArrayView1<f32>,
         ivar: ArrayView1<f32>,
-    ) -> Array1<f32> {
+    ) -> Array1<f64> {
         let mut residual: Array1<f64> = (0..flux.len())
             .map(|j| {
                 if ivar[j] > 0.0 {
@@ -105,6 +153,11 @@ impl<'a> LinearFilter<'a> {
             })
             .collect();
         cholesky_solve(factor, &mut residual);
-        (self.cross.dot(&residual) + &self.mean).mapv(|v| v as f32)
+        self.cross.dot(&residual) + &self.mean
     }
+}
+
+/// Noise variances; 0 at masked pixels.
+fn variance(ivar: ArrayView1<f32>) -> Array1<f64> {
+    ivar.mapv(|v| if v > 0.0 { 1.0 / f64::from(v) } else { 0.0 })
 }

@@ -49,15 +49,19 @@ fn factor_block(a: &mut Array2<f64>, k: usize, e: usize) -> Option<()> {
     Some(())
 }
 
-/// Rows below the diagonal block: L21 = A21 L11⁻ᵀ.
+/// Rows below the diagonal block: L21 = A21 L11⁻ᵀ, with the small inverse made once so that the
+/// rest is a matrix product.
 fn solve_panel(a: &mut Array2<f64>, k: usize, e: usize) {
-    let (top, mut below) = a.view_mut().split_at(ndarray::Axis(0), e);
-    for mut row in below.rows_mut() {
-        for j in k..e {
-            let dot: f64 = (k..j).map(|p| row[p] * top[[j, p]]).sum();
-            row[j] = (row[j] - dot) / top[[j, j]];
+    let w = e - k;
+    let mut inverse = Array2::<f64>::zeros((w, w));
+    for c in 0..w {
+        for r in c..w {
+            let dot: f64 = (c..r).map(|p| a[[k + r, k + p]] * inverse[[p, c]]).sum();
+            inverse[[r, c]] = (f64::from(u8::from(r == c)) - dot) / a[[k + r, k + r]];
         }
     }
+    let below = a.slice(s![e.., k..e]).dot(&inverse.t());
+    a.slice_mut(s![e.., k..e]).assign(&below);
 }
 
 /// Solves L Lᵀ x = b in place, L in the lower triangle of `l`.

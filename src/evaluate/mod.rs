@@ -34,6 +34,6 @@ pub use report::{load, report};
 pub use sliced::{sliced_wasserstein, split_half};
 pub use smoothing::{best_smoothing, gaussian_smooth};
 pub use statistics::{Errors, median};
-pub use study::{Bar, Candidate, Evaluation, Kind, Regime, Row, Scored, study};
+pub use study::{Bar, Candidate, Evaluation, Kind, Regime, Row, Scored, TruePopulation, study};
 pub use table::{markdown, text};
 pub use truth::Truth;

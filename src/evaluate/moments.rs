@@ -3,11 +3,14 @@
 use super::channel::Channel;
 use super::linalg::{clip_to_psd, eigen, recompose};
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array1, Array2, ArrayView2, Axis, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
-/// Fewest common observations of two pixels for a covariance to be estimated.
-const PAIRS_MIN: f64 = 10.0;
+/// Least weight of the spectra that show two pixels, as a part of all, for a covariance.
+const PAIRS_MIN: f64 = 1e-3;
+/// Variance of quasar spectra at a pixel over the square of their mean, roughly: it decides from
+/// which S/N on spectra count alike.
+const RELATIVE_VARIANCE: f64 = 0.1;
 /// Modes that the channel passes with at least this amplitude are always de-blurred.
 const GAIN_SAFE: f64 = 0.5;
 /// Weaker ones only while their signal is this many standard errors above zero.
@@ -43,6 +46,9 @@ pub struct Accumulator {
     sum: Array1<f64>,
     count: Array1<f64>,
     spectra: usize,
+    /// Sums of the weights and of their squares.
+    weights: [f64; 2],
+    law: NoiseLaw,
     mean: Option<Array1<f64>>,
     halves: [Half; 2],
     /// Rows seen in the second pass: even ones go to one half, odd ones to the other.
@@ -63,6 +69,8 @@ impl Accumulator {
             sum: Array1::zeros(d),
             count: Array1::zeros(d),
             spectra: 0,
+            weights: [0.0; 2],
+            law: NoiseLaw::default(),
             mean: None,
             halves: [half.clone(), half],
             seen: 0,
@@ -72,6 +80,7 @@ impl Accumulator {
     /// First pass: `flux` [n, D] where `ivar` [n, D] > 0.
     pub fn add_mean(&mut self, flux: ArrayView2<f32>, ivar: ArrayView2<f32>) {
         for (row, iv) in flux.rows().into_iter().zip(ivar.rows()) {
+            self.law.add(row, iv);
             for j in 0..row.len() {
                 if iv[j] > 0.0 {
                     self.sum[j] += f64::from(row[j]);
@@ -93,11 +102,23 @@ impl Accumulator {
             .mean
             .get_or_insert_with(|| filled_mean(&self.sum, &self.count))
             .clone();
+        let weights: Array1<f64> = flux
+            .rows()
+            .into_iter()
+            .zip(ivar.rows())
+            .map(|(f, iv)| self.law.weight(f, iv))
+            .collect();
+        self.weights[0] += weights.sum();
+        self.weights[1] += weights.dot(&weights);
         for parity in 0..2 {
             let first = (self.seen + parity) % 2;
-            let flux = flux.slice(s![first..;2, ..]);
-            let ivar = ivar.slice(s![first..;2, ..]);
-            self.halves[parity].add(&flux, &ivar, &mean, noise_rho);
+            self.halves[parity].add(
+                flux.slice(s![first..;2, ..]),
+                ivar.slice(s![first..;2, ..]),
+                weights.slice(s![first..;2]),
+                &mean,
+                noise_rho,
+            );
         }
         self.seen += flux.nrows();
     }
@@ -123,7 +144,8 @@ impl Accumulator {
     /// the known `channel` and nothing else. The estimator:
     ///
     /// 1. covariance of the observations over the pixels that both are unmasked, less the mean of
-    ///    the spectra's own known noise covariances: unbiased for the smoothed, tilted spectra;
+    ///    the spectra's own known noise covariances; noisy spectra count less ([`NoiseLaw`]):
+    ///    unbiased for the smoothed, tilted spectra;
     /// 2. projection on the singular modes of the mean blur; those that the blur weakens below
     ///    one half are kept, in order of falling gain, until the first whose signal is not three
     ///    standard errors above zero;
@@ -135,7 +157,7 @@ impl Accumulator {
     pub fn deconvolved(mut self, channel: &Channel) -> Moments {
         let seen = self.take_mean();
         let (signal, noise) = self.pooled().covariance(&seen, Some(&channel.noise_rho));
-        let modes = Modes::new(&channel.mean_blur, &signal, &noise, self.spectra);
+        let modes = Modes::new(&channel.mean_blur, &signal, &noise, self.effective());
         let project = |c: &Array2<f64>| modes.left.t().dot(c).dot(&modes.left);
         let halves =
             [0, 1].map(|h| project(&self.halves[h].covariance(&seen, Some(&channel.noise_rho)).0));
@@ -148,6 +170,11 @@ impl Accumulator {
             covariance,
             spectra: self.spectra,
         }
+    }
+
+    /// Number of equally weighted spectra that would say as much.
+    fn effective(&self) -> f64 {
+        (self.weights[0] * self.weights[0] / self.weights[1].max(f64::MIN_POSITIVE)).max(1.0)
     }
 
     fn take_mean(&mut self) -> Array1<f64> {
@@ -170,35 +197,42 @@ impl Accumulator {
 impl Half {
     fn add(
         &mut self,
-        flux: &ArrayView2<f32>,
-        ivar: &ArrayView2<f32>,
+        flux: ArrayView2<f32>,
+        ivar: ArrayView2<f32>,
+        weights: ArrayView1<f64>,
         mean: &Array1<f64>,
         rho: &Array1<f64>,
     ) {
         let (n, d) = flux.dim();
-        let good = ivar.mapv(|v| if v > 0.0 { 1f32 } else { 0.0 });
         let centred = Array2::from_shape_fn((n, d), |(i, j)| {
             if ivar[[i, j]] > 0.0 {
-                f64::from(flux[[i, j]]) - mean[j]
+                weights[i].sqrt() * (f64::from(flux[[i, j]]) - mean[j])
             } else {
                 0.0
             }
         });
         add_product(&mut self.products, &centred);
-        if good.iter().all(|g| *g > 0.0) {
-            self.pairs += n as f64;
+        if ivar.iter().all(|v| *v > 0.0) {
+            self.pairs += weights.sum();
         } else {
+            let good = Array2::from_shape_fn((n, d), |(i, j)| {
+                if ivar[[i, j]] > 0.0 {
+                    weights[i].sqrt() as f32
+                } else {
+                    0.0
+                }
+            });
             let mut pairs = Array2::<f32>::zeros((d, d));
             add_product(&mut pairs, &good);
             self.pairs += &pairs.mapv(f64::from);
         }
-        for row in ivar.rows() {
+        for (row, weight) in ivar.rows().into_iter().zip(weights) {
             for j in 0..d {
                 if row[j] > 0.0 {
-                    self.noise[j] += 1.0 / f64::from(row[j]);
+                    self.noise[j] += weight / f64::from(row[j]);
                     if j + 1 < d && row[j + 1] > 0.0 {
-                        self.neighbours[j] +=
-                            rho[j] / (f64::from(row[j]) * f64::from(row[j + 1])).sqrt();
+                        let product = f64::from(row[j]) * f64::from(row[j + 1]);
+                        self.neighbours[j] += weight * rho[j] / product.sqrt();
                     }
                 }
             }
@@ -213,32 +247,88 @@ impl Half {
         rho: Option<&Array1<f64>>,
     ) -> (Array2<f64>, Array2<f64>) {
         let d = mean.len();
+        let least = PAIRS_MIN
+            * self
+                .pairs
+                .diag()
+                .iter()
+                .fold(f64::MIN_POSITIVE, |a, b| a.max(*b));
         let mut noise = Array2::zeros((d, d));
         for j in 0..d {
-            noise[[j, j]] = self.noise[j] / self.pairs[[j, j]].max(1.0);
+            noise[[j, j]] = self.noise[j] / self.pairs[[j, j]].max(least);
             if rho.is_some() && j + 1 < d {
-                let c = self.neighbours[j] / self.pairs[[j, j + 1]].max(1.0);
+                let c = self.neighbours[j] / self.pairs[[j, j + 1]].max(least);
                 noise[[j, j + 1]] = c;
                 noise[[j + 1, j]] = c;
             }
         }
         let mut signal = Array2::from_shape_fn((d, d), |(i, j)| {
             let n = self.pairs[[i, j]];
-            if n < PAIRS_MIN {
+            if n < least {
                 0.0
             } else {
-                self.products[[i, j]] / (n - 1.0) - noise[[i, j]]
+                self.products[[i, j]] / n - noise[[i, j]]
             }
         });
         // A pixel that is never seen has no covariance with any other.
         for j in 0..d {
-            if self.pairs[[j, j]] < PAIRS_MIN {
+            if self.pairs[[j, j]] < least {
                 signal.row_mut(j).fill(0.0);
                 signal.column_mut(j).fill(0.0);
             }
         }
         (signal, noise)
     }
+}
+
+/// How the noise of the spectra goes with their level: σ ∝ level^b, b fitted to the observations
+/// (0 where the sky makes the noise, 1 where it is a fraction of the flux).
+///
+/// What is left of σ when that is divided out says nothing about the clean spectrum, so that
+/// spectra can be weighted by it without preferring bright or faint ones.
+#[derive(Debug, Clone, Default)]
+struct NoiseLaw {
+    n: f64,
+    /// Sums over the spectra of x = ln level and y = ln σ: x, y, x², xy.
+    sums: [f64; 4],
+}
+
+impl NoiseLaw {
+    fn add(&mut self, flux: ArrayView1<f32>, ivar: ArrayView1<f32>) {
+        let (level, sigma) = level_and_noise(flux, ivar);
+        if level > 0.0 && sigma > 0.0 {
+            let (x, y) = (level.ln(), sigma.ln());
+            self.n += 1.0;
+            for (sum, v) in self.sums.iter_mut().zip([x, y, x * x, x * y]) {
+                *sum += v;
+            }
+        }
+    }
+
+    /// Weight of a spectrum in a covariance: (v / (v + r²))², v the relative variance of the clean
+    /// population and r the relative noise at the mean level.
+    fn weight(&self, flux: ArrayView1<f32>, ivar: ArrayView1<f32>) -> f64 {
+        let (level, sigma) = level_and_noise(flux, ivar);
+        if sigma == 0.0 {
+            return 1.0;
+        }
+        if level <= 0.0 || self.n == 0.0 {
+            return 0.0;
+        }
+        let [x, y, xx, xy] = self.sums.map(|s| s / self.n);
+        let exponent = ((xy - x * y) / (xx - x * x).max(1e-12)).clamp(0.0, 1.0);
+        let relative = (sigma.ln() - exponent * (level.ln() - x) - x).exp();
+        (RELATIVE_VARIANCE / (RELATIVE_VARIANCE + relative * relative)).powi(2)
+    }
+}
+
+/// Mean flux and root-mean-square noise of the unmasked pixels.
+fn level_and_noise(flux: ArrayView1<f32>, ivar: ArrayView1<f32>) -> (f64, f64) {
+    let good = || flux.iter().zip(ivar).filter(|(_, iv)| **iv > 0.0);
+    let n = good().count().max(1) as f64;
+    let level = good().map(|(f, _)| f64::from(*f)).sum::<f64>() / n;
+    let variance = good().map(|(_, iv)| 1.0 / f64::from(*iv)).sum::<f64>() / n;
+    (level, variance.sqrt())
 }
 
 /// The blur's singular modes that can be undone.
@@ -250,7 +340,7 @@ struct Modes {
 }
 
 impl Modes {
-    fn new(blur: &Array2<f64>, signal: &Array2<f64>, noise: &Array2<f64>, spectra: usize) -> Self {
+    fn new(blur: &Array2<f64>, signal: &Array2<f64>, noise: &Array2<f64>, spectra: f64) -> Self {
         let (squares, right) = eigen(&blur.t().dot(blur));
         let gains = squares.mapv(|v| v.max(0.0).sqrt());
         let usable = gains.iter().take_while(|g| **g > GAIN_MIN).count().max(1);
@@ -263,7 +353,7 @@ impl Modes {
             .take_while(|k| {
                 gains[*k] >= GAIN_SAFE || {
                     let signal = power(signal, *k);
-                    let error = (2.0 / spectra as f64).sqrt() * (signal + power(noise, *k));
+                    let error = (2.0 / spectra).sqrt() * (signal + power(noise, *k));
                     signal > SIGNIFICANT * error
                 }
             })
@@ -309,7 +399,11 @@ where
 
 /// Mean over the unmasked values; pixels never seen are interpolated from their neighbours.
 fn filled_mean(sum: &Array1<f64>, count: &Array1<f64>) -> Array1<f64> {
-    let mut mean: Vec<f64> = sum.iter().zip(count).map(|(s, n)| s / n.max(1.0)).collect();
+    let mut mean: Vec<f64> = sum
+        .iter()
+        .zip(count)
+        .map(|(s, n)| s / n.max(f64::MIN_POSITIVE))
+        .collect();
     let good: Vec<bool> = count.iter().map(|n| *n > 0.0).collect();
     super::fill::interpolate(&mut mean, &good);
     mean.into()

@@ -77,7 +77,9 @@ Training saw corrupted observations and the forward model, never a clean spectru
 the observations; the best Gaussian smoothing, its one width tuned on the truth; a Wiener filter whose
 mean and covariance are learned from the observations and the known channel alone; the *oracle* linear
 filters, with the true mean and covariance, which nobody has: they are the yardstick; and selfsi's
-restorations.
+restorations. *Oracle, one draw* is the oracle's estimate plus the error that it makes for another clean
+spectrum: a population with the right mean and covariance by construction, so its population distance
+says how near a single restoration can be expected to come with this many spectra.
 
 A single restoration is a *draw from the population* that is compatible with the observation, not a
 least-squares estimate. It keeps the small-scale structure that a mean would wash out, and pays for it

@@ -28,6 +28,9 @@ pub enum Kind {
     Oracle,
     /// The same with the population's mean noise: one filter for all.
     OracleOne,
+    /// One draw per spectrum with the true moments: how near to the population a single restoration
+    /// can be expected to come with this many spectra.
+    OracleDraw,
     /// A restoration by the ODE.
     Ode,
     /// One SDE draw per spectrum.
@@ -69,6 +72,14 @@ pub struct Candidate {
     pub name: String,
     pub kind: Kind,
     pub flux: Array2<f32>,
+}
+
+/// What nobody has: the true population, from spectra other than the scored ones.
+#[derive(Debug, Clone)]
+pub struct TruePopulation {
+    pub moments: Moments,
+    /// Some of its clean spectra, [M, D] with M ≥ 1, normalised.
+    pub sample: Array2<f32>,
 }
 
 /// One row of the table.
@@ -154,7 +165,7 @@ impl Evaluation {
 }
 
 /// Makes the baselines for `scored` and measures them and the `candidates`. `learned` are the
-/// moments from observations and channel alone, `oracle` the true ones.
+/// moments from observations and channel alone, `oracle` the true population.
 ///
 /// # Errors
 /// [`Error::Run`] (naming `run`) if nothing is left to score, or a filter has no solution.
@@ -163,15 +174,15 @@ pub fn study(
     scored: &Scored,
     channel: &Channel,
     learned: &Moments,
-    oracle: &Moments,
+    oracle: &TruePopulation,
     candidates: Vec<Candidate>,
     seed: u64,
 ) -> Result<Evaluation> {
     let (y, ivar) = (scored.flux.view(), scored.ivar.view());
-    if y.nrows() < 2 {
+    if y.nrows() < 2 || oracle.sample.nrows() == 0 {
         return Err(Error::run(
             run,
-            "fewer than two held-out spectra have a truth",
+            "too few spectra have a truth (two held-out ones and one other are needed)",
             "check that --truth belongs to this run's survey",
         ));
     }
@@ -186,8 +197,10 @@ pub fn study(
     let wiener = LinearFilter::new(learned, channel)
         .own_noise(y, ivar)
         .ok_or_else(unsolved)?;
-    let truth_filter = LinearFilter::new(oracle, channel);
-    let best = truth_filter.own_noise(y, ivar).ok_or_else(unsolved)?;
+    let truth_filter = LinearFilter::new(&oracle.moments, channel);
+    let (best, draw) = truth_filter
+        .with_draws(y, ivar, oracle.sample.view(), seed)
+        .ok_or_else(unsolved)?;
     let one = truth_filter.one_for_all(y, ivar).ok_or_else(unsolved)?;
     let baseline = |name: &str, kind, flux| Candidate {
         name: name.to_owned(),
@@ -204,6 +217,7 @@ pub fn study(
         baseline("Wiener, learned", Kind::Wiener, wiener),
         baseline("oracle, one filter", Kind::OracleOne, one),
         baseline("oracle, own noise", Kind::Oracle, best),
+        baseline("oracle, one draw", Kind::OracleDraw, draw),
     ];
     all.extend(candidates);
 
@@ -228,7 +242,7 @@ pub fn study(
         regime,
         spectra: y.nrows(),
         learned_from: learned.spectra,
-        oracle_from: oracle.spectra,
+        oracle_from: oracle.moments.spectra,
         snr,
         blur_pixels: channel.sigma_pixels,
         smoothing_pixels: width,
