@@ -4,17 +4,26 @@
 //! Continua and lines: [`Quasar`]; absorption: [`Forest`], damped systems; the numbers behind them and
 //! their sources: `data/lines.toml`, `data/README.md`.
 
+mod damage;
 mod damped;
 mod fine;
+mod folder;
 mod forest;
+mod instrument;
 mod lines;
 mod quasar;
+mod sky;
+mod spec_file;
 mod survey;
 mod truth;
 
+pub use damage::{DAMAGES, Damage, damage};
 pub use fine::Fine;
+pub use folder::{TRUTH, claim, write_sdss};
 pub use forest::{Forest, tau_eff};
+pub use instrument::{Instrument, Observed};
 pub use lines::{Line, line_list};
 pub use quasar::{DrawnLine, Quasar};
+pub use spec_file::spec_path;
 pub use survey::{Clean, Survey};
 pub use truth::write_truth;

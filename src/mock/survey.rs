@@ -25,6 +25,7 @@ pub(super) enum Purpose {
     Quasar,
     Forest,
     Damped,
+    Observation,
 }
 
 /// A mock survey: settings and shared tables.
@@ -57,6 +58,12 @@ impl Survey {
             lines: line_list()?,
             forest: Forest::new(z.1, BLUE),
         })
+    }
+
+    /// The window whose mean flux is an object's level, Å.
+    #[must_use]
+    pub fn window(&self) -> (f64, f64) {
+        self.window
     }
 
     /// The emission lines, in the order of [`Quasar::lines`].
