@@ -138,7 +138,7 @@ fn sliced_wasserstein_of_two_gaussians_agrees_with_the_closed_form() {
     // Isotropic Gaussians: W² along any direction is (θ·Δm)² + (Δσ)²; E (θ·Δm)² = |Δm|²/D.
     let (a, b) = (normals(20_000, 16, 1), normals(15_000, 16, 2) * 1.5 + 0.8);
     let expected = (0.8f64.powi(2) + 0.5f64.powi(2)).sqrt();
-    let found = sliced_wasserstein(single(&a).view(), single(&b).view(), 3);
+    let found = sliced_wasserstein(single(&a).view(), single(&b).view(), Slices::Whole, 3);
     assert!((found / expected - 1.0).abs() < 0.06, "{found} {expected}");
 }
 
@@ -146,9 +146,9 @@ fn sliced_wasserstein_of_two_gaussians_agrees_with_the_closed_form() {
 fn a_population_is_at_distance_zero_from_itself_and_near_the_floor_from_its_like() {
     let a = single(&clean(2000, 1));
     let b = single(&clean(1000, 2));
-    assert!(sliced_wasserstein(a.view(), a.view(), 1) < 1e-6);
-    let floor = split_half(a.view(), 1);
-    let found = sliced_wasserstein(a.view(), b.view(), 1);
+    assert!(sliced_wasserstein(a.view(), a.view(), Slices::Whole, 1) < 1e-6);
+    let floor = split_half(a.view(), Slices::Whole, 1);
+    let found = sliced_wasserstein(a.view(), b.view(), Slices::Whole, 1);
     assert!(found < 2.5 * floor && floor < 0.05, "{found} {floor}");
 }
 
@@ -157,9 +157,9 @@ fn rows_that_are_not_finite_take_no_part_in_distances() {
     let a = single(&clean(200, 1));
     let mut b = a.clone();
     b[[0, 3]] = f32::NAN;
-    assert!(sliced_wasserstein(a.view(), b.view(), 1).is_finite());
+    assert!(sliced_wasserstein(a.view(), b.view(), Slices::Whole, 1).is_finite());
     let none = Array2::from_elem((5, D), f32::NAN);
-    assert!(sliced_wasserstein(a.view(), none.view(), 1).is_nan());
+    assert!(sliced_wasserstein(a.view(), none.view(), Slices::Whole, 1).is_nan());
 }
 
 #[test]
@@ -496,8 +496,27 @@ fn an_evaluation_survives_json_and_makes_a_report() {
 #[test]
 fn half_the_rows_say_how_far_two_samples_of_one_population_are() {
     let a = single(&clean(1000, 81));
-    let direct = sliced_wasserstein(a.slice(s![..;2, ..]), a.slice(s![1..;2, ..]), 5);
-    assert_eq!(direct, split_half(a.view(), 5));
+    let direct = sliced_wasserstein(
+        a.slice(s![..;2, ..]),
+        a.slice(s![1..;2, ..]),
+        Slices::Whole,
+        5,
+    );
+    assert_eq!(direct, split_half(a.view(), Slices::Whole, 5));
+}
+
+#[test]
+fn only_local_slices_see_what_smoothing_takes_from_broad_spectra() {
+    // A broad component of large variance hides the loss of a narrow one of small variance.
+    let broad = normals(2000, 1, 82).dot(&Array2::from_elem((1, D), 1.0));
+    let narrow = normals(2000, D, 83) * 0.3;
+    let (truth, smooth) = (single(&(&broad + &narrow)), single(&broad));
+    let ratio = |slices| {
+        sliced_wasserstein(smooth.view(), truth.view(), slices, 1)
+            / split_half(truth.view(), slices, 1)
+    };
+    let (local, whole) = (ratio(Slices::Local), ratio(Slices::Whole));
+    assert!(local > 10.0 * whole, "{local} {whole}");
 }
 
 #[test]

@@ -29,64 +29,61 @@ pub fn regime(sigma_pixels: f64, snr: f64) -> Regime {
 #[must_use]
 pub fn bars(regime: Regime, rows: &[Row]) -> Vec<Bar> {
     let mut bars = Vec::new();
-    let mut bar = |text: String, value: f64, limit: f64| {
-        bars.push(Bar {
-            text,
-            value,
-            limit,
-            met: value <= limit,
-        })
-    };
     for row in rows {
-        match (regime, row.kind) {
-            (Regime::LowResolution, Kind::Ode) => {
-                for base in rows.iter().filter(|r| r.kind.is_user_baseline()) {
-                    bar(
-                        format!("{}: RMSE below that of {}", row.name, base.name),
-                        row.rmse,
-                        base.rmse,
-                    );
-                }
-                bar(
-                    format!("{}: RMSE over the oracle's", row.name),
-                    row.rmse_over_oracle,
-                    ODE_OVER_ORACLE,
-                );
-            }
-            (Regime::LowSnr, Kind::Mean) => {
-                for base in rows.iter().filter(|r| r.kind == Kind::Smoothing) {
-                    bar(
-                        format!("{}: RMSE below that of {}", row.name, base.name),
-                        row.rmse,
-                        base.rmse,
-                    );
-                }
-                bar(
-                    format!("{}: RMSE over the oracle's", row.name),
-                    row.rmse_over_oracle,
-                    MEAN_OVER_ORACLE,
-                );
-            }
-            _ => {}
-        }
+        bars.extend(error_bars(regime, row, rows));
         if row.kind.is_single() {
-            bar(
-                format!(
-                    "{}: population distance over the best smoothing's",
-                    row.name
-                ),
-                row.distance_over_smoothing,
-                DISTANCE,
-            );
-            bar(
-                format!(
-                    "{}: distance of power spectra over the best smoothing's",
-                    row.name
-                ),
-                row.power_distance_over_smoothing,
-                DISTANCE,
-            );
+            bars.extend(DISTANCES.map(|(what, of)| {
+                Bar {
+                    text: format!("{}: {what} over the best smoothing's", row.name),
+                    value: of(row),
+                    limit: DISTANCE,
+                    met: of(row) <= DISTANCE,
+                    oracle_draw: rows
+                        .iter()
+                        .find(|r| r.kind == Kind::OracleDraw)
+                        .map_or(f64::NAN, of),
+                }
+            }));
         }
     }
     bars
+}
+
+/// The population distances, each over the best smoothing's.
+const DISTANCES: [(&str, fn(&Row) -> f64); 3] = [
+    ("population distance", |r| r.distance_over_smoothing),
+    ("small-scale population distance", |r| {
+        r.local_distance_over_smoothing
+    }),
+    ("distance of power spectra", |r| {
+        r.power_distance_over_smoothing
+    }),
+];
+
+/// The bars on the error of `row`, if any apply.
+fn error_bars(regime: Regime, row: &Row, rows: &[Row]) -> Vec<Bar> {
+    let (bases, limit): (fn(Kind) -> bool, f64) = match (regime, row.kind) {
+        (Regime::LowResolution, Kind::Ode) => (Kind::is_user_baseline, ODE_OVER_ORACLE),
+        (Regime::LowSnr, Kind::Mean) => (|k| k == Kind::Smoothing, MEAN_OVER_ORACLE),
+        _ => return Vec::new(),
+    };
+    let bar = |text: String, value: f64, limit: f64, met: bool| Bar {
+        text,
+        value,
+        limit,
+        met,
+        oracle_draw: f64::NAN,
+    };
+    let below = rows.iter().filter(|r| bases(r.kind)).map(|base| {
+        let text = format!("{}: RMSE below that of {}", row.name, base.name);
+        bar(text, row.rmse, base.rmse, row.rmse < base.rmse)
+    });
+    let ratio = row.rmse_over_oracle;
+    let oracle = bar(
+        format!("{}: RMSE over the oracle's", row.name),
+        ratio,
+        limit,
+        ratio <= limit,
+    );
+    below.chain([oracle]).collect()
 }

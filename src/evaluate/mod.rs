@@ -31,7 +31,7 @@ pub use moments::{Accumulator, Moments};
 pub use population::{Band, band_rmse, rmse, scatter_ratio, standard_deviation};
 pub use power::{band_edges, band_power, log_power, power_ratio};
 pub use report::{load, report};
-pub use sliced::{sliced_wasserstein, split_half};
+pub use sliced::{Slices, sliced_wasserstein, split_half};
 pub use smoothing::{best_smoothing, gaussian_smooth};
 pub use statistics::{Errors, median};
 pub use study::{Bar, Candidate, Evaluation, Kind, Regime, Row, Scored, TruePopulation, study};

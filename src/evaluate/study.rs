@@ -6,7 +6,7 @@ use super::lines::{LineErrors, line_errors};
 use super::moments::Moments;
 use super::population::{Band, band_rmse, rmse, scatter_ratio};
 use super::power::{band_edges, band_power, log_power, power_ratio};
-use super::sliced::{sliced_wasserstein, split_half};
+use super::sliced::{Slices, sliced_wasserstein, split_half};
 use super::smoothing::best_smoothing;
 use super::statistics::median;
 use super::{bars, fill};
@@ -98,6 +98,9 @@ pub struct Row {
     /// Sliced Wasserstein distance to the truth's population, normalised flux.
     pub distance: f64,
     pub distance_over_smoothing: f64,
+    /// The same over contrasts in short windows: small-scale structure.
+    pub local_distance: f64,
+    pub local_distance_over_smoothing: f64,
     /// The same on natural-log band powers.
     pub power_distance: f64,
     pub power_distance_over_smoothing: f64,
@@ -118,6 +121,9 @@ pub struct Bar {
     pub value: f64,
     pub limit: f64,
     pub met: bool,
+    /// What the oracle's own draws reach; NaN where they are no measure of it.
+    #[serde(with = "super::json_nan")]
+    pub oracle_draw: f64,
 }
 
 /// Which of the source's two regimes the observations are in.
@@ -149,6 +155,7 @@ pub struct Evaluation {
     pub smoothing_pixels: f64,
     /// Distances between two halves of the truth: what is left of a perfect restoration's.
     pub distance_floor: f64,
+    pub local_distance_floor: f64,
     pub power_distance_floor: f64,
     /// Edges of the power bands, cycles per spectrum.
     pub power_bands: Vec<usize>,
@@ -228,10 +235,12 @@ pub fn study(
     };
     let oracle_rmse = of(&rows, Kind::Oracle, |r| r.rmse);
     let smoothing = of(&rows, Kind::Smoothing, |r| r.distance);
+    let smoothing_local = of(&rows, Kind::Smoothing, |r| r.local_distance);
     let smoothing_power = of(&rows, Kind::Smoothing, |r| r.power_distance);
     for row in &mut rows {
         row.rmse_over_oracle = row.rmse / oracle_rmse;
         row.distance_over_smoothing = row.distance / smoothing;
+        row.local_distance_over_smoothing = row.local_distance / smoothing_local;
         row.power_distance_over_smoothing = row.power_distance / smoothing_power;
     }
     let snr = signal_to_noise(y, ivar);
@@ -246,8 +255,9 @@ pub fn study(
         snr,
         blur_pixels: channel.sigma_pixels,
         smoothing_pixels: width,
-        distance_floor: split_half(scored.truth.view(), seed),
-        power_distance_floor: split_half(truth.log_power.view(), seed),
+        distance_floor: split_half(scored.truth.view(), Slices::Whole, seed),
+        local_distance_floor: split_half(scored.truth.view(), Slices::Local, seed),
+        power_distance_floor: split_half(truth.log_power.view(), Slices::Whole, seed),
         power_bands: band_edges(y.ncols()),
         bars: bars::bars(regime, &rows),
         rows,
@@ -291,11 +301,14 @@ impl<'a> Reference<'a> {
             rmse_forest: band_rmse(x, t, wavelength, z, Band::Forest),
             rmse_red: band_rmse(x, t, wavelength, z, Band::Red),
             rmse_over_oracle: f64::NAN,
-            distance: sliced_wasserstein(x, t, self.seed),
+            distance: sliced_wasserstein(x, t, Slices::Whole, self.seed),
             distance_over_smoothing: f64::NAN,
+            local_distance: sliced_wasserstein(x, t, Slices::Local, self.seed),
+            local_distance_over_smoothing: f64::NAN,
             power_distance: sliced_wasserstein(
                 log_power(&power).view(),
                 self.log_power.view(),
+                Slices::Whole,
                 self.seed,
             ),
             power_distance_over_smoothing: f64::NAN,

@@ -3,15 +3,17 @@
 use super::study::{Evaluation, Regime, Row};
 
 /// Columns of the main table.
-const HEADER: [&str; 10] = [
+const HEADER: [&str; 12] = [
     "",
     "RMSE",
     "forest",
     "red side",
     "/ oracle",
-    "population distance",
+    "distance",
     "/ smoothing",
-    "power distance",
+    "small-scale",
+    "/ smoothing",
+    "power",
     "/ smoothing",
     "scatter forest, red",
 ];
@@ -40,11 +42,15 @@ pub fn text(e: &Evaluation) -> String {
     for bar in &e.bars {
         let mark = if bar.met { "met    " } else { "NOT met" };
         out += &format!(
-            "{mark}  {}: {} (at most {})\n",
+            "{mark}  {}: {} (at most {}",
             bar.text,
             number(bar.value),
             number(bar.limit)
         );
+        if bar.oracle_draw.is_finite() {
+            out += &format!("; the oracle's draw: {}", number(bar.oracle_draw));
+        }
+        out += ")\n";
     }
     out
 }
@@ -59,13 +65,18 @@ pub fn markdown(e: &Evaluation) -> String {
         piped(&line_table(e))
     );
     if !e.bars.is_empty() {
-        let mut bars = vec![["bar", "value", "at most", ""].map(String::from).to_vec()];
+        let mut bars = vec![
+            ["bar", "value", "at most", "oracle's draw", ""]
+                .map(String::from)
+                .to_vec(),
+        ];
         for b in &e.bars {
             let mark = if b.met { "met" } else { "**not met**" };
             bars.push(vec![
                 b.text.clone(),
                 number(b.value),
                 number(b.limit),
+                number(b.oracle_draw),
                 mark.to_owned(),
             ]);
         }
@@ -77,8 +88,9 @@ pub fn markdown(e: &Evaluation) -> String {
 fn summary(e: &Evaluation) -> String {
     format!(
         "{}: {} held-out spectra ({}: median S/N {:.1} per pixel, smoothing σ = {:.1} px). Fluxes are in units of each \
-         spectrum's level. Moments: learned from {} observations; the oracle's from {} clean spectra. Distances between \
-         two halves of the truth: {} (spectra), {} (power spectra).",
+         spectrum's level. Moments: learned from {} observations; the oracle's from {} clean spectra. Distances are sliced Wasserstein \
+         distances to the true population, of whole spectra, of small-scale structure and of log power spectra; between two \
+         halves of the truth they are {}, {}, {}.",
         e.run,
         e.spectra,
         e.regime.words(),
@@ -87,6 +99,7 @@ fn summary(e: &Evaluation) -> String {
         e.learned_from,
         e.oracle_from,
         number(e.distance_floor),
+        number(e.local_distance_floor),
         number(e.power_distance_floor)
     )
 }
@@ -102,6 +115,8 @@ fn main_table(e: &Evaluation) -> Vec<Vec<String>> {
             format!("{:.3}", r.rmse_over_oracle),
             number(r.distance),
             format!("{:.2}", r.distance_over_smoothing),
+            number(r.local_distance),
+            format!("{:.2}", r.local_distance_over_smoothing),
             number(r.power_distance),
             format!("{:.2}", r.power_distance_over_smoothing),
             format!("{:.2}, {:.2}", r.scatter_forest, r.scatter_red),
