@@ -1,0 +1,374 @@
+//! Reading FITS through cfitsio's C interface.
+//!
+//! fitsio's own calls interpret brackets in file names, panic on names that are not UTF-8 and do
+//! not know every column type; this wrapper does none of that. One handle belongs to one worker.
+
+use crate::{Error, Result};
+use fitsio_sys as c;
+use std::ffi::CString;
+use std::os::raw::{c_char, c_int, c_long};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// cfitsio's type code of text columns (TSTRING).
+const TSTRING: c_int = 16;
+/// Longest value of a header key (FLEN_VALUE) and of an error text, with room to spare.
+const TEXT: usize = 256;
+/// Rows of text fetched at a time.
+const ROWS: usize = 4096;
+
+/// A FITS file open for reading, positioned at one HDU.
+#[derive(Debug)]
+pub(crate) struct Fits {
+    file: *mut c::fitsfile,
+    path: PathBuf,
+    hdu: usize,
+}
+
+/// What an HDU holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Hdu {
+    /// Axes in C order (slowest first); empty without data.
+    Image(Vec<usize>),
+    Table {
+        rows: usize,
+        columns: Vec<Column>,
+    },
+}
+
+/// One column of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Column {
+    pub name: String,
+    pub text: bool,
+    /// Elements per row (characters for text).
+    pub repeat: usize,
+    number: c_int,
+}
+
+impl Fits {
+    /// Opens a file (gzipped or not).
+    pub fn open(path: &Path) -> Result<Self> {
+        std::fs::File::open(path)
+            .map_err(|e| Error::input(path, "", e, "a FITS file", "check the path"))?;
+        let name = CString::new(path.as_os_str().as_bytes())
+            .map_err(|e| Error::input(path, "", e, "a file name without NUL", "rename it"))?;
+        let mut file = std::ptr::null_mut();
+        let mut status = 0;
+        // SAFETY: `name` is NUL-terminated and outlives the call; `file` receives the handle.
+        unsafe { c::ffdkopn(&mut file, name.as_ptr(), 0, &mut status) };
+        if status != 0 || file.is_null() {
+            return Err(Error::input(
+                path,
+                "",
+                format!("not a readable FITS file ({})", words(status)),
+                "a complete FITS file, gzipped or not",
+                "check that the copy is complete (fitsverify)",
+            ));
+        }
+        Ok(Self {
+            file,
+            path: path.to_path_buf(),
+            hdu: 0,
+        })
+    }
+
+    /// Number of HDUs.
+    pub fn hdus(&mut self) -> Result<usize> {
+        let (mut n, mut status) = (0, 0);
+        // SAFETY: the handle is open (as in every call below).
+        unsafe { c::ffthdu(self.file, &mut n, &mut status) };
+        self.checked(status, "")?;
+        Ok(usize::try_from(n).unwrap_or_default())
+    }
+
+    /// Moves to an HDU (0 is the primary); whether it is a table.
+    pub fn seek(&mut self, hdu: usize) -> Result<bool> {
+        let (mut kind, mut status) = (0, 0);
+        self.hdu = hdu;
+        unsafe { c::ffmahd(self.file, hdu as c_int + 1, &mut kind, &mut status) };
+        self.checked(status, "")?;
+        Ok(kind != 0)
+    }
+
+    /// Moves to an HDU and says what it holds.
+    pub fn go(&mut self, hdu: usize) -> Result<Hdu> {
+        if self.seek(hdu)? {
+            Ok(Hdu::Table {
+                rows: self.rows()?,
+                columns: self.columns()?,
+            })
+        } else {
+            self.image()
+        }
+    }
+
+    fn image(&mut self) -> Result<Hdu> {
+        let (mut naxis, mut status) = (0, 0);
+        unsafe { c::ffgidm(self.file, &mut naxis, &mut status) };
+        let mut axes: Vec<c_long> = vec![0; usize::try_from(naxis).unwrap_or_default()];
+        unsafe { c::ffgisz(self.file, naxis, axes.as_mut_ptr(), &mut status) };
+        self.checked(status, "")?;
+        let size = |a: &c_long| usize::try_from(*a).unwrap_or_default();
+        Ok(Hdu::Image(axes.iter().rev().map(size).collect()))
+    }
+
+    /// Number of rows of the current table.
+    pub fn rows(&mut self) -> Result<usize> {
+        let (mut rows, mut status) = (0, 0);
+        unsafe { c::ffgnrwll(self.file, &mut rows, &mut status) };
+        self.checked(status, "")?;
+        Ok(usize::try_from(rows).unwrap_or_default())
+    }
+
+    /// Every column of the current table.
+    pub fn columns(&mut self) -> Result<Vec<Column>> {
+        let (mut count, mut status) = (0, 0);
+        unsafe { c::ffgncl(self.file, &mut count, &mut status) };
+        self.checked(status, "")?;
+        (1..=count).map(|number| self.numbered(number)).collect()
+    }
+
+    /// The column called `name`, whatever its case.
+    pub fn column(&mut self, name: &str) -> Option<Column> {
+        let c_name = CString::new(name).ok()?;
+        let (mut number, mut status) = (0, 0);
+        // SAFETY: cfitsio only reads the name (its prototype lacks `const`).
+        unsafe {
+            c::ffgcno(
+                self.file,
+                0,
+                c_name.as_ptr().cast_mut(),
+                &mut number,
+                &mut status,
+            );
+            c::ffcmsg();
+        }
+        if status != 0 {
+            return None;
+        }
+        // cfitsio takes wildcards and numbers for names; we do not.
+        let column = self.numbered(number).ok()?;
+        column.name.eq_ignore_ascii_case(name).then_some(column)
+    }
+
+    fn numbered(&mut self, number: c_int) -> Result<Column> {
+        let (mut code, mut repeat, mut width, mut status) = (0, 0, 0, 0);
+        unsafe {
+            c::ffgtcl(
+                self.file,
+                number,
+                &mut code,
+                &mut repeat,
+                &mut width,
+                &mut status,
+            )
+        };
+        self.checked(status, &format!("column {number}"))?;
+        Ok(Column {
+            name: self.text_key(&format!("TTYPE{number}")).unwrap_or_default(),
+            text: code == TSTRING,
+            repeat: usize::try_from(repeat).unwrap_or_default(),
+            number,
+        })
+    }
+
+    /// EXTNAME of the current HDU, empty if it has none.
+    pub fn extname(&mut self) -> String {
+        self.text_key("EXTNAME").unwrap_or_default()
+    }
+
+    /// The current HDU in words, for messages.
+    pub fn place(&mut self) -> String {
+        match self.extname() {
+            name if name.is_empty() => format!("HDU {}", self.hdu),
+            name => format!("HDU {} ({name})", self.hdu),
+        }
+    }
+
+    /// A header key as text; `None` if absent or blank.
+    pub fn text_key(&mut self, name: &str) -> Option<String> {
+        let name = CString::new(name).ok()?;
+        let mut value = [0 as c_char; TEXT];
+        let mut status = 0;
+        unsafe {
+            c::ffgkys(
+                self.file,
+                name.as_ptr(),
+                value.as_mut_ptr(),
+                std::ptr::null_mut(),
+                &mut status,
+            );
+            c::ffcmsg();
+        }
+        let text = from_c(&value);
+        (status == 0 && !text.is_empty()).then_some(text)
+    }
+
+    /// A header key as a number.
+    pub fn number_key(&mut self, name: &str) -> Option<f64> {
+        self.text_key(name)?.parse().ok()
+    }
+
+    /// A numeric column of `rows` rows, row by row ([rows × repeat]); NaN where undefined.
+    pub fn floats(&mut self, column: &Column, rows: usize) -> Result<Vec<f64>> {
+        self.numeric(column, rows, 0.0, |f, n, count, out, status| unsafe {
+            c::ffgcvd(
+                f,
+                n,
+                1,
+                1,
+                count,
+                f64::NAN,
+                out,
+                std::ptr::null_mut(),
+                status,
+            )
+        })
+    }
+
+    /// As [`Fits::floats`] in single precision.
+    pub fn singles(&mut self, column: &Column, rows: usize) -> Result<Vec<f32>> {
+        self.numeric(column, rows, 0.0, |f, n, count, out, status| unsafe {
+            c::ffgcve(
+                f,
+                n,
+                1,
+                1,
+                count,
+                f32::NAN,
+                out,
+                std::ptr::null_mut(),
+                status,
+            )
+        })
+    }
+
+    /// As [`Fits::floats`] for integers; −1 where undefined.
+    pub fn integers(&mut self, column: &Column, rows: usize) -> Result<Vec<i64>> {
+        self.numeric(column, rows, 0, |f, n, count, out, status| unsafe {
+            c::ffgcvjj(f, n, 1, 1, count, -1, out, std::ptr::null_mut(), status)
+        })
+    }
+
+    fn numeric<T: Copy>(
+        &mut self,
+        column: &Column,
+        rows: usize,
+        zero: T,
+        read: impl Fn(*mut c::fitsfile, c_int, i64, *mut T, *mut c_int) -> c_int,
+    ) -> Result<Vec<T>> {
+        if column.text {
+            let place = format!("{} column {}", self.place(), column.name);
+            return Err(self.error(
+                &place,
+                "text",
+                "numbers",
+                "map another column in the config",
+            ));
+        }
+        let mut out = vec![zero; rows * column.repeat];
+        let mut status = 0;
+        read(
+            self.file,
+            column.number,
+            out.len() as i64,
+            out.as_mut_ptr(),
+            &mut status,
+        );
+        self.checked(status, &format!("column {}", column.name))?;
+        Ok(out)
+    }
+
+    /// A column of `rows` rows as text, blanks trimmed; numbers are written out.
+    pub fn texts(&mut self, column: &Column, rows: usize) -> Result<Vec<String>> {
+        if !column.text {
+            return Ok(self
+                .integers(column, rows)?
+                .iter()
+                .map(ToString::to_string)
+                .collect());
+        }
+        let width = column.repeat.max(1) + 1;
+        let mut buffer: Vec<c_char> = vec![0; ROWS.min(rows.max(1)) * width];
+        let mut out = Vec::with_capacity(rows);
+        while out.len() < rows {
+            let n = ROWS.min(rows - out.len());
+            buffer.fill(0);
+            let mut cells: Vec<*mut c_char> = buffer
+                .chunks_mut(width)
+                .take(n)
+                .map(<[c_char]>::as_mut_ptr)
+                .collect();
+            let mut blank = [0 as c_char; 1];
+            let mut status = 0;
+            // SAFETY: `cells` points at n cells of `width` bytes: the column's width and a NUL.
+            unsafe {
+                c::ffgcvs(
+                    self.file,
+                    column.number,
+                    out.len() as i64 + 1,
+                    1,
+                    n as i64,
+                    blank.as_mut_ptr(),
+                    cells.as_mut_ptr(),
+                    std::ptr::null_mut(),
+                    &mut status,
+                )
+            };
+            self.checked(status, &format!("column {}", column.name))?;
+            out.extend(buffer.chunks(width).take(n).map(from_c));
+        }
+        Ok(out)
+    }
+
+    /// An [`Error::Input`] about this file.
+    pub fn error(&self, place: &str, problem: &str, expected: &str, fix: &str) -> Error {
+        Error::input(&self.path, place, problem, expected, fix)
+    }
+
+    fn checked(&mut self, status: c_int, what: &str) -> Result<()> {
+        if status == 0 {
+            return Ok(());
+        }
+        let problem = format!("cannot be read ({}): truncated or damaged", words(status));
+        let place = format!("HDU {} {what}", self.hdu);
+        Err(self.error(
+            place.trim(),
+            &problem,
+            "a complete FITS file",
+            "copy or download the file again",
+        ))
+    }
+}
+
+impl Drop for Fits {
+    fn drop(&mut self) {
+        let mut status = 0;
+        // SAFETY: the handle is open and is not used again.
+        unsafe {
+            c::ffclos(self.file, &mut status);
+            c::ffcmsg();
+        }
+    }
+}
+
+/// cfitsio's short text for a status.
+fn words(status: c_int) -> String {
+    let mut text = [0 as c_char; TEXT];
+    // SAFETY: the buffer is longer than FLEN_STATUS (31).
+    unsafe {
+        c::ffgerr(status, text.as_mut_ptr());
+        c::ffcmsg();
+    }
+    format!("cfitsio {status}: {}", from_c(&text))
+}
+
+fn from_c(buffer: &[c_char]) -> String {
+    let bytes: Vec<u8> = buffer
+        .iter()
+        .map(|b| *b as u8)
+        .take_while(|b| *b != 0)
+        .collect();
+    String::from_utf8_lossy(&bytes).trim().to_owned()
+}

@@ -1,0 +1,107 @@
+//! The spec files of a folder tree, found in one walk.
+
+use crate::{Error, Result};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use walkdir::WalkDir;
+
+/// Plate (or field), MJD and fibre (or catalog id).
+pub(super) type Key = (i64, i64, i64);
+
+/// Spec files by what their names say.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    pub files: BTreeMap<Key, PathBuf>,
+    /// Further files of the same spectrum (gzipped twins, full beside lite), which are not read.
+    pub twins: Vec<PathBuf>,
+}
+
+impl Index {
+    /// Walks `folder`.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if it, or a folder below it, cannot be read, or holds no spec file.
+    pub fn walk(folder: &Path) -> Result<Self> {
+        let mut index = Self::default();
+        let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
+        for entry in walk {
+            let entry = entry.map_err(|e| {
+                let place = e.path().unwrap_or(folder).to_path_buf();
+                let why = e
+                    .io_error()
+                    .map_or_else(|| e.to_string(), ToString::to_string);
+                Error::input(
+                    place,
+                    "",
+                    format!("cannot be read: {why}"),
+                    "a readable folder of spec-PLATE-MJD-FIBER.fits[.gz] files",
+                    "check the path (survey.source.spectra) and its permissions",
+                )
+            })?;
+            let key = entry.file_name().to_str().and_then(key_of);
+            if let Some(key) = key.filter(|_| !entry.file_type().is_dir()) {
+                match index.files.entry(key) {
+                    std::collections::btree_map::Entry::Vacant(v) => {
+                        v.insert(entry.into_path());
+                    }
+                    std::collections::btree_map::Entry::Occupied(_) => {
+                        index.twins.push(entry.into_path());
+                    }
+                }
+            }
+        }
+        if index.files.is_empty() {
+            return Err(Error::input(
+                folder,
+                "",
+                "no spec file in this folder or below",
+                "files named spec-PLATE-MJD-FIBER.fits[.gz]",
+                "check the path (survey.source.spectra)",
+            ));
+        }
+        Ok(index)
+    }
+}
+
+/// What spec-3655-55240-0256.fits[.gz] says; `None` for other names.
+pub(super) fn key_of(file: &str) -> Option<Key> {
+    let stem = file.strip_suffix(".gz").unwrap_or(file);
+    let mut parts = stem
+        .strip_prefix("spec-")?
+        .strip_suffix(".fits")?
+        .split('-');
+    let mut number = || {
+        let digits = parts.next()?;
+        let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        plain.then(|| digits.parse::<i64>().ok()).flatten()
+    };
+    let key = (number()?, number()?, number()?);
+    parts.next().is_none().then_some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_every_age_are_understood_and_others_are_not() {
+        assert_eq!(key_of("spec-0266-51630-0001.fits"), Some((266, 51630, 1)));
+        assert_eq!(
+            key_of("spec-10000-57346-1000.fits.gz"),
+            Some((10000, 57346, 1000))
+        );
+        assert_eq!(
+            key_of("spec-015000-59146-04544940698.fits"),
+            Some((15000, 59146, 4_544_940_698))
+        );
+        for other in [
+            "spec-1-2.fits",
+            "spPlate-3655-55240.fits",
+            "spec-1-2-3-4.fits",
+            "spec-a-2-3.fits",
+            "spec-1-2-3.txt",
+        ] {
+            assert_eq!(key_of(other), None, "{other}");
+        }
+    }
+}

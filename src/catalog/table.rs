@@ -1,0 +1,165 @@
+//! Catalog tables that name the spectra: DR14Q, DR16Q, clustering catalogs, and others through a
+//! column mapping.
+
+use super::fits_read::{Column, Fits};
+use super::{Object, sdss};
+use crate::Result;
+use crate::config::Columns;
+use std::path::Path;
+
+/// The pipeline's redshift warning: DR14Q and DR16Q name it differently.
+const ZWARNING: [&str; 2] = ["ZWARNING", "ZWARN_PIPE"];
+
+/// One row of a catalog.
+#[derive(Debug, Clone)]
+pub struct CatalogRow {
+    pub object: Object,
+    pub zwarning: Option<i64>,
+    /// The `level` column, where one is asked for.
+    pub level: Option<f64>,
+}
+
+/// Reads the first table that has the plate, MJD and fibre columns.
+///
+/// # Errors
+/// [`crate::Error::Input`] for an unreadable file, a missing column (naming those there are), or
+/// an empty table.
+pub fn read_catalog(path: &Path, columns: &Columns) -> Result<Vec<CatalogRow>> {
+    let mut fits = Fits::open(path)?;
+    let hdu = table_with(&mut fits, &columns.plate)?;
+    fits.seek(hdu)?;
+    let rows = fits.rows()?;
+    if rows == 0 {
+        let place = fits.place();
+        return Err(fits.error(&place, "no rows", "a catalog", "give a catalog with rows"));
+    }
+    let mut reader = Reader {
+        fits,
+        rows,
+        defaults: Columns::default(),
+    };
+    let plate = reader.ids(&columns.plate)?;
+    let mjd = reader.ids(&columns.mjd)?;
+    let fiberid = reader.ids(&columns.fiberid)?;
+    let z = reader.numbers(&columns.z)?;
+    let defaults = reader.defaults.clone();
+    let ra = reader.optional(&columns.ra, &defaults.ra, Reader::numbers)?;
+    let dec = reader.optional(&columns.dec, &defaults.dec, Reader::numbers)?;
+    let thing_id = reader.optional(&columns.thing_id, &defaults.thing_id, Reader::ids)?;
+    let names = reader.optional(&columns.name, &defaults.name, Reader::texts)?;
+    let level = match &columns.level {
+        Some(name) => Some(reader.numbers(name)?),
+        None => None,
+    };
+    let warned = ZWARNING.iter().find(|n| reader.fits.column(n).is_some());
+    let zwarning = match warned {
+        Some(name) => Some(reader.ids(name)?),
+        None => None,
+    };
+    let row = |i: usize| {
+        let named = names
+            .as_ref()
+            .map(|n| n[i].clone())
+            .filter(|n| !n.is_empty());
+        CatalogRow {
+            object: Object {
+                name: named.unwrap_or_else(|| sdss::name(plate[i], mjd[i], fiberid[i])),
+                plate: plate[i],
+                mjd: mjd[i],
+                fiberid: fiberid[i],
+                thing_id: thing_id.as_ref().map_or(-1, |t| t[i]),
+                ra: ra.as_ref().map_or(f64::NAN, |r| r[i]),
+                dec: dec.as_ref().map_or(f64::NAN, |d| d[i]),
+                z: z[i],
+                ..Object::default()
+            },
+            zwarning: zwarning.as_ref().map(|w| w[i]),
+            level: level.as_ref().map(|l| l[i]),
+        }
+    };
+    Ok((0..rows).map(row).collect())
+}
+
+/// The first table HDU with this column; else an error that names what the first table has.
+fn table_with(fits: &mut Fits, column: &str) -> Result<usize> {
+    let mut seen = Vec::new();
+    for hdu in 1..fits.hdus()? {
+        if fits.seek(hdu)? {
+            if fits.column(column).is_some() {
+                return Ok(hdu);
+            }
+            seen.extend(fits.columns()?.into_iter().map(|c| c.name));
+        }
+    }
+    let problem = if seen.is_empty() {
+        "no table in this file".to_owned()
+    } else {
+        format!("missing (the file has: {})", seen.join(", "))
+    };
+    Err(fits.error(
+        &format!("column {column}"),
+        &problem,
+        "a catalog with plate, MJD, fibre and redshift",
+        "map the names in [survey.source.columns]",
+    ))
+}
+
+struct Reader {
+    fits: Fits,
+    rows: usize,
+    defaults: Columns,
+}
+
+impl Reader {
+    fn column(&mut self, name: &str) -> Result<Column> {
+        let Some(column) = self.fits.column(name) else {
+            let place = format!("{} column {name}", self.fits.place());
+            let names: Vec<String> = self.fits.columns()?.into_iter().map(|c| c.name).collect();
+            return Err(self.fits.error(
+                &place,
+                &format!("missing (the table has: {})", names.join(", ")),
+                "the columns of [survey.source.columns]",
+                "map the name in [survey.source.columns]",
+            ));
+        };
+        if !column.text && column.repeat != 1 {
+            let place = format!("{} column {name}", self.fits.place());
+            let problem = format!("{} values per row", column.repeat);
+            return Err(self.fits.error(
+                &place,
+                &problem,
+                "one value per row",
+                "map another column in [survey.source.columns]",
+            ));
+        }
+        Ok(column)
+    }
+
+    fn numbers(&mut self, name: &str) -> Result<Vec<f64>> {
+        let column = self.column(name)?;
+        self.fits.floats(&column, self.rows)
+    }
+
+    fn ids(&mut self, name: &str) -> Result<Vec<i64>> {
+        let column = self.column(name)?;
+        self.fits.integers(&column, self.rows)
+    }
+
+    fn texts(&mut self, name: &str) -> Result<Vec<String>> {
+        let column = self.column(name)?;
+        self.fits.texts(&column, self.rows)
+    }
+
+    /// A column that may be absent under its usual name; one that the user named must exist.
+    fn optional<T>(
+        &mut self,
+        name: &str,
+        usual: &str,
+        read: fn(&mut Self, &str) -> Result<Vec<T>>,
+    ) -> Result<Option<Vec<T>>> {
+        if name.eq_ignore_ascii_case(usual) && self.fits.column(name).is_none() {
+            return Ok(None);
+        }
+        read(self, name).map(Some)
+    }
+}
