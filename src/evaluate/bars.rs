@@ -1,6 +1,6 @@
 //! What the study asks of a restoration, in each of the source's two regimes.
 
-use super::study::{Bar, Kind, Regime, Row};
+use super::result::{Bar, Kind, Regime, Row};
 
 /// Smoothing wider than this many pixels (σ) makes a survey one of low resolution.
 const BLURRED: f64 = 10.0;
@@ -49,8 +49,10 @@ pub fn bars(regime: Regime, rows: &[Row]) -> Vec<Bar> {
     bars
 }
 
+type Ratio = fn(&Row) -> f64;
+
 /// The population distances, each over the best smoothing's.
-const DISTANCES: [(&str, fn(&Row) -> f64); 3] = [
+const DISTANCES: [(&str, Ratio); 3] = [
     ("population distance", |r| r.distance_over_smoothing),
     ("small-scale population distance", |r| {
         r.local_distance_over_smoothing

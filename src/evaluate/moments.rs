@@ -2,21 +2,14 @@
 
 use super::channel::Channel;
 use super::linalg::{clip_to_psd, eigen, recompose};
+use super::modes::Modes;
+use super::noise_law::NoiseLaw;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
 /// Least weight of the spectra that show two pixels, as a part of all, for a covariance.
 const PAIRS_MIN: f64 = 1e-3;
-/// Variance of quasar spectra at a pixel over the square of their mean, roughly: it decides from
-/// which S/N on spectra count alike.
-const RELATIVE_VARIANCE: f64 = 0.1;
-/// Modes that the channel passes with at least this amplitude are always de-blurred.
-const GAIN_SAFE: f64 = 0.5;
-/// Weaker ones only while their signal is this many standard errors above zero.
-const SIGNIFICANT: f64 = 3.0;
-/// Below this gain rounding errors rule.
-const GAIN_MIN: f64 = 1e-6;
 /// With fewer spectra per pixel than this, sample eigenvalues are too uneven to be used as they are.
 const SAMPLES_PER_PIXEL: usize = 10;
 
@@ -278,91 +271,6 @@ impl Half {
             }
         }
         (signal, noise)
-    }
-}
-
-/// How the noise of the spectra goes with their level: σ ∝ level^b, b fitted to the observations
-/// (0 where the sky makes the noise, 1 where it is a fraction of the flux).
-///
-/// What is left of σ when that is divided out says nothing about the clean spectrum, so that
-/// spectra can be weighted by it without preferring bright or faint ones.
-#[derive(Debug, Clone, Default)]
-struct NoiseLaw {
-    n: f64,
-    /// Sums over the spectra of x = ln level and y = ln σ: x, y, x², xy.
-    sums: [f64; 4],
-}
-
-impl NoiseLaw {
-    fn add(&mut self, flux: ArrayView1<f32>, ivar: ArrayView1<f32>) {
-        let (level, sigma) = level_and_noise(flux, ivar);
-        if level > 0.0 && sigma > 0.0 {
-            let (x, y) = (level.ln(), sigma.ln());
-            self.n += 1.0;
-            for (sum, v) in self.sums.iter_mut().zip([x, y, x * x, x * y]) {
-                *sum += v;
-            }
-        }
-    }
-
-    /// Weight of a spectrum in a covariance: (v / (v + r²))², v the relative variance of the clean
-    /// population and r the relative noise at the mean level.
-    fn weight(&self, flux: ArrayView1<f32>, ivar: ArrayView1<f32>) -> f64 {
-        let (level, sigma) = level_and_noise(flux, ivar);
-        if sigma == 0.0 {
-            return 1.0;
-        }
-        if level <= 0.0 || self.n == 0.0 {
-            return 0.0;
-        }
-        let [x, y, xx, xy] = self.sums.map(|s| s / self.n);
-        let exponent = ((xy - x * y) / (xx - x * x).max(1e-12)).clamp(0.0, 1.0);
-        let relative = (sigma.ln() - exponent * (level.ln() - x) - x).exp();
-        (RELATIVE_VARIANCE / (RELATIVE_VARIANCE + relative * relative)).powi(2)
-    }
-}
-
-/// Mean flux and root-mean-square noise of the unmasked pixels.
-fn level_and_noise(flux: ArrayView1<f32>, ivar: ArrayView1<f32>) -> (f64, f64) {
-    let good = || flux.iter().zip(ivar).filter(|(_, iv)| **iv > 0.0);
-    let n = good().count().max(1) as f64;
-    let level = good().map(|(f, _)| f64::from(*f)).sum::<f64>() / n;
-    let variance = good().map(|(_, iv)| 1.0 / f64::from(*iv)).sum::<f64>() / n;
-    (level, variance.sqrt())
-}
-
-/// The blur's singular modes that can be undone.
-struct Modes {
-    /// Their left vectors as columns, [D, K].
-    left: Array2<f64>,
-    /// From coefficients on them to clean spectra: right vectors over gains, [D, K].
-    inverse: Array2<f64>,
-}
-
-impl Modes {
-    fn new(blur: &Array2<f64>, signal: &Array2<f64>, noise: &Array2<f64>, spectra: f64) -> Self {
-        let (squares, right) = eigen(&blur.t().dot(blur));
-        let gains = squares.mapv(|v| v.max(0.0).sqrt());
-        let usable = gains.iter().take_while(|g| **g > GAIN_MIN).count().max(1);
-        let left = blur.dot(&right.slice(s![.., ..usable])) / gains.slice(s![..usable]);
-        let power = |c: &Array2<f64>, k: usize| {
-            let u = left.column(k);
-            u.dot(&c.dot(&u))
-        };
-        let kept = (0..usable)
-            .take_while(|k| {
-                gains[*k] >= GAIN_SAFE || {
-                    let signal = power(signal, *k);
-                    let error = (2.0 / spectra).sqrt() * (signal + power(noise, *k));
-                    signal > SIGNIFICANT * error
-                }
-            })
-            .count()
-            .max(1);
-        Self {
-            inverse: &right.slice(s![.., ..kept]) / &gains.slice(s![..kept]),
-            left: left.slice(s![.., ..kept]).to_owned(),
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The report of a study: several evaluations and their pictures in one Markdown file.
 
-use super::study::{Evaluation, Kind};
+use super::result::{Evaluation, Kind};
 use super::table;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};

@@ -2,56 +2,17 @@
 
 use super::channel::Channel;
 use super::filter::LinearFilter;
-use super::lines::{LineErrors, line_errors};
+use super::lines::line_errors;
 use super::moments::Moments;
 use super::population::{Band, band_rmse, rmse, scatter_ratio};
 use super::power::{band_edges, band_power, log_power, power_ratio};
+use super::result::{Evaluation, Kind, Row};
 use super::sliced::{Slices, sliced_wasserstein, split_half};
 use super::smoothing::best_smoothing;
 use super::statistics::median;
 use super::{bars, fill};
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2};
-use serde::{Deserialize, Serialize};
-
-/// What a row of the study's table is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// The observations, masked pixels interpolated.
-    Observed,
-    /// Gaussian smoothing, its one width tuned on the truth.
-    Smoothing,
-    /// Linear filter with moments learned from the observations and the known channel.
-    Wiener,
-    /// Linear filter with the true moments and each spectrum's own noise.
-    Oracle,
-    /// The same with the population's mean noise: one filter for all.
-    OracleOne,
-    /// One draw per spectrum with the true moments: how near to the population a single restoration
-    /// can be expected to come with this many spectra.
-    OracleDraw,
-    /// A restoration by the ODE.
-    Ode,
-    /// One SDE draw per spectrum.
-    Draw,
-    /// The mean of the SDE draws.
-    Mean,
-}
-
-impl Kind {
-    /// Whether the row holds single restorations, which should look like the clean population.
-    #[must_use]
-    pub fn is_single(self) -> bool {
-        matches!(self, Self::Ode | Self::Draw)
-    }
-
-    /// Whether a user without truth could have it, other than by selfsi.
-    #[must_use]
-    pub fn is_user_baseline(self) -> bool {
-        matches!(self, Self::Observed | Self::Smoothing | Self::Wiener)
-    }
-}
 
 /// The spectra that are scored, none of them seen by training; arrays [N, D] of normalised flux.
 #[derive(Debug, Clone)]
@@ -80,95 +41,6 @@ pub struct TruePopulation {
     pub moments: Moments,
     /// Some of its clean spectra, [M, D] with M ≥ 1, normalised.
     pub sample: Array2<f32>,
-}
-
-/// One row of the table.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Row {
-    pub name: String,
-    pub kind: Kind,
-    /// Over all pixels, normalised flux; then over the forest and redward of Lyα.
-    pub rmse: f64,
-    #[serde(with = "super::json_nan")]
-    pub rmse_forest: f64,
-    #[serde(with = "super::json_nan")]
-    pub rmse_red: f64,
-    /// RMSE over the oracle's.
-    pub rmse_over_oracle: f64,
-    /// Sliced Wasserstein distance to the truth's population, normalised flux.
-    pub distance: f64,
-    pub distance_over_smoothing: f64,
-    /// The same over contrasts in short windows: small-scale structure.
-    pub local_distance: f64,
-    pub local_distance_over_smoothing: f64,
-    /// The same on natural-log band powers.
-    pub power_distance: f64,
-    pub power_distance_over_smoothing: f64,
-    /// Mean power over the truth's, per band.
-    pub power_ratio: Vec<f64>,
-    /// Standard deviation over objects, over the truth's: medians over pixels.
-    #[serde(with = "super::json_nan")]
-    pub scatter_forest: f64,
-    #[serde(with = "super::json_nan")]
-    pub scatter_red: f64,
-    pub lines: Vec<LineErrors>,
-}
-
-/// A bar that the study sets itself, and whether it is met.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Bar {
-    pub text: String,
-    pub value: f64,
-    pub limit: f64,
-    pub met: bool,
-    /// What the oracle's own draws reach; NaN where they are no measure of it.
-    #[serde(with = "super::json_nan")]
-    pub oracle_draw: f64,
-}
-
-/// Which of the source's two regimes the observations are in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Regime {
-    LowSnr,
-    LowResolution,
-    Other,
-}
-
-/// The study's result.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Evaluation {
-    pub selfsi: String,
-    /// The run's name.
-    pub run: String,
-    pub regime: Regime,
-    /// Held-out spectra that were scored.
-    pub spectra: usize,
-    /// Spectra behind the learned and the true moments.
-    pub learned_from: usize,
-    pub oracle_from: usize,
-    /// Median S/N per pixel of the scored observations.
-    pub snr: f64,
-    /// Width of the channel's smoothing, σ in pixels.
-    pub blur_pixels: f64,
-    /// Best width of Gaussian smoothing, σ in pixels.
-    pub smoothing_pixels: f64,
-    /// Distances between two halves of the truth: what is left of a perfect restoration's.
-    pub distance_floor: f64,
-    pub local_distance_floor: f64,
-    pub power_distance_floor: f64,
-    /// Edges of the power bands, cycles per spectrum.
-    pub power_bands: Vec<usize>,
-    pub rows: Vec<Row>,
-    pub bars: Vec<Bar>,
-}
-
-impl Evaluation {
-    /// The first row of a kind.
-    #[must_use]
-    pub fn row(&self, kind: Kind) -> Option<&Row> {
-        self.rows.iter().find(|r| r.kind == kind)
-    }
 }
 
 /// Makes the baselines for `scored` and measures them and the `candidates`. `learned` are the

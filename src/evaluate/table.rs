@@ -1,6 +1,6 @@
 //! The study's result for people: plain text for the terminal, Markdown for files.
 
-use super::study::{Evaluation, Regime, Row};
+use super::result::{Evaluation, Regime, Row};
 
 /// Columns of the main table.
 const HEADER: [&str; 12] = [
