@@ -70,6 +70,13 @@ impl MockConfig {
             "give snr = [0.5, 2.0], resolution = 5000",
         )?;
         require(
+            (0.0..1.0).contains(&self.resolution_spread) && (0.0..1.0).contains(&self.tilt),
+            origin,
+            "mock.resolution_spread",
+            "resolution_spread and tilt are relative: not below 0, below 1",
+            "give e.g. 0.05",
+        )?;
+        require(
             self.z_min > 0.0 && self.z_max >= self.z_min,
             origin,
             "mock.z_min",

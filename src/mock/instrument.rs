@@ -14,8 +14,9 @@ use crate::config::MockConfig;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
-use rustfft::{FftPlanner, num_complex::Complex};
+use rustfft::{Fft, FftDirection, FftPlanner, num_complex::Complex};
 use std::f64::consts::LN_10;
+use std::sync::Arc;
 
 /// Native coverage, Å; wider where the grid or the level's window asks for it.
 const COVERAGE: (f64, f64) = (3600.0, 8500.0);
@@ -68,6 +69,7 @@ pub struct Instrument<'a> {
     pixels: usize,
     lambda: Vec<f64>,
     sky: Sky,
+    smoother: Smoother,
 }
 
 impl<'a> Instrument<'a> {
@@ -96,6 +98,10 @@ impl<'a> Instrument<'a> {
         inside.sort_by(f64::total_cmp);
         let median = inside[inside.len() / 2];
         sky.noise.iter_mut().for_each(|n| *n /= median);
+        // The widest line-spread function asks for the widest margins.
+        let sigma = 1.0 / (config.resolution * (1.0 - config.resolution_spread));
+        let margin = 2.0 * 5.0 * sigma / (fine::STEP * LN_10);
+        let smoother = Smoother::new(lambda.len() * OVERSAMPLING + margin as usize + 16);
         Ok(Self {
             survey,
             config,
@@ -104,6 +110,7 @@ impl<'a> Instrument<'a> {
             pixels: lambda.len(),
             lambda,
             sky,
+            smoother,
         })
     }
 
@@ -120,7 +127,8 @@ impl<'a> Instrument<'a> {
         let (blue, red) = (self.lambda[0], self.lambda[self.pixels - 1]);
         let mut clean = self.survey.clean(i, blue / margin, red * margin);
         self.tilt(&mut clean.spectrum, tilt);
-        smooth(&mut clean.spectrum.flux, sigma / (fine::STEP * LN_10));
+        self.smoother
+            .smooth(&mut clean.spectrum.flux, sigma / (fine::STEP * LN_10));
         let native = LogGrid {
             loglam0: self.first as f64 * NATIVE,
             dloglam: NATIVE,
@@ -252,33 +260,51 @@ impl Observed {
     }
 }
 
-/// Convolves with a Gaussian of `sigma` fine pixels; what lies within 5 σ of an end is not to be used.
-fn smooth(flux: &mut [f64], sigma: f64) {
-    let n = flux.len().next_power_of_two();
-    let mut planner = FftPlanner::new();
-    let mut modes: Vec<Complex<f64>> = flux.iter().map(|f| Complex::new(*f, 0.0)).collect();
-    modes.resize(n, Complex::new(0.0, 0.0));
-    planner.plan_fft_forward(n).process(&mut modes);
-    for (i, m) in modes.iter_mut().enumerate() {
-        let x = 2.0 * std::f64::consts::PI * i.min(n - i) as f64 / n as f64 * sigma;
-        *m *= (-0.5 * x * x).exp() / n as f64;
+/// Convolution with Gaussians in Fourier space.
+struct Smoother {
+    forward: Arc<dyn Fft<f64>>,
+    inverse: Arc<dyn Fft<f64>>,
+}
+
+impl Smoother {
+    /// For spectra of at most `pixels` fine pixels.
+    fn new(pixels: usize) -> Self {
+        let n = pixels.next_power_of_two();
+        let mut planner = FftPlanner::new();
+        Self {
+            forward: planner.plan_fft(n, FftDirection::Forward),
+            inverse: planner.plan_fft(n, FftDirection::Inverse),
+        }
     }
-    planner.plan_fft_inverse(n).process(&mut modes);
-    for (f, m) in flux.iter_mut().zip(modes) {
-        *f = m.re;
+
+    /// Convolves with a Gaussian of `sigma` fine pixels; what lies within 5 σ of an end is not to
+    /// be used.
+    fn smooth(&self, flux: &mut [f64], sigma: f64) {
+        let n = self.forward.len();
+        let mut modes: Vec<Complex<f64>> = flux.iter().map(|f| Complex::new(*f, 0.0)).collect();
+        modes.resize(n, Complex::new(0.0, 0.0));
+        self.forward.process(&mut modes);
+        for (i, m) in modes.iter_mut().enumerate() {
+            let x = 2.0 * std::f64::consts::PI * i.min(n - i) as f64 / n as f64 * sigma;
+            *m *= (-0.5 * x * x).exp() / n as f64;
+        }
+        self.inverse.process(&mut modes);
+        for (f, m) in flux.iter_mut().zip(modes) {
+            *f = m.re;
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::smooth;
+    use super::Smoother;
     use approx::assert_relative_eq;
 
     #[test]
     fn a_spike_becomes_a_gaussian_of_the_same_area() {
         let mut flux = vec![0.0; 1000];
         flux[500] = 1.0;
-        smooth(&mut flux, 12.0);
+        Smoother::new(1000).smooth(&mut flux, 12.0);
         let moment = |k: i32| -> f64 {
             flux.iter()
                 .enumerate()

@@ -1,7 +1,7 @@
 //! One quasar: redshift, brightness, continuum and emission lines, drawn from a few shared factors.
 //!
-//! Continuum: a power law with α_ν = −0.61 redward of the Lyman limit and −1.70 blueward, as in
-//! Lusso et al. 2015 (MNRAS 449, 4204); in f_λ ∝ λ^α that is −1.39 and −0.30.
+//! Continuum: a power law with α_ν = −0.61 (Lusso et al. 2015, MNRAS 449, 4204), steeper in frequency
+//! blueward of 1000 Å: α_ν = −1.41 (Stevans et al. 2014, ApJ 794, 75). In f_λ ∝ λ^α: −1.39 and −0.59.
 
 use super::lines::Line;
 use rand::Rng;
@@ -16,13 +16,13 @@ const LEVEL: f64 = 1.4;
 const LEVEL_SCATTER: f64 = 0.6;
 /// Slope of f_λ redward of the break, and its scatter.
 const SLOPE: f64 = -1.39;
-const SLOPE_SCATTER: f64 = 0.4;
+const SLOPE_SCATTER: f64 = 0.6;
 /// Further change of slope blueward of Lyα: scatter without a mean.
 const BLUE_SCATTER: f64 = 0.7;
 const BLUE_PIVOT: f64 = 1215.67;
-/// The Lyman break: where, by how much the slope of f_λ rises, and its softness in ln λ.
-const BREAK: f64 = 912.0;
-const BREAK_CHANGE: f64 = 1.09;
+/// The far-ultraviolet break: where, by how much the slope of f_λ rises, and its softness in ln λ.
+const BREAK: f64 = 1000.0;
+const BREAK_CHANGE: f64 = 0.8;
 const BREAK_SOFTNESS: f64 = 0.03;
 /// Where the continuum is 1 before scaling to the level.
 const PIVOT: f64 = 1450.0;
@@ -112,8 +112,8 @@ impl Quasar {
         let bend = |x: f64, softness: f64| softness * (-x / softness).exp().ln_1p();
         let red = self.slope * (rest / PIVOT).ln();
         let blue = -self.blue * bend((rest / BLUE_PIVOT).ln(), 0.02);
-        let lyman = -BREAK_CHANGE * bend((rest / BREAK).ln(), BREAK_SOFTNESS);
-        (red + blue + lyman).exp()
+        let far = -BREAK_CHANGE * bend((rest / BREAK).ln(), BREAK_SOFTNESS);
+        (red + blue + far).exp()
     }
 
     /// Continuum and lines at the rest-frame wavelengths `rest` (Å, ascending, evenly spaced in the

@@ -89,10 +89,15 @@ fn parameters(file: &hdf5::File, survey: &Survey, quasars: &[Quasar]) -> hdf5::R
     column("z", &|q| q.z)?;
     column("level", &|q| q.level)?;
     column("slope", &|q| q.slope)?;
+    column("blue_slope", &|q| q.blue)?;
     let names: Vec<VarLenUnicode> = survey.lines().iter().map(|l| unicode(&l.name)).collect();
     file.new_dataset_builder()
         .with_data(&names)
         .create("line_name")?;
+    let wavelengths: Vec<f64> = survey.lines().iter().map(|l| l.wavelength).collect();
+    file.new_dataset_builder()
+        .with_data(&wavelengths)
+        .create("line_wavelength")?;
     let shape = (quasars.len(), survey.lines().len());
     let table = |name: &str, get: &dyn Fn(&super::DrawnLine) -> f64| -> hdf5::Result<()> {
         let values = Array2::from_shape_fn(shape, |(i, j)| get(&quasars[i].lines[j]));
