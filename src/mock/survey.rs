@@ -115,9 +115,12 @@ impl Survey {
     /// 1e-17 erg/s/cm²/Å.
     #[must_use]
     pub fn clean(&self, i: usize, blue: f64, red: f64) -> Clean {
+        let (first, n) = pixels(blue.log10(), red.log10());
+        self.clean_pixels(i, first, n)
+    }
+
+    fn clean_pixels(&self, i: usize, first: i64, n: usize) -> Clean {
         let quasar = self.quasar(i);
-        let first = fine::index(blue.log10()) - 2;
-        let n = (fine::index(red.log10()) + 3 - first) as usize;
         let mut flux = self.emission(&quasar, first, n);
         // Nothing absorbs redward of the quasar's Lyα but the wings of damped systems.
         let z = quasar.z;
@@ -140,12 +143,21 @@ impl Survey {
     /// The clean spectrum of object `i` averaged over the pixels of `grid`, [D].
     #[must_use]
     pub fn clean_on(&self, i: usize, grid: &LogGrid) -> (Quasar, Vec<f32>) {
-        let half = 0.5 * grid.dloglam;
-        let blue = 10f64.powf(grid.loglam0 - half);
-        let red = 10f64.powf(grid.loglam0 + (grid.pixels as f64 - 0.5) * grid.dloglam);
-        let clean = self.clean(i, blue, red);
+        let (first, n) = span(grid);
+        let clean = self.clean_pixels(i, first, n);
         let flux = clean.spectrum.rebin(grid);
         (clean.quasar, flux.iter().map(|f| *f as f32).collect())
+    }
+
+    /// The spectrum of object `i` before any absorption, averaged over the pixels of `grid`, [D].
+    #[must_use]
+    pub fn unabsorbed_on(&self, i: usize, grid: &LogGrid) -> Vec<f32> {
+        let (first, n) = span(grid);
+        let spectrum = Fine {
+            first,
+            flux: self.emission(&self.quasar(i), first, n),
+        };
+        spectrum.rebin(grid).iter().map(|f| *f as f32).collect()
     }
 
     /// Unabsorbed spectrum in fine pixels: evaluated at every fourth, for it is smooth.
@@ -174,6 +186,18 @@ impl Survey {
         let rest: Vec<f64> = lambda.iter().map(|l| l / (1.0 + quasar.z)).collect();
         quasar.emission(&rest).iter().sum::<f64>() / NODES as f64
     }
+}
+
+/// First fine pixel and number of fine pixels that cover `low` to `high` in log10 wavelength.
+fn pixels(low: f64, high: f64) -> (i64, usize) {
+    let first = fine::index(low) - 2;
+    (first, (fine::index(high) + 3 - first).max(0) as usize)
+}
+
+/// As [`pixels`], for the outer edges of `grid`.
+fn span(grid: &LogGrid) -> (i64, usize) {
+    let low = grid.loglam0 - 0.5 * grid.dloglam;
+    pixels(low, low + grid.pixels as f64 * grid.dloglam)
 }
 
 /// The SDSS form HHMMSS.ss±DDMMSS.s: truncated, not rounded.
