@@ -1,9 +1,11 @@
 //! The Lyman-series forest: a lognormal optical-depth field along each line of sight.
 //!
-//! A Gaussian field g with the one-dimensional power spectrum of McDonald et al. 2006 (ApJS 163, 80)
-//! becomes an optical depth τ_α = A(z) exp(2 g): at each redshift A(z) is chosen so that the mean of
-//! exp(−τ_α) is *exactly* exp(−τ_eff) with τ_eff of Becker et al. 2013 (MNRAS 430, 2067). The same
-//! gas absorbs in Lyβ to Lyε in proportion to f·λ. Ionisation by the quasar itself thins the gas near
+//! A Gaussian field g, with the shape and growth of the one-dimensional power spectrum that McDonald
+//! et al. 2006 (ApJS 163, 80) use for their mocks, becomes an optical depth τ_α = A(z) exp(2 g): at
+//! each redshift A(z) is chosen so that the mean of exp(−τ_α) is *exactly* exp(−τ_eff) with τ_eff of
+//! Becker et al. 2013 (MNRAS 430, 2067). Amplitude and smoothing of g are chosen so that the power
+//! spectrum of the transmission is near that measured by Palanque-Delabrouille et al. 2013
+//! (A&A 559, A85); data/README.md tells how near. The same gas absorbs in Lyβ to Lyε in proportion to f·λ. Ionisation by the quasar itself thins the gas near
 //! it (Bajtlik et al. 1988, ApJ 327, 570); beyond the Lyman limit a mean opacity applies with the
 //! mean free path of Worseck et al. 2014 (MNRAS 445, 1745).
 
@@ -41,9 +43,15 @@ fn growth(z: f64) -> f64 {
     ((1.0 + z) / 4.0).powf(-1.41)
 }
 
+/// Power of the Gaussian field at k = 0.01 s/km and z = 3, km/s, and the scale below which thermal
+/// motion and pressure smooth it, km/s.
+const POWER: f64 = 100.0;
+const SMOOTHING: f64 = 22.0;
+
 /// One-dimensional power spectrum of the Gaussian field at z = 3, km/s; `k` in s/km.
 fn power(k: f64) -> f64 {
-    58.6 * (1.0 + 10f64.powf(0.7)) / (1.0 + (k / 1e-3).powf(0.7)) * (-(5.0 * k).powi(2)).exp()
+    let shape = (1.0 + 10f64.powf(0.7)) / (1.0 + (k / 1e-3).powf(0.7));
+    POWER * shape * (-(SMOOTHING * k).powi(2)).exp()
 }
 
 /// Tables and transform shared by all lines of sight.
