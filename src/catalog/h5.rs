@@ -44,11 +44,6 @@ pub(super) fn dataset(file: &File, path: &Path, name: &str, expected: &str) -> R
     })
 }
 
-/// Whether there is a dataset at `name`.
-pub(super) fn has(file: &File, name: &str) -> bool {
-    file.dataset(name).is_ok()
-}
-
 /// An [`Error::Input`] for a failed read of `place`.
 pub(super) fn bad(path: &Path, place: &str, e: &hdf5::Error) -> Error {
     Error::input(

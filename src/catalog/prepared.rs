@@ -229,6 +229,9 @@ fn start(
     for name in ["flux", "ivar", "lsf"] {
         file.new_dataset::<f32>()
             .chunk((rows, grid.pixels))
+            // Rejected rows are zeros: they should cost no disk.
+            .shuffle()
+            .deflate(1)
             .shape((n, grid.pixels))
             .create(name)?;
     }

@@ -6,6 +6,7 @@ mod inspect;
 mod mock;
 mod plot;
 mod prepare;
+mod progress;
 mod restore;
 mod simulate;
 mod train;

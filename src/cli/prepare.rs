@@ -1,14 +1,37 @@
 //! `selfsi prepare`.
 
 use super::Global;
-use crate::Result;
+use super::progress::Progress;
+use crate::{Error, Result, catalog};
 use clap::Args;
+use std::path::PathBuf;
 
+/// Reads the survey that a config names, masks, regrids, normalises and selects its spectra, and
+/// writes the prepared set (survey.prepared), with the list of what was left out and why.
 #[derive(Debug, Args)]
-pub struct Prepare {}
+pub struct Prepare {
+    /// The TOML config.
+    config: PathBuf,
+    /// Where to write, instead of survey.prepared.
+    #[arg(short, long)]
+    out: Option<PathBuf>,
+}
 
 impl Prepare {
-    pub fn run(&self, _global: &Global) -> Result<()> {
-        todo!()
+    pub fn run(&self, global: &Global) -> Result<()> {
+        let config = global.config(&self.config)?;
+        let out = self.out.as_ref().unwrap_or(&config.survey.prepared);
+        let mut bar = Progress::new("preparing");
+        let report = catalog::prepare(&config, out, &mut |done, total| bar.show(done, total));
+        bar.finish();
+        let report = report?;
+        if global.json {
+            let json = serde_json::to_string_pretty(&report)
+                .map_err(|e| Error::output("stdout", e, "print the report without --json"))?;
+            println!("{json}");
+        } else {
+            println!("{report}");
+        }
+        Ok(())
     }
 }

@@ -1,0 +1,293 @@
+//! A survey's input, row by row in catalog order, whatever its format.
+
+use super::hdf5::Hdf5Catalog;
+use super::index::Index;
+use super::pixel_mask::PixelMask;
+use super::select::{by_catalog, reject};
+use super::spectrum::{NativeGrid, Spectrum};
+use super::table::{CatalogRow, read_catalog};
+use super::{LogGrid, Object, Regridder, flag, sdss};
+use crate::Result;
+use crate::config::{SelectConfig, SurveySource};
+use rayon::prelude::*;
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::path::PathBuf;
+
+/// One row: what is known of the object and, unless it is already rejected, its spectrum.
+#[derive(Debug)]
+pub(super) struct Item {
+    pub object: Object,
+    pub level: Option<f64>,
+    pub spectrum: Option<Spectrum>,
+    /// Read from a file that has no line-spread function, or not the mask asked for.
+    pub lacks_lsf: bool,
+    pub lacks_mask: bool,
+}
+
+/// The rows of a survey.
+#[derive(Debug)]
+pub(super) enum Input {
+    Sdss {
+        rows: Vec<SdssRow>,
+        /// Files that no catalog row names.
+        unnamed: Vec<PathBuf>,
+        twins: Vec<PathBuf>,
+    },
+    Hdf5 {
+        catalog: Hdf5Catalog,
+        flux_unit: String,
+    },
+}
+
+/// A spectrum of an SDSS survey: a catalog row, or a file that stands for itself.
+#[derive(Debug)]
+pub(super) struct SdssRow {
+    row: Option<CatalogRow>,
+    file: Option<PathBuf>,
+}
+
+impl Input {
+    pub fn open(source: &SurveySource) -> Result<Self> {
+        match source {
+            SurveySource::Sdss {
+                spectra,
+                catalog,
+                columns,
+            } => {
+                let index = Index::walk(spectra)?;
+                match catalog {
+                    Some(path) => Ok(Self::named(read_catalog(path, columns)?, index)),
+                    None => Ok(Self::unnamed(index)),
+                }
+            }
+            SurveySource::Hdf5 {
+                file,
+                datasets,
+                wavelength,
+                flux_unit,
+            } => Ok(Self::Hdf5 {
+                catalog: Hdf5Catalog::open(file, datasets, *wavelength)?,
+                flux_unit: flux_unit.clone(),
+            }),
+        }
+    }
+
+    fn named(catalog: Vec<CatalogRow>, index: Index) -> Self {
+        let mut used = BTreeSet::new();
+        let rows = catalog
+            .into_iter()
+            .map(|row| {
+                let o = &row.object;
+                let key = (o.plate, o.mjd, o.fiberid);
+                let file = index.files.get(&key).cloned();
+                used.insert(key);
+                SdssRow {
+                    row: Some(row),
+                    file,
+                }
+            })
+            .collect();
+        let unnamed = |(key, file)| (!used.contains(&key)).then_some(file);
+        Self::Sdss {
+            rows,
+            unnamed: index.files.into_iter().filter_map(unnamed).collect(),
+            twins: index.twins,
+        }
+    }
+
+    fn unnamed(index: Index) -> Self {
+        let alone = |file| SdssRow {
+            row: None,
+            file: Some(file),
+        };
+        Self::Sdss {
+            rows: index.files.into_values().map(alone).collect(),
+            unnamed: Vec::new(),
+            twins: index.twins,
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Sdss { rows, .. } => rows.len(),
+            Self::Hdf5 { catalog, .. } => catalog.len(),
+        }
+    }
+
+    pub fn flux_unit(&self) -> &str {
+        match self {
+            Self::Sdss { .. } => sdss::FLUX_UNIT,
+            Self::Hdf5 { flux_unit, .. } => flux_unit,
+        }
+    }
+
+    pub fn regridder(&self, grid: &LogGrid) -> Regridder {
+        match self {
+            Self::Sdss { .. } => Regridder::sdss(grid),
+            Self::Hdf5 { catalog, .. } => Regridder::shared(grid, catalog.edges()),
+        }
+    }
+
+    /// Whether spectra may come on a grid of their own.
+    pub fn is_odd(&self, spectrum: &Spectrum) -> bool {
+        matches!(self, Self::Sdss { .. }) && !matches!(spectrum.grid, NativeGrid::Sdss { .. })
+    }
+
+    /// Names that occur more than once, each once.
+    pub fn duplicates(&self) -> Vec<String> {
+        let mut seen = BTreeSet::new();
+        let mut twice = BTreeSet::new();
+        let mut look = |name: &str| {
+            if !name.is_empty() && !seen.insert(name.to_owned()) {
+                twice.insert(name.to_owned());
+            }
+        };
+        match self {
+            Self::Sdss { rows, .. } => {
+                for r in rows.iter().filter_map(|r| r.row.as_ref()) {
+                    look(&r.object.name);
+                }
+            }
+            Self::Hdf5 { catalog, .. } => catalog.names().iter().for_each(|n| look(n)),
+        }
+        twice.into_iter().collect()
+    }
+
+    /// Catalog rows without a file.
+    pub fn without_file(&self) -> usize {
+        match self {
+            Self::Sdss { rows, .. } => rows.iter().filter(|r| r.file.is_none()).count(),
+            Self::Hdf5 { .. } => 0,
+        }
+    }
+
+    /// Reads `rows`, in parallel where each has its own file. A spectrum that cannot be read is a
+    /// flagged row.
+    ///
+    /// # Errors
+    /// [`crate::Error::Input`] if the one file of an HDF5 catalog cannot be read.
+    pub fn read(
+        &self,
+        rows: Range<usize>,
+        mask: &PixelMask,
+        select: &SelectConfig,
+    ) -> Result<Vec<Item>> {
+        match self {
+            Self::Sdss { rows: all, .. } => Ok(all[rows]
+                .par_iter()
+                .map(|row| row.read(mask, select))
+                .collect()),
+            Self::Hdf5 { catalog, .. } => {
+                let spectra = catalog.read(rows.clone())?;
+                Ok(rows
+                    .zip(spectra)
+                    .map(|(i, mut spectrum)| {
+                        let mut object = catalog.object(i);
+                        by_catalog(select, &mut object, None);
+                        mask.apply(&mut spectrum, &[]);
+                        Item {
+                            lacks_lsf: spectrum.lsf.is_empty(),
+                            spectrum: (object.flag == flag::GOOD).then_some(spectrum),
+                            level: catalog.level(i),
+                            lacks_mask: false,
+                            object,
+                        }
+                    })
+                    .collect())
+            }
+        }
+    }
+}
+
+impl SdssRow {
+    fn read(&self, mask: &PixelMask, select: &SelectConfig) -> Item {
+        let mut object = match &self.row {
+            Some(row) => row.object.clone(),
+            None => Object::default(),
+        };
+        let mut item = Item {
+            object: Object::default(),
+            level: self.row.as_ref().and_then(|r| r.level),
+            spectrum: None,
+            lacks_lsf: false,
+            lacks_mask: false,
+        };
+        let zwarning = self.row.as_ref().and_then(|r| r.zwarning);
+        if self.row.is_some() {
+            by_catalog(select, &mut object, zwarning);
+        }
+        match &self.file {
+            None => {
+                // A row that is rejected anyway needs no file.
+                if object.flag == flag::GOOD {
+                    let named = sdss::name(object.plate, object.mjd, object.fiberid);
+                    reject(
+                        &mut object,
+                        flag::UNREADABLE,
+                        &format!("no file spec-{named}.fits[.gz]"),
+                    );
+                }
+            }
+            Some(file) => {
+                object.source = file.display().to_string();
+                if object.flag == flag::GOOD {
+                    let pipeline = self.row.is_none() || (zwarning.is_none() && select.zwarning);
+                    self.fill(
+                        &mut item,
+                        &mut object,
+                        sdss::read_spec(file, mask, pipeline),
+                        select,
+                    );
+                }
+            }
+        }
+        item.object = object;
+        item
+    }
+
+    fn fill(
+        &self,
+        item: &mut Item,
+        object: &mut Object,
+        read: Result<sdss::SpecFile>,
+        select: &SelectConfig,
+    ) {
+        let spec = match read {
+            Ok(spec) => spec,
+            Err(e) => {
+                if self.row.is_none() {
+                    self.name_by_file(object);
+                }
+                return reject(object, flag::UNREADABLE, &e.to_string());
+            }
+        };
+        let said = &spec.object;
+        if self.row.is_none() {
+            *object = said.clone();
+            by_catalog(select, object, spec.zwarning);
+        } else if said.plate >= 0
+            && said.fiberid >= 0
+            && said.name != sdss::name(object.plate, object.mjd, object.fiberid)
+        {
+            let reason = format!("the file holds {}: renamed?", said.name);
+            return reject(object, flag::UNREADABLE, &reason);
+        } else if let Some(w) = spec.zwarning.filter(|w| *w != 0 && select.zwarning) {
+            reject(object, flag::ZWARNING, &format!("ZWARNING = {w}"));
+        }
+        item.lacks_lsf = !spec.has_lsf;
+        item.lacks_mask = !spec.has_mask;
+        if object.flag == flag::GOOD {
+            item.spectrum = Some(spec.spectrum);
+        }
+    }
+
+    /// An unreadable file still says by its name which object it was to be.
+    fn name_by_file(&self, object: &mut Object) {
+        let name = self.file.as_ref().and_then(|f| f.file_name()?.to_str());
+        if let Some((plate, mjd, fiberid)) = name.and_then(super::index::key_of) {
+            (object.plate, object.mjd, object.fiberid) = (plate, mjd, fiberid);
+            object.name = sdss::name(plate, mjd, fiberid);
+        }
+    }
+}

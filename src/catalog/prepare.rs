@@ -1,0 +1,186 @@
+//! A survey → a prepared set: read, mask, regrid, normalise, select; in chunks, in parallel.
+
+use super::input::{Input, Item};
+use super::normalise::level;
+use super::pixel_mask::PixelMask;
+use super::report::{RejectedList, Report};
+use super::select::{by_spectrum, reject};
+use super::{Block, LogGrid, Object, PreparedWriter, Regridder, flag};
+use crate::config::{Config, SurveySource};
+use crate::{Error, Result};
+use ndarray::s;
+use rayon::prelude::*;
+use std::path::{Path, PathBuf};
+
+/// Rows in memory at a time.
+const CHUNK: usize = 256;
+
+/// Prepares the survey that `config` names and writes it to `out`, with the list of rejected
+/// spectra beside it. `progress` is told (rows done, rows) after each chunk.
+///
+/// # Errors
+/// [`Error::Input`] for an unusable catalog, folder or HDF5 file, or if no spectrum passes;
+/// [`Error::Output`] if the set cannot be written. Nothing is left behind then.
+pub fn prepare(
+    config: &Config,
+    out: &Path,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Report> {
+    prepare_from(config, &config.survey.source, out, progress)
+}
+
+/// As [`prepare`], from another source than the config's, treated by the config's rules: what
+/// restoring a new catalog needs.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn prepare_from(
+    config: &Config,
+    source: &SurveySource,
+    out: &Path,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Report> {
+    let mask = PixelMask::new(&config.survey.mask)?;
+    not_the_input(source, out)?;
+    let input = Input::open(source)?;
+    let grid = LogGrid::new(&config.grid);
+    let regridder = input.regridder(&grid);
+    let n = input.len();
+    let list_path = rejected_path(out);
+    let mut report = Report::new(out, &list_path, &grid, n);
+    report.duplicate_names = input.duplicates();
+    report.rows_without_file = input.without_file();
+    if let Input::Sdss { unnamed, twins, .. } = &input {
+        report.files_without_row.clone_from(unnamed);
+        report.twin_files.clone_from(twins);
+    }
+    let rho = regridder.noise_rho();
+    let text = config.to_toml()?;
+    let mut writer = PreparedWriter::create(out, &grid, n, &rho, input.flux_unit(), &text)?;
+    let mut list = RejectedList::create(&list_path)?;
+    progress(0, n);
+    for start in (0..n).step_by(CHUNK) {
+        let end = (start + CHUNK).min(n);
+        let items = input.read(start..end, &mask, &config.select)?;
+        for item in items.iter().filter(|i| i.spectrum.is_some()) {
+            report.without_lsf += usize::from(item.lacks_lsf);
+            report.without_mask += usize::from(item.lacks_mask);
+            report.other_grid +=
+                usize::from(item.spectrum.as_ref().is_some_and(|s| input.is_odd(s)));
+        }
+        let (objects, block) = chunk(config, &regridder, &grid, items);
+        for (i, object) in objects.iter().enumerate() {
+            report.count(object);
+            if object.flag != flag::GOOD {
+                list.add(start + i, object)?;
+            }
+        }
+        writer.write(start, &objects, &block)?;
+        progress(end, n);
+    }
+    if report.used == 0 {
+        return Err(nothing_left(source, &report));
+    }
+    writer.finish()?;
+    list.finish()?;
+    Ok(report)
+}
+
+fn chunk(
+    config: &Config,
+    regridder: &Regridder,
+    grid: &LogGrid,
+    items: Vec<Item>,
+) -> (Vec<Object>, Block) {
+    let done: Vec<(Object, Option<Block>)> = items
+        .into_par_iter()
+        .map(|item| one(config, regridder, grid, item))
+        .collect();
+    let mut block = Block::masked(done.len(), grid.pixels);
+    let mut objects = Vec::with_capacity(done.len());
+    for (i, (object, row)) in done.into_iter().enumerate() {
+        if let Some(row) = row {
+            block.flux.slice_mut(s![i, ..]).assign(&row.flux.row(0));
+            block.ivar.slice_mut(s![i, ..]).assign(&row.ivar.row(0));
+            block.lsf.slice_mut(s![i, ..]).assign(&row.lsf.row(0));
+        }
+        objects.push(object);
+    }
+    (objects, block)
+}
+
+/// One spectrum on the common grid, normalised; `None` if it is rejected.
+fn one(
+    config: &Config,
+    regridder: &Regridder,
+    grid: &LogGrid,
+    item: Item,
+) -> (Object, Option<Block>) {
+    let mut object = item.object;
+    let Some(spectrum) = item.spectrum else {
+        return (object, None);
+    };
+    let mut row = Block::masked(1, grid.pixels);
+    regridder.regrid(&spectrum, &mut row, 0);
+    by_spectrum(
+        &config.select,
+        &mut object,
+        row.flux.row(0),
+        row.ivar.row(0),
+    );
+    match level(&config.normalise, &spectrum, item.level) {
+        Ok(found) => {
+            object.norm = found.value;
+            row.flux
+                .mapv_inplace(|f| (f64::from(f) / found.value) as f32);
+            row.ivar
+                .mapv_inplace(|v| (f64::from(v) * found.value * found.value) as f32);
+        }
+        Err(reason) => reject(&mut object, flag::LEVEL, &reason),
+    }
+    let usable = object.flag == flag::GOOD;
+    (object, usable.then_some(row))
+}
+
+/// PREPARED.rejected.csv.
+#[must_use]
+pub fn rejected_path(prepared: &Path) -> PathBuf {
+    let mut name = prepared.as_os_str().to_owned();
+    name.push(".rejected.csv");
+    PathBuf::from(name)
+}
+
+fn origin(source: &SurveySource) -> &Path {
+    match source {
+        SurveySource::Sdss {
+            catalog: Some(c), ..
+        } => c,
+        SurveySource::Sdss { spectra, .. } => spectra,
+        SurveySource::Hdf5 { file, .. } => file,
+    }
+}
+
+fn not_the_input(source: &SurveySource, out: &Path) -> Result<()> {
+    match (origin(source).canonicalize(), out.canonicalize()) {
+        (Ok(a), Ok(b)) if a == b => Err(Error::output(
+            out,
+            "this is the input",
+            "give survey.prepared another name",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn nothing_left(source: &SurveySource, report: &Report) -> Error {
+    Error::input(
+        origin(source),
+        "",
+        format!(
+            "none of {} spectra is usable ({})",
+            report.rows,
+            report.counts()
+        ),
+        "at least one spectrum that passes the selection",
+        "widen [select], or check the catalog, the folder and [normalise]",
+    )
+}
