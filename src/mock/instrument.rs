@@ -7,6 +7,7 @@ use super::fine::{self, Fine, NATIVE, OVERSAMPLING};
 use super::forest::tau_eff;
 use super::quasar::Quasar;
 use super::sky::{CONTINUUM, Sky};
+use super::smoother::Smoother;
 use super::survey::{Purpose, Survey};
 use crate::Result;
 use crate::catalog::LogGrid;
@@ -14,9 +15,7 @@ use crate::config::MockConfig;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
-use rustfft::{Fft, FftDirection, FftPlanner, num_complex::Complex};
 use std::f64::consts::LN_10;
-use std::sync::Arc;
 
 /// Native coverage, Å; wider where the grid or the level's window asks for it.
 const COVERAGE: (f64, f64) = (3600.0, 8500.0);
@@ -257,61 +256,5 @@ impl Observed {
         self.model.drain(..n);
         self.noiseless.drain(..n);
         self.first += n as i64;
-    }
-}
-
-/// Convolution with Gaussians in Fourier space.
-struct Smoother {
-    forward: Arc<dyn Fft<f64>>,
-    inverse: Arc<dyn Fft<f64>>,
-}
-
-impl Smoother {
-    /// For spectra of at most `pixels` fine pixels.
-    fn new(pixels: usize) -> Self {
-        let n = pixels.next_power_of_two();
-        let mut planner = FftPlanner::new();
-        Self {
-            forward: planner.plan_fft(n, FftDirection::Forward),
-            inverse: planner.plan_fft(n, FftDirection::Inverse),
-        }
-    }
-
-    /// Convolves with a Gaussian of `sigma` fine pixels; what lies within 5 σ of an end is not to
-    /// be used.
-    fn smooth(&self, flux: &mut [f64], sigma: f64) {
-        let n = self.forward.len();
-        let mut modes: Vec<Complex<f64>> = flux.iter().map(|f| Complex::new(*f, 0.0)).collect();
-        modes.resize(n, Complex::new(0.0, 0.0));
-        self.forward.process(&mut modes);
-        for (i, m) in modes.iter_mut().enumerate() {
-            let x = 2.0 * std::f64::consts::PI * i.min(n - i) as f64 / n as f64 * sigma;
-            *m *= (-0.5 * x * x).exp() / n as f64;
-        }
-        self.inverse.process(&mut modes);
-        for (f, m) in flux.iter_mut().zip(modes) {
-            *f = m.re;
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Smoother;
-    use approx::assert_relative_eq;
-
-    #[test]
-    fn a_spike_becomes_a_gaussian_of_the_same_area() {
-        let mut flux = vec![0.0; 1000];
-        flux[500] = 1.0;
-        Smoother::new(1000).smooth(&mut flux, 12.0);
-        let moment = |k: i32| -> f64 {
-            flux.iter()
-                .enumerate()
-                .map(|(i, f)| f * (i as f64 - 500.0).powi(k))
-                .sum()
-        };
-        assert_relative_eq!(moment(0), 1.0, epsilon = 1e-9);
-        assert_relative_eq!(moment(2), 144.0, max_relative = 1e-6);
     }
 }

@@ -13,6 +13,7 @@ mod instrument;
 mod lines;
 mod quasar;
 mod sky;
+mod smoother;
 mod spec_file;
 mod survey;
 mod truth;
