@@ -2,8 +2,8 @@
 
 use approx::assert_relative_eq;
 use fitsio::FitsFile;
-use selfsi::catalog::LogGrid;
-use selfsi::config::{GridConfig, MockConfig};
+use selfsi::catalog::{LogGrid, Prepared};
+use selfsi::config::{Config, GridConfig, MockConfig};
 use selfsi::mock::{
     DAMAGES, Damage, Instrument, Survey, claim, damage, spec_path, tau_eff, write_sdss, write_truth,
 };
@@ -294,4 +294,63 @@ fn a_folder_that_holds_something_else_is_refused_in_one_line() {
     let e = claim(folder.path(), "").unwrap_err().to_string();
     assert!(e.contains("not empty") && !e.contains('\n'), "{e}");
     assert!(folder.path().join("thesis.tex").exists());
+}
+
+#[test]
+fn preparing_the_survey_flags_exactly_the_damaged_files_and_keeps_the_noise_honest() {
+    const N: usize = 140;
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("mock");
+    let text = format!(
+        r#"
+        [survey]
+        prepared = "{0}/set.h5"
+        [survey.source]
+        kind = "sdss"
+        catalog = "{0}/catalog.fits"
+        spectra = "{0}/spectra"
+        [normalise]
+        kind = "window"
+        min = 6600.0
+        max = 8000.0
+        snr_min = 2.0
+        [forward]
+        kind = "gaussian"
+        sigma = 0.5
+        [mock]
+        tilt = 0.0
+        snr = [2.0, 3.0]
+        resolution = 1e5
+        "#,
+        root.display()
+    );
+    let config = Config::parse(&text, "test", &[]).unwrap();
+    let survey = survey(12);
+    let mock = config.mock.as_ref().unwrap();
+    let instrument = Instrument::new(&survey, mock, grid()).unwrap();
+    claim(&root, "").unwrap();
+    write_sdss(&root, &survey, &instrument, N, 14, |_| ()).unwrap();
+    let out = root.join("set.h5");
+    selfsi::catalog::prepare(&config, &out, &mut |_, _| ()).unwrap();
+
+    let set = Prepared::open(&out).unwrap();
+    let block = set.read(0..N).unwrap();
+    let (mut n, mut square) = (0.0, 0.0);
+    for (i, object) in set.objects().iter().enumerate() {
+        assert_eq!(object.name, survey.object(i).name);
+        assert_eq!(object.flag != 0, damage(i, N, 14).is_some(), "{object:?}");
+        if object.flag != 0 {
+            continue;
+        }
+        let (_, truth) = survey.clean_on(i, &grid());
+        for ((f, v), t) in block.flux.row(i).iter().zip(block.ivar.row(i)).zip(truth) {
+            if *v > 0.0 {
+                let r = (f64::from(*f) - f64::from(t) / object.norm) * f64::from(*v).sqrt();
+                square += r * r;
+                n += 1.0;
+            }
+        }
+    }
+    // Masked neighbours and sky-line edges within a pixel leave a per cent or two.
+    assert!((square / n - 1.0).abs() < 0.04, "{}", square / n);
 }

@@ -1,13 +1,14 @@
 //! `selfsi mock`.
 
 use super::Global;
+use super::progress::Progress;
 use crate::catalog::LogGrid;
 use crate::config::{MockFormat, NormaliseConfig};
 use crate::mock::{Instrument, Survey, TRUTH, claim, write_sdss, write_truth};
 use crate::{Error, Result};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 #[derive(Debug, Args)]
 pub struct Mock {
@@ -33,25 +34,24 @@ impl Mock {
         let survey = Survey::new(config.seed, (mock.z_min, mock.z_max), window)?;
         let grid = LogGrid::new(&config.grid);
         claim(&mock.folder, &config.to_toml()?)?;
-        let bar = progress(mock.spectra, "truth");
-        let truth = mock.folder.join(TRUTH);
-        write_truth(&truth, &survey, &grid, mock.spectra, |n| {
-            bar.set_position(n as u64)
+        let n = mock.spectra;
+        let mut bar = Progress::new("truth");
+        write_truth(&mock.folder.join(TRUTH), &survey, &grid, n, |i| {
+            bar.show(i, n)
         })?;
-        bar.finish_and_clear();
+        bar.finish();
         if mock.format == MockFormat::Sdss {
             let instrument = Instrument::new(&survey, mock, grid)?;
-            let bar = progress(mock.spectra, "spectra");
-            let step = |n| bar.set_position(n as u64);
-            write_sdss(
-                &mock.folder,
-                &survey,
-                &instrument,
-                mock.spectra,
-                mock.broken,
-                step,
-            )?;
-            bar.finish_and_clear();
+            let bar = Mutex::new(Progress::new("spectra"));
+            let show = |i| {
+                if let Ok(mut bar) = bar.lock() {
+                    bar.show(i, n);
+                }
+            };
+            write_sdss(&mock.folder, &survey, &instrument, n, mock.broken, show)?;
+            if let Ok(bar) = bar.into_inner() {
+                bar.finish();
+            }
         }
         if global.json {
             let result = serde_json::json!({
@@ -68,12 +68,4 @@ impl Mock {
         }
         Ok(())
     }
-}
-
-fn progress(n: usize, what: &'static str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg:8} {wide_bar} {pos}/{len} {eta}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(n as u64)
-        .with_style(style)
-        .with_message(what)
 }
