@@ -173,6 +173,27 @@ impl Fits {
         })
     }
 
+    /// The first `n` pixels of the current image; NaN where undefined.
+    pub fn pixels(&mut self, n: usize) -> Result<Vec<f64>> {
+        let mut out = vec![0.0; n];
+        let (mut any, mut status) = (0, 0);
+        // SAFETY: `out` has room for the n pixels asked for.
+        unsafe {
+            c::ffgpvd(
+                self.file,
+                1,
+                1,
+                n as i64,
+                f64::NAN,
+                out.as_mut_ptr(),
+                &mut any,
+                &mut status,
+            )
+        };
+        self.checked(status, "image")?;
+        Ok(out)
+    }
+
     /// EXTNAME of the current HDU, empty if it has none.
     pub fn extname(&mut self) -> String {
         self.text_key("EXTNAME").unwrap_or_default()
@@ -212,33 +233,31 @@ impl Fits {
 
     /// A numeric column of `rows` rows, row by row ([rows × repeat]); NaN where undefined.
     pub fn floats(&mut self, column: &Column, rows: usize) -> Result<Vec<f64>> {
-        self.numeric(column, rows, 0.0, |f, n, count, out, status| unsafe {
-            c::ffgcvd(f, n, 1, 1, count, f64::NAN, out, &mut 0, status)
+        self.numeric(column, rows, 0.0, |f, n, count, out, any, status| unsafe {
+            c::ffgcvd(f, n, 1, 1, count, f64::NAN, out, any, status)
         })
     }
 
     /// As [`Fits::floats`] in single precision.
     pub fn singles(&mut self, column: &Column, rows: usize) -> Result<Vec<f32>> {
-        self.numeric(column, rows, 0.0, |f, n, count, out, status| unsafe {
-            c::ffgcve(f, n, 1, 1, count, f32::NAN, out, &mut 0, status)
+        self.numeric(column, rows, 0.0, |f, n, count, out, any, status| unsafe {
+            c::ffgcve(f, n, 1, 1, count, f32::NAN, out, any, status)
         })
     }
 
     /// As [`Fits::floats`] for integers; −1 where undefined.
     pub fn integers(&mut self, column: &Column, rows: usize) -> Result<Vec<i64>> {
-        self.numeric(column, rows, 0, |f, n, count, out, status| unsafe {
-            c::ffgcvjj(f, n, 1, 1, count, -1, out, &mut 0, status)
+        self.numeric(column, rows, 0, |f, n, count, out, any, status| unsafe {
+            c::ffgcvjj(f, n, 1, 1, count, -1, out, any, status)
         })
     }
 
-    // `read` must give cfitsio a place for its any-null flag: it writes there when it meets a NaN,
-    // null pointer or not.
     fn numeric<T: Copy>(
         &mut self,
         column: &Column,
         rows: usize,
         zero: T,
-        read: impl Fn(*mut c::fitsfile, c_int, i64, *mut T, *mut c_int) -> c_int,
+        read: impl Fn(*mut c::fitsfile, c_int, i64, *mut T, *mut c_int, *mut c_int) -> c_int,
     ) -> Result<Vec<T>> {
         if column.text {
             let place = format!("{} column {}", self.place(), column.name);
@@ -250,12 +269,14 @@ impl Fits {
             ));
         }
         let mut out = vec![zero; rows * column.repeat];
-        let mut status = 0;
+        // cfitsio writes `anynul` without asking whether it is there.
+        let (mut any, mut status) = (0, 0);
         read(
             self.file,
             column.number,
             out.len() as i64,
             out.as_mut_ptr(),
+            &mut any,
             &mut status,
         );
         self.checked(status, &format!("column {}", column.name))?;
@@ -283,7 +304,7 @@ impl Fits {
                 .map(<[c_char]>::as_mut_ptr)
                 .collect();
             let mut blank = [0 as c_char; 1];
-            let mut status = 0;
+            let (mut any, mut status) = (0, 0);
             // SAFETY: `cells` points at n cells of `width` bytes: the column's width and a NUL.
             unsafe {
                 c::ffgcvs(
@@ -294,7 +315,7 @@ impl Fits {
                     n as i64,
                     blank.as_mut_ptr(),
                     cells.as_mut_ptr(),
-                    std::ptr::null_mut(),
+                    &mut any,
                     &mut status,
                 )
             };

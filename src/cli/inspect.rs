@@ -1,14 +1,39 @@
 //! `selfsi inspect`.
 
 use super::Global;
-use crate::Result;
+use crate::{Error, Result, catalog};
 use clap::Args;
+use std::path::PathBuf;
 
+/// What files hold: SDSS spec files, catalog tables, HDF5 catalogs, prepared sets, restored
+/// catalogs, DESI coadds.
 #[derive(Debug, Args)]
-pub struct Inspect {}
+pub struct Inspect {
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+}
 
 impl Inspect {
-    pub fn run(&self, _global: &Global) -> Result<()> {
-        todo!()
+    /// Every file is looked at; the command fails if any could not be read.
+    pub fn run(&self, global: &Global) -> Result<()> {
+        let mut found = Vec::new();
+        let mut failed = None;
+        for file in &self.files {
+            match catalog::inspect(file) {
+                Ok(inspection) if global.json => found.push(inspection),
+                Ok(inspection) => println!("{inspection}"),
+                Err(e) => {
+                    if let Some(earlier) = failed.replace(e) {
+                        eprintln!("selfsi: error: {earlier}");
+                    }
+                }
+            }
+        }
+        if global.json {
+            let json = serde_json::to_string_pretty(&found)
+                .map_err(|e| Error::output("stdout", e, "leave --json out"))?;
+            println!("{json}");
+        }
+        failed.map_or(Ok(()), Err)
     }
 }
