@@ -207,11 +207,11 @@ mod tests {
     #[test]
     fn overrides_reach_nested_keys_and_win() {
         let o = [
-            "grid.pixels=64".to_owned(),
+            "grid.pixels=128".to_owned(),
             "survey.prepared=other.h5".to_owned(),
         ];
         let c = Config::parse(MINIMAL, "test", &o).unwrap();
-        assert_eq!(c.grid.pixels, 64);
+        assert_eq!(c.grid.pixels, 128);
         assert_eq!(c.survey.prepared, Path::new("other.h5"));
     }
 

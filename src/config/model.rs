@@ -43,8 +43,12 @@ pub enum NoiseFrom {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NetworkConfig {
-    /// Channels at each level, finest first; each further level halves the resolution.
+    /// Channels at each level, finest first.
     pub channels: Vec<i64>,
+    /// Factor (even) by which each further level is coarser than the one before it.
+    pub strides: Vec<i64>,
+    /// Pixels by which the spectrum is extended by reflection at either end.
+    pub margin: i64,
     /// Residual blocks per level and side.
     pub blocks: usize,
     /// Taps of each convolution (odd).
@@ -61,7 +65,9 @@ pub struct NetworkConfig {
 impl Default for NetworkConfig {
     fn default() -> Self {
         Self {
-            channels: vec![16, 32, 48, 64, 64],
+            channels: vec![16, 32, 64, 96],
+            strides: vec![4, 2, 2],
+            margin: 64,
             blocks: 1,
             kernel: 5,
             attention: true,
@@ -140,8 +146,6 @@ pub struct TrainConfig {
     pub checkpoint_every: u64,
     /// Stop when this many validations in a row bring no better score; 0: never.
     pub patience: usize,
-    /// Stop after this many minutes, the schedule running in wall-clock terms no further; 0: never.
-    pub max_minutes: f64,
 }
 
 impl Default for TrainConfig {
@@ -161,7 +165,6 @@ impl Default for TrainConfig {
             validate_every: 500,
             checkpoint_every: 500,
             patience: 0,
-            max_minutes: 0.0,
         }
     }
 }
@@ -230,12 +233,25 @@ pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
         }
     }
     let n = &c.network;
-    let divisor = 1usize << n.channels.len().saturating_sub(1).min(20);
+    let length = c.grid.pixels as i64 + 2 * n.margin;
+    let total: i64 = n.strides.iter().map(|s| (*s).max(1)).product();
     ok(
-        !n.channels.is_empty() && n.channels.iter().all(|c| *c > 0) && c.grid.pixels % divisor == 0,
+        !n.channels.is_empty() && n.channels.iter().all(|c| *c > 0),
         "network.channels",
-        "one positive width per level, and grid.pixels divisible by 2 at each further level",
+        "not a list of positive widths",
         "give e.g. channels = [16, 32, 64]",
+    )?;
+    ok(
+        n.strides.len() + 1 == n.channels.len() && n.strides.iter().all(|s| *s >= 2 && s % 2 == 0),
+        "network.strides",
+        "there must be one even stride fewer than there are levels in channels",
+        "give e.g. strides = [4, 2] for three levels",
+    )?;
+    ok(
+        (0..c.grid.pixels as i64).contains(&n.margin) && length % total == 0,
+        "network.margin",
+        "grid.pixels + 2 margin must be divisible by the product of the strides, margin below pixels",
+        "change margin",
     )?;
     ok(
         n.blocks > 0,
@@ -335,12 +351,6 @@ pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
         "train.validate_every",
         "validate_every and checkpoint_every must be positive",
         "give e.g. 500",
-    )?;
-    ok(
-        t.max_minutes >= 0.0,
-        "train.max_minutes",
-        "negative",
-        "give 0 for no limit",
     )?;
     ok(
         c.restore.draws > 0 && c.restore.batch > 0,

@@ -1,1 +1,96 @@
-//! (to come)
+//! The stochastic interpolant I_t = (1−t) x0 + t x1 + γ(t) z (eq. 1, 6) and its losses (eq. 3, 5).
+//!
+//! x0 is the clean side (t = 0), x1 = F(x0) the observed side (t = 1): coupled, not independent.
+
+use crate::config::InterpolantConfig;
+use crate::nets::Fields;
+use tch::{Kind, Tensor};
+
+/// γ(t) = scale·t(1−t), and the diffusion ε(t) = ratio·γ(t) of the reverse-time SDE.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Gamma {
+    pub scale: f64,
+    pub ratio: f64,
+}
+
+impl Gamma {
+    /// γ at a number t.
+    #[must_use]
+    pub fn at(&self, t: f64) -> f64 {
+        self.scale * t * (1.0 - t)
+    }
+}
+
+/// ODE (γ = 0) or SDE.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Interpolant {
+    Ode,
+    Sde(Gamma),
+}
+
+/// A point of the path and what the networks should say there; all [B, D].
+#[derive(Debug)]
+pub struct Sample {
+    /// I_t.
+    pub point: Tensor,
+    /// dI/dt, the target of b̂.
+    pub velocity: Tensor,
+    /// z, the target of ĝ; only for the SDE.
+    pub z: Option<Tensor>,
+}
+
+impl Interpolant {
+    /// The interpolant of a config.
+    #[must_use]
+    pub fn new(config: &InterpolantConfig) -> Self {
+        match *config {
+            InterpolantConfig::Ode => Self::Ode,
+            InterpolantConfig::Sde { gamma, epsilon } => {
+                Self::Sde(Gamma { scale: gamma, ratio: epsilon })
+            }
+        }
+    }
+
+    /// How many fields the network must give: b̂, and ĝ for the SDE.
+    #[must_use]
+    pub fn heads(&self) -> i64 {
+        match self {
+            Self::Ode => 1,
+            Self::Sde(_) => 2,
+        }
+    }
+
+    /// I_t and its derivative at times `t` [B, 1] between `x0` and `x1` [B, D], with `z` standard
+    /// normal [B, D] (unused by the ODE).
+    #[must_use]
+    pub fn sample(&self, t: &Tensor, x0: &Tensor, x1: &Tensor, z: impl FnOnce() -> Tensor) -> Sample {
+        let difference = x1 - x0;
+        let point = x0 + t * &difference;
+        match self {
+            Self::Ode => Sample { point, velocity: difference, z: None },
+            Self::Sde(gamma) => {
+                let z = z();
+                let value: Tensor = t * (1.0 - t) * gamma.scale;
+                let slope: Tensor = (1.0 - t * 2.0) * gamma.scale;
+                Sample {
+                    point: point + value * &z,
+                    velocity: difference + slope * &z,
+                    z: Some(z),
+                }
+            }
+        }
+    }
+}
+
+/// Losses (3) and (5), added: mean over pixels of |b̂ − dI/dt|² (+ |ĝ − z|²), weighted per row by
+/// `weight` [B, 1]. A weight that depends only on what the network is told leaves its optimum, the
+/// conditional expectation, unchanged.
+#[must_use]
+pub fn loss(fields: &Fields, sample: &Sample, weight: &Tensor) -> Tensor {
+    let squared = |a: &Tensor, b: &Tensor| (a - b).square();
+    let mut loss = squared(&fields.velocity, &sample.velocity);
+    if let (Some(g), Some(z)) = (&fields.denoiser, &sample.z) {
+        loss = loss + squared(g, z);
+    }
+    (loss * weight).mean(Kind::Float)
+}

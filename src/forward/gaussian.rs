@@ -1,0 +1,32 @@
+//! y = x + σ ξ.
+
+use super::{CorrelatedNoise, ForwardModel, Latent};
+use crate::random::Rows;
+use tch::Tensor;
+
+/// Additive Gaussian noise of fixed standard deviation, the channel with closed forms.
+#[derive(Debug)]
+pub struct Gaussian {
+    sigma: f64,
+    noise: CorrelatedNoise,
+}
+
+impl Gaussian {
+    /// `sigma` in normalised flux.
+    #[must_use]
+    pub fn new(sigma: f64, noise: CorrelatedNoise) -> Self {
+        Self { sigma, noise }
+    }
+}
+
+impl ForwardModel for Gaussian {
+    fn observe(&self, x: &Tensor, recorded: &Latent, random: &Rows) -> (Tensor, Latent) {
+        let y = x + self.noise.sample(random, 1, x.size()[1]) * self.sigma;
+        let latent = Latent {
+            good: recorded.good.shallow_clone(),
+            sigma: &recorded.good * self.sigma + (1.0 - &recorded.good),
+            lsf: recorded.lsf.shallow_clone(),
+        };
+        (latent.fill_masked(&y, random), latent)
+    }
+}

@@ -1,0 +1,95 @@
+//! The quasar channel: tilt, then smoothing, then noise, in the source's order.
+
+use super::{CorrelatedNoise, ForwardModel, Latent, Smoothing};
+use crate::catalog::LogGrid;
+use crate::config::{NoiseFrom, SmoothingFrom};
+use crate::random::Rows;
+use tch::{Device, Kind, Tensor};
+
+/// Widths beyond this many pixels are clipped when they come from the data.
+const LSF_MAX: f64 = 100.0;
+
+/// Flux-calibration tilt ∘ Gaussian line-spread function ∘ Gaussian noise.
+#[derive(Debug)]
+pub struct Quasar {
+    tilt: f64,
+    smoothing_from: SmoothingFrom,
+    noise_from: NoiseFrom,
+    /// −1 at the first pixel to +1 at the last, linear in wavelength about the middle, [D].
+    lever: Tensor,
+    dln: f64,
+    smoothing: Smoothing,
+    noise: CorrelatedNoise,
+}
+
+impl Quasar {
+    /// On `grid`, with `tilt` the largest relative tilt at the ends of the range.
+    #[must_use]
+    pub fn new(
+        tilt: f64,
+        smoothing_from: SmoothingFrom,
+        noise_from: NoiseFrom,
+        grid: &LogGrid,
+        noise: CorrelatedNoise,
+        device: Device,
+    ) -> Self {
+        let wavelength = grid.wavelength();
+        let (first, last) = (wavelength[0], wavelength[grid.pixels - 1]);
+        let lever: Vec<f32> = wavelength
+            .iter()
+            .map(|w| (2.0 * (w - first) / (last - first) - 1.0) as f32)
+            .collect();
+        let sigma_max = match &smoothing_from {
+            SmoothingFrom::Resolution { resolution, spread } => {
+                1.0 / (resolution * (1.0 - spread) * grid.dln())
+            }
+            SmoothingFrom::Lsf => LSF_MAX,
+        };
+        Self {
+            tilt,
+            smoothing_from,
+            noise_from,
+            lever: Tensor::from_slice(&lever).to_device(device),
+            dln: grid.dln(),
+            smoothing: Smoothing::new(grid.pixels, sigma_max, device),
+            noise,
+        }
+    }
+
+    /// Smoothed flux and the width used at each pixel, both [B, D].
+    fn smooth(&self, x: &Tensor, recorded: &Latent, random: &Rows) -> (Tensor, Tensor) {
+        match self.smoothing_from {
+            SmoothingFrom::Resolution { resolution, spread } => {
+                let vary = (random.uniform(2, 1) * 2.0 - 1.0) * spread + 1.0;
+                // The inverse width is what varies: σ = 1/(R (1 ± spread)).
+                let sigma = (vary * (resolution * self.dln)).reciprocal();
+                (self.smoothing.uniform(x, &sigma), sigma.expand_as(x))
+            }
+            SmoothingFrom::Lsf => {
+                let sigma = recorded.lsf.clamp(0.0, LSF_MAX);
+                (self.smoothing.per_pixel(x, &sigma), sigma)
+            }
+        }
+    }
+}
+
+impl ForwardModel for Quasar {
+    fn observe(&self, x: &Tensor, recorded: &Latent, random: &Rows) -> (Tensor, Latent) {
+        let amplitude = (random.uniform(1, 1) * 2.0 - 1.0) * self.tilt;
+        let tilted = x * (amplitude * &self.lever + 1.0);
+        let (smoothed, lsf) = self.smooth(&tilted, recorded, random);
+        let good = recorded.good.shallow_clone();
+        let sigma = match self.noise_from {
+            NoiseFrom::Ivar => recorded.sigma.shallow_clone(),
+            NoiseFrom::Snr { min, max } => {
+                let snr = random.uniform(3, 1) * (max - min) + min;
+                let level = smoothed.mean_dim([-1i64].as_slice(), true, Kind::Float).abs();
+                let sigma = (level / snr + 1e-4).expand_as(x);
+                &sigma * &good + (1.0 - &good)
+            }
+        };
+        let y = smoothed + self.noise.sample(random, 4, x.size()[1]) * &sigma;
+        let latent = Latent { good, sigma, lsf };
+        (latent.fill_masked(&y, random), latent)
+    }
+}

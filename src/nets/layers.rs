@@ -1,0 +1,115 @@
+//! Layers shared by the networks.
+
+use super::Params;
+use tch::{Kind, Tensor};
+
+/// x W + b on the last axis.
+#[derive(Debug)]
+pub(super) struct Linear {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Linear {
+    pub fn new(p: &mut Params, name: &str, inputs: i64, outputs: i64) -> Self {
+        Self {
+            weight: p.uniform(&format!("{name}.weight"), &[outputs, inputs], inputs),
+            bias: p.uniform(&format!("{name}.bias"), &[outputs], inputs),
+        }
+    }
+
+    pub fn zero(p: &mut Params, name: &str, inputs: i64, outputs: i64) -> Self {
+        Self {
+            weight: p.constant(&format!("{name}.weight"), &[outputs, inputs], 0.0),
+            bias: p.constant(&format!("{name}.bias"), &[outputs], 0.0),
+        }
+    }
+
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        x.linear(&self.weight, Some(&self.bias))
+    }
+}
+
+/// A convolution along the spectrum, stride 1, zeros beyond the (already extended) ends.
+#[derive(Debug)]
+pub(super) struct Conv1d {
+    weight: Tensor,
+    bias: Tensor,
+    padding: i64,
+}
+
+impl Conv1d {
+    pub fn new(p: &mut Params, name: &str, inputs: i64, outputs: i64, kernel: i64) -> Self {
+        let fan_in = inputs * kernel;
+        Self {
+            weight: p.uniform(&format!("{name}.weight"), &[outputs, inputs, kernel], fan_in),
+            bias: p.uniform(&format!("{name}.bias"), &[outputs], fan_in),
+            padding: kernel / 2,
+        }
+    }
+
+    pub fn zero(p: &mut Params, name: &str, inputs: i64, outputs: i64, kernel: i64) -> Self {
+        Self {
+            weight: p.constant(&format!("{name}.weight"), &[outputs, inputs, kernel], 0.0),
+            bias: p.constant(&format!("{name}.bias"), &[outputs], 0.0),
+            padding: kernel / 2,
+        }
+    }
+
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        x.conv1d(&self.weight, Some(&self.bias), 1, self.padding, 1, 1)
+    }
+}
+
+/// Group normalisation with a learned scale and shift per channel.
+#[derive(Debug)]
+pub(super) struct GroupNorm {
+    groups: i64,
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl GroupNorm {
+    /// At most 8 groups of at least 4 channels.
+    pub fn new(p: &mut Params, name: &str, channels: i64) -> Self {
+        let groups = (1..=8).rev().find(|g| channels % g == 0 && channels / g >= 4).unwrap_or(1);
+        Self {
+            groups,
+            weight: p.constant(&format!("{name}.weight"), &[channels], 1.0),
+            bias: p.constant(&format!("{name}.bias"), &[channels], 0.0),
+        }
+    }
+
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        x.group_norm(self.groups, Some(&self.weight), Some(&self.bias), 1e-5, false)
+    }
+}
+
+/// Time as cosines and sines of geometrically spaced frequencies, then two linear layers.
+#[derive(Debug)]
+pub(super) struct TimeEmbedding {
+    frequencies: Tensor,
+    first: Linear,
+    second: Linear,
+}
+
+impl TimeEmbedding {
+    pub fn new(p: &mut Params, width: i64, device: tch::Device) -> Self {
+        // Periods from 4 (t spans a quarter turn) down to 1/16 of the unit interval.
+        let half = width / 2;
+        let exponent = Tensor::arange(half, (Kind::Float, device)) / (half as f64) * 64f64.ln();
+        let frequencies = exponent.exp() * (std::f64::consts::TAU / 4.0);
+        Self {
+            frequencies,
+            first: Linear::new(p, "time.first", width, width),
+            second: Linear::new(p, "time.second", width, width),
+        }
+    }
+
+    /// t [B, 1] → [B, width].
+    pub fn forward(&self, t: &Tensor) -> Tensor {
+        let phase = t * &self.frequencies;
+        let waves = Tensor::cat(&[phase.cos(), phase.sin()], 1);
+        self.second.forward(&self.first.forward(&waves).silu()).silu()
+    }
+}

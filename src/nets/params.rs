@@ -1,0 +1,102 @@
+//! Named weights in a fixed order, initialised from the run's seed.
+
+use crate::random::{Purpose, Rows, derive};
+use tch::{Device, Kind, Tensor, no_grad};
+
+/// The weights of one network. Their order is the order of creation.
+#[derive(Debug)]
+pub struct Params {
+    seed: u64,
+    device: Device,
+    named: Vec<(String, Tensor)>,
+}
+
+impl Params {
+    /// An empty set; weights made later derive from `seed`.
+    #[must_use]
+    pub fn new(seed: u64, device: Device) -> Self {
+        Self { seed, device, named: Vec::new() }
+    }
+
+    /// A weight uniform on ±1/√`fan_in`.
+    pub fn uniform(&mut self, name: &str, shape: &[i64], fan_in: i64) -> Tensor {
+        let count: i64 = shape.iter().product();
+        let seed = derive(self.seed, Purpose::Weights, self.named.len() as u64);
+        let u = Rows::range(seed, Purpose::Weights, 0, 1, self.device).uniform(0, count);
+        let bound = 1.0 / (fan_in as f64).sqrt();
+        self.push(name, (u * 2.0 - 1.0) * bound, shape)
+    }
+
+    /// A weight filled with `value`.
+    pub fn constant(&mut self, name: &str, shape: &[i64], value: f64) -> Tensor {
+        let t = Tensor::full(shape, value, (Kind::Float, self.device));
+        self.push(name, t, shape)
+    }
+
+    fn push(&mut self, name: &str, value: Tensor, shape: &[i64]) -> Tensor {
+        let weight = value.reshape(shape).contiguous().set_requires_grad(true);
+        self.named.push((name.to_owned(), weight.shallow_clone()));
+        weight
+    }
+
+    /// Names and weights.
+    #[must_use]
+    pub fn named(&self) -> &[(String, Tensor)] {
+        &self.named
+    }
+
+    /// How many numbers the network holds.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.named.iter().map(|(_, t)| t.numel()).sum()
+    }
+
+    /// All weights, one after the other, as one vector [P] (a copy).
+    #[must_use]
+    pub fn flat(&self) -> Tensor {
+        no_grad(|| join(self.named.iter().map(|(_, t)| t.shallow_clone())))
+    }
+
+    /// Overwrites all weights from one vector [P].
+    pub fn set_flat(&self, flat: &Tensor) {
+        no_grad(|| {
+            for ((_, t), part) in self.named.iter().zip(self.split(flat)) {
+                t.shallow_clone().copy_(&part);
+            }
+        });
+    }
+
+    /// The gradients of the last backward pass as one vector [P]; they are cleared.
+    #[must_use]
+    pub fn take_gradient(&self) -> Tensor {
+        no_grad(|| {
+            let flat = join(self.named.iter().map(|(_, t)| {
+                let g = t.grad();
+                if g.defined() { g } else { t.zeros_like() }
+            }));
+            for (_, t) in &self.named {
+                t.shallow_clone().zero_grad();
+            }
+            flat
+        })
+    }
+
+    /// Views of a vector [P] in the shapes of the weights.
+    #[must_use]
+    pub fn split(&self, flat: &Tensor) -> Vec<Tensor> {
+        let mut start = 0;
+        self.named
+            .iter()
+            .map(|(_, t)| {
+                let n = t.numel() as i64;
+                start += n;
+                flat.narrow(0, start - n, n).view(t.size().as_slice())
+            })
+            .collect()
+    }
+}
+
+fn join(parts: impl Iterator<Item = Tensor>) -> Tensor {
+    let parts: Vec<Tensor> = parts.map(|t| t.reshape([-1])).collect();
+    Tensor::cat(&parts, 0)
+}

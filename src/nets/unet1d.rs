@@ -1,0 +1,216 @@
+//! The 1-D U-Net for spectra.
+//!
+//! Errors that the channel hides under its noise are never corrected by the self-consistent loop,
+//! so this network is built not to make them:
+//! * the spectrum is extended by reflection once, at the input, and cropped at the output: the
+//!   zeros of the convolutions stay outside;
+//! * resolution changes through low-pass filters (box of two strides down, linear interpolation
+//!   up), never by folding pixels into channels, which leaves a comb;
+//! * the output is affine in the input, pixel by pixel: a + c·x. Noise then passes through the
+//!   gate c instead of being carried through every layer.
+
+use super::layers::{Conv1d, GroupNorm, Linear, TimeEmbedding};
+use super::{Fields, Params, VelocityField, split_heads};
+use crate::config::NetworkConfig;
+use crate::forward::Latent;
+use tch::{Device, Kind, Tensor};
+
+/// See the module's notes. Spectra [B, D] in, fields [B, D] out.
+#[derive(Debug)]
+pub struct UNet1d {
+    params: Params,
+    heads: i64,
+    margin: i64,
+    noise_input: bool,
+    time: TimeEmbedding,
+    stem: Conv1d,
+    down: Vec<Down>,
+    middle: Vec<Block>,
+    attention: Option<Attention>,
+    up: Vec<Up>,
+    norm: GroupNorm,
+    out: Conv1d,
+}
+
+#[derive(Debug)]
+struct Down {
+    blocks: Vec<Block>,
+    stride: i64,
+    widen: Conv1d,
+}
+
+#[derive(Debug)]
+struct Up {
+    narrow: Conv1d,
+    merge: Conv1d,
+    blocks: Vec<Block>,
+}
+
+impl UNet1d {
+    /// `heads` is 1 for the ODE and 2 for the SDE.
+    #[must_use]
+    pub fn new(config: &NetworkConfig, heads: i64, seed: u64, device: Device) -> Self {
+        let mut p = Params::new(seed, device);
+        let e = config.embedding;
+        let time = TimeEmbedding::new(&mut p, e, device);
+        let inputs = if config.noise_input { 3 } else { 2 };
+        let c = &config.channels;
+        let levels = c.len() - 1;
+        let block = |p: &mut Params, name: String, channels: i64| {
+            Block::new(p, &name, channels, config.kernel, e, config.dropout)
+        };
+        let stem = Conv1d::new(&mut p, "stem", inputs, c[0], config.kernel);
+        let mut down = Vec::new();
+        for i in 0..levels {
+            down.push(Down {
+                blocks: (0..config.blocks).map(|j| block(&mut p, format!("down{i}.{j}"), c[i])).collect(),
+                stride: config.strides[i],
+                widen: Conv1d::new(&mut p, &format!("down{i}.widen"), c[i], c[i + 1], 1),
+            });
+        }
+        let middle = (0..config.blocks + 1)
+            .map(|j| block(&mut p, format!("middle.{j}"), c[levels]))
+            .collect();
+        let attention = config.attention.then(|| Attention::new(&mut p, c[levels]));
+        let mut up = Vec::new();
+        for i in (0..levels).rev() {
+            up.push(Up {
+                narrow: Conv1d::new(&mut p, &format!("up{i}.narrow"), c[i + 1], c[i], 1),
+                merge: Conv1d::new(&mut p, &format!("up{i}.merge"), 2 * c[i], c[i], 1),
+                blocks: (0..config.blocks).map(|j| block(&mut p, format!("up{i}.{j}"), c[i])).collect(),
+            });
+        }
+        let norm = GroupNorm::new(&mut p, "out.norm", c[0]);
+        let out = Conv1d::zero(&mut p, "out", c[0], 2 * heads, config.kernel);
+        Self {
+            params: p,
+            heads,
+            margin: config.margin,
+            noise_input: config.noise_input,
+            time,
+            stem,
+            down,
+            middle,
+            attention,
+            up,
+            norm,
+            out,
+        }
+    }
+
+    fn inputs(&self, x: &Tensor, latent: &Latent) -> Tensor {
+        let mut channels = vec![x.shallow_clone(), latent.good.shallow_clone()];
+        if self.noise_input {
+            // ln σ over the range that matters: below 1e-3 noise is as good as absent.
+            channels.push(latent.sigma.clamp_min(1e-3).log());
+        }
+        Tensor::stack(&channels, 1).reflection_pad1d([self.margin, self.margin])
+    }
+}
+
+impl VelocityField for UNet1d {
+    fn fields(&self, t: &Tensor, x: &Tensor, latent: &Latent, train: bool) -> Fields {
+        let e = self.time.forward(t);
+        let mut h = self.stem.forward(&self.inputs(x, latent));
+        let mut skips = Vec::with_capacity(self.down.len());
+        for level in &self.down {
+            for b in &level.blocks {
+                h = b.forward(&h, &e, train);
+            }
+            let s = level.stride;
+            let low = h.avg_pool1d(2 * s, s, s / 2, false, true);
+            skips.push(h);
+            h = level.widen.forward(&low);
+        }
+        let (first, rest) = self.middle.split_at(1);
+        h = first[0].forward(&h, &e, train);
+        if let Some(a) = &self.attention {
+            h = a.forward(&h);
+        }
+        for b in rest {
+            h = b.forward(&h, &e, train);
+        }
+        for (level, skip) in self.up.iter().zip(skips.iter().rev()) {
+            let narrow = level.narrow.forward(&h);
+            let fine = narrow.upsample_linear1d([skip.size()[2]], false, None);
+            h = level.merge.forward(&Tensor::cat(&[&fine, skip], 1));
+            for b in &level.blocks {
+                h = b.forward(&h, &e, train);
+            }
+        }
+        let out = self.out.forward(&self.norm.forward(&h).silu());
+        let d = x.size()[1];
+        let out = out.narrow(2, self.margin, d).view([-1, self.heads, 2, d]);
+        let fields = out.select(2, 0) + out.select(2, 1) * x.unsqueeze(1);
+        split_heads(&fields)
+    }
+
+    fn params(&self) -> &Params {
+        &self.params
+    }
+}
+
+/// GroupNorm → scale and shift from the time → SiLU → convolution → GroupNorm → SiLU → dropout →
+/// convolution (zero at the start), added to the input.
+#[derive(Debug)]
+struct Block {
+    norm1: GroupNorm,
+    film: Linear,
+    conv1: Conv1d,
+    norm2: GroupNorm,
+    conv2: Conv1d,
+    dropout: f64,
+}
+
+impl Block {
+    fn new(p: &mut Params, name: &str, channels: i64, kernel: i64, embedding: i64, dropout: f64) -> Self {
+        Self {
+            norm1: GroupNorm::new(p, &format!("{name}.norm1"), channels),
+            film: Linear::zero(p, &format!("{name}.film"), embedding, 2 * channels),
+            conv1: Conv1d::new(p, &format!("{name}.conv1"), channels, channels, kernel),
+            norm2: GroupNorm::new(p, &format!("{name}.norm2"), channels),
+            conv2: Conv1d::zero(p, &format!("{name}.conv2"), channels, channels, kernel),
+            dropout,
+        }
+    }
+
+    fn forward(&self, x: &Tensor, e: &Tensor, train: bool) -> Tensor {
+        let film = self.film.forward(e).unsqueeze(-1);
+        let film = film.chunk(2, 1);
+        let h = self.norm1.forward(x) * (&film[0] + 1.0) + &film[1];
+        let h = self.norm2.forward(&self.conv1.forward(&h.silu())).silu();
+        let h = if train && self.dropout > 0.0 { h.dropout(self.dropout, true) } else { h };
+        x + self.conv2.forward(&h)
+    }
+}
+
+/// Self-attention over the pixels of the coarsest level, heads of 32 channels.
+#[derive(Debug)]
+struct Attention {
+    norm: GroupNorm,
+    qkv: Conv1d,
+    out: Conv1d,
+    heads: i64,
+}
+
+impl Attention {
+    fn new(p: &mut Params, channels: i64) -> Self {
+        Self {
+            norm: GroupNorm::new(p, "attention.norm", channels),
+            qkv: Conv1d::new(p, "attention.qkv", channels, 3 * channels, 1),
+            out: Conv1d::zero(p, "attention.out", channels, channels, 1),
+            heads: (1..=channels / 32).rev().find(|h| channels % h == 0).unwrap_or(1),
+        }
+    }
+
+    fn forward(&self, x: &Tensor) -> Tensor {
+        let (b, c, l) = (x.size()[0], x.size()[1], x.size()[2]);
+        let width = c / self.heads;
+        let qkv = self.qkv.forward(&self.norm.forward(x)).view([b, 3, self.heads, width, l]);
+        let qkv = qkv.transpose(3, 4);
+        let (q, k, v) = (qkv.select(1, 0), qkv.select(1, 1), qkv.select(1, 2));
+        let weights = (q.matmul(&k.transpose(2, 3)) / (width as f64).sqrt()).softmax(-1, Kind::Float);
+        let h = weights.matmul(&v).transpose(2, 3).reshape([b, c, l]);
+        x + self.out.forward(&h)
+    }
+}

@@ -1,0 +1,183 @@
+//! Checkpoints in safetensors: all that a run needs to continue bit for bit.
+//!
+//! Random states are not among it: every random number derives from (seed, purpose, step).
+
+use crate::nets::Params;
+use crate::{Error, Result, atomic};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use tch::{Device, Kind, Tensor};
+
+const KEY: &str = "selfsi";
+/// How many numbered checkpoints stay in a run folder.
+const KEEP: usize = 2;
+
+/// What a checkpoint says of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    pub step: u64,
+    /// SHA-256 of the resolved config: another config is refused.
+    pub config_sha256: String,
+    /// Step and score of the best validation so far.
+    pub best: Option<(u64, f64)>,
+    /// Validations since then.
+    pub stale: usize,
+}
+
+/// The vectors of a checkpoint, each [P].
+#[derive(Debug)]
+pub struct State {
+    pub weights: Tensor,
+    pub averaged: Tensor,
+    pub adam_first: Tensor,
+    pub adam_second: Tensor,
+    /// Frozen weights of the transport map (T_tr > 1).
+    pub teacher: Tensor,
+}
+
+impl State {
+    fn groups(&self) -> [(&'static str, &Tensor); 5] {
+        [
+            ("weights", &self.weights),
+            ("averaged", &self.averaged),
+            ("adam.first", &self.adam_first),
+            ("adam.second", &self.adam_second),
+            ("teacher", &self.teacher),
+        ]
+    }
+}
+
+/// Writes named groups of weights to `path`, atomically.
+fn save(path: &Path, header: &Header, params: &Params, groups: &[(&str, &Tensor)]) -> Result<()> {
+    let mut entries = Vec::new();
+    for (group, flat) in groups {
+        for ((name, _), part) in params.named().iter().zip(params.split(flat)) {
+            let shape: Vec<usize> = part.size().iter().map(|n| *n as usize).collect();
+            entries.push((format!("{group}/{name}"), shape, bytes(&part)?));
+        }
+    }
+    let failed = |e: &dyn std::fmt::Display| Error::output(path, e, "check free space and permissions");
+    let views = entries
+        .iter()
+        .map(|(name, shape, data)| Ok((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), data)?)))
+        .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>()
+        .map_err(|e| failed(&e))?;
+    let header = serde_json::to_string(header).map_err(|e| failed(&e))?;
+    let metadata = HashMap::from([(KEY.to_owned(), header)]);
+    let file = safetensors::serialize(views, Some(metadata)).map_err(|e| failed(&e))?;
+    atomic::write(path, &file)
+}
+
+/// Writes a numbered checkpoint into `folder` and drops all but the newest ones.
+///
+/// # Errors
+/// [`Error::Output`] if it cannot be written; the older ones are then still there.
+pub fn save_state(folder: &Path, header: &Header, params: &Params, state: &State) -> Result<PathBuf> {
+    let path = folder.join(format!("step-{:08}.safetensors", header.step));
+    save(&path, header, params, &state.groups())?;
+    for old in list(folder).iter().rev().skip(KEEP) {
+        let _ = std::fs::remove_file(old);
+    }
+    Ok(path)
+}
+
+/// Writes one set of weights alone: the best one.
+///
+/// # Errors
+/// [`Error::Output`] if it cannot be written.
+pub fn save_weights(path: &Path, header: &Header, params: &Params, weights: &Tensor) -> Result<()> {
+    save(path, header, params, &[("averaged", weights)])
+}
+
+/// The newest numbered checkpoint of `folder`.
+#[must_use]
+pub fn newest(folder: &Path) -> Option<PathBuf> {
+    list(folder).pop()
+}
+
+fn list(folder: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|e| Some(e.ok()?.path()))
+        .filter(|p| {
+            let name = p.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+            name.starts_with("step-") && name.ends_with(".safetensors")
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// A checkpoint in memory.
+#[derive(Debug)]
+pub struct Checkpoint {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    pub header: Header,
+}
+
+impl Checkpoint {
+    /// Reads `path`.
+    ///
+    /// # Errors
+    /// [`Error::Run`] if it is not there, truncated or not a checkpoint of selfsi.
+    pub fn open(path: &Path) -> Result<Self> {
+        let bad = |problem: String| Error::run(path, problem, "use another checkpoint or train again");
+        let bytes = std::fs::read(path).map_err(|e| bad(format!("cannot be read: {e}")))?;
+        let (_, metadata) = SafeTensors::read_metadata(&bytes)
+            .map_err(|e| bad(format!("not a safetensors file, or truncated ({e})")))?;
+        let text = metadata.metadata().as_ref().and_then(|m| m.get(KEY)).cloned();
+        let text = text.ok_or_else(|| bad("not a checkpoint of selfsi".into()))?;
+        let header = serde_json::from_str(&text).map_err(|e| bad(format!("unreadable header: {e}")))?;
+        Ok(Self { path: path.to_path_buf(), bytes, header })
+    }
+
+    /// One group of weights as a vector [P] in the order of `params`.
+    ///
+    /// # Errors
+    /// [`Error::Run`] if a weight is missing, of another shape, or not finite.
+    pub fn group(&self, group: &str, params: &Params, device: Device) -> Result<Tensor> {
+        let bad = |problem: String| {
+            Error::run(&self.path, problem, "it belongs to another network: use the config of its run")
+        };
+        let file = SafeTensors::deserialize(&self.bytes).map_err(|e| bad(e.to_string()))?;
+        let mut parts = Vec::new();
+        for (name, like) in params.named() {
+            let name = format!("{group}/{name}");
+            let view = file.tensor(&name).map_err(|_| bad(format!("weight {name} is missing")))?;
+            let shape: Vec<i64> = view.shape().iter().map(|n| *n as i64).collect();
+            if view.dtype() != Dtype::F32 || shape != like.size() {
+                return Err(bad(format!("weight {name} is {:?} {shape:?}, not F32 {:?}", view.dtype(), like.size())));
+            }
+            parts.push(Tensor::from_data_size(view.data(), &[like.numel() as i64], Kind::Float));
+        }
+        let flat = Tensor::cat(&parts, 0).to_device(device);
+        if flat.isfinite().all().int64_value(&[]) == 0 {
+            return Err(bad(format!("weights {group} are not finite")));
+        }
+        Ok(flat)
+    }
+
+    /// Everything, to continue training.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::group`].
+    pub fn state(&self, params: &Params, device: Device) -> Result<State> {
+        Ok(State {
+            weights: self.group("weights", params, device)?,
+            averaged: self.group("averaged", params, device)?,
+            adam_first: self.group("adam.first", params, device)?,
+            adam_second: self.group("adam.second", params, device)?,
+            teacher: self.group("teacher", params, device)?,
+        })
+    }
+}
+
+fn bytes(t: &Tensor) -> Result<Vec<u8>> {
+    let flat = t.to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view([-1]);
+    let values = Vec::<f32>::try_from(flat)?;
+    Ok(values.iter().flat_map(|v| v.to_le_bytes()).collect())
+}

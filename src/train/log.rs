@@ -1,0 +1,146 @@
+//! What a run says while it trains: metrics.jsonl, TensorBoard events, a progress bar.
+
+use super::tensorboard::EventWriter;
+use super::validate::Validation;
+use crate::{Error, Result, atomic};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// A line of metrics.jsonl.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    step: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    loss: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lr: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spectra_per_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    validation: Option<&'a Validation>,
+}
+
+/// Writes the metrics of one run.
+pub struct Log {
+    path: PathBuf,
+    file: File,
+    events: EventWriter,
+    bar: ProgressBar,
+    quiet: bool,
+    since: Instant,
+    from: u64,
+    batch: u64,
+}
+
+impl Log {
+    /// Appends to the run in `folder`, from step `start` on: lines of a later step, left by a run
+    /// that was killed after its last checkpoint, are dropped first.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if the files cannot be written.
+    pub fn open(folder: &Path, start: u64, steps: u64, batch: usize, quiet: bool) -> Result<Self> {
+        let path = folder.join("metrics.jsonl");
+        let kept: String = std::fs::read_to_string(&path)
+            .unwrap_or_default()
+            .lines()
+            .filter(|l| step_of(l).is_some_and(|s| s <= start && start > 0))
+            .flat_map(|l| [l, "\n"])
+            .collect();
+        atomic::write(&path, kept.as_bytes())?;
+        let file = OpenOptions::new().append(true).open(&path).map_err(|e| failed(&path, &e))?;
+        let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(steps) };
+        if let Ok(style) = ProgressStyle::with_template(
+            "{bar:32} {pos}/{len} loss {msg} · {elapsed} elapsed, {eta} left",
+        ) {
+            bar.set_style(style);
+        }
+        bar.set_position(start);
+        bar.reset_eta();
+        Ok(Self {
+            events: EventWriter::create(folder)?,
+            path,
+            file,
+            bar,
+            quiet,
+            since: Instant::now(),
+            from: start,
+            batch: batch as u64,
+        })
+    }
+
+    /// After step `step`: the mean loss since the last call, and the learning rate.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if the disk is full.
+    pub fn step(&mut self, step: u64, loss: f64, lr: f64) -> Result<()> {
+        let seconds = self.since.elapsed().as_secs_f64();
+        let rate = ((step - self.from) * self.batch) as f64 / seconds.max(1e-9);
+        (self.since, self.from) = (Instant::now(), step);
+        self.bar.set_position(step);
+        self.bar.set_message(format!("{loss:.5} · {rate:.0} spectra/s"));
+        self.line(&Line { step, loss: Some(loss), lr: Some(lr), spectra_per_s: Some(rate), validation: None })?;
+        self.events.scalar(step, "train/loss", loss as f32)?;
+        self.events.scalar(step, "train/learning_rate", lr as f32)?;
+        self.events.scalar(step, "train/spectra_per_s", rate as f32)
+    }
+
+    /// A validation, and whether it is the best so far.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if the disk is full.
+    pub fn validation(&mut self, step: u64, v: &Validation, best: bool) -> Result<()> {
+        self.line(&Line { step, loss: None, lr: None, spectra_per_s: None, validation: Some(v) })?;
+        for (tag, value) in [("score", v.score), ("spectra", v.spectra), ("power", v.power), ("edge_ratio", v.edge_ratio)] {
+            self.events.scalar(step, &format!("validation/{tag}"), value as f32)?;
+        }
+        if let Some(drift) = v.drift {
+            self.events.scalar(step, "validation/drift", drift as f32)?;
+        }
+        self.events.flush()?;
+        let mark = if best { ", best so far" } else { "" };
+        let (low, high) = extremes(&v.power_ratio);
+        self.say(&format!(
+            "step {step}: score {:.4} (spectra {:.4}, power {:.4}), power ratio {low:.3}..{high:.3}, edge {:.3}{mark}",
+            v.score, v.spectra, v.power, v.edge_ratio
+        ));
+        // The validation's time is no part of the training rate.
+        self.since = Instant::now();
+        Ok(())
+    }
+
+    /// A line for the user, above the bar.
+    pub fn say(&self, text: &str) {
+        if self.quiet {
+        } else if self.bar.is_hidden() {
+            eprintln!("{text}");
+        } else {
+            self.bar.println(text);
+        }
+    }
+
+    /// Ends the bar.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn line(&mut self, line: &Line) -> Result<()> {
+        let text = serde_json::to_string(line).map_err(|e| Error::output(&self.path, e, "report this"))?;
+        writeln!(self.file, "{text}").map_err(|e| failed(&self.path, &e))
+    }
+}
+
+fn failed(path: &Path, e: &std::io::Error) -> Error {
+    Error::output(path, e, "check free space and permissions")
+}
+
+fn step_of(line: &str) -> Option<u64> {
+    serde_json::from_str::<serde_json::Value>(line).ok()?.get("step")?.as_u64()
+}
+
+fn extremes(values: &[f64]) -> (f64, f64) {
+    values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)))
+}

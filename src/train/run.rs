@@ -1,0 +1,125 @@
+//! A run folder: config.toml as resolved, provenance.json, checkpoints/, best.safetensors,
+//! metrics.jsonl and TensorBoard events.
+
+use super::checkpoint::{Checkpoint, newest};
+use crate::config::Config;
+use crate::interpolant::Interpolant;
+use crate::nets::{UNet1d, VelocityField};
+use crate::{Error, Result, atomic};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+use tch::Device;
+
+/// A run folder and the config it belongs to.
+#[derive(Debug)]
+pub struct Run {
+    folder: PathBuf,
+    config: Config,
+}
+
+impl Run {
+    /// Starts a run in `folder`, which must not hold one already.
+    ///
+    /// # Errors
+    /// [`Error::Run`] if it does; [`Error::Output`] if it cannot be written.
+    pub fn create(folder: &Path, config: &Config) -> Result<Self> {
+        if folder.join("config.toml").exists() {
+            return Err(Error::run(
+                folder,
+                "there is a run in this folder already",
+                "continue it with --resume, or choose another --out",
+            ));
+        }
+        let input = &config.survey.prepared;
+        let provenance = json!({
+            "selfsi": env!("CARGO_PKG_VERSION"),
+            "prepared": input,
+            "prepared_sha256": sha256_file(input)?,
+            "config_sha256": config_sha256(config)?,
+        });
+        atomic::write(folder.join("provenance.json"), format!("{provenance:#}\n").as_bytes())?;
+        // Last: a folder with a config.toml is a run.
+        atomic::write(folder.join("config.toml"), config.to_toml()?.as_bytes())?;
+        Self::open(folder)
+    }
+
+    /// Opens the run in `folder`.
+    ///
+    /// # Errors
+    /// [`Error::Run`] if there is none; [`Error::Config`] if its config was edited beyond reading.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let path = folder.join("config.toml");
+        if !path.is_file() {
+            return Err(Error::run(folder, "not a run folder: it holds no config.toml", "give the folder that selfsi train wrote"));
+        }
+        Ok(Self { folder: folder.to_path_buf(), config: Config::load(path, &[])? })
+    }
+
+    /// The resolved config.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Folder of the numbered checkpoints.
+    #[must_use]
+    pub fn checkpoints(&self) -> PathBuf {
+        self.folder.join("checkpoints")
+    }
+
+    /// The weights that validation chose.
+    #[must_use]
+    pub fn best(&self) -> PathBuf {
+        self.folder.join("best.safetensors")
+    }
+
+    /// The newest numbered checkpoint.
+    #[must_use]
+    pub fn newest(&self) -> Option<PathBuf> {
+        newest(&self.checkpoints())
+    }
+
+    /// A network of this run's shape, its velocity still zero.
+    #[must_use]
+    pub fn network(&self, device: Device) -> UNet1d {
+        let heads = Interpolant::new(&self.config.interpolant).heads();
+        UNet1d::new(&self.config.network, heads, self.config.seed, device)
+    }
+
+    /// The trained network: the best one, or the newest where no validation has chosen yet. The
+    /// second value is the SHA-256 of the checkpoint.
+    ///
+    /// # Errors
+    /// [`Error::Run`] if there is no checkpoint or it does not fit.
+    pub fn trained(&self, device: Device) -> Result<(UNet1d, String)> {
+        let path = Some(self.best()).filter(|p| p.is_file()).or_else(|| self.newest());
+        let path = path.ok_or_else(|| Error::run(&self.folder, "the run has no checkpoint yet", "train it first: selfsi train CONFIG"))?;
+        let checkpoint = Checkpoint::open(&path)?;
+        let network = self.network(device);
+        network.params().set_flat(&checkpoint.group("averaged", network.params(), device)?);
+        Ok((network, sha256_file(&path)?))
+    }
+}
+
+/// SHA-256 of the resolved config, in hexadecimal.
+///
+/// # Errors
+/// As [`Config::to_toml`].
+pub fn config_sha256(config: &Config) -> Result<String> {
+    Ok(format!("{:x}", Sha256::digest(config.to_toml()?)))
+}
+
+/// SHA-256 of a file, in hexadecimal, read as a stream.
+fn sha256_file(path: &Path) -> Result<String> {
+    let mut digest = Sha256::new();
+    std::fs::File::open(path)
+        .and_then(|mut f| std::io::copy(&mut f, &mut digest))
+        .map_err(|e| Error::input(path, "", e, "a readable file", "check the path and permissions"))?;
+    Ok(format!("{:x}", digest.finalize()))
+}

@@ -1,0 +1,234 @@
+//! The loop of Algorithm 2: transport, corrupt anew, fit the interpolant; validate, checkpoint.
+
+use super::adam::{Adam, learning_rate};
+use super::checkpoint::{Checkpoint, Header, State, save_state, save_weights};
+use super::data::{Data, Observations, Sampler};
+use super::log::Log;
+use super::run::{Run, config_sha256};
+use super::step::Step;
+use super::validate::Validator;
+use crate::config::Config;
+use crate::forward::{self, ForwardModel};
+use crate::interpolant::Interpolant;
+use crate::nets::{UNet1d, VelocityField};
+use crate::random::{Purpose, derive};
+use crate::transport::Transport;
+use crate::{Error, Result};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tch::{Device, Tensor};
+
+/// Steps between lines of the log: often enough to watch, rare enough not to wait for the device.
+const LOG_EVERY: u64 = 20;
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    pub step: u64,
+    /// Step and score of the best validation.
+    pub best: Option<(u64, f64)>,
+    /// Whether the patience ran out before the steps did.
+    pub stopped_early: bool,
+}
+
+/// A run in progress.
+pub struct Trainer<'a> {
+    run: &'a Run,
+    data: &'a Data,
+    device: Device,
+    forward: Box<dyn ForwardModel>,
+    transport: Transport,
+    live: UNet1d,
+    teacher: UNet1d,
+    averaged: Tensor,
+    adam: Adam,
+    best: Option<(u64, f64)>,
+    stale: usize,
+}
+
+impl<'a> Trainer<'a> {
+    /// At step 0, or, with `resume`, where the newest checkpoint left off.
+    ///
+    /// # Errors
+    /// [`Error::Run`] if a checkpoint does not fit the config.
+    pub fn new(run: &'a Run, data: &'a Data, device: Device, resume: bool) -> Result<Self> {
+        let config = run.config();
+        let (live, teacher) = (run.network(device), run.network(device));
+        let flat = live.params().flat();
+        let mut trainer = Self {
+            run,
+            data,
+            device,
+            forward: forward::build(&config.forward, &data.grid, &data.noise_rho, device),
+            transport: Transport::new(Interpolant::new(&config.interpolant), &config.transport),
+            averaged: flat.copy(),
+            adam: Adam::new(&flat),
+            live,
+            teacher,
+            best: None,
+            stale: 0,
+        };
+        if resume && let Some(path) = run.newest() {
+            trainer.restore(&path)?;
+        }
+        Ok(trainer)
+    }
+
+    fn restore(&mut self, path: &std::path::Path) -> Result<()> {
+        let checkpoint = Checkpoint::open(path)?;
+        let header = &checkpoint.header;
+        if header.config_sha256 != config_sha256(self.run.config())? {
+            return Err(Error::run(path, "this checkpoint is of another config", "undo the change of config.toml, or start a new run"));
+        }
+        let state = checkpoint.state(self.live.params(), self.device)?;
+        self.live.params().set_flat(&state.weights);
+        self.teacher.params().set_flat(&state.teacher);
+        self.averaged = state.averaged;
+        self.adam = Adam { first: state.adam_first, second: state.adam_second, step: header.step };
+        (self.best, self.stale) = (header.best, header.stale);
+        Ok(())
+    }
+
+    fn config(&self) -> &'a Config {
+        self.run.config()
+    }
+
+    /// Trains to the end of the schedule, until the patience runs out, or until `stop` is set.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] after `stop`, [`Error::Diverged`] when a loss is not finite; in both
+    /// cases the last good checkpoint is complete. [`Error::Output`] if the disk is full.
+    pub fn train(&mut self, stop: &AtomicBool, quiet: bool) -> Result<Outcome> {
+        let config = self.config();
+        let t = &config.train;
+        let mut log = Log::open(self.run.folder(), self.adam.step, t.steps, t.batch, quiet)?;
+        let mut sampler = Sampler::new(config.seed, self.data.training.len(), t.batch);
+        let mut validator = Validator::new(&self.data.heldout, config.seed, t.batch);
+        let mut losses = Vec::new();
+        while self.adam.step < t.steps {
+            let step = self.adam.step;
+            let rows = Tensor::from_slice(&sampler.rows(step)).to_device(self.device);
+            let batch = self.data.training.select(&rows);
+            losses.push(self.step(step, &batch));
+            let done = self.adam.step;
+            let due = |every: u64| done % every == 0 || done == t.steps;
+            if due(LOG_EVERY) || due(t.checkpoint_every) || due(t.validate_every) {
+                let mean = mean_loss(&mut losses);
+                if !mean.is_finite() {
+                    return Err(self.diverged());
+                }
+                log.step(done, mean, self.rate(step))?;
+            }
+            if due(t.validate_every) {
+                self.validate(&mut validator, &mut log)?;
+            }
+            let patience_over = t.patience > 0 && self.stale >= t.patience;
+            let stopping = stop.load(Ordering::Relaxed);
+            if due(t.checkpoint_every) || patience_over || stopping {
+                // Never a checkpoint of weights whose loss was not looked at.
+                if !losses.is_empty() && !mean_loss(&mut losses).is_finite() {
+                    return Err(self.diverged());
+                }
+                let path = self.save()?;
+                if stopping && done < t.steps {
+                    log.finish();
+                    return Err(Error::Interrupted { step: done, checkpoint: path });
+                }
+            }
+            if patience_over {
+                log.say(&format!("step {done}: no better validation in the last {}; stopping", t.patience));
+                break;
+            }
+        }
+        log.finish();
+        Ok(Outcome { step: self.adam.step, best: self.best, stopped_early: self.adam.step < t.steps })
+    }
+
+    /// One optimiser step; the loss stays on the device.
+    fn step(&mut self, step: u64, batch: &Observations) -> Tensor {
+        let config = self.config();
+        let t = &config.train;
+        // Dropout is the one user of torch's own generator.
+        tch::manual_seed((derive(config.seed, Purpose::Dropout, step) >> 1) as i64);
+        if step % t.refresh == 0 {
+            let weights = if t.ema_teacher { self.averaged.shallow_clone() } else { self.live.params().flat() };
+            self.teacher.params().set_flat(&weights);
+        }
+        let rule = Step {
+            forward: self.forward.as_ref(),
+            transport: &self.transport,
+            train: t,
+            network: &config.network,
+            seed: config.seed,
+        };
+        let (y, x) = rule.transport(&self.teacher, batch, step);
+        let loss = rule.loss(&self.live, batch, &y, &x, step);
+        loss.backward();
+        let params = self.live.params();
+        let gradient = params.take_gradient();
+        let weights = self.adam.update(&params.flat(), &gradient, self.rate(step), t.clip);
+        params.set_flat(&weights);
+        // Early averages forget the initial weights faster than the decay alone would.
+        let decay = t.ema.min((1.0 + step as f64) / (10.0 + step as f64));
+        self.averaged = &self.averaged * decay + weights * (1.0 - decay);
+        loss.detach()
+    }
+
+    fn rate(&self, step: u64) -> f64 {
+        let t = &self.config().train;
+        learning_rate(step, t.steps, t.warmup, t.learning_rate)
+    }
+
+    fn validate(&mut self, validator: &mut Validator, log: &mut Log) -> Result<()> {
+        let frozen = self.teacher.params().flat();
+        self.teacher.params().set_flat(&self.averaged);
+        let v = validator.run(&self.teacher, &self.transport, self.forward.as_ref());
+        self.teacher.params().set_flat(&frozen);
+        let step = self.adam.step;
+        let better = v.score.is_finite() && self.best.is_none_or(|(_, s)| v.score < s);
+        if better {
+            (self.best, self.stale) = (Some((step, v.score)), 0);
+            save_weights(&self.run.best(), &self.header()?, self.live.params(), &self.averaged)?;
+        } else {
+            self.stale += 1;
+        }
+        log.validation(step, &v, better)
+    }
+
+    fn header(&self) -> Result<Header> {
+        Ok(Header {
+            step: self.adam.step,
+            config_sha256: config_sha256(self.config())?,
+            best: self.best,
+            stale: self.stale,
+        })
+    }
+
+    fn save(&self) -> Result<PathBuf> {
+        let params = self.live.params();
+        let state = State {
+            weights: params.flat(),
+            averaged: self.averaged.shallow_clone(),
+            adam_first: self.adam.first.shallow_clone(),
+            adam_second: self.adam.second.shallow_clone(),
+            teacher: self.teacher.params().flat(),
+        };
+        save_state(&self.run.checkpoints(), &self.header()?, params, &state)
+    }
+
+    fn diverged(&self) -> Error {
+        let none = || PathBuf::from("none");
+        Error::Diverged {
+            step: self.adam.step,
+            problem: "the loss is not finite".into(),
+            checkpoint: self.run.newest().unwrap_or_else(none),
+            fix: "lower train.learning_rate and --resume, or check the data with selfsi inspect".into(),
+        }
+    }
+}
+
+fn mean_loss(losses: &mut Vec<Tensor>) -> f64 {
+    let all = Tensor::stack(losses, 0).mean(tch::Kind::Double).double_value(&[]);
+    losses.clear();
+    all
+}

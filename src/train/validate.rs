@@ -1,0 +1,142 @@
+//! Validation that sees no truth: held-out observations y against F(Φ(y)).
+//!
+//! At the fixed point both have the same law. Sliced Wasserstein distances on the spectra and on
+//! their power spectra make the score; ratios of power and of edge scatter, and how far Φ(y) moved
+//! since the last validation, tell what is wrong when it rises.
+
+use super::data::Observations;
+use crate::forward::ForwardModel;
+use crate::nets::VelocityField;
+use crate::random::{Purpose, Rows};
+use crate::transport::Transport;
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor, no_grad};
+
+/// Random directions for the sliced distance.
+const DIRECTIONS: i64 = 256;
+/// Pixels at either end that count as edge.
+const EDGE: i64 = 16;
+/// Bands of the power spectrum, equally spaced in wavenumber.
+const BANDS: i64 = 16;
+
+/// One validation's findings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Validation {
+    /// Sum of the two distances: smaller is better; chooses the best checkpoint.
+    pub score: f64,
+    /// Sliced Wasserstein distance of F(Φ(y)) to y, in standard deviations of y along the slices.
+    pub spectra: f64,
+    /// The same on log band powers.
+    pub power: f64,
+    /// Mean power of F(Φ(y)) over that of y, per band from long to short wavelength.
+    pub power_ratio: Vec<f64>,
+    /// Scatter of the outermost pixels of F(Φ(y)) over that of y.
+    pub edge_ratio: f64,
+    /// Band powers of Φ(y): a comb or ringing shows here as a band that grows.
+    pub restored_power: Vec<f64>,
+    /// RMS change of Φ(y) since the last validation; absent in the first.
+    pub drift: Option<f64>,
+}
+
+/// Held-out observations and the last map of them.
+#[derive(Debug)]
+pub struct Validator {
+    seed: u64,
+    y: Tensor,
+    held: Observations,
+    batch: i64,
+    directions: Tensor,
+    last: Option<Tensor>,
+}
+
+impl Validator {
+    /// On at most 512 of the held-out observations, transported `batch` at a time.
+    #[must_use]
+    pub fn new(heldout: &Observations, seed: u64, batch: usize) -> Self {
+        let device = heldout.flux.device();
+        let n = heldout.len().min(512);
+        let held = heldout.select(&Tensor::arange(n, (Kind::Int64, device)));
+        let y = held.filled(&Rows::range(seed, Purpose::MaskFill, u64::MAX, n, device));
+        let pixels = y.size()[1];
+        let directions = Rows::range(seed, Purpose::Validation, 1, pixels, device).normal(0, DIRECTIONS);
+        let norm = directions.square().sum_dim_intlist([0i64].as_slice(), true, Kind::Float).sqrt();
+        Self { seed, y, held, batch: batch as i64, directions: directions / norm, last: None }
+    }
+
+    /// Compares F(Φ(y)) with y; the same random numbers every time, so that scores differ only
+    /// through the weights.
+    pub fn run(&mut self, field: &dyn VelocityField, transport: &Transport, forward: &dyn ForwardModel) -> Validation {
+        no_grad(|| {
+            let n = self.held.len();
+            let device = self.y.device();
+            let parts: Vec<Tensor> = (0..n)
+                .step_by(self.batch as usize)
+                .map(|start| {
+                    let index = Tensor::arange_start(start, (start + self.batch).min(n), (Kind::Int64, device));
+                    let random = Rows::new(self.seed, Purpose::Validation, 2, &index);
+                    let latent = self.held.latent.select(&index);
+                    transport.run(field, &self.y.index_select(0, &index), &latent, &random, false)
+                })
+                .collect();
+            let x = Tensor::cat(&parts, 0);
+            let random = Rows::range(self.seed, Purpose::Validation, 3, n, device);
+            let (fresh, _) = forward.observe(&x, &self.held.latent, &random);
+            let spectra = sliced_wasserstein(&self.y.matmul(&self.directions), &fresh.matmul(&self.directions));
+            let (py, pf) = (band_power(&self.y), band_power(&fresh));
+            let power = sliced_wasserstein(&py.log(), &pf.log());
+            let drift = self.last.replace(x.copy()).map(|l| rms(&(&x - l)));
+            Validation {
+                score: spectra + power,
+                spectra,
+                power,
+                power_ratio: to_vec(&(mean_rows(&pf) / mean_rows(&py))),
+                edge_ratio: edge_scatter(&fresh) / edge_scatter(&self.y),
+                restored_power: to_vec(&mean_rows(&band_power(&x))),
+                drift,
+            }
+        })
+    }
+}
+
+/// Mean over the columns of the 1-D Wasserstein distance between two samples [N, K] of equal size,
+/// in units of the first one's standard deviation.
+fn sliced_wasserstein(a: &Tensor, b: &Tensor) -> f64 {
+    let sorted = |t: &Tensor| t.sort(0, false).0;
+    let distance = (sorted(a) - sorted(b)).abs().mean_dim([0i64].as_slice(), false, Kind::Float);
+    let scale = a.std_dim([0i64].as_slice(), true, false).clamp_min(1e-6);
+    (distance / scale).mean(Kind::Double).double_value(&[])
+}
+
+/// Power of the mean-subtracted spectra in `BANDS` bands of wavenumber, [N, BANDS].
+fn band_power(x: &Tensor) -> Tensor {
+    let centred = x - x.mean_dim([-1i64].as_slice(), true, Kind::Float);
+    let modes = centred.fft_rfft(None, -1, "ortho").abs().square();
+    let count = modes.size()[1] - 1;
+    let width = count / BANDS.min(count);
+    let bands = count / width;
+    modes
+        .narrow(1, 1, bands * width)
+        .reshape([x.size()[0], bands, width])
+        .mean_dim([-1i64].as_slice(), false, Kind::Float)
+        .clamp_min(1e-20)
+}
+
+fn edge_scatter(x: &Tensor) -> f64 {
+    let d = x.size()[1];
+    let edge = EDGE.min(d / 2);
+    let ends = Tensor::cat(&[x.narrow(1, 0, edge), x.narrow(1, d - edge, edge)], 1);
+    rms(&(&ends - ends.mean_dim([0i64].as_slice(), true, Kind::Float)))
+}
+
+fn rms(x: &Tensor) -> f64 {
+    x.square().mean(Kind::Double).sqrt().double_value(&[])
+}
+
+fn mean_rows(x: &Tensor) -> Tensor {
+    x.mean_dim([0i64].as_slice(), false, Kind::Float)
+}
+
+fn to_vec(x: &Tensor) -> Vec<f64> {
+    let x = x.to_device(Device::Cpu).to_kind(Kind::Double).contiguous();
+    Vec::<f64>::try_from(x).unwrap_or_default()
+}
