@@ -22,7 +22,6 @@ pub enum Purpose {
     MaskFill = 7,
     Validation = 8,
     Dropout = 9,
-    Simulate = 10,
 }
 
 /// A seed that depends on all of its arguments.

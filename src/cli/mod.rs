@@ -8,7 +8,6 @@ mod plot;
 mod prepare;
 mod progress;
 mod restore;
-mod simulate;
 mod train;
 
 use crate::config::Config;
@@ -99,8 +98,6 @@ enum Command {
     Prepare(prepare::Prepare),
     /// A mock quasar survey with known truth
     Mock(mock::Mock),
-    /// Run the forward model on clean data: observations for studies with known truth
-    Simulate(simulate::Simulate),
     /// Learn the transport map -> run folder
     Train(train::Train),
     /// Observations -> restored catalog
@@ -117,6 +114,7 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    keep_freed_memory();
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
@@ -133,12 +131,23 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Inspect(a) => a.run(g),
         Command::Prepare(a) => a.run(g),
         Command::Mock(a) => a.run(g),
-        Command::Simulate(a) => a.run(g),
         Command::Train(a) => a.run(g),
         Command::Restore(a) => a.run(g),
         Command::Evaluate(a) => a.run(g),
         Command::Plot(a) => a.run(g),
         Command::Completions(a) => a.run(),
+    }
+}
+
+/// Asks glibc to keep the memory of freed tensors: handing each one back to the system and faulting
+/// it in again makes every tensor beyond a few MB several times slower.
+fn keep_freed_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: mallopt only sets parameters of the allocator.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 30);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
+        libc::mallopt(libc::M_TOP_PAD, 64 << 20);
     }
 }
 

@@ -1,14 +1,68 @@
 //! `selfsi train`.
 
 use super::Global;
-use crate::Result;
+use crate::catalog::Prepared;
+use crate::train::{Data, Run, Trainer};
+use crate::{Error, Result};
 use clap::Args;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+/// Learns the transport map from a prepared set, with Algorithm 2 of the method.
 #[derive(Debug, Args)]
-pub struct Train {}
+pub struct Train {
+    /// The TOML config.
+    config: PathBuf,
+    /// The run folder to make.
+    #[arg(short, long)]
+    out: PathBuf,
+    /// Continue the run in --out from its newest checkpoint; the config must be the same.
+    #[arg(long)]
+    resume: bool,
+}
 
 impl Train {
-    pub fn run(&self, _global: &Global) -> Result<()> {
-        todo!()
+    pub fn run(&self, global: &Global) -> Result<()> {
+        let device = global.device()?;
+        let config = global.config(&self.config)?;
+        let run = if self.resume {
+            let run = Run::open(&self.out)?;
+            if *run.config() != config {
+                return Err(Error::run(
+                    &self.out,
+                    "the config differs from the one this run was started with",
+                    "resume with the same config and --set options, or start a new run",
+                ));
+            }
+            run
+        } else {
+            Run::create(&self.out, &config)?
+        };
+        let set = Prepared::open(&config.survey.prepared)?;
+        let data = Data::load(&set, config.seed, config.train.heldout, device)?;
+        let mut trainer = Trainer::new(&run, &data, device, self.resume)?;
+        let stop = stop_on_signal()?;
+        let outcome = trainer.train(&stop, global.json)?;
+        if global.json {
+            let best = outcome.best.map(|(step, score)| serde_json::json!({"step": step, "score": score}));
+            println!("{}", serde_json::json!({"step": outcome.step, "best": best, "stopped_early": outcome.stopped_early}));
+        } else if let Some((step, score)) = outcome.best {
+            println!("{}: {} steps; best validation at step {step}, score {score:.4}", self.out.display(), outcome.step);
+        }
+        Ok(())
     }
+}
+
+/// Set by Ctrl-C and SIGTERM; a second signal ends the process at once.
+fn stop_on_signal() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+    .map_err(|e| Error::config("signals", "SIGTERM", e, "run again"))?;
+    Ok(stop)
 }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 pub enum MockFormat {
     /// Observed: spec-PLATE-MJD-FIBER.fits files and a DR16Q-style catalog, plus the truth.
     Sdss,
-    /// Clean spectra on the common grid, as an HDF5 catalog; observe them with `selfsi simulate`.
+    /// Clean spectra on the common grid, as an HDF5 catalog.
     Hdf5,
 }
 

@@ -13,7 +13,7 @@ mod validate;
 pub use adam::{Adam, learning_rate};
 pub use checkpoint::{Checkpoint, Header};
 pub use data::{Data, Observations, Sampler, is_heldout, observations};
-pub use run::Run;
+pub use run::{Run, config_sha256};
 pub use step::Step;
 pub use tensorboard::EventWriter;
 pub use trainer::{Outcome, Trainer};
