@@ -2,7 +2,7 @@
 
 use super::Global;
 use crate::Result;
-use crate::plot::{save, training_curves};
+use crate::plot::{Choice, catalog_population, catalog_spectra, save, training_curves};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -14,10 +14,41 @@ pub struct Plot {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    /// Observed and restored spectra of some objects (and the truth, where it is known)
+    Spectra {
+        /// Restored catalog (FITS)
+        restored: PathBuf,
+        /// Clean spectra (HDF5), for studies with known truth
+        #[arg(long)]
+        truth: Option<PathBuf>,
+        /// Objects by name; repeatable
+        #[arg(long = "name")]
+        names: Vec<String>,
+        /// Objects by row number, counted from 0; repeatable
+        #[arg(long = "row")]
+        rows: Vec<usize>,
+        /// How many objects, where neither names nor rows are given
+        #[arg(long, default_value_t = 4)]
+        count: usize,
+        /// Picture to write: .png or .svg
+        #[arg(long, short)]
+        out: PathBuf,
+    },
     /// Loss, validation score and learning rate of a run
     Training {
         /// Run folder that `selfsi train` wrote
         run: PathBuf,
+        /// Picture to write: .png or .svg
+        #[arg(long, short)]
+        out: PathBuf,
+    },
+    /// Mean, scatter and power spectra of a restored population
+    Population {
+        /// Restored catalog (FITS)
+        restored: PathBuf,
+        /// Clean spectra (HDF5), for studies with known truth
+        #[arg(long)]
+        truth: Option<PathBuf>,
         /// Picture to write: .png or .svg
         #[arg(long, short)]
         out: PathBuf,
@@ -27,7 +58,27 @@ enum What {
 impl Plot {
     pub fn run(&self, _global: &Global) -> Result<()> {
         match &self.what {
+            What::Spectra {
+                restored,
+                truth,
+                names,
+                rows,
+                count,
+                out,
+            } => {
+                let choice = Choice {
+                    names: names.clone(),
+                    rows: rows.clone(),
+                    count: *count,
+                };
+                save(out, &catalog_spectra(restored, truth.as_deref(), &choice)?)
+            }
             What::Training { run, out } => save(out, &training_curves(run)?),
+            What::Population {
+                restored,
+                truth,
+                out,
+            } => save(out, &catalog_population(restored, truth.as_deref())?),
         }
     }
 }

@@ -21,6 +21,7 @@ mod sliced;
 mod smoothing;
 mod statistics;
 mod study;
+mod survey;
 mod table;
 mod truth;
 
@@ -39,5 +40,6 @@ pub use sliced::{Slices, sliced_wasserstein, split_half};
 pub use smoothing::{best_smoothing, gaussian_smooth};
 pub use statistics::{Errors, median};
 pub use study::{Candidate, Scored, TruePopulation, study};
+pub use survey::{Outcome, evaluate_run};
 pub use table::{markdown, text};
 pub use truth::Truth;

@@ -1,0 +1,290 @@
+//! From files to arrays: joins a prepared set, its truth and restored catalogs by name.
+
+use super::channel::Channel;
+use super::moments::Accumulator;
+use super::result::{Evaluation, Kind};
+use super::study::{Candidate, Scored, TruePopulation, study};
+use super::truth::Truth;
+use crate::catalog::{Prepared, Restored};
+use crate::config::Config;
+use crate::{Error, Result};
+use ndarray::{Array2, Axis};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// Rows read at once.
+const CHUNK: usize = 1024;
+
+/// A finished evaluation, and how many held-out spectra could not take part in it.
+#[derive(Debug)]
+pub struct Outcome {
+    pub evaluation: Evaluation,
+    /// Restorations that are not finite although their flag says that they are.
+    pub not_finite: usize,
+}
+
+/// Compares the restored catalogs of a run with the truth. Scored are the spectra that are held
+/// out from training, usable, present in the truth and restored in every catalog; all moments come
+/// from the others.
+///
+/// # Errors
+/// [`Error::Input`] if a file cannot be read or does not belong to the others.
+pub fn evaluate_run(
+    run: &str,
+    config: &Config,
+    truth: &Path,
+    restored: &[PathBuf],
+) -> Result<Outcome> {
+    let set = Prepared::open(&config.survey.prepared)?;
+    let truth = Truth::open(truth, &set.grid())?;
+    let catalogs = restored
+        .iter()
+        .map(|path| Catalog::open(path, &set))
+        .collect::<Result<Vec<_>>>()?;
+    let split = Split::new(&set, &truth, &catalogs);
+    let (lsf, learned) = observed_moments(&set, &split)?;
+    let channel = Channel::new(&config.forward, &set.grid(), &lsf, set.noise_rho());
+    let learned = learned.deconvolved(&channel);
+    let oracle = clean_population(&set, &truth, &split)?;
+
+    let mut candidates: Vec<Candidate> = catalogs
+        .iter()
+        .flat_map(|c| c.candidates(&set, &split.scored))
+        .collect();
+    let finite: Vec<usize> = (0..split.scored.len())
+        .filter(|i| {
+            candidates
+                .iter()
+                .all(|c| c.flux.row(*i).iter().all(|v| v.is_finite()))
+        })
+        .collect();
+    let not_finite = split.scored.len() - finite.len();
+    for c in &mut candidates {
+        c.flux = c.flux.select(Axis(0), &finite);
+    }
+    let rows: Vec<usize> = finite.iter().map(|i| split.scored[*i]).collect();
+    let scored = scored(&set, &truth, &rows)?;
+    let evaluation = study(
+        run,
+        &scored,
+        &channel,
+        &learned,
+        &oracle,
+        candidates,
+        config.seed,
+    )?;
+    Ok(Outcome {
+        evaluation,
+        not_finite,
+    })
+}
+
+/// One restored catalog, its rows by name.
+struct Catalog {
+    name: String,
+    rows: HashMap<String, usize>,
+    flags: Vec<i32>,
+    heldout: Vec<bool>,
+    images: Vec<(Kind, String, Array2<f32>)>,
+}
+
+impl Catalog {
+    fn open(path: &Path, set: &Prepared) -> Result<Self> {
+        let file = Restored::open(path)?;
+        let header = file.header();
+        if header.grid.pixels != set.grid().pixels
+            || (header.grid.loglam0 - set.grid().loglam0).abs() > 1e-6
+        {
+            return Err(Error::input(
+                path,
+                "HDU RESTORED",
+                "another wavelength grid than that of the prepared set",
+                "a catalog restored from this run's survey",
+                "restore it again with this run",
+            ));
+        }
+        let name = path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let image = |hdu: &str| file.image(hdu);
+        let images = if header.interpolant == "sde" {
+            vec![
+                (Kind::Draw, "one SDE draw".to_owned(), image("DRAW")?),
+                (
+                    Kind::Mean,
+                    format!("mean of {} SDE draws", header.draws),
+                    image("RESTORED")?,
+                ),
+            ]
+        } else {
+            vec![(Kind::Ode, "ODE restoration".to_owned(), image("RESTORED")?)]
+        };
+        let objects = file.objects();
+        Ok(Self {
+            name,
+            rows: index(objects.iter().map(|o| o.name.as_str())),
+            flags: objects.iter().map(|o| o.flag).collect(),
+            heldout: file.heldout().to_vec(),
+            images,
+        })
+    }
+
+    /// This catalog's restorations of rows `scored` of the prepared set, normalised.
+    fn candidates(&self, set: &Prepared, scored: &[usize]) -> Vec<Candidate> {
+        self.images
+            .iter()
+            .map(|(kind, what, image)| {
+                let mut flux = Array2::zeros((scored.len(), image.ncols()));
+                for (mut row, i) in flux.rows_mut().into_iter().zip(scored) {
+                    let object = &set.objects()[*i];
+                    if let Some(r) = self.rows.get(&object.name) {
+                        row.assign(&image.row(*r).mapv(|v| (f64::from(v) / object.norm) as f32));
+                    }
+                }
+                Candidate {
+                    name: format!("{what} ({})", self.name),
+                    kind: *kind,
+                    flux,
+                }
+            })
+            .collect()
+    }
+}
+
+/// Which rows of the prepared set are scored, and which the moments come from.
+struct Split {
+    scored: Vec<usize>,
+    /// Usable and not held out; `None` where the truth lacks it.
+    training: Vec<(usize, Option<usize>)>,
+}
+
+impl Split {
+    fn new(set: &Prepared, truth: &Truth, catalogs: &[Catalog]) -> Self {
+        let mut split = Self {
+            scored: Vec::new(),
+            training: Vec::new(),
+        };
+        for (i, object) in set
+            .objects()
+            .iter()
+            .enumerate()
+            .filter(|(_, o)| o.flag == 0)
+        {
+            let found = || {
+                catalogs.iter().map(|c| {
+                    c.rows
+                        .get(&object.name)
+                        .map(|r| (c.flags[*r], c.heldout[*r]))
+                })
+            };
+            let held_out = found().flatten().any(|(_, h)| h);
+            if !held_out {
+                split.training.push((i, truth.find(&object.name)));
+            } else if truth.find(&object.name).is_some() && found().all(|f| f == Some((0, true))) {
+                split.scored.push(i);
+            }
+        }
+        split
+    }
+}
+
+/// Sums for the moments of the training observations, and the mean line-spread function [D].
+fn observed_moments(set: &Prepared, split: &Split) -> Result<(Vec<f64>, Accumulator)> {
+    let d = set.grid().pixels;
+    let rho = set
+        .noise_rho()
+        .iter()
+        .map(|r| f64::from(*r).clamp(-0.5, 0.5))
+        .collect();
+    let mut sums = Accumulator::new(d);
+    let (mut lsf, mut seen) = (vec![0.0; d], 0.0);
+    let rows: Vec<usize> = split.training.iter().map(|(i, _)| *i).collect();
+    for second in [false, true] {
+        for group in rows.chunk_by(|a, b| a / CHUNK == b / CHUNK) {
+            let first = group[0];
+            let block = set.read(first..group[group.len() - 1] + 1)?;
+            let keep: Vec<usize> = group.iter().map(|i| i - first).collect();
+            let flux = block.flux.select(Axis(0), &keep);
+            let ivar = block.ivar.select(Axis(0), &keep);
+            if second {
+                sums.add_products(flux.view(), ivar.view(), &rho);
+            } else {
+                sums.add_mean(flux.view(), ivar.view());
+                for row in block.lsf.select(Axis(0), &keep).rows() {
+                    lsf.iter_mut()
+                        .zip(row)
+                        .for_each(|(s, v)| *s += f64::from(*v));
+                    seen += 1.0;
+                }
+            }
+        }
+    }
+    lsf.iter_mut().for_each(|s| *s /= f64::max(seen, 1.0));
+    Ok((lsf, sums))
+}
+
+/// The oracle's population: the clean spectra of the training rows.
+fn clean_population(set: &Prepared, truth: &Truth, split: &Split) -> Result<TruePopulation> {
+    let d = set.grid().pixels;
+    let mut sums = Accumulator::new(d);
+    let mut sample = Array2::zeros((0, d));
+    let rows: Vec<(usize, f64)> = split
+        .training
+        .iter()
+        .filter_map(|(i, t)| t.map(|t| (t, set.objects()[*i].norm)))
+        .collect();
+    for second in [false, true] {
+        for group in rows.chunks(CHUNK) {
+            let (at, norm): (Vec<usize>, Vec<f64>) = group.iter().copied().unzip();
+            let x = truth.read(&at, &norm)?;
+            let noiseless = Array2::from_elem(x.raw_dim(), f32::INFINITY);
+            if second {
+                sums.add_products(x.view(), noiseless.view(), &ndarray::Array1::zeros(d));
+            } else {
+                sums.add_mean(x.view(), noiseless.view());
+            }
+            sample = x;
+        }
+    }
+    Ok(TruePopulation {
+        moments: sums.clean(),
+        sample,
+    })
+}
+
+fn scored(set: &Prepared, truth: &Truth, rows: &[usize]) -> Result<Scored> {
+    let d = set.grid().pixels;
+    let mut flux = Array2::zeros((rows.len(), d));
+    let mut ivar = Array2::zeros((rows.len(), d));
+    let mut at = 0;
+    for group in rows.chunk_by(|a, b| a / CHUNK == b / CHUNK) {
+        let first = group[0];
+        let block = set.read(first..group[group.len() - 1] + 1)?;
+        for i in group {
+            flux.row_mut(at).assign(&block.flux.row(i - first));
+            ivar.row_mut(at).assign(&block.ivar.row(i - first));
+            at += 1;
+        }
+    }
+    let objects = || rows.iter().map(|i| &set.objects()[*i]);
+    let found: Vec<usize> = objects().filter_map(|o| truth.find(&o.name)).collect();
+    let norm: Vec<f64> = objects().map(|o| o.norm).collect();
+    Ok(Scored {
+        wavelength: set.grid().wavelength(),
+        z: objects().map(|o| o.z).collect(),
+        flux,
+        ivar,
+        truth: truth.read(&found, &norm)?,
+    })
+}
+
+/// Positions by name; the first one wins.
+fn index<'a>(names: impl Iterator<Item = &'a str>) -> HashMap<String, usize> {
+    let mut rows = HashMap::new();
+    for (i, name) in names.enumerate() {
+        rows.entry(name.to_owned()).or_insert(i);
+    }
+    rows
+}

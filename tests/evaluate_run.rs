@@ -1,0 +1,313 @@
+//! `selfsi evaluate` and `selfsi plot` on the files that the other commands write.
+
+use assert_cmd::Command;
+use hdf5::types::VarLenUnicode;
+use ndarray::{Array1, Array2};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+use selfsi::catalog::{
+    Block, LogGrid, Object, PreparedWriter, RestoredBlock, RestoredHeader, RestoredWriter, flag,
+};
+use selfsi::config::Config;
+use std::path::{Path, PathBuf};
+
+const N: usize = 400;
+const D: usize = 64;
+const UNIT: &str = "1E-17 erg/cm^2/s/Ang";
+
+/// A run folder with a prepared set, its truth and two restored catalogs: one by the ODE, whose
+/// restorations are the truth itself, and one by the SDE. Objects 0, 4, 8 … are held out; object 4
+/// is unusable, object 8 is not in the truth.
+struct Study {
+    folder: tempfile::TempDir,
+}
+
+impl Study {
+    fn new() -> Self {
+        let study = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        std::fs::create_dir(study.run()).unwrap();
+        let text = format!(
+            "seed = 3
+            [grid]
+            pixels = {D}
+            [survey]
+            prepared = '{}'
+            [survey.source]
+            kind = 'hdf5'
+            file = 'o.h5'
+            wavelength = 'vacuum'
+            flux_unit = '{UNIT}'
+            [forward]
+            kind = 'gaussian'
+            sigma = 0.5",
+            study.path("set.h5").display()
+        );
+        let config = Config::parse(&text, "test", &[]).unwrap();
+        std::fs::write(study.run().join("config.toml"), config.to_toml().unwrap()).unwrap();
+        let grid = LogGrid::new(&config.grid);
+
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut normals = |n: usize, d: usize| {
+            Array2::<f32>::from_shape_simple_fn((n, d), || StandardNormal.sample(&mut rng))
+        };
+        let amplitude = normals(N, 1);
+        let x = Array2::from_shape_fn((N, D), |(i, j)| {
+            1.0 + 0.3 * amplitude[[i, 0]] * (j as f32 / 9.0).sin()
+        });
+        let y = &x + &(normals(N, D) * 0.5);
+        let objects: Vec<Object> = (0..N)
+            .map(|i| Object {
+                name: format!("Q{i}"),
+                z: 3.0,
+                norm: 2.0 + (i % 3) as f64,
+                flag: if i == 4 { flag::SNR } else { flag::GOOD },
+                reason: if i == 4 {
+                    "too little signal".into()
+                } else {
+                    String::new()
+                },
+                ..Object::default()
+            })
+            .collect();
+        let physical = |a: &Array2<f32>| {
+            Array2::from_shape_fn((N, D), |(i, j)| a[[i, j]] * objects[i].norm as f32)
+        };
+        let mut ivar = Array2::from_elem((N, D), 4.0f32);
+        ivar.row_mut(4).fill(0.0);
+
+        let mut set =
+            PreparedWriter::create(study.path("set.h5"), &grid, N, &[0.0; D], UNIT, &text).unwrap();
+        set.write(
+            0,
+            &objects,
+            &Block {
+                flux: y.clone(),
+                ivar: ivar.clone(),
+                lsf: Array2::zeros((N, D)),
+            },
+        )
+        .unwrap();
+        set.finish().unwrap();
+        study.write_truth(&grid, &objects, &physical(&x));
+
+        let heldout: Vec<bool> = (0..N).map(|i| i % 4 == 0).collect();
+        for (name, interpolant) in [("restored-ode.fits", "ode"), ("restored-sde.fits", "sde")] {
+            let sde = interpolant == "sde";
+            let header = RestoredHeader {
+                grid,
+                flux_unit: UNIT.to_owned(),
+                interpolant: interpolant.to_owned(),
+                draws: if sde { 8 } else { 1 },
+                quantiles: vec![],
+                seed: 1,
+                config_sha256: "0".repeat(64),
+                run_sha256: "0".repeat(64),
+                history: vec![],
+            };
+            let block = RestoredBlock {
+                restored: physical(&x),
+                sigma: sde.then(|| Array2::from_elem((N, D), 0.1)),
+                draw: sde.then(|| physical(&(&x + &(normals(N, D) * 0.05)))),
+                quantiles: vec![],
+                observed: physical(&y),
+                ivar: ivar.clone(),
+            };
+            let mut file = RestoredWriter::create(study.run().join(name), &header, N).unwrap();
+            file.write(0, &block).unwrap();
+            file.finish(&objects, &heldout).unwrap();
+        }
+        study
+    }
+
+    fn write_truth(&self, grid: &LogGrid, objects: &[Object], flux: &Array2<f32>) {
+        let file = hdf5::File::create(self.path("truth.h5")).unwrap();
+        let add = |name: &str, values: Vec<f64>| {
+            file.new_dataset_builder()
+                .with_data(&Array1::from(values))
+                .create(name)
+                .unwrap();
+        };
+        add("loglam", grid.loglam());
+        add("z", objects.iter().map(|o| o.z).collect());
+        file.new_dataset_builder()
+            .with_data(flux)
+            .create("flux")
+            .unwrap();
+        let names: Vec<VarLenUnicode> = objects
+            .iter()
+            .map(|o| if o.name == "Q8" { "elsewhere" } else { &o.name })
+            .map(|n| n.parse().unwrap())
+            .collect();
+        file.new_dataset_builder()
+            .with_data(&names)
+            .create("id")
+            .unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn run(&self) -> PathBuf {
+        self.path("run")
+    }
+}
+
+fn selfsi() -> Command {
+    Command::cargo_bin("selfsi").unwrap()
+}
+
+/// Runs and returns stderr, which must be one line.
+fn failure(command: &mut Command) -> String {
+    let output = command.assert().failure().get_output().clone();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    text
+}
+
+fn is_png(path: &Path) -> bool {
+    std::fs::read(path)
+        .unwrap()
+        .starts_with(b"\x89PNG\r\n\x1a\n")
+}
+
+#[test]
+fn a_study_is_evaluated_from_files_to_table_json_and_report() {
+    let study = Study::new();
+    let output = selfsi()
+        .arg("evaluate")
+        .arg(study.run())
+        .arg("--truth")
+        .arg(study.path("truth.h5"))
+        .assert()
+        .success();
+    let table = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+    for row in [
+        "observed",
+        "best smoothing",
+        "Wiener, learned",
+        "oracle, own noise",
+        "ODE restoration",
+        "one SDE draw",
+        "mean of 8 SDE draws",
+    ] {
+        assert!(table.contains(row), "{row}: {table}");
+    }
+    let json: serde_json::Value = serde_json::from_str(
+        &std::fs::read_to_string(study.run().join("evaluation.json")).unwrap(),
+    )
+    .unwrap();
+    // 100 are held out; one of them is unusable, one has no truth.
+    assert_eq!(json["spectra"], 98);
+    assert_eq!(json["learned_from"], 300);
+    let rmse = |kind: &str| {
+        let rows = json["rows"].as_array().unwrap();
+        rows.iter().find(|r| r["kind"] == kind).unwrap()["rmse"]
+            .as_f64()
+            .unwrap()
+    };
+    assert!((rmse("observed") - 0.5).abs() < 0.02);
+    assert!(rmse("ode") < 1e-6 && (rmse("draw") - 0.05).abs() < 0.005);
+    assert!(rmse("oracle") < rmse("smoothing"));
+
+    let report = study.path("REPORT.md");
+    selfsi()
+        .arg("evaluate")
+        .arg(study.run())
+        .arg("--report")
+        .arg(&report)
+        .assert()
+        .success();
+    assert!(
+        std::fs::read_to_string(report)
+            .unwrap()
+            .contains("| ODE restoration")
+    );
+}
+
+#[test]
+fn the_json_on_the_terminal_is_the_json_in_the_file() {
+    let study = Study::new();
+    let output = selfsi()
+        .arg("--json")
+        .arg("evaluate")
+        .arg(study.run())
+        .arg("--truth")
+        .arg(study.path("truth.h5"))
+        .assert()
+        .success();
+    let file = std::fs::read(study.run().join("evaluation.json")).unwrap();
+    assert_eq!(output.get_output().stdout, file);
+}
+
+#[test]
+fn restored_catalogs_are_drawn_with_and_without_truth() {
+    let study = Study::new();
+    for (what, file) in [
+        ("spectra", "restored-ode.fits"),
+        ("spectra", "restored-sde.fits"),
+        ("population", "restored-sde.fits"),
+    ] {
+        for truth in [true, false] {
+            let out = study.path("picture.png");
+            let mut command = selfsi();
+            command
+                .arg("plot")
+                .arg(what)
+                .arg(study.run().join(file))
+                .arg("--out")
+                .arg(&out);
+            if truth {
+                command.arg("--truth").arg(study.path("truth.h5"));
+            }
+            command.assert().success();
+            assert!(is_png(&out));
+            std::fs::remove_file(out).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_is_missing_is_named_in_one_line() {
+    let study = Study::new();
+    let truth = study.path("truth.h5");
+    let e = failure(
+        selfsi()
+            .arg("evaluate")
+            .arg(study.path("nothing"))
+            .arg("--truth")
+            .arg(&truth),
+    );
+    assert!(e.contains("config.toml"), "{e}");
+    let e = failure(
+        selfsi()
+            .arg("evaluate")
+            .arg(study.run())
+            .arg("--truth")
+            .arg(study.path("nothing.h5")),
+    );
+    assert!(e.contains("nothing.h5"), "{e}");
+    let file = study.run().join("restored-ode.fits");
+    let e = failure(
+        selfsi()
+            .arg("plot")
+            .arg("spectra")
+            .arg(&file)
+            .args(["--name", "Q9999", "--out", "a.png"]),
+    );
+    assert!(e.contains("Q9999"), "{e}");
+    std::fs::remove_file(file).unwrap();
+    std::fs::remove_file(study.run().join("restored-sde.fits")).unwrap();
+    let e = failure(
+        selfsi()
+            .arg("evaluate")
+            .arg(study.run())
+            .arg("--truth")
+            .arg(&truth),
+    );
+    assert!(e.contains("selfsi restore"), "{e}");
+    assert!(!study.run().join("evaluation.json").exists());
+}
