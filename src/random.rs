@@ -56,13 +56,20 @@ impl Rows {
     /// Streams for rows 0..n on `device`.
     #[must_use]
     pub fn range(seed: u64, purpose: Purpose, step: u64, n: i64, device: Device) -> Self {
-        Self::new(seed, purpose, step, &Tensor::arange(n, (Kind::Int64, device)))
+        Self::new(
+            seed,
+            purpose,
+            step,
+            &Tensor::arange(n, (Kind::Int64, device)),
+        )
     }
 
     /// Independent streams for the same rows: the `index`-th of their children.
     #[must_use]
     pub fn child(&self, index: u64) -> Self {
-        Self { keys: hash_tensor(&(&self.keys + hash(index ^ MIX1) as i64)) }
+        Self {
+            keys: hash_tensor(&(&self.keys + hash(index ^ MIX1) as i64)),
+        }
     }
 
     /// `copies` consecutive streams for each row: row i becomes rows i·copies … i·copies + copies − 1.
@@ -71,7 +78,9 @@ impl Rows {
         let n = self.keys.size()[0];
         let index = Tensor::arange(copies, (Kind::Int64, self.keys.device()));
         let keys = &self.keys + (index + 1) * (MIX2 as i64);
-        Self { keys: hash_tensor(&keys.view([n * copies, 1])) }
+        Self {
+            keys: hash_tensor(&keys.view([n * copies, 1])),
+        }
     }
 
     /// Standard normals [B, n] (Box–Muller), number `draw` of this stream.
@@ -152,7 +161,8 @@ mod tests {
     #[test]
     fn a_row_gets_the_same_numbers_in_any_batch() {
         let whole = rows(10).normal(4, 33);
-        let part = Rows::new(7, Purpose::Transport, 3, &Tensor::from_slice(&[6i64, 2])).normal(4, 33);
+        let part =
+            Rows::new(7, Purpose::Transport, 3, &Tensor::from_slice(&[6i64, 2])).normal(4, 33);
         assert_eq!(part.get(0), whole.get(6));
         assert_eq!(part.get(1), whole.get(2));
     }

@@ -63,17 +63,29 @@ impl RestoredWriter {
     /// [`Error::Output`] if the file cannot be written.
     pub fn create(path: impl AsRef<Path>, header: &RestoredHeader, n_rows: usize) -> Result<Self> {
         let target = path.as_ref().to_path_buf();
-        let failed = |e: &dyn Display| Error::output(&target, e, "check free space and permissions");
+        let failed =
+            |e: &dyn Display| Error::output(&target, e, "check free space and permissions");
         let pending = Pending::new(&target)?;
-        let file = FitsFile::create(pending.path()).open().map_err(|e| failed(&e))?;
-        let mut writer = Self { target: target.clone(), pending, file, grid: header.grid, images: Vec::new() };
+        let file = FitsFile::create(pending.path())
+            .open()
+            .map_err(|e| failed(&e))?;
+        let mut writer = Self {
+            target: target.clone(),
+            pending,
+            file,
+            grid: header.grid,
+            images: Vec::new(),
+        };
         writer.primary(header)?;
         for name in image_names(header) {
             let description = ImageDescription {
                 data_type: ImageType::Float,
                 dimensions: &[n_rows, header.grid.pixels],
             };
-            let hdu = writer.file.create_image(name.clone(), &description).map_err(|e| failed(&e))?;
+            let hdu = writer
+                .file
+                .create_image(name.clone(), &description)
+                .map_err(|e| failed(&e))?;
             writer.image_keys(&hdu, &name, header)?;
             writer.images.push((name, hdu));
         }
@@ -82,11 +94,23 @@ impl RestoredWriter {
 
     fn primary(&mut self, h: &RestoredHeader) -> Result<()> {
         let hdu = self.file.primary_hdu().map_err(|e| self.failed(&e))?;
-        let uncertainty = if h.interpolant == "sde" { "SDE draws" } else { "none" };
+        let uncertainty = if h.interpolant == "sde" {
+            "SDE draws"
+        } else {
+            "none"
+        };
         let text: [(&str, &str, &str); 7] = [
-            ("CREATOR", concat!("selfsi ", env!("CARGO_PKG_VERSION")), "program and version"),
+            (
+                "CREATOR",
+                concat!("selfsi ", env!("CARGO_PKG_VERSION")),
+                "program and version",
+            ),
             ("METHOD", &h.interpolant, "transport: ode or sde"),
-            ("UNCERT", uncertainty, "source of SIGMA; none: not estimated"),
+            (
+                "UNCERT",
+                uncertainty,
+                "source of SIGMA; none: not estimated",
+            ),
             ("FLUXUNIT", &h.flux_unit, "unit of the flux images"),
             ("CFGSHA", &h.config_sha256, "SHA-256 of the resolved config"),
             ("RUNSHA", &h.run_sha256, "SHA-256 of the checkpoint"),
@@ -98,7 +122,11 @@ impl RestoredWriter {
         self.key(&hdu, "NDRAWS", (h.draws as i64, "draws per object"))?;
         self.key(&hdu, "SEED", (h.seed as i64, "seed of the run"))?;
         for (i, q) in h.quantiles.iter().enumerate() {
-            self.key(&hdu, &format!("QUANT{}", i + 1), (*q, "quantile of the draws"))?;
+            self.key(
+                &hdu,
+                &format!("QUANT{}", i + 1),
+                (*q, "quantile of the draws"),
+            )?;
         }
         for (bit, name, meaning) in flag::MEANINGS {
             self.key(&hdu, &format!("FLAG{bit}"), (name.to_owned(), meaning))?;
@@ -116,18 +144,44 @@ impl RestoredWriter {
     /// Unit and log-linear WCS (Greisen et al. 2006): λ = CRVAL1·exp(CDELT1 (p − 1)/CRVAL1).
     fn image_keys(&mut self, hdu: &FitsHdu, name: &str, h: &RestoredHeader) -> Result<()> {
         let first = 10f64.powf(h.grid.loglam0);
-        let unit = if name == "IVAR" { inverse_square(&h.flux_unit) } else { h.flux_unit.clone() };
+        let unit = if name == "IVAR" {
+            inverse_square(&h.flux_unit)
+        } else {
+            h.flux_unit.clone()
+        };
         self.key(hdu, "BUNIT", (unit, "unit of the pixels"))?;
-        self.key(hdu, "CTYPE1", ("WAVE-LOG".to_owned(), "vacuum wavelength, log spacing"))?;
+        self.key(
+            hdu,
+            "CTYPE1",
+            ("WAVE-LOG".to_owned(), "vacuum wavelength, log spacing"),
+        )?;
         self.key(hdu, "CUNIT1", ("Angstrom".to_owned(), ""))?;
         self.key(hdu, "CRPIX1", (1.0, ""))?;
         self.key(hdu, "CRVAL1", (first, "first pixel"))?;
-        self.key(hdu, "CDELT1", (first * h.grid.dln(), "CRVAL1 times the step in ln(wavelength)"))?;
-        self.key(hdu, "CTYPE2", ("OBJECT".to_owned(), "row of CATALOG, from 1"))?;
+        self.key(
+            hdu,
+            "CDELT1",
+            (
+                first * h.grid.dln(),
+                "CRVAL1 times the step in ln(wavelength)",
+            ),
+        )?;
+        self.key(
+            hdu,
+            "CTYPE2",
+            ("OBJECT".to_owned(), "row of CATALOG, from 1"),
+        )?;
         for (key, value) in [("CRPIX2", 1.0), ("CRVAL2", 1.0), ("CDELT2", 1.0)] {
             self.key(hdu, key, (value, ""))?;
         }
-        self.key(hdu, "SPECSYS", ("HELIOCEN".to_owned(), "as SDSS; other surveys: as their input"))
+        self.key(
+            hdu,
+            "SPECSYS",
+            (
+                "HELIOCEN".to_owned(),
+                "as SDSS; other surveys: as their input",
+            ),
+        )
     }
 
     /// Writes rows `start..` of every image.
@@ -194,11 +248,20 @@ impl RestoredWriter {
             ("THING_ID", |o| o.thing_id),
             ("FLAG", |o| i64::from(o.flag)),
         ];
-        let real: [(&str, Get<f64>); 4] =
-            [("RA", |o| o.ra), ("DEC", |o| o.dec), ("Z", |o| o.z), ("NORM", |o| o.norm)];
+        let real: [(&str, Get<f64>); 4] = [
+            ("RA", |o| o.ra),
+            ("DEC", |o| o.dec),
+            ("Z", |o| o.z),
+            ("NORM", |o| o.norm),
+        ];
         let mut columns = Vec::new();
         for (name, get) in &texts {
-            let width = objects.iter().map(|o| get(o).len()).max().unwrap_or(0).max(1);
+            let width = objects
+                .iter()
+                .map(|o| get(o).len())
+                .max()
+                .unwrap_or(0)
+                .max(1);
             columns.push((*name, ColumnDataType::String, width));
         }
         columns.extend(whole.iter().map(|(n, _)| (*n, ColumnDataType::Long, 1)));
@@ -214,11 +277,18 @@ impl RestoredWriter {
         for (name, get) in real {
             self.column(&hdu, name, objects.iter().map(get).collect::<Vec<f64>>())?;
         }
-        self.column(&hdu, "HELDOUT", heldout.iter().map(|h| i16::from(*h)).collect::<Vec<i16>>())
+        self.column(
+            &hdu,
+            "HELDOUT",
+            heldout.iter().map(|h| i16::from(*h)).collect::<Vec<i16>>(),
+        )
     }
 
     fn wavelengths(&mut self) -> Result<()> {
-        let columns = [("WAVELENGTH", ColumnDataType::Double, 1), ("LOGLAM", ColumnDataType::Double, 1)];
+        let columns = [
+            ("WAVELENGTH", ColumnDataType::Double, 1),
+            ("LOGLAM", ColumnDataType::Double, 1),
+        ];
         let hdu = self.table("WAVELENGTH", &columns)?;
         self.key(&hdu, "TUNIT1", ("Angstrom".to_owned(), "vacuum"))?;
         self.column(&hdu, "WAVELENGTH", self.grid.wavelength())?;
@@ -238,15 +308,30 @@ impl RestoredWriter {
             })
             .collect();
         let described = described.map_err(|e| self.failed(&e))?;
-        self.file.create_table(name, &described).map_err(|e| self.failed(&e))
+        self.file
+            .create_table(name, &described)
+            .map_err(|e| self.failed(&e))
     }
 
-    fn column<T: fitsio::tables::WritesCol>(&mut self, hdu: &FitsHdu, name: &str, values: Vec<T>) -> Result<()> {
-        hdu.write_col(&mut self.file, name, &values).map_err(|e| self.failed(&e)).map(|_| ())
+    fn column<T: fitsio::tables::WritesCol>(
+        &mut self,
+        hdu: &FitsHdu,
+        name: &str,
+        values: Vec<T>,
+    ) -> Result<()> {
+        hdu.write_col(&mut self.file, name, &values)
+            .map_err(|e| self.failed(&e))
+            .map(|_| ())
     }
 
-    fn key<T: fitsio::headers::WritesKey>(&mut self, hdu: &FitsHdu, name: &str, value: T) -> Result<()> {
-        hdu.write_key(&mut self.file, name, value).map_err(|e| self.failed(&e))
+    fn key<T: fitsio::headers::WritesKey>(
+        &mut self,
+        hdu: &FitsHdu,
+        name: &str,
+        value: T,
+    ) -> Result<()> {
+        hdu.write_key(&mut self.file, name, value)
+            .map_err(|e| self.failed(&e))
     }
 
     fn failed(&self, e: &dyn Display) -> Error {
@@ -254,7 +339,11 @@ impl RestoredWriter {
     }
 
     fn checked(&self, status: i32) -> Result<()> {
-        if status == 0 { Ok(()) } else { Err(self.failed(&format!("cfitsio status {status}"))) }
+        if status == 0 {
+            Ok(())
+        } else {
+            Err(self.failed(&format!("cfitsio status {status}")))
+        }
     }
 }
 
@@ -300,9 +389,15 @@ impl Restored {
             return Err(foreign(&path, "PRIMARY", "CREATOR is not selfsi"));
         }
         let text = |f: &mut Fits, k: &str| f.text_key(k).unwrap_or_default();
-        let quantiles = (1..).map_while(|i| fits.number_key(&format!("QUANT{i}"))).collect();
+        let quantiles = (1..)
+            .map_while(|i| fits.number_key(&format!("QUANT{i}")))
+            .collect();
         let mut header = RestoredHeader {
-            grid: LogGrid { loglam0: 0.0, dloglam: 0.0, pixels: 0 },
+            grid: LogGrid {
+                loglam0: 0.0,
+                dloglam: 0.0,
+                pixels: 0,
+            },
             flux_unit: text(&mut fits, "FLUXUNIT"),
             interpolant: text(&mut fits, "METHOD"),
             draws: fits.number_key("NDRAWS").unwrap_or(1.0) as usize,
@@ -319,9 +414,18 @@ impl Restored {
             return Err(foreign(&path, "WAVELENGTH", "no pixels"));
         };
         let dloglam = (last - first) / (pixels.max(2) - 1) as f64;
-        header.grid = LogGrid { loglam0: *first, dloglam, pixels };
+        header.grid = LogGrid {
+            loglam0: *first,
+            dloglam,
+            pixels,
+        };
         let (objects, heldout) = objects(&mut fits, &path)?;
-        Ok(Self { path, header, objects, heldout })
+        Ok(Self {
+            path,
+            header,
+            objects,
+            heldout,
+        })
     }
 
     #[must_use]
@@ -350,15 +454,29 @@ impl Restored {
         let hdu = find(&mut fits, &self.path, name)?;
         let shape = (self.objects.len(), self.header.grid.pixels);
         if fits.go(hdu)? != Hdu::Image(vec![shape.0, shape.1]) {
-            return Err(foreign(&self.path, name, "the image has another shape than table and grid"));
+            return Err(foreign(
+                &self.path,
+                name,
+                "the image has another shape than table and grid",
+            ));
         }
-        let data = fits.pixels(shape.0 * shape.1)?.into_iter().map(|v| v as f32).collect();
+        let data = fits
+            .pixels(shape.0 * shape.1)?
+            .into_iter()
+            .map(|v| v as f32)
+            .collect();
         Array2::from_shape_vec(shape, data).map_err(|e| foreign(&self.path, name, &e.to_string()))
     }
 }
 
 fn foreign(path: &Path, place: &str, problem: &str) -> Error {
-    Error::input(path, place, problem, "a restored catalog of selfsi", "give the file that selfsi restore wrote")
+    Error::input(
+        path,
+        place,
+        problem,
+        "a restored catalog of selfsi",
+        "give the file that selfsi restore wrote",
+    )
 }
 
 fn find(fits: &mut Fits, path: &Path, name: &str) -> Result<usize> {
@@ -372,7 +490,9 @@ fn find(fits: &mut Fits, path: &Path, name: &str) -> Result<usize> {
 }
 
 fn numbers(fits: &mut Fits, path: &Path, name: &str, rows: usize) -> Result<Vec<f64>> {
-    let column = fits.column(name).ok_or_else(|| foreign(path, name, "the column is missing"))?;
+    let column = fits
+        .column(name)
+        .ok_or_else(|| foreign(path, name, "the column is missing"))?;
     fits.floats(&column, rows)
 }
 
@@ -381,11 +501,18 @@ fn objects(fits: &mut Fits, path: &Path) -> Result<(Vec<Object>, Vec<bool>)> {
     let rows = fits.rows()?;
     let mut text = Vec::new();
     for name in ["NAME", "REASON", "SOURCE"] {
-        let column = fits.column(name).ok_or_else(|| foreign(path, name, "the column is missing"))?;
+        let column = fits
+            .column(name)
+            .ok_or_else(|| foreign(path, name, "the column is missing"))?;
         text.push(fits.texts(&column, rows)?);
     }
-    let names = ["PLATE", "MJD", "FIBERID", "THING_ID", "FLAG", "RA", "DEC", "Z", "NORM", "HELDOUT"];
-    let columns = names.iter().map(|n| numbers(fits, path, n, rows)).collect::<Result<Vec<_>>>()?;
+    let names = [
+        "PLATE", "MJD", "FIBERID", "THING_ID", "FLAG", "RA", "DEC", "Z", "NORM", "HELDOUT",
+    ];
+    let columns = names
+        .iter()
+        .map(|n| numbers(fits, path, n, rows))
+        .collect::<Result<Vec<_>>>()?;
     let object = |i: usize| Object {
         name: text[0][i].clone(),
         reason: text[1][i].clone(),
@@ -400,5 +527,8 @@ fn objects(fits: &mut Fits, path: &Path) -> Result<(Vec<Object>, Vec<bool>)> {
         z: columns[7][i],
         norm: columns[8][i],
     };
-    Ok(((0..rows).map(object).collect(), columns[9].iter().map(|h| *h > 0.0).collect()))
+    Ok((
+        (0..rows).map(object).collect(),
+        columns[9].iter().map(|h| *h > 0.0).collect(),
+    ))
 }

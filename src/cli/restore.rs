@@ -41,13 +41,28 @@ impl Restore {
             count: self.ntargets.unwrap_or(usize::MAX),
         };
         let mut bar = Progress::new("restoring");
-        let summary = restore(&run, &set, &self.out, selection, global.device()?, &mut |done, all| bar.show(done, all));
+        let summary = restore(
+            &run,
+            &set,
+            &self.out,
+            selection,
+            global.device()?,
+            &mut |done, all| bar.show(done, all),
+        );
         bar.finish();
         let summary = summary?;
         if global.json {
-            println!("{}", serde_json::json!({"rows": summary.rows, "restored": summary.restored}));
+            println!(
+                "{}",
+                serde_json::json!({"rows": summary.rows, "restored": summary.restored})
+            );
         } else {
-            println!("{}: {} of {} rows restored, the others flagged", self.out.display(), summary.restored, summary.rows);
+            println!(
+                "{}: {} of {} rows restored, the others flagged",
+                self.out.display(),
+                summary.restored,
+                summary.rows
+            );
         }
         Ok(())
     }

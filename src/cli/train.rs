@@ -45,10 +45,19 @@ impl Train {
         let stop = stop_on_signal()?;
         let outcome = trainer.train(&stop, global.json)?;
         if global.json {
-            let best = outcome.best.map(|(step, score)| serde_json::json!({"step": step, "score": score}));
-            println!("{}", serde_json::json!({"step": outcome.step, "best": best, "stopped_early": outcome.stopped_early}));
+            let best = outcome
+                .best
+                .map(|(step, score)| serde_json::json!({"step": step, "score": score}));
+            println!(
+                "{}",
+                serde_json::json!({"step": outcome.step, "best": best, "stopped_early": outcome.stopped_early})
+            );
         } else if let Some((step, score)) = outcome.best {
-            println!("{}: {} steps; best validation at step {step}, score {score:.4}", self.out.display(), outcome.step);
+            println!(
+                "{}: {} steps; best validation at step {step}, score {score:.4}",
+                self.out.display(),
+                outcome.step
+            );
         }
         Ok(())
     }

@@ -22,13 +22,21 @@ impl Latent {
         let good = ivar.gt(0.0).to_kind(Kind::Float);
         // rsqrt of 0 is infinite: masked pixels are replaced before it is taken.
         let sigma = (ivar + good.ones_like() - &good).rsqrt();
-        Self { good, sigma, lsf: lsf.shallow_clone() }
+        Self {
+            good,
+            sigma,
+            lsf: lsf.shallow_clone(),
+        }
     }
 
     /// Nothing masked, nothing else known.
     #[must_use]
     pub fn unknown_like(x: &Tensor) -> Self {
-        Self { good: x.ones_like(), sigma: x.zeros_like(), lsf: x.zeros_like() }
+        Self {
+            good: x.ones_like(),
+            sigma: x.zeros_like(),
+            lsf: x.zeros_like(),
+        }
     }
 
     /// Rows `index` (int64 [n]) of this batch.
@@ -62,6 +70,10 @@ impl Latent {
     }
 
     fn map(&self, f: impl Fn(&Tensor) -> Tensor) -> Self {
-        Self { good: f(&self.good), sigma: f(&self.sigma), lsf: f(&self.lsf) }
+        Self {
+            good: f(&self.good),
+            sigma: f(&self.sigma),
+            lsf: f(&self.lsf),
+        }
     }
 }

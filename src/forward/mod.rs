@@ -39,8 +39,17 @@ pub fn build(
     let noise = CorrelatedNoise::new(noise_rho, device);
     match config {
         ForwardConfig::Gaussian { sigma } => Box::new(Gaussian::new(*sigma, noise)),
-        ForwardConfig::Quasar { tilt, smoothing, noise: from } => {
-            Box::new(Quasar::new(*tilt, smoothing.clone(), from.clone(), grid, noise, device))
-        }
+        ForwardConfig::Quasar {
+            tilt,
+            smoothing,
+            noise: from,
+        } => Box::new(Quasar::new(
+            *tilt,
+            smoothing.clone(),
+            from.clone(),
+            grid,
+            noise,
+            device,
+        )),
     }
 }

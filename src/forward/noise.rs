@@ -30,7 +30,9 @@ impl CorrelatedNoise {
             c[i] = (1.0 - d[i] * d[i]).sqrt();
         }
         let tensor = |v: &[f32]| Tensor::from_slice(v).to_device(device);
-        Self { weights: Some((tensor(&c), tensor(&d))) }
+        Self {
+            weights: Some((tensor(&c), tensor(&d))),
+        }
     }
 
     /// Noise [B, n], number `draw` of the rows' streams.
@@ -56,7 +58,11 @@ mod tests {
     fn noise_has_unit_variance_and_the_asked_correlation() {
         let rho: Vec<f32> = (0..16).map(|i| 0.02 * (i % 8) as f32).collect();
         let noise = CorrelatedNoise::new(&rho, Device::Cpu);
-        let u = noise.sample(&Rows::range(1, Purpose::Forward, 0, 200_000, Device::Cpu), 0, 16);
+        let u = noise.sample(
+            &Rows::range(1, Purpose::Forward, 0, 200_000, Device::Cpu),
+            0,
+            16,
+        );
         let cov = u.transpose(0, 1).matmul(&u) / 200_000.0;
         for i in 0..15i64 {
             assert!((cov.double_value(&[i, i]) - 1.0).abs() < 0.02);

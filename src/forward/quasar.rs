@@ -83,7 +83,9 @@ impl ForwardModel for Quasar {
             NoiseFrom::Ivar => recorded.sigma.shallow_clone(),
             NoiseFrom::Snr { min, max } => {
                 let snr = random.uniform(3, 1) * (max - min) + min;
-                let level = smoothed.mean_dim([-1i64].as_slice(), true, Kind::Float).abs();
+                let level = smoothed
+                    .mean_dim([-1i64].as_slice(), true, Kind::Float)
+                    .abs();
                 let sigma = (level / snr + 1e-4).expand_as(x);
                 &sigma * &good + (1.0 - &good)
             }

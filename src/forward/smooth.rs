@@ -52,7 +52,11 @@ impl Smoothing {
         let half = ((&high - &low) * 0.5).clamp_min(1e-4);
         let spectrum = self.transform(x);
         let smoothed = |s2: &Tensor| self.back(&(&spectrum * (s2 * &self.exponent).exp()));
-        let (a, b, c) = (smoothed(&low), smoothed(&(&low + &half)), smoothed(&(&low + &half * 2.0)));
+        let (a, b, c) = (
+            smoothed(&low),
+            smoothed(&(&low + &half)),
+            smoothed(&(&low + &half * 2.0)),
+        );
         let u = (s2 - &low) / &half;
         let wa: Tensor = (&u - 1.0) * (&u - 2.0) * 0.5;
         let wb: Tensor = &u * (2.0 - &u);

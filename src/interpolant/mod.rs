@@ -45,9 +45,10 @@ impl Interpolant {
     pub fn new(config: &InterpolantConfig) -> Self {
         match *config {
             InterpolantConfig::Ode => Self::Ode,
-            InterpolantConfig::Sde { gamma, epsilon } => {
-                Self::Sde(Gamma { scale: gamma, ratio: epsilon })
-            }
+            InterpolantConfig::Sde { gamma, epsilon } => Self::Sde(Gamma {
+                scale: gamma,
+                ratio: epsilon,
+            }),
         }
     }
 
@@ -63,11 +64,21 @@ impl Interpolant {
     /// I_t and its derivative at times `t` [B, 1] between `x0` and `x1` [B, D], with `z` standard
     /// normal [B, D] (unused by the ODE).
     #[must_use]
-    pub fn sample(&self, t: &Tensor, x0: &Tensor, x1: &Tensor, z: impl FnOnce() -> Tensor) -> Sample {
+    pub fn sample(
+        &self,
+        t: &Tensor,
+        x0: &Tensor,
+        x1: &Tensor,
+        z: impl FnOnce() -> Tensor,
+    ) -> Sample {
         let difference = x1 - x0;
         let point = x0 + t * &difference;
         match self {
-            Self::Ode => Sample { point, velocity: difference, z: None },
+            Self::Ode => Sample {
+                point,
+                velocity: difference,
+                z: None,
+            },
             Self::Sde(gamma) => {
                 let z = z();
                 let value: Tensor = t * (1.0 - t) * gamma.scale;

@@ -42,7 +42,11 @@ impl Conv1d {
     pub fn new(p: &mut Params, name: &str, inputs: i64, outputs: i64, kernel: i64) -> Self {
         let fan_in = inputs * kernel;
         Self {
-            weight: p.uniform(&format!("{name}.weight"), &[outputs, inputs, kernel], fan_in),
+            weight: p.uniform(
+                &format!("{name}.weight"),
+                &[outputs, inputs, kernel],
+                fan_in,
+            ),
             bias: p.uniform(&format!("{name}.bias"), &[outputs], fan_in),
             padding: kernel / 2,
         }
@@ -72,7 +76,10 @@ pub(super) struct GroupNorm {
 impl GroupNorm {
     /// At most 8 groups of at least 4 channels.
     pub fn new(p: &mut Params, name: &str, channels: i64) -> Self {
-        let groups = (1..=8).rev().find(|g| channels % g == 0 && channels / g >= 4).unwrap_or(1);
+        let groups = (1..=8)
+            .rev()
+            .find(|g| channels % g == 0 && channels / g >= 4)
+            .unwrap_or(1);
         Self {
             groups,
             weight: p.constant(&format!("{name}.weight"), &[channels], 1.0),
@@ -81,7 +88,13 @@ impl GroupNorm {
     }
 
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.group_norm(self.groups, Some(&self.weight), Some(&self.bias), 1e-5, false)
+        x.group_norm(
+            self.groups,
+            Some(&self.weight),
+            Some(&self.bias),
+            1e-5,
+            false,
+        )
     }
 }
 
@@ -110,6 +123,8 @@ impl TimeEmbedding {
     pub fn forward(&self, t: &Tensor) -> Tensor {
         let phase = t * &self.frequencies;
         let waves = Tensor::cat(&[phase.cos(), phase.sin()], 1);
-        self.second.forward(&self.first.forward(&waves).silu()).silu()
+        self.second
+            .forward(&self.first.forward(&waves).silu())
+            .silu()
     }
 }

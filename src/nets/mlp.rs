@@ -18,7 +18,14 @@ pub struct Mlp {
 impl Mlp {
     /// For data of `dimension` numbers; `heads` is 1 for the ODE and 2 for the SDE.
     #[must_use]
-    pub fn new(dimension: i64, width: i64, depth: usize, heads: i64, seed: u64, device: Device) -> Self {
+    pub fn new(
+        dimension: i64,
+        width: i64,
+        depth: usize,
+        heads: i64,
+        seed: u64,
+        device: Device,
+    ) -> Self {
         let mut p = Params::new(seed, device);
         let embedding = 32;
         let time = TimeEmbedding::new(&mut p, embedding, device);
@@ -29,7 +36,13 @@ impl Mlp {
             })
             .collect();
         let out = Linear::zero(&mut p, "out", width, dimension * heads);
-        Self { params: p, time, hidden, out, heads }
+        Self {
+            params: p,
+            time,
+            hidden,
+            out,
+            heads,
+        }
     }
 }
 
@@ -39,7 +52,12 @@ impl VelocityField for Mlp {
         for layer in &self.hidden {
             h = layer.forward(&h).silu();
         }
-        split_heads(&self.out.forward(&h).view([x.size()[0], self.heads, x.size()[1]]))
+        split_heads(
+            &self
+                .out
+                .forward(&h)
+                .view([x.size()[0], self.heads, x.size()[1]]),
+        )
     }
 
     fn params(&self) -> &Params {

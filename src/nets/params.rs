@@ -15,7 +15,11 @@ impl Params {
     /// An empty set; weights made later derive from `seed`.
     #[must_use]
     pub fn new(seed: u64, device: Device) -> Self {
-        Self { seed, device, named: Vec::new() }
+        Self {
+            seed,
+            device,
+            named: Vec::new(),
+        }
     }
 
     /// A weight uniform on ±1/√`fan_in`.

@@ -63,7 +63,9 @@ impl UNet1d {
         let mut down = Vec::new();
         for i in 0..levels {
             down.push(Down {
-                blocks: (0..config.blocks).map(|j| block(&mut p, format!("down{i}.{j}"), c[i])).collect(),
+                blocks: (0..config.blocks)
+                    .map(|j| block(&mut p, format!("down{i}.{j}"), c[i]))
+                    .collect(),
                 stride: config.strides[i],
                 widen: Conv1d::new(&mut p, &format!("down{i}.widen"), c[i], c[i + 1], 1),
             });
@@ -77,7 +79,9 @@ impl UNet1d {
             up.push(Up {
                 narrow: Conv1d::new(&mut p, &format!("up{i}.narrow"), c[i + 1], c[i], 1),
                 merge: Conv1d::new(&mut p, &format!("up{i}.merge"), 2 * c[i], c[i], 1),
-                blocks: (0..config.blocks).map(|j| block(&mut p, format!("up{i}.{j}"), c[i])).collect(),
+                blocks: (0..config.blocks)
+                    .map(|j| block(&mut p, format!("up{i}.{j}"), c[i]))
+                    .collect(),
             });
         }
         let norm = GroupNorm::new(&mut p, "out.norm", c[0]);
@@ -163,7 +167,14 @@ struct Block {
 }
 
 impl Block {
-    fn new(p: &mut Params, name: &str, channels: i64, kernel: i64, embedding: i64, dropout: f64) -> Self {
+    fn new(
+        p: &mut Params,
+        name: &str,
+        channels: i64,
+        kernel: i64,
+        embedding: i64,
+        dropout: f64,
+    ) -> Self {
         Self {
             norm1: GroupNorm::new(p, &format!("{name}.norm1"), channels),
             film: Linear::zero(p, &format!("{name}.film"), embedding, 2 * channels),
@@ -179,7 +190,11 @@ impl Block {
         let film = film.chunk(2, 1);
         let h = self.norm1.forward(x) * (&film[0] + 1.0) + &film[1];
         let h = self.norm2.forward(&self.conv1.forward(&h.silu())).silu();
-        let h = if train && self.dropout > 0.0 { h.dropout(self.dropout, true) } else { h };
+        let h = if train && self.dropout > 0.0 {
+            h.dropout(self.dropout, true)
+        } else {
+            h
+        };
         x + self.conv2.forward(&h)
     }
 }
@@ -199,17 +214,24 @@ impl Attention {
             norm: GroupNorm::new(p, "attention.norm", channels),
             qkv: Conv1d::new(p, "attention.qkv", channels, 3 * channels, 1),
             out: Conv1d::zero(p, "attention.out", channels, channels, 1),
-            heads: (1..=channels / 32).rev().find(|h| channels % h == 0).unwrap_or(1),
+            heads: (1..=channels / 32)
+                .rev()
+                .find(|h| channels % h == 0)
+                .unwrap_or(1),
         }
     }
 
     fn forward(&self, x: &Tensor) -> Tensor {
         let (b, c, l) = (x.size()[0], x.size()[1], x.size()[2]);
         let width = c / self.heads;
-        let qkv = self.qkv.forward(&self.norm.forward(x)).view([b, 3, self.heads, width, l]);
+        let qkv = self
+            .qkv
+            .forward(&self.norm.forward(x))
+            .view([b, 3, self.heads, width, l]);
         let qkv = qkv.transpose(3, 4);
         let (q, k, v) = (qkv.select(1, 0), qkv.select(1, 1), qkv.select(1, 2));
-        let weights = (q.matmul(&k.transpose(2, 3)) / (width as f64).sqrt()).softmax(-1, Kind::Float);
+        let weights =
+            (q.matmul(&k.transpose(2, 3)) / (width as f64).sqrt()).softmax(-1, Kind::Float);
         let h = weights.matmul(&v).transpose(2, 3).reshape([b, c, l]);
         x + self.out.forward(&h)
     }

@@ -21,7 +21,11 @@ impl Adam {
     /// For weights like `flat` [P].
     #[must_use]
     pub fn new(flat: &Tensor) -> Self {
-        Self { first: flat.zeros_like(), second: flat.zeros_like(), step: 0 }
+        Self {
+            first: flat.zeros_like(),
+            second: flat.zeros_like(),
+            step: 0,
+        }
     }
 
     /// The weights [P] after one step along `gradient` [P], its norm clipped at `clip`.

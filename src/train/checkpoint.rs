@@ -58,10 +58,16 @@ fn save(path: &Path, header: &Header, params: &Params, groups: &[(&str, &Tensor)
             entries.push((format!("{group}/{name}"), shape, bytes(&part)?));
         }
     }
-    let failed = |e: &dyn std::fmt::Display| Error::output(path, e, "check free space and permissions");
+    let failed =
+        |e: &dyn std::fmt::Display| Error::output(path, e, "check free space and permissions");
     let views = entries
         .iter()
-        .map(|(name, shape, data)| Ok((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), data)?)))
+        .map(|(name, shape, data)| {
+            Ok((
+                name.as_str(),
+                TensorView::new(Dtype::F32, shape.clone(), data)?,
+            ))
+        })
         .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>()
         .map_err(|e| failed(&e))?;
     let header = serde_json::to_string(header).map_err(|e| failed(&e))?;
@@ -74,7 +80,12 @@ fn save(path: &Path, header: &Header, params: &Params, groups: &[(&str, &Tensor)
 ///
 /// # Errors
 /// [`Error::Output`] if it cannot be written; the older ones are then still there.
-pub fn save_state(folder: &Path, header: &Header, params: &Params, state: &State) -> Result<PathBuf> {
+pub fn save_state(
+    folder: &Path,
+    header: &Header,
+    params: &Params,
+    state: &State,
+) -> Result<PathBuf> {
     let path = folder.join(format!("step-{:08}.safetensors", header.step));
     save(&path, header, params, &state.groups())?;
     for old in list(folder).iter().rev().skip(KEEP) {
@@ -125,14 +136,24 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::Run`] if it is not there, truncated or not a checkpoint of selfsi.
     pub fn open(path: &Path) -> Result<Self> {
-        let bad = |problem: String| Error::run(path, problem, "use another checkpoint or train again");
+        let bad =
+            |problem: String| Error::run(path, problem, "use another checkpoint or train again");
         let bytes = std::fs::read(path).map_err(|e| bad(format!("cannot be read: {e}")))?;
         let (_, metadata) = SafeTensors::read_metadata(&bytes)
             .map_err(|e| bad(format!("not a safetensors file, or truncated ({e})")))?;
-        let text = metadata.metadata().as_ref().and_then(|m| m.get(KEY)).cloned();
+        let text = metadata
+            .metadata()
+            .as_ref()
+            .and_then(|m| m.get(KEY))
+            .cloned();
         let text = text.ok_or_else(|| bad("not a checkpoint of selfsi".into()))?;
-        let header = serde_json::from_str(&text).map_err(|e| bad(format!("unreadable header: {e}")))?;
-        Ok(Self { path: path.to_path_buf(), bytes, header })
+        let header =
+            serde_json::from_str(&text).map_err(|e| bad(format!("unreadable header: {e}")))?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            bytes,
+            header,
+        })
     }
 
     /// One group of weights as a vector [P] in the order of `params`.
@@ -141,18 +162,32 @@ impl Checkpoint {
     /// [`Error::Run`] if a weight is missing, of another shape, or not finite.
     pub fn group(&self, group: &str, params: &Params, device: Device) -> Result<Tensor> {
         let bad = |problem: String| {
-            Error::run(&self.path, problem, "it belongs to another network: use the config of its run")
+            Error::run(
+                &self.path,
+                problem,
+                "it belongs to another network: use the config of its run",
+            )
         };
         let file = SafeTensors::deserialize(&self.bytes).map_err(|e| bad(e.to_string()))?;
         let mut parts = Vec::new();
         for (name, like) in params.named() {
             let name = format!("{group}/{name}");
-            let view = file.tensor(&name).map_err(|_| bad(format!("weight {name} is missing")))?;
+            let view = file
+                .tensor(&name)
+                .map_err(|_| bad(format!("weight {name} is missing")))?;
             let shape: Vec<i64> = view.shape().iter().map(|n| *n as i64).collect();
             if view.dtype() != Dtype::F32 || shape != like.size() {
-                return Err(bad(format!("weight {name} is {:?} {shape:?}, not F32 {:?}", view.dtype(), like.size())));
+                return Err(bad(format!(
+                    "weight {name} is {:?} {shape:?}, not F32 {:?}",
+                    view.dtype(),
+                    like.size()
+                )));
             }
-            parts.push(Tensor::from_data_size(view.data(), &[like.numel() as i64], Kind::Float));
+            parts.push(Tensor::from_data_size(
+                view.data(),
+                &[like.numel() as i64],
+                Kind::Float,
+            ));
         }
         let flat = Tensor::cat(&parts, 0).to_device(device);
         if flat.isfinite().all().int64_value(&[]) == 0 {
@@ -177,7 +212,11 @@ impl Checkpoint {
 }
 
 fn bytes(t: &Tensor) -> Result<Vec<u8>> {
-    let flat = t.to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view([-1]);
+    let flat = t
+        .to_device(Device::Cpu)
+        .to_kind(Kind::Float)
+        .contiguous()
+        .view([-1]);
     let values = Vec::<f32>::try_from(flat)?;
     Ok(values.iter().flat_map(|v| v.to_le_bytes()).collect())
 }

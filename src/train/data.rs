@@ -25,7 +25,10 @@ impl Observations {
     /// Rows `index` (int64 [n]).
     #[must_use]
     pub fn select(&self, index: &Tensor) -> Self {
-        Self { flux: self.flux.index_select(0, index), latent: self.latent.select(index) }
+        Self {
+            flux: self.flux.index_select(0, index),
+            latent: self.latent.select(index),
+        }
     }
 
     /// How many there are.
@@ -61,7 +64,10 @@ pub struct Data {
 #[must_use]
 pub fn is_heldout(name: &str, seed: u64, fraction: f64) -> bool {
     let digest = Sha256::digest(name.as_bytes());
-    let key = digest.iter().take(8).fold(0u64, |k, b| (k << 8) | u64::from(*b));
+    let key = digest
+        .iter()
+        .take(8)
+        .fold(0u64, |k, b| (k << 8) | u64::from(*b));
     (derive(seed, Purpose::Split, key) >> 11) as f64 / ((1u64 << 53) as f64) < fraction
 }
 
@@ -113,7 +119,9 @@ pub fn observations(block: &crate::catalog::Block, device: Device) -> Observatio
     let tensor = |a: &ndarray::Array2<f32>| {
         let shape = [a.nrows() as i64, a.ncols() as i64];
         let standard = a.as_standard_layout();
-        Tensor::from_slice(standard.as_slice().unwrap_or_default()).view(shape).to_device(device)
+        Tensor::from_slice(standard.as_slice().unwrap_or_default())
+            .view(shape)
+            .to_device(device)
     };
     let ivar = tensor(&block.ivar);
     Observations {
@@ -151,7 +159,12 @@ impl Sampler {
     /// Batches of `batch` out of `n` observations.
     #[must_use]
     pub fn new(seed: u64, n: i64, batch: usize) -> Self {
-        Self { seed, n: n as u64, batch: batch as u64, epoch: None }
+        Self {
+            seed,
+            n: n as u64,
+            batch: batch as u64,
+            epoch: None,
+        }
     }
 
     /// The rows of step `step`, int64 [batch]; a batch may run into the next epoch.
@@ -168,7 +181,9 @@ impl Sampler {
             order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
             self.epoch = Some((epoch, order));
         }
-        self.epoch.as_ref().map_or(0, |(_, order)| order[position as usize])
+        self.epoch
+            .as_ref()
+            .map_or(0, |(_, order)| order[position as usize])
     }
 }
 
@@ -198,7 +213,9 @@ mod tests {
 
     #[test]
     fn the_heldout_fraction_is_respected_and_depends_on_the_name_alone() {
-        let n = (0..20_000).filter(|i| is_heldout(&format!("J{i}"), 5, 0.1)).count();
+        let n = (0..20_000)
+            .filter(|i| is_heldout(&format!("J{i}"), 5, 0.1))
+            .count();
         assert!((1800..2200).contains(&n), "{n}");
         assert_eq!(is_heldout("J7", 5, 0.1), is_heldout("J7", 5, 0.1));
     }

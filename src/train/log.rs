@@ -51,8 +51,15 @@ impl Log {
             .flat_map(|l| [l, "\n"])
             .collect();
         atomic::write(&path, kept.as_bytes())?;
-        let file = OpenOptions::new().append(true).open(&path).map_err(|e| failed(&path, &e))?;
-        let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(steps) };
+        let file = OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .map_err(|e| failed(&path, &e))?;
+        let bar = if quiet {
+            ProgressBar::hidden()
+        } else {
+            ProgressBar::new(steps)
+        };
         if let Ok(style) = ProgressStyle::with_template(
             "{bar:32} {pos}/{len} loss {msg} · {elapsed} elapsed, {eta} left",
         ) {
@@ -81,8 +88,15 @@ impl Log {
         let rate = ((step - self.from) * self.batch) as f64 / seconds.max(1e-9);
         (self.since, self.from) = (Instant::now(), step);
         self.bar.set_position(step);
-        self.bar.set_message(format!("{loss:.5} · {rate:.0} spectra/s"));
-        self.line(&Line { step, loss: Some(loss), lr: Some(lr), spectra_per_s: Some(rate), validation: None })?;
+        self.bar
+            .set_message(format!("{loss:.5} · {rate:.0} spectra/s"));
+        self.line(&Line {
+            step,
+            loss: Some(loss),
+            lr: Some(lr),
+            spectra_per_s: Some(rate),
+            validation: None,
+        })?;
         self.events.scalar(step, "train/loss", loss as f32)?;
         self.events.scalar(step, "train/learning_rate", lr as f32)?;
         self.events.scalar(step, "train/spectra_per_s", rate as f32)
@@ -93,9 +107,21 @@ impl Log {
     /// # Errors
     /// [`Error::Output`] if the disk is full.
     pub fn validation(&mut self, step: u64, v: &Validation, best: bool) -> Result<()> {
-        self.line(&Line { step, loss: None, lr: None, spectra_per_s: None, validation: Some(v) })?;
-        for (tag, value) in [("score", v.score), ("spectra", v.spectra), ("power", v.power), ("edge_ratio", v.edge_ratio)] {
-            self.events.scalar(step, &format!("validation/{tag}"), value as f32)?;
+        self.line(&Line {
+            step,
+            loss: None,
+            lr: None,
+            spectra_per_s: None,
+            validation: Some(v),
+        })?;
+        for (tag, value) in [
+            ("score", v.score),
+            ("spectra", v.spectra),
+            ("power", v.power),
+            ("edge_ratio", v.edge_ratio),
+        ] {
+            self.events
+                .scalar(step, &format!("validation/{tag}"), value as f32)?;
         }
         if let Some(drift) = v.drift {
             self.events.scalar(step, "validation/drift", drift as f32)?;
@@ -128,7 +154,8 @@ impl Log {
     }
 
     fn line(&mut self, line: &Line) -> Result<()> {
-        let text = serde_json::to_string(line).map_err(|e| Error::output(&self.path, e, "report this"))?;
+        let text =
+            serde_json::to_string(line).map_err(|e| Error::output(&self.path, e, "report this"))?;
         writeln!(self.file, "{text}").map_err(|e| failed(&self.path, &e))
     }
 }
@@ -138,9 +165,16 @@ fn failed(path: &Path, e: &std::io::Error) -> Error {
 }
 
 fn step_of(line: &str) -> Option<u64> {
-    serde_json::from_str::<serde_json::Value>(line).ok()?.get("step")?.as_u64()
+    serde_json::from_str::<serde_json::Value>(line)
+        .ok()?
+        .get("step")?
+        .as_u64()
 }
 
 fn extremes(values: &[f64]) -> (f64, f64) {
-    values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)))
+    values
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| {
+            (l.min(*v), h.max(*v))
+        })
 }

@@ -38,7 +38,10 @@ impl Run {
             "prepared_sha256": sha256_file(input)?,
             "config_sha256": config_sha256(config)?,
         });
-        atomic::write(folder.join("provenance.json"), format!("{provenance:#}\n").as_bytes())?;
+        atomic::write(
+            folder.join("provenance.json"),
+            format!("{provenance:#}\n").as_bytes(),
+        )?;
         // Last: a folder with a config.toml is a run.
         atomic::write(folder.join("config.toml"), config.to_toml()?.as_bytes())?;
         Self::open(folder)
@@ -51,9 +54,16 @@ impl Run {
     pub fn open(folder: &Path) -> Result<Self> {
         let path = folder.join("config.toml");
         if !path.is_file() {
-            return Err(Error::run(folder, "not a run folder: it holds no config.toml", "give the folder that selfsi train wrote"));
+            return Err(Error::run(
+                folder,
+                "not a run folder: it holds no config.toml",
+                "give the folder that selfsi train wrote",
+            ));
         }
-        Ok(Self { folder: folder.to_path_buf(), config: Config::load(path, &[])? })
+        Ok(Self {
+            folder: folder.to_path_buf(),
+            config: Config::load(path, &[])?,
+        })
     }
 
     /// The resolved config.
@@ -98,11 +108,21 @@ impl Run {
     /// # Errors
     /// [`Error::Run`] if there is no checkpoint or it does not fit.
     pub fn trained(&self, device: Device) -> Result<(UNet1d, String)> {
-        let path = Some(self.best()).filter(|p| p.is_file()).or_else(|| self.newest());
-        let path = path.ok_or_else(|| Error::run(&self.folder, "the run has no checkpoint yet", "train it first: selfsi train CONFIG"))?;
+        let path = Some(self.best())
+            .filter(|p| p.is_file())
+            .or_else(|| self.newest());
+        let path = path.ok_or_else(|| {
+            Error::run(
+                &self.folder,
+                "the run has no checkpoint yet",
+                "train it first: selfsi train CONFIG",
+            )
+        })?;
         let checkpoint = Checkpoint::open(&path)?;
         let network = self.network(device);
-        network.params().set_flat(&checkpoint.group("averaged", network.params(), device)?);
+        network
+            .params()
+            .set_flat(&checkpoint.group("averaged", network.params(), device)?);
         Ok((network, sha256_file(&path)?))
     }
 }
@@ -120,6 +140,14 @@ fn sha256_file(path: &Path) -> Result<String> {
     let mut digest = Sha256::new();
     std::fs::File::open(path)
         .and_then(|mut f| std::io::copy(&mut f, &mut digest))
-        .map_err(|e| Error::input(path, "", e, "a readable file", "check the path and permissions"))?;
+        .map_err(|e| {
+            Error::input(
+                path,
+                "",
+                e,
+                "a readable file",
+                "check the path and permissions",
+            )
+        })?;
     Ok(format!("{:x}", digest.finalize()))
 }

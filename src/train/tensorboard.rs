@@ -27,7 +27,10 @@ impl EventWriter {
         let path = folder.join(format!("events.out.tfevents.{stamp}.selfsi"));
         let file = OpenOptions::new().create(true).append(true).open(&path);
         let file = file.map_err(|e| failed(&path, &e))?;
-        let mut writer = Self { path, file: BufWriter::new(file) };
+        let mut writer = Self {
+            path,
+            file: BufWriter::new(file),
+        };
         let mut event = double_field(1, now());
         event.extend(bytes_field(3, b"brain.Event:2"));
         writer.record(&event)?;
@@ -63,7 +66,9 @@ impl EventWriter {
         record.extend(masked_crc(&length).to_le_bytes());
         record.extend(data);
         record.extend(masked_crc(data).to_le_bytes());
-        self.file.write_all(&record).map_err(|e| failed(&self.path, &e))
+        self.file
+            .write_all(&record)
+            .map_err(|e| failed(&self.path, &e))
     }
 }
 
@@ -72,11 +77,15 @@ fn failed(path: &Path, e: &std::io::Error) -> Error {
 }
 
 fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |d| d.as_secs_f64())
 }
 
 fn masked_crc(data: &[u8]) -> u32 {
-    crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8)
+    crc32c::crc32c(data)
+        .rotate_right(15)
+        .wrapping_add(0xa282_ead8)
 }
 
 fn double_field(number: u8, value: f64) -> Vec<u8> {
@@ -118,7 +127,10 @@ mod tests {
         while !rest.is_empty() {
             let n = u64::from_le_bytes(rest[..8].try_into().unwrap()) as usize;
             assert_eq!(rest[8..12], masked_crc(&rest[..8]).to_le_bytes());
-            assert_eq!(rest[12 + n..16 + n], masked_crc(&rest[12..12 + n]).to_le_bytes());
+            assert_eq!(
+                rest[12 + n..16 + n],
+                masked_crc(&rest[12..12 + n]).to_le_bytes()
+            );
             records.push(&rest[12..12 + n]);
             rest = &rest[16 + n..];
         }

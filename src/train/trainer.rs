@@ -78,13 +78,21 @@ impl<'a> Trainer<'a> {
         let checkpoint = Checkpoint::open(path)?;
         let header = &checkpoint.header;
         if header.config_sha256 != config_sha256(self.run.config())? {
-            return Err(Error::run(path, "this checkpoint is of another config", "undo the change of config.toml, or start a new run"));
+            return Err(Error::run(
+                path,
+                "this checkpoint is of another config",
+                "undo the change of config.toml, or start a new run",
+            ));
         }
         let state = checkpoint.state(self.live.params(), self.device)?;
         self.live.params().set_flat(&state.weights);
         self.teacher.params().set_flat(&state.teacher);
         self.averaged = state.averaged;
-        self.adam = Adam { first: state.adam_first, second: state.adam_second, step: header.step };
+        self.adam = Adam {
+            first: state.adam_first,
+            second: state.adam_second,
+            step: header.step,
+        };
         (self.best, self.stale) = (header.best, header.stale);
         Ok(())
     }
@@ -132,16 +140,26 @@ impl<'a> Trainer<'a> {
                 let path = self.save()?;
                 if stopping && done < t.steps {
                     log.finish();
-                    return Err(Error::Interrupted { step: done, checkpoint: path });
+                    return Err(Error::Interrupted {
+                        step: done,
+                        checkpoint: path,
+                    });
                 }
             }
             if patience_over {
-                log.say(&format!("step {done}: no better validation in the last {}; stopping", t.patience));
+                log.say(&format!(
+                    "step {done}: no better validation in the last {}; stopping",
+                    t.patience
+                ));
                 break;
             }
         }
         log.finish();
-        Ok(Outcome { step: self.adam.step, best: self.best, stopped_early: self.adam.step < t.steps })
+        Ok(Outcome {
+            step: self.adam.step,
+            best: self.best,
+            stopped_early: self.adam.step < t.steps,
+        })
     }
 
     /// One optimiser step; the loss stays on the device.
@@ -151,7 +169,11 @@ impl<'a> Trainer<'a> {
         // Dropout is the one user of torch's own generator.
         tch::manual_seed((derive(config.seed, Purpose::Dropout, step) >> 1) as i64);
         if step % t.refresh == 0 {
-            let weights = if t.ema_teacher { self.averaged.shallow_clone() } else { self.live.params().flat() };
+            let weights = if t.ema_teacher {
+                self.averaged.shallow_clone()
+            } else {
+                self.live.params().flat()
+            };
             self.teacher.params().set_flat(&weights);
         }
         let rule = Step {
@@ -166,7 +188,9 @@ impl<'a> Trainer<'a> {
         loss.backward();
         let params = self.live.params();
         let gradient = params.take_gradient();
-        let weights = self.adam.update(&params.flat(), &gradient, self.rate(step), t.clip);
+        let weights = self
+            .adam
+            .update(&params.flat(), &gradient, self.rate(step), t.clip);
         params.set_flat(&weights);
         // Early averages forget the initial weights faster than the decay alone would.
         let decay = t.ema.min((1.0 + step as f64) / (10.0 + step as f64));
@@ -188,7 +212,12 @@ impl<'a> Trainer<'a> {
         let better = v.score.is_finite() && self.best.is_none_or(|(_, s)| v.score < s);
         if better {
             (self.best, self.stale) = (Some((step, v.score)), 0);
-            save_weights(&self.run.best(), &self.header()?, self.live.params(), &self.averaged)?;
+            save_weights(
+                &self.run.best(),
+                &self.header()?,
+                self.live.params(),
+                &self.averaged,
+            )?;
         } else {
             self.stale += 1;
         }
@@ -222,13 +251,16 @@ impl<'a> Trainer<'a> {
             step: self.adam.step,
             problem: "the loss is not finite".into(),
             checkpoint: self.run.newest().unwrap_or_else(none),
-            fix: "lower train.learning_rate and --resume, or check the data with selfsi inspect".into(),
+            fix: "lower train.learning_rate and --resume, or check the data with selfsi inspect"
+                .into(),
         }
     }
 }
 
 fn mean_loss(losses: &mut Vec<Tensor>) -> f64 {
-    let all = Tensor::stack(losses, 0).mean(tch::Kind::Double).double_value(&[]);
+    let all = Tensor::stack(losses, 0)
+        .mean(tch::Kind::Double)
+        .double_value(&[]);
     losses.clear();
     all
 }

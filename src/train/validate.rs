@@ -58,30 +58,59 @@ impl Validator {
         let held = heldout.select(&Tensor::arange(n, (Kind::Int64, device)));
         let y = held.filled(&Rows::range(seed, Purpose::MaskFill, u64::MAX, n, device));
         let pixels = y.size()[1];
-        let directions = Rows::range(seed, Purpose::Validation, 1, pixels, device).normal(0, DIRECTIONS);
-        let norm = directions.square().sum_dim_intlist([0i64].as_slice(), true, Kind::Float).sqrt();
-        Self { seed, y, held, batch: batch as i64, directions: directions / norm, last: None }
+        let directions =
+            Rows::range(seed, Purpose::Validation, 1, pixels, device).normal(0, DIRECTIONS);
+        let norm = directions
+            .square()
+            .sum_dim_intlist([0i64].as_slice(), true, Kind::Float)
+            .sqrt();
+        Self {
+            seed,
+            y,
+            held,
+            batch: batch as i64,
+            directions: directions / norm,
+            last: None,
+        }
     }
 
     /// Compares F(Φ(y)) with y; the same random numbers every time, so that scores differ only
     /// through the weights.
-    pub fn run(&mut self, field: &dyn VelocityField, transport: &Transport, forward: &dyn ForwardModel) -> Validation {
+    pub fn run(
+        &mut self,
+        field: &dyn VelocityField,
+        transport: &Transport,
+        forward: &dyn ForwardModel,
+    ) -> Validation {
         no_grad(|| {
             let n = self.held.len();
             let device = self.y.device();
             let parts: Vec<Tensor> = (0..n)
                 .step_by(self.batch as usize)
                 .map(|start| {
-                    let index = Tensor::arange_start(start, (start + self.batch).min(n), (Kind::Int64, device));
+                    let index = Tensor::arange_start(
+                        start,
+                        (start + self.batch).min(n),
+                        (Kind::Int64, device),
+                    );
                     let random = Rows::new(self.seed, Purpose::Validation, 2, &index);
                     let latent = self.held.latent.select(&index);
-                    transport.run(field, &self.y.index_select(0, &index), &latent, &random, false)
+                    transport.run(
+                        field,
+                        &self.y.index_select(0, &index),
+                        &latent,
+                        &random,
+                        false,
+                    )
                 })
                 .collect();
             let x = Tensor::cat(&parts, 0);
             let random = Rows::range(self.seed, Purpose::Validation, 3, n, device);
             let (fresh, _) = forward.observe(&x, &self.held.latent, &random);
-            let spectra = sliced_wasserstein(&self.y.matmul(&self.directions), &fresh.matmul(&self.directions));
+            let spectra = sliced_wasserstein(
+                &self.y.matmul(&self.directions),
+                &fresh.matmul(&self.directions),
+            );
             let (py, pf) = (band_power(&self.y), band_power(&fresh));
             let power = sliced_wasserstein(&py.log(), &pf.log());
             let drift = self.last.replace(x.copy()).map(|l| rms(&(&x - l)));
@@ -102,7 +131,9 @@ impl Validator {
 /// in units of the first one's standard deviation.
 fn sliced_wasserstein(a: &Tensor, b: &Tensor) -> f64 {
     let sorted = |t: &Tensor| t.sort(0, false).0;
-    let distance = (sorted(a) - sorted(b)).abs().mean_dim([0i64].as_slice(), false, Kind::Float);
+    let distance = (sorted(a) - sorted(b))
+        .abs()
+        .mean_dim([0i64].as_slice(), false, Kind::Float);
     let scale = a.std_dim([0i64].as_slice(), true, false).clamp_min(1e-6);
     (distance / scale).mean(Kind::Double).double_value(&[])
 }

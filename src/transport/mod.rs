@@ -24,7 +24,11 @@ impl Transport {
     /// The transport of a config.
     #[must_use]
     pub fn new(interpolant: Interpolant, config: &TransportConfig) -> Self {
-        Self { interpolant, scheme: config.scheme, steps: config.steps }
+        Self {
+            interpolant,
+            scheme: config.scheme,
+            steps: config.steps,
+        }
     }
 
     /// Φ(y) for observations `y` [B, D], without gradient and without leaving the device. The
@@ -67,7 +71,14 @@ impl Transport {
     }
 
     /// b for the ODE; b + r g, that is b − ε s, for the SDE.
-    fn drift(&self, field: &dyn VelocityField, t: f64, x: &Tensor, latent: &Latent, train: bool) -> Tensor {
+    fn drift(
+        &self,
+        field: &dyn VelocityField,
+        t: f64,
+        x: &Tensor,
+        latent: &Latent,
+        train: bool,
+    ) -> Tensor {
         let times = x.new_full([x.size()[0], 1], t, (x.kind(), x.device()));
         let fields = field.fields(&times, x, latent, train);
         match (self.interpolant, fields.denoiser) {
