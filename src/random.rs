@@ -84,7 +84,6 @@ impl Rows {
     }
 
     /// Standard normals [B, n] (Box–Muller), number `draw` of this stream.
-    #[must_use]
     pub fn normal(&self, draw: u64, n: i64) -> Tensor {
         let half = (n + 1) / 2;
         let bits = self.bits(draw, half);
@@ -96,7 +95,6 @@ impl Rows {
     }
 
     /// Uniforms on (0, 1), [B, n], number `draw` of this stream.
-    #[must_use]
     pub fn uniform(&self, draw: u64, n: i64) -> Tensor {
         uniform(&self.bits(draw, n), 40)
     }

@@ -63,7 +63,6 @@ impl Latent {
 
     /// Puts standard normals on the masked pixels of `y` [B, D]: they carry no flux, and the
     /// transport can turn them into whatever the population holds there.
-    #[must_use]
     pub fn fill_masked(&self, y: &Tensor, random: &Rows) -> Tensor {
         let noise = random.normal(0, y.size()[1]);
         y * &self.good + noise * (1.0 - &self.good)

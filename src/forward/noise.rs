@@ -36,7 +36,6 @@ impl CorrelatedNoise {
     }
 
     /// Noise [B, n], number `draw` of the rows' streams.
-    #[must_use]
     pub fn sample(&self, random: &Rows, draw: u64, n: i64) -> Tensor {
         match &self.weights {
             None => random.normal(draw, n),

@@ -33,7 +33,6 @@ impl Smoothing {
     }
 
     /// Smooths `x` [B, D] with one width per spectrum, `sigma` [B, 1] in pixels.
-    #[must_use]
     pub fn uniform(&self, x: &Tensor, sigma: &Tensor) -> Tensor {
         let spectrum = self.transform(x);
         self.back(&(spectrum * (sigma.square() * &self.exponent).exp()))
@@ -43,7 +42,6 @@ impl Smoothing {
     /// smoothed by the smallest, middle and largest of its σ², are interpolated in σ² (Lagrange).
     /// Exact where σ is constant; for the mild variation of a spectrograph's line-spread function
     /// the error is of third order in the variation of σ².
-    #[must_use]
     pub fn per_pixel(&self, x: &Tensor, sigma: &Tensor) -> Tensor {
         let s2 = sigma.square();
         let low = s2.amin(-1, true);

@@ -63,7 +63,6 @@ impl Interpolant {
 
     /// I_t and its derivative at times `t` [B, 1] between `x0` and `x1` [B, D], with `z` standard
     /// normal [B, D] (unused by the ODE).
-    #[must_use]
     pub fn sample(
         &self,
         t: &Tensor,
@@ -96,12 +95,11 @@ impl Interpolant {
 /// Losses (3) and (5), added: mean over pixels of |b̂ − dI/dt|² (+ |ĝ − z|²), weighted per row by
 /// `weight` [B, 1]. A weight that depends only on what the network is told leaves its optimum, the
 /// conditional expectation, unchanged.
-#[must_use]
 pub fn loss(fields: &Fields, sample: &Sample, weight: &Tensor) -> Tensor {
     let squared = |a: &Tensor, b: &Tensor| (a - b).square();
     let mut loss = squared(&fields.velocity, &sample.velocity);
     if let (Some(g), Some(z)) = (&fields.denoiser, &sample.z) {
-        loss = loss + squared(g, z);
+        loss += squared(g, z);
     }
     (loss * weight).mean(Kind::Float)
 }

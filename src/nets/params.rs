@@ -44,7 +44,6 @@ impl Params {
     }
 
     /// Names and weights.
-    #[must_use]
     pub fn named(&self) -> &[(String, Tensor)] {
         &self.named
     }
@@ -56,7 +55,6 @@ impl Params {
     }
 
     /// All weights, one after the other, as one vector [P] (a copy).
-    #[must_use]
     pub fn flat(&self) -> Tensor {
         no_grad(|| join(self.named.iter().map(|(_, t)| t.shallow_clone())))
     }
@@ -71,7 +69,6 @@ impl Params {
     }
 
     /// The gradients of the last backward pass as one vector [P]; they are cleared.
-    #[must_use]
     pub fn take_gradient(&self) -> Tensor {
         no_grad(|| {
             let flat = join(self.named.iter().map(|(_, t)| {
@@ -86,7 +83,6 @@ impl Params {
     }
 
     /// Views of a vector [P] in the shapes of the weights.
-    #[must_use]
     pub fn split(&self, flat: &Tensor) -> Vec<Tensor> {
         let mut start = 0;
         self.named

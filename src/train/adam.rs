@@ -29,7 +29,6 @@ impl Adam {
     }
 
     /// The weights [P] after one step along `gradient` [P], its norm clipped at `clip`.
-    #[must_use]
     pub fn update(&mut self, weights: &Tensor, gradient: &Tensor, rate: f64, clip: f64) -> Tensor {
         self.step += 1;
         // min(1, clip/norm) on the device: asking for the norm would halt its queue.

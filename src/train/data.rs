@@ -44,7 +44,6 @@ impl Observations {
     }
 
     /// The observation as the transport takes it: masked pixels hold standard normals.
-    #[must_use]
     pub fn filled(&self, random: &crate::random::Rows) -> Tensor {
         self.latent.fill_masked(&self.flux, random)
     }

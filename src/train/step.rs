@@ -24,7 +24,6 @@ pub struct Step<'a> {
 
 impl Step<'_> {
     /// E-step: x = Φ(y) with the teacher's weights, without gradient.
-    #[must_use]
     pub fn transport(
         &self,
         teacher: &dyn VelocityField,
@@ -48,7 +47,6 @@ impl Step<'_> {
 
     /// Loss of the interpolant between x and fresh (or, with probability 1 − p, the recorded)
     /// observations; each x serves `resamplings` times.
-    #[must_use]
     pub fn loss(
         &self,
         field: &dyn VelocityField,

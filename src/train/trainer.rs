@@ -119,7 +119,7 @@ impl<'a> Trainer<'a> {
             let batch = self.data.training.select(&rows);
             losses.push(self.step(step, &batch));
             let done = self.adam.step;
-            let due = |every: u64| done % every == 0 || done == t.steps;
+            let due = |every: u64| done.is_multiple_of(every) || done == t.steps;
             if due(LOG_EVERY) || due(t.checkpoint_every) || due(t.validate_every) {
                 let mean = mean_loss(&mut losses);
                 if !mean.is_finite() {
@@ -168,7 +168,7 @@ impl<'a> Trainer<'a> {
         let t = &config.train;
         // Dropout is the one user of torch's own generator.
         tch::manual_seed((derive(config.seed, Purpose::Dropout, step) >> 1) as i64);
-        if step % t.refresh == 0 {
+        if step.is_multiple_of(t.refresh) {
             let weights = if t.ema_teacher {
                 self.averaged.shallow_clone()
             } else {

@@ -34,7 +34,6 @@ impl Transport {
     /// Φ(y) for observations `y` [B, D], without gradient and without leaving the device. The
     /// result is a function of y, the latent and each row's random stream alone. The SDE draws
     /// from `random`; the ODE does not use it. `train`: whether dropout is on, as in the source.
-    #[must_use]
     pub fn run(
         &self,
         field: &dyn VelocityField,
