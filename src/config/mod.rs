@@ -104,6 +104,14 @@ impl Config {
             .map_err(|e| Error::config("config", "seed", e, "use values below 2^63"))
     }
 
+    /// Whether the network can run on the grid; to be asked before training.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming `network.margin` if not.
+    pub fn check_network_fits_grid(&self, origin: &str) -> Result<()> {
+        model::check_network_fits_grid(self, origin)
+    }
+
     fn check(&self, origin: &str) -> Result<()> {
         survey::check(self, origin)?;
         model::check(self, origin)?;
@@ -226,6 +234,15 @@ mod tests {
             "{e}"
         );
         assert!(!e.contains('\n'));
+    }
+
+    #[test]
+    fn a_grid_the_network_cannot_run_on_is_refused_for_training_alone() {
+        let c = Config::parse(MINIMAL, "t", &["grid.pixels=64".to_owned()]).unwrap();
+        let e = c.check_network_fits_grid("t").unwrap_err().to_string();
+        assert!(e.contains("network.margin"), "{e}");
+        let c = Config::parse(MINIMAL, "t", &[]).unwrap();
+        c.check_network_fits_grid("t").unwrap();
     }
 
     #[test]

@@ -233,8 +233,6 @@ pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
         }
     }
     let n = &c.network;
-    let length = c.grid.pixels as i64 + 2 * n.margin;
-    let total: i64 = n.strides.iter().map(|s| (*s).max(1)).product();
     ok(
         !n.channels.is_empty() && n.channels.iter().all(|c| *c > 0),
         "network.channels",
@@ -248,10 +246,10 @@ pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
         "give e.g. strides = [4, 2] for three levels",
     )?;
     ok(
-        (0..c.grid.pixels as i64).contains(&n.margin) && length % total == 0,
+        n.margin >= 0,
         "network.margin",
-        "grid.pixels + 2 margin must be divisible by the product of the strides, margin below pixels",
-        "change margin",
+        "negative",
+        "give e.g. margin = 64",
     )?;
     ok(
         n.blocks > 0,
@@ -363,5 +361,20 @@ pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
         "restore.quantiles",
         "not all in 0..1",
         "give e.g. [0.16, 0.84]",
+    )
+}
+
+/// Whether the network fits the grid: asked when a run is started, since the other commands (and a
+/// small grid) may do without the network.
+pub(super) fn check_network_fits_grid(c: &Config, origin: &str) -> Result<()> {
+    let n = &c.network;
+    let pixels = c.grid.pixels as i64;
+    let total: i64 = n.strides.iter().product();
+    require(
+        n.margin < pixels && (pixels + 2 * n.margin) % total == 0,
+        origin,
+        "network.margin",
+        "grid.pixels + 2 margin must be divisible by the product of the strides, margin below pixels",
+        "change margin",
     )
 }

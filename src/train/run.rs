@@ -31,6 +31,7 @@ impl Run {
                 "continue it with --resume, or choose another --out",
             ));
         }
+        config.check_network_fits_grid(&folder.display().to_string())?;
         let input = &config.survey.prepared;
         let provenance = json!({
             "selfsi": env!("CARGO_PKG_VERSION"),
