@@ -39,6 +39,14 @@ impl LogGrid {
         self.loglam().iter().map(|l| 10f64.powf(*l)).collect()
     }
 
+    /// The lever of a flux-calibration tilt as a function of the wavelength in Å: linear, −1 at the
+    /// centre of the first pixel, +1 at that of the last; continued beyond them.
+    pub fn tilt_lever(&self) -> impl Fn(f64) -> f64 + use<> {
+        let last = self.loglam0 + (self.pixels - 1) as f64 * self.dloglam;
+        let (a, b) = (10f64.powf(self.loglam0), 10f64.powf(last));
+        move |wavelength| 2.0 * (wavelength - a) / (b - a) - 1.0
+    }
+
     /// Width of a pixel in natural-log wavelength.
     #[must_use]
     pub fn dln(&self) -> f64 {

@@ -61,16 +61,12 @@ impl Channel {
         let mean_blur = blurs
             .iter()
             .fold(Array2::zeros((d, d)), |m, (w, b)| m + b * *w);
-        let wavelength = grid.wavelength();
-        let (first, last) = (wavelength[0], wavelength[d - 1]);
+        let lever = grid.tilt_lever();
         Self {
             blurs,
             mean_blur,
             tilt_variance: tilt * tilt / 3.0,
-            lever: wavelength
-                .iter()
-                .map(|w| 2.0 * (w - first) / (last - first) - 1.0)
-                .collect(),
+            lever: grid.wavelength().iter().map(|w| lever(*w)).collect(),
             // Beyond ½ no such noise exists; the forward model clips likewise.
             noise_rho: noise_rho
                 .iter()

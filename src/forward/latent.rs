@@ -29,16 +29,6 @@ impl Latent {
         }
     }
 
-    /// Nothing masked, nothing else known.
-    #[must_use]
-    pub fn unknown_like(x: &Tensor) -> Self {
-        Self {
-            good: x.ones_like(),
-            sigma: x.zeros_like(),
-            lsf: x.zeros_like(),
-        }
-    }
-
     /// Rows `index` (int64 [n]) of this batch.
     #[must_use]
     pub fn select(&self, index: &Tensor) -> Self {

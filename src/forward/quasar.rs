@@ -33,12 +33,8 @@ impl Quasar {
         noise: CorrelatedNoise,
         device: Device,
     ) -> Self {
-        let wavelength = grid.wavelength();
-        let (first, last) = (wavelength[0], wavelength[grid.pixels - 1]);
-        let lever: Vec<f32> = wavelength
-            .iter()
-            .map(|w| (2.0 * (w - first) / (last - first) - 1.0) as f32)
-            .collect();
+        let lever = grid.tilt_lever();
+        let lever: Vec<f32> = grid.wavelength().iter().map(|w| lever(*w) as f32).collect();
         let sigma_max = match &smoothing_from {
             SmoothingFrom::Resolution { resolution, spread } => {
                 1.0 / (resolution * (1.0 - spread) * grid.dln())

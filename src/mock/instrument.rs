@@ -159,13 +159,12 @@ impl<'a> Instrument<'a> {
 
     /// Multiplies by 1 + amplitude·lever, linear in wavelength about the common grid's middle.
     fn tilt(&self, spectrum: &mut Fine, amplitude: f64) {
-        let ends = self.grid.wavelength();
-        let (a, b) = (ends[0], ends[self.grid.pixels - 1]);
+        let lever = self.grid.tilt_lever();
+        let red = self.grid.wavelength()[self.grid.pixels - 1];
         for (i, f) in spectrum.flux.iter_mut().enumerate() {
             let l = 10f64.powf(fine::loglam(spectrum.first + i as i64));
-            let lever = (2.0 * (l - a) / (b - a) - 1.0).clamp(-1.0, 1.0);
-            let fade = (1.0 - (l / b - 1.0).max(0.0) / FADE).max(0.0);
-            *f *= 1.0 + amplitude * lever * fade;
+            let fade = (1.0 - (l / red - 1.0).max(0.0) / FADE).max(0.0);
+            *f *= 1.0 + amplitude * lever(l).clamp(-1.0, 1.0) * fade;
         }
     }
 

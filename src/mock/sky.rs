@@ -1,5 +1,6 @@
 //! The night sky: its spectrum, and the wavelength dependence of the noise that follows from it.
 
+use crate::catalog::air_to_vacuum;
 use crate::{Error, Result};
 use serde::Deserialize;
 
@@ -57,7 +58,7 @@ impl Sky {
             .iter()
             .map(|l| {
                 let lines = list.line.iter().map(|s| {
-                    let x = (l / vacuum(s.air)).ln() / LINE_WIDTH;
+                    let x = (l / air_to_vacuum(s.air)).ln() / LINE_WIDTH;
                     if x.abs() < 6.0 {
                         s.peak * (-0.5 * x * x).exp()
                     } else {
@@ -79,15 +80,6 @@ impl Sky {
     }
 }
 
-/// Vacuum wavelength of an air wavelength, both in Å (Morton 2000, ApJS 130, 403, eq. 8, which gives
-/// air from vacuum; at these wavelengths its index of refraction may be taken at either).
-#[must_use]
-pub fn vacuum(air: f64) -> f64 {
-    let s2 = (1e4 / air).powi(2);
-    let n = 1.0 + 8.342_54e-5 + 2.406_147e-2 / (130.0 - s2) + 1.5998e-4 / (38.9 - s2);
-    air * n
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,7 +87,7 @@ mod tests {
 
     #[test]
     fn the_auroral_line_in_vacuum() {
-        assert_relative_eq!(vacuum(5577.34), 5578.89, epsilon = 0.01);
+        assert_relative_eq!(air_to_vacuum(5577.34), 5578.89, epsilon = 0.01);
     }
 
     #[test]

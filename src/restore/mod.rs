@@ -212,22 +212,11 @@ impl Restorer<'_> {
             }
             a
         };
+        let deviation = draws.std_dim([0i64].as_slice(), draws.size()[0] > 1, false);
         Ok(RestoredBlock {
             restored: physical(&mean)?,
-            sigma: if sde {
-                Some(physical(&draws.std_dim(
-                    [0i64].as_slice(),
-                    draws.size()[0] > 1,
-                    false,
-                ))?)
-            } else {
-                None
-            },
-            draw: if sde {
-                Some(physical(&draws.get(0))?)
-            } else {
-                None
-            },
+            sigma: sde.then(|| physical(&deviation)).transpose()?,
+            draw: sde.then(|| physical(&draws.get(0))).transpose()?,
             quantiles: self
                 .header
                 .quantiles
