@@ -22,6 +22,7 @@ pub enum Purpose {
     MaskFill = 7,
     Validation = 8,
     Dropout = 9,
+    WarmStart = 10,
 }
 
 /// A seed that depends on all of its arguments.

@@ -7,7 +7,7 @@ mod survey;
 
 pub use mock::{MockConfig, MockFormat};
 pub use model::{
-    ForwardConfig, InterpolantConfig, NetworkConfig, NoiseFrom, RestoreConfig, Scheme,
+    Diffusion, ForwardConfig, InterpolantConfig, NetworkConfig, NoiseFrom, RestoreConfig, Scheme,
     SmoothingFrom, TrainConfig, TransportConfig,
 };
 pub use survey::{

@@ -45,8 +45,8 @@ pub enum NoiseFrom {
 pub struct NetworkConfig {
     /// Channels at each level, finest first.
     pub channels: Vec<i64>,
-    /// Factor (even) by which each further level is coarser than the one before it.
-    pub strides: Vec<i64>,
+    /// Pixels (even) per point of the finest level; each further level is coarser by 2.
+    pub patch: i64,
     /// Pixels by which the spectrum is extended by reflection at either end.
     pub margin: i64,
     /// Residual blocks per level and side.
@@ -65,8 +65,8 @@ pub struct NetworkConfig {
 impl Default for NetworkConfig {
     fn default() -> Self {
         Self {
-            channels: vec![16, 32, 64, 96],
-            strides: vec![4, 2, 2],
+            channels: vec![48, 64, 96],
+            patch: 8,
             margin: 64,
             blocks: 1,
             kernel: 5,
@@ -88,9 +88,25 @@ pub enum InterpolantConfig {
     Sde {
         /// γ(t) = `gamma`·t(1−t).
         gamma: f64,
-        /// Diffusion ε(t) = `epsilon`·γ(t): the score term ε/γ·g then stays finite at both ends.
+        /// The diffusion ε is `epsilon` times this.
+        diffusion: Diffusion,
         epsilon: f64,
     },
+}
+
+/// The shape of the diffusion ε of the reverse-time SDE. Every choice leaves the law of I_t, and so
+/// the restored population, as it is; it decides how far a restoration is tied to its observation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Diffusion {
+    /// Half the rate at which the path's noise variance t²σ² + γ² changes, pixel by pixel, with
+    /// the recorded noise level σ; faded out within 0.1 of t = 1, where γ vanishes. For additive noise the draws are then draws from the posterior:
+    /// their mean is the least-squares estimate.
+    Channel,
+    /// γ(t), whatever the noise.
+    Gamma,
+    /// 1 at all t, the source's choice; its score term is divided by γ + 1e-3.
+    Constant,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,13 +122,17 @@ pub enum Scheme {
 pub struct TransportConfig {
     pub scheme: Scheme,
     pub steps: usize,
+    /// The steps end at t = (1 − k/steps)^`grading`: with 2, they shrink towards the clean side,
+    /// where the fine structure is made.
+    pub grading: f64,
 }
 
 impl Default for TransportConfig {
     fn default() -> Self {
         Self {
-            scheme: Scheme::Euler,
-            steps: 16,
+            scheme: Scheme::Heun,
+            steps: 10,
+            grading: 2.0,
         }
     }
 }
@@ -121,13 +141,19 @@ impl Default for TransportConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainConfig {
-    /// Optimiser steps.
+    /// Optimiser steps, the warm start included.
     pub steps: u64,
+    /// Of these, steps on draws from a Gaussian population whose mean and covariance are learned
+    /// from the observations and the channel: a sounder Θ0 than the identity. 0: none.
+    pub warm_start: u64,
     /// Observations transported per step.
     pub batch: usize,
     /// Fresh observations F(x) made of each transported x.
     pub resamplings: usize,
-    /// T_tr: steps between refreshes of the transport map's frozen weights; 1: the live ones.
+    /// Steps that each transported batch serves, with fresh F, t and z in each.
+    pub reuse: u64,
+    /// T_tr: steps between refreshes of the transport map's frozen weights (a multiple of
+    /// `reuse`); 1: the live ones.
     pub refresh: u64,
     /// Whether the transport map uses the averaged weights (else the live ones).
     pub ema_teacher: bool,
@@ -152,8 +178,10 @@ impl Default for TrainConfig {
     fn default() -> Self {
         Self {
             steps: 20_000,
+            warm_start: 2_000,
             batch: 64,
             resamplings: 2,
+            reuse: 1,
             refresh: 1,
             ema_teacher: true,
             mix: 0.9,
@@ -240,15 +268,15 @@ pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
         "give e.g. channels = [16, 32, 64]",
     )?;
     ok(
-        n.strides.len() + 1 == n.channels.len() && n.strides.iter().all(|s| *s >= 2 && s % 2 == 0),
-        "network.strides",
-        "there must be one even stride fewer than there are levels in channels",
-        "give e.g. strides = [4, 2] for three levels",
+        n.patch >= 2 && n.patch % 2 == 0,
+        "network.patch",
+        "not a positive even number",
+        "give e.g. patch = 8",
     )?;
     ok(
-        n.margin >= 0,
+        n.margin >= n.patch,
         "network.margin",
-        "negative",
+        "less than network.patch",
         "give e.g. margin = 64",
     )?;
     ok(
@@ -275,7 +303,7 @@ pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
         "not in 0..1",
         "give e.g. 0.1",
     )?;
-    if let InterpolantConfig::Sde { gamma, epsilon } = c.interpolant {
+    if let InterpolantConfig::Sde { gamma, epsilon, .. } = c.interpolant {
         ok(
             positive(gamma) && positive(epsilon),
             "interpolant",
@@ -288,6 +316,12 @@ pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
         "transport.steps",
         "no steps",
         "give at least 1",
+    )?;
+    ok(
+        positive(c.transport.grading),
+        "transport.grading",
+        "not positive",
+        "give 1 for equal steps, 2 for finer ones at the clean side",
     )?;
     let t = &c.train;
     ok(
@@ -303,10 +337,22 @@ pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
         "give e.g. 2",
     )?;
     ok(
-        t.refresh > 0,
-        "train.refresh",
+        t.reuse > 0,
+        "train.reuse",
         "must be positive",
+        "give 1 to transport anew in every step",
+    )?;
+    ok(
+        t.refresh > 0 && (t.refresh.is_multiple_of(t.reuse) || t.refresh == 1),
+        "train.refresh",
+        "neither 1 nor a multiple of train.reuse",
         "give 1 for the live weights",
+    )?;
+    ok(
+        t.warm_start <= t.steps,
+        "train.warm_start",
+        "more than train.steps",
+        "give fewer",
     )?;
     ok(
         t.mix > 0.0 && t.mix <= 1.0,
@@ -369,12 +415,12 @@ pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
 pub(super) fn check_network_fits_grid(c: &Config, origin: &str) -> Result<()> {
     let n = &c.network;
     let pixels = c.grid.pixels as i64;
-    let total: i64 = n.strides.iter().product();
+    let total = n.patch << (n.channels.len() - 1);
     require(
-        n.margin < pixels && (pixels + 2 * n.margin) % total == 0,
+        n.margin + n.patch < pixels && (pixels + 2 * n.margin) % total == 0,
         origin,
         "network.margin",
-        "grid.pixels + 2 margin must be divisible by the product of the strides, margin below pixels",
+        "grid.pixels + 2 margin must be divisible by patch · 2^(levels − 1), margin + patch below pixels",
         "change margin",
     )
 }

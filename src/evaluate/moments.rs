@@ -4,6 +4,7 @@ use super::channel::Channel;
 use super::linalg::{clip_to_psd, eigen, recompose};
 use super::modes::Modes;
 use super::noise_law::NoiseLaw;
+use super::structured::structured;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
@@ -142,19 +143,17 @@ impl Accumulator {
     /// 2. projection on the singular modes of the mean blur; those that the blur weakens below
     ///    one half are kept, in order of falling gain, until the first whose signal is not three
     ///    standard errors above zero;
-    /// 3. regularisation by cross-validation (NERCOME, Joachimi 2017): eigenvectors from one half
-    ///    of the spectra, their variances from the other half, negative ones set to zero; both
-    ///    ways, averaged;
+    /// 3. regularisation ([`structured`], before the projection): a few broad modes, significant
+    ///    by cross-validation, and local structure averaged along the spectrum;
     /// 4. division by the gains, removal of the tilt, clipping to positive semidefinite.
     #[must_use]
     pub fn deconvolved(mut self, channel: &Channel) -> Moments {
         let seen = self.take_mean();
         let (signal, noise) = self.pooled().covariance(&seen, Some(&channel.noise_rho));
         let modes = Modes::new(&channel.mean_blur, &signal, &noise, self.effective());
-        let project = |c: &Array2<f64>| modes.left.t().dot(c).dot(&modes.left);
-        let halves =
-            [0, 1].map(|h| project(&self.halves[h].covariance(&seen, Some(&channel.noise_rho)).0));
-        let regular = cross_validated(&halves[0], &halves[1]);
+        let halves = [0, 1].map(|h| self.halves[h].covariance(&seen, Some(&channel.noise_rho)).0);
+        let smooth = structured(&halves, &noise, self.effective());
+        let regular = modes.left.t().dot(&smooth).dot(&modes.left);
         let mean = modes.inverse.dot(&modes.left.t().dot(&seen));
         let tilted = modes.inverse.dot(&regular).dot(&modes.inverse.t());
         let covariance = clip_to_psd(&channel.untilt(&mean, &tilted));

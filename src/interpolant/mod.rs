@@ -6,11 +6,10 @@ use crate::config::InterpolantConfig;
 use crate::nets::Fields;
 use tch::{Kind, Tensor};
 
-/// γ(t) = scale·t(1−t), and the diffusion ε(t) = ratio·γ(t) of the reverse-time SDE.
+/// γ(t) = scale·t(1−t).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Gamma {
     pub scale: f64,
-    pub ratio: f64,
 }
 
 impl Gamma {
@@ -18,6 +17,12 @@ impl Gamma {
     #[must_use]
     pub fn at(&self, t: f64) -> f64 {
         self.scale * t * (1.0 - t)
+    }
+
+    /// dγ/dt.
+    #[must_use]
+    pub fn slope(&self, t: f64) -> f64 {
+        self.scale * (1.0 - 2.0 * t)
     }
 }
 
@@ -45,10 +50,7 @@ impl Interpolant {
     pub fn new(config: &InterpolantConfig) -> Self {
         match *config {
             InterpolantConfig::Ode => Self::Ode,
-            InterpolantConfig::Sde { gamma, epsilon } => Self::Sde(Gamma {
-                scale: gamma,
-                ratio: epsilon,
-            }),
+            InterpolantConfig::Sde { gamma, .. } => Self::Sde(Gamma { scale: gamma }),
         }
     }
 
@@ -92,14 +94,14 @@ impl Interpolant {
     }
 }
 
-/// Losses (3) and (5), added: mean over pixels of |b̂ − dI/dt|² (+ |ĝ − z|²), weighted per row by
-/// `weight` [B, 1]. A weight that depends only on what the network is told leaves its optimum, the
+/// Losses (3) and (5), added: the mean over pixels of w |b̂ − dI/dt|² (+ |ĝ − z|²), with `weight`
+/// w > 0, [B, D]. A weight that depends only on what the network is told leaves the optimum, the
 /// conditional expectation, unchanged.
 pub fn loss(fields: &Fields, sample: &Sample, weight: &Tensor) -> Tensor {
     let squared = |a: &Tensor, b: &Tensor| (a - b).square();
-    let mut loss = squared(&fields.velocity, &sample.velocity);
+    let mut loss = squared(&fields.velocity, &sample.velocity) * weight;
     if let (Some(g), Some(z)) = (&fields.denoiser, &sample.z) {
         loss += squared(g, z);
     }
-    (loss * weight).mean(Kind::Float)
+    loss.mean(Kind::Float)
 }

@@ -38,6 +38,68 @@ pub(super) struct Conv1d {
     padding: i64,
 }
 
+/// From pixels to a grid coarser by an even factor s: windows of 2 s pixels, each overlapping half
+/// of its neighbours.
+#[derive(Debug)]
+pub(super) struct Coarsen {
+    weight: Tensor,
+    bias: Tensor,
+    factor: i64,
+}
+
+impl Coarsen {
+    pub fn new(p: &mut Params, name: &str, inputs: i64, outputs: i64, factor: i64) -> Self {
+        let taps = 2 * factor;
+        let fan_in = inputs * taps;
+        Self {
+            weight: p.uniform(&format!("{name}.weight"), &[outputs, inputs, taps], fan_in),
+            bias: p.uniform(&format!("{name}.bias"), &[outputs], fan_in),
+            factor,
+        }
+    }
+
+    /// [B, inputs, L] → [B, outputs, L / factor].
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        let f = self.factor;
+        x.conv1d(&self.weight, Some(&self.bias), f, f / 2, 1, 1)
+    }
+}
+
+/// The way back: overlapping windows of 2 s pixels are added up.
+#[derive(Debug)]
+pub(super) struct Refine {
+    weight: Tensor,
+    bias: Tensor,
+    factor: i64,
+}
+
+impl Refine {
+    pub fn new(p: &mut Params, name: &str, inputs: i64, outputs: i64, factor: i64) -> Self {
+        // Two windows meet in each pixel.
+        let shape = [inputs, outputs, 2 * factor];
+        Self {
+            weight: p.uniform(&format!("{name}.weight"), &shape, 2 * inputs),
+            bias: p.uniform(&format!("{name}.bias"), &[outputs], 2 * inputs),
+            factor,
+        }
+    }
+
+    pub fn zero(p: &mut Params, name: &str, inputs: i64, outputs: i64, factor: i64) -> Self {
+        let shape = [inputs, outputs, 2 * factor];
+        Self {
+            weight: p.constant(&format!("{name}.weight"), &shape, 0.0),
+            bias: p.constant(&format!("{name}.bias"), &[outputs], 0.0),
+            factor,
+        }
+    }
+
+    /// [B, inputs, L] → [B, outputs, L · factor].
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        let f = self.factor;
+        x.conv_transpose1d(&self.weight, Some(&self.bias), f, f / 2, 0, 1, 1)
+    }
+}
+
 impl Conv1d {
     pub fn new(p: &mut Params, name: &str, inputs: i64, outputs: i64, kernel: i64) -> Self {
         let fan_in = inputs * kernel;

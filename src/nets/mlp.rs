@@ -1,7 +1,7 @@
 //! A multi-layer perceptron for low-dimensional data.
 
 use super::layers::{Linear, TimeEmbedding};
-use super::{Fields, Params, VelocityField, split_heads};
+use super::{Fields, Params, Pass, VelocityField, split_heads};
 use crate::forward::Latent;
 use tch::{Device, Tensor};
 
@@ -47,7 +47,7 @@ impl Mlp {
 }
 
 impl VelocityField for Mlp {
-    fn fields(&self, t: &Tensor, x: &Tensor, _latent: &Latent, _train: bool) -> Fields {
+    fn fields(&self, t: &Tensor, x: &Tensor, _latent: &Latent, _pass: Pass) -> Fields {
         let mut h = Tensor::cat(&[x, &self.time.forward(t)], 1);
         for layer in &self.hidden {
             h = layer.forward(&h).silu();

@@ -21,10 +21,20 @@ pub struct Fields {
     pub denoiser: Option<Tensor>,
 }
 
+/// How a network is evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pass {
+    /// Whether dropout is on.
+    pub dropout: bool,
+    /// Number of the evaluation: a network with an inner grid moves it from one to the next, so
+    /// that no error can lock to the grid and build up.
+    pub phase: u64,
+}
+
 /// A learned velocity field. At initialisation it is zero, so that Φ is the identity.
 pub trait VelocityField: Send {
-    /// At times `t` [B, 1] in [0, 1] and points `x` [B, D]. `train` switches dropout on.
-    fn fields(&self, t: &Tensor, x: &Tensor, latent: &Latent, train: bool) -> Fields;
+    /// At times `t` [B, 1] in [0, 1] and points `x` [B, D].
+    fn fields(&self, t: &Tensor, x: &Tensor, latent: &Latent, pass: Pass) -> Fields;
     /// The weights, in a fixed order.
     fn params(&self) -> &Params;
 }

@@ -4,16 +4,26 @@
 //! so this network is built not to make them:
 //! * the spectrum is extended by reflection once, at the input, and cropped at the output: the
 //!   zeros of the convolutions stay outside;
-//! * resolution changes through low-pass filters (box of two strides down, linear interpolation
-//!   up), never by folding pixels into channels, which leaves a comb;
+//! * resolution changes through windows that overlap by half, and the coarse grid is moved by
+//!   another number of pixels in every evaluation: folding pixels into channels on a fixed grid
+//!   leaves a comb that grows from iteration to iteration;
 //! * the output is affine in the input, pixel by pixel: a + c·x. Noise then passes through the
-//!   gate c instead of being carried through every layer.
+//!   gate c instead of being carried through every layer;
+//! * input and output are scaled by what is known of the noise, so that a pixel under a sky line
+//!   and a quiet one look alike to the convolutions.
 
-use super::layers::{Conv1d, GroupNorm, Linear, TimeEmbedding};
-use super::{Fields, Params, VelocityField, split_heads};
+use super::layers::{Coarsen, Conv1d, GroupNorm, Linear, Refine, TimeEmbedding};
+use super::{Fields, Params, Pass, VelocityField, split_heads};
 use crate::config::NetworkConfig;
 use crate::forward::Latent;
 use tch::{Device, Kind, Tensor};
+
+/// Variance of the clean population in normalised flux, roughly: scales the input.
+const SIGNAL_VARIANCE: f64 = 1.0;
+/// Variance of what the channel removes besides noise, roughly: scales the velocity.
+const STRUCTURE_VARIANCE: f64 = 0.1;
+/// Octaves of the waves that tell the network where along the spectrum it is.
+const OCTAVES: i64 = 4;
 
 /// See the module's notes. Spectra [B, D] in, fields [B, D] out.
 #[derive(Debug)]
@@ -21,27 +31,27 @@ pub struct UNet1d {
     params: Params,
     heads: i64,
     margin: i64,
+    patch: i64,
     noise_input: bool,
     time: TimeEmbedding,
-    stem: Conv1d,
+    stem: Coarsen,
     down: Vec<Down>,
     middle: Vec<Block>,
     attention: Option<Attention>,
     up: Vec<Up>,
     norm: GroupNorm,
-    out: Conv1d,
+    out: Refine,
 }
 
 #[derive(Debug)]
 struct Down {
     blocks: Vec<Block>,
-    stride: i64,
-    widen: Conv1d,
+    coarsen: Coarsen,
 }
 
 #[derive(Debug)]
 struct Up {
-    narrow: Conv1d,
+    refine: Refine,
     merge: Conv1d,
     blocks: Vec<Block>,
 }
@@ -53,21 +63,20 @@ impl UNet1d {
         let mut p = Params::new(seed, device);
         let e = config.embedding;
         let time = TimeEmbedding::new(&mut p, e, device);
-        let inputs = if config.noise_input { 3 } else { 2 };
         let c = &config.channels;
         let levels = c.len() - 1;
         let block = |p: &mut Params, name: String, channels: i64| {
             Block::new(p, &name, channels, config.kernel, e, config.dropout)
         };
-        let stem = Conv1d::new(&mut p, "stem", inputs, c[0], config.kernel);
+        let inputs = 2 + i64::from(config.noise_input) + 1 + 2 * OCTAVES;
+        let stem = Coarsen::new(&mut p, "stem", inputs, c[0], config.patch);
         let mut down = Vec::new();
         for i in 0..levels {
             down.push(Down {
                 blocks: (0..config.blocks)
                     .map(|j| block(&mut p, format!("down{i}.{j}"), c[i]))
                     .collect(),
-                stride: config.strides[i],
-                widen: Conv1d::new(&mut p, &format!("down{i}.widen"), c[i], c[i + 1], 1),
+                coarsen: Coarsen::new(&mut p, &format!("down{i}.coarsen"), c[i], c[i + 1], 2),
             });
         }
         let middle = (0..config.blocks + 1)
@@ -77,7 +86,7 @@ impl UNet1d {
         let mut up = Vec::new();
         for i in (0..levels).rev() {
             up.push(Up {
-                narrow: Conv1d::new(&mut p, &format!("up{i}.narrow"), c[i + 1], c[i], 1),
+                refine: Refine::new(&mut p, &format!("up{i}.refine"), c[i + 1], c[i], 2),
                 merge: Conv1d::new(&mut p, &format!("up{i}.merge"), 2 * c[i], c[i], 1),
                 blocks: (0..config.blocks)
                     .map(|j| block(&mut p, format!("up{i}.{j}"), c[i]))
@@ -85,11 +94,12 @@ impl UNet1d {
             });
         }
         let norm = GroupNorm::new(&mut p, "out.norm", c[0]);
-        let out = Conv1d::zero(&mut p, "out", c[0], 2 * heads, config.kernel);
+        let out = Refine::zero(&mut p, "out", c[0], 2 * heads, config.patch);
         Self {
             params: p,
             heads,
             margin: config.margin,
+            patch: config.patch,
             noise_input: config.noise_input,
             time,
             stem,
@@ -102,51 +112,84 @@ impl UNet1d {
         }
     }
 
+    /// Channels [B, C, D]: the scaled spectrum `x`, the mask, the noise level and the place.
     fn inputs(&self, x: &Tensor, latent: &Latent) -> Tensor {
         let mut channels = vec![x.shallow_clone(), latent.good.shallow_clone()];
         if self.noise_input {
             // ln σ over the range that matters: below 1e-3 noise is as good as absent.
             channels.push(latent.sigma.clamp_min(1e-3).log());
         }
-        Tensor::stack(&channels, 1).reflection_pad1d([self.margin, self.margin])
+        let place = place(x).expand([x.size()[0], -1, -1], false);
+        Tensor::cat(&[Tensor::stack(&channels, 1), place], 1)
+    }
+
+    /// Scales [B, D] of the input and of the velocity at times `t` [B, 1].
+    fn scales(&self, t: &Tensor, latent: &Latent) -> (Tensor, Tensor) {
+        if !self.noise_input {
+            return (latent.sigma.ones_like(), latent.sigma.ones_like());
+        }
+        let variance = latent.sigma.square();
+        let input = (t.square() * &variance + SIGNAL_VARIANCE).rsqrt();
+        (input, (variance + STRUCTURE_VARIANCE).sqrt())
+    }
+
+    /// Pixels by which the coarse grid is moved in evaluation `phase`: all places of a patch in
+    /// turn, far ones next to each other (multiples of the golden section).
+    fn shift(&self, phase: u64) -> i64 {
+        let place = (phase as f64 * 0.618_033_988_75).fract() * self.patch as f64;
+        place as i64 - self.patch / 2
     }
 }
 
+/// Where along the spectrum: −1 … 1 and waves of ½ to 4 periods over the range, [1, 1 + 2 K, D].
+fn place(x: &Tensor) -> Tensor {
+    let d = x.size()[1];
+    let u = Tensor::linspace(-1, 1, d, (x.kind(), x.device())).unsqueeze(0);
+    let octave = Tensor::arange(OCTAVES, (Kind::Float, x.device())).unsqueeze(1);
+    let phase = octave.exp2() * (&u * std::f64::consts::FRAC_PI_2);
+    Tensor::cat(&[u, phase.sin(), phase.cos()], 0).unsqueeze(0)
+}
+
 impl VelocityField for UNet1d {
-    fn fields(&self, t: &Tensor, x: &Tensor, latent: &Latent, train: bool) -> Fields {
+    fn fields(&self, t: &Tensor, x: &Tensor, latent: &Latent, pass: Pass) -> Fields {
         let e = self.time.forward(t);
-        let mut h = self.stem.forward(&self.inputs(x, latent));
+        let (d, shift) = (x.size()[1], self.shift(pass.phase));
+        let (input, output) = self.scales(t, latent);
+        let x = x * input;
+        let extended = self
+            .inputs(&x, latent)
+            .reflection_pad1d([self.margin + shift, self.margin - shift]);
+        let mut h = self.stem.forward(&extended);
         let mut skips = Vec::with_capacity(self.down.len());
         for level in &self.down {
             for b in &level.blocks {
-                h = b.forward(&h, &e, train);
+                h = b.forward(&h, &e, pass.dropout);
             }
-            let s = level.stride;
-            let low = h.avg_pool1d(2 * s, s, s / 2, false, true);
+            let low = level.coarsen.forward(&h);
             skips.push(h);
-            h = level.widen.forward(&low);
+            h = low;
         }
         let (first, rest) = self.middle.split_at(1);
-        h = first[0].forward(&h, &e, train);
+        h = first[0].forward(&h, &e, pass.dropout);
         if let Some(a) = &self.attention {
             h = a.forward(&h);
         }
         for b in rest {
-            h = b.forward(&h, &e, train);
+            h = b.forward(&h, &e, pass.dropout);
         }
         for (level, skip) in self.up.iter().zip(skips.iter().rev()) {
-            let narrow = level.narrow.forward(&h);
-            let fine = narrow.upsample_linear1d([skip.size()[2]], false, None);
+            let fine = level.refine.forward(&h);
             h = level.merge.forward(&Tensor::cat(&[&fine, skip], 1));
             for b in &level.blocks {
-                h = b.forward(&h, &e, train);
+                h = b.forward(&h, &e, pass.dropout);
             }
         }
         let out = self.out.forward(&self.norm.forward(&h).silu());
-        let d = x.size()[1];
-        let out = out.narrow(2, self.margin, d).view([-1, self.heads, 2, d]);
-        let fields = out.select(2, 0) + out.select(2, 1) * x.unsqueeze(1);
-        split_heads(&fields)
+        let out = out.narrow(2, self.margin + shift, d);
+        let out = out.reshape([-1, self.heads, 2, d]);
+        let mut fields = split_heads(&(out.select(2, 0) + out.select(2, 1) * x.unsqueeze(1)));
+        fields.velocity = fields.velocity * output;
+        fields
     }
 
     fn params(&self) -> &Params {

@@ -71,7 +71,7 @@ pub fn restore(
     };
     let restorer = Restorer {
         network,
-        transport: Transport::new(interpolant, &config.transport),
+        transport: Transport::new(&config.interpolant, &config.transport),
         header: &header,
         seed: config.seed,
         device,

@@ -9,12 +9,14 @@ mod step;
 mod tensorboard;
 mod trainer;
 mod validate;
+mod warm_start;
 
 pub use adam::{Adam, learning_rate};
 pub use checkpoint::{Checkpoint, Header};
 pub use data::{Data, Observations, Sampler, is_heldout, observations};
 pub use run::{Run, config_sha256};
-pub use step::Step;
+pub use step::{Pairs, Step};
 pub use tensorboard::EventWriter;
 pub use trainer::{Outcome, Trainer};
 pub use validate::{Validation, Validator};
+pub use warm_start::GaussianPopulation;

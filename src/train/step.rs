@@ -1,16 +1,17 @@
-//! One step of Algorithm 2.
+//! One step of Algorithm 2, and of the warm start before it.
 
 use super::data::Observations;
+use super::warm_start::GaussianPopulation;
 use crate::config::{NetworkConfig, TrainConfig};
 use crate::forward::{ForwardModel, Latent};
 use crate::interpolant::loss;
-use crate::nets::VelocityField;
+use crate::nets::{Pass, VelocityField};
 use crate::random::{Purpose, Rows};
 use crate::transport::Transport;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 /// Variance of what the channel removes besides noise, in normalised flux: it keeps the weight of
-/// nearly noiseless spectra finite.
+/// nearly noiseless pixels finite.
 const STRUCTURE_VARIANCE: f64 = 0.1;
 
 /// What stays the same from step to step.
@@ -22,14 +23,19 @@ pub struct Step<'a> {
     pub seed: u64,
 }
 
+/// Clean spectra with the observations they came from: what the interpolant is fitted to.
+#[derive(Debug)]
+pub struct Pairs {
+    /// [B, D], each serving as often as `resamplings` says.
+    x0: Tensor,
+    /// The recorded observations of the same rows; none in the warm start.
+    recorded: Option<Tensor>,
+    latent: Latent,
+}
+
 impl Step<'_> {
-    /// E-step: x = Φ(y) with the teacher's weights, without gradient.
-    pub fn transport(
-        &self,
-        teacher: &dyn VelocityField,
-        batch: &Observations,
-        step: u64,
-    ) -> (Tensor, Tensor) {
+    /// E-step: x = Φ(y) with the teacher's weights, without gradient; `step` seeds it.
+    pub fn transport(&self, teacher: &dyn VelocityField, batch: &Observations, step: u64) -> Pairs {
         let device = batch.flux.device();
         let rows = |purpose| Rows::range(self.seed, purpose, step, batch.len(), device);
         let y = batch.filled(&rows(Purpose::MaskFill));
@@ -42,57 +48,70 @@ impl Step<'_> {
             &rows(Purpose::Transport),
             dropout,
         );
-        (y, x)
+        let repeat = |t: &Tensor| t.repeat_interleave_self_int(self.copies(), 0, None);
+        Pairs {
+            x0: repeat(&x),
+            recorded: Some(repeat(&y)),
+            latent: batch.latent.repeat(self.copies()),
+        }
+    }
+
+    /// Draws from `population` in place of transported observations.
+    pub fn draw(&self, population: &GaussianPopulation, batch: &Observations, step: u64) -> Pairs {
+        let n = batch.len() * self.copies();
+        let rows = Rows::range(self.seed, Purpose::WarmStart, step, n, batch.flux.device());
+        Pairs {
+            x0: population.draw(&rows),
+            recorded: None,
+            latent: batch.latent.repeat(self.copies()),
+        }
     }
 
     /// Loss of the interpolant between x and fresh (or, with probability 1 − p, the recorded)
-    /// observations; each x serves `resamplings` times.
-    pub fn loss(
-        &self,
-        field: &dyn VelocityField,
-        batch: &Observations,
-        y: &Tensor,
-        x: &Tensor,
-        step: u64,
-    ) -> Tensor {
-        let copies = self.train.resamplings as i64;
-        let n = batch.len() * copies;
-        let rows = |purpose| Rows::range(self.seed, purpose, step, n, x.device());
-        let x0 = x.repeat_interleave_self_int(copies, 0, None);
-        let recorded = batch.latent.repeat(copies);
-        let (fresh, drawn) = self
-            .forward
-            .observe(&x0, &recorded, &rows(Purpose::Forward));
+    /// observations.
+    pub fn loss(&self, field: &dyn VelocityField, pairs: &Pairs, step: u64) -> Tensor {
+        let Pairs {
+            x0,
+            recorded,
+            latent,
+        } = pairs;
+        let rows = |purpose| Rows::range(self.seed, purpose, step, x0.size()[0], x0.device());
+        let (fresh, drawn) = self.forward.observe(x0, latent, &rows(Purpose::Forward));
         let random = rows(Purpose::Interpolant);
-        let keep = random.uniform(0, 1).lt(self.train.mix);
-        let x1 = fresh.where_self(&keep, &y.repeat_interleave_self_int(copies, 0, None));
-        let latent = drawn.or_else(&keep, &recorded);
+        let (x1, latent) = match recorded {
+            None => (fresh, drawn),
+            Some(y) => {
+                let keep = random.uniform(0, 1).lt(self.train.mix);
+                (fresh.where_self(&keep, y), drawn.or_else(&keep, latent))
+            }
+        };
         let t = random.uniform(1, 1);
         let sample = self
             .transport
             .interpolant
-            .sample(&t, &x0, &x1, || random.normal(2, x.size()[1]));
+            .sample(&t, x0, &x1, || random.normal(2, x0.size()[1]));
+        let pass = Pass {
+            dropout: true,
+            phase: step,
+        };
         loss(
-            &field.fields(&t, &sample.point, &latent, true),
+            &field.fields(&t, &sample.point, &latent, pass),
             &sample,
             &self.weight(&latent),
         )
     }
 
-    /// 1/(σ² + structure), so that noisy spectra do not drown the others. Only where the network
-    /// is told σ: otherwise the weight would shift the conditional expectation it learns.
+    fn copies(&self) -> i64 {
+        self.train.resamplings as i64
+    }
+
+    /// 1/(σ² + structure) for each pixel, so that noisy ones do not drown the others. Only where
+    /// the network is told σ: otherwise the weight would shift the conditional expectation.
     fn weight(&self, latent: &Latent) -> Tensor {
-        let good = latent
-            .good
-            .sum_dim_intlist([-1i64].as_slice(), true, Kind::Float);
-        if !self.network.noise_input {
-            return good.ones_like();
+        if self.network.noise_input {
+            (latent.sigma.square() + STRUCTURE_VARIANCE).reciprocal()
+        } else {
+            latent.sigma.ones_like()
         }
-        let variance = (latent.sigma.square() * &latent.good).sum_dim_intlist(
-            [-1i64].as_slice(),
-            true,
-            Kind::Float,
-        );
-        (variance / good.clamp_min(1.0) + STRUCTURE_VARIANCE).reciprocal()
     }
 }

@@ -2,14 +2,14 @@
 
 use super::adam::{Adam, learning_rate};
 use super::checkpoint::{Checkpoint, Header, State, save_state, save_weights};
-use super::data::{Data, Observations, Sampler};
+use super::data::{Data, Sampler};
 use super::log::Log;
 use super::run::{Run, config_sha256};
-use super::step::Step;
+use super::step::{Pairs, Step};
 use super::validate::Validator;
+use super::warm_start::GaussianPopulation;
 use crate::config::Config;
 use crate::forward::{self, ForwardModel};
-use crate::interpolant::Interpolant;
 use crate::nets::{UNet1d, VelocityField};
 use crate::random::{Purpose, derive};
 use crate::transport::Transport;
@@ -42,6 +42,9 @@ pub struct Trainer<'a> {
     teacher: UNet1d,
     averaged: Tensor,
     adam: Adam,
+    /// The transported batch in use (train.reuse), with the step that it was made for.
+    pairs: Option<(u64, Pairs)>,
+    population: Option<GaussianPopulation>,
     best: Option<(u64, f64)>,
     stale: usize,
 }
@@ -60,9 +63,11 @@ impl<'a> Trainer<'a> {
             data,
             device,
             forward: forward::build(&config.forward, &data.grid, &data.noise_rho, device),
-            transport: Transport::new(Interpolant::new(&config.interpolant), &config.transport),
+            transport: Transport::new(&config.interpolant, &config.transport),
             averaged: flat.copy(),
             adam: Adam::new(&flat),
+            pairs: None,
+            population: None,
             live,
             teacher,
             best: None,
@@ -115,9 +120,16 @@ impl<'a> Trainer<'a> {
         let mut losses = Vec::new();
         while self.adam.step < t.steps {
             let step = self.adam.step;
-            let rows = Tensor::from_slice(&sampler.rows(step)).to_device(self.device);
-            let batch = self.data.training.select(&rows);
-            losses.push(self.step(step, &batch));
+            if self.adam.step < t.warm_start && self.population.is_none() {
+                log.say("warm start: learning the Gaussian population behind the observations");
+                self.population = Some(GaussianPopulation::learn(
+                    self.run.folder(),
+                    self.data,
+                    &config.forward,
+                    self.device,
+                )?);
+            }
+            losses.push(self.step(step, &mut sampler));
             let done = self.adam.step;
             let due = |every: u64| done.is_multiple_of(every) || done == t.steps;
             if due(LOG_EVERY) || due(t.checkpoint_every) || due(t.validate_every) {
@@ -163,28 +175,16 @@ impl<'a> Trainer<'a> {
     }
 
     /// One optimiser step; the loss stays on the device.
-    fn step(&mut self, step: u64, batch: &Observations) -> Tensor {
+    fn step(&mut self, step: u64, sampler: &mut Sampler) -> Tensor {
         let config = self.config();
         let t = &config.train;
         // Dropout is the one user of torch's own generator.
         tch::manual_seed((derive(config.seed, Purpose::Dropout, step) >> 1) as i64);
-        if step.is_multiple_of(t.refresh) {
-            let weights = if t.ema_teacher {
-                self.averaged.shallow_clone()
-            } else {
-                self.live.params().flat()
-            };
-            self.teacher.params().set_flat(&weights);
+        let pairs = self.pairs(step, sampler);
+        let loss = self.rule().loss(&self.live, &pairs, step);
+        if step >= t.warm_start {
+            self.pairs = Some((self.transported_at(step), pairs));
         }
-        let rule = Step {
-            forward: self.forward.as_ref(),
-            transport: &self.transport,
-            train: t,
-            network: &config.network,
-            seed: config.seed,
-        };
-        let (y, x) = rule.transport(&self.teacher, batch, step);
-        let loss = rule.loss(&self.live, batch, &y, &x, step);
         loss.backward();
         let params = self.live.params();
         let gradient = params.take_gradient();
@@ -196,6 +196,50 @@ impl<'a> Trainer<'a> {
         let decay = t.ema.min((1.0 + step as f64) / (10.0 + step as f64));
         self.averaged = &self.averaged * decay + weights * (1.0 - decay);
         loss.detach()
+    }
+
+    /// The step for which the batch that `step` uses is transported.
+    fn transported_at(&self, step: u64) -> u64 {
+        let t = &self.config().train;
+        step - (step - t.warm_start) % t.reuse
+    }
+
+    /// What the interpolant is fitted to in this step. A batch that is in use is transported again
+    /// after a resumption: the teacher, which does not change meanwhile, is in the checkpoint.
+    fn pairs(&mut self, step: u64, sampler: &mut Sampler) -> Pairs {
+        let t = &self.config().train;
+        let mut batch = |step| {
+            let rows = Tensor::from_slice(&sampler.rows(step)).to_device(self.device);
+            self.data.training.select(&rows)
+        };
+        if let (true, Some(population)) = (step < t.warm_start, &self.population) {
+            return self.rule().draw(population, &batch(step), step);
+        }
+        let made_for = self.transported_at(step);
+        if let Some((_, pairs)) = self.pairs.take_if(|(s, _)| *s == made_for) {
+            return pairs;
+        }
+        if step == made_for && (t.refresh == 1 || (step - t.warm_start).is_multiple_of(t.refresh)) {
+            let weights = if t.ema_teacher {
+                self.averaged.shallow_clone()
+            } else {
+                self.live.params().flat()
+            };
+            self.teacher.params().set_flat(&weights);
+        }
+        let batch = batch(made_for);
+        self.rule().transport(&self.teacher, &batch, made_for)
+    }
+
+    fn rule(&self) -> Step<'_> {
+        let config = self.config();
+        Step {
+            forward: self.forward.as_ref(),
+            transport: &self.transport,
+            train: &config.train,
+            network: &config.network,
+            seed: config.seed,
+        }
     }
 
     fn rate(&self, step: u64) -> f64 {

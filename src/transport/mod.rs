@@ -1,67 +1,72 @@
 //! The transport map Φ: from an observation at t = 1 back to a clean sample at t = 0 (eq. 2, 4).
 //!
 //! ODE: dX = b dt. SDE, in reverse time, with score s = −g/γ:
-//! X ← X − (b + ε g/γ) dt + √(2 ε dt) ξ. With ε(t) = r·γ(t) the drift is b + r g: finite at both
-//! ends, where 1/γ alone would be singular. The noise of a step from t to t − dt is taken at the
-//! end t − dt, so that the last step, to t = 0, adds none: nothing would remove it.
+//! X ← X − (b + ε g/γ) dt + √(2 ε dt) ξ; `diffusion` tells how ε g/γ stays finite where γ → 0.
 
-use crate::config::{Scheme, TransportConfig};
+mod diffusion;
+
+use crate::config::{InterpolantConfig, Scheme, TransportConfig};
 use crate::forward::Latent;
 use crate::interpolant::Interpolant;
-use crate::nets::VelocityField;
+use crate::nets::{Pass, VelocityField};
 use crate::random::Rows;
+use diffusion::ReverseDiffusion;
 use tch::{Tensor, no_grad};
 
 /// How Φ is integrated.
 #[derive(Debug, Clone, Copy)]
 pub struct Transport {
     pub interpolant: Interpolant,
-    pub scheme: Scheme,
-    pub steps: usize,
+    diffusion: Option<ReverseDiffusion>,
+    scheme: Scheme,
+    steps: usize,
+    grading: f64,
 }
 
 impl Transport {
     /// The transport of a config.
     #[must_use]
-    pub fn new(interpolant: Interpolant, config: &TransportConfig) -> Self {
+    pub fn new(interpolant: &InterpolantConfig, config: &TransportConfig) -> Self {
         Self {
-            interpolant,
+            interpolant: Interpolant::new(interpolant),
+            diffusion: ReverseDiffusion::new(interpolant),
             scheme: config.scheme,
             steps: config.steps,
+            grading: config.grading,
         }
     }
 
     /// Φ(y) for observations `y` [B, D], without gradient and without leaving the device. The
     /// result is a function of y, the latent and each row's random stream alone. The SDE draws
-    /// from `random`; the ODE does not use it. `train`: whether dropout is on, as in the source.
+    /// from `random`; the ODE does not use it. `dropout`: whether it is on, as in the source.
+    ///
+    /// Euler takes the drift at the beginning of each step. Heun averages it with that at the end
+    /// of the Euler step, noise included: of second order for the ODE, and in law for the SDE,
+    /// whose noise does not depend on X. The last step adds no noise: nothing would remove it.
     pub fn run(
         &self,
         field: &dyn VelocityField,
         y: &Tensor,
         latent: &Latent,
         random: &Rows,
-        train: bool,
+        dropout: bool,
     ) -> Tensor {
         no_grad(|| {
-            let n = self.steps;
-            let dt = 1.0 / n as f64;
-            let pixels = y.size()[1];
             let mut x = y.shallow_clone();
-            for k in 0..n {
-                let t = 1.0 - k as f64 * dt;
-                let end = if k + 1 == n { 0.0 } else { t - dt };
-                let noise = self.noise(random, k as u64, pixels, end, dt);
+            for k in 0..self.steps {
+                let (t, u) = (self.time(k), self.time(k + 1));
+                let pass = Pass {
+                    dropout,
+                    phase: k as u64,
+                };
+                let drift = self.drift(field, t, &x, latent, pass);
+                let noise = self.noise(t, u, latent, random, k as u64);
+                let end = add(&x - &drift * (t - u), noise.as_ref());
                 x = match self.scheme {
-                    Scheme::Euler => {
-                        let x1 = &x - self.drift(field, t, &x, latent, train) * dt;
-                        add(x1, noise)
-                    }
-                    // Noise first, then two evaluations of the drift.
+                    Scheme::Euler => end,
                     Scheme::Heun => {
-                        let x = add(x, noise);
-                        let first = self.drift(field, t, &x, latent, train);
-                        let second = self.drift(field, end, &(&x - &first * dt), latent, train);
-                        x - (first + second) * (0.5 * dt)
+                        let there = self.drift(field, u, &end, latent, pass);
+                        add(x - (drift + there) * (0.5 * (t - u)), noise.as_ref())
                     }
                 };
             }
@@ -69,35 +74,36 @@ impl Transport {
         })
     }
 
-    /// b for the ODE; b + r g, that is b − ε s, for the SDE.
+    /// Where step k begins: 1 for k = 0, 0 after the last.
+    fn time(&self, k: usize) -> f64 {
+        (1.0 - k as f64 / self.steps as f64).powf(self.grading)
+    }
+
+    /// b for the ODE; b + ε g/γ for the SDE.
     fn drift(
         &self,
         field: &dyn VelocityField,
         t: f64,
         x: &Tensor,
         latent: &Latent,
-        train: bool,
+        pass: Pass,
     ) -> Tensor {
         let times = x.new_full([x.size()[0], 1], t, (x.kind(), x.device()));
-        let fields = field.fields(&times, x, latent, train);
-        match (self.interpolant, fields.denoiser) {
-            (Interpolant::Sde(gamma), Some(g)) => fields.velocity + g * gamma.ratio,
+        let fields = field.fields(&times, x, latent, pass);
+        match (&self.diffusion, fields.denoiser) {
+            (Some(diffusion), Some(g)) => fields.velocity + diffusion.over_gamma(t, latent) * g,
             _ => fields.velocity,
         }
     }
 
-    fn noise(&self, random: &Rows, draw: u64, pixels: i64, end: f64, dt: f64) -> Option<Tensor> {
-        match self.interpolant {
-            Interpolant::Sde(gamma) if end > 0.0 => {
-                let deviation = (2.0 * gamma.ratio * gamma.at(end) * dt).sqrt();
-                Some(random.normal(draw, pixels) * deviation)
-            }
-            _ => None,
-        }
+    fn noise(&self, t: f64, u: f64, latent: &Latent, random: &Rows, step: u64) -> Option<Tensor> {
+        let diffusion = self.diffusion.filter(|_| u > 0.0)?;
+        let unit = random.normal(step, latent.sigma.size()[1]);
+        Some(unit * diffusion.noise_variance(t, u, latent).sqrt())
     }
 }
 
-fn add(x: Tensor, noise: Option<Tensor>) -> Tensor {
+fn add(x: Tensor, noise: Option<&Tensor>) -> Tensor {
     match noise {
         Some(n) => x + n,
         None => x,

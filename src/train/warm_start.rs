@@ -1,0 +1,110 @@
+//! The Gaussian population that a warm start trains on: a sounder Θ0 than the identity.
+//!
+//! Its mean and covariance are those of the clean population as far as the observations and the
+//! known channel tell them ([`crate::evaluate::Moments`]); no clean spectrum is seen. The map
+//! that belongs to it is near the Wiener filter's; the self-consistent loop then makes it that of
+//! the true, non-Gaussian population. The fixed point does not depend on where the loop starts.
+
+use super::data::Data;
+use crate::config::ForwardConfig;
+use crate::evaluate::{Accumulator, Channel, Moments, eigen};
+use crate::random::Rows;
+use crate::{Error, Result};
+use ndarray::{Array1, Array2, s};
+use std::path::Path;
+use tch::{Device, Tensor};
+
+/// Rows on the host at once.
+const CHUNK: i64 = 1024;
+/// Modes with less than this part of the largest variance are left out.
+const NEGLIGIBLE: f64 = 1e-9;
+
+/// x = mean + factor · z with z standard normal.
+#[derive(Debug)]
+pub struct GaussianPopulation {
+    /// [1, D].
+    mean: Tensor,
+    /// [K, D].
+    factor: Tensor,
+}
+
+impl GaussianPopulation {
+    /// Learned from the training part of `data`, behind the channel of `forward`.
+    ///
+    /// # Errors
+    /// [`Error::Run`] (naming `run`) if the observations hold no signal.
+    pub fn learn(run: &Path, data: &Data, forward: &ForwardConfig, device: Device) -> Result<Self> {
+        let moments = learned_moments(data, forward)?;
+        let (variances, vectors) = eigen(&moments.covariance);
+        let largest = variances.first().copied().unwrap_or(0.0);
+        let modes = variances
+            .iter()
+            .take_while(|v| **v > NEGLIGIBLE * largest && largest > 0.0)
+            .count();
+        if modes == 0 {
+            return Err(Error::run(
+                run,
+                "the observations show no signal above their noise: no warm start is possible",
+                "check ivar with selfsi inspect, or set train.warm_start = 0",
+            ));
+        }
+        let scale = variances.slice(s![..modes]).mapv(f64::sqrt);
+        let factor = &vectors.slice(s![.., ..modes]) * &scale;
+        let factor: Vec<f32> = factor.t().iter().map(|v| *v as f32).collect();
+        let mean: Vec<f32> = moments.mean.iter().map(|v| *v as f32).collect();
+        Ok(Self {
+            mean: Tensor::from_slice(&mean).unsqueeze(0).to_device(device),
+            factor: Tensor::from_slice(&factor)
+                .view([modes as i64, mean.len() as i64])
+                .to_device(device),
+        })
+    }
+
+    /// One spectrum for each of the rows of `random`, [B, D].
+    pub fn draw(&self, random: &Rows) -> Tensor {
+        let z = random.normal(0, self.factor.size()[0]);
+        &self.mean + z.matmul(&self.factor)
+    }
+}
+
+/// Moments of the clean population behind the training observations.
+fn learned_moments(data: &Data, forward: &ForwardConfig) -> Result<Moments> {
+    let d = data.grid.pixels;
+    let rho: Array1<f64> = data.noise_rho.iter().map(|r| f64::from(*r)).collect();
+    let mut sums = Accumulator::new(d);
+    let mut lsf = Array1::<f64>::zeros(d);
+    for chunk in chunks(data) {
+        let (flux, ivar, width) = chunk?;
+        sums.add_mean(flux.view(), ivar.view());
+        lsf += &width.mapv(f64::from).sum_axis(ndarray::Axis(0));
+    }
+    lsf /= data.training.len() as f64;
+    for chunk in chunks(data) {
+        let (flux, ivar, _) = chunk?;
+        sums.add_products(flux.view(), ivar.view(), &rho);
+    }
+    let lsf: Vec<f64> = lsf.to_vec();
+    let channel = Channel::new(forward, &data.grid, &lsf, &data.noise_rho);
+    Ok(sums.deconvolved(&channel))
+}
+
+type Chunk = (Array2<f32>, Array2<f32>, Array2<f32>);
+
+/// Flux, ivar and line-spread widths of the training part, on the host.
+fn chunks(data: &Data) -> impl Iterator<Item = Result<Chunk>> + '_ {
+    let o = &data.training;
+    let n = o.len();
+    (0..n).step_by(CHUNK as usize).map(move |start| {
+        let count = CHUNK.min(n - start);
+        let host = |t: &Tensor| -> Result<Array2<f32>> {
+            let part = t.narrow(0, start, count).to_device(Device::Cpu);
+            let d = part.size()[1] as usize;
+            let flat = Vec::<f32>::try_from(part.contiguous().view([-1]))?;
+            Ok(Array2::from_shape_fn((count as usize, d), |(i, j)| {
+                flat[i * d + j]
+            }))
+        };
+        let ivar = &o.latent.good / o.latent.sigma.square();
+        Ok((host(&o.flux)?, host(&ivar)?, host(&o.latent.lsf)?))
+    })
+}
