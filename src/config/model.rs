@@ -86,7 +86,8 @@ pub enum InterpolantConfig {
     #[default]
     Ode,
     Sde {
-        /// γ(t) = `gamma`·t(1−t).
+        /// γ(t) = `gamma`·t(1−t), in normalised flux; where the network is told the noise level σ,
+        /// in units of √(σ² + 0.1) at each pixel.
         gamma: f64,
         /// The diffusion ε is `epsilon` times this.
         diffusion: Diffusion,
@@ -100,7 +101,7 @@ pub enum InterpolantConfig {
 #[serde(rename_all = "lowercase")]
 pub enum Diffusion {
     /// Half the rate at which the path's noise variance t²σ² + γ² changes, pixel by pixel, with
-    /// the recorded noise level σ; faded out within 0.1 of t = 1, where γ vanishes. For additive noise the draws are then draws from the posterior:
+    /// the recorded noise level σ; faded out within 0.2 of t = 1, where γ vanishes. For additive noise the draws are then draws from the posterior:
     /// their mean is the least-squares estimate.
     Channel,
     /// γ(t), whatever the noise.

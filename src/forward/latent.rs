@@ -3,6 +3,10 @@
 use crate::random::Rows;
 use tch::{Kind, Tensor};
 
+/// Variance of what a channel does to a pixel besides adding noise (smoothing, tilt), in normalised
+/// flux, roughly.
+const STRUCTURE_VARIANCE: f64 = 0.1;
+
 /// Per-pixel knowledge that comes with a batch of observations; each tensor is [B, D].
 #[derive(Debug)]
 pub struct Latent {
@@ -49,6 +53,13 @@ impl Latent {
             sigma: self.sigma.where_self(mine, &other.sigma),
             lsf: self.lsf.where_self(mine, &other.lsf),
         }
+    }
+
+    /// How far the channel moves each pixel, roughly: the root of σ² and a constant, [B, D]. A
+    /// pixel under a sky line and a quiet one look alike in this unit.
+    #[must_use]
+    pub fn scale(&self) -> Tensor {
+        (self.sigma.square() + STRUCTURE_VARIANCE).sqrt()
     }
 
     /// Puts standard normals on the masked pixels of `y` [B, D]: they carry no flux, and the

@@ -3,13 +3,16 @@
 //! x0 is the clean side (t = 0), x1 = F(x0) the observed side (t = 1): coupled, not independent.
 
 use crate::config::InterpolantConfig;
+use crate::forward::Latent;
 use crate::nets::Fields;
 use tch::{Kind, Tensor};
 
-/// γ(t) = scale·t(1−t).
+/// γ(t) = scale·t(1−t), in normalised flux or in units of each pixel's [`Latent::scale`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Gamma {
     pub scale: f64,
+    /// Whether z is multiplied by the pixel's scale: only where the network knows it.
+    pub by_pixel: bool,
 }
 
 impl Gamma {
@@ -17,6 +20,16 @@ impl Gamma {
     #[must_use]
     pub fn at(&self, t: f64) -> f64 {
         self.scale * t * (1.0 - t)
+    }
+
+    /// The unit of γ at each pixel, [B, D].
+    #[must_use]
+    pub fn unit(&self, latent: &Latent) -> Tensor {
+        if self.by_pixel {
+            latent.scale()
+        } else {
+            latent.sigma.ones_like()
+        }
     }
 
     /// dγ/dt.
@@ -45,12 +58,15 @@ pub struct Sample {
 }
 
 impl Interpolant {
-    /// The interpolant of a config.
+    /// The interpolant of a config; `noise_known`: whether the network is told the noise level.
     #[must_use]
-    pub fn new(config: &InterpolantConfig) -> Self {
+    pub fn new(config: &InterpolantConfig, noise_known: bool) -> Self {
         match *config {
             InterpolantConfig::Ode => Self::Ode,
-            InterpolantConfig::Sde { gamma, .. } => Self::Sde(Gamma { scale: gamma }),
+            InterpolantConfig::Sde { gamma, .. } => Self::Sde(Gamma {
+                scale: gamma,
+                by_pixel: noise_known,
+            }),
         }
     }
 
@@ -70,6 +86,7 @@ impl Interpolant {
         t: &Tensor,
         x0: &Tensor,
         x1: &Tensor,
+        latent: &Latent,
         z: impl FnOnce() -> Tensor,
     ) -> Sample {
         let difference = x1 - x0;
@@ -84,9 +101,10 @@ impl Interpolant {
                 let z = z();
                 let value: Tensor = t * (1.0 - t) * gamma.scale;
                 let slope: Tensor = (1.0 - t * 2.0) * gamma.scale;
+                let shift = gamma.unit(latent) * &z;
                 Sample {
-                    point: point + value * &z,
-                    velocity: difference + slope * &z,
+                    point: point + value * &shift,
+                    velocity: difference + slope * shift,
                     z: Some(z),
                 }
             }

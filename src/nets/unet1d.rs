@@ -20,8 +20,6 @@ use tch::{Device, Kind, Tensor};
 
 /// Variance of the clean population in normalised flux, roughly: scales the input.
 const SIGNAL_VARIANCE: f64 = 1.0;
-/// Variance of what the channel removes besides noise, roughly: scales the velocity.
-const STRUCTURE_VARIANCE: f64 = 0.1;
 /// Octaves of the waves that tell the network where along the spectrum it is.
 const OCTAVES: i64 = 4;
 
@@ -129,8 +127,8 @@ impl UNet1d {
             return (latent.sigma.ones_like(), latent.sigma.ones_like());
         }
         let variance = latent.sigma.square();
-        let input = (t.square() * &variance + SIGNAL_VARIANCE).rsqrt();
-        (input, (variance + STRUCTURE_VARIANCE).sqrt())
+        let input = (t.square() * variance + SIGNAL_VARIANCE).rsqrt();
+        (input, latent.scale())
     }
 
     /// Pixels by which the coarse grid is moved in evaluation `phase`: all places of a patch in

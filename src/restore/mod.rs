@@ -49,7 +49,7 @@ pub fn restore(
     let config = run.config();
     let (network, run_sha256) = run.trained(device)?;
     let rows = rows(config, input, selection)?;
-    let interpolant = Interpolant::new(&config.interpolant);
+    let interpolant = Interpolant::new(&config.interpolant, config.network.noise_input);
     let sde = interpolant != Interpolant::Ode;
     let header = RestoredHeader {
         grid: input.grid(),
@@ -71,7 +71,11 @@ pub fn restore(
     };
     let restorer = Restorer {
         network,
-        transport: Transport::new(&config.interpolant, &config.transport),
+        transport: Transport::new(
+            &config.interpolant,
+            &config.transport,
+            config.network.noise_input,
+        ),
         header: &header,
         seed: config.seed,
         device,

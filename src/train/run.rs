@@ -99,7 +99,8 @@ impl Run {
     /// A network of this run's shape, its velocity still zero.
     #[must_use]
     pub fn network(&self, device: Device) -> UNet1d {
-        let heads = Interpolant::new(&self.config.interpolant).heads();
+        let heads =
+            Interpolant::new(&self.config.interpolant, self.config.network.noise_input).heads();
         UNet1d::new(&self.config.network, heads, self.config.seed, device)
     }
 

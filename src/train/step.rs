@@ -10,10 +10,6 @@ use crate::random::{Purpose, Rows};
 use crate::transport::Transport;
 use tch::Tensor;
 
-/// Variance of what the channel removes besides noise, in normalised flux: it keeps the weight of
-/// nearly noiseless pixels finite.
-const STRUCTURE_VARIANCE: f64 = 0.1;
-
 /// What stays the same from step to step.
 pub struct Step<'a> {
     pub forward: &'a dyn ForwardModel,
@@ -89,7 +85,7 @@ impl Step<'_> {
         let sample = self
             .transport
             .interpolant
-            .sample(&t, x0, &x1, || random.normal(2, x0.size()[1]));
+            .sample(&t, x0, &x1, &latent, || random.normal(2, x0.size()[1]));
         let pass = Pass {
             dropout: true,
             phase: step,
@@ -105,11 +101,11 @@ impl Step<'_> {
         self.train.resamplings as i64
     }
 
-    /// 1/(σ² + structure) for each pixel, so that noisy ones do not drown the others. Only where
-    /// the network is told σ: otherwise the weight would shift the conditional expectation.
+    /// 1/scale² for each pixel, so that noisy ones do not drown the others. Only where the network
+    /// is told σ: otherwise the weight would shift the conditional expectation.
     fn weight(&self, latent: &Latent) -> Tensor {
         if self.network.noise_input {
-            (latent.sigma.square() + STRUCTURE_VARIANCE).reciprocal()
+            latent.scale().square().reciprocal()
         } else {
             latent.sigma.ones_like()
         }

@@ -63,7 +63,11 @@ impl<'a> Trainer<'a> {
             data,
             device,
             forward: forward::build(&config.forward, &data.grid, &data.noise_rho, device),
-            transport: Transport::new(&config.interpolant, &config.transport),
+            transport: Transport::new(
+                &config.interpolant,
+                &config.transport,
+                config.network.noise_input,
+            ),
             averaged: flat.copy(),
             adam: Adam::new(&flat),
             pairs: None,

@@ -24,15 +24,16 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// The transport of a config.
+    /// The transport of a config; `noise_known`: whether the network is told the noise level.
     #[must_use]
-    pub fn new(interpolant: &InterpolantConfig, config: &TransportConfig) -> Self {
+    pub fn new(config: &InterpolantConfig, transport: &TransportConfig, noise_known: bool) -> Self {
+        let interpolant = Interpolant::new(config, noise_known);
         Self {
-            interpolant: Interpolant::new(interpolant),
-            diffusion: ReverseDiffusion::new(interpolant),
-            scheme: config.scheme,
-            steps: config.steps,
-            grading: config.grading,
+            interpolant,
+            diffusion: ReverseDiffusion::new(config, &interpolant),
+            scheme: transport.scheme,
+            steps: transport.steps,
+            grading: transport.grading,
         }
     }
 
