@@ -1,12 +1,14 @@
 # make demo and make test are the two commands; make help lists the rest.
 VENV := $(CURDIR)/.venv
+CHECK := $(CURDIR)/.venv-check
 PYTHON ?= python3
 # An own libtorch (HPC) goes before the one of the virtual environment.
 LIBTORCH ?= $(shell $(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])' 2>/dev/null)/torch
 SELFSI := target/release/selfsi
 RUN := export LIBTORCH="$(LIBTORCH)" PATH="$(VENV)/bin:$$PATH";
+ODE := --set 'interpolant={kind="ode"}'
 
-.PHONY: help setup build demo test lint bench clean
+.PHONY: help setup build cargo-build demo demo-mock demo-data study study-% test cargo-test check lint cargo-lint bench clean
 help:            ## this list
 	@grep -E '^[a-z]+: .*##|^[a-z]+:  +##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -17,13 +19,23 @@ $(VENV)/.done: requirements/build.txt
 	$(VENV)/bin/pip install --quiet --no-cache-dir --no-deps -r requirements/build.txt
 	touch $@
 
+check: $(CHECK)/.done  ## virtual environment with astropy and specutils, for the tests alone
+
+$(CHECK)/.done: requirements/check.txt
+	$(PYTHON) -m venv $(CHECK)
+	$(CHECK)/bin/pip install --quiet --no-cache-dir -r requirements/check.txt
+	touch $@
+
 # A new make reads LIBTORCH after the virtual environment is there.
 build: setup           ## the program, target/release/selfsi
 	@$(MAKE) --no-print-directory cargo-build
 cargo-build:
 	$(RUN) cargo build --release
 
-demo: build            ## a mock survey, made, prepared, trained, restored, evaluated, plotted
+demo: build            ## a mock survey (or DATA=folder CATALOG=file: yours), prepared, trained, restored, plotted
+	@$(MAKE) --no-print-directory $(if $(DATA),demo-data,demo-mock)
+
+demo-mock:
 	rm -rf out/demo/run
 	$(SELFSI) mock survey_configs/demo.toml
 	$(SELFSI) prepare survey_configs/demo.toml
@@ -34,10 +46,19 @@ demo: build            ## a mock survey, made, prepared, trained, restored, eval
 	$(SELFSI) plot training out/demo/run --out out/demo/training.png
 	@echo "restored catalog: out/demo/run/restored.fits; picture: out/demo/spectra.png"
 
-test: setup            ## unit, integration and doc tests
+SOURCE := --set 'survey.source.spectra="$(DATA)"' $(if $(CATALOG),--set 'survey.source.catalog="$(CATALOG)"') --set survey.prepared=out/demo-data/prepared.h5
+demo-data:
+	rm -rf out/demo-data/run
+	$(SELFSI) prepare survey_configs/boss.toml $(SOURCE)
+	$(SELFSI) train survey_configs/boss.toml $(SOURCE) --out out/demo-data/run
+	$(SELFSI) restore out/demo-data/run out/demo-data/prepared.h5 --out out/demo-data/restored.fits
+	$(SELFSI) plot spectra out/demo-data/restored.fits --out out/demo-data/spectra.png
+	@echo "restored catalog: out/demo-data/restored.fits; picture: out/demo-data/spectra.png"
+
+test: setup check      ## unit, integration and doc tests
 	@$(MAKE) --no-print-directory cargo-test
 cargo-test:
-	$(RUN) cargo test --release
+	$(RUN) export SELFSI_CHECK_PYTHON="$(CHECK)/bin/python"; cargo test --release
 
 lint: setup            ## formatting and clippy, warnings denied
 	@$(MAKE) --no-print-directory cargo-lint
@@ -49,4 +70,4 @@ bench: setup           ## criterion benches
 	$(RUN) cargo bench
 
 clean:                 ## removes outputs and builds
-	rm -rf out target $(VENV)
+	rm -rf out target $(VENV) $(CHECK)

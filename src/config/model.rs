@@ -113,8 +113,14 @@ pub enum Diffusion {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scheme {
+    /// One evaluation a step, first order: its error destroys weak modes of the population, which
+    /// the self-consistent loop amplifies it in. For comparison with the source.
     Euler,
+    /// Two evaluations a step, second order, for the ODE and for the SDE.
     Heun,
+    /// One evaluation a step, second order, exact where the noise outweighs the signal. For the
+    /// ODE; draws from the SDE take Heun steps instead.
+    Multistep,
 }
 
 /// `[transport]`: how Φ is integrated from t = 1 to 0.
@@ -123,7 +129,7 @@ pub enum Scheme {
 pub struct TransportConfig {
     pub scheme: Scheme,
     pub steps: usize,
-    /// The steps end at t = (1 − k/steps)^`grading`: with 2, they shrink towards the clean side,
+    /// The steps end at t = (1 − k/steps)^`grading`: above 1, they shrink towards the clean side,
     /// where the fine structure is made.
     pub grading: f64,
 }
@@ -131,9 +137,9 @@ pub struct TransportConfig {
 impl Default for TransportConfig {
     fn default() -> Self {
         Self {
-            scheme: Scheme::Heun,
-            steps: 10,
-            grading: 2.0,
+            scheme: Scheme::Multistep,
+            steps: 16,
+            grading: 2.5,
         }
     }
 }
@@ -158,6 +164,9 @@ pub struct TrainConfig {
     pub refresh: u64,
     /// Whether the transport map uses the averaged weights (else the live ones).
     pub ema_teacher: bool,
+    /// Diffusion of the E-step, in place of `interpolant.epsilon`. 0 transports along the ODE of
+    /// the same interpolant: the population does not depend on ε, the integrator's error does.
+    pub epsilon: f64,
     /// p: probability that x1 is the fresh observation, not the recorded one.
     pub mix: f64,
     pub learning_rate: f64,
@@ -185,6 +194,7 @@ impl Default for TrainConfig {
             reuse: 1,
             refresh: 1,
             ema_teacher: true,
+            epsilon: 0.0,
             mix: 0.9,
             learning_rate: 1e-3,
             warmup: 0.05,
@@ -348,6 +358,12 @@ pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
         "train.refresh",
         "neither 1 nor a multiple of train.reuse",
         "give 1 for the live weights",
+    )?;
+    ok(
+        t.epsilon >= 0.0 && t.epsilon.is_finite(),
+        "train.epsilon",
+        "negative",
+        "give 0 for the ODE",
     )?;
     ok(
         t.warm_start <= t.steps,

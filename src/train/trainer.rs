@@ -67,7 +67,8 @@ impl<'a> Trainer<'a> {
                 &config.interpolant,
                 &config.transport,
                 config.network.noise_input,
-            ),
+            )
+            .with_epsilon(config.train.epsilon),
             averaged: flat.copy(),
             adam: Adam::new(&flat),
             pairs: None,

@@ -37,6 +37,11 @@ impl ReverseDiffusion {
         }
     }
 
+    /// With another ratio; `None` for 0.
+    pub fn with_ratio(self, ratio: f64) -> Option<Self> {
+        (ratio > 0.0).then_some(Self { ratio, ..self })
+    }
+
     /// ε/γ at `t`, the weight of g in the drift, [B, D].
     pub fn over_gamma(&self, t: f64, latent: &Latent) -> Tensor {
         let gamma = &self.gamma;

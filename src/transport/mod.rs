@@ -37,6 +37,13 @@ impl Transport {
         }
     }
 
+    /// The same with another diffusion, `epsilon` times its shape; 0: the ODE of the interpolant.
+    #[must_use]
+    pub fn with_epsilon(mut self, epsilon: f64) -> Self {
+        self.diffusion = self.diffusion.and_then(|d| d.with_ratio(epsilon));
+        self
+    }
+
     /// Φ(y) for observations `y` [B, D], without gradient and without leaving the device. The
     /// result is a function of y, the latent and each row's random stream alone. The SDE draws
     /// from `random`; the ODE does not use it. `dropout`: whether it is on, as in the source.
@@ -54,6 +61,7 @@ impl Transport {
     ) -> Tensor {
         no_grad(|| {
             let mut x = y.shallow_clone();
+            let mut before = None;
             for k in 0..self.steps {
                 let (t, u) = (self.time(k), self.time(k + 1));
                 let pass = Pass {
@@ -61,14 +69,19 @@ impl Transport {
                     phase: k as u64,
                 };
                 let drift = self.drift(field, t, &x, latent, pass);
+                if self.scheme == Scheme::Multistep && self.diffusion.is_none() {
+                    let clean = &x - drift * t;
+                    x = multistep(t, u, &x, &clean, before.as_ref());
+                    before = Some((t, clean));
+                    continue;
+                }
                 let noise = self.noise(t, u, latent, random, k as u64);
                 let end = add(&x - &drift * (t - u), noise.as_ref());
-                x = match self.scheme {
-                    Scheme::Euler => end,
-                    Scheme::Heun => {
-                        let there = self.drift(field, u, &end, latent, pass);
-                        add(x - (drift + there) * (0.5 * (t - u)), noise.as_ref())
-                    }
+                x = if self.scheme == Scheme::Euler {
+                    end
+                } else {
+                    let there = self.drift(field, u, &end, latent, pass);
+                    add(x - (drift + there) * (0.5 * (t - u)), noise.as_ref())
                 };
             }
             x
@@ -102,6 +115,25 @@ impl Transport {
         let unit = random.normal(step, latent.sigma.size()[1]);
         Some(unit * diffusion.noise_variance(t, u, latent).sqrt())
     }
+}
+
+/// The ODE from `t` to `u` < t, written dX/dt = (X − C)/t with C = X − t b, which for γ = 0 is
+/// E[x0 | I_t] and varies slowly: C is continued linearly from its value `before`, and the linear
+/// equation is then solved exactly,
+/// X_u = (u/t) X_t + (1 − u/t)(C − k t) + k u ln(t/u), with k = dC/dt.
+fn multistep(t: f64, u: f64, x: &Tensor, c: &Tensor, before: Option<&(f64, Tensor)>) -> Tensor {
+    let held = x * (u / t) + c * (1.0 - u / t);
+    let Some((earlier, c0)) = before else {
+        return held;
+    };
+    let slope = (c - c0) / (t - earlier);
+    // The limit for u → 0 is C − k t: half of it keeps the last, long extrapolation in check.
+    let weight = if u > 0.0 {
+        u * (t / u).ln() - (t - u)
+    } else {
+        -0.5 * t
+    };
+    held + slope * weight
 }
 
 fn add(x: Tensor, noise: Option<&Tensor>) -> Tensor {
