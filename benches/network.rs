@@ -1,0 +1,118 @@
+//! What training and restoring cost with the default network, in spectra per second: one step of
+//! Algorithm 2 in its two parts, the E-step (Φ) and the fit, and Φ by itself as in `restore`.
+
+use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use selfsi::catalog::LogGrid;
+use selfsi::config::{
+    GridConfig, NetworkConfig, NoiseFrom, SmoothingFrom, TrainConfig, TransportConfig,
+};
+use selfsi::forward::{CorrelatedNoise, Latent, Quasar};
+use selfsi::interpolant::{Gamma, Interpolant};
+use selfsi::nets::{UNet1d, VelocityField};
+use selfsi::random::{Purpose, Rows};
+use selfsi::train::{Adam, Observations, Step};
+use selfsi::transport::Transport;
+use std::hint::black_box;
+use std::time::Duration;
+use tch::{Device, Tensor};
+
+/// A quarter of the default, so that ten samples do not take minutes.
+const BATCH: i64 = 16;
+const SDE: Interpolant = Interpolant::Sde(Gamma {
+    scale: 1.0,
+    ratio: 1.0,
+});
+
+fn observations(grid: &LogGrid) -> Observations {
+    let random = Rows::range(1, Purpose::Validation, 0, BATCH, Device::Cpu);
+    let flux = random.normal(0, grid.pixels as i64) + 1.0;
+    let ones = flux.ones_like();
+    Observations {
+        latent: Latent::from_ivar(&ones, &ones),
+        flux,
+    }
+}
+
+fn network(interpolant: Interpolant) -> UNet1d {
+    UNet1d::new(
+        &NetworkConfig::default(),
+        interpolant.heads(),
+        1,
+        Device::Cpu,
+    )
+}
+
+fn train(c: &mut Criterion) {
+    let grid = LogGrid::new(&GridConfig::default());
+    let data = observations(&grid);
+    let white = CorrelatedNoise::new(&[0.0], Device::Cpu);
+    let forward = Quasar::new(
+        0.05,
+        SmoothingFrom::Lsf,
+        NoiseFrom::Ivar,
+        &grid,
+        white,
+        Device::Cpu,
+    );
+    let transport = Transport::new(Interpolant::Ode, &TransportConfig::default());
+    let (config, shape) = (TrainConfig::default(), NetworkConfig::default());
+    let step = Step {
+        forward: &forward,
+        transport: &transport,
+        train: &config,
+        network: &shape,
+        seed: 1,
+    };
+    let net = network(Interpolant::Ode);
+    let params = net.params();
+    let mut adam = Adam::new(&params.flat());
+    let mut fit = |y: &Tensor, x: &Tensor| {
+        step.loss(&net, &data, y, x, 0).backward();
+        let gradient = params.take_gradient();
+        let weights = adam.update(&params.flat(), &gradient, 1e-4, config.clip);
+        params.set_flat(&weights);
+    };
+
+    let mut group = c.benchmark_group("train");
+    group.throughput(Throughput::Elements(BATCH as u64));
+    group.sampling_mode(SamplingMode::Flat);
+    let (y, x) = step.transport(&net, &data, 0);
+    group.bench_function("E-step", |b| {
+        b.iter(|| step.transport(&net, black_box(&data), 0));
+    });
+    group.bench_function("fit", |b| b.iter(|| fit(black_box(&y), &x)));
+    group.bench_function("whole step", |b| {
+        b.iter(|| {
+            let (y, x) = step.transport(&net, black_box(&data), 0);
+            fit(&y, &x);
+        });
+    });
+    group.finish();
+}
+
+fn restore(c: &mut Criterion) {
+    let grid = LogGrid::new(&GridConfig::default());
+    let data = observations(&grid);
+    let random = Rows::range(1, Purpose::Transport, 0, BATCH, Device::Cpu);
+    let mut group = c.benchmark_group("restore");
+    group.throughput(Throughput::Elements(BATCH as u64));
+    group.sampling_mode(SamplingMode::Flat);
+    for (name, interpolant) in [("ode", Interpolant::Ode), ("sde, one draw", SDE)] {
+        let transport = Transport::new(interpolant, &TransportConfig::default());
+        let net = network(interpolant);
+        group.bench_function(name, |b| {
+            b.iter(|| transport.run(&net, black_box(&data.flux), &data.latent, &random, false));
+        });
+    }
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(4));
+    targets = train, restore
+}
+criterion_main!(benches);
