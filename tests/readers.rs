@@ -503,7 +503,7 @@ fn another_source_can_be_prepared_by_the_same_rules() {
     );
     let c = config(one.path(), "sdss", &[]);
     let source = SurveySource::Sdss {
-        spectra: two.path().join("spectra"),
+        spectra: vec![two.path().join("spectra")],
         catalog: None,
         columns: selfsi::config::Columns::default(),
     };
@@ -557,7 +557,7 @@ fn real(out: &Path, catalog: Option<&str>) -> Option<Config> {
     let spectra = shared("sdss/spectra")?;
     let mut c = config(out, "folder", &[]);
     c.survey.source = SurveySource::Sdss {
-        spectra,
+        spectra: vec![spectra],
         catalog: match catalog {
             Some(name) => Some(shared(name)?),
             None => None,

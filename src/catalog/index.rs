@@ -1,7 +1,9 @@
 //! The spec files of a folder tree, found in one walk.
 
+use super::sdss;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
@@ -17,12 +19,28 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// Walks `folder`.
+    /// Walks the folders and takes the files among `paths`; a file that is named here itself may
+    /// have any name.
     ///
     /// # Errors
-    /// [`Error::Input`] if it, or a folder below it, cannot be read, or holds no spec file.
-    pub fn walk(folder: &Path) -> Result<Self> {
+    /// [`Error::Input`] if a path, or a folder below it, cannot be read, or holds no spec file.
+    pub fn new(paths: &[PathBuf]) -> Result<Self> {
         let mut index = Self::default();
+        for path in paths {
+            if path.is_file() {
+                let name = path.file_name().and_then(|n| n.to_str()).and_then(key_of);
+                let unknown = (-1, -1, -1 - index.files.len() as i64);
+                let key = name.or_else(|| sdss::key(path)).unwrap_or(unknown);
+                index.add(key, path.clone());
+            } else {
+                index.walk(path)?;
+            }
+        }
+        Ok(index)
+    }
+
+    fn walk(&mut self, folder: &Path) -> Result<()> {
+        let mut found = false;
         let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
         for entry in walk {
             let entry = entry.map_err(|e| {
@@ -40,26 +58,29 @@ impl Index {
             })?;
             let key = entry.file_name().to_str().and_then(key_of);
             if let Some(key) = key.filter(|_| !entry.file_type().is_dir()) {
-                match index.files.entry(key) {
-                    std::collections::btree_map::Entry::Vacant(v) => {
-                        v.insert(entry.into_path());
-                    }
-                    std::collections::btree_map::Entry::Occupied(_) => {
-                        index.twins.push(entry.into_path());
-                    }
-                }
+                found = true;
+                self.add(key, entry.into_path());
             }
         }
-        if index.files.is_empty() {
-            return Err(Error::input(
-                folder,
-                "",
-                "no spec file in this folder or below",
-                "files named spec-PLATE-MJD-FIBER.fits[.gz]",
-                "check the path (survey.source.spectra)",
-            ));
+        if found {
+            return Ok(());
         }
-        Ok(index)
+        Err(Error::input(
+            folder,
+            "",
+            "no spec file in this folder or below",
+            "files named spec-PLATE-MJD-FIBER.fits[.gz]",
+            "check the path (survey.source.spectra)",
+        ))
+    }
+
+    fn add(&mut self, key: Key, path: PathBuf) {
+        match self.files.entry(key) {
+            Entry::Vacant(v) => {
+                v.insert(path);
+            }
+            Entry::Occupied(_) => self.twins.push(path),
+        }
     }
 }
 

@@ -57,7 +57,11 @@ pub fn prepare_from(
     let rho = regridder.noise_rho();
     let text = config.to_toml()?;
     let mut writer = PreparedWriter::create(out, &grid, n, &rho, input.flux_unit(), &text)?;
+    if let Some(frame) = input.specsys() {
+        writer.specsys(frame)?;
+    }
     let mut list = RejectedList::create(&list_path)?;
+    let mut example = String::new();
     progress(0, n);
     for start in (0..n).step_by(CHUNK) {
         let end = (start + CHUNK).min(n);
@@ -73,13 +77,16 @@ pub fn prepare_from(
             report.count(object);
             if object.flag != flag::GOOD {
                 list.add(start + i, object)?;
+                if example.is_empty() {
+                    example = format!("; {}: {}", object.name, object.reason);
+                }
             }
         }
         writer.write(start, &objects, &block)?;
         progress(end, n);
     }
     if report.used == 0 {
-        return Err(nothing_left(source, &report));
+        return Err(nothing_left(source, &report, &example));
     }
     writer.finish()?;
     list.finish()?;
@@ -155,7 +162,7 @@ fn origin(source: &SurveySource) -> &Path {
         SurveySource::Sdss {
             catalog: Some(c), ..
         } => c,
-        SurveySource::Sdss { spectra, .. } => spectra,
+        SurveySource::Sdss { spectra, .. } => spectra.first().map_or(Path::new(""), |p| p),
         SurveySource::Hdf5 { file, .. } => file,
     }
 }
@@ -171,12 +178,13 @@ fn not_the_input(source: &SurveySource, out: &Path) -> Result<()> {
     }
 }
 
-fn nothing_left(source: &SurveySource, report: &Report) -> Error {
+/// `example`: the first rejected spectrum and its reason.
+fn nothing_left(source: &SurveySource, report: &Report, example: &str) -> Error {
     Error::input(
         origin(source),
         "",
         format!(
-            "none of {} spectra is usable ({})",
+            "none of {} spectra is usable ({}{example})",
             report.rows,
             report.counts()
         ),

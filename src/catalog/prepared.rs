@@ -102,6 +102,17 @@ impl PreparedWriter {
         })
     }
 
+    /// Records the reference frame of the wavelengths, as FITS names it, where the input says it.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if the disk refuses.
+    pub fn specsys(&mut self, frame: &str) -> Result<()> {
+        let attribute = self.file.new_attr::<VarLenUnicode>().create("specsys");
+        attribute
+            .and_then(|a| a.write_scalar(&h5::text(frame)))
+            .map_err(|e| unwritable(&self.path, &e))
+    }
+
     /// Writes the rows that begin at `start`: one object per spectrum of `block`.
     ///
     /// # Errors
@@ -324,6 +335,12 @@ impl Prepared {
     #[must_use]
     pub fn flux_unit(&self) -> &str {
         &self.flux_unit
+    }
+
+    /// Reference frame of the wavelengths, as FITS names it; `None` where the input did not say.
+    #[must_use]
+    pub fn specsys(&self) -> Option<String> {
+        h5::text_attribute(&self.file, "specsys")
     }
 
     /// Correlation of the noise of pixel i with pixel i+1 caused by regridding, [D]; last 0.

@@ -41,10 +41,11 @@ pub fn read_spec(path: &Path, mask: &PixelMask, pipeline: bool) -> Result<SpecFi
     fits.seek(0)?;
     check_unit(&mut fits)?;
     let air = fits.text_key("VACUUM").is_some_and(|v| v == "F");
+    let (plate, mjd, fiberid) = header_ids(&mut fits);
     let mut object = Object {
-        plate: header_id(&mut fits, &["PLATEID", "FIELD"]),
-        mjd: header_id(&mut fits, &["MJD"]),
-        fiberid: header_id(&mut fits, &["FIBERID", "CATALOGID"]),
+        plate,
+        mjd,
+        fiberid,
         ra: fits.number_key("PLUG_RA").unwrap_or(f64::NAN),
         dec: fits.number_key("PLUG_DEC").unwrap_or(f64::NAN),
         source: path.display().to_string(),
@@ -68,6 +69,22 @@ pub fn read_spec(path: &Path, mask: &PixelMask, pipeline: bool) -> Result<SpecFi
         has_lsf,
         has_mask,
     })
+}
+
+/// Plate (or field), MJD and fibre (or catalog id) by the primary header; `None` if it lacks one.
+pub(super) fn key(path: &Path) -> Option<(i64, i64, i64)> {
+    let mut fits = Fits::open(path).ok()?;
+    fits.seek(0).ok()?;
+    let (plate, mjd, fiberid) = header_ids(&mut fits);
+    (plate >= 0 && mjd >= 0 && fiberid >= 0).then_some((plate, mjd, fiberid))
+}
+
+fn header_ids(fits: &mut Fits) -> (i64, i64, i64) {
+    (
+        header_id(fits, &["PLATEID", "FIELD"]),
+        header_id(fits, &["MJD"]),
+        header_id(fits, &["FIBERID", "CATALOGID"]),
+    )
 }
 
 /// The name of a spectrum that has no other.
