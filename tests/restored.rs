@@ -10,7 +10,18 @@ use selfsi::catalog::{
 };
 use selfsi::config::{GridConfig, MaskConfig};
 use std::path::{Path, PathBuf};
-use trained::{N, Trained, config, failure, hdf5_source, hdf5_survey, selfsi, train};
+use trained::{N, Trained, config, hdf5_source, hdf5_survey, selfsi, train};
+
+/// Runs `command`, which must fail with exit code 1 and one line, and gives that line.
+fn failure(command: &mut assert_cmd::Command) -> String {
+    let output = command.output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let errors: Vec<_> = text.lines().filter(|l| l.contains("error:")).collect();
+    assert_eq!(errors.len(), 1, "{text}");
+    assert!(!text.contains("panicked"), "{text}");
+    errors[0].to_owned()
+}
 
 const UNIT: &str = "10**-17 erg s-1 cm-2 Angstrom-1";
 

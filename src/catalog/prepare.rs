@@ -78,7 +78,7 @@ pub fn prepare_from(
             if object.flag != flag::GOOD {
                 list.add(start + i, object)?;
                 if example.is_empty() {
-                    example = format!("; {}: {}", object.name, object.reason);
+                    example = format!("; {} {}", object.name, object.reason);
                 }
             }
         }
@@ -184,9 +184,10 @@ fn nothing_left(source: &SurveySource, report: &Report, example: &str) -> Error 
         origin(source),
         "",
         format!(
-            "none of {} spectra is usable ({}{example})",
+            "none of {} spectra is usable ({}{})",
             report.rows,
-            report.counts()
+            report.counts(),
+            example.trim_end()
         ),
         "at least one spectrum that passes the selection",
         "widen [select], or check the catalog, the folder and [normalise]",

@@ -83,7 +83,7 @@ fn primary(sheet: &mut Sheet, h: &RestoredHeader, o: &Object) -> Result<()> {
     sheet.key(&hdu, "COEFF1", (h.grid.dloglam, "log10 step"))?;
     let ivar = match h.uncertainty() {
         "none" => "ivar is 0: no uncertainty was estimated",
-        _ => "ivar is 1/variance of the SDE draws, pixel by pixel; their errors are correlated",
+        _ => "ivar: 1/variance of the SDE draws; pixels are correlated",
     };
     let mask = "and_mask NODATA: no good observation there, the flux is inferred";
     provenance(sheet, h)?;

@@ -180,8 +180,9 @@ pub(super) fn provenance(sheet: &mut Sheet, h: &RestoredHeader) -> Result<()> {
             h.uncertainty(),
             "source of the uncertainty; none: not estimated",
         ),
-        ("CFGSHA", &h.config_sha256, "SHA-256 of the resolved config"),
-        ("RUNSHA", &h.run_sha256, "SHA-256 of the checkpoint"),
+        // SHA-256 of the resolved config and of the checkpoint: no room for a comment.
+        ("CFGSHA", &h.config_sha256, ""),
+        ("RUNSHA", &h.run_sha256, ""),
     ] {
         sheet.text(&hdu, key, value, comment)?;
     }

@@ -1,9 +1,11 @@
 //! Use of a trained run: observations → restored catalog, batch by batch.
 
 mod batch;
+mod given;
 mod input;
 
-pub use input::{Given, Input};
+pub use given::Given;
+pub use input::Input;
 
 use crate::catalog::{
     Block, Object, Prepared, RestoredBlock, RestoredHeader, RestoredWriter, flag,
@@ -184,14 +186,13 @@ fn read(set: &Prepared, rows: &[usize]) -> Result<Block> {
 fn check_paths(folder: &Path, objects: &[Object]) -> Result<()> {
     for o in objects.iter().filter(|o| o.flag == flag::GOOD) {
         let path = restored_spec_path(folder, o)?;
-        if let (Ok(a), Ok(b)) = (path.canonicalize(), Path::new(&o.source).canonicalize()) {
-            if a == b {
-                return Err(Error::output(
-                    &path,
-                    "this is the observation itself",
-                    "give --spectra another folder",
-                ));
-            }
+        let source = Path::new(&o.source).canonicalize();
+        if source.is_ok_and(|s| path.canonicalize().is_ok_and(|p| p == s)) {
+            return Err(Error::output(
+                &path,
+                "this is the observation itself",
+                "give --spectra another folder",
+            ));
         }
     }
     Ok(())

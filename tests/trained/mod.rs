@@ -15,17 +15,6 @@ pub fn selfsi() -> Command {
     command
 }
 
-/// Runs `command`, which must fail with exit code 1 and one line, and gives that line.
-pub fn failure(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{text}");
-    let errors: Vec<_> = text.lines().filter(|l| l.contains("error:")).collect();
-    assert_eq!(errors.len(), 1, "{text}");
-    assert!(!text.contains("panicked"), "{text}");
-    errors[0].to_owned()
-}
-
 /// 40 mock quasars as SDSS files (5 of them damaged), prepared, with an ODE and an SDE run.
 pub struct Trained {
     folder: tempfile::TempDir,
