@@ -22,10 +22,8 @@ pub(super) fn spec(path: &Path) -> Result<Inspection> {
     i.fact("version", spec.version.clone());
     i.fact("redshift", number(o.z));
     i.fact("zwarning", spec.zwarning.map_or(Value::Null, Value::from));
-    i.fact(
-        "position",
-        json!({ "ra": number(o.ra), "dec": number(o.dec) }),
-    );
+    i.fact("ra", number(o.ra));
+    i.fact("dec", number(o.dec));
     i.fact("pixels", n);
     let edges = s.grid.edges(n);
     let wave = |e: f64| rounded(10f64.powf(e));
@@ -260,5 +258,10 @@ fn listing(hdus: &[(String, Hdu)]) -> Vec<String> {
 }
 
 fn number(v: f64) -> Value {
-    if v.is_finite() { json!(v) } else { Value::Null }
+    // Six decimals: more than a 32-bit redshift or a position in degrees has.
+    if v.is_finite() {
+        json!((v * 1e6).round() / 1e6)
+    } else {
+        Value::Null
+    }
 }

@@ -172,15 +172,23 @@ fn not_the_input(source: &SurveySource, out: &Path) -> Result<()> {
 }
 
 fn nothing_left(source: &SurveySource, report: &Report) -> Error {
+    let first = report.first_reason.as_deref().unwrap_or("no reason");
+    let fix = match source {
+        SurveySource::Sdss { spectra, .. } if report.rows_without_file == report.rows => format!(
+            "give the folder of this catalog's spectra (survey.source.spectra is {})",
+            spectra.display()
+        ),
+        _ => "widen [select], or check the catalog, the spectra and [normalise]".to_owned(),
+    };
     Error::input(
         origin(source),
         "",
         format!(
-            "none of {} spectra is usable ({})",
+            "none of {} spectra is usable ({}; the first: {first})",
             report.rows,
             report.counts()
         ),
         "at least one spectrum that passes the selection",
-        "widen [select], or check the catalog, the folder and [normalise]",
+        fix,
     )
 }
