@@ -9,6 +9,7 @@ use crate::Result;
 use crate::config::{Columns, MaskConfig};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::iter::once;
 use std::path::Path;
 
 /// Facts of an SDSS spec file, masked as the default config would.
@@ -45,9 +46,14 @@ pub(super) fn spec(path: &Path) -> Result<Inspection> {
             "good_range",
             format!("{}-{} Å", wave(edges[*first]), wave(edges[last + 1])),
         );
-        let gap = good.windows(2).max_by_key(|w| w[1] - w[0]);
+        // A camera may be missing at an end as well as in the middle: pixel -1 and n count as good.
+        let ends: Vec<usize> = once(0)
+            .chain(good.iter().map(|k| k + 1))
+            .chain(once(n + 1))
+            .collect();
+        let gap = ends.windows(2).max_by_key(|w| w[1] - w[0]);
         if let Some(w) = gap.filter(|w| w[1] - w[0] > n / 20) {
-            let (a, b) = (wave(edges[w[0] + 1]), wave(edges[w[1]]));
+            let (a, b) = (wave(edges[w[0]]), wave(edges[w[1] - 1]));
             i.problem(format!("no good pixel in {a}-{b} Å: a missing camera?"));
         }
     }
