@@ -4,6 +4,7 @@ use super::sdss;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
@@ -28,7 +29,7 @@ impl Index {
         let mut index = Self::default();
         for path in paths {
             if path.is_file() {
-                let name = path.file_name().and_then(|n| n.to_str()).and_then(key_of);
+                let name = path.file_name().and_then(|n| key_of(n.to_str()?));
                 let unknown = (-1, -1, -1 - index.files.len() as i64);
                 let key = name.or_else(|| sdss::key(path)).unwrap_or(unknown);
                 index.add(key, path.clone());
@@ -43,24 +44,20 @@ impl Index {
         let mut found = false;
         let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
         for entry in walk {
-            let entry = entry.map_err(|e| {
-                let place = e.path().unwrap_or(folder).to_path_buf();
-                let why = e
-                    .io_error()
-                    .map_or_else(|| e.to_string(), ToString::to_string);
-                Error::input(
-                    place,
-                    "",
-                    format!("cannot be read: {why}"),
-                    "a readable folder of spec-PLATE-MJD-FIBER.fits[.gz] files",
-                    "check the path (survey.source.spectra) and its permissions",
-                )
-            })?;
-            let key = entry.file_name().to_str().and_then(key_of);
-            if let Some(key) = key.filter(|_| !entry.file_type().is_dir()) {
-                found = true;
-                self.add(key, entry.into_path());
-            }
+            let path = match entry {
+                Ok(entry) if entry.file_type().is_dir() => continue,
+                Ok(entry) => entry.into_path(),
+                // A link to nowhere: its row is to say so, the other spectra are not at fault.
+                Err(e) if e.depth() > 0 && is_not_found(&e) => {
+                    e.path().unwrap_or(folder).to_path_buf()
+                }
+                Err(e) => return Err(unreadable(folder, &e)),
+            };
+            let Some(key) = path.file_name().and_then(|n| key_of(n.to_str()?)) else {
+                continue;
+            };
+            found = true;
+            self.add(key, path);
         }
         if found {
             return Ok(());
@@ -82,6 +79,24 @@ impl Index {
             Entry::Occupied(_) => self.twins.push(path),
         }
     }
+}
+
+fn is_not_found(e: &walkdir::Error) -> bool {
+    e.io_error()
+        .is_some_and(|e| e.kind() == ErrorKind::NotFound)
+}
+
+fn unreadable(folder: &Path, e: &walkdir::Error) -> Error {
+    let why = e
+        .io_error()
+        .map_or_else(|| e.to_string(), ToString::to_string);
+    Error::input(
+        e.path().unwrap_or(folder),
+        "",
+        format!("cannot be read: {why}"),
+        "a readable folder of spec-PLATE-MJD-FIBER.fits[.gz] files",
+        "check the path (survey.source.spectra), its permissions and links",
+    )
 }
 
 /// What spec-3655-55240-0256.fits[.gz] says; `None` for other names.

@@ -61,7 +61,6 @@ pub fn prepare_from(
         writer.specsys(frame)?;
     }
     let mut list = RejectedList::create(&list_path)?;
-    let mut example = String::new();
     progress(0, n);
     for start in (0..n).step_by(CHUNK) {
         let end = (start + CHUNK).min(n);
@@ -77,16 +76,13 @@ pub fn prepare_from(
             report.count(object);
             if object.flag != flag::GOOD {
                 list.add(start + i, object)?;
-                if example.is_empty() {
-                    example = format!("; {} {}", object.name, object.reason);
-                }
             }
         }
         writer.write(start, &objects, &block)?;
         progress(end, n);
     }
     if report.used == 0 {
-        return Err(nothing_left(source, &report, &example));
+        return Err(nothing_left(source, &report));
     }
     writer.finish()?;
     list.finish()?;
@@ -178,18 +174,28 @@ fn not_the_input(source: &SurveySource, out: &Path) -> Result<()> {
     }
 }
 
-/// `example`: the first rejected spectrum and its reason.
-fn nothing_left(source: &SurveySource, report: &Report, example: &str) -> Error {
+fn nothing_left(source: &SurveySource, report: &Report) -> Error {
+    let first = report.first_reason.as_deref().unwrap_or("no reason");
+    let fix = match source {
+        SurveySource::Sdss { spectra, .. } if report.rows_without_file == report.rows => format!(
+            "give the folder of this catalog's spectra (survey.source.spectra is {})",
+            spectra
+                .iter()
+                .map(|p| p.display().to_string())
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+        _ => "widen [select], or check the catalog, the spectra and [normalise]".to_owned(),
+    };
     Error::input(
         origin(source),
         "",
         format!(
-            "none of {} spectra is usable ({}{})",
+            "none of {} spectra is usable ({}; the first: {first})",
             report.rows,
-            report.counts(),
-            example.trim_end()
+            report.counts()
         ),
         "at least one spectrum that passes the selection",
-        "widen [select], or check the catalog, the folder and [normalise]",
+        fix,
     )
 }
