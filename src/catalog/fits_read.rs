@@ -78,7 +78,7 @@ impl Fits {
 
     /// Compares the length of the file with where its last HDU ends: cfitsio says nothing of bytes
     /// after it (an HDU cut off in its header), nor of data that nobody has read yet. A gzipped
-    /// file was checked when it was opened, by its checksum.
+    /// file cannot be compared so: there a cut shows when the data is read.
     ///
     /// # Errors
     /// [`Error::Input`] if the file is cut off.
