@@ -2,6 +2,7 @@
 
 use assert_cmd::Command;
 use hdf5::File;
+use hdf5::types::FixedAscii;
 use ndarray::{Array1, Array2, s};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -129,11 +130,7 @@ fn catalog(path: &Path, shared_lsf: bool, integers: bool, fault: &str) {
             .create("objects/id")
             .unwrap();
     } else {
-        let name = |i: usize| {
-            format!("Q{i:03}")
-                .parse::<hdf5::types::FixedAscii<8>>()
-                .unwrap()
-        };
+        let name = |i: usize| FixedAscii::<8>::from_ascii(&format!("Q{i:03}")).unwrap();
         let ids = Array1::from_iter((0..SPECTRA).map(name));
         f.new_dataset_builder()
             .with_data(&ids)

@@ -567,7 +567,8 @@ fn sdss_v_spectra_are_named_by_field_and_catalog_id() {
     for source in ["folder", "sdss"] {
         let c = config(folder.path(), source, &[]);
         assert_eq!(run(&c).unwrap().used, 1, "{source}");
-        let o = &read(&c).0.objects()[0];
+        let (set, _) = read(&c);
+        let o = &set.objects()[0];
         assert_eq!((o.plate, o.mjd, o.fiberid), (3655, 55240, 4_544_940_698));
     }
 }
@@ -628,7 +629,8 @@ fn a_fits_file_of_another_kind_is_no_spectrum_and_no_catalog() {
     fs::copy(&image, spectra.join(Spec::new(1).file_name())).unwrap();
     let c = config(folder.path(), "sdss", &[]);
     assert_eq!(run(&c).unwrap().used, 1);
-    let reason = &read(&c).0.objects()[0].reason;
+    let (set, _) = read(&c);
+    let reason = &set.objects()[0].reason;
     assert!(reason.contains("not a table"), "{reason}");
     fs::remove_file(&c.survey.prepared).unwrap();
     fs::remove_file(rejected_path(&c.survey.prepared)).unwrap();

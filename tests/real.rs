@@ -243,8 +243,8 @@ fn the_quasars_of_a_plate_are_prepared_trained_on_restored_and_drawn() {
     );
     let mut file = fitsio::FitsFile::open(spectra.join("spec-3655-55240-0332.fits")).unwrap();
     let hdu = file.hdu(1).unwrap();
-    let flux: Vec<f32> = hdu.read_col(&mut file, "flux").unwrap();
-    let loglam: Vec<f32> = hdu.read_col(&mut file, "loglam").unwrap();
+    let flux: Vec<f32> = hdu.read_col(&mut file, "FLUX").unwrap();
+    let loglam: Vec<f32> = hdu.read_col(&mut file, "LOGLAM").unwrap();
     let theirs = mean(
         (loglam.iter().zip(flux))
             .filter(|(l, _)| within(10f64.powf(f64::from(**l))))

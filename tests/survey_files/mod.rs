@@ -114,7 +114,7 @@ impl Spec {
         ];
         if self.is_sdss_v() {
             spall.push(("FIELD", ColumnDataType::Long));
-            spall.push(("CATALOGID", ColumnDataType::Long));
+            spall.push(("CATALOGID", ColumnDataType::LongLong));
         }
         let h = table(&mut f, &extname("SPALL"), &spall);
         h.write_col(&mut f, "Z", &[2.9f32]).unwrap();
@@ -250,7 +250,7 @@ pub fn catalog(path: &Path, rows: &[(i64, f64)], renamed: &[(&str, &str)]) {
         ("THING_ID", int),
         ("PLATE", int),
         ("MJD", int),
-        ("FIBERID", int),
+        ("FIBERID", ColumnDataType::LongLong),
         ("Z", double),
     ]
     .map(|(n, k)| (called(n), k))
