@@ -2,9 +2,18 @@
 //! synced to disk, then renamed.
 
 use crate::{Error, Result};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Temporary files of this process: what [`abandon`] must remove, since it runs no destructors.
+static TEMPORARIES: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+fn temporaries() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// An output file under construction. Dropped without [`Pending::commit`], it leaves nothing.
 #[derive(Debug)]
@@ -33,6 +42,7 @@ impl Pending {
             std::process::id()
         ));
         let _ = fs::remove_file(&temporary);
+        temporaries().insert(temporary.clone());
         Ok(Self { target, temporary })
     }
 
@@ -59,7 +69,21 @@ impl Drop for Pending {
     fn drop(&mut self) {
         // After a commit the temporary name is gone and this is a no-op.
         let _ = fs::remove_file(&self.temporary);
+        temporaries().remove(&self.temporary);
     }
+}
+
+/// Removes every file under construction and ends the process with `code`, from whichever thread a
+/// signal is handled in. A SIGKILL or a power cut still leaves a hidden `.part` file.
+pub fn abandon(code: i32) -> ! {
+    // Held to the end: no new temporary file can be reserved meanwhile.
+    let files = temporaries();
+    for file in files.iter() {
+        let _ = fs::remove_file(file);
+    }
+    // SAFETY: ends the process. Not `exit`: the handlers of HDF5 would touch files that another
+    // thread is writing.
+    unsafe { libc::_exit(code) }
 }
 
 /// Writes `bytes` to `target`, completely or not at all.

@@ -99,6 +99,7 @@ impl Study {
             let header = RestoredHeader {
                 grid,
                 flux_unit: UNIT.to_owned(),
+                specsys: None,
                 interpolant: interpolant.to_owned(),
                 draws: if sde { 8 } else { 1 },
                 quantiles: vec![],

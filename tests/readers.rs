@@ -1,7 +1,5 @@
-//! Readers: what is read is what was written, and every fault is one clear line.
-//!
-//! The last tests run on real BOSS spectra where they are (../shared/data beside the crate, or
-//! SELFSI_SHARED_DATA) and say that they are skipped otherwise.
+//! Readers: what is read is what was written, and every fault is one clear line. See real.rs for
+//! real data.
 
 mod survey_files;
 
@@ -10,7 +8,7 @@ use selfsi::catalog::{
 };
 use selfsi::config::{Config, SurveySource};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use survey_files::{Spec, catalog, hdf5_catalog};
 
 const SIGMA: f32 = 0.1;
@@ -503,7 +501,7 @@ fn another_source_can_be_prepared_by_the_same_rules() {
     );
     let c = config(one.path(), "sdss", &[]);
     let source = SurveySource::Sdss {
-        spectra: two.path().join("spectra"),
+        spectra: vec![two.path().join("spectra")],
         catalog: None,
         columns: selfsi::config::Columns::default(),
     };
@@ -540,75 +538,181 @@ fn inspect_tells_what_each_file_is() {
     assert!(!e.contains('\n'), "{e}");
 }
 
-/// Real data, or `None` with a word about it.
-fn shared(part: &str) -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    let root = std::env::var_os("SELFSI_SHARED_DATA").map_or(beside, PathBuf::from);
-    let path = root.join(part);
-    if path.exists() {
-        Some(path)
-    } else {
-        eprintln!("skipped: no {}", path.display());
-        None
-    }
-}
-
-fn real(out: &Path, catalog: Option<&str>) -> Option<Config> {
-    let spectra = shared("sdss/spectra")?;
-    let mut c = config(out, "folder", &[]);
-    c.survey.source = SurveySource::Sdss {
-        spectra,
-        catalog: match catalog {
-            Some(name) => Some(shared(name)?),
-            None => None,
-        },
-        columns: selfsi::config::Columns::default(),
-    };
-    Some(c)
-}
-
 #[test]
-fn the_boss_spectra_are_prepared_with_their_catalog() {
-    let out = tempfile::tempdir().unwrap();
-    let catalog = "catalogs/cat_for_clustering_plate3655.fits.gz";
-    let Some(c) = real(out.path(), Some(catalog)) else {
-        return;
+fn a_spectrum_without_its_blue_camera_is_rejected_or_used_where_it_has_data() {
+    let half = Spec {
+        red_only: true,
+        ..Spec::new(1)
     };
-    let report = run(&c).unwrap();
-    assert_eq!((report.rows, report.used), (79, 58), "{report}");
-    assert_eq!(
-        (report.rows_without_file, report.files_without_row.len()),
-        (19, 6)
-    );
+    let folder = survey(&[half, Spec::new(2)]);
+    let c = config(folder.path(), "sdss", &[]);
+    assert_eq!(run(&c).unwrap().rejected["COVERAGE"], 1);
+    let c = config(folder.path(), "sdss", &["select.coverage_min=0.1"]);
+    assert_eq!(run(&c).unwrap().used, 2);
     let (set, block) = read(&c);
-    for (i, o) in set
-        .objects()
-        .iter()
-        .enumerate()
-        .filter(|(_, o)| o.flag == 0)
-    {
-        let good = block.ivar.row(i).iter().filter(|v| **v > 0.0).count();
-        assert!(good > 819 && o.norm > 0.0 && o.z > 0.0, "{}", o.name);
+    for (wave, v) in set.grid().wavelength().iter().zip(block.ivar.row(0)) {
+        assert_eq!(*v > 0.0, *wave > 6000.0, "{wave}");
     }
-    assert!(block.flux.iter().chain(&block.ivar).all(|v| v.is_finite()));
+    let i = inspect(&folder.path().join("spectra").join(half.file_name())).unwrap();
+    assert!(i.problems.iter().any(|p| p.contains("camera")));
 }
 
 #[test]
-fn the_boss_spectra_carry_their_own_redshifts() {
-    let out = tempfile::tempdir().unwrap();
-    let Some(c) = real(out.path(), None) else {
-        return;
+fn sdss_v_spectra_are_named_by_field_and_catalog_id() {
+    let spec = Spec {
+        version: "v6_1_3",
+        ..Spec::new(4_544_940_698)
     };
+    let folder = survey(&[spec]);
+    for source in ["folder", "sdss"] {
+        let c = config(folder.path(), source, &[]);
+        assert_eq!(run(&c).unwrap().used, 1, "{source}");
+        let (set, _) = read(&c);
+        let o = &set.objects()[0];
+        assert_eq!((o.plate, o.mjd, o.fiberid), (3655, 55240, 4_544_940_698));
+    }
+}
+
+#[test]
+fn repeated_observations_of_one_object_are_rows_of_their_own() {
+    let again = Spec {
+        mjd: 55300,
+        level: 3.0,
+        ..Spec::new(1)
+    };
+    let folder = survey(&[Spec::new(1), again]);
+    let c = config(folder.path(), "folder", &[]);
     let report = run(&c).unwrap();
-    assert_eq!((report.rows, report.used), (66, 64), "{report}");
-    assert_eq!(report.other_grid, 0);
+    assert_eq!((report.used, report.twin_files.len()), (2, 0));
+    let (set, _) = read(&c);
+    let mjds: Vec<i64> = set.objects().iter().map(|o| o.mjd).collect();
+    assert_eq!(mjds, [55240, 55300]);
+    assert_ne!(set.objects()[0].name, set.objects()[1].name);
 }
 
 #[test]
-fn the_dr14q_catalog_is_read_though_none_of_its_files_is_here() {
-    let out = tempfile::tempdir().unwrap();
-    let Some(c) = real(out.path(), Some("catalogs/DRQ_Pk1D.fits")) else {
-        return;
+fn a_column_of_the_wrong_shape_and_a_link_to_nowhere_are_flagged_rows() {
+    let wide = Spec {
+        doubled: true,
+        ..Spec::new(1)
     };
-    assert!(fails(&c).contains("UNREADABLE 8"));
+    let folder = survey(&[wide, Spec::new(2), Spec::new(3)]);
+    let at = folder.path().join("spectra").join(Spec::new(2).file_name());
+    fs::remove_file(&at).unwrap();
+    std::os::unix::fs::symlink("/nonexistent/spec.fits", &at).unwrap();
+    let c = config(folder.path(), "sdss", &[]);
+    assert_eq!(run(&c).unwrap().used, 1);
+    let (set, _) = read(&c);
+    for (o, words) in set.objects().iter().zip(["as in loglam", "No such file"]) {
+        assert_eq!(o.flag, flag::UNREADABLE);
+        assert!(o.reason.contains(words), "{}", o.reason);
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_walked_is_one_line_and_no_output() {
+    let folder = survey(&[Spec::new(1)]);
+    std::os::unix::fs::symlink(".", folder.path().join("spectra/loop")).unwrap();
+    let e = fails(&config(folder.path(), "sdss", &[]));
+    assert!(
+        e.contains("loop") && e.contains("survey.source.spectra"),
+        "{e}"
+    );
+}
+
+#[test]
+fn a_fits_file_of_another_kind_is_no_spectrum_and_no_catalog() {
+    let folder = survey(&[Spec::new(1), Spec::new(2)]);
+    let spectra = folder.path().join("spectra");
+    let image = folder.path().join("image.fits");
+    survey_files::image(&image);
+    fs::copy(&image, spectra.join(Spec::new(1).file_name())).unwrap();
+    let c = config(folder.path(), "sdss", &[]);
+    assert_eq!(run(&c).unwrap().used, 1);
+    let (set, _) = read(&c);
+    let reason = &set.objects()[0].reason;
+    assert!(reason.contains("not a table"), "{reason}");
+    fs::remove_file(&c.survey.prepared).unwrap();
+    fs::remove_file(rejected_path(&c.survey.prepared)).unwrap();
+    fs::copy(&image, folder.path().join("catalog.fits")).unwrap();
+    let e = fails(&c);
+    assert!(e.contains("no table") && e.contains("column PLATE"), "{e}");
+}
+
+#[test]
+fn none_of_the_catalogs_spectra_in_the_folder_points_at_the_folder() {
+    let folder = survey(&[Spec::new(1)]);
+    catalog(
+        &folder.path().join("catalog.fits"),
+        &[(8, 3.0), (9, 3.0)],
+        &[],
+    );
+    let e = fails(&config(folder.path(), "sdss", &[]));
+    assert!(
+        e.contains("UNREADABLE 2")
+            && e.contains("spec-3655-55240-0008")
+            && e.contains("survey.source.spectra"),
+        "{e}"
+    );
+}
+
+#[test]
+fn the_program_says_every_fault_in_one_line_and_fails() {
+    let folder = survey(&[Spec::new(1)]);
+    let at = |name: &str| folder.path().join(name);
+    let spec = fs::read(at("spectra").join(Spec::new(1).file_name())).unwrap();
+    fs::write(at("empty"), "").unwrap();
+    fs::write(at("text"), "SIMPLY not FITS").unwrap();
+    fs::write(at("short.fits"), &spec[..4000]).unwrap();
+    fs::write(at("short.h5"), b"\x89HDF\r\n\x1a\n").unwrap();
+    for name in [
+        "empty",
+        "text",
+        "short.fits",
+        "short.h5",
+        "absent",
+        "spectra",
+    ] {
+        let out = assert_cmd::cargo::cargo_bin_cmd!("selfsi")
+            .arg("inspect")
+            .arg(at(name))
+            .output()
+            .unwrap();
+        let said = String::from_utf8(out.stderr).unwrap();
+        assert_eq!(out.status.code(), Some(1), "{name}: {said}");
+        assert_eq!(said.lines().count(), 1, "{name}: {said}");
+        assert!(
+            said.contains(name) && said.contains("expected"),
+            "{name}: {said}"
+        );
+    }
+}
+
+#[test]
+fn an_interrupted_preparation_leaves_nothing() {
+    let folder = survey(&(1..=40).map(Spec::new).collect::<Vec<_>>());
+    let c = config(folder.path(), "sdss", &["grid.pixels=200000"]);
+    let path = folder.path().join("config.toml");
+    fs::write(&path, c.to_toml().unwrap()).unwrap();
+    let names = || -> Vec<String> {
+        let entries = fs::read_dir(folder.path()).unwrap();
+        entries
+            .map(|e| e.unwrap().file_name().to_string_lossy().into_owned())
+            .collect()
+    };
+    let before = names().len();
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("selfsi"))
+        .arg("prepare")
+        .arg(&path)
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    while !names().iter().any(|n| n.ends_with(".part")) {
+        assert!(child.try_wait().unwrap().is_none(), "it ended too soon");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    // SAFETY: a signal to our own child, which has not been waited for.
+    unsafe { libc::kill(child.id() as i32, libc::SIGINT) };
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(names().len(), before, "{:?}", names());
 }

@@ -26,12 +26,13 @@ const MODEL: &str = "
     [interpolant]
     kind = 'sde'
     gamma = 1.0
+    diffusion = 'channel'
     epsilon = 1.0
     [transport]
     steps = 4
     [network]
     channels = [4, 8]
-    strides = [4]
+    patch = 4
     margin = 16
     kernel = 3
     attention = false

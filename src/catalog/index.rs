@@ -1,7 +1,10 @@
 //! The spec files of a folder tree, found in one walk.
 
+use super::sdss;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
@@ -17,50 +20,83 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// Walks `folder`.
+    /// Walks the folders and takes the files among `paths`; a file that is named here itself may
+    /// have any name.
     ///
     /// # Errors
-    /// [`Error::Input`] if it, or a folder below it, cannot be read, or holds no spec file.
-    pub fn walk(folder: &Path) -> Result<Self> {
+    /// [`Error::Input`] if a path, or a folder below it, cannot be read, or holds no spec file.
+    pub fn new(paths: &[PathBuf]) -> Result<Self> {
         let mut index = Self::default();
-        let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
-        for entry in walk {
-            let entry = entry.map_err(|e| {
-                let place = e.path().unwrap_or(folder).to_path_buf();
-                let why = e
-                    .io_error()
-                    .map_or_else(|| e.to_string(), ToString::to_string);
-                Error::input(
-                    place,
-                    "",
-                    format!("cannot be read: {why}"),
-                    "a readable folder of spec-PLATE-MJD-FIBER.fits[.gz] files",
-                    "check the path (survey.source.spectra) and its permissions",
-                )
-            })?;
-            let key = entry.file_name().to_str().and_then(key_of);
-            if let Some(key) = key.filter(|_| !entry.file_type().is_dir()) {
-                match index.files.entry(key) {
-                    std::collections::btree_map::Entry::Vacant(v) => {
-                        v.insert(entry.into_path());
-                    }
-                    std::collections::btree_map::Entry::Occupied(_) => {
-                        index.twins.push(entry.into_path());
-                    }
-                }
+        for path in paths {
+            if path.is_file() {
+                let name = path.file_name().and_then(|n| key_of(n.to_str()?));
+                let unknown = (-1, -1, -1 - index.files.len() as i64);
+                let key = name.or_else(|| sdss::key(path)).unwrap_or(unknown);
+                index.add(key, path.clone());
+            } else {
+                index.walk(path)?;
             }
-        }
-        if index.files.is_empty() {
-            return Err(Error::input(
-                folder,
-                "",
-                "no spec file in this folder or below",
-                "files named spec-PLATE-MJD-FIBER.fits[.gz]",
-                "check the path (survey.source.spectra)",
-            ));
         }
         Ok(index)
     }
+
+    fn walk(&mut self, folder: &Path) -> Result<()> {
+        let mut found = false;
+        let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
+        for entry in walk {
+            let path = match entry {
+                Ok(entry) if entry.file_type().is_dir() => continue,
+                Ok(entry) => entry.into_path(),
+                // A link to nowhere: its row is to say so, the other spectra are not at fault.
+                Err(e) if e.depth() > 0 && is_not_found(&e) => {
+                    e.path().unwrap_or(folder).to_path_buf()
+                }
+                Err(e) => return Err(unreadable(folder, &e)),
+            };
+            let Some(key) = path.file_name().and_then(|n| key_of(n.to_str()?)) else {
+                continue;
+            };
+            found = true;
+            self.add(key, path);
+        }
+        if found {
+            return Ok(());
+        }
+        Err(Error::input(
+            folder,
+            "",
+            "no spec file in this folder or below",
+            "files named spec-PLATE-MJD-FIBER.fits[.gz]",
+            "check the path (survey.source.spectra)",
+        ))
+    }
+
+    fn add(&mut self, key: Key, path: PathBuf) {
+        match self.files.entry(key) {
+            Entry::Vacant(v) => {
+                v.insert(path);
+            }
+            Entry::Occupied(_) => self.twins.push(path),
+        }
+    }
+}
+
+fn is_not_found(e: &walkdir::Error) -> bool {
+    e.io_error()
+        .is_some_and(|e| e.kind() == ErrorKind::NotFound)
+}
+
+fn unreadable(folder: &Path, e: &walkdir::Error) -> Error {
+    let why = e
+        .io_error()
+        .map_or_else(|| e.to_string(), ToString::to_string);
+    Error::input(
+        e.path().unwrap_or(folder),
+        "",
+        format!("cannot be read: {why}"),
+        "a readable folder of spec-PLATE-MJD-FIBER.fits[.gz] files",
+        "check the path (survey.source.spectra), its permissions and links",
+    )
 }
 
 /// What spec-3655-55240-0256.fits[.gz] says; `None` for other names.

@@ -55,7 +55,7 @@ impl Input {
                 catalog,
                 columns,
             } => {
-                let index = Index::walk(spectra)?;
+                let index = Index::new(spectra)?;
                 match catalog {
                     Some(path) => Ok(Self::named(read_catalog(path, columns)?, index)),
                     None => Ok(Self::unnamed(index)),
@@ -119,6 +119,15 @@ impl Input {
         match self {
             Self::Sdss { .. } => sdss::FLUX_UNIT,
             Self::Hdf5 { flux_unit, .. } => flux_unit,
+        }
+    }
+
+    /// Reference frame of the wavelengths as FITS names it: SDSS spectra are heliocentric; an HDF5
+    /// catalog does not say.
+    pub fn specsys(&self) -> Option<&'static str> {
+        match self {
+            Self::Sdss { .. } => Some("HELIOCEN"),
+            Self::Hdf5 { .. } => None,
         }
     }
 

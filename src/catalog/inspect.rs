@@ -76,6 +76,7 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
         ));
     }
     let mut file = Fits::open(path)?;
+    file.check_complete()?;
     let mut hdus = Vec::new();
     for i in 0..file.hdus()? {
         let hdu = file.go(i)?;

@@ -9,6 +9,7 @@ use crate::Result;
 use crate::config::{Columns, MaskConfig};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::iter::once;
 use std::path::Path;
 
 /// Facts of an SDSS spec file, masked as the default config would.
@@ -22,10 +23,8 @@ pub(super) fn spec(path: &Path) -> Result<Inspection> {
     i.fact("version", spec.version.clone());
     i.fact("redshift", number(o.z));
     i.fact("zwarning", spec.zwarning.map_or(Value::Null, Value::from));
-    i.fact(
-        "position",
-        json!({ "ra": number(o.ra), "dec": number(o.dec) }),
-    );
+    i.fact("ra", number(o.ra));
+    i.fact("dec", number(o.dec));
     i.fact("pixels", n);
     let edges = s.grid.edges(n);
     let wave = |e: f64| rounded(10f64.powf(e));
@@ -47,9 +46,14 @@ pub(super) fn spec(path: &Path) -> Result<Inspection> {
             "good_range",
             format!("{}-{} Å", wave(edges[*first]), wave(edges[last + 1])),
         );
-        let gap = good.windows(2).max_by_key(|w| w[1] - w[0]);
+        // A camera may be missing at an end as well as in the middle: pixel -1 and n count as good.
+        let ends: Vec<usize> = once(0)
+            .chain(good.iter().map(|k| k + 1))
+            .chain(once(n + 1))
+            .collect();
+        let gap = ends.windows(2).max_by_key(|w| w[1] - w[0]);
         if let Some(w) = gap.filter(|w| w[1] - w[0] > n / 20) {
-            let (a, b) = (wave(edges[w[0] + 1]), wave(edges[w[1]]));
+            let (a, b) = (wave(edges[w[0]]), wave(edges[w[1] - 1]));
             i.problem(format!("no good pixel in {a}-{b} Å: a missing camera?"));
         }
     }
@@ -260,5 +264,10 @@ fn listing(hdus: &[(String, Hdu)]) -> Vec<String> {
 }
 
 fn number(v: f64) -> Value {
-    if v.is_finite() { json!(v) } else { Value::Null }
+    // Six decimals: more than a 32-bit redshift or a position in degrees has.
+    if v.is_finite() {
+        json!((v * 1e6).round() / 1e6)
+    } else {
+        Value::Null
+    }
 }

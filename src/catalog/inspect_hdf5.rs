@@ -13,7 +13,7 @@ const DEPTH: usize = 4;
 const LOOKED_AT: usize = 1024;
 
 /// Whether an HDF5 file claims to be a prepared set.
-pub(super) fn says_prepared(path: &Path) -> bool {
+pub fn says_prepared(path: &Path) -> bool {
     h5::open(path)
         .is_ok_and(|f| h5::text_attribute(&f, "format").as_deref() == Some("selfsi-prepared"))
 }

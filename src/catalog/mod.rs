@@ -1,6 +1,7 @@
 //! Catalogs: read, bring to a common grid, normalise, write.
 
 mod airvac;
+mod block;
 mod fits_read;
 mod grid;
 mod h5;
@@ -15,9 +16,14 @@ mod object;
 mod pixel_mask;
 mod prepare;
 mod prepared;
+mod prepared_writer;
+mod rebin;
 mod regrid;
 mod report;
 mod restored;
+mod restored_fits;
+mod restored_spec;
+mod restored_unit;
 mod restored_writer;
 mod sdss;
 mod select;
@@ -26,16 +32,21 @@ mod table;
 
 pub use self::hdf5::Hdf5Catalog;
 pub use airvac::air_to_vacuum;
+pub use block::Block;
 pub use grid::LogGrid;
 pub use inspect::{Inspection, inspect};
+pub use inspect_hdf5::says_prepared;
 pub use normalise::{Level, level};
 pub use object::{Object, flag};
 pub use pixel_mask::{PixelMask, SPPIXMASK};
 pub use prepare::{prepare, prepare_from, rejected_path};
-pub use prepared::{Block, Prepared, PreparedWriter};
-pub use regrid::{Rebin, Regridder};
+pub use prepared::Prepared;
+pub use prepared_writer::PreparedWriter;
+pub use rebin::Rebin;
+pub use regrid::Regridder;
 pub use report::{Report, flag_names};
 pub use restored::{Restored, RestoredBlock, RestoredHeader};
+pub use restored_spec::{restored_spec_path, write_restored_spec};
 pub use restored_writer::RestoredWriter;
 pub use sdss::{FLUX_UNIT, SpecFile, read_spec};
 pub use spectrum::{Centres, NativeGrid, Spectrum};

@@ -57,6 +57,9 @@ pub fn prepare_from(
     let rho = regridder.noise_rho();
     let text = config.to_toml()?;
     let mut writer = PreparedWriter::create(out, &grid, n, &rho, input.flux_unit(), &text)?;
+    if let Some(frame) = input.specsys() {
+        writer.specsys(frame)?;
+    }
     let mut list = RejectedList::create(&list_path)?;
     progress(0, n);
     for start in (0..n).step_by(CHUNK) {
@@ -155,7 +158,7 @@ fn origin(source: &SurveySource) -> &Path {
         SurveySource::Sdss {
             catalog: Some(c), ..
         } => c,
-        SurveySource::Sdss { spectra, .. } => spectra,
+        SurveySource::Sdss { spectra, .. } => spectra.first().map_or(Path::new(""), |p| p),
         SurveySource::Hdf5 { file, .. } => file,
     }
 }
@@ -172,15 +175,27 @@ fn not_the_input(source: &SurveySource, out: &Path) -> Result<()> {
 }
 
 fn nothing_left(source: &SurveySource, report: &Report) -> Error {
+    let first = report.first_reason.as_deref().unwrap_or("no reason");
+    let fix = match source {
+        SurveySource::Sdss { spectra, .. } if report.rows_without_file == report.rows => format!(
+            "give the folder of this catalog's spectra (survey.source.spectra is {})",
+            spectra
+                .iter()
+                .map(|p| p.display().to_string())
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+        _ => "widen [select], or check the catalog, the spectra and [normalise]".to_owned(),
+    };
     Error::input(
         origin(source),
         "",
         format!(
-            "none of {} spectra is usable ({})",
+            "none of {} spectra is usable ({}; the first: {first})",
             report.rows,
             report.counts()
         ),
         "at least one spectrum that passes the selection",
-        "widen [select], or check the catalog, the folder and [normalise]",
+        fix,
     )
 }

@@ -4,250 +4,15 @@
 //! every object of the catalog can be answered for. Written and read in blocks: memory does not
 //! grow with the number of spectra.
 
-use super::{LogGrid, Object, h5};
-use crate::atomic::Pending;
+use super::{Block, LogGrid, Object, h5};
 use crate::{Error, Result};
-use hdf5::types::VarLenUnicode;
 use hdf5::{Dataset, File, H5Type};
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
+use ndarray::s;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-const FORMAT: &str = "selfsi-prepared";
-const VERSION: i64 = 1;
-/// Rows per chunk: 1 MiB at 1024 pixels, HDF5's default chunk cache.
-const CHUNK_ROWS: usize = 256;
-
-/// Some consecutive spectra on the common grid, each array [n, D].
-#[derive(Debug, Clone, PartialEq)]
-pub struct Block {
-    /// Normalised flux; exactly 0 where masked, never NaN.
-    pub flux: Array2<f32>,
-    /// Inverse variance of the normalised flux; 0 where masked.
-    pub ivar: Array2<f32>,
-    /// σ of the line-spread function in common-grid pixels; 0 where unknown.
-    pub lsf: Array2<f32>,
-}
-
-impl Block {
-    /// A block of `n` spectra of `pixels` pixels, all masked.
-    #[must_use]
-    pub fn masked(n: usize, pixels: usize) -> Self {
-        let zeros = || Array2::zeros((n, pixels));
-        Self {
-            flux: zeros(),
-            ivar: zeros(),
-            lsf: zeros(),
-        }
-    }
-
-    /// Number of spectra.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.flux.nrows()
-    }
-
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-/// Writes a prepared set; it appears under its name only after [`PreparedWriter::finish`].
-#[derive(Debug)]
-pub struct PreparedWriter {
-    pending: Pending,
-    path: PathBuf,
-    file: File,
-    pixels: usize,
-    written: Vec<bool>,
-}
-
-impl PreparedWriter {
-    /// Starts a set of `n_rows` spectra. `noise_rho` [D] is the correlation of the noise of pixel
-    /// i with pixel i+1 that regridding caused; `config` the TOML text of the job.
-    ///
-    /// # Errors
-    /// [`Error::Output`] if the file cannot be made.
-    pub fn create(
-        path: impl AsRef<Path>,
-        grid: &LogGrid,
-        n_rows: usize,
-        noise_rho: &[f32],
-        flux_unit: &str,
-        config: &str,
-    ) -> Result<Self> {
-        let path = path.as_ref().to_path_buf();
-        if noise_rho.len() != grid.pixels {
-            return Err(Error::output(
-                &path,
-                format!(
-                    "{} noise correlations for {} pixels",
-                    noise_rho.len(),
-                    grid.pixels
-                ),
-                "give one per pixel",
-            ));
-        }
-        hdf5::silence_errors(true);
-        let pending = Pending::new(&path)?;
-        let file = start(pending.path(), grid, n_rows, noise_rho, flux_unit, config)
-            .map_err(|e| unwritable(&path, &e))?;
-        Ok(Self {
-            pending,
-            path,
-            file,
-            pixels: grid.pixels,
-            written: vec![false; n_rows],
-        })
-    }
-
-    /// Writes the rows that begin at `start`: one object per spectrum of `block`.
-    ///
-    /// # Errors
-    /// [`Error::Output`] if shapes do not fit or the disk refuses.
-    pub fn write(&mut self, start: usize, objects: &[Object], block: &Block) -> Result<()> {
-        let shape = (objects.len(), self.pixels);
-        let end = start + objects.len();
-        if block.flux.dim() != shape
-            || block.ivar.dim() != shape
-            || block.lsf.dim() != shape
-            || end > self.written.len()
-        {
-            return Err(Error::output(
-                &self.path,
-                format!(
-                    "rows {start}..{end} of {}: {} objects, flux {:?}, ivar {:?}, lsf {:?}",
-                    self.written.len(),
-                    objects.len(),
-                    block.flux.dim(),
-                    block.ivar.dim(),
-                    block.lsf.dim()
-                ),
-                "give one row of pixels per object",
-            ));
-        }
-        self.put(start..end, objects, block)
-            .map_err(|e| unwritable(&self.path, &e))?;
-        self.written[start..end].fill(true);
-        Ok(())
-    }
-
-    fn put(&self, rows: Range<usize>, objects: &[Object], block: &Block) -> hdf5::Result<()> {
-        for (name, data) in [
-            ("flux", &block.flux),
-            ("ivar", &block.ivar),
-            ("lsf", &block.lsf),
-        ] {
-            let data = data.as_standard_layout();
-            self.file
-                .dataset(name)?
-                .write_slice(ArrayView2::from(&data), s![rows.clone(), ..])?;
-        }
-        self.column(&rows, "norm", objects, |o| o.norm)?;
-        self.column(&rows, "z", objects, |o| o.z)?;
-        self.column(&rows, "ra", objects, |o| o.ra)?;
-        self.column(&rows, "dec", objects, |o| o.dec)?;
-        self.column(&rows, "plate", objects, |o| o.plate)?;
-        self.column(&rows, "mjd", objects, |o| o.mjd)?;
-        self.column(&rows, "fiberid", objects, |o| o.fiberid)?;
-        self.column(&rows, "thing_id", objects, |o| o.thing_id)?;
-        self.column(&rows, "flag", objects, |o| o.flag)?;
-        self.column(&rows, "name", objects, |o| h5::text(&o.name))?;
-        self.column(&rows, "reason", objects, |o| h5::text(&o.reason))?;
-        self.column(&rows, "source", objects, |o| h5::text(&o.source))
-    }
-
-    fn column<T: H5Type>(
-        &self,
-        rows: &Range<usize>,
-        name: &str,
-        objects: &[Object],
-        value: impl Fn(&Object) -> T,
-    ) -> hdf5::Result<()> {
-        let values: Vec<T> = objects.iter().map(value).collect();
-        self.file
-            .dataset(name)?
-            .write_slice(ArrayView1::from(&values[..]), s![rows.clone()])
-    }
-
-    /// Completes the file and gives it its name.
-    ///
-    /// # Errors
-    /// [`Error::Output`] if rows are missing or the disk refuses.
-    pub fn finish(self) -> Result<()> {
-        if let Some(row) = self.written.iter().position(|w| !w) {
-            return Err(Error::output(
-                &self.path,
-                format!("row {row} was never written"),
-                "write every row before finishing",
-            ));
-        }
-        self.file
-            .flush()
-            .and_then(|()| self.file.close())
-            .map_err(|e| unwritable(&self.path, &e))?;
-        self.pending.commit()
-    }
-}
-
-fn unwritable(path: &Path, e: &hdf5::Error) -> Error {
-    Error::output(path, h5::words(e), "check free space and permissions")
-}
-
-fn start(
-    path: &Path,
-    grid: &LogGrid,
-    n: usize,
-    noise_rho: &[f32],
-    flux_unit: &str,
-    config: &str,
-) -> hdf5::Result<File> {
-    let file = File::create(path)?;
-    for (name, value) in [
-        ("format", FORMAT),
-        ("wavelength", "vacuum"),
-        ("frame", "observed"),
-        ("flux_unit", flux_unit),
-        ("selfsi_version", env!("CARGO_PKG_VERSION")),
-        ("config", config),
-    ] {
-        file.new_attr::<VarLenUnicode>()
-            .create(name)?
-            .write_scalar(&h5::text(value))?;
-    }
-    file.new_attr::<i64>()
-        .create("version")?
-        .write_scalar(&VERSION)?;
-    file.new_dataset_builder()
-        .with_data(&Array1::from(grid.loglam()))
-        .create("loglam")?;
-    file.new_dataset_builder()
-        .with_data(&Array1::from(noise_rho.to_vec()))
-        .create("noise_rho")?;
-    let rows = CHUNK_ROWS.min(n.max(1));
-    for name in ["flux", "ivar", "lsf"] {
-        file.new_dataset::<f32>()
-            .chunk((rows, grid.pixels))
-            // Rejected rows are zeros: they should cost no disk.
-            .shuffle()
-            .deflate(1)
-            .shape((n, grid.pixels))
-            .create(name)?;
-    }
-    for name in ["norm", "z", "ra", "dec"] {
-        file.new_dataset::<f64>().shape(n).create(name)?;
-    }
-    for name in ["plate", "mjd", "fiberid", "thing_id"] {
-        file.new_dataset::<i64>().shape(n).create(name)?;
-    }
-    file.new_dataset::<i32>().shape(n).create("flag")?;
-    for name in ["name", "reason", "source"] {
-        file.new_dataset::<VarLenUnicode>().shape(n).create(name)?;
-    }
-    Ok(file)
-}
-
+pub(super) const FORMAT: &str = "selfsi-prepared";
+pub(super) const VERSION: i64 = 1;
 /// A prepared set open for reading. Objects are in memory, spectra are read when asked for.
 #[derive(Debug)]
 pub struct Prepared {
@@ -324,6 +89,12 @@ impl Prepared {
     #[must_use]
     pub fn flux_unit(&self) -> &str {
         &self.flux_unit
+    }
+
+    /// Reference frame of the wavelengths, as FITS names it; `None` where the input did not say.
+    #[must_use]
+    pub fn specsys(&self) -> Option<String> {
+        h5::text_attribute(&self.file, "specsys")
     }
 
     /// Correlation of the noise of pixel i with pixel i+1 caused by regridding, [D]; last 0.
@@ -449,8 +220,9 @@ fn read_objects(file: &File, path: &Path) -> Result<Vec<Object>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::flag;
+    use crate::catalog::{PreparedWriter, flag};
     use crate::config::GridConfig;
+    use ndarray::Array2;
 
     fn some_objects(n: usize) -> Vec<Object> {
         (0..n)

@@ -23,6 +23,9 @@ pub struct Report {
     pub used: usize,
     /// Rows per flag; a row may have several.
     pub rejected: BTreeMap<&'static str, usize>,
+    /// Why the first rejected row was.
+    #[serde(skip)]
+    pub(super) first_reason: Option<String>,
     pub pixels: usize,
     /// Outer edges of the grid in Å.
     pub wavelength: [f64; 2],
@@ -51,6 +54,7 @@ impl Report {
             rows,
             used: 0,
             rejected: BTreeMap::new(),
+            first_reason: None,
             pixels: grid.pixels,
             wavelength: [edge(0.0), edge(grid.pixels as f64)],
             duplicate_names: Vec::new(),
@@ -67,6 +71,8 @@ impl Report {
     pub(super) fn count(&mut self, object: &Object) {
         if object.flag == flag::GOOD {
             self.used += 1;
+        } else if self.first_reason.is_none() {
+            self.first_reason = Some(object.reason.clone());
         }
         for name in flag_names(object.flag) {
             *self.rejected.entry(name).or_default() += 1;

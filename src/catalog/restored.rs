@@ -13,6 +13,9 @@ pub struct RestoredHeader {
     pub grid: LogGrid,
     /// FITS unit string of the flux.
     pub flux_unit: String,
+    /// Reference frame of the wavelengths as FITS names it (`HELIOCEN`); `None` where the input
+    /// does not say.
+    pub specsys: Option<String>,
     /// `ode` or `sde`.
     pub interpolant: String,
     /// SDE draws per object; 1 for the ODE.
@@ -22,7 +25,19 @@ pub struct RestoredHeader {
     pub config_sha256: String,
     /// SHA-256 of the checkpoint.
     pub run_sha256: String,
+    /// What was done, line by line; written, not read back.
     pub history: Vec<String>,
+}
+
+impl RestoredHeader {
+    /// Where SIGMA comes from: repeated draws, or nowhere.
+    pub(super) fn uncertainty(&self) -> &'static str {
+        if self.interpolant == "sde" && self.draws > 1 {
+            "SDE draws"
+        } else {
+            "none"
+        }
+    }
 }
 
 /// Consecutive rows of a restored catalog, physical units, [n, D] each; NaN where flagged.
@@ -30,7 +45,8 @@ pub struct RestoredHeader {
 pub struct RestoredBlock {
     /// Φ(y) of the ODE, or the mean of the SDE draws.
     pub restored: Array2<f32>,
-    /// Standard deviation of the draws; `None` for the ODE, which states no uncertainty.
+    /// Standard deviation of the draws, NaN for a single draw; `None` for the ODE, which states no
+    /// uncertainty.
     pub sigma: Option<Array2<f32>>,
     /// The first single draw; `None` for the ODE.
     pub draw: Option<Array2<f32>>,
@@ -74,6 +90,7 @@ impl Restored {
                 pixels: 0,
             },
             flux_unit: text(&mut fits, "FLUXUNIT"),
+            specsys: None,
             interpolant: text(&mut fits, "METHOD"),
             draws: fits.number_key("NDRAWS").unwrap_or(1.0) as usize,
             quantiles,
@@ -82,6 +99,8 @@ impl Restored {
             run_sha256: text(&mut fits, "RUNSHA"),
             history: Vec::new(),
         };
+        find(&mut fits, &path, "RESTORED")?;
+        header.specsys = fits.text_key("SPECSYS");
         find(&mut fits, &path, "WAVELENGTH")?;
         let pixels = fits.rows()?;
         let loglam = numbers(&mut fits, &path, "LOGLAM", pixels)?;
@@ -181,10 +200,14 @@ fn objects(fits: &mut Fits, path: &Path) -> Result<(Vec<Object>, Vec<bool>)> {
             .ok_or_else(|| foreign(path, name, "the column is missing"))?;
         text.push(fits.texts(&column, rows)?);
     }
-    let names = [
-        "PLATE", "MJD", "FIBERID", "THING_ID", "FLAG", "RA", "DEC", "Z", "NORM", "HELDOUT",
-    ];
-    let columns = names
+    let mut whole = Vec::new();
+    for name in ["PLATE", "MJD", "FIBERID", "THING_ID", "FLAG", "HELDOUT"] {
+        let column = fits
+            .column(name)
+            .ok_or_else(|| foreign(path, name, "the column is missing"))?;
+        whole.push(fits.integers(&column, rows)?);
+    }
+    let real = ["RA", "DEC", "Z", "NORM"]
         .iter()
         .map(|n| numbers(fits, path, n, rows))
         .collect::<Result<Vec<_>>>()?;
@@ -192,18 +215,18 @@ fn objects(fits: &mut Fits, path: &Path) -> Result<(Vec<Object>, Vec<bool>)> {
         name: text[0][i].clone(),
         reason: text[1][i].clone(),
         source: text[2][i].clone(),
-        plate: columns[0][i] as i64,
-        mjd: columns[1][i] as i64,
-        fiberid: columns[2][i] as i64,
-        thing_id: columns[3][i] as i64,
-        flag: columns[4][i] as i32,
-        ra: columns[5][i],
-        dec: columns[6][i],
-        z: columns[7][i],
-        norm: columns[8][i],
+        plate: whole[0][i],
+        mjd: whole[1][i],
+        fiberid: whole[2][i],
+        thing_id: whole[3][i],
+        flag: whole[4][i] as i32,
+        ra: real[0][i],
+        dec: real[1][i],
+        z: real[2][i],
+        norm: real[3][i],
     };
     Ok((
         (0..rows).map(object).collect(),
-        columns[9].iter().map(|h| *h > 0.0).collect(),
+        whole[5].iter().map(|h| *h > 0).collect(),
     ))
 }

@@ -1,162 +1,56 @@
 //! Writing the restored catalog: images as a stream, then the tables and checksums.
 
+use super::LogGrid;
+use super::normalise::median;
 use super::object::{Object, flag};
 use super::restored::{RestoredBlock, RestoredHeader};
-use super::{FLUX_UNIT, LogGrid};
-use crate::atomic::Pending;
-use crate::{Error, Result};
-use fitsio::FitsFile;
+use super::restored_fits::{Column, Sheet, ascii};
+use super::restored_unit::inverse_square;
+use crate::Result;
 use fitsio::hdu::FitsHdu;
-use fitsio::images::{ImageDescription, ImageType};
-use fitsio::tables::{ColumnDataType, ColumnDescription};
-use std::fmt::Display;
-use std::path::{Path, PathBuf};
+use fitsio::tables::ColumnDataType as T;
+use std::path::Path;
 
 /// Writes a restored catalog as a stream; the file appears only when it is complete.
 pub struct RestoredWriter {
-    target: PathBuf,
-    pending: Pending,
-    file: FitsFile,
+    sheet: Sheet,
     grid: LogGrid,
+    flux_unit: String,
     images: Vec<(String, FitsHdu)>,
+    /// Median S/N per good pixel of each observation; NaN where it has none.
+    snr: Vec<f32>,
 }
 
 impl RestoredWriter {
     /// Lays out the images for `n_rows` objects.
     ///
     /// # Errors
-    /// [`Error::Output`] if the file cannot be written.
+    /// [`crate::Error::Output`] if the file cannot be written.
     pub fn create(path: impl AsRef<Path>, header: &RestoredHeader, n_rows: usize) -> Result<Self> {
-        let target = path.as_ref().to_path_buf();
-        let failed =
-            |e: &dyn Display| Error::output(&target, e, "check free space and permissions");
-        let pending = Pending::new(&target)?;
-        let file = FitsFile::create(pending.path())
-            .open()
-            .map_err(|e| failed(&e))?;
-        let mut writer = Self {
-            target: target.clone(),
-            pending,
-            file,
-            grid: header.grid,
-            images: Vec::new(),
-        };
-        writer.primary(header)?;
+        let mut sheet = Sheet::create(path.as_ref())?;
+        primary(&mut sheet, header)?;
+        let mut images = Vec::new();
         for name in image_names(header) {
-            let description = ImageDescription {
-                data_type: ImageType::Float,
-                dimensions: &[n_rows, header.grid.pixels],
-            };
-            let hdu = writer
-                .file
-                .create_image(name.clone(), &description)
-                .map_err(|e| failed(&e))?;
-            writer.image_keys(&hdu, &name, header)?;
-            writer.images.push((name, hdu));
+            let hdu = sheet.image(&name, &[n_rows, header.grid.pixels])?;
+            image_keys(&mut sheet, &hdu, &name, header)?;
+            images.push((name, hdu));
         }
-        Ok(writer)
-    }
-
-    fn primary(&mut self, h: &RestoredHeader) -> Result<()> {
-        let hdu = self.file.primary_hdu().map_err(|e| self.failed(&e))?;
-        let uncertainty = if h.interpolant == "sde" {
-            "SDE draws"
-        } else {
-            "none"
-        };
-        let text: [(&str, &str, &str); 7] = [
-            (
-                "CREATOR",
-                concat!("selfsi ", env!("CARGO_PKG_VERSION")),
-                "program and version",
-            ),
-            ("METHOD", &h.interpolant, "transport: ode or sde"),
-            (
-                "UNCERT",
-                uncertainty,
-                "source of SIGMA; none: not estimated",
-            ),
-            ("FLUXUNIT", &h.flux_unit, "unit of the flux images"),
-            ("CFGSHA", &h.config_sha256, "SHA-256 of the resolved config"),
-            ("RUNSHA", &h.run_sha256, "SHA-256 of the checkpoint"),
-            ("WAVEREF", "vacuum, observed frame", "wavelengths"),
-        ];
-        for (key, value, comment) in text {
-            self.key(&hdu, key, (value.to_owned(), comment))?;
-        }
-        self.key(&hdu, "NDRAWS", (h.draws as i64, "draws per object"))?;
-        self.key(&hdu, "SEED", (h.seed as i64, "seed of the run"))?;
-        for (i, q) in h.quantiles.iter().enumerate() {
-            self.key(
-                &hdu,
-                &format!("QUANT{}", i + 1),
-                (*q, "quantile of the draws"),
-            )?;
-        }
-        for (bit, name, meaning) in flag::MEANINGS {
-            self.key(&hdu, &format!("FLAG{bit}"), (name.to_owned(), meaning))?;
-        }
-        for line in &h.history {
-            let text = std::ffi::CString::new(line.as_str()).unwrap_or_default();
-            let mut status = 0;
-            // SAFETY: the handle is open, the text NUL-terminated.
-            unsafe { fitsio_sys::ffphis(self.file.as_raw(), text.as_ptr(), &mut status) };
-            self.checked(status)?;
-        }
-        Ok(())
-    }
-
-    /// Unit and log-linear WCS (Greisen et al. 2006): λ = CRVAL1·exp(CDELT1 (p − 1)/CRVAL1).
-    fn image_keys(&mut self, hdu: &FitsHdu, name: &str, h: &RestoredHeader) -> Result<()> {
-        let first = 10f64.powf(h.grid.loglam0);
-        let unit = if name == "IVAR" {
-            inverse_square(&h.flux_unit)
-        } else {
-            h.flux_unit.clone()
-        };
-        self.key(hdu, "BUNIT", (unit, "unit of the pixels"))?;
-        self.key(
-            hdu,
-            "CTYPE1",
-            ("WAVE-LOG".to_owned(), "vacuum wavelength, log spacing"),
-        )?;
-        self.key(hdu, "CUNIT1", ("Angstrom".to_owned(), ""))?;
-        self.key(hdu, "CRPIX1", (1.0, ""))?;
-        self.key(hdu, "CRVAL1", (first, "first pixel"))?;
-        self.key(
-            hdu,
-            "CDELT1",
-            (
-                first * h.grid.dln(),
-                "CRVAL1 times the step in ln(wavelength)",
-            ),
-        )?;
-        self.key(
-            hdu,
-            "CTYPE2",
-            ("OBJECT".to_owned(), "row of CATALOG, from 1"),
-        )?;
-        for (key, value) in [("CRPIX2", 1.0), ("CRVAL2", 1.0), ("CDELT2", 1.0)] {
-            self.key(hdu, key, (value, ""))?;
-        }
-        self.key(
-            hdu,
-            "SPECSYS",
-            (
-                "HELIOCEN".to_owned(),
-                "as SDSS; other surveys: as their input",
-            ),
-        )
+        Ok(Self {
+            sheet,
+            grid: header.grid,
+            flux_unit: header.flux_unit.clone(),
+            images,
+            snr: vec![f32::NAN; n_rows],
+        })
     }
 
     /// Writes rows `start..` of every image.
     ///
     /// # Errors
-    /// [`Error::Output`] if the disk is full or the block lacks an image of the header.
+    /// [`crate::Error::Output`] if the disk is full or the block lacks an image of the header.
     pub fn write(&mut self, start: usize, block: &RestoredBlock) -> Result<()> {
-        let images = std::mem::take(&mut self.images);
         let mut quantiles = block.quantiles.iter();
-        for (name, hdu) in &images {
+        for (name, hdu) in &self.images {
             let rows = match name.as_str() {
                 "RESTORED" => Some(&block.restored),
                 "SIGMA" => block.sigma.as_ref(),
@@ -165,150 +59,176 @@ impl RestoredWriter {
                 "IVAR" => Some(&block.ivar),
                 _ => quantiles.next(),
             };
-            let rows = rows.ok_or_else(|| self.failed(&format!("a block without {name}")))?;
+            let rows = rows.ok_or_else(|| self.sheet.failed(&format!("a block without {name}")))?;
             let data: Vec<f32> = rows.iter().copied().collect();
-            let from = start * self.grid.pixels;
-            hdu.write_section(&mut self.file, from, from + data.len(), &data)
-                .map_err(|e| self.failed(&e))?;
+            self.sheet.pixels(hdu, start * self.grid.pixels, &data)?;
         }
-        self.images = images;
+        for (i, (flux, ivar)) in block
+            .observed
+            .rows()
+            .into_iter()
+            .zip(block.ivar.rows())
+            .enumerate()
+        {
+            let good = flux.iter().zip(ivar).filter(|(_, v)| **v > 0.0);
+            let snr = good.map(|(f, v)| f64::from(*f) * f64::from(*v).sqrt());
+            self.snr[start + i] = median(snr.collect()).map_or(f32::NAN, |s| s as f32);
+        }
         Ok(())
     }
 
     /// Writes the tables and checksums and moves the file to its place.
     ///
     /// # Errors
-    /// [`Error::Output`] if the disk is full.
+    /// [`crate::Error::Output`] if the disk is full.
     pub fn finish(mut self, objects: &[Object], heldout: &[bool]) -> Result<()> {
         self.catalog(objects, heldout)?;
-        self.wavelengths()?;
-        let mut status = 0;
-        let mut hdus = 0;
-        // SAFETY: the handle is open; cfitsio checks the HDU numbers itself.
-        unsafe {
-            let f = self.file.as_raw();
-            fitsio_sys::ffthdu(f, &mut hdus, &mut status);
-            for i in 1..=hdus {
-                fitsio_sys::ffmahd(f, i, std::ptr::null_mut(), &mut status);
-                fitsio_sys::ffpcks(f, &mut status);
-            }
-        }
-        self.checked(status)?;
-        let Self { file, pending, .. } = self;
-        drop(file);
-        pending.commit()
+        let columns = [
+            Column::new("WAVELENGTH", T::Double)
+                .unit("Angstrom")
+                .ucd("em.wl"),
+            Column::new("LOGLAM", T::Double),
+        ];
+        let hdu = self.sheet.table("WAVELENGTH", &columns)?;
+        self.sheet
+            .column(&hdu, "WAVELENGTH", &self.grid.wavelength())?;
+        self.sheet.column(&hdu, "LOGLAM", &self.grid.loglam())?;
+        self.sheet.finish()
     }
 
     fn catalog(&mut self, objects: &[Object], heldout: &[bool]) -> Result<()> {
-        type Get<T> = fn(&Object) -> T;
-        let texts: [(&str, Get<String>); 3] = [
-            ("NAME", |o| o.name.clone()),
-            ("REASON", |o| o.reason.clone()),
-            ("SOURCE", |o| o.source.clone()),
+        type Get<V> = fn(&Object) -> V;
+        let texts: [(&str, &str, Get<String>); 4] = [
+            ("NAME", "meta.id;meta.main", |o| ascii(&o.name)),
+            ("SDSS_NAME", "meta.id", sdss_name),
+            ("REASON", "", |o| ascii(&o.reason)),
+            ("SOURCE", "meta.ref", |o| ascii(&o.source)),
         ];
-        let whole: [(&str, Get<i64>); 5] = [
-            ("PLATE", |o| o.plate),
-            ("MJD", |o| o.mjd),
-            ("FIBERID", |o| o.fiberid),
-            ("THING_ID", |o| o.thing_id),
-            ("FLAG", |o| i64::from(o.flag)),
+        let whole: [(&str, bool, Get<i64>); 5] = [
+            ("PLATE", true, |o| o.plate),
+            ("MJD", true, |o| o.mjd),
+            ("FIBERID", true, |o| o.fiberid),
+            ("THING_ID", true, |o| o.thing_id),
+            ("FLAG", false, |o| i64::from(o.flag)),
         ];
-        let real: [(&str, Get<f64>); 4] = [
-            ("RA", |o| o.ra),
-            ("DEC", |o| o.dec),
-            ("Z", |o| o.z),
-            ("NORM", |o| o.norm),
+        let real: [(&str, &str, &str, Get<f64>); 4] = [
+            ("RA", "deg", "pos.eq.ra;meta.main", |o| o.ra),
+            ("DEC", "deg", "pos.eq.dec;meta.main", |o| o.dec),
+            ("Z", "", "src.redshift", |o| o.z),
+            ("NORM", &self.flux_unit, "", |o| o.norm),
         ];
         let mut columns = Vec::new();
-        for (name, get) in &texts {
-            let width = objects
-                .iter()
-                .map(|o| get(o).len())
-                .max()
-                .unwrap_or(0)
-                .max(1);
-            columns.push((*name, ColumnDataType::String, width));
+        for (name, ucd, get) in &texts {
+            let width = objects.iter().map(|o| get(o).len()).max();
+            columns.push(Column {
+                width: width.unwrap_or(0).max(1),
+                ..Column::new(name, T::String).ucd(ucd)
+            });
         }
-        columns.extend(whole.iter().map(|(n, _)| (*n, ColumnDataType::Long, 1)));
-        columns.extend(real.iter().map(|(n, _)| (*n, ColumnDataType::Double, 1)));
-        columns.push(("HELDOUT", ColumnDataType::Short, 1));
-        let hdu = self.table("CATALOG", &columns)?;
-        for (name, get) in texts {
-            self.column(&hdu, name, objects.iter().map(get).collect::<Vec<String>>())?;
+        columns.extend(whole.iter().map(|(name, nullable, _)| Column {
+            nullable: *nullable,
+            // SDSS-V's catalog ids need 64 bits.
+            ..Column::new(name, T::LongLong)
+        }));
+        columns.extend(
+            real.iter()
+                .map(|(name, unit, ucd, _)| Column::new(name, T::Double).unit(unit).ucd(ucd)),
+        );
+        columns.push(Column::new("SNR", T::Float).ucd("stat.snr"));
+        columns.push(Column::new("HELDOUT", T::Short));
+        let hdu = self.sheet.table("CATALOG", &columns)?;
+        for (name, _, get) in texts {
+            let values: Vec<String> = objects.iter().map(get).collect();
+            self.sheet.column(&hdu, name, &values)?;
         }
-        for (name, get) in whole {
-            self.column(&hdu, name, objects.iter().map(get).collect::<Vec<i64>>())?;
+        for (name, _, get) in whole {
+            let values: Vec<i64> = objects.iter().map(get).collect();
+            self.sheet.column(&hdu, name, &values)?;
         }
-        for (name, get) in real {
-            self.column(&hdu, name, objects.iter().map(get).collect::<Vec<f64>>())?;
+        for (name, _, _, get) in real {
+            let values: Vec<f64> = objects.iter().map(get).collect();
+            self.sheet.column(&hdu, name, &values)?;
         }
-        self.column(
-            &hdu,
-            "HELDOUT",
-            heldout.iter().map(|h| i16::from(*h)).collect::<Vec<i16>>(),
-        )
+        self.sheet.column(&hdu, "SNR", &self.snr)?;
+        let heldout: Vec<i16> = heldout.iter().map(|h| i16::from(*h)).collect();
+        self.sheet.column(&hdu, "HELDOUT", &heldout)
     }
+}
 
-    fn wavelengths(&mut self) -> Result<()> {
-        let columns = [
-            ("WAVELENGTH", ColumnDataType::Double, 1),
-            ("LOGLAM", ColumnDataType::Double, 1),
-        ];
-        let hdu = self.table("WAVELENGTH", &columns)?;
-        self.key(&hdu, "TUNIT1", ("Angstrom".to_owned(), "vacuum"))?;
-        self.column(&hdu, "WAVELENGTH", self.grid.wavelength())?;
-        self.column(&hdu, "LOGLAM", self.grid.loglam())
+/// The catalog's own name of an SDSS object; blank where the name was made from plate, MJD and
+/// fibre, or belongs to another survey.
+fn sdss_name(o: &Object) -> String {
+    if o.plate < 0 || o.name == super::sdss::name(o.plate, o.mjd, o.fiberid) {
+        String::new()
+    } else {
+        ascii(&o.name)
     }
+}
 
-    fn table(&mut self, name: &str, columns: &[(&str, ColumnDataType, usize)]) -> Result<FitsHdu> {
-        let described: std::result::Result<Vec<_>, _> = columns
-            .iter()
-            .map(|(n, kind, width)| {
-                let mut d = ColumnDescription::new(*n);
-                d.with_type(*kind);
-                if *width > 1 || matches!(kind, ColumnDataType::String) {
-                    d.that_repeats(*width);
-                }
-                d.create()
-            })
-            .collect();
-        let described = described.map_err(|e| self.failed(&e))?;
-        self.file
-            .create_table(name, &described)
-            .map_err(|e| self.failed(&e))
+/// How it was made: in the catalog and in every file of a single object.
+pub(super) fn provenance(sheet: &mut Sheet, h: &RestoredHeader) -> Result<()> {
+    let hdu = sheet.primary()?;
+    for (key, value, comment) in [
+        (
+            "CREATOR",
+            concat!("selfsi ", env!("CARGO_PKG_VERSION")),
+            "program and version",
+        ),
+        ("METHOD", &h.interpolant, "transport: ode or sde"),
+        (
+            "UNCERT",
+            h.uncertainty(),
+            "source of the uncertainty; none: not estimated",
+        ),
+        // SHA-256 of the resolved config and of the checkpoint: no room for a comment.
+        ("CFGSHA", &h.config_sha256, ""),
+        ("RUNSHA", &h.run_sha256, ""),
+    ] {
+        sheet.text(&hdu, key, value, comment)?;
     }
+    sheet.key(&hdu, "NDRAWS", (h.draws as i64, "draws per object"))?;
+    sheet.key(&hdu, "SEED", (h.seed as i64, "seed of the draws"))?;
+    sheet.history(&h.history)
+}
 
-    fn column<T: fitsio::tables::WritesCol>(
-        &mut self,
-        hdu: &FitsHdu,
-        name: &str,
-        values: Vec<T>,
-    ) -> Result<()> {
-        hdu.write_col(&mut self.file, name, &values)
-            .map_err(|e| self.failed(&e))
-            .map(|_| ())
+fn primary(sheet: &mut Sheet, h: &RestoredHeader) -> Result<()> {
+    let hdu = sheet.primary()?;
+    sheet.text(&hdu, "FLUXUNIT", &h.flux_unit, "unit of the flux images")?;
+    sheet.text(&hdu, "WAVEREF", "vacuum, observed frame", "wavelengths")?;
+    for (i, q) in h.quantiles.iter().enumerate() {
+        let key = format!("QUANT{}", i + 1);
+        sheet.key(&hdu, &key, (*q, "quantile of the draws"))?;
     }
-
-    fn key<T: fitsio::headers::WritesKey>(
-        &mut self,
-        hdu: &FitsHdu,
-        name: &str,
-        value: T,
-    ) -> Result<()> {
-        hdu.write_key(&mut self.file, name, value)
-            .map_err(|e| self.failed(&e))
+    for (bit, name, meaning) in flag::MEANINGS {
+        sheet.text(&hdu, &format!("FLAG{bit}"), name, meaning)?;
     }
+    provenance(sheet, h)
+}
 
-    fn failed(&self, e: &dyn Display) -> Error {
-        Error::output(&self.target, e, "check free space and permissions")
+/// Unit and log-linear WCS (Greisen et al. 2006): λ = CRVAL1·exp(CDELT1 (p − 1)/CRVAL1).
+fn image_keys(sheet: &mut Sheet, hdu: &FitsHdu, name: &str, h: &RestoredHeader) -> Result<()> {
+    let first = 10f64.powf(h.grid.loglam0);
+    let unit = if name == "IVAR" {
+        inverse_square(&h.flux_unit)
+    } else {
+        Some(h.flux_unit.clone()).filter(|u| !u.is_empty())
+    };
+    if let Some(unit) = unit {
+        sheet.text(hdu, "BUNIT", &unit, "unit of the pixels")?;
     }
-
-    fn checked(&self, status: i32) -> Result<()> {
-        if status == 0 {
-            Ok(())
-        } else {
-            Err(self.failed(&format!("cfitsio status {status}")))
-        }
+    sheet.text(hdu, "CTYPE1", "WAVE-LOG", "vacuum wavelength, log spacing")?;
+    sheet.text(hdu, "CUNIT1", "Angstrom", "")?;
+    sheet.key(hdu, "CRPIX1", (1.0, ""))?;
+    sheet.key(hdu, "CRVAL1", (first, "first pixel"))?;
+    let step = "CRVAL1 times the step in ln(wavelength)";
+    sheet.key(hdu, "CDELT1", (first * h.grid.dln(), step))?;
+    sheet.text(hdu, "CTYPE2", "OBJECT", "row of CATALOG, from 1")?;
+    for (key, value) in [("CRPIX2", 1.0), ("CRVAL2", 1.0), ("CDELT2", 1.0)] {
+        sheet.key(hdu, key, (value, ""))?;
+    }
+    match &h.specsys {
+        Some(frame) => sheet.text(hdu, "SPECSYS", frame, "frame of the wavelengths"),
+        None => Ok(()),
     }
 }
 
@@ -316,17 +236,24 @@ fn image_names(h: &RestoredHeader) -> Vec<String> {
     let mut names = vec!["RESTORED".to_owned()];
     if h.interpolant == "sde" {
         names.extend(["SIGMA".to_owned(), "DRAW".to_owned()]);
-        names.extend(h.quantiles.iter().map(|q| format!("Q{:02.0}", q * 100.0)));
+        names.extend(h.quantiles.iter().map(|q| quantile_name(*q)));
     }
     names.extend(["OBSERVED".to_owned(), "IVAR".to_owned()]);
     names
 }
 
-/// The unit of an inverse variance; SDSS's own flux unit is the common case.
-fn inverse_square(unit: &str) -> String {
-    if unit == FLUX_UNIT {
-        "10**34 s2 cm4 Angstrom2 erg-2".to_owned()
-    } else {
-        format!("({unit})**-2")
+/// `Q05`, `Q16`, `Q97.5`: per cent, as many digits as it takes.
+fn quantile_name(q: f64) -> String {
+    format!("Q{:0>2}", (q * 1e8).round() / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quantile_name;
+
+    #[test]
+    fn quantiles_are_named_by_their_percentage() {
+        let names = [0.05, 0.16, 0.975, 0.98, 0.001].map(quantile_name);
+        assert_eq!(names, ["Q05", "Q16", "Q97.5", "Q98", "Q0.1"]);
     }
 }

@@ -41,23 +41,21 @@ pub fn read_spec(path: &Path, mask: &PixelMask, pipeline: bool) -> Result<SpecFi
     fits.seek(0)?;
     check_unit(&mut fits)?;
     let air = fits.text_key("VACUUM").is_some_and(|v| v == "F");
+    let version = version(&mut fits);
+    let ids = Ids::of(&version);
     let mut object = Object {
-        plate: header_id(&mut fits, &["PLATEID", "FIELD"]),
+        plate: header_id(&mut fits, &ids.plate),
         mjd: header_id(&mut fits, &["MJD"]),
-        fiberid: header_id(&mut fits, &["FIBERID", "CATALOGID"]),
+        fiberid: header_id(&mut fits, &ids.fiber),
         ra: fits.number_key("PLUG_RA").unwrap_or(f64::NAN),
         dec: fits.number_key("PLUG_DEC").unwrap_or(f64::NAN),
         source: path.display().to_string(),
         ..Object::default()
     };
-    let version = fits
-        .text_key("VERS2D")
-        .or_else(|| fits.text_key("RUN2D"))
-        .unwrap_or_default();
     let (spectrum, has_lsf, has_mask) = coadd(&mut fits, mask, air)?;
     let mut zwarning = None;
     if pipeline && fits.seek(2).unwrap_or(false) {
-        zwarning = results(&mut fits, &mut object);
+        zwarning = results(&mut fits, &ids, &mut object);
     }
     object.name = name(object.plate, object.mjd, object.fiberid);
     Ok(SpecFile {
@@ -68,6 +66,44 @@ pub fn read_spec(path: &Path, mask: &PixelMask, pipeline: bool) -> Result<SpecFi
         has_lsf,
         has_mask,
     })
+}
+
+/// Keys and columns that identify a spectrum, the better first. SDSS-V names its files by field and
+/// catalog id, though a fibre may be given too.
+struct Ids {
+    plate: [&'static str; 3],
+    fiber: [&'static str; 2],
+}
+
+impl Ids {
+    fn of(version: &str) -> Self {
+        if version.starts_with("v6") {
+            Self {
+                plate: ["FIELD", "PLATEID", "PLATE"],
+                fiber: ["CATALOGID", "FIBERID"],
+            }
+        } else {
+            Self {
+                plate: ["PLATEID", "PLATE", "FIELD"],
+                fiber: ["FIBERID", "CATALOGID"],
+            }
+        }
+    }
+}
+
+/// Plate (or field), MJD and fibre (or catalog id) by the primary header; `None` if it lacks one.
+pub(super) fn key(path: &Path) -> Option<(i64, i64, i64)> {
+    let mut fits = Fits::open(path).ok()?;
+    fits.seek(0).ok()?;
+    let ids = Ids::of(&version(&mut fits));
+    let mut id = |keys: &[&str]| Some(header_id(&mut fits, keys)).filter(|v| *v >= 0);
+    Some((id(&ids.plate)?, id(&["MJD"])?, id(&ids.fiber)?))
+}
+
+fn version(fits: &mut Fits) -> String {
+    fits.text_key("VERS2D")
+        .or_else(|| fits.text_key("RUN2D"))
+        .unwrap_or_default()
 }
 
 /// The name of a spectrum that has no other.
@@ -208,7 +244,7 @@ fn place_on_grid(fits: &mut Fits, s: &mut Spectrum, loglam: &[f64], air: bool) -
 }
 
 /// Reads the pipeline's row into `object`; gives ZWARNING.
-fn results(fits: &mut Fits, object: &mut Object) -> Option<i64> {
+fn results(fits: &mut Fits, ids: &Ids, object: &mut Object) -> Option<i64> {
     let mut number = |names: &[&str]| -> Option<f64> {
         let column = names.iter().find_map(|n| fits.column(n))?;
         fits.floats(&column, 1).ok()?.first().copied()
@@ -225,9 +261,9 @@ fn results(fits: &mut Fits, object: &mut Object) -> Option<i64> {
         };
         read(fits).filter(|v| *v >= 0).unwrap_or(old)
     };
-    object.plate = id(&["PLATE", "FIELD"], object.plate);
+    object.plate = id(&ids.plate, object.plate);
     object.mjd = id(&["MJD"], object.mjd);
-    object.fiberid = id(&["FIBERID", "CATALOGID"], object.fiberid);
+    object.fiberid = id(&ids.fiber, object.fiberid);
     object.thing_id = id(&["THING_ID"], object.thing_id);
     zwarning
 }

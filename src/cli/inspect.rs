@@ -1,6 +1,7 @@
 //! `selfsi inspect`.
 
 use super::Global;
+use super::say::say;
 use crate::{Error, Result, catalog};
 use clap::Args;
 use std::path::PathBuf;
@@ -21,7 +22,7 @@ impl Inspect {
         for file in &self.files {
             match catalog::inspect(file) {
                 Ok(inspection) if global.json => found.push(inspection),
-                Ok(inspection) => println!("{inspection}"),
+                Ok(inspection) => say(inspection)?,
                 Err(e) => {
                     if let Some(earlier) = failed.replace(e) {
                         eprintln!("selfsi: error: {earlier}");
@@ -32,7 +33,7 @@ impl Inspect {
         if global.json {
             let json = serde_json::to_string_pretty(&found)
                 .map_err(|e| Error::output("stdout", e, "leave --json out"))?;
-            println!("{json}");
+            say(json)?;
         }
         failed.map_or(Ok(()), Err)
     }

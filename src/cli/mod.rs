@@ -8,6 +8,7 @@ mod plot;
 mod prepare;
 mod progress;
 mod restore;
+mod say;
 mod train;
 
 use crate::config::Config;
@@ -127,6 +128,10 @@ pub fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<()> {
     let g = &cli.global;
     threads(g.threads)?;
+    // Training handles signals itself: it has a checkpoint to write.
+    if !matches!(cli.command, Command::Train(_)) {
+        leave_nothing_on_signal()?;
+    }
     match &cli.command {
         Command::Inspect(a) => a.run(g),
         Command::Prepare(a) => a.run(g),
@@ -137,6 +142,15 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Plot(a) => a.run(g),
         Command::Completions(a) => a.run(),
     }
+}
+
+/// Ctrl-C, SIGTERM and SIGHUP remove what is half-written.
+fn leave_nothing_on_signal() -> Result<()> {
+    ctrlc::set_handler(|| {
+        eprintln!("selfsi: error: stopped by a signal; nothing half-written is left behind");
+        crate::atomic::abandon(130)
+    })
+    .map_err(|e| Error::config("signals", "SIGTERM", e, "run again"))
 }
 
 /// Asks glibc to keep the memory of freed tensors: handing each one back to the system and faulting

@@ -2,6 +2,7 @@
 
 use super::Global;
 use super::progress::Progress;
+use super::say::say;
 use crate::{Error, Result, catalog};
 use clap::Args;
 use std::path::PathBuf;
@@ -28,10 +29,9 @@ impl Prepare {
         if global.json {
             let json = serde_json::to_string_pretty(&report)
                 .map_err(|e| Error::output("stdout", e, "print the report without --json"))?;
-            println!("{json}");
+            say(json)
         } else {
-            println!("{report}");
+            say(report)
         }
-        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Config, require};
 use crate::Result;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::path::PathBuf;
 
 /// The common grid: `pixels` of equal width in log wavelength, observed frame, vacuum.
@@ -41,9 +41,11 @@ pub struct SurveyConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum SurveySource {
-    /// A folder (searched recursively) of spec-PLATE-MJD-FIBER.fits[.gz], full or lite.
+    /// A folder (searched recursively) of spec-PLATE-MJD-FIBER.fits[.gz], full or lite; or several
+    /// folders or single files, in a list.
     Sdss {
-        spectra: PathBuf,
+        #[serde(deserialize_with = "one_or_more")]
+        spectra: Vec<PathBuf>,
         /// A FITS table that names the spectra (DR14Q/DR16Q or clustering catalog); without one
         /// every file of the folder is taken, with the redshift of its SPALL/SPECOBJ HDU.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,6 +63,20 @@ pub enum SurveySource {
         /// Unit of the flux as a FITS unit string, written to the restored catalog.
         flux_unit: String,
     },
+}
+
+/// `"a"` and `["a"]` mean the same.
+fn one_or_more<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<Vec<PathBuf>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a path or a list of paths")]
+    enum Paths {
+        One(PathBuf),
+        More(Vec<PathBuf>),
+    }
+    Ok(match Paths::deserialize(d)? {
+        Paths::One(path) => vec![path],
+        Paths::More(paths) => paths,
+    })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -262,6 +278,15 @@ pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
         "not a fraction",
         "give a number in 0..1",
     )?;
+    if let SurveySource::Sdss { spectra, .. } = &c.survey.source {
+        require(
+            !spectra.is_empty(),
+            origin,
+            "survey.source.spectra",
+            "an empty list",
+            "give a folder of spec files",
+        )?;
+    }
     if let NormaliseConfig::Window { min, max, .. } = c.normalise {
         require(
             min > 0.0 && max > min,

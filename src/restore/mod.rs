@@ -1,18 +1,28 @@
 //! Use of a trained run: observations → restored catalog, batch by batch.
 
+mod batch;
+mod given;
+mod input;
+
+pub use given::Given;
+pub use input::Input;
+
 use crate::catalog::{
     Block, Object, Prepared, RestoredBlock, RestoredHeader, RestoredWriter, flag,
+    restored_spec_path, write_restored_spec,
 };
 use crate::config::Config;
 use crate::interpolant::Interpolant;
-use crate::nets::UNet1d;
-use crate::random::{Purpose, Rows};
-use crate::train::{Run, config_sha256, is_heldout, observations};
+use crate::train::{Run, config_sha256};
 use crate::transport::Transport;
 use crate::{Error, Result};
-use ndarray::{Array2, Axis};
-use std::path::Path;
-use tch::{Device, Tensor, no_grad};
+use batch::Restorer;
+use rayon::prelude::*;
+use std::path::{Path, PathBuf};
+use tch::Device;
+
+/// Rows of a prepared set that are decompressed together: one chunk of the file.
+const CHUNK: usize = 256;
 
 /// Which rows of the input to restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +35,28 @@ pub struct Selection {
     pub count: usize,
 }
 
+/// One restoration.
+#[derive(Debug, Clone, Copy)]
+pub struct Job<'a> {
+    /// [`config_of`] the run.
+    pub config: &'a Config,
+    /// Seed of the draws.
+    pub seed: u64,
+    pub input: &'a Input,
+    pub output: &'a Output,
+    pub selection: Selection,
+    pub device: Device,
+}
+
+/// What is written.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// The restored catalog (FITS).
+    pub catalog: PathBuf,
+    /// Folder for one SDSS spec file per restored object.
+    pub spectra: Option<PathBuf>,
+}
+
 /// Counts of one restoration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
@@ -32,43 +64,55 @@ pub struct Summary {
     pub restored: usize,
 }
 
-/// Restores the prepared set `input` with the trained `run` and writes `out`. Every selected row is
-/// written; rows that cannot be restored are NaN and flagged. Memory does not grow with the set.
+/// The config of a trained run with `--set` applied. Only how to restore may differ from training.
 ///
 /// # Errors
-/// [`Error::Run`] if the run has no checkpoint, [`Error::Input`] if the input is on another grid
-/// or the selection is empty, [`Error::Output`] if `out` cannot be written.
-pub fn restore(
-    run: &Run,
-    input: &Prepared,
-    out: &Path,
-    selection: Selection,
-    device: Device,
-    progress: &mut dyn FnMut(usize, usize),
-) -> Result<Summary> {
-    let config = run.config();
-    let (network, run_sha256) = run.trained(device)?;
-    let rows = rows(config, input, selection)?;
-    let interpolant = Interpolant::new(&config.interpolant, config.network.noise_input);
-    let sde = interpolant != Interpolant::Ode;
-    let header = RestoredHeader {
-        grid: input.grid(),
-        flux_unit: input.flux_unit().to_owned(),
-        interpolant: if sde { "sde" } else { "ode" }.into(),
-        draws: if sde { config.restore.draws } else { 1 },
-        quantiles: if sde {
-            config.restore.quantiles.clone()
-        } else {
-            Vec::new()
-        },
-        seed: config.seed,
-        config_sha256: config_sha256(config)?,
-        run_sha256,
-        history: vec![
-            format!("restored from {}", input.path().display()),
-            format!("by run {}", run.folder().display()),
-        ],
+/// [`Error::Config`] if anything beyond `[restore]` and `[transport]` differs.
+pub fn config_of(run: &Run, overrides: &[String]) -> Result<Config> {
+    let config = Config::load(run.folder().join("config.toml"), overrides)?;
+    let trained = Config {
+        restore: run.config().restore.clone(),
+        transport: run.config().transport.clone(),
+        ..config.clone()
     };
+    if trained == *run.config() {
+        return Ok(config);
+    }
+    Err(Error::config(
+        "--set",
+        overrides.join(" "),
+        "the run was trained otherwise",
+        "override keys of [restore] and [transport] alone",
+    ))
+}
+
+/// Restores the input of `job` with the trained `run`. Every selected row is in the catalog; rows
+/// that cannot be restored are NaN and flagged. Memory does not grow with the input, but for its
+/// table of objects.
+///
+/// # Errors
+/// [`Error::Run`] if the run has no checkpoint, [`Error::Input`] if the selection is empty,
+/// [`Error::Output`] if something cannot be written: then there is no catalog, and every file of a
+/// single object is either complete or absent.
+pub fn restore(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) -> Result<Summary> {
+    let Job {
+        config,
+        input,
+        output,
+        device,
+        ..
+    } = job;
+    let rows = input.select(job.selection)?;
+    let mut objects: Vec<Object> = rows
+        .iter()
+        .map(|r| input.set().objects()[*r].clone())
+        .collect();
+    let heldout: Vec<bool> = rows.iter().map(|r| input.heldout()[*r]).collect();
+    if let Some(folder) = &output.spectra {
+        check_paths(folder, &objects)?;
+    }
+    let (network, run_sha256) = run.trained(device)?;
+    let header = header(run, job, run_sha256)?;
     let restorer = Restorer {
         network,
         transport: Transport::new(
@@ -77,27 +121,22 @@ pub fn restore(
             config.network.noise_input,
         ),
         header: &header,
-        seed: config.seed,
         device,
     };
-    let mut writer = RestoredWriter::create(out, &header, rows.len())?;
-    let mut objects: Vec<Object> = rows.iter().map(|r| input.objects()[*r].clone()).collect();
+    let mut writer = RestoredWriter::create(&output.catalog, &header, rows.len())?;
     let mut restored = 0;
-    for (batch, start) in rows
-        .chunks(config.restore.batch)
-        .zip((0..).step_by(config.restore.batch))
-    {
-        let block = read(input, batch)?;
+    let size = config.restore.batch;
+    for (batch, start) in rows.chunks(size).zip((0..).step_by(size)) {
+        let block = read(input.set(), batch)?;
         let part = &mut objects[start..start + batch.len()];
-        let result = restorer.block(&block, batch, part)?;
+        let result = restorer.block(&block, part)?;
         restored += part.iter().filter(|o| o.flag == flag::GOOD).count();
         writer.write(start, &result)?;
+        if let Some(folder) = &output.spectra {
+            write_spectra(folder, &header, part, &result)?;
+        }
         progress(start + batch.len(), rows.len());
     }
-    let heldout: Vec<bool> = objects
-        .iter()
-        .map(|o| is_heldout(&o.name, config.seed, config.train.heldout))
-        .collect();
     writer.finish(&objects, &heldout)?;
     Ok(Summary {
         rows: rows.len(),
@@ -105,148 +144,75 @@ pub fn restore(
     })
 }
 
-fn rows(config: &Config, input: &Prepared, s: Selection) -> Result<Vec<usize>> {
-    let grid = crate::catalog::LogGrid::new(&config.grid);
-    let (a, b) = (grid, input.grid());
-    if a.pixels != b.pixels
-        || (a.loglam0 - b.loglam0).abs() > 1e-9
-        || (a.dloglam - b.dloglam).abs() > 1e-12
-    {
-        return Err(Error::input(
-            input.path(),
-            "loglam",
-            "this set is on another wavelength grid than the run was trained on",
-            format!(
-                "{} pixels from {} to {} Å",
-                config.grid.pixels, config.grid.min, config.grid.max
-            ),
-            "prepare it with the run's config.toml",
-        ));
-    }
-    let rows: Vec<usize> = (0..input.len())
-        .filter(|i| {
-            !s.heldout_only
-                || is_heldout(&input.objects()[*i].name, config.seed, config.train.heldout)
-        })
-        .skip(s.first)
-        .take(s.count)
-        .collect();
-    if rows.is_empty() {
-        return Err(Error::input(
-            input.path(),
-            "",
-            "no row is selected",
-            "at least one",
-            "change --mintarget, -n or --heldout",
-        ));
-    }
-    Ok(rows)
-}
-
-fn read(input: &Prepared, rows: &[usize]) -> Result<Block> {
-    let first = rows.first().copied().unwrap_or(0);
-    let last = rows.last().copied().unwrap_or(0);
-    let whole = input.read(first..last + 1)?;
-    let index: Vec<usize> = rows.iter().map(|r| r - first).collect();
-    let pick = |a: &Array2<f32>| a.select(Axis(0), &index);
-    Ok(Block {
-        flux: pick(&whole.flux),
-        ivar: pick(&whole.ivar),
-        lsf: pick(&whole.lsf),
+fn header(run: &Run, job: Job<'_>, run_sha256: String) -> Result<RestoredHeader> {
+    let Job { config, input, .. } = job;
+    let sde = Interpolant::new(&config.interpolant, config.network.noise_input) != Interpolant::Ode;
+    let mut history = input.origin().to_vec();
+    history.push(format!("restored by run {}", run.folder().display()));
+    Ok(RestoredHeader {
+        grid: input.set().grid(),
+        flux_unit: input.set().flux_unit().to_owned(),
+        specsys: input.set().specsys(),
+        interpolant: if sde { "sde" } else { "ode" }.into(),
+        draws: if sde { config.restore.draws } else { 1 },
+        quantiles: if sde {
+            config.restore.quantiles.clone()
+        } else {
+            Vec::new()
+        },
+        seed: job.seed,
+        config_sha256: config_sha256(config)?,
+        run_sha256,
+        history,
     })
 }
 
-struct Restorer<'a> {
-    network: UNet1d,
-    transport: Transport,
-    header: &'a RestoredHeader,
-    seed: u64,
-    device: Device,
+/// The spectra of `rows`, which ascend; only chunks of the file that hold one of them are read,
+/// one after the other.
+fn read(set: &Prepared, rows: &[usize]) -> Result<Block> {
+    let mut block = Block::masked(rows.len(), set.grid().pixels);
+    let mut done = 0;
+    for part in rows.chunk_by(|a, b| a / CHUNK == b / CHUNK) {
+        let (first, last) = (part[0], part[part.len() - 1]);
+        let whole = set.read(first..last + 1)?;
+        for (i, row) in (done..).zip(part) {
+            let from = row - first;
+            block.flux.row_mut(i).assign(&whole.flux.row(from));
+            block.ivar.row_mut(i).assign(&whole.ivar.row(from));
+            block.lsf.row_mut(i).assign(&whole.lsf.row(from));
+        }
+        done += part.len();
+    }
+    Ok(block)
 }
 
-impl Restorer<'_> {
-    /// Restores the rows numbered `rows` of the input; flags what does not come out finite.
-    fn block(
-        &self,
-        block: &Block,
-        rows: &[usize],
-        objects: &mut [Object],
-    ) -> Result<RestoredBlock> {
-        let o = observations(block, self.device);
-        let numbers: Vec<i64> = rows.iter().map(|r| *r as i64).collect();
-        let numbers = Tensor::from_slice(&numbers).to_device(self.device);
-        let draws: Vec<Tensor> = no_grad(|| {
-            (0..self.header.draws as u64)
-                .map(|draw| {
-                    let stream = |purpose| Rows::new(self.seed, purpose, draw, &numbers);
-                    let y = o.filled(&stream(Purpose::MaskFill));
-                    self.transport.run(
-                        &self.network,
-                        &y,
-                        &o.latent,
-                        &stream(Purpose::Transport),
-                        false,
-                    )
-                })
-                .collect()
-        });
-        let draws = Tensor::stack(&draws, 0);
-        let sde = self.header.interpolant == "sde";
-        let norms: Vec<f32> = objects.iter().map(|o| o.norm as f32).collect();
-        let norm = Tensor::from_slice(&norms)
-            .to_device(self.device)
-            .unsqueeze(1);
-        let mean = draws.mean_dim([0i64].as_slice(), false, tch::Kind::Float);
-        let finite: Vec<bool> = mean
-            .isfinite()
-            .all_dim(-1, false)
-            .to_device(Device::Cpu)
-            .try_into()?;
-        let usable: Vec<bool> = objects
-            .iter_mut()
-            .zip(&finite)
-            .map(|(o, f)| mark(o, *f))
-            .collect();
-        let physical = |t: &Tensor| to_array(&(t * &norm), &usable);
-        let quantile = |q: &f64| physical(&draws.quantile_scalar(*q, 0, false, "linear"));
-        let scaled = |a: &Array2<f32>, power: i32| {
-            let mut a = a.clone();
-            for (mut row, n) in a.rows_mut().into_iter().zip(&norms) {
-                row.mapv_inplace(|v| v * n.powi(power));
-            }
-            a
-        };
-        let deviation = draws.std_dim([0i64].as_slice(), draws.size()[0] > 1, false);
-        Ok(RestoredBlock {
-            restored: physical(&mean)?,
-            sigma: sde.then(|| physical(&deviation)).transpose()?,
-            draw: sde.then(|| physical(&draws.get(0))).transpose()?,
-            quantiles: self
-                .header
-                .quantiles
-                .iter()
-                .map(quantile)
-                .collect::<Result<_>>()?,
-            observed: scaled(&block.flux, 1),
-            ivar: scaled(&block.ivar, -2),
+/// Before hours of work: every object has a file name, and none of them is the observation's own.
+fn check_paths(folder: &Path, objects: &[Object]) -> Result<()> {
+    for o in objects.iter().filter(|o| o.flag == flag::GOOD) {
+        let path = restored_spec_path(folder, o)?;
+        let source = Path::new(&o.source).canonicalize();
+        if source.is_ok_and(|s| path.canonicalize().is_ok_and(|p| p == s)) {
+            return Err(Error::output(
+                &path,
+                "this is the observation itself",
+                "give --spectra another folder",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn write_spectra(
+    folder: &Path,
+    header: &RestoredHeader,
+    objects: &[Object],
+    block: &RestoredBlock,
+) -> Result<()> {
+    objects
+        .par_iter()
+        .enumerate()
+        .filter(|(_, o)| o.flag == flag::GOOD)
+        .try_for_each(|(i, o)| {
+            write_restored_spec(&restored_spec_path(folder, o)?, header, o, block, i)
         })
-    }
-}
-
-/// Whether a row is usable; a restoration that is not finite is flagged.
-fn mark(object: &mut Object, finite: bool) -> bool {
-    if object.flag == flag::GOOD && !finite {
-        object.flag = flag::NOT_FINITE;
-        object.reason = "the restoration is not finite".into();
-    }
-    object.flag == flag::GOOD
-}
-
-/// [n, D] on the host; NaN in the rows that are not usable.
-fn to_array(t: &Tensor, usable: &[bool]) -> Result<Array2<f32>> {
-    let (n, d) = (t.size()[0] as usize, t.size()[1] as usize);
-    let flat = Vec::<f32>::try_from(t.to_device(Device::Cpu).contiguous().view([-1]))?;
-    Ok(Array2::from_shape_fn((n, d), |(i, j)| {
-        if usable[i] { flat[i * d + j] } else { f32::NAN }
-    }))
 }

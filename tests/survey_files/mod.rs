@@ -36,6 +36,11 @@ pub struct Spec {
     pub not_finite: bool,
     pub wdisp: bool,
     pub and_mask: bool,
+    /// Without the blue camera: ivar = 0 below 6000 Å.
+    pub red_only: bool,
+    /// The ivar column holds two values per row.
+    pub doubled: bool,
+    pub mjd: i64,
     /// A column to leave out.
     pub without: &'static str,
     pub unit: &'static str,
@@ -59,6 +64,9 @@ impl Spec {
             not_finite: false,
             wdisp: true,
             and_mask: true,
+            red_only: false,
+            doubled: false,
+            mjd: 55240,
             without: "",
             unit: "1E-17 erg/cm^2/s/Ang",
             version: "v5_13_0",
@@ -67,16 +75,29 @@ impl Spec {
 
     pub fn file_name(&self) -> String {
         let end = if self.gzip { ".gz" } else { "" };
-        format!("spec-3655-55240-{:04}.fits{end}", self.fiber)
+        if self.is_sdss_v() {
+            format!("spec-003655-{}-{:011}.fits{end}", self.mjd, self.fiber)
+        } else {
+            format!("spec-3655-{}-{:04}.fits{end}", self.mjd, self.fiber)
+        }
+    }
+
+    /// SDSS-V: identified by field and catalog id (`fiber`), with a fibre of another number.
+    fn is_sdss_v(&self) -> bool {
+        self.version.starts_with("v6")
     }
 
     pub fn write(&self, path: &Path) {
         let _ = std::fs::remove_file(path);
         let mut f = FitsFile::create(path).open().unwrap();
         let h = f.primary_hdu().unwrap();
-        h.write_key(&mut f, "PLATEID", 3655i64).unwrap();
-        h.write_key(&mut f, "MJD", 55240i64).unwrap();
-        h.write_key(&mut f, "FIBERID", self.fiber).unwrap();
+        h.write_key(&mut f, "MJD", self.mjd).unwrap();
+        if self.is_sdss_v() {
+            h.write_key(&mut f, "FIBERID", 17i64).unwrap();
+        } else {
+            h.write_key(&mut f, "PLATEID", 3655i64).unwrap();
+            h.write_key(&mut f, "FIBERID", self.fiber).unwrap();
+        }
         h.write_key(&mut f, "VERS2D", self.version).unwrap();
         h.write_key(&mut f, "BUNIT", self.unit).unwrap();
         let extname = |name: &str| {
@@ -87,14 +108,22 @@ impl Spec {
             }
         };
         self.coadd(&mut f, &extname("COADD"));
-        let spall = [
+        let mut spall = vec![
             ("Z", ColumnDataType::Float),
             ("ZWARNING", ColumnDataType::Int),
         ];
+        if self.is_sdss_v() {
+            spall.push(("FIELD", ColumnDataType::Long));
+            spall.push(("CATALOGID", ColumnDataType::LongLong));
+        }
         let h = table(&mut f, &extname("SPALL"), &spall);
         h.write_col(&mut f, "Z", &[2.9f32]).unwrap();
         h.write_col(&mut f, "ZWARNING", &[self.zwarning as i32])
             .unwrap();
+        if self.is_sdss_v() {
+            h.write_col(&mut f, "FIELD", &[3655i64]).unwrap();
+            h.write_col(&mut f, "CATALOGID", &[self.fiber]).unwrap();
+        }
         if self.full {
             let h = table(&mut f, "B1-00115982", &[("flux", ColumnDataType::Float)]);
             h.write_col(&mut f, "flux", &[1.0f32; 100]).unwrap();
@@ -126,7 +155,14 @@ impl Spec {
                 if half(i) { f32::NAN } else { 1.0 },
             )
         });
-        let ivar = column(&|i| odd(i, 100.0, if half(i) { 100.0 } else { f32::INFINITY }));
+        let blue = |i: usize| self.red_only && all[i] < 37782;
+        let mut ivar = column(&|i| {
+            let good = if blue(i) { 0.0 } else { 100.0 };
+            odd(i, good, if half(i) { 100.0 } else { f32::INFINITY })
+        });
+        if self.doubled {
+            ivar.extend_from_within(..);
+        }
         let loglam = column(&|i| 1e-4 * all[i] as f32);
         let wdisp = column(&|_| 1.2);
         let bits: Vec<i32> = kept
@@ -156,7 +192,17 @@ impl Spec {
             columns.iter().map(|c| (case(c.0), c.1)).collect();
         let borrowed: Vec<(&str, ColumnDataType)> =
             names.iter().map(|c| (c.0.as_str(), c.1)).collect();
-        let h = table(f, extname, &borrowed);
+        let widths =
+            |name: &str| 1 + usize::from(self.doubled && name.eq_ignore_ascii_case("ivar"));
+        let described: Vec<_> = borrowed
+            .iter()
+            .map(|(name, kind)| {
+                let mut column = ColumnDescription::new(*name);
+                column.with_type(*kind).that_repeats(widths(name));
+                column.create().unwrap()
+            })
+            .collect();
+        let h = f.create_table(extname, &described).unwrap();
         for (name, _) in columns {
             let values = match name {
                 "flux" => &flux,
@@ -204,7 +250,7 @@ pub fn catalog(path: &Path, rows: &[(i64, f64)], renamed: &[(&str, &str)]) {
         ("THING_ID", int),
         ("PLATE", int),
         ("MJD", int),
-        ("FIBERID", int),
+        ("FIBERID", ColumnDataType::LongLong),
         ("Z", double),
     ]
     .map(|(n, k)| (called(n), k))
@@ -215,7 +261,7 @@ pub fn catalog(path: &Path, rows: &[(i64, f64)], renamed: &[(&str, &str)]) {
     if rows.is_empty() {
         return;
     }
-    let name = |fiber: i64| format!("000000.{fiber:02}+000000.0");
+    let name = |fiber: i64| format!("000000.{:02}+000000.0", fiber % 100);
     let names: Vec<String> = rows.iter().map(|r| name(r.0)).collect();
     h.write_col(&mut f, called("SDSS_NAME"), &names).unwrap();
     for c in ["RA", "DEC"] {
@@ -303,4 +349,14 @@ pub fn line_in_air(path: &Path, wave: &[f64], line: f64) {
         .with_data(&Array1::from(wave.to_vec()))
         .create("wave")
         .unwrap();
+}
+
+/// A FITS file that holds an image alone.
+pub fn image(path: &Path) {
+    let description = fitsio::images::ImageDescription {
+        data_type: fitsio::images::ImageType::Float,
+        dimensions: &[4, 5],
+    };
+    let mut f = FitsFile::create(path).open().unwrap();
+    f.create_image("PICTURE", &description).unwrap();
 }

@@ -1,0 +1,247 @@
+//! One FITS file being written: keys, tables, provenance, checksums. It appears when complete.
+
+use crate::atomic::Pending;
+use crate::{Error, Result};
+use fitsio::hdu::FitsHdu;
+use fitsio::headers::WritesKey;
+use fitsio::images::{ImageDescription, ImageType};
+use fitsio::tables::{ColumnDataType, ColumnDescription, WritesCol};
+use fitsio::{FileOpenMode, FitsFile};
+use std::ffi::CString;
+use std::fmt::Display;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// A column of a table to be made.
+pub(super) struct Column {
+    pub name: &'static str,
+    pub kind: ColumnDataType,
+    /// Characters of a text column, else 1.
+    pub width: usize,
+    pub unit: String,
+    /// IVOA's word for what it holds (TUCD), which TOPCAT and other tools go by; may be empty.
+    pub ucd: &'static str,
+    /// Whether −1 stands for an unknown value (TNULL).
+    pub nullable: bool,
+}
+
+impl Column {
+    pub fn new(name: &'static str, kind: ColumnDataType) -> Self {
+        Self {
+            name,
+            kind,
+            width: 1,
+            unit: String::new(),
+            ucd: "",
+            nullable: false,
+        }
+    }
+
+    pub fn unit(self, unit: &str) -> Self {
+        Self {
+            unit: unit.to_owned(),
+            ..self
+        }
+    }
+
+    pub fn ucd(self, ucd: &'static str) -> Self {
+        Self { ucd, ..self }
+    }
+}
+
+/// A FITS file under construction. Dropped without [`Sheet::finish`], it leaves nothing.
+pub(super) struct Sheet {
+    target: PathBuf,
+    file: FitsFile,
+    pending: Pending,
+}
+
+impl Sheet {
+    /// # Errors
+    /// [`Error::Output`] if the file cannot be made.
+    pub fn create(target: &Path) -> Result<Self> {
+        let pending = Pending::new(target)?;
+        let failed = |e: &dyn Display| Error::output(target, e, "check free space and permissions");
+        let name = CString::new(pending.path().as_os_str().as_bytes()).map_err(|e| failed(&e))?;
+        let mut raw = std::ptr::null_mut();
+        let mut status = 0;
+        // SAFETY: the name ends in NUL and outlives the call. The plain-file call leaves brackets
+        // in names alone, which cfitsio otherwise takes for its own syntax.
+        unsafe { fitsio_sys::ffdkinit(&mut raw, name.as_ptr(), &mut status) };
+        if status != 0 {
+            return Err(failed(&words(status)));
+        }
+        // SAFETY: the handle was just opened by cfitsio for writing and is given away here.
+        let file = unsafe { FitsFile::from_raw(raw, FileOpenMode::READWRITE) };
+        let mut file = file.map_err(|e| failed(&e))?;
+        let mut status = 0;
+        // SAFETY: the handle is open; no axes are read.
+        unsafe {
+            fitsio_sys::ffcrim(file.as_raw(), 8, 0, std::ptr::null_mut(), &mut status);
+        }
+        let sheet = Self {
+            target: target.to_path_buf(),
+            file,
+            pending,
+        };
+        sheet.checked(status)?;
+        Ok(sheet)
+    }
+
+    pub fn primary(&mut self) -> Result<FitsHdu> {
+        self.file.primary_hdu().map_err(|e| self.failed(&e))
+    }
+
+    pub fn key<T: WritesKey>(&mut self, hdu: &FitsHdu, name: &str, value: T) -> Result<()> {
+        hdu.write_key(&mut self.file, name, value)
+            .map_err(|e| self.failed(&e))
+    }
+
+    pub fn text(&mut self, hdu: &FitsHdu, name: &str, value: &str, comment: &str) -> Result<()> {
+        self.key(hdu, name, (ascii(value), comment))
+    }
+
+    /// A logical key of the primary header, which fitsio cannot write.
+    pub fn truth(&mut self, name: &str, comment: &str) -> Result<()> {
+        self.primary()?;
+        let (name, comment) = (c_text(name), c_text(comment));
+        let mut status = 0;
+        // SAFETY: the handle is open, both texts end in NUL.
+        unsafe {
+            let f = self.file.as_raw();
+            fitsio_sys::ffpkyl(f, name.as_ptr(), 1, comment.as_ptr(), &mut status);
+        }
+        self.checked(status)
+    }
+
+    /// DATE and the HISTORY lines of the primary header.
+    pub fn history(&mut self, lines: &[String]) -> Result<()> {
+        self.primary()?;
+        let mut status = 0;
+        // SAFETY: the handle is open, the texts end in NUL.
+        unsafe {
+            fitsio_sys::ffpdat(self.file.as_raw(), &mut status);
+            for line in lines {
+                let line = c_text(line);
+                fitsio_sys::ffphis(self.file.as_raw(), line.as_ptr(), &mut status);
+            }
+        }
+        self.checked(status)
+    }
+
+    /// An empty image of 32-bit floats, axes in C order.
+    pub fn image(&mut self, name: &str, dimensions: &[usize]) -> Result<FitsHdu> {
+        let description = ImageDescription {
+            data_type: ImageType::Float,
+            dimensions,
+        };
+        self.file
+            .create_image(name, &description)
+            .map_err(|e| self.failed(&e))
+    }
+
+    /// Writes pixels from number `from` of an image on.
+    pub fn pixels(&mut self, hdu: &FitsHdu, from: usize, data: &[f32]) -> Result<()> {
+        hdu.write_section(&mut self.file, from, from + data.len(), data)
+            .map_err(|e| self.failed(&e))
+    }
+
+    pub fn table(&mut self, name: &str, columns: &[Column]) -> Result<FitsHdu> {
+        let described: std::result::Result<Vec<_>, _> = columns
+            .iter()
+            .map(|c| {
+                let mut d = ColumnDescription::new(c.name);
+                d.with_type(c.kind);
+                if c.width > 1 || matches!(c.kind, ColumnDataType::String) {
+                    d.that_repeats(c.width);
+                }
+                d.create()
+            })
+            .collect();
+        let described = described.map_err(|e| self.failed(&e))?;
+        let hdu = self
+            .file
+            .create_table(name, &described)
+            .map_err(|e| self.failed(&e))?;
+        for (i, c) in columns.iter().enumerate() {
+            let key = |stem: &str| format!("{stem}{}", i + 1);
+            if !c.unit.is_empty() {
+                self.text(&hdu, &key("TUNIT"), &c.unit, "")?;
+            }
+            if !c.ucd.is_empty() {
+                self.text(&hdu, &key("TUCD"), c.ucd, "")?;
+            }
+            if c.nullable {
+                self.key(&hdu, &key("TNULL"), (-1i64, "unknown"))?;
+            }
+        }
+        Ok(hdu)
+    }
+
+    pub fn column<T: WritesCol>(&mut self, hdu: &FitsHdu, name: &str, values: &[T]) -> Result<()> {
+        hdu.write_col(&mut self.file, name, values)
+            .map_err(|e| self.failed(&e))
+            .map(|_| ())
+    }
+
+    /// Writes CHECKSUM and DATASUM of every HDU and gives the file its name.
+    pub fn finish(mut self) -> Result<()> {
+        let (mut hdus, mut status) = (0, 0);
+        // SAFETY: the handle is open; cfitsio checks the HDU numbers itself.
+        unsafe {
+            let f = self.file.as_raw();
+            fitsio_sys::ffthdu(f, &mut hdus, &mut status);
+            for i in 1..=hdus {
+                fitsio_sys::ffmahd(f, i, std::ptr::null_mut(), &mut status);
+                fitsio_sys::ffpcks(f, &mut status);
+            }
+            // A full disk shows here: closing reports nothing.
+            fitsio_sys::ffflus(f, &mut status);
+        }
+        self.checked(status)?;
+        let Self { file, pending, .. } = self;
+        drop(file);
+        pending.commit()
+    }
+
+    pub fn failed(&self, e: &dyn Display) -> Error {
+        Error::output(&self.target, e, "check free space and permissions")
+    }
+
+    fn checked(&self, status: i32) -> Result<()> {
+        if status == 0 {
+            Ok(())
+        } else {
+            Err(self.failed(&words(status)))
+        }
+    }
+}
+
+/// FITS knows ASCII alone: the ångström is spelled out, any other character becomes `\u{…}`.
+pub(super) fn ascii(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            ' '..='~' => out.push(c),
+            'Å' => out.push_str("Angstrom"),
+            c => out.extend(c.escape_unicode()),
+        }
+    }
+    out
+}
+
+fn c_text(text: &str) -> CString {
+    CString::new(ascii(text)).unwrap_or_default()
+}
+
+fn words(status: i32) -> String {
+    let mut text = [0 as std::os::raw::c_char; 256];
+    // SAFETY: the buffer is longer than FLEN_STATUS (31).
+    unsafe {
+        fitsio_sys::ffgerr(status, text.as_mut_ptr());
+        fitsio_sys::ffcmsg();
+    }
+    let bytes = text.iter().map(|b| *b as u8).take_while(|b| *b != 0);
+    let text = String::from_utf8_lossy(&bytes.collect::<Vec<_>>()).into_owned();
+    format!("cfitsio {status}: {text}")
+}

@@ -1,0 +1,161 @@
+//! What a user gives to restore, told by its content: a prepared set, spec files, an HDF5 catalog, or
+//! the config of another survey.
+
+use crate::catalog::{FLUX_UNIT, says_prepared};
+use crate::config::{Columns, Config, NormaliseConfig, SurveySource};
+use crate::{Error, Result};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// What the user gave.
+#[derive(Debug, Clone, Copy)]
+pub struct Given<'a> {
+    /// Nothing: the run's own prepared set.
+    pub paths: &'a [PathBuf],
+    /// A table that names spec files and gives their redshifts.
+    pub catalog: Option<&'a Path>,
+}
+
+/// What `paths` are, by content; `None` for a prepared set.
+pub(super) fn survey(
+    config: &Config,
+    paths: &[PathBuf],
+    catalog: Option<&Path>,
+) -> Result<Option<SurveySource>> {
+    let first = &paths[0];
+    let columns = match &config.survey.source {
+        SurveySource::Sdss { columns, .. } => columns.clone(),
+        SurveySource::Hdf5 { .. } => Columns::default(),
+    };
+    let spectra = SurveySource::Sdss {
+        spectra: paths.to_vec(),
+        catalog: catalog.map(Path::to_path_buf),
+        columns,
+    };
+    let kinds = paths.iter().map(|p| kind(p)).collect::<Result<Vec<_>>>()?;
+    if kinds.iter().all(|k| *k == Kind::Spectra) {
+        return Ok(Some(spectra));
+    }
+    let alone = |problem: &str| {
+        Error::input(
+            first,
+            "",
+            problem,
+            "SDSS spec files or folders of them, or one prepared set, HDF5 catalog or TOML config",
+            "restore the others by themselves",
+        )
+    };
+    if paths.len() > 1 {
+        return Err(alone("inputs of several kinds"));
+    }
+    if catalog.is_some() {
+        return Err(alone("--catalog is for spec files alone"));
+    }
+    match kinds[0] {
+        Kind::Hdf5 => hdf5(config, first).map(Some),
+        Kind::Config => Ok(Some(Config::load(first, &[])?.survey.source)),
+        Kind::Prepared | Kind::Spectra => Ok(None),
+    }
+}
+
+/// An HDF5 catalog is read as the run's own was.
+fn hdf5(config: &Config, path: &Path) -> Result<SurveySource> {
+    match &config.survey.source {
+        SurveySource::Hdf5 {
+            datasets,
+            wavelength,
+            flux_unit,
+            ..
+        } => Ok(SurveySource::Hdf5 {
+            file: path.to_path_buf(),
+            datasets: datasets.clone(),
+            wavelength: *wavelength,
+            flux_unit: flux_unit.clone(),
+        }),
+        SurveySource::Sdss { .. } => Err(Error::input(
+            path,
+            "",
+            "an HDF5 catalog, and the run's config does not say how to read one (datasets, air or vacuum, unit)",
+            "a prepared set, SDSS spec files, or a config with [survey.source] kind = \"hdf5\"",
+            "write a config for it and give that config as INPUT, or `selfsi prepare` it",
+        )),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A folder, or a FITS file.
+    Spectra,
+    Prepared,
+    Hdf5,
+    Config,
+}
+
+fn kind(path: &Path) -> Result<Kind> {
+    if path.is_dir() {
+        return Ok(Kind::Spectra);
+    }
+    let mut start = [0u8; 8];
+    let read = std::fs::File::open(path).and_then(|mut f| f.read(&mut start));
+    let n = read.map_err(|e| unknown(path, &e.to_string()))?;
+    let start = &start[..n];
+    if start == b"\x89HDF\r\n\x1a\n" {
+        return Ok(if says_prepared(path) {
+            Kind::Prepared
+        } else {
+            Kind::Hdf5
+        });
+    }
+    if start.starts_with(b"SIMPLE") || start.starts_with(&[0x1f, 0x8b]) {
+        return Ok(Kind::Spectra);
+    }
+    if start.is_empty() || start.contains(&0) || std::fs::read_to_string(path).is_err() {
+        return Err(unknown(path, "neither FITS, HDF5 nor TOML"));
+    }
+    Ok(Kind::Config)
+}
+
+fn unknown(path: &Path, problem: &str) -> Error {
+    Error::input(
+        path,
+        "",
+        problem,
+        "a prepared set, a folder of SDSS spec files, spec files, an HDF5 catalog or a TOML config",
+        "check the path",
+    )
+}
+
+pub(super) fn not_the_output<'a>(out: &Path, inputs: impl Iterator<Item = &'a Path>) -> Result<()> {
+    let Ok(out_file) = out.canonicalize() else {
+        return Ok(());
+    };
+    for input in inputs {
+        if input.canonicalize().is_ok_and(|i| i == out_file) {
+            return Err(Error::output(
+                out,
+                "this is the input",
+                "give --out another name",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Without normalisation the network knows fluxes in one unit alone.
+pub(super) fn same_unit(config: &Config, source: &SurveySource, path: &Path) -> Result<()> {
+    let unit = |s: &SurveySource| match s {
+        SurveySource::Sdss { .. } => FLUX_UNIT.to_owned(),
+        SurveySource::Hdf5 { flux_unit, .. } => flux_unit.clone(),
+    };
+    let (ours, theirs) = (unit(&config.survey.source), unit(source));
+    if config.normalise != NormaliseConfig::None || ours == theirs {
+        return Ok(());
+    }
+    Err(Error::input(
+        path,
+        "flux_unit",
+        format!("flux in `{theirs}`, and the run was trained on fluxes as they are"),
+        format!("`{ours}`"),
+        "convert the flux, or train a run with [normalise]",
+    ))
+}

@@ -1,0 +1,219 @@
+//! Observations brought to the form in which a run restores them.
+
+use super::Selection;
+use super::given::{Given, not_the_output, same_unit, survey};
+use crate::atomic::Pending;
+use crate::catalog::{LogGrid, Object, Prepared, Report, prepare_from, rejected_path};
+use crate::config::{Config, SurveySource};
+use crate::train::is_heldout;
+use crate::{Error, Result};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+/// Observations that are ready to restore.
+#[derive(Debug)]
+pub struct Input {
+    /// For messages: the first that was given.
+    path: PathBuf,
+    set: Prepared,
+    /// The rows that take part: all, or those of a catalog whose spec files were given.
+    rows: Vec<usize>,
+    heldout: Vec<bool>,
+    origin: Vec<String>,
+    notes: Vec<String>,
+    /// The set made here, removed when this is dropped.
+    _temporary: Option<Pending>,
+}
+
+impl Input {
+    /// Opens what was given. Raw observations are prepared by the rules of `config` (grid, mask,
+    /// selection, normalisation) into a temporary set beside `out`.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if it is none of the known kinds, unreadable, on another grid or without a
+    /// usable spectrum; [`Error::Output`] if `out` is the input, or the temporary set cannot be
+    /// written.
+    pub fn open(
+        config: &Config,
+        given: Given<'_>,
+        out: &Path,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Self> {
+        let own = [config.survey.prepared.clone()];
+        let paths = if given.paths.is_empty() {
+            &own[..]
+        } else {
+            given.paths
+        };
+        not_the_output(out, paths.iter().map(PathBuf::as_path).chain(given.catalog))?;
+        match survey(config, paths, given.catalog)? {
+            None => Self::prepared(config, &paths[0]),
+            Some(source) => {
+                same_unit(config, &source, &paths[0])?;
+                Self::raw(config, &source, paths, given.catalog, out, progress)
+            }
+        }
+    }
+
+    fn prepared(config: &Config, path: &Path) -> Result<Self> {
+        let set = Prepared::open(path)?;
+        same_grid(config, &set)?;
+        let by_name = |o: &Object| is_heldout(&o.name, config.seed, config.train.heldout);
+        let heldout = heldout(config, set.objects());
+        Ok(Self {
+            path: path.to_path_buf(),
+            rows: (0..set.len()).collect(),
+            // A training set that was moved: the names are those of training all the same.
+            heldout: heldout.unwrap_or_else(|| set.objects().iter().map(by_name).collect()),
+            origin: vec![format!("input: {}", path.display())],
+            notes: Vec::new(),
+            set,
+            _temporary: None,
+        })
+    }
+
+    fn raw(
+        config: &Config,
+        source: &SurveySource,
+        paths: &[PathBuf],
+        catalog: Option<&Path>,
+        out: &Path,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Self> {
+        let temporary = Pending::new(with_suffix(out, ".prepared.h5"))?;
+        let report = prepare_from(config, source, temporary.path(), progress)?;
+        let _ = std::fs::remove_file(rejected_path(temporary.path()));
+        let set = Prepared::open(temporary.path())?;
+        let mut notes = notes(&report, catalog.is_some());
+        let heldout = heldout(config, set.objects()).unwrap_or_else(|| {
+            notes.push(format!(
+                "HELDOUT is false throughout: there is no training set {} to compare with",
+                config.survey.prepared.display()
+            ));
+            vec![false; set.len()]
+        });
+        let inputs = paths.iter().map(PathBuf::as_path).chain(catalog);
+        let origin = inputs.map(|p| format!("input: {}", p.display())).collect();
+        Ok(Self {
+            rows: (0..set.len())
+                .filter(|i| catalog.is_none() || !set.objects()[*i].source.is_empty())
+                .collect(),
+            heldout,
+            origin,
+            path: paths[0].clone(),
+            notes,
+            set,
+            _temporary: Some(temporary),
+        })
+    }
+
+    /// The observations, on the common grid.
+    #[must_use]
+    pub fn set(&self) -> &Prepared {
+        &self.set
+    }
+
+    /// Whether each row of the set was kept out of training; false where that is unknown.
+    #[must_use]
+    pub fn heldout(&self) -> &[bool] {
+        &self.heldout
+    }
+
+    /// Where the observations came from, for the HISTORY of what is written.
+    #[must_use]
+    pub fn origin(&self) -> &[String] {
+        &self.origin
+    }
+
+    /// What the user should know about the input.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The rows of the set that `s` chooses, ascending.
+    pub(super) fn select(&self, s: Selection) -> Result<Vec<usize>> {
+        let wanted = self.rows.iter().copied();
+        let rows: Vec<usize> = wanted
+            .filter(|i| !s.heldout_only || self.heldout[*i])
+            .skip(s.first)
+            .take(s.count)
+            .collect();
+        if rows.is_empty() {
+            return Err(Error::input(
+                &self.path,
+                "",
+                "no row is selected",
+                "at least one",
+                "change --mintarget, -n or --heldout",
+            ));
+        }
+        Ok(rows)
+    }
+}
+
+fn same_grid(config: &Config, set: &Prepared) -> Result<()> {
+    let (a, b) = (LogGrid::new(&config.grid), set.grid());
+    if a.pixels == b.pixels
+        && (a.loglam0 - b.loglam0).abs() <= 1e-9
+        && (a.dloglam - b.dloglam).abs() <= 1e-12
+    {
+        return Ok(());
+    }
+    Err(Error::input(
+        set.path(),
+        "loglam",
+        "this set is on another wavelength grid than the run was trained on",
+        format!(
+            "{} pixels from {} to {} Å",
+            config.grid.pixels, config.grid.min, config.grid.max
+        ),
+        "prepare it with the run's config.toml",
+    ))
+}
+
+/// Whether each object was kept out of training: it is not among the training set's, by its plate,
+/// MJD and fibre or by its name, or was held out there. `None` if the training set is not at hand.
+fn heldout(config: &Config, objects: &[Object]) -> Option<Vec<bool>> {
+    let set = Prepared::open(&config.survey.prepared).ok()?;
+    let trained = |o: &&Object| !is_heldout(&o.name, config.seed, config.train.heldout);
+    let key = |o: &Object| (o.plate, o.mjd, o.fiberid);
+    let trained: Vec<&Object> = set.objects().iter().filter(trained).collect();
+    let names: HashSet<&str> = trained.iter().map(|o| o.name.as_str()).collect();
+    let keys: HashSet<_> = trained
+        .iter()
+        .filter(|o| o.plate >= 0)
+        .map(|o| key(o))
+        .collect();
+    let heldout = |o: &Object| !keys.contains(&key(o)) && !names.contains(o.name.as_str());
+    Some(objects.iter().map(heldout).collect())
+}
+
+fn notes(report: &Report, catalog: bool) -> Vec<String> {
+    let mut notes = Vec::new();
+    if catalog && report.rows_without_file > 0 {
+        notes.push(format!(
+            "{} rows of the catalog name no file of the input and were left out",
+            report.rows_without_file
+        ));
+    }
+    for (files, what) in [
+        (&report.files_without_row, "are not in the catalog"),
+        (&report.twin_files, "repeat a spectrum"),
+    ] {
+        if let Some(first) = files.first() {
+            notes.push(format!(
+                "{} spec files {what} and were left out, such as {}",
+                files.len(),
+                first.display()
+            ));
+        }
+    }
+    notes
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
