@@ -8,7 +8,7 @@ SELFSI := target/release/selfsi
 RUN := export LIBTORCH="$(LIBTORCH)" PATH="$(VENV)/bin:$$PATH";
 ODE := --set 'interpolant={kind="ode"}'
 
-.PHONY: help setup build cargo-build demo demo-mock demo-data study study-% test cargo-test check lint cargo-lint bench clean
+.PHONY: help setup build cargo-build demo demo-mock demo-data study test cargo-test check lint cargo-lint bench clean
 help:            ## this list
 	@grep -E '^[a-z]+: .*##|^[a-z]+:  +##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -54,6 +54,22 @@ demo-data:
 	$(SELFSI) restore out/demo-data/run out/demo-data/prepared.h5 --out out/demo-data/restored.fits
 	$(SELFSI) plot spectra out/demo-data/restored.fits --out out/demo-data/spectra.png
 	@echo "restored catalog: out/demo-data/restored.fits; picture: out/demo-data/spectra.png"
+
+study: build           ## both regimes of the source, ODE and SDE, measured: data/study/README.md
+	@for regime in low-snr low-resolution; do \
+	    $(MAKE) --no-print-directory study-$$regime || exit 1; done
+	$(SELFSI) evaluate --report data/study/README.md out/study/low-snr out/study/low-resolution
+
+# Restored are 1,000 held-out spectra; a run folder must not exist when its run is started.
+study-%:
+	rm -rf out/$*/sde out/$*/ode
+	$(SELFSI) mock survey_configs/$*.toml
+	$(SELFSI) prepare survey_configs/$*.toml
+	$(SELFSI) train survey_configs/$*.toml --out out/$*/sde
+	$(SELFSI) train survey_configs/$*.toml --out out/$*/ode $(ODE)
+	$(SELFSI) restore out/$*/sde --out out/$*/sde/restored.fits --heldout -n 1000
+	$(SELFSI) restore out/$*/ode --out out/$*/ode/restored.fits --heldout -n 1000
+	$(SELFSI) evaluate out/$*/ode out/$*/sde --truth out/$*/mock/truth.h5 --out out/study/$*
 
 test: setup check      ## unit, integration and doc tests
 	@$(MAKE) --no-print-directory cargo-test

@@ -11,6 +11,8 @@ use rayon::prelude::*;
 
 /// Least weight of the spectra that show two pixels, as a part of all, for a covariance.
 const PAIRS_MIN: f64 = 1e-3;
+/// A blur of less than this σ, in pixels, leaves local structure to be seen.
+const BLUR_LOCAL: f64 = 3.0;
 /// With fewer spectra per pixel than this, sample eigenvalues are too uneven to be used as they are.
 const SAMPLES_PER_PIXEL: usize = 10;
 
@@ -143,8 +145,11 @@ impl Accumulator {
     /// 2. projection on the singular modes of the mean blur; those that the blur weakens below
     ///    one half are kept, in order of falling gain, until the first whose signal is not three
     ///    standard errors above zero;
-    /// 3. regularisation ([`structured`], before the projection): a few broad modes, significant
-    ///    by cross-validation, and local structure averaged along the spectrum;
+    /// 3. regularisation. Of a mild blur ([`structured`], before the projection): a few broad modes,
+    ///    significant by cross-validation, and local structure averaged along the spectrum. Of a
+    ///    wide blur, which erases local structure: cross-validation alone, on the modes (NERCOME,
+    ///    Joachimi 2017): eigenvectors from one half of the spectra, their variances from the other
+    ///    half, negative ones set to zero; both ways, averaged;
     /// 4. division by the gains, removal of the tilt, clipping to positive semidefinite.
     #[must_use]
     pub fn deconvolved(mut self, channel: &Channel) -> Moments {
@@ -152,8 +157,12 @@ impl Accumulator {
         let (signal, noise) = self.pooled().covariance(&seen, Some(&channel.noise_rho));
         let modes = Modes::new(&channel.mean_blur, &signal, &noise, self.effective());
         let halves = [0, 1].map(|h| self.halves[h].covariance(&seen, Some(&channel.noise_rho)).0);
-        let smooth = structured(&halves, &noise, self.effective());
-        let regular = modes.left.t().dot(&smooth).dot(&modes.left);
+        let project = |c: &Array2<f64>| modes.left.t().dot(c).dot(&modes.left);
+        let regular = if channel.sigma_pixels < BLUR_LOCAL {
+            project(&structured(&halves, &noise, self.effective()))
+        } else {
+            cross_validated(&project(&halves[0]), &project(&halves[1]))
+        };
         let mean = modes.inverse.dot(&modes.left.t().dot(&seen));
         let tilted = modes.inverse.dot(&regular).dot(&modes.inverse.t());
         let covariance = clip_to_psd(&channel.untilt(&mean, &tilted));
