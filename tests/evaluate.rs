@@ -172,7 +172,10 @@ fn samples_of_one_population_are_at_distance_zero_within_the_error() {
     let mean = squares.iter().map(|s| s.0).sum::<f64>() / 20.0;
     // The estimate is unbiased, where the plain square has 1 in these units.
     let scatter = squares.iter().map(|s| s.0 * s.0).sum::<f64>().sqrt() / 20.0;
-    assert!(mean.abs() < 3.5 * scatter && scatter < 0.2, "{mean} ± {scatter}");
+    assert!(
+        mean.abs() < 3.5 * scatter && scatter < 0.2,
+        "{mean} ± {scatter}"
+    );
 }
 
 #[test]
@@ -184,8 +187,7 @@ fn the_truth_of_the_same_objects_takes_the_sampling_noise_away() {
         + &m.mean
         + normals(800, D, 3).dot(&factor(&m.covariance).t()) * 0.05;
     let truth = single(&truth);
-    let distance =
-        |a: ArrayView2<f32>| population_distance(a, truth.view(), Slices::Whole, 1);
+    let distance = |a: ArrayView2<f32>| population_distance(a, truth.view(), Slices::Whole, 1);
     assert_eq!(distance(truth.view()).value, 0.0);
     let (near, far) = (distance(single(&near).view()), distance(other.view()));
     assert!(near.error < 0.1 * far.error, "{near:?} {far:?}");
@@ -564,7 +566,11 @@ fn modes_that_the_smoothing_erases_are_known_and_cost_what_they_hold() {
     let k = learned.passed.ncols();
     assert!((3..=10).contains(&k), "{k}");
     let overlap = learned.passed.t().dot(&learned.passed);
-    assert!((overlap - Array2::<f64>::eye(k)).iter().all(|v| v.abs() < 1e-9));
+    assert!(
+        (overlap - Array2::<f64>::eye(k))
+            .iter()
+            .all(|v| v.abs() < 1e-9)
+    );
     let x = clean(400, 113);
     let (flux, ivar) = observe(&x, &channel, 114);
     let scored = Scored {
@@ -574,7 +580,16 @@ fn modes_that_the_smoothing_erases_are_known_and_cost_what_they_hold() {
         ivar,
         truth: single(&x),
     };
-    let e = study("blurred", &scored, &channel, &learned, &population(), vec![], 1).unwrap();
+    let e = study(
+        "blurred",
+        &scored,
+        &channel,
+        &learned,
+        &population(),
+        vec![],
+        1,
+    )
+    .unwrap();
     assert_eq!((e.passed_modes, e.pixels), (k, D));
     let (left, oracle) = (
         e.row(Kind::Passed).unwrap(),
@@ -584,7 +599,11 @@ fn modes_that_the_smoothing_erases_are_known_and_cost_what_they_hold() {
     assert!(left.local.over_smoothing > 0.5, "{:?}", left.local);
     assert!(oracle.rmse_over_oracle >= 0.999 && left.rmse < oracle.rmse);
     let clean = e.row(Kind::Clean).unwrap();
-    assert!(clean.local.value < 0.2 * left.local.value, "{:?}", clean.local);
+    assert!(
+        clean.local.value < 0.2 * left.local.value,
+        "{:?}",
+        clean.local
+    );
 }
 
 #[test]

@@ -335,7 +335,13 @@ fn the_populations_of_several_catalogs_share_a_picture() {
         .assert()
         .success();
     let text = std::fs::read_to_string(out).unwrap();
-    for name in ["observed", "best smoothing", "truth", "ODE restoration", "one SDE draw"] {
+    for name in [
+        "observed",
+        "best smoothing",
+        "truth",
+        "ODE restoration",
+        "one SDE draw",
+    ] {
         assert!(text.contains(name), "{name}");
     }
 }

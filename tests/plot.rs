@@ -6,9 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use selfsi::catalog::LogGrid;
 use selfsi::config::GridConfig;
-use selfsi::plot::{
-    Panel, Population, Role, Spectra, population_curves, save, training_curves,
-};
+use selfsi::plot::{Panel, Population, Role, Spectra, population_curves, save, training_curves};
 use std::path::Path;
 
 /// A quasar-like spectrum with forest, emission lines and noise.

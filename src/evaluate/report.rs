@@ -141,7 +141,10 @@ fn what_can_be_known(e: &Evaluation) -> Option<String> {
         .filter(|b| b.attainable > b.limit)
         .map(|b| {
             let (limit, reached) = (table::number(b.limit), table::number(b.attainable));
-            format!("{} (at most {limit}; reached without the erased modes: {reached})", b.text)
+            format!(
+                "{} (at most {limit}; reached without the erased modes: {reached})",
+                b.text
+            )
         })
         .collect();
     words += &if beyond.is_empty() {

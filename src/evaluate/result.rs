@@ -94,6 +94,7 @@ pub struct Row {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Bar {
     pub text: String,
+    #[serde(with = "super::json_nan")]
     pub value: f64,
     pub limit: f64,
     pub met: bool,

@@ -153,10 +153,7 @@ pub fn sliced_wasserstein(
     let squares: Vec<f64> = (0..DIRECTIONS)
         .into_par_iter()
         .map(|k| {
-            let (a, b) = (
-                sorted(pa.column(k).to_vec()),
-                sorted(pb.column(k).to_vec()),
-            );
+            let (a, b) = (sorted(pa.column(k).to_vec()), sorted(pb.column(k).to_vec()));
             let differences = a.iter().zip(&b).map(|(a, b)| f64::from(a - b).powi(2));
             differences.sum::<f64>() / a.len() as f64
         })

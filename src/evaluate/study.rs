@@ -107,10 +107,18 @@ pub fn study(
         let best = LinearFilter::new(&within, channel)
             .own_noise(y, ivar)
             .ok_or_else(unsolved)?;
-        all.push(baseline("oracle without the erased modes", Kind::OraclePassed, best));
+        all.push(baseline(
+            "oracle without the erased modes",
+            Kind::OraclePassed,
+            best,
+        ));
         let passed = learned.passed.mapv(|v| v as f32);
         let left = scored.truth.dot(&passed).dot(&passed.t());
-        all.push(baseline("truth without the erased modes", Kind::Passed, left));
+        all.push(baseline(
+            "truth without the erased modes",
+            Kind::Passed,
+            left,
+        ));
     }
     all.extend(candidates);
 

@@ -39,12 +39,7 @@ pub struct RunFiles {
 /// # Errors
 /// [`Error::Input`] if a file cannot be read or does not belong to the others; [`Error::Config`] if
 /// the runs are not of one survey and forward model.
-pub fn evaluate_runs(
-    name: &str,
-    runs: &[RunFiles],
-    truth: &Path,
-    most: usize,
-) -> Result<Outcome> {
+pub fn evaluate_runs(name: &str, runs: &[RunFiles], truth: &Path, most: usize) -> Result<Outcome> {
     let config = of_one_survey(runs)?;
     let set = Prepared::open(&config.survey.prepared)?;
     let truth = Truth::open(truth, &set.grid())?;

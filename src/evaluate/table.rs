@@ -67,9 +67,16 @@ pub fn markdown(e: &Evaluation) -> String {
     );
     if !e.bars.is_empty() {
         let mut bars = vec![
-            ["bar", "value", "at most", "oracle's draw", "without the erased modes", ""]
-                .map(String::from)
-                .to_vec(),
+            [
+                "bar",
+                "value",
+                "at most",
+                "oracle's draw",
+                "without the erased modes",
+                "",
+            ]
+            .map(String::from)
+            .to_vec(),
         ];
         for b in &e.bars {
             let mark = if b.met { "met" } else { "**not met**" };
