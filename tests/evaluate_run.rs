@@ -230,6 +230,57 @@ fn a_study_is_evaluated_from_files_to_table_json_and_report() {
 }
 
 #[test]
+fn runs_of_one_survey_share_a_table_and_others_are_refused() {
+    let study = Study::new();
+    let other = study.path("other");
+    std::fs::create_dir(&other).unwrap();
+    std::fs::rename(
+        study.run().join("restored-sde.fits"),
+        other.join("restored-sde.fits"),
+    )
+    .unwrap();
+    let config = std::fs::read_to_string(study.run().join("config.toml")).unwrap();
+    std::fs::write(other.join("config.toml"), &config).unwrap();
+    let out = study.path("both");
+    let evaluate = || {
+        let mut command = selfsi();
+        command
+            .arg("evaluate")
+            .args([study.run(), other.clone()])
+            .arg("--truth")
+            .arg(study.path("truth.h5"))
+            .args(["--most", "50"]);
+        command
+    };
+    evaluate().arg("--out").arg(&out).assert().success();
+    let table = std::fs::read_to_string(out.join("evaluation.md")).unwrap();
+    for row in [
+        "ODE restoration (run)",
+        "one SDE draw (other)",
+        "mean of 8 SDE draws (other)",
+    ] {
+        assert!(table.contains(row), "{row}: {table}");
+    }
+    let json: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(out.join("evaluation.json")).unwrap())
+            .unwrap();
+    // 98 could be scored; the others of them are clean spectra for the oracle: 300 + 48.
+    assert_eq!(
+        (&json["spectra"], &json["oracle_from"]),
+        (&50.into(), &348.into())
+    );
+
+    let e = failure(&mut evaluate());
+    assert!(e.contains("--out"), "{e}");
+    let changed = config.replace("sigma = 0.5", "sigma = 0.6");
+    assert_ne!(changed, config);
+    std::fs::write(other.join("config.toml"), changed).unwrap();
+    let e = failure(evaluate().arg("--out").arg(study.path("none")));
+    assert!(e.contains("forward") && e.contains("other"), "{e}");
+    assert!(!study.path("none").exists());
+}
+
+#[test]
 fn the_json_on_the_terminal_is_the_json_in_the_file() {
     let study = Study::new();
     let output = selfsi()
@@ -268,6 +319,31 @@ fn restored_catalogs_are_drawn_with_and_without_truth() {
             assert!(is_png(&out));
             std::fs::remove_file(out).unwrap();
         }
+    }
+}
+
+#[test]
+fn the_populations_of_several_catalogs_share_a_picture() {
+    let study = Study::new();
+    let out = study.path("picture.svg");
+    selfsi()
+        .args(["plot", "population"])
+        .args(["restored-ode.fits", "restored-sde.fits"].map(|f| study.run().join(f)))
+        .arg("--truth")
+        .arg(study.path("truth.h5"))
+        .arg("--out")
+        .arg(&out)
+        .assert()
+        .success();
+    let text = std::fs::read_to_string(out).unwrap();
+    for name in [
+        "observed",
+        "best smoothing",
+        "truth",
+        "ODE restoration",
+        "one SDE draw",
+    ] {
+        assert!(text.contains(name), "{name}");
     }
 }
 

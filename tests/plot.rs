@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use selfsi::catalog::LogGrid;
 use selfsi::config::GridConfig;
-use selfsi::plot::{Panel, Spectra, population_curves, save, training_curves};
+use selfsi::plot::{Panel, Population, Role, Spectra, population_curves, save, training_curves};
 use std::path::Path;
 
 /// A quasar-like spectrum with forest, emission lines and noise.
@@ -45,6 +45,7 @@ fn panel(seed: u64, z: f64, truth: bool) -> Panel {
         good: (0..1024)
             .map(|i| !(500..520).contains(&i) && i != 800)
             .collect(),
+        draw: Some(restored.iter().map(|f| f + 0.1 * normal() as f32).collect()),
         sigma: Some(restored.iter().map(|f| 0.2 + 0.1 * f).collect()),
         restored,
         truth: truth.then_some(clean),
@@ -140,20 +141,22 @@ fn a_population_is_drawn() {
             .collect();
         Array2::from_shape_fn((40, 1024), |(i, j)| of(&panels[i])[j])
     };
-    let (observed, restored, truth) = (
-        rows(|p| &p.observed),
-        rows(|p| &p.restored),
-        rows(|p| p.truth.as_ref().unwrap()),
-    );
+    let population = |name: &str, role, flux| Population {
+        name: name.to_owned(),
+        role,
+        flux,
+    };
     let wavelength = LogGrid::new(&GridConfig::default()).wavelength();
     let png = folder(&temporary).join("population.png");
     save(
         &png,
         &population_curves(
             &wavelength,
-            observed.view(),
-            restored.view(),
-            Some(truth.view()),
+            &[
+                population("observed", Role::Observed, rows(|p| &p.observed)),
+                population("truth", Role::Truth, rows(|p| p.truth.as_ref().unwrap())),
+                population("ODE", Role::Ode, rows(|p| &p.restored)),
+            ],
         ),
     )
     .unwrap();

@@ -1,25 +1,29 @@
 //! `selfsi evaluate`.
 
 use super::Global;
-use crate::{Error, Result, atomic, evaluate};
+use crate::evaluate::{self, RunFiles};
+use crate::{Error, Result, atomic};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub struct Evaluate {
-    /// Run folder that `selfsi train` wrote (with --report: several)
+    /// Run folders of one survey that `selfsi train` wrote; with --report: folders that hold evaluation.json
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
     /// Clean spectra of the survey (HDF5): flux, loglam, id
     #[arg(long, value_name = "FILE", required_unless_present = "report")]
     truth: Option<PathBuf>,
-    /// Restored catalogs; default: RUN/restored*.fits
+    /// Restored catalogs of the one RUN; default: RUN/restored*.fits
     #[arg(long, value_name = "FILE", num_args = 1..)]
     restored: Vec<PathBuf>,
-    /// Folder for evaluation.json and evaluation.md; default: RUN
+    /// Folder for evaluation.json and evaluation.md; default: RUN, where there is one
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Put the runs' evaluation.json and pictures together in this Markdown file
+    /// Score at most this many of the held-out spectra
+    #[arg(long, value_name = "N", default_value_t = 2000)]
+    most: usize,
+    /// Put evaluations and the pictures (PNG) beside them together in this Markdown file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["truth", "restored", "out"])]
     report: Option<PathBuf>,
 }
@@ -29,42 +33,37 @@ impl Evaluate {
         if let Some(target) = &self.report {
             return atomic::write(target, evaluate::report(&self.runs, target)?.as_bytes());
         }
-        let ([run], Some(truth)) = (&self.runs[..], &self.truth) else {
-            return Err(Error::config(
-                "evaluate",
-                "RUN",
-                "several runs without --report",
-                "give one run, or --report FILE",
-            ));
+        let Some(truth) = &self.truth else {
+            return Err(refused("neither --truth nor --report", "give one of them"));
         };
-        self.one(run, truth, global)
-    }
-
-    fn one(&self, run: &Path, truth: &Path, global: &Global) -> Result<()> {
-        let path = run.join("config.toml");
-        if !path.is_file() {
-            return Err(Error::run(
-                run,
-                "not a run folder: it holds no config.toml",
-                "give the folder that selfsi train wrote",
+        if self.runs.len() > 1 && !self.restored.is_empty() {
+            return Err(refused(
+                "--restored with several runs",
+                "give one run, or leave the catalogs in the run folders",
             ));
         }
-        let config = global.config(&path)?;
-        let restored = if self.restored.is_empty() {
-            restored_files(run)?
-        } else {
-            self.restored.clone()
+        let out = match (&self.out, &self.runs[..]) {
+            (Some(out), _) => out,
+            (None, [run]) => run,
+            _ => return Err(refused("several runs without --out", "give --out DIR")),
         };
-        let name = run.file_name().unwrap_or(run.as_os_str()).to_string_lossy();
-        let outcome = evaluate::evaluate_run(&name, &config, truth, &restored)?;
+        // The filters work on one spectrum per thread; libtorch's own threads would be in their way.
+        tch::set_num_threads(1);
+        let runs = self
+            .runs
+            .iter()
+            .map(|r| self.files(r, global))
+            .collect::<Result<Vec<_>>>()?;
+        let outcome = evaluate::evaluate_runs(&file_name(out), &runs, truth, self.most)?;
         if outcome.not_finite > 0 {
             eprintln!(
                 "selfsi: warning: {} restorations are not finite and were left out",
                 outcome.not_finite
             );
         }
+        std::fs::create_dir_all(out)
+            .map_err(|e| Error::output(out, e, "choose a folder that can be written"))?;
         let e = &outcome.evaluation;
-        let out = self.out.as_deref().unwrap_or(run);
         let target = out.join("evaluation.json");
         let json = serde_json::to_string_pretty(e)
             .map_err(|e| Error::output(&target, e, "report this"))?
@@ -78,6 +77,35 @@ impl Evaluate {
         }
         Ok(())
     }
+
+    fn files(&self, run: &Path, global: &Global) -> Result<RunFiles> {
+        let path = run.join("config.toml");
+        if !path.is_file() {
+            return Err(Error::run(
+                run,
+                "not a run folder: it holds no config.toml",
+                "give the folder that selfsi train wrote",
+            ));
+        }
+        Ok(RunFiles {
+            name: file_name(run),
+            config: global.config(&path)?,
+            restored: if self.restored.is_empty() {
+                restored_files(run)?
+            } else {
+                self.restored.clone()
+            },
+        })
+    }
+}
+
+fn refused(problem: &str, fix: &str) -> Error {
+    Error::config("evaluate", "arguments", problem, fix)
+}
+
+fn file_name(folder: &Path) -> String {
+    let name = folder.file_name().unwrap_or(folder.as_os_str());
+    name.to_string_lossy().into_owned()
 }
 
 /// RUN/restored*.fits, in the order of their names.

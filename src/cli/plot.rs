@@ -44,8 +44,9 @@ enum What {
     },
     /// Mean, scatter and power spectra of a restored population
     Population {
-        /// Restored catalog (FITS)
-        restored: PathBuf,
+        /// Restored catalogs (FITS) of one survey
+        #[arg(required = true)]
+        restored: Vec<PathBuf>,
         /// Clean spectra (HDF5), for studies with known truth
         #[arg(long)]
         truth: Option<PathBuf>,

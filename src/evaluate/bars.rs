@@ -1,6 +1,6 @@
 //! What the study asks of a restoration, in each of the source's two regimes.
 
-use super::result::{Bar, Kind, Regime, Row};
+use super::result::{Bar, Distance, Kind, Regime, Row};
 
 /// Smoothing wider than this many pixels (σ) makes a survey one of low resolution.
 const BLURRED: f64 = 10.0;
@@ -32,35 +32,42 @@ pub fn bars(regime: Regime, rows: &[Row]) -> Vec<Bar> {
     for row in rows {
         bars.extend(error_bars(regime, row, rows));
         if row.kind.is_single() {
-            bars.extend(DISTANCES.map(|(what, of)| {
-                Bar {
-                    text: format!("{}: {what} over the best smoothing's", row.name),
-                    value: of(row),
-                    limit: DISTANCE,
-                    met: of(row) <= DISTANCE,
-                    oracle_draw: rows
-                        .iter()
-                        .find(|r| r.kind == Kind::OracleDraw)
-                        .map_or(f64::NAN, of),
-                }
-            }));
+            bars.extend(DISTANCES.map(|(what, of)| distance_bar(row, rows, what, of)));
         }
     }
     bars
 }
 
-type Ratio = fn(&Row) -> f64;
+type Get = fn(&Row) -> Distance;
 
-/// The population distances, each over the best smoothing's.
-const DISTANCES: [(&str, Ratio); 3] = [
-    ("population distance", |r| r.distance_over_smoothing),
-    ("small-scale population distance", |r| {
-        r.local_distance_over_smoothing
-    }),
-    ("distance of power spectra", |r| {
-        r.power_distance_over_smoothing
-    }),
+/// The population distances.
+const DISTANCES: [(&str, Get); 3] = [
+    ("population distance", |r| r.whole),
+    ("small-scale population distance", |r| r.local),
+    ("distance of power spectra", |r| r.power),
 ];
+
+fn distance_bar(row: &Row, rows: &[Row], what: &str, of: Get) -> Bar {
+    let ratio = |kind| of_kind(rows, kind, |r| of(r).over_smoothing);
+    let Distance {
+        value,
+        error,
+        over_smoothing,
+    } = of(row);
+    Bar {
+        text: format!("{}: {what} over the best smoothing's", row.name),
+        value: over_smoothing,
+        limit: DISTANCE,
+        met: over_smoothing <= DISTANCE,
+        error: if value > 0.0 {
+            error * over_smoothing / value
+        } else {
+            error / of_kind(rows, Kind::Smoothing, |r| of(r).value)
+        },
+        oracle_draw: ratio(Kind::OracleDraw),
+        attainable: ratio(Kind::Passed),
+    }
+}
 
 /// The bars on the error of `row`, if any apply.
 fn error_bars(regime: Regime, row: &Row, rows: &[Row]) -> Vec<Bar> {
@@ -69,16 +76,20 @@ fn error_bars(regime: Regime, row: &Row, rows: &[Row]) -> Vec<Bar> {
         (Regime::LowSnr, Kind::Mean) => (|k| k == Kind::Smoothing, MEAN_OVER_ORACLE),
         _ => return Vec::new(),
     };
-    let bar = |text: String, value: f64, limit: f64, met: bool| Bar {
+    let bar = |text: String, value: f64, limit: f64, met: bool, attainable: f64| Bar {
         text,
         value,
         limit,
         met,
+        error: f64::NAN,
         oracle_draw: f64::NAN,
+        attainable,
     };
+    let passed = |of: fn(&Row) -> f64| of_kind(rows, Kind::OraclePassed, of);
     let below = rows.iter().filter(|r| bases(r.kind)).map(|base| {
         let text = format!("{}: RMSE below that of {}", row.name, base.name);
-        bar(text, row.rmse, base.rmse, row.rmse < base.rmse)
+        let met = row.rmse < base.rmse;
+        bar(text, row.rmse, base.rmse, met, passed(|r| r.rmse))
     });
     let ratio = row.rmse_over_oracle;
     let oracle = bar(
@@ -86,6 +97,12 @@ fn error_bars(regime: Regime, row: &Row, rows: &[Row]) -> Vec<Bar> {
         ratio,
         limit,
         ratio <= limit,
+        passed(|r| r.rmse_over_oracle),
     );
     below.chain([oracle]).collect()
+}
+
+/// Of the first row of a kind; NaN if there is none.
+pub(super) fn of_kind(rows: &[Row], kind: Kind, of: impl Fn(&Row) -> f64) -> f64 {
+    rows.iter().find(|r| r.kind == kind).map_or(f64::NAN, of)
 }

@@ -1,10 +1,10 @@
 //! The best linear estimate of clean spectra, given the population's mean and covariance.
 
 use super::channel::Channel;
-use super::linalg::{cholesky, cholesky_solve};
+use super::linalg::Cholesky;
 use super::moments::Moments;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
-use rand::{Rng, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
@@ -39,23 +39,13 @@ impl<'a> LinearFilter<'a> {
     /// is not positive definite.
     #[must_use]
     pub fn own_noise(&self, flux: ArrayView2<f32>, ivar: ArrayView2<f32>) -> Option<Array2<f32>> {
-        let mut out = Array2::zeros(flux.raw_dim());
-        out.axis_iter_mut(Axis(0))
-            .into_par_iter()
-            .zip(flux.axis_iter(Axis(0)).into_par_iter())
-            .zip(ivar.axis_iter(Axis(0)).into_par_iter())
-            .map(|((mut out, flux), ivar)| {
-                let factor = self.factor(ivar)?;
-                out.assign(&self.estimate(&factor, flux, ivar).mapv(|v| v as f32));
-                Some(())
-            })
-            .collect::<Option<Vec<()>>>()?;
-        Some(out)
+        let [estimate] = self.estimates([flux], ivar)?;
+        Some(single(&estimate))
     }
 
     /// As [`Self::own_noise`], together with a *draw* for each spectrum: the estimate plus the
-    /// error that it makes for another clean spectrum, taken from `clean` [M, D], observed with the
-    /// same noise. Such draws have the population's mean and covariance, and of Gaussian
+    /// error that it makes for another clean spectrum, row i (mod M) of `clean` [M, D], observed
+    /// with the same noise. Such draws have the population's mean and covariance, and of Gaussian
     /// populations they are exact posterior draws.
     #[must_use]
     pub fn with_draws(
@@ -65,33 +55,24 @@ impl<'a> LinearFilter<'a> {
         clean: ArrayView2<f32>,
         seed: u64,
     ) -> Option<(Array2<f32>, Array2<f32>)> {
-        let mut means = Array2::zeros(flux.raw_dim());
-        let mut draws = Array2::zeros(flux.raw_dim());
-        means
-            .axis_iter_mut(Axis(0))
+        let others = Array2::from_shape_fn(flux.raw_dim(), |(i, j)| {
+            f64::from(clean[[i % clean.nrows(), j]])
+        });
+        let mut seen = Array2::<f32>::zeros(flux.raw_dim());
+        seen.axis_iter_mut(Axis(0))
             .into_par_iter()
-            .zip(draws.axis_iter_mut(Axis(0)).into_par_iter())
             .enumerate()
-            .map(|(i, (mut mean, mut draw))| {
-                let (flux, ivar) = (flux.row(i), ivar.row(i));
-                let factor = self.factor(ivar)?;
-                let best = self.estimate(&factor, flux, ivar);
+            .for_each(|(i, mut seen)| {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 rng.set_stream(i as u64);
-                let other = clean
-                    .row(rng.random_range(0..clean.nrows()))
-                    .mapv(f64::from);
-                let seen = self
+                let y = self
                     .channel
-                    .observe(other.view(), &variance(ivar), &mut rng);
-                let seen = seen.mapv(|v| v as f32);
-                let error = other - self.estimate(&factor, seen.view(), ivar);
-                draw.assign(&(&best + &error).mapv(|v| v as f32));
-                mean.assign(&best.mapv(|v| v as f32));
-                Some(())
-            })
-            .collect::<Option<Vec<()>>>()?;
-        Some((means, draws))
+                    .observe(others.row(i), &variance(ivar.row(i)), &mut rng);
+                seen.assign(&y.mapv(|v| v as f32));
+            });
+        let [best, of_others] = self.estimates([flux, seen.view()], ivar)?;
+        let draw = single(&(others - of_others + &best));
+        Some((single(&best), draw))
     }
 
     /// Estimates all spectra with one filter, made for the noise averaged over them. Masked pixels
@@ -115,16 +96,45 @@ impl<'a> LinearFilter<'a> {
         for j in (0..variance.len()).filter(|j| variance[*j] == 0.0) {
             a[[j, j]] += 1.0;
         }
-        cholesky(&mut a)?;
-        let mut out = Array2::zeros(flux.raw_dim());
-        for ((mut out, flux), iv) in out.rows_mut().into_iter().zip(flux.rows()).zip(ivar.rows()) {
-            out.assign(&self.estimate(&a, flux, iv).mapv(|v| v as f32));
+        let mut residuals = Array2::zeros(flux.raw_dim());
+        for ((mut out, flux), iv) in residuals
+            .rows_mut()
+            .into_iter()
+            .zip(flux.rows())
+            .zip(ivar.rows())
+        {
+            out.assign(&self.residual(flux, iv));
         }
-        Some(out)
+        let solved = Cholesky::new(&a)?.solve(&residuals.reversed_axes());
+        Some(single(&self.back(&solved.reversed_axes())))
     }
 
-    /// Cholesky factor of the covariance of one observation.
-    fn factor(&self, ivar: ArrayView1<f32>) -> Option<Array2<f64>> {
+    /// Estimates from K sets of observations with the same noise `ivar`: [N, D] each.
+    fn estimates<const K: usize>(
+        &self,
+        observed: [ArrayView2<f32>; K],
+        ivar: ArrayView2<f32>,
+    ) -> Option<[Array2<f64>; K]> {
+        let solved = (0..ivar.nrows())
+            .into_par_iter()
+            .map(|i| {
+                let mut residuals = Array2::zeros((ivar.ncols(), K));
+                for (k, flux) in observed.iter().enumerate() {
+                    residuals
+                        .column_mut(k)
+                        .assign(&self.residual(flux.row(i), ivar.row(i)));
+                }
+                Some(Cholesky::new(&self.covariance(ivar.row(i)))?.solve(&residuals))
+            })
+            .collect::<Option<Vec<Array2<f64>>>>()?;
+        Some(std::array::from_fn(|k| {
+            let rows = Array2::from_shape_fn(ivar.raw_dim(), |(i, j)| solved[i][[j, k]]);
+            self.back(&rows)
+        }))
+    }
+
+    /// Covariance of one observation.
+    fn covariance(&self, ivar: ArrayView1<f32>) -> Array2<f64> {
         let mut a = self.signal.clone();
         self.channel.add_noise(&mut a, &variance(ivar));
         // A masked pixel: its row and column become the identity's, its residual 0.
@@ -133,17 +143,12 @@ impl<'a> LinearFilter<'a> {
             a.column_mut(j).fill(0.0);
             a[[j, j]] = 1.0;
         }
-        cholesky(&mut a)?;
-        Some(a)
+        a
     }
 
-    fn estimate(
-        &self,
-        factor: &Array2<f64>,
-        flux: ArrayView1<f32>,
-        ivar: ArrayView1<f32>,
-    ) -> Array1<f64> {
-        let mut residual: Array1<f64> = (0..flux.len())
+    /// Observation less its mean; 0 where masked.
+    fn residual(&self, flux: ArrayView1<f32>, ivar: ArrayView1<f32>) -> Array1<f64> {
+        (0..flux.len())
             .map(|j| {
                 if ivar[j] > 0.0 {
                     f64::from(flux[j]) - self.mean_seen[j]
@@ -151,10 +156,17 @@ impl<'a> LinearFilter<'a> {
                     0.0
                 }
             })
-            .collect();
-        cholesky_solve(factor, &mut residual);
-        self.cross.dot(&residual) + &self.mean
+            .collect()
     }
+
+    /// From solved residuals [N, D] to estimates.
+    fn back(&self, solved: &Array2<f64>) -> Array2<f64> {
+        solved.dot(&self.cross.t()) + &self.mean
+    }
+}
+
+fn single(x: &Array2<f64>) -> Array2<f32> {
+    x.mapv(|v| v as f32)
 }
 
 /// Noise variances; 0 at masked pixels.

@@ -16,6 +16,8 @@ pub(super) struct Modes {
     pub(super) left: Array2<f64>,
     /// From coefficients on them to clean spectra: right vectors over gains, [D, K].
     pub(super) inverse: Array2<f64>,
+    /// Their right vectors as columns: an orthonormal basis of the clean spectra that they carry, [D, K].
+    pub(super) right: Array2<f64>,
 }
 
 impl Modes {
@@ -48,6 +50,7 @@ impl Modes {
         Self {
             inverse: &right.slice(s![.., ..kept]) / &gains.slice(s![..kept]),
             left: left.slice(s![.., ..kept]).to_owned(),
+            right: right.slice(s![.., ..kept]).to_owned(),
         }
     }
 }

@@ -25,6 +25,16 @@ pub struct Moments {
     pub spectra: usize,
 }
 
+/// What observations and the known channel tell of the clean population.
+#[derive(Debug, Clone)]
+pub struct Learned {
+    pub moments: Moments,
+    /// Orthonormal basis (columns) of the K modes of clean spectra whose population the observations
+    /// determine, [D, K]; the others are erased: the channel passes so little of them that even the
+    /// whole survey's covariance shows no significant trace.
+    pub passed: Array2<f64>,
+}
+
 /// Second moments of one half of a sample, about a given mean, with masked pixels left out.
 #[derive(Debug, Clone)]
 struct Half {
@@ -33,6 +43,19 @@ struct Half {
     /// Sums of the noise variances and of the neighbours' noise covariances.
     noise: Array1<f64>,
     neighbours: Array1<f64>,
+}
+
+impl Moments {
+    /// The same population without what is outside the modes `passed` [D, K].
+    #[must_use]
+    pub fn within(&self, passed: &Array2<f64>) -> Self {
+        let coefficients = passed.t().dot(&self.covariance).dot(passed);
+        Self {
+            mean: passed.dot(&passed.t().dot(&self.mean)),
+            covariance: passed.dot(&coefficients).dot(&passed.t()),
+            spectra: self.spectra,
+        }
+    }
 }
 
 /// Sums over spectra that arrive in blocks; memory does not grow with their number. Feed every
@@ -152,7 +175,7 @@ impl Accumulator {
     ///    half, negative ones set to zero; both ways, averaged;
     /// 4. division by the gains, removal of the tilt, clipping to positive semidefinite.
     #[must_use]
-    pub fn deconvolved(mut self, channel: &Channel) -> Moments {
+    pub fn deconvolved(mut self, channel: &Channel) -> Learned {
         let seen = self.take_mean();
         let (signal, noise) = self.pooled().covariance(&seen, Some(&channel.noise_rho));
         let modes = Modes::new(&channel.mean_blur, &signal, &noise, self.effective());
@@ -166,10 +189,13 @@ impl Accumulator {
         let mean = modes.inverse.dot(&modes.left.t().dot(&seen));
         let tilted = modes.inverse.dot(&regular).dot(&modes.inverse.t());
         let covariance = clip_to_psd(&channel.untilt(&mean, &tilted));
-        Moments {
-            mean,
-            covariance,
-            spectra: self.spectra,
+        Learned {
+            moments: Moments {
+                mean,
+                covariance,
+                spectra: self.spectra,
+            },
+            passed: modes.right,
         }
     }
 

@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
+    /// Clean spectra of other objects: what a perfect restoration's population is measured as.
+    Clean,
+    /// The truth without the modes that the channel erases: what could be known of each object at best.
+    Passed,
     /// The observations, masked pixels interpolated.
     Observed,
     /// Gaussian smoothing, its one width tuned on the truth.
@@ -17,6 +21,9 @@ pub enum Kind {
     Oracle,
     /// The same with the population's mean noise: one filter for all.
     OracleOne,
+    /// The oracle for a population without the erased modes: the best linear estimate whose moments
+    /// observations can teach.
+    OraclePassed,
     /// One draw per spectrum with the true moments: how near to the population a single restoration
     /// can be expected to come with this many spectra.
     OracleDraw,
@@ -42,6 +49,19 @@ impl Kind {
     }
 }
 
+/// A sliced Wasserstein distance to the clean population, corrected for the floor.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Distance {
+    #[serde(with = "super::json_nan")]
+    pub value: f64,
+    /// Standard error.
+    #[serde(with = "super::json_nan")]
+    pub error: f64,
+    /// Over the best smoothing's.
+    #[serde(with = "super::json_nan")]
+    pub over_smoothing: f64,
+}
+
 /// One row of the table.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Row {
@@ -55,15 +75,11 @@ pub struct Row {
     pub rmse_red: f64,
     /// RMSE over the oracle's.
     pub rmse_over_oracle: f64,
-    /// Sliced Wasserstein distance to the truth's population, normalised flux.
-    pub distance: f64,
-    pub distance_over_smoothing: f64,
-    /// The same over contrasts in short windows: small-scale structure.
-    pub local_distance: f64,
-    pub local_distance_over_smoothing: f64,
-    /// The same on natural-log band powers.
-    pub power_distance: f64,
-    pub power_distance_over_smoothing: f64,
+    /// Distances to the clean population: of whole spectra (normalised flux), of contrasts in short
+    /// windows (small-scale structure), and of natural-log band powers.
+    pub whole: Distance,
+    pub local: Distance,
+    pub power: Distance,
     /// Mean power over the truth's, per band.
     pub power_ratio: Vec<f64>,
     /// Standard deviation over objects, over the truth's: medians over pixels.
@@ -78,12 +94,20 @@ pub struct Row {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Bar {
     pub text: String,
+    #[serde(with = "super::json_nan")]
     pub value: f64,
     pub limit: f64,
     pub met: bool,
+    /// Standard error of `value`; NaN where none is estimated.
+    #[serde(with = "super::json_nan")]
+    pub error: f64,
     /// What the oracle's own draws reach; NaN where they are no measure of it.
     #[serde(with = "super::json_nan")]
     pub oracle_draw: f64,
+    /// What is reached with all that the channel leaves of the spectra and nothing else: by the truth
+    /// without the erased modes (distances), by the oracle without them (RMSE).
+    #[serde(with = "super::json_nan")]
+    pub attainable: f64,
 }
 
 /// Which of the source's two regimes the observations are in.
@@ -113,10 +137,12 @@ pub struct Evaluation {
     pub blur_pixels: f64,
     /// Best width of Gaussian smoothing, σ in pixels.
     pub smoothing_pixels: f64,
-    /// Distances between two halves of the truth: what is left of a perfect restoration's.
-    pub distance_floor: f64,
-    pub local_distance_floor: f64,
-    pub power_distance_floor: f64,
+    /// Modes that the channel leaves, out of as many as there are pixels.
+    pub passed_modes: usize,
+    pub pixels: usize,
+    /// Plain distances (whole, local, power) between the scored objects' truth and as many clean
+    /// spectra of other objects: what the corrected ones are free of.
+    pub floor: [f64; 3],
     /// Edges of the power bands, cycles per spectrum.
     pub power_bands: Vec<usize>,
     pub rows: Vec<Row>,

@@ -3,11 +3,11 @@
 use super::channel::Channel;
 use super::filter::LinearFilter;
 use super::lines::line_errors;
-use super::moments::Moments;
+use super::moments::{Learned, Moments};
 use super::population::{Band, band_rmse, rmse, scatter_ratio};
 use super::power::{band_edges, band_power, log_power, power_ratio};
-use super::result::{Evaluation, Kind, Row};
-use super::sliced::{Slices, sliced_wasserstein, split_half};
+use super::result::{Distance, Evaluation, Kind, Row};
+use super::sliced::{Slices, population_distance, sliced_wasserstein};
 use super::smoothing::best_smoothing;
 use super::statistics::median;
 use super::{bars, fill};
@@ -39,12 +39,12 @@ pub struct Candidate {
 #[derive(Debug, Clone)]
 pub struct TruePopulation {
     pub moments: Moments,
-    /// Some of its clean spectra, [M, D] with M ≥ 1, normalised.
+    /// Some of its clean spectra, [M, D] with M ≥ 1, normalised; as many as are scored, or more.
     pub sample: Array2<f32>,
 }
 
-/// Makes the baselines for `scored` and measures them and the `candidates`. `learned` are the
-/// moments from observations and channel alone, `oracle` the true population.
+/// Makes the baselines for `scored` and measures them and the `candidates`. `learned` is what
+/// observations and channel tell of the population, `oracle` the population itself.
 ///
 /// # Errors
 /// [`Error::Run`] (naming `run`) if nothing is left to score, or a filter has no solution.
@@ -52,7 +52,7 @@ pub fn study(
     run: &str,
     scored: &Scored,
     channel: &Channel,
-    learned: &Moments,
+    learned: &Learned,
     oracle: &TruePopulation,
     candidates: Vec<Candidate>,
     seed: u64,
@@ -73,7 +73,7 @@ pub fn study(
         )
     };
     let (width, smooth) = best_smoothing(y, ivar, scored.truth.view());
-    let wiener = LinearFilter::new(learned, channel)
+    let wiener = LinearFilter::new(&learned.moments, channel)
         .own_noise(y, ivar)
         .ok_or_else(unsolved)?;
     let truth_filter = LinearFilter::new(&oracle.moments, channel);
@@ -86,7 +86,11 @@ pub fn study(
         kind,
         flux,
     };
+    let others = Array2::from_shape_fn(y.raw_dim(), |(i, j)| {
+        oracle.sample[[i % oracle.sample.nrows(), j]]
+    });
     let mut all = vec![
+        baseline("clean, other objects", Kind::Clean, others),
         baseline("observed", Kind::Observed, fill::observed(y, ivar)),
         baseline(
             &format!("best smoothing (σ = {width:.1} px)"),
@@ -98,22 +102,39 @@ pub fn study(
         baseline("oracle, own noise", Kind::Oracle, best),
         baseline("oracle, one draw", Kind::OracleDraw, draw),
     ];
+    if learned.passed.ncols() < y.ncols() {
+        let within = oracle.moments.within(&learned.passed);
+        let best = LinearFilter::new(&within, channel)
+            .own_noise(y, ivar)
+            .ok_or_else(unsolved)?;
+        all.push(baseline(
+            "oracle without the erased modes",
+            Kind::OraclePassed,
+            best,
+        ));
+        let passed = learned.passed.mapv(|v| v as f32);
+        let left = scored.truth.dot(&passed).dot(&passed.t());
+        all.push(baseline(
+            "truth without the erased modes",
+            Kind::Passed,
+            left,
+        ));
+    }
     all.extend(candidates);
 
     let truth = Reference::new(scored, seed);
+    let floor = truth.floor(&all[0]);
     let mut rows: Vec<Row> = all.iter().map(|c| truth.measure(c)).collect();
-    let of = |rows: &[Row], kind, f: fn(&Row) -> f64| {
-        rows.iter().find(|r| r.kind == kind).map_or(f64::NAN, f)
-    };
+    let of = |rows: &[Row], kind, f: fn(&Row) -> f64| bars::of_kind(rows, kind, f);
     let oracle_rmse = of(&rows, Kind::Oracle, |r| r.rmse);
-    let smoothing = of(&rows, Kind::Smoothing, |r| r.distance);
-    let smoothing_local = of(&rows, Kind::Smoothing, |r| r.local_distance);
-    let smoothing_power = of(&rows, Kind::Smoothing, |r| r.power_distance);
+    let smoothing = of(&rows, Kind::Smoothing, |r| r.whole.value);
+    let smoothing_local = of(&rows, Kind::Smoothing, |r| r.local.value);
+    let smoothing_power = of(&rows, Kind::Smoothing, |r| r.power.value);
     for row in &mut rows {
         row.rmse_over_oracle = row.rmse / oracle_rmse;
-        row.distance_over_smoothing = row.distance / smoothing;
-        row.local_distance_over_smoothing = row.local_distance / smoothing_local;
-        row.power_distance_over_smoothing = row.power_distance / smoothing_power;
+        row.whole.over_smoothing = row.whole.value / smoothing;
+        row.local.over_smoothing = row.local.value / smoothing_local;
+        row.power.over_smoothing = row.power.value / smoothing_power;
     }
     let snr = signal_to_noise(y, ivar);
     let regime = bars::regime(channel.sigma_pixels, snr);
@@ -122,14 +143,14 @@ pub fn study(
         run: run.to_owned(),
         regime,
         spectra: y.nrows(),
-        learned_from: learned.spectra,
+        learned_from: learned.moments.spectra,
         oracle_from: oracle.moments.spectra,
         snr,
         blur_pixels: channel.sigma_pixels,
         smoothing_pixels: width,
-        distance_floor: split_half(scored.truth.view(), Slices::Whole, seed),
-        local_distance_floor: split_half(scored.truth.view(), Slices::Local, seed),
-        power_distance_floor: split_half(truth.log_power.view(), Slices::Whole, seed),
+        passed_modes: learned.passed.ncols(),
+        pixels: y.ncols(),
+        floor,
         power_bands: band_edges(y.ncols()),
         bars: bars::bars(regime, &rows),
         rows,
@@ -156,6 +177,31 @@ impl<'a> Reference<'a> {
         }
     }
 
+    fn distance(&self, x: ArrayView2<f32>, t: ArrayView2<f32>, slices: Slices) -> Distance {
+        let squared = population_distance(x, t, slices, self.seed);
+        Distance {
+            value: squared.root(),
+            error: squared.root_error(),
+            over_smoothing: f64::NAN,
+        }
+    }
+
+    /// Plain distances of other clean spectra.
+    fn floor(&self, others: &Candidate) -> [f64; 3] {
+        let (x, t) = (others.flux.view(), self.scored.truth.view());
+        let power = log_power(&band_power(x));
+        [
+            sliced_wasserstein(x, t, Slices::Whole, self.seed),
+            sliced_wasserstein(x, t, Slices::Local, self.seed),
+            sliced_wasserstein(
+                power.view(),
+                self.log_power.view(),
+                Slices::Whole,
+                self.seed,
+            ),
+        ]
+    }
+
     /// The row of `c`, its ratios to other rows still NaN.
     fn measure(&self, c: &Candidate) -> Row {
         let Scored {
@@ -173,17 +219,13 @@ impl<'a> Reference<'a> {
             rmse_forest: band_rmse(x, t, wavelength, z, Band::Forest),
             rmse_red: band_rmse(x, t, wavelength, z, Band::Red),
             rmse_over_oracle: f64::NAN,
-            distance: sliced_wasserstein(x, t, Slices::Whole, self.seed),
-            distance_over_smoothing: f64::NAN,
-            local_distance: sliced_wasserstein(x, t, Slices::Local, self.seed),
-            local_distance_over_smoothing: f64::NAN,
-            power_distance: sliced_wasserstein(
+            whole: self.distance(x, t, Slices::Whole),
+            local: self.distance(x, t, Slices::Local),
+            power: self.distance(
                 log_power(&power).view(),
                 self.log_power.view(),
                 Slices::Whole,
-                self.seed,
             ),
-            power_distance_over_smoothing: f64::NAN,
             power_ratio: power_ratio(&power, &self.power),
             scatter_forest: scatter_ratio(x, t, wavelength, z, Band::Forest),
             scatter_red: scatter_ratio(x, t, wavelength, z, Band::Red),

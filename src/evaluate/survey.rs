@@ -23,25 +23,40 @@ pub struct Outcome {
     pub not_finite: usize,
 }
 
-/// Compares the restored catalogs of a run with the truth. Scored are the spectra that are held
-/// out from training, usable, present in the truth and restored in every catalog; all moments come
-/// from the others.
+/// A run and its restored catalogs.
+#[derive(Debug, Clone)]
+pub struct RunFiles {
+    pub name: String,
+    pub config: Config,
+    pub restored: Vec<PathBuf>,
+}
+
+/// Compares the restored catalogs of `runs`, all of one survey, with the truth, in one table called
+/// `name`. Scored are at most `most` of the spectra that are held out from every training, usable,
+/// present in the truth and restored in every catalog; the learned moments come from the training
+/// observations, the oracle's from all clean spectra that are not scored.
 ///
 /// # Errors
-/// [`Error::Input`] if a file cannot be read or does not belong to the others.
-pub fn evaluate_run(
-    run: &str,
-    config: &Config,
-    truth: &Path,
-    restored: &[PathBuf],
-) -> Result<Outcome> {
+/// [`Error::Input`] if a file cannot be read or does not belong to the others; [`Error::Config`] if
+/// the runs are not of one survey and forward model.
+pub fn evaluate_runs(name: &str, runs: &[RunFiles], truth: &Path, most: usize) -> Result<Outcome> {
+    let config = of_one_survey(runs)?;
     let set = Prepared::open(&config.survey.prepared)?;
     let truth = Truth::open(truth, &set.grid())?;
-    let catalogs = restored
-        .iter()
-        .map(|path| Catalog::open(path, &set))
-        .collect::<Result<Vec<_>>>()?;
-    let split = Split::new(&set, &truth, &catalogs);
+    let several = runs.iter().map(|r| r.restored.len()).sum::<usize>() > 1;
+    let mut catalogs = Vec::new();
+    for run in runs {
+        for path in &run.restored {
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            let suffix = match (several, run.restored.len()) {
+                (false, _) => String::new(),
+                (true, 1) => format!(" ({})", run.name),
+                (true, _) => format!(" ({}/{stem})", run.name),
+            };
+            catalogs.push(Catalog::open(path, suffix, &set)?);
+        }
+    }
+    let split = Split::new(&set, &truth, &catalogs, most);
     let (lsf, learned) = observed_moments(&set, &split)?;
     let channel = Channel::new(&config.forward, &set.grid(), &lsf, set.noise_rho());
     let learned = learned.deconvolved(&channel);
@@ -65,7 +80,7 @@ pub fn evaluate_run(
     let rows: Vec<usize> = finite.iter().map(|i| split.scored[*i]).collect();
     let scored = scored(&set, &truth, &rows)?;
     let evaluation = study(
-        run,
+        name,
         &scored,
         &channel,
         &learned,
@@ -79,9 +94,38 @@ pub fn evaluate_run(
     })
 }
 
+/// The first run's config, which the others must agree with.
+fn of_one_survey(runs: &[RunFiles]) -> Result<&Config> {
+    let Some((first, others)) = runs.split_first() else {
+        return Err(Error::config(
+            "evaluate",
+            "RUN",
+            "no run",
+            "give at least one run folder",
+        ));
+    };
+    for other in others {
+        let differs = if other.config.survey.prepared != first.config.survey.prepared {
+            "survey.prepared"
+        } else if other.config.forward != first.config.forward {
+            "forward"
+        } else {
+            continue;
+        };
+        return Err(Error::config(
+            &other.name,
+            differs,
+            format!("differs from that of {}", first.name),
+            "compare runs of one survey and forward model in one table",
+        ));
+    }
+    Ok(&first.config)
+}
+
 /// One restored catalog, its rows by name.
 struct Catalog {
-    name: String,
+    /// Tells its rows of the table from those of the other catalogs.
+    suffix: String,
     rows: HashMap<String, usize>,
     flags: Vec<i32>,
     heldout: Vec<bool>,
@@ -89,7 +133,7 @@ struct Catalog {
 }
 
 impl Catalog {
-    fn open(path: &Path, set: &Prepared) -> Result<Self> {
+    fn open(path: &Path, suffix: String, set: &Prepared) -> Result<Self> {
         let file = Restored::open(path)?;
         let header = file.header();
         if header.grid.pixels != set.grid().pixels
@@ -103,11 +147,6 @@ impl Catalog {
                 "restore it again with this run",
             ));
         }
-        let name = path
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
         let image = |hdu: &str| file.image(hdu);
         let images = if header.interpolant == "sde" {
             vec![
@@ -123,7 +162,7 @@ impl Catalog {
         };
         let objects = file.objects();
         Ok(Self {
-            name,
+            suffix,
             rows: index(objects.iter().map(|o| o.name.as_str())),
             flags: objects.iter().map(|o| o.flag).collect(),
             heldout: file.heldout().to_vec(),
@@ -144,7 +183,7 @@ impl Catalog {
                     }
                 }
                 Candidate {
-                    name: format!("{what} ({})", self.name),
+                    name: format!("{what}{}", self.suffix),
                     kind: *kind,
                     flux,
                 }
@@ -154,18 +193,18 @@ impl Catalog {
 }
 
 /// Which rows of the prepared set are scored, and which the moments come from.
+#[derive(Default)]
 struct Split {
     scored: Vec<usize>,
-    /// Usable and not held out; `None` where the truth lacks it.
-    training: Vec<(usize, Option<usize>)>,
+    /// Usable and not held out.
+    training: Vec<usize>,
+    /// Usable, not scored, and in the truth: with their row there.
+    clean: Vec<(usize, usize)>,
 }
 
 impl Split {
-    fn new(set: &Prepared, truth: &Truth, catalogs: &[Catalog]) -> Self {
-        let mut split = Self {
-            scored: Vec::new(),
-            training: Vec::new(),
-        };
+    fn new(set: &Prepared, truth: &Truth, catalogs: &[Catalog], most: usize) -> Self {
+        let mut split = Self::default();
         for (i, object) in set
             .objects()
             .iter()
@@ -179,12 +218,27 @@ impl Split {
                         .map(|r| (c.flags[*r], c.heldout[*r]))
                 })
             };
-            let held_out = found().flatten().any(|(_, h)| h);
-            if !held_out {
-                split.training.push((i, truth.find(&object.name)));
-            } else if truth.find(&object.name).is_some() && found().all(|f| f == Some((0, true))) {
+            let in_truth = truth.find(&object.name);
+            if !found().flatten().any(|(_, held_out)| held_out) {
+                split.training.push(i);
+            } else if in_truth.is_some() && found().all(|f| f == Some((0, true))) {
                 split.scored.push(i);
+                continue;
             }
+            split.clean.extend(in_truth.map(|t| (i, t)));
+        }
+        // Evenly spread over the survey.
+        let n = split.scored.len();
+        if n > most {
+            let chosen = |k: usize| k * most / n != (k + 1) * most / n;
+            let (scored, rest): (Vec<_>, Vec<_>) = (0..n).partition(|k| chosen(*k));
+            let at = |k: &usize| split.scored[*k];
+            let rest = rest.iter().map(at).filter_map(|i| {
+                let name = &set.objects()[i].name;
+                truth.find(name).map(|t| (i, t))
+            });
+            split.clean.extend(rest);
+            split.scored = scored.iter().map(at).collect();
         }
         split
     }
@@ -200,7 +254,7 @@ fn observed_moments(set: &Prepared, split: &Split) -> Result<(Vec<f64>, Accumula
         .collect();
     let mut sums = Accumulator::new(d);
     let (mut lsf, mut seen) = (vec![0.0; d], 0.0);
-    let rows: Vec<usize> = split.training.iter().map(|(i, _)| *i).collect();
+    let rows = &split.training;
     for second in [false, true] {
         for group in rows.chunk_by(|a, b| a / CHUNK == b / CHUNK) {
             let first = group[0];
@@ -225,29 +279,31 @@ fn observed_moments(set: &Prepared, split: &Split) -> Result<(Vec<f64>, Accumula
     Ok((lsf, sums))
 }
 
-/// The oracle's population: the clean spectra of the training rows.
+/// The oracle's population: the clean spectra that are not scored.
 fn clean_population(set: &Prepared, truth: &Truth, split: &Split) -> Result<TruePopulation> {
     let d = set.grid().pixels;
     let mut sums = Accumulator::new(d);
-    let mut sample = Array2::zeros((0, d));
     let rows: Vec<(usize, f64)> = split
-        .training
+        .clean
         .iter()
-        .filter_map(|(i, t)| t.map(|t| (t, set.objects()[*i].norm)))
+        .map(|(i, t)| (*t, set.objects()[*i].norm))
         .collect();
+    let read = |group: &[(usize, f64)]| {
+        let (at, norm): (Vec<usize>, Vec<f64>) = group.iter().copied().unzip();
+        truth.read(&at, &norm)
+    };
     for second in [false, true] {
         for group in rows.chunks(CHUNK) {
-            let (at, norm): (Vec<usize>, Vec<f64>) = group.iter().copied().unzip();
-            let x = truth.read(&at, &norm)?;
+            let x = read(group)?;
             let noiseless = Array2::from_elem(x.raw_dim(), f32::INFINITY);
             if second {
                 sums.add_products(x.view(), noiseless.view(), &ndarray::Array1::zeros(d));
             } else {
                 sums.add_mean(x.view(), noiseless.view());
             }
-            sample = x;
         }
     }
+    let sample = read(&rows[..rows.len().min(split.scored.len())])?;
     Ok(TruePopulation {
         moments: sums.clean(),
         sample,

@@ -59,24 +59,33 @@ pub fn text(e: &Evaluation) -> String {
 #[must_use]
 pub fn markdown(e: &Evaluation) -> String {
     let mut out = format!(
-        "{}\n\n{}\n{}\n",
+        "{}\n\n{}\n{}\n{}\n",
         summary(e),
         piped(&main_table(e)),
+        piped(&power_table(e)),
         piped(&line_table(e))
     );
     if !e.bars.is_empty() {
         let mut bars = vec![
-            ["bar", "value", "at most", "oracle's draw", ""]
-                .map(String::from)
-                .to_vec(),
+            [
+                "bar",
+                "value",
+                "at most",
+                "oracle's draw",
+                "without the erased modes",
+                "",
+            ]
+            .map(String::from)
+            .to_vec(),
         ];
         for b in &e.bars {
             let mark = if b.met { "met" } else { "**not met**" };
             bars.push(vec![
                 b.text.clone(),
-                number(b.value),
+                with_error(b.value, b.error),
                 number(b.limit),
                 number(b.oracle_draw),
+                number(b.attainable),
                 mark.to_owned(),
             ]);
         }
@@ -86,11 +95,13 @@ pub fn markdown(e: &Evaluation) -> String {
 }
 
 fn summary(e: &Evaluation) -> String {
+    let [whole, local, power] = e.floor.map(number);
     format!(
         "{}: {} held-out spectra ({}: median S/N {:.1} per pixel, smoothing σ = {:.1} px). Fluxes are in units of each \
-         spectrum's level. Moments: learned from {} observations; the oracle's from {} clean spectra. Distances are sliced Wasserstein \
-         distances to the true population, of whole spectra, of small-scale structure and of log power spectra; between two \
-         halves of the truth they are {}, {}, {}.",
+         spectrum's level. Moments: learned from {} observations; the oracle's from {} clean spectra. The channel \
+         leaves {} of {} modes. Distances are sliced Wasserstein distances to the clean population, of whole spectra, \
+         of small-scale structure and of log power spectra, ± standard error; the plain distances of as many clean \
+         spectra of other objects, the floor that they are free of, are {whole}, {local}, {power}.",
         e.run,
         e.spectra,
         e.regime.words(),
@@ -98,31 +109,55 @@ fn summary(e: &Evaluation) -> String {
         e.blur_pixels,
         e.learned_from,
         e.oracle_from,
-        number(e.distance_floor),
-        number(e.local_distance_floor),
-        number(e.power_distance_floor)
+        e.passed_modes,
+        e.pixels,
     )
 }
 
 fn main_table(e: &Evaluation) -> Vec<Vec<String>> {
     let mut table = vec![HEADER.map(String::from).to_vec()];
     table.extend(e.rows.iter().map(|r| {
-        vec![
+        let distances = [r.whole, r.local, r.power].into_iter().flat_map(|d| {
+            [
+                with_error(d.value, d.error),
+                format!("{:.2}", d.over_smoothing),
+            ]
+        });
+        [
             r.name.clone(),
             number(r.rmse),
             number(r.rmse_forest),
             number(r.rmse_red),
             format!("{:.3}", r.rmse_over_oracle),
-            number(r.distance),
-            format!("{:.2}", r.distance_over_smoothing),
-            number(r.local_distance),
-            format!("{:.2}", r.local_distance_over_smoothing),
-            number(r.power_distance),
-            format!("{:.2}", r.power_distance_over_smoothing),
-            format!("{:.2}, {:.2}", r.scatter_forest, r.scatter_red),
         ]
+        .into_iter()
+        .chain(distances)
+        .chain([format!("{:.2}, {:.2}", r.scatter_forest, r.scatter_red)])
+        .collect()
     }));
     table
+}
+
+/// Mean power over the truth's, every second band from the finest on.
+fn power_table(e: &Evaluation) -> Vec<Vec<String>> {
+    let bands = e.power_bands.len().saturating_sub(1);
+    let shown: Vec<usize> = (0..bands).filter(|b| (bands - 1 - b) % 2 == 0).collect();
+    let scale = |b: &usize| {
+        let modes = (e.power_bands[*b] as f64 * e.power_bands[*b + 1] as f64).sqrt();
+        format!("{} px", number(e.pixels as f64 / modes))
+    };
+    let header = ["power / truth's, at period".to_owned()]
+        .into_iter()
+        .chain(shown.iter().map(scale))
+        .collect();
+    let cells = |r: &Row| {
+        let ratios = shown.iter().map(|b| number(r.power_ratio[*b]));
+        [r.name.clone()].into_iter().chain(ratios).collect()
+    };
+    [header]
+        .into_iter()
+        .chain(e.rows.iter().map(cells))
+        .collect()
 }
 
 /// Median absolute errors of the lines: height (flux) and centroid (km/s).
@@ -151,8 +186,22 @@ fn line_table(e: &Evaluation) -> Vec<Vec<String>> {
         .collect()
 }
 
+/// A value with its standard error; an error that is not known is left out.
+pub(super) fn with_error(value: f64, error: f64) -> String {
+    if error.is_finite() {
+        format!("{} ± {}", number(value), one_digit(error))
+    } else {
+        number(value)
+    }
+}
+
+fn one_digit(v: f64) -> String {
+    let digits = -v.abs().max(1e-12).log10().floor() as i32;
+    format!("{v:.*}", digits.clamp(0, 6) as usize)
+}
+
 /// Three significant digits.
-fn number(v: f64) -> String {
+pub(super) fn number(v: f64) -> String {
     if !v.is_finite() {
         return "–".to_owned();
     }

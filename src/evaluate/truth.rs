@@ -100,6 +100,15 @@ impl Truth {
                         "make the truth again: the file is damaged",
                     )
                 })?;
+            if block.iter().any(|v| !v.is_finite()) {
+                return Err(Error::input(
+                    &self.path,
+                    "flux",
+                    "values that are not finite",
+                    "clean spectra without gaps",
+                    "leave such objects out of the truth",
+                ));
+            }
             for i in group {
                 let clean = block
                     .row(rows[*i] - first)

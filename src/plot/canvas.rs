@@ -112,6 +112,8 @@ pub fn text(size: u32, colour: RGBColor) -> TextStyle<'static> {
 pub const OBSERVED: RGBColor = RGBColor(165, 165, 165);
 pub const RESTORED: RGBColor = RGBColor(0, 114, 178);
 pub const TRUTH: RGBColor = RGBColor(213, 94, 0);
+pub const DRAW: RGBColor = RGBColor(0, 158, 115);
+pub const SMOOTHED: RGBColor = RGBColor(204, 121, 167);
 pub const MASKED: RGBColor = RGBColor(240, 228, 66);
 pub const INK: RGBColor = RGBColor(40, 40, 40);
 pub const FAINT: RGBColor = RGBColor(190, 190, 190);

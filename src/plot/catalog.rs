@@ -1,13 +1,14 @@
 //! Pictures of a restored catalog.
 
 use super::curves::Curves;
-use super::population::population_curves;
+use super::population::{Population, Role, population_curves};
 use super::spectra::{Panel, Spectra};
 use crate::catalog::Restored;
-use crate::evaluate::{Truth, fill_masked};
+use crate::evaluate::{Truth, best_smoothing, fill_masked};
 use crate::{Error, Result};
 use ndarray::{Array2, Axis};
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 /// Which objects of a catalog to draw.
 #[derive(Debug, Clone, Default)]
@@ -31,11 +32,8 @@ pub fn catalog_spectra(path: &Path, truth: Option<&Path>, choice: &Choice) -> Re
     let observed = file.image("OBSERVED")?;
     let ivar = file.image("IVAR")?;
     let restored = file.image("RESTORED")?;
-    let sigma = if sde {
-        Some(file.image("SIGMA")?)
-    } else {
-        None
-    };
+    let of_draws = |name| sde.then(|| file.image(name)).transpose();
+    let (sigma, draw) = (of_draws("SIGMA")?, of_draws("DRAW")?);
     let truth = truth.map(|t| Truth::open(t, &header.grid)).transpose()?;
     let panels = rows.iter().map(|i| {
         let object = &file.objects()[*i];
@@ -53,6 +51,7 @@ pub fn catalog_spectra(path: &Path, truth: Option<&Path>, choice: &Choice) -> Re
             good: ivar.row(*i).iter().map(|v| *v > 0.0).collect(),
             restored: restored.row(*i).to_vec(),
             sigma: sigma.as_ref().map(|s| s.row(*i).to_vec()),
+            draw: draw.as_ref().map(|d| d.row(*i).to_vec()),
             truth: clean,
         })
     });
@@ -60,69 +59,107 @@ pub fn catalog_spectra(path: &Path, truth: Option<&Path>, choice: &Choice) -> Re
         wavelength: header.grid.wavelength(),
         flux_unit: header.flux_unit.clone(),
         restored_name: if sde {
-            format!("restored (mean of {} draws) ± σ", header.draws)
+            format!("mean of {} SDE draws ± σ", header.draws)
         } else {
-            "restored (ODE)".to_owned()
+            "ODE restoration".to_owned()
         },
         panels: panels.collect::<Result<_>>()?,
     })
 }
 
-/// Mean, scatter and power spectra of the usable objects of the restored catalog `path`; with a
-/// truth, of those that it holds. An SDE catalog's single draws are taken, not their means.
+/// Mean, scatter and power spectra of the objects that are usable in all of the restored catalogs
+/// `paths` (of one survey); with a truth, of those that it holds, and with the best Gaussian smoothing
+/// beside them. An SDE catalog's single draws are taken, not their means.
 ///
 /// # Errors
 /// As [`catalog_spectra`].
-pub fn catalog_population(path: &Path, truth: Option<&Path>) -> Result<Curves> {
-    let file = Restored::open(path)?;
-    let header = file.header();
-    let truth = truth.map(|t| Truth::open(t, &header.grid)).transpose()?;
-    let found = |name: &str| truth.as_ref().map_or(Some(0), |t| t.find(name));
-    let objects = file.objects();
-    let usable: Vec<usize> = (0..objects.len())
-        .filter(|i| objects[*i].flag == 0 && found(&objects[*i].name).is_some())
+pub fn catalog_population(paths: &[PathBuf], truth: Option<&Path>) -> Result<Curves> {
+    let mut files = Vec::new();
+    for path in paths {
+        let file = Restored::open(path)?;
+        let rows: HashMap<String, usize> = (0..file.objects().len())
+            .filter(|i| file.objects()[*i].flag == 0)
+            .map(|i| (file.objects()[i].name.clone(), i))
+            .collect();
+        files.push((path, file, rows));
+    }
+    let Some((first, file, _)) = files.first() else {
+        return Err(Error::config(
+            "plot population",
+            "RESTORED",
+            "no restored catalog",
+            "give one or more",
+        ));
+    };
+    let grid = file.header().grid;
+    let truth = truth.map(|t| Truth::open(t, &grid)).transpose()?;
+    let in_truth = |name: &str| truth.as_ref().map_or(Some(0), |t| t.find(name));
+    let usable: Vec<&str> = file
+        .objects()
+        .iter()
+        .map(|o| o.name.as_str())
+        .filter(|n| files.iter().all(|(_, _, rows)| rows.contains_key(*n)))
+        .filter(|n| in_truth(n).is_some())
         .collect();
     if usable.len() < 2 {
         return Err(Error::input(
-            path,
+            first,
             "CATALOG",
             "fewer than two usable objects",
-            "a population",
-            "check FLAG, and that --truth belongs to this survey",
+            "a population, the same in all catalogs and the truth",
+            "check FLAG, and that all files belong to this survey",
         ));
     }
-    let norm: Vec<f64> = usable.iter().map(|i| objects[*i].norm).collect();
-    let normalised = |image: Array2<f32>| {
-        let mut x = image.select(Axis(0), &usable);
-        for (mut row, norm) in x.rows_mut().into_iter().zip(&norm) {
+    // Rows of the usable objects and their norms.
+    let of = |(_, file, rows): &(&PathBuf, Restored, HashMap<String, usize>)| {
+        let at: Vec<usize> = usable.iter().map(|n| rows[*n]).collect();
+        let norm: Vec<f64> = at.iter().map(|i| file.objects()[*i].norm).collect();
+        (at, norm)
+    };
+    let normalised = |image: Array2<f32>, at: &[usize], norm: &[f64]| {
+        let mut x = image.select(Axis(0), at);
+        for (mut row, norm) in x.rows_mut().into_iter().zip(norm) {
             row.mapv_inplace(|v| (f64::from(v) / norm) as f32);
         }
         x
     };
-    let ivar = file.image("IVAR")?.select(Axis(0), &usable);
-    let observed = fill_masked(normalised(file.image("OBSERVED")?).view(), ivar.view());
-    let restored = normalised(file.image(if header.interpolant == "sde" {
-        "DRAW"
-    } else {
-        "RESTORED"
-    })?);
-    let clean = match &truth {
-        Some(t) => {
-            let rows: Vec<usize> = usable
-                .iter()
-                .filter_map(|i| t.find(&objects[*i].name))
-                .collect();
-            Some(t.read(&rows, &norm)?)
-        }
-        None => None,
+    let (at, norm) = of(&files[0]);
+    let ivar = file.image("IVAR")?.select(Axis(0), &at);
+    let observed = normalised(file.image("OBSERVED")?, &at, &norm);
+    let named = |name: &str, role, flux| Population {
+        name: name.to_owned(),
+        role,
+        flux,
     };
-    let wavelength = header.grid.wavelength();
-    Ok(population_curves(
-        &wavelength,
-        observed.view(),
-        restored.view(),
-        clean.as_ref().map(|c| c.view()),
-    ))
+    let filled = fill_masked(observed.view(), ivar.view());
+    let mut populations = vec![named("observed", Role::Observed, filled)];
+    if let Some(t) = &truth {
+        let rows: Vec<usize> = usable.iter().filter_map(|n| t.find(n)).collect();
+        let clean = t.read(&rows, &norm)?;
+        let (_, smooth) = best_smoothing(observed.view(), ivar.view(), clean.view());
+        populations.push(named("best smoothing", Role::Smoothed, smooth));
+        populations.push(named("truth", Role::Truth, clean));
+    }
+    for entry in &files {
+        let (path, file, _) = entry;
+        if file.header().grid != grid {
+            return Err(Error::input(
+                path,
+                "WAVELENGTH",
+                format!("another grid than that of {}", first.display()),
+                "catalogs of one survey",
+                "plot them apart",
+            ));
+        }
+        let (name, role, hdu) = if file.header().interpolant == "sde" {
+            ("one SDE draw", Role::Sde, "DRAW")
+        } else {
+            ("ODE restoration", Role::Ode, "RESTORED")
+        };
+        let (at, norm) = of(entry);
+        populations.push(named(name, role, normalised(file.image(hdu)?, &at, &norm)));
+    }
+    Ok(population_curves(&grid.wavelength(), &populations))
 }
 
 fn chosen(path: &Path, file: &Restored, choice: &Choice) -> Result<Vec<usize>> {

@@ -10,6 +10,6 @@ mod training;
 pub use canvas::{Drawn, Picture, save};
 pub use catalog::{Choice, catalog_population, catalog_spectra};
 pub use curves::{Curve, CurvePanel, Curves};
-pub use population::population_curves;
+pub use population::{Population, Role, population_curves};
 pub use spectra::{Panel, Spectra};
 pub use training::training_curves;

@@ -1,30 +1,48 @@
 //! What a population must keep: mean, scatter and power spectra.
 
-use super::canvas::{OBSERVED, RESTORED, TRUTH};
+use super::canvas::{DRAW, OBSERVED, RESTORED, SMOOTHED, TRUTH};
 use super::curves::{Curve, CurvePanel, Curves};
 use crate::evaluate::{band_edges, band_power, standard_deviation};
-use ndarray::ArrayView2;
+use ndarray::Array2;
 use plotters::style::RGBColor;
 
-/// Mean spectrum, scatter over objects and mean power spectrum of the populations, each [N, D] of
-/// normalised flux on `wavelength` (Å). `truth` may be unknown.
+/// What a population is; it decides the colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Observed,
+    Smoothed,
+    Truth,
+    Ode,
+    Sde,
+}
+
+impl Role {
+    fn colour(self) -> RGBColor {
+        match self {
+            Self::Observed => OBSERVED,
+            Self::Smoothed => SMOOTHED,
+            Self::Truth => TRUTH,
+            Self::Ode => RESTORED,
+            Self::Sde => DRAW,
+        }
+    }
+}
+
+/// A population to be drawn.
+#[derive(Debug, Clone)]
+pub struct Population {
+    pub name: String,
+    pub role: Role,
+    /// Normalised, [N, D].
+    pub flux: Array2<f32>,
+}
+
+/// Mean spectrum, scatter over objects and mean power spectrum of the populations on `wavelength`
+/// (Å); the last ones are drawn on top.
 #[must_use]
-pub fn population_curves(
-    wavelength: &[f64],
-    observed: ArrayView2<f32>,
-    restored: ArrayView2<f32>,
-    truth: Option<ArrayView2<f32>>,
-) -> Curves {
-    let sets: Vec<(&str, RGBColor, ArrayView2<f32>)> = [
-        ("observed", OBSERVED, Some(observed)),
-        ("truth", TRUTH, truth),
-        ("restored", RESTORED, Some(restored)),
-    ]
-    .into_iter()
-    .filter_map(|(n, c, x)| x.map(|x| (n, c, x)))
-    .collect();
+pub fn population_curves(wavelength: &[f64], populations: &[Population]) -> Curves {
     let by_pixel = |of: fn(Vec<f64>) -> f64| {
-        let curve = |x: &ArrayView2<f32>, colour| Curve {
+        let curve = |x: &Array2<f32>, colour| Curve {
             colour,
             points: wavelength
                 .iter()
@@ -32,20 +50,24 @@ pub fn population_curves(
                 .map(|(w, c)| (*w, of(c.iter().map(|v| f64::from(*v)).collect())))
                 .collect(),
         };
-        sets.iter().map(|(_, c, x)| curve(x, *c)).collect()
+        populations
+            .iter()
+            .map(|p| curve(&p.flux, p.role.colour()))
+            .collect()
     };
-    let power = sets
+    let power = populations
         .iter()
-        .map(|(_, colour, x)| {
+        .map(|p| {
+            let x = &p.flux;
             let edges = band_edges(x.ncols());
-            let power = band_power(*x);
+            let power = band_power(x.view());
             let mean = |b: usize| {
                 power.column(b).iter().map(|v| f64::from(*v)).sum::<f64>() / power.nrows() as f64
             };
             let centre =
                 |b: usize| ((edges[b] * (edges[b + 1] - 1)) as f64).sqrt() / x.ncols() as f64;
             Curve {
-                colour: *colour,
+                colour: p.role.colour(),
                 points: (0..power.ncols()).map(|b| (centre(b), mean(b))).collect(),
             }
         })
@@ -57,25 +79,28 @@ pub fn population_curves(
         log_y: log,
         curves,
     };
-    let axis = "observed wavelength (Å, vacuum)";
+    let axis = "observed wavelength [Å, vacuum]";
     Curves {
-        legend: sets.iter().map(|(n, c, _)| ((*n).to_owned(), *c)).collect(),
+        legend: populations
+            .iter()
+            .map(|p| (p.name.clone(), p.role.colour()))
+            .collect(),
         panels: vec![
             panel(
                 axis,
-                "mean (normalised flux)",
+                "mean [normalised flux]",
                 false,
                 by_pixel(|v| v.iter().sum::<f64>() / v.len() as f64),
             ),
             panel(
                 axis,
-                "scatter over objects",
+                "scatter [normalised flux]",
                 false,
                 by_pixel(|v| standard_deviation(v.iter().copied())),
             ),
             panel(
-                "wavenumber (cycles per pixel)",
-                "power per mode",
+                "wavenumber [cycles per pixel]",
+                "power [normalised flux²]",
                 true,
                 power,
             ),

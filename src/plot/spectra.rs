@@ -1,7 +1,7 @@
 //! Spectra before and after: one panel per object.
 
 use super::canvas::{
-    Drawn, FAINT, INK, MASKED, OBSERVED, Picture, RESTORED, TRUTH, legend, pieces, text,
+    DRAW, Drawn, FAINT, INK, MASKED, OBSERVED, Picture, RESTORED, TRUTH, legend, pieces, text,
 };
 use super::curves::short;
 use crate::evaluate::median;
@@ -35,6 +35,8 @@ pub struct Panel {
     pub restored: Vec<f32>,
     /// Standard deviation of the draws.
     pub sigma: Option<Vec<f32>>,
+    /// A single draw.
+    pub draw: Option<Vec<f32>>,
     pub truth: Option<Vec<f32>>,
 }
 
@@ -59,6 +61,9 @@ impl Picture for Spectra {
             ("observed", OBSERVED),
             (self.restored_name.as_str(), RESTORED),
         ];
+        if self.panels.iter().any(|p| p.draw.is_some()) {
+            entries.push(("one draw", DRAW));
+        }
         if self.panels.iter().any(|p| p.truth.is_some()) {
             entries.push(("truth", TRUTH));
         }
@@ -106,7 +111,7 @@ impl Spectra {
             .x_label_formatter(&|v| format!("{v:.0}"))
             .y_label_formatter(&|v| short(*v))
             .x_desc(if last {
-                "observed wavelength (Å, vacuum)"
+                "observed wavelength [Å, vacuum]"
             } else {
                 ""
             })
@@ -154,10 +159,17 @@ impl Spectra {
             let outline: Vec<_> = upper.into_iter().chain(lower.into_iter().rev()).collect();
             chart.draw_series([Polygon::new(outline, RESTORED.mix(0.22).filled())])?;
         }
-        let curves = [(p.truth.as_ref(), TRUTH), (Some(&p.restored), RESTORED)];
-        for (flux, colour) in curves.into_iter().filter_map(|(f, c)| f.map(|f| (f, c))) {
+        let curves = [
+            (p.draw.as_ref(), DRAW, 1),
+            (p.truth.as_ref(), TRUTH, 2),
+            (Some(&p.restored), RESTORED, 2),
+        ];
+        for (flux, colour, width) in curves
+            .into_iter()
+            .filter_map(|(f, c, w)| f.map(|f| (f, c, w)))
+        {
             for piece in pieces(w, flux.iter().map(|f| Some(f64::from(*f))), &y_range) {
-                chart.draw_series(LineSeries::new(piece, colour.stroke_width(2)))?;
+                chart.draw_series(LineSeries::new(piece, colour.stroke_width(width)))?;
             }
         }
         let at = (

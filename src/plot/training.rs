@@ -1,13 +1,10 @@
 //! Loss, validation score and learning rate of a run.
 
-use super::canvas::{RESTORED, TRUTH};
+use super::canvas::{DRAW, RESTORED, TRUTH};
 use super::curves::{Curve, CurvePanel, Curves};
 use crate::{Error, Result};
-use plotters::style::RGBColor;
 use serde_json::Value;
 use std::path::Path;
-
-const GREEN: RGBColor = RGBColor(0, 158, 115);
 
 /// The curves in `metrics.jsonl` of the run folder `run`.
 ///
@@ -51,12 +48,12 @@ pub fn training_curves(run: &Path) -> Result<Curves> {
         legend: vec![
             ("training loss".to_owned(), RESTORED),
             ("validation score (no truth)".to_owned(), TRUTH),
-            ("learning rate".to_owned(), GREEN),
+            ("learning rate".to_owned(), DRAW),
         ],
         panels: vec![
             panel("loss", true, vec![loss]),
             panel("score", true, vec![curve(&["validation", "score"], TRUTH)]),
-            panel("learning rate", false, vec![curve(&["lr"], GREEN)]),
+            panel("learning rate", false, vec![curve(&["lr"], DRAW)]),
         ],
     })
 }
