@@ -7,6 +7,12 @@ use ndarray::{Array2, s};
 const GAIN_SAFE: f64 = 0.5;
 /// Weaker ones only while their signal is this many standard errors above zero.
 const SIGNIFICANT: f64 = 3.0;
+/// … and while the clean variance that they imply is at most this many times the mean of that of
+/// the [`BEFORE`] modes before: the power of spectra falls with wavenumber, and what light from
+/// beyond the ends or unequal masks leave in the weakest modes would grow without bound in the
+/// division by their gains.
+const RISE: f64 = 2.0;
+const BEFORE: usize = 5;
 /// Below this gain rounding errors rule.
 const GAIN_MIN: f64 = 1e-6;
 
@@ -37,16 +43,21 @@ impl Modes {
             let u = left.column(k);
             u.dot(&c.dot(&u))
         };
-        let kept = (0..usable)
-            .take_while(|k| {
-                gains[*k] >= GAIN_SAFE || {
-                    let signal = power(signal, *k);
-                    let error = (2.0 / spectra).sqrt() * (signal + power(noise, *k));
-                    signal > SIGNIFICANT * error
+        let mut implied = Vec::new();
+        for k in 0..usable {
+            let variance = power(signal, k);
+            let clean = variance / gains[k].powi(2);
+            if gains[k] < GAIN_SAFE {
+                let error = (2.0 / spectra).sqrt() * (variance + power(noise, k));
+                let last: &[f64] = &implied[implied.len().saturating_sub(BEFORE)..];
+                let before = last.iter().sum::<f64>() / last.len().max(1) as f64;
+                if variance <= SIGNIFICANT * error || clean > RISE * before {
+                    break;
                 }
-            })
-            .count()
-            .max(1);
+            }
+            implied.push(clean);
+        }
+        let kept = implied.len().max(1);
         Self {
             inverse: &right.slice(s![.., ..kept]) / &gains.slice(s![..kept]),
             left: left.slice(s![.., ..kept]).to_owned(),

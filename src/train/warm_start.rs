@@ -85,7 +85,7 @@ fn learned_moments(data: &Data, forward: &ForwardConfig) -> Result<Moments> {
     }
     let lsf: Vec<f64> = lsf.to_vec();
     let channel = Channel::new(forward, &data.grid, &lsf, &data.noise_rho);
-    Ok(sums.deconvolved(&channel))
+    Ok(sums.deconvolved(&channel).moments)
 }
 
 type Chunk = (Array2<f32>, Array2<f32>, Array2<f32>);
