@@ -58,18 +58,22 @@ demo-data:
 study: build           ## both regimes of the source, ODE and SDE, measured: data/study/README.md
 	@for regime in low-snr low-resolution; do \
 	    $(MAKE) --no-print-directory study-$$regime || exit 1; done
-	$(SELFSI) evaluate --report data/study/README.md out/study/low-snr out/study/low-resolution
+	$(SELFSI) evaluate --report data/study/README.md data/study/low-snr data/study/low-resolution
 
-# Restored are 1,000 held-out spectra; a run folder must not exist when its run is started.
+# 500 of the spectra held out are restored and scored; a run's folder must not exist when it starts.
 study-%:
 	rm -rf out/$*/sde out/$*/ode
+	mkdir -p data/study/$*
 	$(SELFSI) mock survey_configs/$*.toml
 	$(SELFSI) prepare survey_configs/$*.toml
 	$(SELFSI) train survey_configs/$*.toml --out out/$*/sde
 	$(SELFSI) train survey_configs/$*.toml --out out/$*/ode $(ODE)
-	$(SELFSI) restore out/$*/sde --out out/$*/sde/restored.fits --heldout -n 1000
-	$(SELFSI) restore out/$*/ode --out out/$*/ode/restored.fits --heldout -n 1000
-	$(SELFSI) evaluate out/$*/ode out/$*/sde --truth out/$*/mock/truth.h5 --out out/study/$*
+	$(SELFSI) restore out/$*/sde --out out/$*/sde/restored.fits --heldout -n 500
+	$(SELFSI) restore out/$*/ode --out out/$*/ode/restored.fits --heldout -n 500
+	$(SELFSI) evaluate out/$*/ode out/$*/sde --truth out/$*/mock/truth.h5 --out data/study/$*
+	$(SELFSI) plot spectra out/$*/ode/restored.fits --truth out/$*/mock/truth.h5 --out data/study/$*/spectra-ode.png
+	$(SELFSI) plot spectra out/$*/sde/restored.fits --truth out/$*/mock/truth.h5 --out data/study/$*/spectra.png
+	$(SELFSI) plot population out/$*/ode/restored.fits out/$*/sde/restored.fits --truth out/$*/mock/truth.h5 --out data/study/$*/population.png
 
 test: setup check      ## unit, integration and doc tests
 	@$(MAKE) --no-print-directory cargo-test
