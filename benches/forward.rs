@@ -49,7 +49,7 @@ fn forward(c: &mut Criterion) {
         ),
     ] {
         let white = CorrelatedNoise::new(&[0.0], Device::Cpu);
-        let channel = Quasar::new(0.05, smoothing, noise, &grid, white, Device::Cpu);
+        let channel = Quasar::new(0.05, smoothing, noise, 1.3, &grid, white, Device::Cpu);
         group.bench_function(name, |b| {
             b.iter(|| channel.observe(black_box(&x), &recorded, &random));
         });

@@ -4,24 +4,27 @@
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use selfsi::catalog::LogGrid;
 use selfsi::config::{
-    GridConfig, NetworkConfig, NoiseFrom, SmoothingFrom, TrainConfig, TransportConfig,
+    Diffusion, GridConfig, InterpolantConfig, NetworkConfig, NoiseFrom, SmoothingFrom, TrainConfig,
+    TransportConfig,
 };
 use selfsi::forward::{CorrelatedNoise, Latent, Quasar};
-use selfsi::interpolant::{Gamma, Interpolant};
+use selfsi::interpolant::Interpolant;
 use selfsi::nets::{UNet1d, VelocityField};
 use selfsi::random::{Purpose, Rows};
-use selfsi::train::{Adam, Observations, Step};
+use selfsi::train::{Adam, Observations, Pairs, Step};
 use selfsi::transport::Transport;
 use std::hint::black_box;
 use std::time::Duration;
-use tch::{Device, Tensor};
+use tch::Device;
 
 /// A quarter of the default, so that ten samples do not take minutes.
 const BATCH: i64 = 16;
-const SDE: Interpolant = Interpolant::Sde(Gamma {
-    scale: 1.0,
-    ratio: 1.0,
-});
+const ODE: InterpolantConfig = InterpolantConfig::Ode;
+const SDE: InterpolantConfig = InterpolantConfig::Sde {
+    gamma: 1.0,
+    diffusion: Diffusion::Channel,
+    epsilon: 1.0,
+};
 
 fn observations(grid: &LogGrid) -> Observations {
     let random = Rows::range(1, Purpose::Validation, 0, BATCH, Device::Cpu);
@@ -33,13 +36,13 @@ fn observations(grid: &LogGrid) -> Observations {
     }
 }
 
-fn network(interpolant: Interpolant) -> UNet1d {
-    UNet1d::new(
-        &NetworkConfig::default(),
-        interpolant.heads(),
-        1,
-        Device::Cpu,
-    )
+fn network(interpolant: &InterpolantConfig) -> UNet1d {
+    let heads = Interpolant::new(interpolant, true).heads();
+    UNet1d::new(&NetworkConfig::default(), heads, 1, Device::Cpu)
+}
+
+fn transport(interpolant: &InterpolantConfig) -> Transport {
+    Transport::new(interpolant, &TransportConfig::default(), true)
 }
 
 fn train(c: &mut Criterion) {
@@ -50,11 +53,12 @@ fn train(c: &mut Criterion) {
         0.05,
         SmoothingFrom::Lsf,
         NoiseFrom::Ivar,
+        1.0,
         &grid,
         white,
         Device::Cpu,
     );
-    let transport = Transport::new(Interpolant::Ode, &TransportConfig::default());
+    let transport = transport(&ODE);
     let (config, shape) = (TrainConfig::default(), NetworkConfig::default());
     let step = Step {
         forward: &forward,
@@ -63,11 +67,11 @@ fn train(c: &mut Criterion) {
         network: &shape,
         seed: 1,
     };
-    let net = network(Interpolant::Ode);
+    let net = network(&ODE);
     let params = net.params();
     let mut adam = Adam::new(&params.flat());
-    let mut fit = |y: &Tensor, x: &Tensor| {
-        step.loss(&net, &data, y, x, 0).backward();
+    let mut fit = |pairs: &Pairs| {
+        step.loss(&net, pairs, 0).backward();
         let gradient = params.take_gradient();
         let weights = adam.update(&params.flat(), &gradient, 1e-4, config.clip);
         params.set_flat(&weights);
@@ -76,15 +80,14 @@ fn train(c: &mut Criterion) {
     let mut group = c.benchmark_group("train");
     group.throughput(Throughput::Elements(BATCH as u64));
     group.sampling_mode(SamplingMode::Flat);
-    let (y, x) = step.transport(&net, &data, 0);
+    let pairs = step.transport(&net, &data, 0);
     group.bench_function("E-step", |b| {
         b.iter(|| step.transport(&net, black_box(&data), 0));
     });
-    group.bench_function("fit", |b| b.iter(|| fit(black_box(&y), &x)));
+    group.bench_function("fit", |b| b.iter(|| fit(black_box(&pairs))));
     group.bench_function("whole step", |b| {
         b.iter(|| {
-            let (y, x) = step.transport(&net, black_box(&data), 0);
-            fit(&y, &x);
+            fit(&step.transport(&net, black_box(&data), 0));
         });
     });
     group.finish();
@@ -97,8 +100,8 @@ fn restore(c: &mut Criterion) {
     let mut group = c.benchmark_group("restore");
     group.throughput(Throughput::Elements(BATCH as u64));
     group.sampling_mode(SamplingMode::Flat);
-    for (name, interpolant) in [("ode", Interpolant::Ode), ("sde, one draw", SDE)] {
-        let transport = Transport::new(interpolant, &TransportConfig::default());
+    for (name, interpolant) in [("ode", &ODE), ("sde, one draw", &SDE)] {
+        let transport = transport(interpolant);
         let net = network(interpolant);
         group.bench_function(name, |b| {
             b.iter(|| transport.run(&net, black_box(&data.flux), &data.latent, &random, false));

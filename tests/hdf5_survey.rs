@@ -53,6 +53,7 @@ attention = false
 steps = 2
 [train]
 steps = 4
+warm_start = 2
 batch = 4
 heldout = 0.2
 validate_every = 4

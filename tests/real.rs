@@ -12,12 +12,13 @@ use std::path::{Path, PathBuf};
 const CATALOG: &str = "catalogs/cat_for_clustering_plate3655.fits.gz";
 
 /// A network that learns nothing in six steps: the path is tested, not the result.
-const TINY: [&str; 9] = [
+const TINY: [&str; 10] = [
     "network.channels=[8,8]",
     "network.patch=8",
     "network.attention=false",
     "transport.steps=2",
     "train.steps=6",
+    "train.warm_start=0",
     "train.batch=4",
     "train.validate_every=6",
     "train.checkpoint_every=6",

@@ -48,6 +48,18 @@ fn device_host_and_matrix_smooth_alike_for_narrow_and_wide_kernels() {
 }
 
 #[test]
+fn a_narrow_kernel_needs_no_more_margin_than_its_own_width() {
+    // Whatever the length of the padded axis: 300 + 2 · 3 = 306 → 320, 300 + 2 · 5 = 310 → 320, …
+    let x = spectrum();
+    for sigma_max in [0.5, 1.0, 7.0, 30.0, 100.0] {
+        let smoothing = Smoothing::new(D, sigma_max, Device::Cpu);
+        let width = Tensor::from_slice(&[0.5f32]).view([1, 1]);
+        let host = gaussian_smooth_host(&x, 0.5);
+        assert_close(&smoothing.uniform(&row(&x), &width), &host);
+    }
+}
+
+#[test]
 fn a_width_that_varies_as_a_spectrographs_does_is_followed_pixel_by_pixel() {
     let x = spectrum();
     let sigma: Vec<f64> = (0..D).map(|i| 1.0 + 0.3 * i as f64 / D as f64).collect();

@@ -18,7 +18,7 @@ const N: usize = 150;
 const D: usize = 64;
 const STEPS: u64 = 240;
 const UNIT: &str = "1E-17 erg/cm^2/s/Ang";
-/// The SDE and dropout: every kind of random number takes part.
+/// The warm start, the SDE and dropout: every kind of random number takes part.
 const MODEL: &str = "
     [forward]
     kind = 'gaussian'
@@ -52,7 +52,8 @@ impl Study {
         let study = Self {
             folder: tempfile::tempdir().unwrap(),
         };
-        // Validations and checkpoints at different steps: a resumed run meets either first.
+        // Validations and checkpoints at different steps: a resumed run meets either first. No
+        // checkpoint falls to the end of a reused batch (steps 31 + 4 k).
         let text = format!(
             "seed = 3
             [grid]
@@ -66,6 +67,8 @@ impl Study {
             flux_unit = '{UNIT}'
             [train]
             steps = {STEPS}
+            warm_start = 31
+            reuse = 4
             batch = 8
             heldout = 0.2
             validate_every = 40
@@ -175,9 +178,8 @@ struct Trained {
 
 impl Trained {
     fn read(run: &Path) -> Self {
-        let last = format!("checkpoints/step-{STEPS:08}.safetensors");
         Self {
-            last: std::fs::read(run.join(last)).unwrap(),
+            last: std::fs::read(checkpoints(run).pop().unwrap()).unwrap(),
             best: std::fs::read(run.join("best.safetensors")).unwrap(),
             metrics: metrics(run),
         }
@@ -313,6 +315,53 @@ fn a_killed_run_continues_bit_for_bit_from_its_last_checkpoint() {
     assert_same_weights(straight, &Trained::read(&study.path("killed")));
 }
 
+/// Drops the newest checkpoint of a finished run and continues from the one before.
+fn continued_from_the_one_before(study: &Study, run: &str, arguments: &[&str]) -> Trained {
+    std::fs::remove_file(checkpoints(&study.path(run)).pop().unwrap()).unwrap();
+    let arguments = [arguments, &["--resume"]].concat();
+    study.finished(run, &arguments)
+}
+
+#[test]
+fn a_run_continues_bit_for_bit_within_a_reused_batch_whoever_transported_it() {
+    let (study, _) = straight();
+    // Averaged weights, live ones with dropout as in the source, and frozen ones (T_tr = 8).
+    for (run, rule) in [
+        ("averaged", "train.ema_teacher=true"),
+        ("live", "train.ema_teacher=false"),
+        ("frozen", "train.refresh=8"),
+    ] {
+        // From step 60, one step into the batch of steps 59 to 62.
+        let arguments = [
+            "--set",
+            rule,
+            "--set",
+            "train.steps=75",
+            "--set",
+            "train.checkpoint_every=60",
+        ];
+        let whole = study.finished(run, &arguments);
+        let again = continued_from_the_one_before(study, run, &arguments);
+        assert_same_weights(&whole, &again);
+        assert_same_metrics(&whole, &again);
+    }
+}
+
+#[test]
+fn a_run_continues_bit_for_bit_within_the_warm_start() {
+    let (study, _) = straight();
+    let arguments = [
+        "--set",
+        "train.steps=40",
+        "--set",
+        "train.checkpoint_every=25",
+    ];
+    let whole = study.finished("warm", &arguments);
+    let again = continued_from_the_one_before(study, "warm", &arguments);
+    assert_same_weights(&whole, &again);
+    assert_same_metrics(&whole, &again);
+}
+
 #[test]
 fn the_metrics_of_a_stopped_run_are_those_of_a_straight_one() {
     assert_same_metrics(&straight().1, &stopped_and_resumed("-TERM", "metrics"));
@@ -363,11 +412,38 @@ fn a_start_that_fails_leaves_no_run_behind() {
     std::fs::write(&set, "not HDF5").unwrap();
     let e = failure(&mut study.train("run", &[]));
     assert!(e.contains("set.h5"), "{e}");
+    assert!(!study.path("run").exists());
     std::fs::write(&set, good).unwrap();
+    let e = failure(&mut study.train("run", &["--set", "train.heldout=1e-9"]));
+    assert!(e.contains("held-out"), "{e}");
+    assert!(!study.path("run").exists());
     study
-        .train("run", &["--set", "train.steps=2"])
+        .train(
+            "run",
+            &["--set", "train.steps=2", "--set", "train.warm_start=1"],
+        )
         .assert()
         .success();
+}
+
+#[test]
+fn a_run_is_not_continued_on_another_prepared_set() {
+    let study = Study::new();
+    let short = ["--set", "train.steps=40"];
+    study.finished("run", &short);
+    let resumed = |study: &Study| study.train("run", &["--set", "train.steps=40", "--resume"]);
+    let set = study.path("set.h5");
+    let mut bytes = std::fs::read(&set).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&set, bytes).unwrap();
+    let e = failure(&mut resumed(&study));
+    assert!(e.contains("set.h5") && e.contains("started on"), "{e}");
+    std::fs::remove_file(study.path("run/provenance.json")).unwrap();
+    let e = failure(&mut resumed(&study));
+    assert!(
+        e.contains("provenance.json") && e.contains("prepared_sha256"),
+        "{e}"
+    );
 }
 
 #[test]
@@ -436,6 +512,7 @@ fn a_run_that_diverges_stops_and_names_a_checkpoint_that_is_good() {
         let text = String::from_utf8(output.get_output().stderr.clone()).unwrap();
         let message = text.lines().last().unwrap();
         assert!(message.contains("training diverged at step"), "{text}");
+        assert!(message.contains("start a new run"), "{text}");
         let (_, rest) = message.split_once("last good checkpoint is ").unwrap();
         let named = rest.split(';').next().unwrap();
         println!("{message}");

@@ -2,6 +2,7 @@
 
 use super::Global;
 use super::progress::Progress;
+use super::say::say;
 use crate::catalog::LogGrid;
 use crate::config::{MockFormat, NormaliseConfig};
 use crate::mock::{Instrument, Survey, TRUTH, claim, write_sdss, write_truth};
@@ -57,15 +58,14 @@ impl Mock {
             let result = serde_json::json!({
                 "folder": mock.folder, "spectra": mock.spectra, "seed": config.seed,
             });
-            println!("{result}");
+            say(result)
         } else {
-            println!(
+            say(format!(
                 "{}: a mock survey of {} quasars, seed {}",
                 mock.folder.display(),
                 mock.spectra,
                 config.seed
-            );
+            ))
         }
-        Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Global;
 use super::progress::Progress;
+use super::say::say;
 use crate::Result;
 use crate::restore::{Given, Input, Job, Output, Selection, config_of, restore};
 use crate::train::Run;
@@ -82,18 +83,14 @@ impl Restore {
         bar.finish();
         let summary = summary?;
         if global.json {
-            println!(
-                "{}",
-                serde_json::json!({"rows": summary.rows, "restored": summary.restored})
-            );
+            say(serde_json::json!({"rows": summary.rows, "restored": summary.restored}))
         } else {
-            println!(
+            say(format!(
                 "{}: {} of {} rows restored, the others flagged",
                 self.out.display(),
                 summary.restored,
                 summary.rows
-            );
+            ))
         }
-        Ok(())
     }
 }

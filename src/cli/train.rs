@@ -1,6 +1,7 @@
 //! `selfsi train`.
 
 use super::Global;
+use super::say::say;
 use crate::catalog::Prepared;
 use crate::train::{Data, Run, Trainer};
 use crate::{Error, Result};
@@ -35,9 +36,10 @@ impl Train {
                     "resume with the same config and --set options, or start a new run",
                 ));
             }
+            run.check_prepared()?;
             run
         } else {
-            Run::create(&self.out, &config)?
+            Run::plan(&self.out, &config)?
         };
         let set = Prepared::open(&config.survey.prepared)?;
         let data = Data::load(&set, config.seed, config.train.heldout, device)?;
@@ -48,16 +50,15 @@ impl Train {
             let best = outcome
                 .best
                 .map(|(step, score)| serde_json::json!({"step": step, "score": score}));
-            println!(
-                "{}",
-                serde_json::json!({"step": outcome.step, "best": best, "stopped_early": outcome.stopped_early})
-            );
+            say(
+                serde_json::json!({"step": outcome.step, "best": best, "stopped_early": outcome.stopped_early}),
+            )?;
         } else if let Some((step, score)) = outcome.best {
-            println!(
+            say(format!(
                 "{}: {} steps; best validation at step {step}, score {score:.4}",
                 self.out.display(),
                 outcome.step
-            );
+            ))?;
         }
         Ok(())
     }

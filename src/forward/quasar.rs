@@ -7,7 +7,7 @@ use crate::random::Rows;
 use tch::{Device, Kind, Tensor};
 
 /// Widths beyond this many pixels are clipped when they come from the data.
-const LSF_MAX: f64 = 100.0;
+const LSF_LIMIT: f64 = 100.0;
 
 /// Flux-calibration tilt ∘ Gaussian line-spread function ∘ Gaussian noise.
 #[derive(Debug)]
@@ -18,17 +18,20 @@ pub struct Quasar {
     /// −1 at the first pixel to +1 at the last, linear in wavelength about the middle, [D].
     lever: Tensor,
     dln: f64,
+    sigma_max: f64,
     smoothing: Smoothing,
     noise: CorrelatedNoise,
 }
 
 impl Quasar {
-    /// On `grid`, with `tilt` the largest relative tilt at the ends of the range.
+    /// On `grid`, with `tilt` the largest relative tilt at the ends of the range. `lsf_max` is the
+    /// largest width (σ in pixels) among the observations: wider ones are clipped to it.
     #[must_use]
     pub fn new(
         tilt: f64,
         smoothing_from: SmoothingFrom,
         noise_from: NoiseFrom,
+        lsf_max: f64,
         grid: &LogGrid,
         noise: CorrelatedNoise,
         device: Device,
@@ -39,7 +42,7 @@ impl Quasar {
             SmoothingFrom::Resolution { resolution, spread } => {
                 1.0 / (resolution * (1.0 - spread) * grid.dln())
             }
-            SmoothingFrom::Lsf => LSF_MAX,
+            SmoothingFrom::Lsf => lsf_max.min(LSF_LIMIT),
         };
         Self {
             tilt,
@@ -47,6 +50,7 @@ impl Quasar {
             noise_from,
             lever: Tensor::from_slice(&lever).to_device(device),
             dln: grid.dln(),
+            sigma_max,
             smoothing: Smoothing::new(grid.pixels, sigma_max, device),
             noise,
         }
@@ -62,7 +66,7 @@ impl Quasar {
                 (self.smoothing.uniform(x, &sigma), sigma.expand_as(x))
             }
             SmoothingFrom::Lsf => {
-                let sigma = recorded.lsf.clamp(0.0, LSF_MAX);
+                let sigma = recorded.lsf.clamp(0.0, self.sigma_max);
                 (self.smoothing.per_pixel(x, &sigma), sigma)
             }
         }

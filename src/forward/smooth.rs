@@ -9,6 +9,8 @@ use tch::{Device, Kind, Tensor};
 pub struct Smoothing {
     pixels: i64,
     margin: i64,
+    /// Where each pixel of the padded axis comes from, int64 [n].
+    reflected: Tensor,
     /// −½ ω² for each Fourier mode of the padded axis, [M].
     exponent: Tensor,
 }
@@ -18,7 +20,13 @@ impl Smoothing {
     #[must_use]
     pub fn new(pixels: usize, sigma_max: f64, device: Device) -> Self {
         let margin = margin(pixels, sigma_max);
-        let n = pixels + 2 * margin;
+        let n = five_smooth(pixels + 2 * margin);
+        let reflected: Vec<i64> = (0..n as i64)
+            .map(|i| {
+                let place = (i - margin as i64).rem_euclid(2 * pixels as i64);
+                place.min(2 * pixels as i64 - 1 - place)
+            })
+            .collect();
         let exponent: Vec<f32> = (0..=n / 2)
             .map(|k| {
                 let omega = std::f64::consts::TAU * k as f64 / n as f64;
@@ -28,6 +36,7 @@ impl Smoothing {
         Self {
             pixels: pixels as i64,
             margin: margin as i64,
+            reflected: Tensor::from_slice(&reflected).to_device(device),
             exponent: Tensor::from_slice(&exponent).to_device(device),
         }
     }
@@ -63,18 +72,30 @@ impl Smoothing {
     }
 
     fn transform(&self, x: &Tensor) -> Tensor {
-        let m = self.margin;
-        let left = x.narrow(1, 0, m).flip([1]);
-        let right = x.narrow(1, self.pixels - m, m).flip([1]);
-        Tensor::cat(&[&left, x, &right], 1).fft_rfft(None, -1, "backward")
+        x.index_select(1, &self.reflected)
+            .fft_rfft(None, -1, "backward")
     }
 
     fn back(&self, spectrum: &Tensor) -> Tensor {
         spectrum
-            .fft_irfft(Some(self.pixels + 2 * self.margin), -1, "backward")
+            .fft_irfft(Some(self.reflected.size()[0]), -1, "backward")
             .narrow(1, self.margin, self.pixels)
             .to_kind(Kind::Float)
     }
+}
+
+/// The least length ≥ `n` with no prime factor above 5: other lengths transform several times
+/// slower.
+fn five_smooth(n: usize) -> usize {
+    let smooth = |mut n: usize| {
+        for p in [2, 3, 5] {
+            while n.is_multiple_of(p) {
+                n /= p;
+            }
+        }
+        n == 1
+    };
+    (n.max(1)..).find(|n| smooth(*n)).unwrap_or(n)
 }
 
 fn margin(pixels: usize, sigma_max: f64) -> usize {

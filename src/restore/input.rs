@@ -3,8 +3,8 @@
 use super::Selection;
 use super::given::{Given, not_the_output, same_unit, survey};
 use crate::atomic::Pending;
-use crate::catalog::{LogGrid, Object, Prepared, Report, prepare_from, rejected_path};
-use crate::config::{Config, SurveySource};
+use crate::catalog::{LogGrid, Object, Prepared, Report, flag, prepare_from, rejected_path};
+use crate::config::{Config, NormaliseConfig, SurveySource};
 use crate::train::is_heldout;
 use crate::{Error, Result};
 use std::collections::HashSet;
@@ -58,7 +58,7 @@ impl Input {
     fn prepared(config: &Config, path: &Path) -> Result<Self> {
         let set = Prepared::open(path)?;
         same_grid(config, &set)?;
-        let by_name = |o: &Object| is_heldout(&o.name, config.seed, config.train.heldout);
+        let by_name = |o: &Object| is_heldout(o, config.seed, config.train.heldout);
         let heldout = heldout(config, set.objects());
         Ok(Self {
             path: path.to_path_buf(),
@@ -66,7 +66,7 @@ impl Input {
             // A training set that was moved: the names are those of training all the same.
             heldout: heldout.unwrap_or_else(|| set.objects().iter().map(by_name).collect()),
             origin: vec![format!("input: {}", path.display())],
-            notes: Vec::new(),
+            notes: unlike_training(config, &set).into_iter().collect(),
             set,
             _temporary: None,
         })
@@ -172,11 +172,11 @@ fn same_grid(config: &Config, set: &Prepared) -> Result<()> {
     ))
 }
 
-/// Whether each object was kept out of training: it is not among the training set's, by its plate,
-/// MJD and fibre or by its name, or was held out there. `None` if the training set is not at hand.
+/// Whether each object was kept out of training: it is not among the training set's, by its
+/// THING_ID, by its plate, MJD and fibre or by its name, or was held out there. `None` if the training set is not at hand.
 fn heldout(config: &Config, objects: &[Object]) -> Option<Vec<bool>> {
     let set = Prepared::open(&config.survey.prepared).ok()?;
-    let trained = |o: &&Object| !is_heldout(&o.name, config.seed, config.train.heldout);
+    let trained = |o: &&Object| !is_heldout(o, config.seed, config.train.heldout);
     let key = |o: &Object| (o.plate, o.mjd, o.fiberid);
     let trained: Vec<&Object> = set.objects().iter().filter(trained).collect();
     let names: HashSet<&str> = trained.iter().map(|o| o.name.as_str()).collect();
@@ -185,8 +185,52 @@ fn heldout(config: &Config, objects: &[Object]) -> Option<Vec<bool>> {
         .filter(|o| o.plate >= 0)
         .map(|o| key(o))
         .collect();
-    let heldout = |o: &Object| !keys.contains(&key(o)) && !names.contains(o.name.as_str());
+    let things: HashSet<i64> = trained.iter().map(|o| o.thing_id).collect();
+    let heldout = |o: &Object| {
+        let known = o.thing_id > 0 && things.contains(&o.thing_id);
+        !known && !keys.contains(&key(o)) && !names.contains(o.name.as_str())
+    };
     Some(objects.iter().map(heldout).collect())
+}
+
+/// In what a prepared set differs from what the run was trained on: restored all the same, but
+/// nothing was learned there.
+fn unlike_training(config: &Config, set: &Prepared) -> Option<String> {
+    let (low, high) = (config.select.z_min, config.select.z_max);
+    let usable = || set.objects().iter().filter(|o| o.flag == flag::GOOD);
+    let outside = usable().filter(|o| o.z < low || o.z > high).count();
+    let mut differences = Vec::new();
+    if outside > 0 {
+        differences.push(format!(
+            "{outside} of {} usable rows are outside the redshifts {low} to {high} that the run learned from",
+            usable().count()
+        ));
+    }
+    match normalisation(&set.config()) {
+        Some(n) if n == config.normalise => {}
+        Some(_) => {
+            differences.push("the set was normalised otherwise ([normalise]) than the run's".into())
+        }
+        None => differences.push("the set does not say how it was normalised".into()),
+    }
+    let differs = !differences.is_empty();
+    differs.then(|| {
+        format!(
+            "{}: {}: the restorations are extrapolations",
+            set.path().display(),
+            differences.join("; ")
+        )
+    })
+}
+
+/// `[normalise]` of a set's config, the TOML `text`; `None` if it is not one.
+fn normalisation(text: &str) -> Option<NormaliseConfig> {
+    let table: toml::Table = text.parse().ok()?;
+    table.get("survey")?;
+    let Some(section) = table.get("normalise") else {
+        return Some(NormaliseConfig::default());
+    };
+    section.clone().try_into().ok()
 }
 
 fn notes(report: &Report, catalog: bool) -> Vec<String> {

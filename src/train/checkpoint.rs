@@ -24,9 +24,11 @@ pub struct Header {
     pub best: Option<(u64, f64)>,
     /// Validations since then.
     pub stale: usize,
+    /// Losses since the last line of the log.
+    pub losses: Vec<f32>,
 }
 
-/// The vectors of a checkpoint, each [P].
+/// The tensors of a checkpoint; the weights and what belongs to them are vectors [P].
 #[derive(Debug)]
 pub struct State {
     pub weights: Tensor,
@@ -35,9 +37,20 @@ pub struct State {
     pub adam_second: Tensor,
     /// Frozen weights of the transport map (T_tr > 1).
     pub teacher: Tensor,
+    /// Φ(y) of the last validation [n, D], if there was one.
+    pub restored: Option<Tensor>,
 }
 
+const RESTORED: &str = "validation/restored";
+
 impl State {
+    /// Whether every weight and what belongs to it is finite.
+    #[must_use]
+    pub fn is_finite(&self) -> bool {
+        let all = self.groups().map(|(_, t)| t.isfinite().all());
+        Tensor::stack(&all, 0).all().int64_value(&[]) != 0
+    }
+
     fn groups(&self) -> [(&'static str, &Tensor); 5] {
         [
             ("weights", &self.weights),
@@ -49,15 +62,23 @@ impl State {
     }
 }
 
-/// Writes named groups of weights to `path`, atomically.
-fn save(path: &Path, header: &Header, params: &Params, groups: &[(&str, &Tensor)]) -> Result<()> {
-    let mut entries = Vec::new();
-    for (group, flat) in groups {
-        for ((name, _), part) in params.named().iter().zip(params.split(flat)) {
-            let shape: Vec<usize> = part.size().iter().map(|n| *n as usize).collect();
-            entries.push((format!("{group}/{name}"), shape, bytes(&part)?));
-        }
-    }
+/// Weights `flat` [P] under their names in `group`.
+fn named(params: &Params, group: &str, flat: &Tensor) -> Vec<(String, Tensor)> {
+    let parts = params.named().iter().zip(params.split(flat));
+    parts
+        .map(|((name, _), part)| (format!("{group}/{name}"), part))
+        .collect()
+}
+
+/// Writes named tensors to `path`, atomically.
+fn save(path: &Path, header: &Header, tensors: &[(String, Tensor)]) -> Result<()> {
+    let entries = tensors
+        .iter()
+        .map(|(name, t)| {
+            let shape: Vec<usize> = t.size().iter().map(|n| *n as usize).collect();
+            Ok((name, shape, bytes(t)?))
+        })
+        .collect::<Result<Vec<_>>>()?;
     let failed =
         |e: &dyn std::fmt::Display| Error::output(path, e, "check free space and permissions");
     let views = entries
@@ -87,7 +108,13 @@ pub fn save_state(
     state: &State,
 ) -> Result<PathBuf> {
     let path = folder.join(format!("step-{:08}.safetensors", header.step));
-    save(&path, header, params, &state.groups())?;
+    let mut tensors: Vec<_> = state
+        .groups()
+        .into_iter()
+        .flat_map(|(group, flat)| named(params, group, flat))
+        .collect();
+    tensors.extend((state.restored.iter()).map(|t| (RESTORED.to_owned(), t.shallow_clone())));
+    save(&path, header, &tensors)?;
     for old in list(folder).iter().rev().skip(KEEP) {
         let _ = std::fs::remove_file(old);
     }
@@ -99,7 +126,7 @@ pub fn save_state(
 /// # Errors
 /// [`Error::Output`] if it cannot be written.
 pub fn save_weights(path: &Path, header: &Header, params: &Params, weights: &Tensor) -> Result<()> {
-    save(path, header, params, &[("averaged", weights)])
+    save(path, header, &named(params, "averaged", weights))
 }
 
 /// The newest numbered checkpoint of `folder`.
@@ -207,7 +234,24 @@ impl Checkpoint {
             adam_first: self.group("adam.first", params, device)?,
             adam_second: self.group("adam.second", params, device)?,
             teacher: self.group("teacher", params, device)?,
+            restored: self.restored(device)?,
         })
+    }
+
+    fn restored(&self, device: Device) -> Result<Option<Tensor>> {
+        let bad = |problem: &dyn std::fmt::Display| {
+            Error::run(&self.path, problem, "use another checkpoint or train again")
+        };
+        let file = SafeTensors::deserialize(&self.bytes).map_err(|e| bad(&e))?;
+        let Ok(view) = file.tensor(RESTORED) else {
+            return Ok(None);
+        };
+        let shape: Vec<i64> = view.shape().iter().map(|n| *n as i64).collect();
+        if view.dtype() != Dtype::F32 || shape.len() != 2 {
+            return Err(bad(&format!("{RESTORED} is not F32 with two axes")));
+        }
+        let restored = Tensor::from_data_size(view.data(), &shape, Kind::Float);
+        Ok(Some(restored.to_device(device)))
     }
 }
 

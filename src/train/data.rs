@@ -1,6 +1,6 @@
 //! The observations of a prepared set, on the device, split into a training and a held-out part.
 
-use crate::catalog::{LogGrid, Prepared};
+use crate::catalog::{LogGrid, Object, Prepared};
 use crate::forward::Latent;
 use crate::random::{Purpose, derive};
 use crate::{Error, Result};
@@ -58,11 +58,16 @@ pub struct Data {
     pub heldout: Observations,
 }
 
-/// Whether an object is kept out of training: decided by its name and the seed alone, so that
-/// repeat observations stay on one side and a growing catalog does not reshuffle.
+/// Whether an object is kept out of training: decided by what it is (its THING_ID where it has one,
+/// else its name) and the seed alone, so that repeat observations stay on one side and a growing
+/// catalog does not reshuffle.
 #[must_use]
-pub fn is_heldout(name: &str, seed: u64, fraction: f64) -> bool {
-    let digest = Sha256::digest(name.as_bytes());
+pub fn is_heldout(object: &Object, seed: u64, fraction: f64) -> bool {
+    let digest = if object.thing_id > 0 {
+        Sha256::digest(format!("THING_ID {}", object.thing_id))
+    } else {
+        Sha256::digest(&object.name)
+    };
     let key = digest
         .iter()
         .take(8)
@@ -71,6 +76,15 @@ pub fn is_heldout(name: &str, seed: u64, fraction: f64) -> bool {
 }
 
 impl Data {
+    /// The largest width of a line-spread function, σ in pixels.
+    #[must_use]
+    pub fn lsf_max(&self) -> f64 {
+        [&self.training, &self.heldout]
+            .map(|o| o.latent.lsf.max().double_value(&[]))
+            .into_iter()
+            .fold(0.0, f64::max)
+    }
+
     /// Reads the usable rows of `set`.
     ///
     /// # Errors
@@ -85,7 +99,7 @@ impl Data {
             for (side, part) in parts.iter_mut().enumerate() {
                 let rows: Vec<i64> = (start..end)
                     .filter(|i| objects[*i].flag == 0)
-                    .filter(|i| is_heldout(&objects[*i].name, seed, heldout) == (side == 1))
+                    .filter(|i| is_heldout(&objects[*i], seed, heldout) == (side == 1))
                     .map(|i| (i - start) as i64)
                     .collect();
                 part.push(chunk.select(&Tensor::from_slice(&rows).to_device(device)));
@@ -211,11 +225,41 @@ mod tests {
     }
 
     #[test]
-    fn the_heldout_fraction_is_respected_and_depends_on_the_name_alone() {
-        let n = (0..20_000)
-            .filter(|i| is_heldout(&format!("J{i}"), 5, 0.1))
-            .count();
-        assert!((1800..2200).contains(&n), "{n}");
-        assert_eq!(is_heldout("J7", 5, 0.1), is_heldout("J7", 5, 0.1));
+    fn the_heldout_fraction_is_respected_by_names_and_by_things() {
+        let named = |i: i64| Object {
+            name: format!("J{i}"),
+            ..Object::default()
+        };
+        let thing = |i: i64| Object {
+            thing_id: i,
+            ..Object::default()
+        };
+        for object in [&named as &dyn Fn(i64) -> Object, &thing] {
+            let n = (1..=20_000)
+                .filter(|i| is_heldout(&object(*i), 5, 0.1))
+                .count();
+            assert!((1800..2200).contains(&n), "{n}");
+        }
+    }
+
+    #[test]
+    fn repeat_observations_of_one_thing_stay_on_one_side_whatever_they_are_called() {
+        let observed = |thing_id, plate: i64| Object {
+            name: format!("{plate}-55240-0001"),
+            plate,
+            thing_id,
+            ..Object::default()
+        };
+        for thing in 1..200 {
+            let sides = [3655, 7030, 11_353].map(|p| is_heldout(&observed(thing, p), 5, 0.5));
+            assert!(sides.iter().all(|s| *s == sides[0]));
+        }
+        // Without a THING_ID (SDSS writes −1 or 0) the name decides.
+        for unknown in [-1, 0] {
+            let sides: Vec<bool> = (1..50)
+                .map(|p| is_heldout(&observed(unknown, p), 5, 0.5))
+                .collect();
+            assert!(sides.contains(&true) && sides.contains(&false));
+        }
     }
 }

@@ -19,11 +19,12 @@ pub struct Run {
 }
 
 impl Run {
-    /// Starts a run in `folder`, which must not hold one already.
+    /// A run to be made in `folder`, which must not hold one already. Nothing is written yet: a
+    /// start that fails leaves nothing behind.
     ///
     /// # Errors
-    /// [`Error::Run`] if it does; [`Error::Output`] if it cannot be written.
-    pub fn create(folder: &Path, config: &Config) -> Result<Self> {
+    /// [`Error::Run`] if it does; [`Error::Config`] if the network does not fit the grid.
+    pub fn plan(folder: &Path, config: &Config) -> Result<Self> {
         if folder.join("config.toml").exists() {
             return Err(Error::run(
                 folder,
@@ -32,20 +33,66 @@ impl Run {
             ));
         }
         config.check_network_fits_grid(&folder.display().to_string())?;
-        let input = &config.survey.prepared;
+        Ok(Self {
+            folder: folder.to_path_buf(),
+            config: config.clone(),
+        })
+    }
+
+    /// Writes config.toml and provenance.json, unless the run has them already.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the prepared set cannot be read; [`Error::Output`] if the folder cannot
+    /// be written.
+    pub fn create(&self) -> Result<()> {
+        if self.folder.join("config.toml").exists() {
+            return Ok(());
+        }
+        let input = &self.config.survey.prepared;
         let provenance = json!({
             "selfsi": env!("CARGO_PKG_VERSION"),
             "prepared": input,
             "prepared_sha256": sha256_file(input)?,
-            "config_sha256": config_sha256(config)?,
+            "config_sha256": config_sha256(&self.config)?,
         });
-        atomic::write(
-            folder.join("provenance.json"),
-            format!("{provenance:#}\n").as_bytes(),
-        )?;
+        atomic::write(self.provenance(), format!("{provenance:#}\n").as_bytes())?;
         // Last: a folder with a config.toml is a run.
-        atomic::write(folder.join("config.toml"), config.to_toml()?.as_bytes())?;
-        Self::open(folder)
+        let config = self.config.to_toml()?;
+        atomic::write(self.folder.join("config.toml"), config.as_bytes())
+    }
+
+    /// Whether the prepared set is still the one that the run was started on.
+    ///
+    /// # Errors
+    /// [`Error::Run`] if it is another one or provenance.json does not tell; [`Error::Input`] if it
+    /// cannot be read.
+    pub fn check_prepared(&self) -> Result<()> {
+        let path = self.provenance();
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        let recorded = json["prepared_sha256"].as_str().ok_or_else(|| {
+            Error::run(
+                &path,
+                "no key prepared_sha256: it cannot be told whether the prepared set is the same",
+                "put the file back, or start a new run",
+            )
+        })?;
+        let input = &self.config.survey.prepared;
+        if sha256_file(input)? == recorded {
+            return Ok(());
+        }
+        Err(Error::run(
+            input,
+            format!(
+                "not the set that the run {} was started on",
+                self.folder.display()
+            ),
+            "put the old set back (SHA-256 in provenance.json), or start a new run",
+        ))
+    }
+
+    fn provenance(&self) -> PathBuf {
+        self.folder.join("provenance.json")
     }
 
     /// Opens the run in `folder`.

@@ -16,7 +16,7 @@ use crate::transport::Transport;
 use crate::{Error, Result};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// Steps between lines of the log: often enough to watch, rare enough not to wait for the device.
 const LOG_EVERY: u64 = 20;
@@ -44,6 +44,9 @@ pub struct Trainer<'a> {
     adam: Adam,
     /// The transported batch in use (train.reuse), with the step that it was made for.
     pairs: Option<(u64, Pairs)>,
+    /// Losses since the last line of the log, on the device.
+    losses: Vec<Tensor>,
+    validator: Validator,
     population: Option<GaussianPopulation>,
     best: Option<(u64, f64)>,
     stale: usize,
@@ -62,7 +65,13 @@ impl<'a> Trainer<'a> {
             run,
             data,
             device,
-            forward: forward::build(&config.forward, &data.grid, &data.noise_rho, device),
+            forward: forward::build(
+                &config.forward,
+                &data.grid,
+                &data.noise_rho,
+                data.lsf_max(),
+                device,
+            ),
             transport: Transport::new(
                 &config.interpolant,
                 &config.transport,
@@ -72,6 +81,8 @@ impl<'a> Trainer<'a> {
             averaged: flat.copy(),
             adam: Adam::new(&flat),
             pairs: None,
+            losses: Vec::new(),
+            validator: Validator::new(&data.heldout, config.seed, config.train.batch),
             population: None,
             live,
             teacher,
@@ -98,6 +109,9 @@ impl<'a> Trainer<'a> {
         self.live.params().set_flat(&state.weights);
         self.teacher.params().set_flat(&state.teacher);
         self.averaged = state.averaged;
+        self.validator.last = state.restored;
+        let loss = |l: &f32| Tensor::from(*l).to_device(self.device);
+        self.losses = header.losses.iter().map(loss).collect();
         self.adam = Adam {
             first: state.adam_first,
             second: state.adam_second,
@@ -111,49 +125,50 @@ impl<'a> Trainer<'a> {
         self.run.config()
     }
 
-    /// Trains to the end of the schedule, until the patience runs out, or until `stop` is set.
+    /// Trains to the end of the schedule, until the patience runs out, or until `stop` is set. The
+    /// run folder is made when nothing but the training itself can fail any more.
     ///
     /// # Errors
-    /// [`Error::Interrupted`] after `stop`, [`Error::Diverged`] when a loss is not finite; in both
-    /// cases the last good checkpoint is complete. [`Error::Output`] if the disk is full.
+    /// [`Error::Interrupted`] after `stop`, [`Error::Diverged`] when a loss or the state is not
+    /// finite; in both cases the last good checkpoint is complete. [`Error::Output`] if the disk is
+    /// full.
     pub fn train(&mut self, stop: &AtomicBool, quiet: bool) -> Result<Outcome> {
         let config = self.config();
         let t = &config.train;
+        if self.adam.step < t.warm_start {
+            if !quiet {
+                eprintln!("warm start: learning the Gaussian population behind the observations");
+            }
+            self.population = Some(GaussianPopulation::learn(
+                &config.survey.prepared,
+                self.data,
+                &config.forward,
+                self.device,
+            )?);
+        }
+        self.run.create()?;
         let mut log = Log::open(self.run.folder(), self.adam.step, t.steps, t.batch, quiet)?;
         let mut sampler = Sampler::new(config.seed, self.data.training.len(), t.batch);
-        let mut validator = Validator::new(&self.data.heldout, config.seed, t.batch);
-        let mut losses = Vec::new();
-        while self.adam.step < t.steps {
+        while self.adam.step < t.steps && !self.patience_over() {
             let step = self.adam.step;
-            if self.adam.step < t.warm_start && self.population.is_none() {
-                log.say("warm start: learning the Gaussian population behind the observations");
-                self.population = Some(GaussianPopulation::learn(
-                    self.run.folder(),
-                    self.data,
-                    &config.forward,
-                    self.device,
-                )?);
-            }
-            losses.push(self.step(step, &mut sampler));
+            let loss = self.step(step, &mut sampler);
+            self.losses.push(loss);
             let done = self.adam.step;
             let due = |every: u64| done.is_multiple_of(every) || done == t.steps;
-            if due(LOG_EVERY) || due(t.checkpoint_every) || due(t.validate_every) {
-                let mean = mean_loss(&mut losses);
-                if !mean.is_finite() {
-                    return Err(self.diverged());
-                }
+            let stopping = stop.load(Ordering::Relaxed);
+            let lines = [LOG_EVERY, t.checkpoint_every, t.validate_every].map(due);
+            if stopping || lines.contains(&true) {
+                self.check_finite()?;
+            }
+            if lines.contains(&true) {
+                let mean = mean(&self.losses);
+                self.losses.clear();
                 log.step(done, mean, self.rate(step))?;
             }
             if due(t.validate_every) {
-                self.validate(&mut validator, &mut log)?;
+                self.validate(&mut log)?;
             }
-            let patience_over = t.patience > 0 && self.stale >= t.patience;
-            let stopping = stop.load(Ordering::Relaxed);
-            if due(t.checkpoint_every) || patience_over || stopping {
-                // Never a checkpoint of weights whose loss was not looked at.
-                if !losses.is_empty() && !mean_loss(&mut losses).is_finite() {
-                    return Err(self.diverged());
-                }
+            if due(t.checkpoint_every) || self.patience_over() || stopping {
                 let path = self.save()?;
                 if stopping && done < t.steps {
                     log.finish();
@@ -163,13 +178,12 @@ impl<'a> Trainer<'a> {
                     });
                 }
             }
-            if patience_over {
-                log.say(&format!(
-                    "step {done}: no better validation in the last {}; stopping",
-                    t.patience
-                ));
-                break;
-            }
+        }
+        if self.patience_over() {
+            log.say(&format!(
+                "step {}: no better validation in the last {}; stopping",
+                self.adam.step, t.patience
+            ));
         }
         log.finish();
         Ok(Outcome {
@@ -183,9 +197,8 @@ impl<'a> Trainer<'a> {
     fn step(&mut self, step: u64, sampler: &mut Sampler) -> Tensor {
         let config = self.config();
         let t = &config.train;
-        // Dropout is the one user of torch's own generator.
-        tch::manual_seed((derive(config.seed, Purpose::Dropout, step) >> 1) as i64);
         let pairs = self.pairs(step, sampler);
+        seed_dropout(config.seed, 2 * step);
         let loss = self.rule().loss(&self.live, &pairs, step);
         if step >= t.warm_start {
             self.pairs = Some((self.transported_at(step), pairs));
@@ -233,6 +246,7 @@ impl<'a> Trainer<'a> {
             self.teacher.params().set_flat(&weights);
         }
         let batch = batch(made_for);
+        seed_dropout(self.config().seed, 2 * made_for + 1);
         self.rule().transport(&self.teacher, &batch, made_for)
     }
 
@@ -252,10 +266,17 @@ impl<'a> Trainer<'a> {
         learning_rate(step, t.steps, t.warmup, t.learning_rate)
     }
 
-    fn validate(&mut self, validator: &mut Validator, log: &mut Log) -> Result<()> {
+    fn patience_over(&self) -> bool {
+        let patience = self.config().train.patience;
+        patience > 0 && self.stale >= patience
+    }
+
+    fn validate(&mut self, log: &mut Log) -> Result<()> {
         let frozen = self.teacher.params().flat();
         self.teacher.params().set_flat(&self.averaged);
-        let v = validator.run(&self.teacher, &self.transport, self.forward.as_ref());
+        let v = self
+            .validator
+            .run(&self.teacher, &self.transport, self.forward.as_ref());
         self.teacher.params().set_flat(&frozen);
         let step = self.adam.step;
         let better = v.score.is_finite() && self.best.is_none_or(|(_, s)| v.score < s);
@@ -279,37 +300,60 @@ impl<'a> Trainer<'a> {
             config_sha256: config_sha256(self.config())?,
             best: self.best,
             stale: self.stale,
+            losses: Vec::<f32>::try_from(on_host(&self.losses))?,
         })
     }
 
-    fn save(&self) -> Result<PathBuf> {
-        let params = self.live.params();
-        let state = State {
-            weights: params.flat(),
+    fn state(&self) -> State {
+        State {
+            weights: self.live.params().flat(),
             averaged: self.averaged.shallow_clone(),
             adam_first: self.adam.first.shallow_clone(),
             adam_second: self.adam.second.shallow_clone(),
             teacher: self.teacher.params().flat(),
-        };
-        save_state(&self.run.checkpoints(), &self.header()?, params, &state)
+            restored: self.validator.last.as_ref().map(Tensor::shallow_clone),
+        }
     }
 
-    fn diverged(&self) -> Error {
+    fn save(&self) -> Result<PathBuf> {
+        let (folder, params) = (self.run.checkpoints(), self.live.params());
+        save_state(&folder, &self.header()?, params, &self.state())
+    }
+
+    /// Looks at the losses and at all that a checkpoint would hold.
+    fn check_finite(&self) -> Result<()> {
+        let problem = if !mean(&self.losses).is_finite() {
+            "the loss is not finite"
+        } else if !self.state().is_finite() {
+            "the weights or their optimiser's state are not finite"
+        } else {
+            return Ok(());
+        };
         let none = || PathBuf::from("none");
-        Error::Diverged {
+        Err(Error::Diverged {
             step: self.adam.step,
-            problem: "the loss is not finite".into(),
+            problem: problem.into(),
             checkpoint: self.run.newest().unwrap_or_else(none),
-            fix: "lower train.learning_rate and --resume, or check the data with selfsi inspect"
+            fix: "start a new run with a lower train.learning_rate, or check the data with selfsi inspect"
                 .into(),
-        }
+        })
     }
 }
 
-fn mean_loss(losses: &mut Vec<Tensor>) -> f64 {
-    let all = Tensor::stack(losses, 0)
-        .mean(tch::Kind::Double)
-        .double_value(&[]);
-    losses.clear();
-    all
+/// Dropout is the one user of torch's own generator: seeded before each use, so that a batch that
+/// is transported again after a resumption comes out the same.
+fn seed_dropout(seed: u64, index: u64) {
+    tch::manual_seed((derive(seed, Purpose::Dropout, index) >> 1) as i64);
+}
+
+/// Losses [n] on the host; empty for none.
+fn on_host(losses: &[Tensor]) -> Tensor {
+    if losses.is_empty() {
+        return Tensor::zeros([0], (Kind::Float, Device::Cpu));
+    }
+    Tensor::stack(losses, 0).to_device(Device::Cpu)
+}
+
+fn mean(losses: &[Tensor]) -> f64 {
+    on_host(losses).mean(Kind::Double).double_value(&[])
 }

@@ -46,7 +46,8 @@ pub struct Validator {
     held: Observations,
     batch: i64,
     directions: Tensor,
-    last: Option<Tensor>,
+    /// Φ(y) of the last validation, [n, D]; saved with the run, for the drift.
+    pub(super) last: Option<Tensor>,
 }
 
 impl Validator {

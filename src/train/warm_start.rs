@@ -32,8 +32,8 @@ impl GaussianPopulation {
     /// Learned from the training part of `data`, behind the channel of `forward`.
     ///
     /// # Errors
-    /// [`Error::Run`] (naming `run`) if the observations hold no signal.
-    pub fn learn(run: &Path, data: &Data, forward: &ForwardConfig, device: Device) -> Result<Self> {
+    /// [`Error::Input`] (naming `set`, where the data came from) if they hold no signal.
+    pub fn learn(set: &Path, data: &Data, forward: &ForwardConfig, device: Device) -> Result<Self> {
         let moments = learned_moments(data, forward)?;
         let (variances, vectors) = eigen(&moments.covariance);
         let largest = variances.first().copied().unwrap_or(0.0);
@@ -42,9 +42,11 @@ impl GaussianPopulation {
             .take_while(|v| **v > NEGLIGIBLE * largest && largest > 0.0)
             .count();
         if modes == 0 {
-            return Err(Error::run(
-                run,
+            return Err(Error::input(
+                set,
+                "flux, ivar",
                 "the observations show no signal above their noise: no warm start is possible",
+                "spectra that vary by more than their noise",
                 "check ivar with selfsi inspect, or set train.warm_start = 0",
             ));
         }

@@ -111,6 +111,7 @@ pub fn config(prepared: &Path, source: &str) -> String {
         steps = 2
         [train]
         steps = 4
+        warm_start = 2
         batch = 8
         heldout = 0.3
         validate_every = 4

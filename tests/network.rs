@@ -1,0 +1,111 @@
+//! What the U-Net promises before and after it has learned anything.
+
+use selfsi::config::NetworkConfig;
+use selfsi::forward::Latent;
+use selfsi::nets::{Fields, Pass, UNet1d, VelocityField};
+use selfsi::random::{Purpose, Rows};
+use tch::{Device, Kind, Tensor};
+
+const B: i64 = 5;
+const D: i64 = 64;
+
+fn rows(step: u64) -> Rows {
+    tch::set_num_threads(1);
+    Rows::range(3, Purpose::Validation, step, B, Device::Cpu)
+}
+
+fn network() -> UNet1d {
+    let config = NetworkConfig {
+        channels: vec![8, 16],
+        patch: 8,
+        margin: 16,
+        kernel: 3,
+        embedding: 8,
+        ..NetworkConfig::default()
+    };
+    UNet1d::new(&config, 2, 1, Device::Cpu)
+}
+
+/// The network with every weight moved, so that no zero-initialised layer hides another.
+fn moved() -> UNet1d {
+    let net = network();
+    let flat = net.params().flat();
+    let p = flat.size()[0];
+    let z = Rows::range(4, Purpose::Weights, 0, 1, Device::Cpu).normal(0, p);
+    net.params().set_flat(&(flat + z.squeeze() * 0.1));
+    net
+}
+
+/// Spectra at five times, of five noise levels, one pixel in ten masked.
+fn input() -> (Tensor, Tensor, Latent) {
+    let t = Tensor::linspace(0.0, 1.0, B, (Kind::Float, Device::Cpu)).unsqueeze(1);
+    let level = Tensor::linspace(0.2, 2.0, B, (Kind::Float, Device::Cpu)).unsqueeze(1);
+    let good = rows(1).uniform(0, D).gt(0.1).to_kind(Kind::Float);
+    let ivar = good * level.square().reciprocal();
+    let latent = Latent::from_ivar(&ivar, &ivar.ones_like());
+    (t, rows(0).normal(0, D), latent)
+}
+
+fn fields(net: &UNet1d, phase: u64) -> Fields {
+    let (t, x, latent) = input();
+    let pass = Pass {
+        dropout: false,
+        phase,
+    };
+    net.fields(&t, &x, &latent, pass)
+}
+
+fn largest(t: &Tensor) -> f64 {
+    t.abs().max().double_value(&[])
+}
+
+#[test]
+fn at_initialisation_both_fields_are_zero_so_that_the_map_is_the_identity() {
+    let net = network();
+    for phase in 0..8 {
+        let f = fields(&net, phase);
+        assert_eq!(f.velocity.size(), [B, D]);
+        assert_eq!(largest(&f.velocity), 0.0);
+        assert_eq!(largest(&f.denoiser.unwrap()), 0.0);
+    }
+}
+
+#[test]
+fn the_inner_grid_moves_with_the_phase_and_a_phase_is_always_the_same() {
+    let net = moved();
+    let first = fields(&net, 0).velocity;
+    assert!(first == fields(&net, 0).velocity);
+    for phase in 1..8 {
+        let change = largest(&(fields(&net, phase).velocity - &first));
+        assert!(change > 1e-3 * largest(&first), "{phase}: {change}");
+    }
+}
+
+#[test]
+fn a_row_does_not_depend_on_the_others_in_its_batch() {
+    let net = moved();
+    let together = fields(&net, 3);
+    let (t, x, latent) = input();
+    for i in 0..B {
+        let index = Tensor::from_slice(&[i]);
+        let one = |t: &Tensor| t.index_select(0, &index);
+        let pass = Pass {
+            dropout: false,
+            phase: 3,
+        };
+        let alone = net.fields(&one(&t), &one(&x), &latent.select(&index), pass);
+        for (alone, all) in [
+            (&alone.velocity, &together.velocity),
+            (
+                &alone.denoiser.unwrap(),
+                together.denoiser.as_ref().unwrap(),
+            ),
+        ] {
+            let all = one(all);
+            assert!(
+                largest(&(alone - &all)) < 1e-5 * largest(&all).max(1.0),
+                "{i}"
+            );
+        }
+    }
+}
