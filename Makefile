@@ -65,6 +65,7 @@ study-%:
 	rm -rf out/$*/sde out/$*/ode
 	mkdir -p data/study/$*
 	$(SELFSI) mock survey_configs/$*.toml
+	$(if $(filter low-resolution,$*),$(SELFSI) simulate survey_configs/$*.toml --from out/$*/mock/truth.h5 --out out/$*/observed.h5)
 	$(SELFSI) prepare survey_configs/$*.toml
 	$(SELFSI) train survey_configs/$*.toml --out out/$*/sde
 	$(SELFSI) train survey_configs/$*.toml --out out/$*/ode $(ODE)

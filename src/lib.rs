@@ -18,6 +18,7 @@ pub mod mock;
 pub mod nets;
 pub mod plot;
 pub mod restore;
+pub mod simulate;
 pub mod train;
 pub mod transport;
 

@@ -23,6 +23,7 @@ pub enum Purpose {
     Validation = 8,
     Dropout = 9,
     WarmStart = 10,
+    Simulate = 11,
 }
 
 /// A seed that depends on all of its arguments.

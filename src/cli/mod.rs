@@ -9,6 +9,7 @@ mod prepare;
 mod progress;
 mod restore;
 mod say;
+mod simulate;
 mod train;
 
 use crate::config::Config;
@@ -99,6 +100,8 @@ enum Command {
     Prepare(prepare::Prepare),
     /// A mock quasar survey with known truth
     Mock(mock::Mock),
+    /// Run F: make observations of given clean data
+    Simulate(simulate::Simulate),
     /// Learn the transport map -> run folder
     Train(train::Train),
     /// Observations -> restored catalog
@@ -136,6 +139,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Inspect(a) => a.run(g),
         Command::Prepare(a) => a.run(g),
         Command::Mock(a) => a.run(g),
+        Command::Simulate(a) => a.run(g),
         Command::Train(a) => a.run(g),
         Command::Restore(a) => a.run(g),
         Command::Evaluate(a) => a.run(g),

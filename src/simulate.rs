@@ -1,0 +1,248 @@
+//! Observations of given clean spectra: F run once on each, for studies with known truth.
+
+use crate::atomic::Pending;
+use crate::catalog::LogGrid;
+use crate::config::{Config, ForwardConfig, NoiseFrom, SmoothingFrom};
+use crate::forward::{self, Latent};
+use crate::random::{Purpose, Rows};
+use crate::{Error, Result};
+use hdf5::types::VarLenUnicode;
+use hdf5::{Dataset, File};
+use ndarray::{Array1, Array2};
+use std::path::Path;
+use tch::{Device, Kind, Tensor};
+
+/// Rows in memory at a time.
+const ROWS: usize = 1024;
+
+/// Reads clean spectra from the HDF5 file `clean` (datasets flux [N, D] and loglam [D] on the
+/// config's grid, id [N], and where they are there z and level [N]) and writes an HDF5 catalog of
+/// observations to `out`: flux, ivar and lsf (σ in pixels) [N, D], loglam, id, z, level. F acts on
+/// flux/level; the level is put back. Each row depends on (seed, its number) alone.
+///
+/// # Errors
+/// [`Error::Input`] if `clean` lacks a dataset or is on another grid, [`Error::Config`] if F takes
+/// its noise or smoothing from observations, which there are none of, [`Error::Output`] if `out`
+/// cannot be written: then there is none.
+pub fn simulate(
+    config: &Config,
+    clean: &Path,
+    out: &Path,
+    device: Device,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<usize> {
+    needs_no_observation(&config.forward)?;
+    let grid = LogGrid::new(&config.grid);
+    let source = Source::open(clean, &grid)?;
+    let pending = Pending::new(out)?;
+    let failed = |e: hdf5::Error| Error::output(out, e, "check free space and permissions");
+    let mut target = Target::create(pending.path(), &source, &grid).map_err(failed)?;
+    let model = forward::build(&config.forward, &grid, &[0.0], 0.0, device);
+    for start in (0..source.n).step_by(ROWS) {
+        let end = (start + ROWS).min(source.n);
+        let flux = source.read(start, end)?;
+        let shape = [(end - start) as i64, grid.pixels as i64];
+        let flat: Vec<f32> = flux.iter().copied().collect();
+        let level: Vec<f32> = source.level[start..end].iter().map(|l| *l as f32).collect();
+        let level = Tensor::from_slice(&level).unsqueeze(1).to_device(device);
+        let x = Tensor::from_slice(&flat).view(shape).to_device(device) / &level;
+        let nothing = Latent {
+            good: x.ones_like(),
+            sigma: x.zeros_like(),
+            lsf: x.zeros_like(),
+        };
+        let rows = Tensor::arange_start(start as i64, end as i64, (Kind::Int64, device));
+        let random = Rows::new(config.seed, Purpose::Simulate, 0, &rows);
+        let (y, latent) = model.observe(&x, &nothing, &random);
+        let ivar = (latent.sigma * &level).square().reciprocal();
+        target
+            .write(start, &[y * &level, ivar, latent.lsf])
+            .map_err(failed)?;
+        progress(end, source.n);
+    }
+    drop(target);
+    pending.commit()?;
+    Ok(source.n)
+}
+
+fn needs_no_observation(forward: &ForwardConfig) -> Result<()> {
+    let refuse = |key: &str, fix: &str| {
+        Err(Error::config(
+            "simulate",
+            key,
+            "taken from observations, but there are none yet",
+            fix,
+        ))
+    };
+    match forward {
+        ForwardConfig::Quasar { noise, .. } if *noise == NoiseFrom::Ivar => refuse(
+            "forward.noise",
+            "give e.g. noise = { from = \"snr\", min = 30, max = 50 }",
+        ),
+        ForwardConfig::Quasar { smoothing, .. } if *smoothing == SmoothingFrom::Lsf => refuse(
+            "forward.smoothing",
+            "give e.g. smoothing = { from = \"resolution\", resolution = 50, spread = 0.05 }",
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// The clean spectra.
+struct Source<'a> {
+    path: &'a Path,
+    file: File,
+    flux: Dataset,
+    n: usize,
+    /// 1 where the file gives none.
+    level: Vec<f64>,
+}
+
+impl<'a> Source<'a> {
+    fn open(path: &'a Path, grid: &LogGrid) -> Result<Self> {
+        hdf5::silence_errors(true);
+        let bad = |place: &str, problem: String, expected: &str| {
+            Error::input(
+                path,
+                place,
+                problem,
+                expected,
+                "give the truth.h5 of selfsi mock, or a file like it",
+            )
+        };
+        let file = File::open(path).map_err(|e| {
+            bad(
+                "",
+                format!("not a readable HDF5 file ({e})"),
+                "an HDF5 file",
+            )
+        })?;
+        let dataset = |name: &str| {
+            file.dataset(name)
+                .map_err(|_| bad(name, "missing".into(), "flux, loglam and id"))
+        };
+        let (flux, loglam) = (dataset("flux")?, dataset("loglam")?);
+        dataset("id")?;
+        let expected = grid.loglam();
+        let [n, d] = flux.shape()[..] else {
+            return Err(bad("flux", format!("{:?}", flux.shape()), "[N, D]"));
+        };
+        let found: Vec<f64> = loglam
+            .read_raw()
+            .map_err(|e| bad("loglam", e.to_string(), "numbers [D]"))?;
+        let same = found
+            .iter()
+            .zip(&expected)
+            .all(|(a, b)| (a - b).abs() < 1e-6);
+        if n == 0 || d != grid.pixels || found.len() != d || !same {
+            let words = format!("{n} spectra of {d} pixels on another grid than the config's");
+            return Err(bad("loglam", words, "spectra on the grid of [grid]"));
+        }
+        let level: Vec<f64> = match file.dataset("level") {
+            Ok(level) => level
+                .read_raw()
+                .map_err(|e| bad("level", e.to_string(), "positive numbers [N]"))?,
+            Err(_) => vec![1.0; n],
+        };
+        if level.len() != n || level.iter().any(|l| !(*l > 0.0 && l.is_finite())) {
+            return Err(bad(
+                "level",
+                "not a positive number for each".into(),
+                "positive numbers [N]",
+            ));
+        }
+        Ok(Self {
+            path,
+            file,
+            flux,
+            n,
+            level,
+        })
+    }
+
+    fn read(&self, start: usize, end: usize) -> Result<Array2<f32>> {
+        let bad = |problem: String| {
+            Error::input(
+                self.path,
+                format!("flux, rows {start}-{end}"),
+                problem,
+                "finite numbers",
+                "clean spectra have no gaps: leave such objects out",
+            )
+        };
+        let flux: Array2<f32> = self
+            .flux
+            .read_slice_2d((start..end, ..))
+            .map_err(|e| bad(e.to_string()))?;
+        if flux.iter().all(|v| v.is_finite()) {
+            Ok(flux)
+        } else {
+            Err(bad("NaN or infinite".into()))
+        }
+    }
+}
+
+/// The observations.
+struct Target {
+    images: [Dataset; 3],
+    pixels: usize,
+}
+
+impl Target {
+    fn create(path: &Path, source: &Source<'_>, grid: &LogGrid) -> hdf5::Result<Self> {
+        let file = File::create(path)?;
+        let (n, d) = (source.n, grid.pixels);
+        for (key, value) in [
+            ("wavelength", "vacuum"),
+            ("frame", "observed"),
+            ("selfsi_version", env!("CARGO_PKG_VERSION")),
+        ] {
+            let value: VarLenUnicode = value.parse().unwrap_or_default();
+            file.new_attr::<VarLenUnicode>()
+                .create(key)?
+                .write_scalar(&value)?;
+        }
+        let column = |name: &str, values: &[f64]| {
+            file.new_dataset_builder()
+                .with_data(values)
+                .create(name)
+                .map(|_| ())
+        };
+        column("loglam", &grid.loglam())?;
+        column("level", &source.level)?;
+        if let Ok(z) = source.file.dataset("z") {
+            column("z", &z.read_raw::<f64>()?)?;
+        }
+        let id = source.file.dataset("id")?;
+        match id.read_1d::<VarLenUnicode>() {
+            Ok(names) => file.new_dataset_builder().with_data(&names).create("id")?,
+            Err(_) => file
+                .new_dataset_builder()
+                .with_data(&id.read_1d::<i64>()?)
+                .create("id")?,
+        };
+        let image = |name: &str| {
+            file.new_dataset::<f32>()
+                .shape((n, d))
+                .chunk((n.min(256), d))
+                .create(name)
+        };
+        Ok(Self {
+            images: [image("flux")?, image("ivar")?, image("lsf")?],
+            pixels: d,
+        })
+    }
+
+    /// Writes flux, ivar and lsf of the rows from `start` on, each [n, D].
+    fn write(&mut self, start: usize, values: &[Tensor; 3]) -> hdf5::Result<()> {
+        for (image, value) in self.images.iter().zip(values) {
+            let host = value.to_device(Device::Cpu).contiguous().view([-1]);
+            let flat = Vec::<f32>::try_from(host).map_err(|e| hdf5::Error::from(e.to_string()))?;
+            let n = flat.len() / self.pixels;
+            let block = Array1::from(flat)
+                .into_shape_with_order((n, self.pixels))
+                .map_err(|e| hdf5::Error::from(e.to_string()))?;
+            image.write_slice(&block, (start..start + n, ..))?;
+        }
+        Ok(())
+    }
+}
