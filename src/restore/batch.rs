@@ -64,8 +64,12 @@ impl Restorer<'_> {
             }
             a
         };
-        // Of a single draw this is NaN: no uncertainty is known then.
-        let deviation = draws.std_dim([0i64].as_slice(), true, false);
+        // One draw has no scatter: NaN, which libtorch would only give with a warning.
+        let deviation = if draws.size()[0] > 1 {
+            draws.std_dim([0i64].as_slice(), true, false)
+        } else {
+            mean.full_like(f64::NAN)
+        };
         Ok(RestoredBlock {
             restored: physical(&mean)?,
             sigma: sde.then(|| physical(&deviation)).transpose()?,
