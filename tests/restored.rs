@@ -516,3 +516,51 @@ fn the_seed_moves_the_draws_and_nothing_else() {
     let single = read("single.fits", &["--set", "restore.draws=1"]);
     assert!(image(&single, "SIGMA").iter().all(|v| v.is_nan()));
 }
+
+#[test]
+fn what_the_run_did_not_learn_from_is_restored_and_told_in_one_line() {
+    let t = Trained::get();
+    let warnings = |run: &str, inputs: &[&Path], out: &str| {
+        let out = t.path(out);
+        let output = t.restore(run, inputs, &out).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{text}");
+        let restored = Restored::open(&out).unwrap();
+        let good = |r: &Restored| r.objects().iter().filter(|o| o.flag == flag::GOOD).count();
+        assert_eq!(good(&restored), N - 5);
+        let said = |l: &&str| l.contains("extrapolations");
+        text.lines()
+            .filter(said)
+            .map(String::from)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(warnings("ode", &[], "own.fits"), [""; 0]);
+
+    // Another level.
+    let other = t.path("other-level.h5");
+    let mut prepare = selfsi();
+    prepare.arg("prepare").arg(t.path("ode.toml"));
+    prepare.arg("--set").arg("normalise.max=7900.0");
+    prepare
+        .arg("--set")
+        .arg(format!("survey.prepared={}", other.display()));
+    prepare.assert().success();
+    let said = warnings("ode", &[&other], "other-level.fits");
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("[normalise]") && !said[0].contains("redshifts"));
+
+    // A run that learned from nearer quasars only.
+    let near = t.run("near");
+    std::fs::create_dir(&near).unwrap();
+    for name in ["config.toml", "best.safetensors"] {
+        std::fs::copy(t.run("ode").join(name), near.join(name)).unwrap();
+    }
+    let toml = near.join("config.toml");
+    let mut table: toml::Table = std::fs::read_to_string(&toml).unwrap().parse().unwrap();
+    table["select"]["z_max"] = toml::Value::Float(1.0);
+    std::fs::write(&toml, table.to_string()).unwrap();
+    let said = warnings("near", &[], "near.fits");
+    assert_eq!(said.len(), 1, "{said:?}");
+    let counted = format!("{0} of {0} usable rows", N - 5);
+    assert!(said[0].contains(&counted) && !said[0].contains("[normalise]"));
+}

@@ -48,8 +48,7 @@ fn device_host_and_matrix_smooth_alike_for_narrow_and_wide_kernels() {
 }
 
 #[test]
-fn a_narrow_kernel_needs_no_more_margin_than_its_own_width() {
-    // Whatever the length of the padded axis: 300 + 2 · 3 = 306 → 320, 300 + 2 · 5 = 310 → 320, …
+fn a_narrow_kernel_smooths_alike_whatever_width_the_margin_was_made_for() {
     let x = spectrum();
     for sigma_max in [0.5, 1.0, 7.0, 30.0, 100.0] {
         let smoothing = Smoothing::new(D, sigma_max, Device::Cpu);

@@ -3,6 +3,9 @@
 use rustfft::{FftPlanner, num_complex::Complex};
 use tch::{Device, Kind, Tensor};
 
+/// Least margin, pixels.
+const RINGING: usize = 32;
+
 /// Smooths batches of spectra on the device. The edges are reflected (half-sample: the edge pixel
 /// is repeated), so that no flux is lost and no dark rim appears.
 #[derive(Debug)]
@@ -98,8 +101,12 @@ fn five_smooth(n: usize) -> usize {
     (n.max(1)..).find(|n| smooth(*n)).unwrap_or(n)
 }
 
+/// Pixels of reflection at either end. A kernel narrower than a pixel rings, by its cut at the
+/// Nyquist frequency, further than 4 σ: a few more pixels keep the far end's step out.
 fn margin(pixels: usize, sigma_max: f64) -> usize {
-    ((4.0 * sigma_max).ceil() as usize + 1).min(pixels)
+    ((4.0 * sigma_max).ceil() as usize + 1)
+        .max(RINGING)
+        .min(pixels)
 }
 
 /// The same smoothing of one spectrum on the host (rustfft): the reference for [`Smoothing`].
