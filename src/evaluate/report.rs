@@ -75,7 +75,11 @@ pub fn report(runs: &[PathBuf], target: &Path) -> Result<String> {
     Ok(out)
 }
 
-const CAPTIONS: [(&str, &str); 2] = [
+const CAPTIONS: [(&str, &str); 3] = [
+    (
+        "spectra-ode",
+        "The same held-out objects restored by the ODE",
+    ),
     (
         "spectra",
         "Held-out objects: observed, restored, true; the positions of emission lines are marked",
