@@ -6,6 +6,7 @@ PYTHON ?= python3
 LIBTORCH ?= $(shell $(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])' 2>/dev/null)/torch
 SELFSI := target/release/selfsi
 RUN := export LIBTORCH="$(LIBTORCH)" PATH="$(VENV)/bin:$$PATH";
+comma := ,
 ODE := --set 'interpolant={kind="ode"}'
 
 .PHONY: help setup build cargo-build demo demo-mock demo-data study test cargo-test check lint cargo-lint bench clean
@@ -46,7 +47,7 @@ demo-mock:
 	$(SELFSI) plot training out/demo/run --out out/demo/training.png
 	@echo "restored catalog: out/demo/run/restored.fits; picture: out/demo/spectra.png"
 
-SOURCE := --set 'survey.source.spectra="$(DATA)"' $(if $(CATALOG),--set 'survey.source.catalog="$(CATALOG)"') --set survey.prepared=out/demo-data/prepared.h5
+SOURCE := --set 'survey.source={kind="sdss",spectra="$(DATA)"$(if $(CATALOG),$(comma)catalog="$(CATALOG)")}' --set survey.prepared=out/demo-data/prepared.h5
 demo-data:
 	rm -rf out/demo-data/run
 	$(SELFSI) prepare survey_configs/boss.toml $(SOURCE)
