@@ -3,7 +3,8 @@
 use rustfft::{FftPlanner, num_complex::Complex};
 use tch::{Device, Kind, Tensor};
 
-/// Least margin, pixels.
+/// Least margin, pixels. A kernel narrower than a pixel rings, by its cut at the Nyquist frequency,
+/// further than 4 σ: what lies beyond the margin is the spectrum's far end.
 const RINGING: usize = 32;
 
 /// Smooths batches of spectra on the device. The edges are reflected (half-sample: the edge pixel
@@ -22,7 +23,7 @@ impl Smoothing {
     /// For spectra of `pixels` pixels and widths up to `sigma_max` pixels.
     #[must_use]
     pub fn new(pixels: usize, sigma_max: f64, device: Device) -> Self {
-        let margin = margin(pixels, sigma_max);
+        let margin = margin(pixels, sigma_max).max(RINGING.min(pixels));
         let n = five_smooth(pixels + 2 * margin);
         let reflected: Vec<i64> = (0..n as i64)
             .map(|i| {
@@ -101,12 +102,8 @@ fn five_smooth(n: usize) -> usize {
     (n.max(1)..).find(|n| smooth(*n)).unwrap_or(n)
 }
 
-/// Pixels of reflection at either end. A kernel narrower than a pixel rings, by its cut at the
-/// Nyquist frequency, further than 4 σ: a few more pixels keep the far end's step out.
 fn margin(pixels: usize, sigma_max: f64) -> usize {
-    ((4.0 * sigma_max).ceil() as usize + 1)
-        .max(RINGING)
-        .min(pixels)
+    ((4.0 * sigma_max).ceil() as usize + 1).min(pixels)
 }
 
 /// The same smoothing of one spectrum on the host (rustfft): the reference for [`Smoothing`].
