@@ -23,7 +23,7 @@ fn forward(c: &mut Criterion) {
     group.throughput(Throughput::Elements(BATCH as u64));
     // The widths of a resolution of 50, 43 pixels, and of SDSS.
     let wide = Tensor::full([BATCH, 1], 43.4, (Kind::Float, Device::Cpu));
-    let smoothing = Smoothing::new(grid.pixels, 46.0, Device::Cpu);
+    let smoothing = Smoothing::new(grid.pixels, Device::Cpu);
     group.bench_function("smooth, one width per spectrum", |b| {
         b.iter(|| smoothing.uniform(black_box(&x), &wide));
     });
@@ -49,7 +49,7 @@ fn forward(c: &mut Criterion) {
         ),
     ] {
         let white = CorrelatedNoise::new(&[0.0], Device::Cpu);
-        let channel = Quasar::new(0.05, smoothing, noise, 1.3, &grid, white, Device::Cpu);
+        let channel = Quasar::new(0.05, smoothing, noise, &grid, white, Device::Cpu);
         group.bench_function(name, |b| {
             b.iter(|| channel.observe(black_box(&x), &recorded, &random));
         });

@@ -53,7 +53,6 @@ fn train(c: &mut Criterion) {
         0.05,
         SmoothingFrom::Lsf,
         NoiseFrom::Ivar,
-        1.0,
         &grid,
         white,
         Device::Cpu,

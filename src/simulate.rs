@@ -37,7 +37,7 @@ pub fn simulate(
     let pending = Pending::new(out)?;
     let failed = |e: hdf5::Error| Error::output(out, e, "check free space and permissions");
     let mut target = Target::create(pending.path(), &source, &grid).map_err(failed)?;
-    let model = forward::build(&config.forward, &grid, &[0.0], 0.0, device);
+    let model = forward::build(&config.forward, &grid, &[0.0], device);
     for start in (0..source.n).step_by(ROWS) {
         let end = (start + ROWS).min(source.n);
         let flux = source.read(start, end)?;

@@ -20,8 +20,6 @@ const SHARP: SmoothingFrom = SmoothingFrom::Resolution {
     resolution: 1e9,
     spread: 0.0,
 };
-/// Wider than any line-spread function here, σ in pixels.
-const LSF_MAX: f64 = 10.0;
 const SNR: NoiseFrom = NoiseFrom::Snr { min: 0.5, max: 2.0 };
 
 fn grid() -> LogGrid {
@@ -34,7 +32,7 @@ fn grid() -> LogGrid {
 
 fn channel(tilt: f64, smoothing: SmoothingFrom, noise: NoiseFrom) -> Quasar {
     let white = CorrelatedNoise::new(&[0.0; D], Device::Cpu);
-    Quasar::new(tilt, smoothing, noise, LSF_MAX, &grid(), white, Device::Cpu)
+    Quasar::new(tilt, smoothing, noise, &grid(), white, Device::Cpu)
 }
 
 /// Nothing masked, noise of deviation `sigma`, line-spread function of width `lsf` everywhere.

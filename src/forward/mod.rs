@@ -28,14 +28,12 @@ pub trait ForwardModel: Send {
     fn observe(&self, x: &Tensor, recorded: &Latent, random: &Rows) -> (Tensor, Latent);
 }
 
-/// The forward model of a config. `noise_rho` [D] is the prepared set's noise correlation,
-/// `lsf_max` the largest width of its line-spread functions, σ in pixels.
+/// The forward model of a config. `noise_rho` [D] is the prepared set's noise correlation.
 #[must_use]
 pub fn build(
     config: &ForwardConfig,
     grid: &LogGrid,
     noise_rho: &[f32],
-    lsf_max: f64,
     device: Device,
 ) -> Box<dyn ForwardModel> {
     let noise = CorrelatedNoise::new(noise_rho, device);
@@ -49,7 +47,6 @@ pub fn build(
             *tilt,
             smoothing.clone(),
             from.clone(),
-            lsf_max,
             grid,
             noise,
             device,

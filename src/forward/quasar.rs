@@ -18,40 +18,30 @@ pub struct Quasar {
     /// −1 at the first pixel to +1 at the last, linear in wavelength about the middle, [D].
     lever: Tensor,
     dln: f64,
-    sigma_max: f64,
     smoothing: Smoothing,
     noise: CorrelatedNoise,
 }
 
 impl Quasar {
-    /// On `grid`, with `tilt` the largest relative tilt at the ends of the range. `lsf_max` is the
-    /// largest width (σ in pixels) among the observations: wider ones are clipped to it.
+    /// On `grid`, with `tilt` the largest relative tilt at the ends of the range.
     #[must_use]
     pub fn new(
         tilt: f64,
         smoothing_from: SmoothingFrom,
         noise_from: NoiseFrom,
-        lsf_max: f64,
         grid: &LogGrid,
         noise: CorrelatedNoise,
         device: Device,
     ) -> Self {
         let lever = grid.tilt_lever();
         let lever: Vec<f32> = grid.wavelength().iter().map(|w| lever(*w) as f32).collect();
-        let sigma_max = match &smoothing_from {
-            SmoothingFrom::Resolution { resolution, spread } => {
-                1.0 / (resolution * (1.0 - spread) * grid.dln())
-            }
-            SmoothingFrom::Lsf => lsf_max.min(LSF_LIMIT),
-        };
         Self {
             tilt,
             smoothing_from,
             noise_from,
             lever: Tensor::from_slice(&lever).to_device(device),
             dln: grid.dln(),
-            sigma_max,
-            smoothing: Smoothing::new(grid.pixels, sigma_max, device),
+            smoothing: Smoothing::new(grid.pixels, device),
             noise,
         }
     }
@@ -66,7 +56,7 @@ impl Quasar {
                 (self.smoothing.uniform(x, &sigma), sigma.expand_as(x))
             }
             SmoothingFrom::Lsf => {
-                let sigma = recorded.lsf.clamp(0.0, self.sigma_max);
+                let sigma = recorded.lsf.clamp(0.0, LSF_LIMIT);
                 (self.smoothing.per_pixel(x, &sigma), sigma)
             }
         }

@@ -76,15 +76,6 @@ pub fn is_heldout(object: &Object, seed: u64, fraction: f64) -> bool {
 }
 
 impl Data {
-    /// The largest width of a line-spread function, σ in pixels.
-    #[must_use]
-    pub fn lsf_max(&self) -> f64 {
-        [&self.training, &self.heldout]
-            .map(|o| o.latent.lsf.max().double_value(&[]))
-            .into_iter()
-            .fold(0.0, f64::max)
-    }
-
     /// Reads the usable rows of `set`.
     ///
     /// # Errors

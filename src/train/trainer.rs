@@ -65,13 +65,7 @@ impl<'a> Trainer<'a> {
             run,
             data,
             device,
-            forward: forward::build(
-                &config.forward,
-                &data.grid,
-                &data.noise_rho,
-                data.lsf_max(),
-                device,
-            ),
+            forward: forward::build(&config.forward, &data.grid, &data.noise_rho, device),
             transport: Transport::new(
                 &config.interpolant,
                 &config.transport,
