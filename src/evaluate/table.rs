@@ -141,7 +141,9 @@ fn main_table(e: &Evaluation) -> Vec<Vec<String>> {
 /// Mean power over the truth's, every second band from the finest on.
 fn power_table(e: &Evaluation) -> Vec<Vec<String>> {
     let bands = e.power_bands.len().saturating_sub(1);
-    let shown: Vec<usize> = (0..bands).filter(|b| (bands - 1 - b) % 2 == 0).collect();
+    let shown: Vec<usize> = (0..bands)
+        .filter(|b| (bands - 1 - b).is_multiple_of(2))
+        .collect();
     let scale = |b: &usize| {
         let modes = (e.power_bands[*b] as f64 * e.power_bands[*b + 1] as f64).sqrt();
         format!("{} px", number(e.pixels as f64 / modes))

@@ -57,7 +57,6 @@ impl Latent {
 
     /// How far the channel moves each pixel, roughly: the root of σ² and a constant, [B, D]. A
     /// pixel under a sky line and a quiet one look alike in this unit.
-    #[must_use]
     pub fn scale(&self) -> Tensor {
         (self.sigma.square() + STRUCTURE_VARIANCE).sqrt()
     }

@@ -23,7 +23,6 @@ impl Gamma {
     }
 
     /// The unit of γ at each pixel, [B, D].
-    #[must_use]
     pub fn unit(&self, latent: &Latent) -> Tensor {
         if self.by_pixel {
             latent.scale()

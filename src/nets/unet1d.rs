@@ -131,8 +131,8 @@ impl UNet1d {
         (input, latent.scale())
     }
 
-    /// Pixels by which the coarse grid is moved in evaluation `phase`: all places of a patch in
-    /// turn, far ones next to each other (multiples of the golden section).
+    /// Pixels by which the coarse grid is moved in evaluation `phase`: multiples of the golden
+    /// section visit all places of a patch, alike often in the long run and far ones in turn.
     fn shift(&self, phase: u64) -> i64 {
         let place = (phase as f64 * 0.618_033_988_75).fract() * self.patch as f64;
         place as i64 - self.patch / 2
@@ -185,9 +185,12 @@ impl VelocityField for UNet1d {
         let out = self.out.forward(&self.norm.forward(&h).silu());
         let out = out.narrow(2, self.margin + shift, d);
         let out = out.reshape([-1, self.heads, 2, d]);
-        let mut fields = split_heads(&(out.select(2, 0) + out.select(2, 1) * x.unsqueeze(1)));
-        fields.velocity = fields.velocity * output;
-        fields
+        let Fields { velocity, denoiser } =
+            split_heads(&(out.select(2, 0) + out.select(2, 1) * x.unsqueeze(1)));
+        Fields {
+            velocity: velocity * output,
+            denoiser,
+        }
     }
 
     fn params(&self) -> &Params {
