@@ -3,12 +3,13 @@
 use crate::atomic::Pending;
 use crate::catalog::LogGrid;
 use crate::config::{Config, ForwardConfig, NoiseFrom, SmoothingFrom};
+use crate::evaluate::Truth;
 use crate::forward::{self, Latent};
 use crate::random::{Purpose, Rows};
 use crate::{Error, Result};
 use hdf5::types::VarLenUnicode;
 use hdf5::{Dataset, File};
-use ndarray::{Array1, Array2};
+use ndarray::Array1;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
@@ -34,18 +35,22 @@ pub fn simulate(
     needs_no_observation(&config.forward)?;
     let grid = LogGrid::new(&config.grid);
     let source = Source::open(clean, &grid)?;
+    let n = source.clean.len();
     let pending = Pending::new(out)?;
     let failed = |e: hdf5::Error| Error::output(out, e, "check free space and permissions");
     let mut target = Target::create(pending.path(), &source, &grid).map_err(failed)?;
     let model = forward::build(&config.forward, &grid, &[0.0], device);
-    for start in (0..source.n).step_by(ROWS) {
-        let end = (start + ROWS).min(source.n);
-        let flux = source.read(start, end)?;
+    for start in (0..n).step_by(ROWS) {
+        let end = (start + ROWS).min(n);
+        let numbers: Vec<usize> = (start..end).collect();
+        let level = &source.level[start..end];
+        // In units of the level, as F takes it.
+        let flux = source.clean.read(&numbers, level)?;
         let shape = [(end - start) as i64, grid.pixels as i64];
         let flat: Vec<f32> = flux.iter().copied().collect();
-        let level: Vec<f32> = source.level[start..end].iter().map(|l| *l as f32).collect();
+        let x = Tensor::from_slice(&flat).view(shape).to_device(device);
+        let level: Vec<f32> = level.iter().map(|l| *l as f32).collect();
         let level = Tensor::from_slice(&level).unsqueeze(1).to_device(device);
-        let x = Tensor::from_slice(&flat).view(shape).to_device(device) / &level;
         let nothing = Latent {
             good: x.ones_like(),
             sigma: x.zeros_like(),
@@ -58,11 +63,11 @@ pub fn simulate(
         target
             .write(start, &[y * &level, ivar, latent.lsf])
             .map_err(failed)?;
-        progress(end, source.n);
+        progress(end, n);
     }
     drop(target);
     pending.commit()?;
-    Ok(source.n)
+    Ok(n)
 }
 
 fn needs_no_observation(forward: &ForwardConfig) -> Result<()> {
@@ -87,19 +92,18 @@ fn needs_no_observation(forward: &ForwardConfig) -> Result<()> {
     }
 }
 
-/// The clean spectra.
-struct Source<'a> {
-    path: &'a Path,
+/// The clean spectra and what goes with them.
+struct Source {
     file: File,
-    flux: Dataset,
-    n: usize,
+    clean: Truth,
     /// 1 where the file gives none.
     level: Vec<f64>,
 }
 
-impl<'a> Source<'a> {
-    fn open(path: &'a Path, grid: &LogGrid) -> Result<Self> {
+impl Source {
+    fn open(path: &Path, grid: &LogGrid) -> Result<Self> {
         hdf5::silence_errors(true);
+        let clean = Truth::open(path, grid)?;
         let bad = |place: &str, problem: String, expected: &str| {
             Error::input(
                 path,
@@ -109,33 +113,10 @@ impl<'a> Source<'a> {
                 "give the truth.h5 of selfsi mock, or a file like it",
             )
         };
-        let file = File::open(path).map_err(|e| {
-            bad(
-                "",
-                format!("not a readable HDF5 file ({e})"),
-                "an HDF5 file",
-            )
-        })?;
-        let dataset = |name: &str| {
-            file.dataset(name)
-                .map_err(|_| bad(name, "missing".into(), "flux, loglam and id"))
-        };
-        let (flux, loglam) = (dataset("flux")?, dataset("loglam")?);
-        dataset("id")?;
-        let expected = grid.loglam();
-        let [n, d] = flux.shape()[..] else {
-            return Err(bad("flux", format!("{:?}", flux.shape()), "[N, D]"));
-        };
-        let found: Vec<f64> = loglam
-            .read_raw()
-            .map_err(|e| bad("loglam", e.to_string(), "numbers [D]"))?;
-        let same = found
-            .iter()
-            .zip(&expected)
-            .all(|(a, b)| (a - b).abs() < 1e-6);
-        if n == 0 || d != grid.pixels || found.len() != d || !same {
-            let words = format!("{n} spectra of {d} pixels on another grid than the config's");
-            return Err(bad("loglam", words, "spectra on the grid of [grid]"));
+        let file = File::open(path).map_err(|e| bad("", e.to_string(), "an HDF5 file"))?;
+        let n = clean.len();
+        if clean.is_empty() {
+            return Err(bad("flux", "no spectra".into(), "at least one"));
         }
         let level: Vec<f64> = match file.dataset("level") {
             Ok(level) => level
@@ -150,34 +131,7 @@ impl<'a> Source<'a> {
                 "positive numbers [N]",
             ));
         }
-        Ok(Self {
-            path,
-            file,
-            flux,
-            n,
-            level,
-        })
-    }
-
-    fn read(&self, start: usize, end: usize) -> Result<Array2<f32>> {
-        let bad = |problem: String| {
-            Error::input(
-                self.path,
-                format!("flux, rows {start}-{end}"),
-                problem,
-                "finite numbers",
-                "clean spectra have no gaps: leave such objects out",
-            )
-        };
-        let flux: Array2<f32> = self
-            .flux
-            .read_slice_2d((start..end, ..))
-            .map_err(|e| bad(e.to_string()))?;
-        if flux.iter().all(|v| v.is_finite()) {
-            Ok(flux)
-        } else {
-            Err(bad("NaN or infinite".into()))
-        }
+        Ok(Self { file, clean, level })
     }
 }
 
@@ -188,9 +142,9 @@ struct Target {
 }
 
 impl Target {
-    fn create(path: &Path, source: &Source<'_>, grid: &LogGrid) -> hdf5::Result<Self> {
+    fn create(path: &Path, source: &Source, grid: &LogGrid) -> hdf5::Result<Self> {
         let file = File::create(path)?;
-        let (n, d) = (source.n, grid.pixels);
+        let (n, d) = (source.clean.len(), grid.pixels);
         for (key, value) in [
             ("wavelength", "vacuum"),
             ("frame", "observed"),

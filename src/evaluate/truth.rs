@@ -73,6 +73,18 @@ impl Truth {
         })
     }
 
+    /// How many spectra it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.flux.shape()[0]
+    }
+
+    /// Whether it holds none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The row of the object called `name`.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<usize> {
