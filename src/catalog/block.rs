@@ -1,6 +1,6 @@
 //! Some consecutive spectra on the common grid.
 
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 
 /// Some consecutive spectra on the common grid, each array [n, D].
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +22,17 @@ impl Block {
             flux: zeros(),
             ivar: zeros(),
             lsf: zeros(),
+        }
+    }
+
+    /// The spectra numbered `rows`, in that order.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let pick = |a: &Array2<f32>| a.select(Axis(0), rows);
+        Self {
+            flux: pick(&self.flux),
+            ivar: pick(&self.ivar),
+            lsf: pick(&self.lsf),
         }
     }
 

@@ -1,11 +1,11 @@
 //! From files to arrays: joins a prepared set, its truth and restored catalogs by name.
 
-use super::channel::Channel;
+use super::learned::learn;
 use super::moments::Accumulator;
 use super::result::{Evaluation, Kind};
 use super::study::{Candidate, Scored, TruePopulation, study};
 use super::truth::Truth;
-use crate::catalog::{Prepared, Restored};
+use crate::catalog::{Block, Prepared, Restored};
 use crate::config::Config;
 use crate::{Error, Result};
 use ndarray::{Array2, Axis};
@@ -57,9 +57,12 @@ pub fn evaluate_runs(name: &str, runs: &[RunFiles], truth: &Path, most: usize) -
         }
     }
     let split = Split::new(&set, &truth, &catalogs, most);
-    let (lsf, learned) = observed_moments(&set, &split)?;
-    let channel = Channel::new(&config.forward, &set.grid(), &lsf, set.noise_rho());
-    let learned = learned.deconvolved(&channel);
+    let (channel, learned) = learn(
+        || observed(&set, &split.training),
+        &config.forward,
+        &set.grid(),
+        set.noise_rho(),
+    )?;
     let oracle = clean_population(&set, &truth, &split)?;
 
     let mut candidates: Vec<Candidate> = catalogs
@@ -244,39 +247,14 @@ impl Split {
     }
 }
 
-/// Sums for the moments of the training observations, and the mean line-spread function [D].
-fn observed_moments(set: &Prepared, split: &Split) -> Result<(Vec<f64>, Accumulator)> {
-    let d = set.grid().pixels;
-    let rho = set
-        .noise_rho()
-        .iter()
-        .map(|r| f64::from(*r).clamp(-0.5, 0.5))
-        .collect();
-    let mut sums = Accumulator::new(d);
-    let (mut lsf, mut seen) = (vec![0.0; d], 0.0);
-    let rows = &split.training;
-    for second in [false, true] {
-        for group in rows.chunk_by(|a, b| a / CHUNK == b / CHUNK) {
-            let first = group[0];
-            let block = set.read(first..group[group.len() - 1] + 1)?;
-            let keep: Vec<usize> = group.iter().map(|i| i - first).collect();
-            let flux = block.flux.select(Axis(0), &keep);
-            let ivar = block.ivar.select(Axis(0), &keep);
-            if second {
-                sums.add_products(flux.view(), ivar.view(), &rho);
-            } else {
-                sums.add_mean(flux.view(), ivar.view());
-                for row in block.lsf.select(Axis(0), &keep).rows() {
-                    lsf.iter_mut()
-                        .zip(row)
-                        .for_each(|(s, v)| *s += f64::from(*v));
-                    seen += 1.0;
-                }
-            }
-        }
-    }
-    lsf.iter_mut().for_each(|s| *s /= f64::max(seen, 1.0));
-    Ok((lsf, sums))
+/// The observations in `rows` of the set, in order.
+fn observed<'a>(set: &'a Prepared, rows: &'a [usize]) -> impl Iterator<Item = Result<Block>> + 'a {
+    rows.chunk_by(|a, b| a / CHUNK == b / CHUNK).map(|group| {
+        let first = group[0];
+        let block = set.read(first..group[group.len() - 1] + 1)?;
+        let keep: Vec<usize> = group.iter().map(|i| i - first).collect();
+        Ok(block.select(&keep))
+    })
 }
 
 /// The oracle's population: the clean spectra that are not scored.

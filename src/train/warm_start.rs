@@ -1,16 +1,17 @@
 //! The Gaussian population that a warm start trains on: a sounder Θ0 than the identity.
 //!
 //! Its mean and covariance are those of the clean population as far as the observations and the
-//! known channel tell them ([`crate::evaluate::Moments`]); no clean spectrum is seen. The map
+//! known channel tell them ([`crate::evaluate::learn`]); no clean spectrum is seen. The map
 //! that belongs to it is near the Wiener filter's; the self-consistent loop then makes it that of
 //! the true, non-Gaussian population. The fixed point does not depend on where the loop starts.
 
 use super::data::Data;
+use crate::catalog::Block;
 use crate::config::ForwardConfig;
-use crate::evaluate::{Accumulator, Channel, Moments, eigen};
+use crate::evaluate::{eigen, learn};
 use crate::random::Rows;
 use crate::{Error, Result};
-use ndarray::{Array1, Array2, s};
+use ndarray::{Array2, s};
 use std::path::Path;
 use tch::{Device, Tensor};
 
@@ -34,7 +35,8 @@ impl GaussianPopulation {
     /// # Errors
     /// [`Error::Input`] (naming `set`, where the data came from) if they hold no signal.
     pub fn learn(set: &Path, data: &Data, forward: &ForwardConfig, device: Device) -> Result<Self> {
-        let moments = learned_moments(data, forward)?;
+        let (_, learned) = learn(|| blocks(data), forward, &data.grid, &data.noise_rho)?;
+        let moments = learned.moments;
         let (variances, vectors) = eigen(&moments.covariance);
         let largest = variances.first().copied().unwrap_or(0.0);
         let modes = variances
@@ -69,31 +71,8 @@ impl GaussianPopulation {
     }
 }
 
-/// Moments of the clean population behind the training observations.
-fn learned_moments(data: &Data, forward: &ForwardConfig) -> Result<Moments> {
-    let d = data.grid.pixels;
-    let rho: Array1<f64> = data.noise_rho.iter().map(|r| f64::from(*r)).collect();
-    let mut sums = Accumulator::new(d);
-    let mut lsf = Array1::<f64>::zeros(d);
-    for chunk in chunks(data) {
-        let (flux, ivar, width) = chunk?;
-        sums.add_mean(flux.view(), ivar.view());
-        lsf += &width.mapv(f64::from).sum_axis(ndarray::Axis(0));
-    }
-    lsf /= data.training.len() as f64;
-    for chunk in chunks(data) {
-        let (flux, ivar, _) = chunk?;
-        sums.add_products(flux.view(), ivar.view(), &rho);
-    }
-    let lsf: Vec<f64> = lsf.to_vec();
-    let channel = Channel::new(forward, &data.grid, &lsf, &data.noise_rho);
-    Ok(sums.deconvolved(&channel).moments)
-}
-
-type Chunk = (Array2<f32>, Array2<f32>, Array2<f32>);
-
-/// Flux, ivar and line-spread widths of the training part, on the host.
-fn chunks(data: &Data) -> impl Iterator<Item = Result<Chunk>> + '_ {
+/// The training part, on the host.
+fn blocks(data: &Data) -> impl Iterator<Item = Result<Block>> + '_ {
     let o = &data.training;
     let n = o.len();
     (0..n).step_by(CHUNK as usize).map(move |start| {
@@ -107,6 +86,10 @@ fn chunks(data: &Data) -> impl Iterator<Item = Result<Chunk>> + '_ {
             }))
         };
         let ivar = &o.latent.good / o.latent.sigma.square();
-        Ok((host(&o.flux)?, host(&ivar)?, host(&o.latent.lsf)?))
+        Ok(Block {
+            flux: host(&o.flux)?,
+            ivar: host(&ivar)?,
+            lsf: host(&o.latent.lsf)?,
+        })
     })
 }
