@@ -14,13 +14,14 @@ fn rows(step: u64) -> Rows {
     Rows::range(3, Purpose::Validation, step, B, Device::Cpu)
 }
 
-fn network() -> UNet1d {
+fn network(noise_input: bool) -> UNet1d {
     let config = NetworkConfig {
         channels: vec![8, 16],
         patch: 8,
         margin: 16,
         kernel: 3,
         embedding: 8,
+        noise_input,
         ..NetworkConfig::default()
     };
     UNet1d::new(&config, 2, 1, Device::Cpu)
@@ -28,7 +29,7 @@ fn network() -> UNet1d {
 
 /// The network with every weight moved, so that no zero-initialised layer hides another.
 fn moved() -> UNet1d {
-    let net = network();
+    let net = network(true);
     let flat = net.params().flat();
     let p = flat.size()[0];
     let z = Rows::range(4, Purpose::Weights, 0, 1, Device::Cpu).normal(0, p);
@@ -60,14 +61,25 @@ fn largest(t: &Tensor) -> f64 {
 }
 
 #[test]
-fn at_initialisation_both_fields_are_zero_so_that_the_map_is_the_identity() {
-    let net = network();
+fn at_initialisation_the_fields_are_those_of_a_white_population() {
+    let net = network(true);
+    let (t, x, latent) = input();
+    // E[n − 0 | x + t n] for signal of variance 1 and noise of variance σ².
+    let variance = latent.sigma.square();
+    let white = &t * &variance * &x / (t.square() * variance + 1.0);
     for phase in 0..8 {
         let f = fields(&net, phase);
         assert_eq!(f.velocity.size(), [B, D]);
-        assert_eq!(largest(&f.velocity), 0.0);
+        assert!(largest(&(f.velocity - &white)) < 1e-6);
         assert_eq!(largest(&f.denoiser.unwrap()), 0.0);
     }
+}
+
+#[test]
+fn at_initialisation_without_the_noise_both_fields_are_zero_so_that_the_map_is_the_identity() {
+    let f = fields(&network(false), 0);
+    assert_eq!(largest(&f.velocity), 0.0);
+    assert_eq!(largest(&f.denoiser.unwrap()), 0.0);
 }
 
 #[test]

@@ -31,7 +31,8 @@ pub struct Pass {
     pub phase: u64,
 }
 
-/// A learned velocity field. At initialisation it is zero, so that Φ is the identity.
+/// A learned velocity field. At initialisation Φ is the identity, or, where the noise is known to
+/// the network, the map that restores a white population of variance 1.
 pub trait VelocityField: Send {
     /// At times `t` [B, 1] in [0, 1] and points `x` [B, D].
     fn fields(&self, t: &Tensor, x: &Tensor, latent: &Latent, pass: Pass) -> Fields;

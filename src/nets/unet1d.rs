@@ -10,7 +10,10 @@
 //! * the output is affine in the input, pixel by pixel: a + c·x. Noise then passes through the
 //!   gate c instead of being carried through every layer;
 //! * input and output are scaled by what is known of the noise, so that a pixel under a sky line
-//!   and a quiet one look alike to the convolutions.
+//!   and a quiet one look alike to the convolutions;
+//! * what the noise alone would do is not learned but known: with the latent given, the velocity
+//!   starts from that of a white population of variance 1 (the EDM form), and what the network
+//!   adds is in units of the signal, not of the noise.
 
 use super::layers::{Coarsen, Conv1d, GroupNorm, Linear, Refine, TimeEmbedding};
 use super::{Fields, Params, Pass, VelocityField, split_heads};
@@ -121,14 +124,24 @@ impl UNet1d {
         Tensor::cat(&[Tensor::stack(&channels, 1), place], 1)
     }
 
-    /// Scales [B, D] of the input and of the velocity at times `t` [B, 1].
-    fn scales(&self, t: &Tensor, latent: &Latent) -> (Tensor, Tensor) {
+    /// The preconditioning at times `t` [B, 1], each [B, D].
+    fn scales(&self, t: &Tensor, latent: &Latent) -> Scales {
+        let one = latent.sigma.ones_like();
         if !self.noise_input {
-            return (latent.sigma.ones_like(), latent.sigma.ones_like());
+            return Scales {
+                skip: one.zeros_like(),
+                output: one.shallow_clone(),
+                input: one,
+            };
         }
         let variance = latent.sigma.square();
-        let input = (t.square() * variance + SIGNAL_VARIANCE).rsqrt();
-        (input, latent.scale())
+        let inverse = (t.square() * &variance + SIGNAL_VARIANCE).reciprocal();
+        let input = inverse.sqrt();
+        Scales {
+            skip: t * variance * inverse,
+            output: latent.scale() * &input,
+            input,
+        }
     }
 
     /// Pixels by which the coarse grid is moved in evaluation `phase`: multiples of the golden
@@ -137,6 +150,15 @@ impl UNet1d {
         let place = (phase as f64 * 0.618_033_988_75).fract() * self.patch as f64;
         place as i64 - self.patch / 2
     }
+}
+
+/// velocity = skip · x + output · network(input · x).
+struct Scales {
+    input: Tensor,
+    /// E[dI/dt | I_t = x] / x for white signal and noise: t σ² / (s² + t² σ²).
+    skip: Tensor,
+    /// The scatter of what is left of dI/dt, given x: about s σ / √(s² + t² σ²).
+    output: Tensor,
 }
 
 /// Where along the spectrum: −1 … 1 and waves of ½ to 4 periods over the range, [1, 1 + 2 K, D].
@@ -152,8 +174,9 @@ impl VelocityField for UNet1d {
     fn fields(&self, t: &Tensor, x: &Tensor, latent: &Latent, pass: Pass) -> Fields {
         let e = self.time.forward(t);
         let (d, shift) = (x.size()[1], self.shift(pass.phase));
-        let (input, output) = self.scales(t, latent);
-        let x = x * input;
+        let scales = self.scales(t, latent);
+        let skip = x * scales.skip;
+        let x = x * scales.input;
         let extended = self
             .inputs(&x, latent)
             .reflection_pad1d([self.margin + shift, self.margin - shift]);
@@ -188,7 +211,7 @@ impl VelocityField for UNet1d {
         let Fields { velocity, denoiser } =
             split_heads(&(out.select(2, 0) + out.select(2, 1) * x.unsqueeze(1)));
         Fields {
-            velocity: velocity * output,
+            velocity: velocity * scales.output + skip,
             denoiser,
         }
     }
