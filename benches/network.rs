@@ -4,8 +4,8 @@
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use selfsi::catalog::LogGrid;
 use selfsi::config::{
-    Diffusion, GridConfig, InterpolantConfig, NetworkConfig, NoiseFrom, SmoothingFrom, TrainConfig,
-    TransportConfig,
+    Diffusion, GridConfig, InterpolantConfig, NoiseFrom, SmoothingFrom, TrainConfig,
+    TransportConfig, UNet1dConfig,
 };
 use selfsi::forward::{CorrelatedNoise, Latent, Quasar};
 use selfsi::interpolant::Interpolant;
@@ -38,7 +38,7 @@ fn observations(grid: &LogGrid) -> Observations {
 
 fn network(interpolant: &InterpolantConfig) -> UNet1d {
     let heads = Interpolant::new(interpolant, true).heads();
-    UNet1d::new(&NetworkConfig::default(), heads, 1, Device::Cpu)
+    UNet1d::new(&UNet1dConfig::default(), heads, 1, Device::Cpu)
 }
 
 fn transport(interpolant: &InterpolantConfig) -> Transport {
@@ -58,19 +58,19 @@ fn train(c: &mut Criterion) {
         Device::Cpu,
     );
     let transport = transport(&ODE);
-    let (config, shape) = (TrainConfig::default(), NetworkConfig::default());
+    let (config, shape) = (TrainConfig::default(), UNet1dConfig::default());
     let step = Step {
         forward: &forward,
         transport: &transport,
         train: &config,
-        network: &shape,
+        noise_known: shape.noise_input,
         seed: 1,
     };
     let net = network(&ODE);
     let params = net.params();
     let mut adam = Adam::new(&params.flat());
     let mut fit = |pairs: &Pairs| {
-        step.loss(&net, pairs, 0).backward();
+        step.loss(&net, pairs, 0).unwrap().backward();
         let gradient = params.take_gradient();
         let weights = adam.update(&params.flat(), &gradient, 1e-4, config.clip);
         params.set_flat(&weights);

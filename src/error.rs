@@ -54,6 +54,20 @@ pub enum Error {
     /// Ctrl-C or SIGTERM: the state was saved first.
     #[error("stopped at step {step} by a signal; the checkpoint {} is complete: continue with --resume", .checkpoint.display())]
     Interrupted { step: u64, checkpoint: PathBuf },
+    /// A step failed; the state before it was saved.
+    #[error("{problem}; stopped at step {step}: the checkpoint {} is complete, continue with --resume", .checkpoint.display())]
+    Halted {
+        step: u64,
+        checkpoint: PathBuf,
+        problem: Box<Error>,
+    },
+    /// A simulator outside this program failed.
+    #[error("simulator `{command}`: {problem}; {fix}")]
+    Simulator {
+        command: String,
+        problem: String,
+        fix: String,
+    },
     /// An error raised inside libtorch.
     #[error("libtorch: {}", first_line(.0))]
     Torch(#[from] tch::TchError),

@@ -1,7 +1,7 @@
 //! Observations of given clean spectra: F run once on each, for studies with known truth.
 
 use crate::atomic::Pending;
-use crate::catalog::LogGrid;
+use crate::catalog::{Layout, LogGrid};
 use crate::config::{Config, ForwardConfig, NoiseFrom, SmoothingFrom};
 use crate::evaluate::Truth;
 use crate::forward::{self, Latent};
@@ -39,7 +39,14 @@ pub fn simulate(
     let pending = Pending::new(out)?;
     let failed = |e: hdf5::Error| Error::output(out, e, "check free space and permissions");
     let mut target = Target::create(pending.path(), &source, &grid).map_err(failed)?;
-    let model = forward::build(&config.forward, &grid, &[0.0], device);
+    let model = forward::build(
+        &config.forward,
+        &Layout::Spectra {
+            grid,
+            noise_rho: Vec::new(),
+        },
+        device,
+    )?;
     for start in (0..n).step_by(ROWS) {
         let end = (start + ROWS).min(n);
         let numbers: Vec<usize> = (start..end).collect();
@@ -51,14 +58,10 @@ pub fn simulate(
         let x = Tensor::from_slice(&flat).view(shape).to_device(device);
         let level: Vec<f32> = level.iter().map(|l| *l as f32).collect();
         let level = Tensor::from_slice(&level).unsqueeze(1).to_device(device);
-        let nothing = Latent {
-            good: x.ones_like(),
-            sigma: x.zeros_like(),
-            lsf: x.zeros_like(),
-        };
+        let nothing = Latent::of_pixels(x.ones_like(), x.zeros_like(), x.zeros_like());
         let rows = Tensor::arange_start(start as i64, end as i64, (Kind::Int64, device));
         let random = Rows::new(config.seed, Purpose::Simulate, 0, &rows);
-        let (y, latent) = model.observe(&x, &nothing, &random);
+        let (y, latent) = model.observe(&x, &nothing, &random)?;
         let ivar = (latent.sigma * &level).square().reciprocal();
         target
             .write(start, &[y * &level, ivar, latent.lsf])

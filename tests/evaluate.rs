@@ -90,7 +90,7 @@ fn channel(tilt: f64, sigma: f64, rho: f32) -> Channel {
     };
     let mut noise_rho = vec![rho; D];
     noise_rho[D - 1] = 0.0;
-    Channel::new(&config, &grid(), &[], &noise_rho)
+    Channel::new(&config, &grid(), &[], &noise_rho).unwrap()
 }
 
 /// Observations with the mean blur, the tilt, and noise of a level of each spectrum's own; every
@@ -210,7 +210,7 @@ fn the_oracle_reaches_the_theoretical_error() {
     // White noise, no blur, no tilt: the error is the trace of C − C (C + σ²)⁻¹ C over D.
     let sigma = 0.5;
     let config = ForwardConfig::Gaussian { sigma };
-    let channel = Channel::new(&config, &grid(), &[], &[0.0; D]);
+    let channel = Channel::new(&config, &grid(), &[], &[0.0; D]).unwrap();
     let m = moments();
     let x = clean(4000, 5);
     let y = single(&(&x + &(normals(4000, D, 6) * sigma)));

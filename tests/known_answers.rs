@@ -13,7 +13,7 @@
 //! (S + σ²) v_k / (v_k + σ²). The fixed point is v = S for either.
 
 use selfsi::config::{
-    Diffusion, InterpolantConfig, NetworkConfig, Scheme, TrainConfig, TransportConfig,
+    Diffusion, InterpolantConfig, Scheme, TrainConfig, TransportConfig, UNet1dConfig,
 };
 use selfsi::forward::{CorrelatedNoise, ForwardModel, Gaussian, Latent};
 use selfsi::interpolant::Interpolant;
@@ -163,11 +163,8 @@ fn normals(step: u64, n: i64, mean: &[f64], variance: &[f64]) -> Tensor {
 
 fn latent(n: i64, d: i64) -> Latent {
     let ones = Tensor::ones([n, d], (Kind::Float, Device::Cpu));
-    Latent {
-        sigma: &ones * SIGMA,
-        lsf: ones.zeros_like(),
-        good: ones,
-    }
+    let (sigma, lsf) = (&ones * SIGMA, ones.zeros_like());
+    Latent::of_pixels(ones, sigma, lsf)
 }
 
 fn gaussian() -> Gaussian {
@@ -231,7 +228,9 @@ fn the_interpolants_samples_have_the_fields_of_the_closed_form() {
     for interpolant in [&ODE, &SDE] {
         let exact = Exact::new(interpolant, &MEAN, &VARIANCE);
         let x0 = normals(1, n, &MEAN, &VARIANCE);
-        let (x1, _) = gaussian().observe(&x0, &latent(n, 4), &rows(Purpose::Forward, 0, n));
+        let (x1, _) = gaussian()
+            .observe(&x0, &latent(n, 4), &rows(Purpose::Forward, 0, n))
+            .unwrap();
         for time in [0.05, 0.5, 0.9] {
             let t = Tensor::full([n, 1], time, (Kind::Double, Device::Cpu));
             let path = Interpolant::new(interpolant, false);
@@ -537,9 +536,9 @@ fn learn(
         mix: 1.0,
         ..TrainConfig::default()
     };
-    let network = NetworkConfig {
+    let network = UNet1dConfig {
         noise_input: false,
-        ..NetworkConfig::default()
+        ..UNet1dConfig::default()
     };
     let transport = graded(interpolant, Scheme::Multistep, 16, 2.5);
     // As by default: transported along the ODE, whatever the diffusion of the draws.
@@ -549,7 +548,7 @@ fn learn(
         forward: &forward,
         transport: &e_step,
         train: &train,
-        network: &network,
+        noise_known: network.noise_input,
         seed,
     };
     let heads = Interpolant::new(interpolant, false).heads();
@@ -562,7 +561,7 @@ fn learn(
         let part = observed.select(&Tensor::from_slice(&sampler.rows(step)));
         teacher.params().set_flat(&averaged);
         let pairs = rule.transport(&teacher, &part, step);
-        rule.loss(&live, &pairs, step).backward();
+        rule.loss(&live, &pairs, step).unwrap().backward();
         let gradient = live.params().take_gradient();
         let rate = learning_rate(step, steps, 0.05, train.learning_rate);
         let weights = adam.update(&live.params().flat(), &gradient, rate, train.clip);

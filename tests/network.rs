@@ -1,6 +1,6 @@
 //! What the U-Net promises before and after it has learned anything.
 
-use selfsi::config::NetworkConfig;
+use selfsi::config::UNet1dConfig;
 use selfsi::forward::Latent;
 use selfsi::nets::{Fields, Pass, UNet1d, VelocityField};
 use selfsi::random::{Purpose, Rows};
@@ -15,14 +15,14 @@ fn rows(step: u64) -> Rows {
 }
 
 fn network(noise_input: bool) -> UNet1d {
-    let config = NetworkConfig {
+    let config = UNet1dConfig {
         channels: vec![8, 16],
         patch: 8,
         margin: 16,
         kernel: 3,
         embedding: 8,
         noise_input,
-        ..NetworkConfig::default()
+        ..UNet1dConfig::default()
     };
     UNet1d::new(&config, 2, 1, Device::Cpu)
 }

@@ -1,6 +1,6 @@
 //! The Gaussian population of the warm start is the clean one, though only noisy spectra are seen.
 
-use selfsi::catalog::LogGrid;
+use selfsi::catalog::{Layout, LogGrid};
 use selfsi::config::{ForwardConfig, GridConfig};
 use selfsi::forward::Latent;
 use selfsi::random::{Purpose, Rows};
@@ -36,12 +36,14 @@ fn observed(n: i64, sigma: f64, step: u64) -> Observations {
 fn learned() -> GaussianPopulation {
     tch::set_num_threads(1);
     let data = Data {
-        grid: LogGrid::new(&GridConfig {
-            min: 4000.0,
-            max: 6500.0,
-            pixels: D as usize,
-        }),
-        noise_rho: vec![0.0; D as usize],
+        layout: Layout::Spectra {
+            grid: LogGrid::new(&GridConfig {
+                min: 4000.0,
+                max: 6500.0,
+                pixels: D as usize,
+            }),
+            noise_rho: vec![0.0; D as usize],
+        },
         training: observed(N, SIGMA, 0),
         heldout: observed(10, SIGMA, 1),
     };

@@ -17,6 +17,15 @@ pub(super) fn open(path: &Path) -> Result<File> {
     std::fs::File::open(path)
         .map_err(|e| Error::input(path, "", e, "an HDF5 file", "check the path"))?;
     File::open(path).map_err(|e| {
+        if e.to_string().contains("unable to lock") {
+            return Error::input(
+                path,
+                "",
+                "locked by another program, or on a file system without locks",
+                "a file that no program is writing",
+                "wait for that program, or set HDF5_USE_FILE_LOCKING=FALSE",
+            );
+        }
         Error::input(
             path,
             "",

@@ -7,8 +7,8 @@ use super::select::{by_catalog, reject};
 use super::spectrum::{NativeGrid, Spectrum};
 use super::table::{CatalogRow, read_catalog};
 use super::{LogGrid, Object, Regridder, flag, sdss};
-use crate::Result;
 use crate::config::{SelectConfig, SurveySource};
+use crate::{Error, Result};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -47,6 +47,15 @@ pub(super) struct SdssRow {
     file: Option<PathBuf>,
 }
 
+fn spectra_wanted() -> Error {
+    Error::config(
+        "config",
+        "survey.source.kind",
+        "images, where spectra are needed",
+        "give kind = \"sdss\" or \"hdf5\"",
+    )
+}
+
 impl Input {
     pub fn open(source: &SurveySource) -> Result<Self> {
         match source {
@@ -70,6 +79,7 @@ impl Input {
                 catalog: Hdf5Catalog::open(file, datasets, *wavelength)?,
                 flux_unit: flux_unit.clone(),
             }),
+            SurveySource::Images { .. } => Err(spectra_wanted()),
         }
     }
 

@@ -28,6 +28,7 @@ pub fn level(
     let exact = |value| Level { value, error: 0.0 };
     match *config {
         NormaliseConfig::None => Ok(exact(1.0)),
+        NormaliseConfig::Pixels { .. } => Err("normalise.kind pixels is for images".to_owned()),
         NormaliseConfig::Column => match column {
             Some(v) if v.is_finite() && v > 0.0 => Ok(exact(v)),
             Some(v) => Err(format!("the catalog's level {v} is not positive")),

@@ -160,6 +160,7 @@ fn origin(source: &SurveySource) -> &Path {
         } => c,
         SurveySource::Sdss { spectra, .. } => spectra.first().map_or(Path::new(""), |p| p),
         SurveySource::Hdf5 { file, .. } => file,
+        SurveySource::Images { path, .. } => path.first().map_or(Path::new(""), |p| p),
     }
 }
 

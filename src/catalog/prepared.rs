@@ -4,7 +4,7 @@
 //! every object of the catalog can be answered for. Written and read in blocks: memory does not
 //! grow with the number of spectra.
 
-use super::{Block, LogGrid, Object, h5};
+use super::{Block, Layout, LogGrid, Object, h5};
 use crate::{Error, Result};
 use hdf5::{Dataset, File, H5Type};
 use ndarray::s;
@@ -101,6 +101,15 @@ impl Prepared {
     #[must_use]
     pub fn noise_rho(&self) -> &[f32] {
         &self.noise_rho
+    }
+
+    /// What the D numbers of a row are.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        Layout::Spectra {
+            grid: self.grid,
+            noise_rho: self.noise_rho.clone(),
+        }
     }
 
     #[must_use]

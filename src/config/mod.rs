@@ -1,15 +1,20 @@
 //! One TOML file describes a whole job. Unknown keys are errors, every key does something, and
 //! `--set section.key=value` overrides any of them. Paths are relative to the working directory.
 
+mod forward;
+mod image;
 mod mock;
 mod model;
+mod network;
 mod survey;
 
+pub use forward::{Chroma, ForwardConfig, LatentUse, NoiseFrom, SmoothingFrom, StageConfig};
+pub use image::{ImageConfig, ImageDatasets};
 pub use mock::{MockConfig, MockFormat};
 pub use model::{
-    Diffusion, ForwardConfig, InterpolantConfig, NetworkConfig, NoiseFrom, RestoreConfig, Scheme,
-    SmoothingFrom, TrainConfig, TransportConfig,
+    Diffusion, InterpolantConfig, RestoreConfig, Scheme, TrainConfig, TransportConfig,
 };
+pub use network::{NetworkConfig, UNet1dConfig, UNet2dConfig};
 pub use survey::{
     AirOrVacuum, Columns, Datasets, GridConfig, MaskConfig, MaskKind, NormaliseConfig,
     SelectConfig, SurveyConfig, SurveySource,
@@ -28,6 +33,9 @@ pub struct Config {
     pub seed: u64,
     #[serde(default)]
     pub grid: GridConfig,
+    /// The data are images of this shape, not spectra on a grid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageConfig>,
     pub survey: SurveyConfig,
     #[serde(default)]
     pub select: SelectConfig,
@@ -89,6 +97,7 @@ impl Config {
         for o in overrides {
             apply_override(&mut table, o)?;
         }
+        image::complete(&mut table, origin)?;
         let config: Self =
             serde_path_to_error::deserialize(table).map_err(|e| explain(origin, &e))?;
         config.check(origin)?;
@@ -100,8 +109,14 @@ impl Config {
     /// # Errors
     /// [`Error::Config`] if a value has no TOML form (an integer beyond 2^63).
     pub fn to_toml(&self) -> Result<String> {
-        toml::to_string(self)
-            .map_err(|e| Error::config("config", "seed", e, "use values below 2^63"))
+        let bad = |e: toml::ser::Error| Error::config("config", "seed", e, "use values below 2^63");
+        let mut table = toml::Table::try_from(self).map_err(bad)?;
+        if self.image.is_some() {
+            for section in image::SPECTRA_ONLY {
+                table.remove(section);
+            }
+        }
+        toml::to_string(&table).map_err(bad)
     }
 
     /// Whether the network can run on the grid; to be asked before training.
@@ -109,12 +124,13 @@ impl Config {
     /// # Errors
     /// [`Error::Config`] naming `network.margin` if not.
     pub fn check_network_fits_grid(&self, origin: &str) -> Result<()> {
-        model::check_network_fits_grid(self, origin)
+        network::check_fits(self, origin)
     }
 
     fn check(&self, origin: &str) -> Result<()> {
         survey::check(self, origin)?;
         model::check(self, origin)?;
+        image::check(self, origin)?;
         if let Some(m) = &self.mock {
             m.check(origin)?;
         }

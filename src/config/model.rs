@@ -1,82 +1,8 @@
-//! The forward model, the network, the interpolant, the transport and how they are trained.
+//! The interpolant, the transport, how they are trained and used.
 
 use super::{Config, require};
 use crate::Result;
 use serde::{Deserialize, Serialize};
-
-/// `[forward]`: the black box F.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
-pub enum ForwardConfig {
-    /// y = x + σ ξ, σ in normalised flux.
-    Gaussian { sigma: f64 },
-    /// Flux-calibration tilt, Gaussian smoothing, noise: the quasar channel.
-    Quasar {
-        /// Amplitude of the linear tilt about the middle of the range, uniform ±.
-        tilt: f64,
-        smoothing: SmoothingFrom,
-        noise: NoiseFrom,
-    },
-}
-
-/// Where the width of the smoothing comes from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "from", rename_all = "lowercase", deny_unknown_fields)]
-pub enum SmoothingFrom {
-    /// σ = 1/`resolution` in natural-log wavelength, varied ±`spread` per spectrum.
-    Resolution { resolution: f64, spread: f64 },
-    /// Each spectrum's own line-spread function (SDSS `wdisp`).
-    Lsf,
-}
-
-/// Where the noise level comes from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "from", rename_all = "lowercase", deny_unknown_fields)]
-pub enum NoiseFrom {
-    /// Standard deviation mean(flux)/SNR + 1e-4 with SNR uniform in [`min`, `max`] per spectrum.
-    Snr { min: f64, max: f64 },
-    /// Each spectrum's own inverse variance.
-    Ivar,
-}
-
-/// `[network]`: the 1-D U-Net.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct NetworkConfig {
-    /// Channels at each level, finest first.
-    pub channels: Vec<i64>,
-    /// Pixels (even) per point of the finest level; each further level is coarser by 2.
-    pub patch: i64,
-    /// Pixels by which the spectrum is extended by reflection at either end.
-    pub margin: i64,
-    /// Residual blocks per level and side.
-    pub blocks: usize,
-    /// Taps of each convolution (odd).
-    pub kernel: i64,
-    /// Self-attention at the coarsest level.
-    pub attention: bool,
-    /// Width of the time embedding.
-    pub embedding: i64,
-    pub dropout: f64,
-    /// Whether the noise level of each pixel (from ivar) is an input, besides the mask.
-    pub noise_input: bool,
-}
-
-impl Default for NetworkConfig {
-    fn default() -> Self {
-        Self {
-            channels: vec![48, 64, 96],
-            patch: 8,
-            margin: 64,
-            blocks: 1,
-            kernel: 5,
-            attention: true,
-            embedding: 64,
-            dropout: 0.0,
-            noise_input: true,
-        }
-    }
-}
 
 /// `[interpolant]`: ODE (γ = 0) or SDE (γ = scale·t(1−t)).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -233,87 +159,8 @@ pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
     let positive = |v: f64| v > 0.0 && v.is_finite();
     let ok =
         |yes: bool, key: &str, problem: &str, fix: &str| require(yes, origin, key, problem, fix);
-    match &c.forward {
-        ForwardConfig::Gaussian { sigma } => {
-            ok(
-                positive(*sigma),
-                "forward.sigma",
-                "not a positive number",
-                "give e.g. sigma = 0.5",
-            )?;
-        }
-        ForwardConfig::Quasar {
-            tilt,
-            smoothing,
-            noise,
-        } => {
-            ok(
-                (0.0..1.0).contains(tilt),
-                "forward.tilt",
-                "not in 0..1",
-                "give e.g. tilt = 0.05",
-            )?;
-            if let SmoothingFrom::Resolution { resolution, spread } = smoothing {
-                ok(
-                    positive(*resolution) && (0.0..1.0).contains(spread),
-                    "forward.smoothing",
-                    "resolution must be positive and spread in 0..1",
-                    "give e.g. resolution = 5000, spread = 0.05",
-                )?;
-            }
-            if let NoiseFrom::Snr { min, max } = noise {
-                ok(
-                    positive(*min) && max >= min && max.is_finite(),
-                    "forward.noise",
-                    "min and max are not a range of positive numbers",
-                    "give e.g. min = 0.5, max = 2.0",
-                )?;
-            }
-        }
-    }
-    let n = &c.network;
-    ok(
-        !n.channels.is_empty() && n.channels.iter().all(|c| *c > 0),
-        "network.channels",
-        "not a list of positive widths",
-        "give e.g. channels = [16, 32, 64]",
-    )?;
-    ok(
-        n.patch >= 2 && n.patch % 2 == 0,
-        "network.patch",
-        "not a positive even number",
-        "give e.g. patch = 8",
-    )?;
-    ok(
-        n.margin >= n.patch,
-        "network.margin",
-        "less than network.patch",
-        "give e.g. margin = 64",
-    )?;
-    ok(
-        n.blocks > 0,
-        "network.blocks",
-        "no blocks",
-        "give at least 1",
-    )?;
-    ok(
-        n.kernel > 0 && n.kernel % 2 == 1,
-        "network.kernel",
-        "not odd",
-        "give e.g. kernel = 5",
-    )?;
-    ok(
-        n.embedding > 0 && n.embedding % 2 == 0,
-        "network.embedding",
-        "not an even number",
-        "give e.g. embedding = 64",
-    )?;
-    ok(
-        (0.0..1.0).contains(&n.dropout),
-        "network.dropout",
-        "not in 0..1",
-        "give e.g. 0.1",
-    )?;
+    super::forward::check(&c.forward, origin)?;
+    super::network::check(&c.network, origin)?;
     if let InterpolantConfig::Sde { gamma, epsilon, .. } = c.interpolant {
         ok(
             positive(gamma) && positive(epsilon),
@@ -424,20 +271,5 @@ pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
         "restore.quantiles",
         "not all in 0..1",
         "give e.g. [0.16, 0.84]",
-    )
-}
-
-/// Whether the network fits the grid: asked when a run is started, since the other commands (and a
-/// small grid) may do without the network.
-pub(super) fn check_network_fits_grid(c: &Config, origin: &str) -> Result<()> {
-    let n = &c.network;
-    let pixels = c.grid.pixels as i64;
-    let total = n.patch << (n.channels.len() - 1);
-    require(
-        n.margin + n.patch < pixels && (pixels + 2 * n.margin) % total == 0,
-        origin,
-        "network.margin",
-        "grid.pixels + 2 margin must be divisible by patch · 2^(levels − 1), margin + patch below pixels",
-        "change margin",
     )
 }

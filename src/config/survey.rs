@@ -1,6 +1,6 @@
 //! Where the observations are, which of them to take, and the grid they are brought to.
 
-use super::{Config, require};
+use super::{Config, ImageDatasets, require};
 use crate::Result;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::path::PathBuf;
@@ -62,6 +62,17 @@ pub enum SurveySource {
         wavelength: AirOrVacuum,
         /// Unit of the flux as a FITS unit string, written to the restored catalog.
         flux_unit: String,
+    },
+    /// Images, told by their content: folders of CIFAR-10 batches (binary or Python), of PNG, JPEG
+    /// or FITS files; FITS cubes, HDF5 image sets, npy arrays.
+    Images {
+        #[serde(deserialize_with = "one_or_more")]
+        path: Vec<PathBuf>,
+        #[serde(default)]
+        datasets: ImageDatasets,
+        /// Unit of the pixel values as a FITS unit string (may be empty), written to what is restored.
+        #[serde(default)]
+        unit: String,
     },
 }
 
@@ -234,6 +245,16 @@ pub enum NormaliseConfig {
     },
     /// The catalog's `level` column or dataset.
     Column,
+    /// Images: an asinh stretch where `softening` (in the file's units) is given, then mean 0 and
+    /// standard deviation 1 in each channel. Without `mean` and `std` both are measured.
+    Pixels {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mean: Option<Vec<f64>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        std: Option<Vec<f64>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        softening: Option<f64>,
+    },
     /// Fluxes as they are.
     None,
 }
@@ -278,6 +299,15 @@ pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
         "not a fraction",
         "give a number in 0..1",
     )?;
+    if let SurveySource::Images { path, .. } = &c.survey.source {
+        require(
+            !path.is_empty(),
+            origin,
+            "survey.source.path",
+            "an empty list",
+            "give a file or folder of images",
+        )?;
+    }
     if let SurveySource::Sdss { spectra, .. } = &c.survey.source {
         require(
             !spectra.is_empty(),

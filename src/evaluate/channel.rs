@@ -3,6 +3,7 @@
 use super::blur::blur_matrix;
 use crate::catalog::LogGrid;
 use crate::config::{ForwardConfig, SmoothingFrom};
+use crate::{Error, Result};
 use ndarray::{Array1, Array2, ArrayView1};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -31,8 +32,15 @@ impl Channel {
     /// The channel of `config` on `grid`. `lsf` [D] is the population's mean line-spread function
     /// (σ in pixels), used where the config takes the smoothing from the spectra; `noise_rho` [D]
     /// is the prepared set's.
-    #[must_use]
-    pub fn new(config: &ForwardConfig, grid: &LogGrid, lsf: &[f64], noise_rho: &[f32]) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a channel that is not linear with known moments: a program, or images.
+    pub fn new(
+        config: &ForwardConfig,
+        grid: &LogGrid,
+        lsf: &[f64],
+        noise_rho: &[f32],
+    ) -> Result<Self> {
         let d = grid.pixels;
         let (tilt, widths): (f64, Vec<(f64, Vec<f64>)>) = match config {
             ForwardConfig::Gaussian { .. } => (0.0, vec![(1.0, vec![0.0; d])]),
@@ -51,6 +59,14 @@ impl Channel {
                         .collect(),
                 },
             ),
+            ForwardConfig::Stages { .. } | ForwardConfig::Command { .. } => {
+                return Err(Error::config(
+                    "config",
+                    "forward.kind",
+                    "the warm start and the linear filters need a channel in closed form",
+                    "give quasar or gaussian; training needs none of it with train.warm_start = 0",
+                ));
+            }
         };
         let middle = &widths[widths.len() / 2].1;
         let sigma_pixels = super::statistics::median(middle.iter().copied());
@@ -62,7 +78,7 @@ impl Channel {
             .iter()
             .fold(Array2::zeros((d, d)), |m, (w, b)| m + b * *w);
         let lever = grid.tilt_lever();
-        Self {
+        Ok(Self {
             blurs,
             mean_blur,
             tilt_variance: tilt * tilt / 3.0,
@@ -73,7 +89,7 @@ impl Channel {
                 .map(|r| f64::from(*r).clamp(-0.5, 0.5))
                 .collect(),
             sigma_pixels,
-        }
+        })
     }
 
     /// Covariance [D, D] of a noiseless observation when the clean population has mean `mean` [D]

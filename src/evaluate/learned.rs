@@ -39,7 +39,7 @@ where
         let block = block?;
         sums.add_products(block.flux.view(), block.ivar.view(), &rho);
     }
-    let channel = Channel::new(forward, grid, &lsf.to_vec(), noise_rho);
+    let channel = Channel::new(forward, grid, &lsf.to_vec(), noise_rho)?;
     let learned = sums.deconvolved(&channel);
     Ok((channel, learned))
 }

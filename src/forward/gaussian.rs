@@ -1,6 +1,7 @@
 //! y = x + σ ξ.
 
 use super::{CorrelatedNoise, ForwardModel, Latent};
+use crate::Result;
 use crate::random::Rows;
 use tch::Tensor;
 
@@ -20,13 +21,13 @@ impl Gaussian {
 }
 
 impl ForwardModel for Gaussian {
-    fn observe(&self, x: &Tensor, recorded: &Latent, random: &Rows) -> (Tensor, Latent) {
+    fn observe(&self, x: &Tensor, recorded: &Latent, random: &Rows) -> Result<(Tensor, Latent)> {
         let y = x + self.noise.sample(random, 1, x.size()[1]) * self.sigma;
-        let latent = Latent {
-            good: recorded.good.shallow_clone(),
-            sigma: &recorded.good * self.sigma + (1.0 - &recorded.good),
-            lsf: recorded.lsf.shallow_clone(),
-        };
-        (latent.fill_masked(&y, random), latent)
+        let latent = Latent::of_pixels(
+            recorded.good.shallow_clone(),
+            &recorded.good * self.sigma + (1.0 - &recorded.good),
+            recorded.lsf.shallow_clone(),
+        );
+        Ok((latent.fill_masked(&y, random), latent))
     }
 }

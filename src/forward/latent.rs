@@ -7,7 +7,7 @@ use tch::{Kind, Tensor};
 /// flux, roughly.
 const STRUCTURE_VARIANCE: f64 = 0.1;
 
-/// Per-pixel knowledge that comes with a batch of observations; each tensor is [B, D].
+/// What comes with a batch of observations. The first three are [B, D], one number per pixel.
 #[derive(Debug)]
 pub struct Latent {
     /// 1 where the pixel was observed, 0 where it is masked.
@@ -17,6 +17,10 @@ pub struct Latent {
     pub sigma: Tensor,
     /// Width of the line-spread function, σ in pixels; 0 where unknown.
     pub lsf: Tensor,
+    /// Numbers that describe the corruption (blur direction, JPEG quality), [B, K]; K = 0 for none.
+    pub vector: Tensor,
+    /// Planes that describe it (measured Fourier modes), [B, P · H · W]; P = 0 for none.
+    pub planes: Tensor,
 }
 
 impl Latent {
@@ -26,10 +30,19 @@ impl Latent {
         let good = ivar.gt(0.0).to_kind(Kind::Float);
         // rsqrt of 0 is infinite: masked pixels are replaced before it is taken.
         let sigma = (ivar + good.ones_like() - &good).rsqrt();
+        Self::of_pixels(good, sigma, lsf.shallow_clone())
+    }
+
+    /// From what is known per pixel, each [B, D]; neither vector nor planes.
+    #[must_use]
+    pub fn of_pixels(good: Tensor, sigma: Tensor, lsf: Tensor) -> Self {
+        let none = || good.new_zeros([good.size()[0], 0], (Kind::Float, good.device()));
         Self {
+            vector: none(),
+            planes: none(),
             good,
             sigma,
-            lsf: lsf.shallow_clone(),
+            lsf,
         }
     }
 
@@ -48,10 +61,31 @@ impl Latent {
     /// This latent where `mine` [B, 1] (bool) holds, the other elsewhere.
     #[must_use]
     pub fn or_else(&self, mine: &Tensor, other: &Self) -> Self {
+        self.with(other, |a, b| a.where_self(mine, b))
+    }
+
+    /// The rows of all `parts`, one after the other.
+    #[must_use]
+    pub fn concatenate(parts: &[&Self]) -> Self {
+        let cat = |f: &dyn Fn(&Self) -> &Tensor| {
+            Tensor::cat(&parts.iter().map(|p| f(p)).collect::<Vec<_>>(), 0)
+        };
         Self {
-            good: self.good.where_self(mine, &other.good),
-            sigma: self.sigma.where_self(mine, &other.sigma),
-            lsf: self.lsf.where_self(mine, &other.lsf),
+            good: cat(&|l| &l.good),
+            sigma: cat(&|l| &l.sigma),
+            lsf: cat(&|l| &l.lsf),
+            vector: cat(&|l| &l.vector),
+            planes: cat(&|l| &l.planes),
+        }
+    }
+
+    fn with(&self, other: &Self, f: impl Fn(&Tensor, &Tensor) -> Tensor) -> Self {
+        Self {
+            good: f(&self.good, &other.good),
+            sigma: f(&self.sigma, &other.sigma),
+            lsf: f(&self.lsf, &other.lsf),
+            vector: f(&self.vector, &other.vector),
+            planes: f(&self.planes, &other.planes),
         }
     }
 
@@ -69,10 +103,6 @@ impl Latent {
     }
 
     fn map(&self, f: impl Fn(&Tensor) -> Tensor) -> Self {
-        Self {
-            good: f(&self.good),
-            sigma: f(&self.sigma),
-            lsf: f(&self.lsf),
-        }
+        self.with(self, |t, _| f(t))
     }
 }

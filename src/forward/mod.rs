@@ -14,36 +14,54 @@ pub use noise::CorrelatedNoise;
 pub use quasar::Quasar;
 pub use smooth::{Smoothing, gaussian_smooth_host};
 
-use crate::catalog::LogGrid;
+use crate::catalog::Layout;
 use crate::config::ForwardConfig;
 use crate::random::Rows;
+use crate::{Error, Result};
 use tch::{Device, Tensor};
 
 /// A stochastic channel y = F(x), run on batches.
 pub trait ForwardModel: Send {
-    /// Observes clean spectra `x` [B, D] (normalised flux) and returns y [B, D] together with the
-    /// latent of that observation. `recorded` is the latent of the observations that x came from:
-    /// what the channel takes as given (the mask; ivar and the line-spread function where the
-    /// config says so) is kept, the rest is drawn afresh. Masked pixels of y hold standard normals.
-    fn observe(&self, x: &Tensor, recorded: &Latent, random: &Rows) -> (Tensor, Latent);
+    /// Observes clean rows `x` [B, D] (normalised) and returns y [B, D] together with the latent
+    /// of that observation. `recorded` is the latent of the observations that x came from: what the
+    /// channel takes as given (the mask; ivar and the line-spread function, or a stage's latent,
+    /// where the config says so) is kept, the rest is drawn afresh. Masked pixels of y hold standard
+    /// normals. What a row becomes depends on that row and its random stream alone.
+    ///
+    /// # Errors
+    /// [`Error::Simulator`](crate::Error::Simulator) if a program outside fails.
+    fn observe(&self, x: &Tensor, recorded: &Latent, random: &Rows) -> Result<(Tensor, Latent)>;
+
+    /// How many numbers K and planes P the network is told of each corruption
+    /// ([`Latent::vector`], [`Latent::planes`]).
+    fn widths(&self) -> (usize, usize) {
+        (0, 0)
+    }
 }
 
-/// The forward model of a config. `noise_rho` [D] is the prepared set's noise correlation.
-#[must_use]
+/// The forward model of a config, for rows of the given layout.
+///
+/// # Errors
+/// [`Error::Config`] if the model does not fit the layout.
 pub fn build(
     config: &ForwardConfig,
-    grid: &LogGrid,
-    noise_rho: &[f32],
+    layout: &Layout,
     device: Device,
-) -> Box<dyn ForwardModel> {
-    let noise = CorrelatedNoise::new(noise_rho, device);
-    match config {
-        ForwardConfig::Gaussian { sigma } => Box::new(Gaussian::new(*sigma, noise)),
-        ForwardConfig::Quasar {
-            tilt,
-            smoothing,
-            noise: from,
-        } => Box::new(Quasar::new(
+) -> Result<Box<dyn ForwardModel>> {
+    let noise = match layout {
+        Layout::Spectra { noise_rho, .. } => CorrelatedNoise::new(noise_rho, device),
+        Layout::Images(_) => CorrelatedNoise::new(&[], device),
+    };
+    Ok(match (config, layout) {
+        (ForwardConfig::Gaussian { sigma }, _) => Box::new(Gaussian::new(*sigma, noise)),
+        (
+            ForwardConfig::Quasar {
+                tilt,
+                smoothing,
+                noise: from,
+            },
+            Layout::Spectra { grid, .. },
+        ) => Box::new(Quasar::new(
             *tilt,
             smoothing.clone(),
             from.clone(),
@@ -51,5 +69,21 @@ pub fn build(
             noise,
             device,
         )),
-    }
+        (ForwardConfig::Stages { .. } | ForwardConfig::Command { .. }, _) => {
+            return Err(Error::config(
+                "config",
+                "forward.kind",
+                "not built yet",
+                "use another",
+            ));
+        }
+        (ForwardConfig::Quasar { .. }, Layout::Images(_)) => {
+            return Err(Error::config(
+                "config",
+                "forward.kind",
+                "the quasar channel is for spectra",
+                "give images kind = \"stages\"",
+            ));
+        }
+    })
 }

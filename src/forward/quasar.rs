@@ -1,6 +1,7 @@
 //! The quasar channel: tilt, then smoothing, then noise, in the source's order.
 
 use super::{CorrelatedNoise, ForwardModel, Latent, Smoothing};
+use crate::Result;
 use crate::catalog::LogGrid;
 use crate::config::{NoiseFrom, SmoothingFrom};
 use crate::random::Rows;
@@ -64,7 +65,7 @@ impl Quasar {
 }
 
 impl ForwardModel for Quasar {
-    fn observe(&self, x: &Tensor, recorded: &Latent, random: &Rows) -> (Tensor, Latent) {
+    fn observe(&self, x: &Tensor, recorded: &Latent, random: &Rows) -> Result<(Tensor, Latent)> {
         let amplitude = (random.uniform(1, 1) * 2.0 - 1.0) * self.tilt;
         let tilted = x * (amplitude * &self.lever + 1.0);
         let (smoothed, lsf) = self.smooth(&tilted, recorded, random);
@@ -81,7 +82,7 @@ impl ForwardModel for Quasar {
             }
         };
         let y = smoothed + self.noise.sample(random, 4, x.size()[1]) * &sigma;
-        let latent = Latent { good, sigma, lsf };
-        (latent.fill_masked(&y, random), latent)
+        let latent = Latent::of_pixels(good, sigma, lsf);
+        Ok((latent.fill_masked(&y, random), latent))
     }
 }

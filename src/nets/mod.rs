@@ -4,13 +4,18 @@ mod layers;
 mod mlp;
 mod params;
 mod unet1d;
+mod unet2d;
 
 pub use mlp::Mlp;
 pub use params::Params;
 pub use unet1d::UNet1d;
+pub use unet2d::UNet2d;
 
+use crate::catalog::Layout;
+use crate::config::NetworkConfig;
 use crate::forward::Latent;
-use tch::Tensor;
+use crate::{Error, Result};
+use tch::{Device, Tensor};
 
 /// What a network says at (t, x).
 #[derive(Debug)]
@@ -38,6 +43,37 @@ pub trait VelocityField: Send {
     fn fields(&self, t: &Tensor, x: &Tensor, latent: &Latent, pass: Pass) -> Fields;
     /// The weights, in a fixed order.
     fn params(&self) -> &Params;
+}
+
+/// The network of a config for rows of the given layout; `heads` is 1 for the ODE, 2 for the SDE.
+///
+/// # Errors
+/// [`Error::Config`] if the network is for another layout.
+pub fn build(
+    config: &NetworkConfig,
+    layout: &Layout,
+    heads: i64,
+    seed: u64,
+    device: Device,
+) -> Result<Box<dyn VelocityField>> {
+    match (config, layout) {
+        (NetworkConfig::Unet1d(c), Layout::Spectra { .. }) => {
+            Ok(Box::new(UNet1d::new(c, heads, seed, device)))
+        }
+        (NetworkConfig::Unet2d(c), Layout::Images(image)) => {
+            Ok(Box::new(UNet2d::new(c, image, heads, seed, device)))
+        }
+        (NetworkConfig::Unet1d(_), Layout::Images(_)) => {
+            Err(unfit("unet1d is for spectra", "give kind = \"unet2d\""))
+        }
+        (NetworkConfig::Unet2d(_), Layout::Spectra { .. }) => {
+            Err(unfit("unet2d is for images", "give kind = \"unet1d\""))
+        }
+    }
+}
+
+fn unfit(problem: &str, fix: &str) -> Error {
+    Error::config("config", "network.kind", problem, fix)
 }
 
 /// Splits a network's output [B, heads, D].

@@ -17,7 +17,7 @@
 
 use super::layers::{Coarsen, Conv1d, GroupNorm, Linear, Refine, TimeEmbedding};
 use super::{Fields, Params, Pass, VelocityField, split_heads};
-use crate::config::NetworkConfig;
+use crate::config::UNet1dConfig;
 use crate::forward::Latent;
 use tch::{Device, Kind, Tensor};
 
@@ -60,7 +60,7 @@ struct Up {
 impl UNet1d {
     /// `heads` is 1 for the ODE and 2 for the SDE.
     #[must_use]
-    pub fn new(config: &NetworkConfig, heads: i64, seed: u64, device: Device) -> Self {
+    pub fn new(config: &UNet1dConfig, heads: i64, seed: u64, device: Device) -> Self {
         let mut p = Params::new(seed, device);
         let e = config.embedding;
         let time = TimeEmbedding::new(&mut p, e, device);

@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::catalog::{Block, Object, RestoredBlock, RestoredHeader, flag};
-use crate::nets::UNet1d;
+use crate::nets::VelocityField;
 use crate::random::{Purpose, Rows};
 use crate::train::observations;
 use crate::transport::Transport;
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use tch::{Device, Tensor, no_grad};
 
 pub(super) struct Restorer<'a> {
-    pub network: UNet1d,
+    pub network: Box<dyn VelocityField>,
     pub transport: Transport,
     pub header: &'a RestoredHeader,
     pub device: Device,
@@ -29,7 +29,7 @@ impl Restorer<'_> {
                     let stream = |purpose| Rows::new(self.header.seed, purpose, draw, &numbers);
                     let y = o.filled(&stream(Purpose::MaskFill));
                     self.transport.run(
-                        &self.network,
+                        self.network.as_ref(),
                         &y,
                         &o.latent,
                         &stream(Purpose::Transport),

@@ -25,7 +25,7 @@ pub(super) fn survey(
     let first = &paths[0];
     let columns = match &config.survey.source {
         SurveySource::Sdss { columns, .. } => columns.clone(),
-        SurveySource::Hdf5 { .. } => Columns::default(),
+        SurveySource::Hdf5 { .. } | SurveySource::Images { .. } => Columns::default(),
     };
     let spectra = SurveySource::Sdss {
         spectra: paths.to_vec(),
@@ -72,7 +72,7 @@ fn hdf5(config: &Config, path: &Path) -> Result<SurveySource> {
             wavelength: *wavelength,
             flux_unit: flux_unit.clone(),
         }),
-        SurveySource::Sdss { .. } => Err(Error::input(
+        SurveySource::Sdss { .. } | SurveySource::Images { .. } => Err(Error::input(
             path,
             "",
             "an HDF5 catalog, and the run's config does not say how to read one (datasets, air or vacuum, unit)",
@@ -146,6 +146,7 @@ pub(super) fn same_unit(config: &Config, source: &SurveySource, path: &Path) -> 
     let unit = |s: &SurveySource| match s {
         SurveySource::Sdss { .. } => FLUX_UNIT.to_owned(),
         SurveySource::Hdf5 { flux_unit, .. } => flux_unit.clone(),
+        SurveySource::Images { unit, .. } => unit.clone(),
     };
     let (ours, theirs) = (unit(&config.survey.source), unit(source));
     if config.normalise != NormaliseConfig::None || ours == theirs {

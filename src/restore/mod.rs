@@ -111,14 +111,14 @@ pub fn restore(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) 
     if let Some(folder) = &output.spectra {
         check_paths(folder, &objects)?;
     }
-    let (network, run_sha256) = run.trained(device)?;
+    let (network, run_sha256) = run.trained(&input.set().layout(), device)?;
     let header = header(run, job, run_sha256)?;
     let restorer = Restorer {
         network,
         transport: Transport::new(
             &config.interpolant,
             &config.transport,
-            config.network.noise_input,
+            config.network.noise_input(),
         ),
         header: &header,
         device,
@@ -146,7 +146,8 @@ pub fn restore(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) 
 
 fn header(run: &Run, job: Job<'_>, run_sha256: String) -> Result<RestoredHeader> {
     let Job { config, input, .. } = job;
-    let sde = Interpolant::new(&config.interpolant, config.network.noise_input) != Interpolant::Ode;
+    let sde =
+        Interpolant::new(&config.interpolant, config.network.noise_input()) != Interpolant::Ode;
     let mut history = input.origin().to_vec();
     history.push(format!("restored by run {}", run.folder().display()));
     Ok(RestoredHeader {

@@ -1,6 +1,6 @@
 //! The observations of a prepared set, on the device, split into a training and a held-out part.
 
-use crate::catalog::{LogGrid, Object, Prepared};
+use crate::catalog::{Layout, Object, Prepared};
 use crate::forward::Latent;
 use crate::random::{Purpose, derive};
 use crate::{Error, Result};
@@ -52,8 +52,7 @@ impl Observations {
 /// A prepared set in memory.
 #[derive(Debug)]
 pub struct Data {
-    pub grid: LogGrid,
-    pub noise_rho: Vec<f32>,
+    pub layout: Layout,
     pub training: Observations,
     pub heldout: Observations,
 }
@@ -109,8 +108,7 @@ impl Data {
             }
         }
         Ok(Self {
-            grid: set.grid(),
-            noise_rho: set.noise_rho().to_vec(),
+            layout: set.layout(),
             training,
             heldout,
         })
@@ -135,17 +133,11 @@ pub fn observations(block: &crate::catalog::Block, device: Device) -> Observatio
 }
 
 fn concatenate(parts: &[Observations]) -> Observations {
-    let cat = |f: &dyn Fn(&Observations) -> &Tensor| {
-        let tensors: Vec<&Tensor> = parts.iter().map(f).collect();
-        Tensor::cat(&tensors, 0)
-    };
+    let flux: Vec<&Tensor> = parts.iter().map(|o| &o.flux).collect();
+    let latents: Vec<&Latent> = parts.iter().map(|o| &o.latent).collect();
     Observations {
-        flux: cat(&|o| &o.flux),
-        latent: Latent {
-            good: cat(&|o| &o.latent.good),
-            sigma: cat(&|o| &o.latent.sigma),
-            lsf: cat(&|o| &o.latent.lsf),
-        },
+        flux: Tensor::cat(&flux, 0),
+        latent: Latent::concatenate(&latents),
     }
 }
 

@@ -2,9 +2,10 @@
 //! metrics.jsonl and TensorBoard events.
 
 use super::checkpoint::{Checkpoint, newest};
+use crate::catalog::Layout;
 use crate::config::Config;
 use crate::interpolant::Interpolant;
-use crate::nets::{UNet1d, VelocityField};
+use crate::nets::{self, VelocityField};
 use crate::{Error, Result, atomic};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -143,12 +144,14 @@ impl Run {
         newest(&self.checkpoints())
     }
 
-    /// A network of this run's shape, its velocity still zero.
-    #[must_use]
-    pub fn network(&self, device: Device) -> UNet1d {
-        let heads =
-            Interpolant::new(&self.config.interpolant, self.config.network.noise_input).heads();
-        UNet1d::new(&self.config.network, heads, self.config.seed, device)
+    /// A network of this run's shape for rows of the given layout, as yet untrained.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if the network does not fit the layout.
+    pub fn network(&self, layout: &Layout, device: Device) -> Result<Box<dyn VelocityField>> {
+        let c = &self.config;
+        let heads = Interpolant::new(&c.interpolant, c.network.noise_input()).heads();
+        nets::build(&c.network, layout, heads, c.seed, device)
     }
 
     /// The trained network: the best one, or the newest where no validation has chosen yet. The
@@ -156,7 +159,11 @@ impl Run {
     ///
     /// # Errors
     /// [`Error::Run`] if there is no checkpoint or it does not fit.
-    pub fn trained(&self, device: Device) -> Result<(UNet1d, String)> {
+    pub fn trained(
+        &self,
+        layout: &Layout,
+        device: Device,
+    ) -> Result<(Box<dyn VelocityField>, String)> {
         let path = Some(self.best())
             .filter(|p| p.is_file())
             .or_else(|| self.newest());
@@ -168,7 +175,7 @@ impl Run {
             )
         })?;
         let checkpoint = Checkpoint::open(&path)?;
-        let network = self.network(device);
+        let network = self.network(layout, device)?;
         network
             .params()
             .set_flat(&checkpoint.group("averaged", network.params(), device)?);

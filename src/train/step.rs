@@ -2,7 +2,8 @@
 
 use super::data::Observations;
 use super::warm_start::GaussianPopulation;
-use crate::config::{NetworkConfig, TrainConfig};
+use crate::Result;
+use crate::config::TrainConfig;
 use crate::forward::{ForwardModel, Latent};
 use crate::interpolant::loss;
 use crate::nets::{Pass, VelocityField};
@@ -15,7 +16,8 @@ pub struct Step<'a> {
     pub forward: &'a dyn ForwardModel,
     pub transport: &'a Transport,
     pub train: &'a TrainConfig,
-    pub network: &'a NetworkConfig,
+    /// Whether the network is told the noise level of each pixel.
+    pub noise_known: bool,
     pub seed: u64,
 }
 
@@ -65,14 +67,17 @@ impl Step<'_> {
 
     /// Loss of the interpolant between x and fresh (or, with probability 1 − p, the recorded)
     /// observations.
-    pub fn loss(&self, field: &dyn VelocityField, pairs: &Pairs, step: u64) -> Tensor {
+    ///
+    /// # Errors
+    /// As [`ForwardModel::observe`].
+    pub fn loss(&self, field: &dyn VelocityField, pairs: &Pairs, step: u64) -> Result<Tensor> {
         let Pairs {
             x0,
             recorded,
             latent,
         } = pairs;
         let rows = |purpose| Rows::range(self.seed, purpose, step, x0.size()[0], x0.device());
-        let (fresh, drawn) = self.forward.observe(x0, latent, &rows(Purpose::Forward));
+        let (fresh, drawn) = self.forward.observe(x0, latent, &rows(Purpose::Forward))?;
         let random = rows(Purpose::Interpolant);
         let (x1, latent) = match recorded {
             None => (fresh, drawn),
@@ -90,11 +95,11 @@ impl Step<'_> {
             dropout: true,
             phase: step,
         };
-        loss(
+        Ok(loss(
             &field.fields(&t, &sample.point, &latent, pass),
             &sample,
             &self.weight(&latent),
-        )
+        ))
     }
 
     fn copies(&self) -> i64 {
@@ -104,7 +109,7 @@ impl Step<'_> {
     /// 1/scale² for each pixel, so that noisy ones do not drown the others. Only where the network
     /// is told σ: otherwise the weight would shift the conditional expectation.
     fn weight(&self, latent: &Latent) -> Tensor {
-        if self.network.noise_input {
+        if self.noise_known {
             latent.scale().square().reciprocal()
         } else {
             latent.sigma.ones_like()

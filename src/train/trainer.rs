@@ -10,7 +10,7 @@ use super::validate::Validator;
 use super::warm_start::GaussianPopulation;
 use crate::config::Config;
 use crate::forward::{self, ForwardModel};
-use crate::nets::{UNet1d, VelocityField};
+use crate::nets::VelocityField;
 use crate::random::{Purpose, derive};
 use crate::transport::Transport;
 use crate::{Error, Result};
@@ -38,8 +38,8 @@ pub struct Trainer<'a> {
     device: Device,
     forward: Box<dyn ForwardModel>,
     transport: Transport,
-    live: UNet1d,
-    teacher: UNet1d,
+    live: Box<dyn VelocityField>,
+    teacher: Box<dyn VelocityField>,
     averaged: Tensor,
     adam: Adam,
     /// The transported batch in use (train.reuse), with the step that it was made for.
@@ -59,17 +59,20 @@ impl<'a> Trainer<'a> {
     /// [`Error::Run`] if a checkpoint does not fit the config.
     pub fn new(run: &'a Run, data: &'a Data, device: Device, resume: bool) -> Result<Self> {
         let config = run.config();
-        let (live, teacher) = (run.network(device), run.network(device));
+        let (live, teacher) = (
+            run.network(&data.layout, device)?,
+            run.network(&data.layout, device)?,
+        );
         let flat = live.params().flat();
         let mut trainer = Self {
             run,
             data,
             device,
-            forward: forward::build(&config.forward, &data.grid, &data.noise_rho, device),
+            forward: forward::build(&config.forward, &data.layout, device)?,
             transport: Transport::new(
                 &config.interpolant,
                 &config.transport,
-                config.network.noise_input,
+                config.network.noise_input(),
             )
             .with_epsilon(config.train.epsilon),
             averaged: flat.copy(),
@@ -145,8 +148,17 @@ impl<'a> Trainer<'a> {
         let mut sampler = Sampler::new(config.seed, self.data.training.len(), t.batch);
         while self.adam.step < t.steps && !self.patience_over() {
             let step = self.adam.step;
-            let loss = self.step(step, &mut sampler);
-            self.losses.push(loss);
+            match self.step(step, &mut sampler) {
+                Ok(loss) => self.losses.push(loss),
+                Err(problem) => {
+                    // The state is that after the last whole step.
+                    return Err(Error::Halted {
+                        step,
+                        checkpoint: self.save()?,
+                        problem: Box::new(problem),
+                    });
+                }
+            }
             let done = self.adam.step;
             let due = |every: u64| done.is_multiple_of(every) || done == t.steps;
             let stopping = stop.load(Ordering::Relaxed);
@@ -188,12 +200,12 @@ impl<'a> Trainer<'a> {
     }
 
     /// One optimiser step; the loss stays on the device.
-    fn step(&mut self, step: u64, sampler: &mut Sampler) -> Tensor {
+    fn step(&mut self, step: u64, sampler: &mut Sampler) -> Result<Tensor> {
         let config = self.config();
         let t = &config.train;
         let pairs = self.pairs(step, sampler);
         seed_dropout(config.seed, 2 * step);
-        let loss = self.rule().loss(&self.live, &pairs, step);
+        let loss = self.rule().loss(self.live.as_ref(), &pairs, step)?;
         if step >= t.warm_start {
             self.pairs = Some((self.transported_at(step), pairs));
         }
@@ -207,7 +219,7 @@ impl<'a> Trainer<'a> {
         // Early averages forget the initial weights faster than the decay alone would.
         let decay = t.ema.min((1.0 + step as f64) / (10.0 + step as f64));
         self.averaged = &self.averaged * decay + weights * (1.0 - decay);
-        loss.detach()
+        Ok(loss.detach())
     }
 
     /// The step for which the batch that `step` uses is transported.
@@ -241,7 +253,8 @@ impl<'a> Trainer<'a> {
         }
         let batch = batch(made_for);
         seed_dropout(self.config().seed, 2 * made_for + 1);
-        self.rule().transport(&self.teacher, &batch, made_for)
+        self.rule()
+            .transport(self.teacher.as_ref(), &batch, made_for)
     }
 
     fn rule(&self) -> Step<'_> {
@@ -250,7 +263,7 @@ impl<'a> Trainer<'a> {
             forward: self.forward.as_ref(),
             transport: &self.transport,
             train: &config.train,
-            network: &config.network,
+            noise_known: config.network.noise_input(),
             seed: config.seed,
         }
     }
@@ -268,9 +281,11 @@ impl<'a> Trainer<'a> {
     fn validate(&mut self, log: &mut Log) -> Result<()> {
         let frozen = self.teacher.params().flat();
         self.teacher.params().set_flat(&self.averaged);
-        let v = self
-            .validator
-            .run(&self.teacher, &self.transport, self.forward.as_ref());
+        let v = self.validator.run(
+            self.teacher.as_ref(),
+            &self.transport,
+            self.forward.as_ref(),
+        )?;
         self.teacher.params().set_flat(&frozen);
         let step = self.adam.step;
         let better = v.score.is_finite() && self.best.is_none_or(|(_, s)| v.score < s);

@@ -5,6 +5,7 @@
 //! since the last validation, tell what is wrong when it rises.
 
 use super::data::Observations;
+use crate::Result;
 use crate::forward::ForwardModel;
 use crate::nets::VelocityField;
 use crate::random::{Purpose, Rows};
@@ -77,12 +78,15 @@ impl Validator {
 
     /// Compares F(Φ(y)) with y; the same random numbers every time, so that scores differ only
     /// through the weights.
+    ///
+    /// # Errors
+    /// As [`ForwardModel::observe`].
     pub fn run(
         &mut self,
         field: &dyn VelocityField,
         transport: &Transport,
         forward: &dyn ForwardModel,
-    ) -> Validation {
+    ) -> Result<Validation> {
         no_grad(|| {
             let n = self.held.len();
             let device = self.y.device();
@@ -107,7 +111,7 @@ impl Validator {
                 .collect();
             let x = Tensor::cat(&parts, 0);
             let random = Rows::range(self.seed, Purpose::Validation, 3, n, device);
-            let (fresh, _) = forward.observe(&x, &self.held.latent, &random);
+            let (fresh, _) = forward.observe(&x, &self.held.latent, &random)?;
             let spectra = sliced_wasserstein(
                 &self.y.matmul(&self.directions),
                 &fresh.matmul(&self.directions),
@@ -115,7 +119,7 @@ impl Validator {
             let (py, pf) = (band_power(&self.y), band_power(&fresh));
             let power = sliced_wasserstein(&py.log(), &pf.log());
             let drift = self.last.replace(x.copy()).map(|l| rms(&(&x - l)));
-            Validation {
+            Ok(Validation {
                 score: spectra + power,
                 spectra,
                 power,
@@ -123,7 +127,7 @@ impl Validator {
                 edge_ratio: edge_scatter(&fresh) / edge_scatter(&self.y),
                 restored_power: to_vec(&mean_rows(&band_power(&x))),
                 drift,
-            }
+            })
         })
     }
 }

@@ -6,7 +6,7 @@
 //! the true, non-Gaussian population. The fixed point does not depend on where the loop starts.
 
 use super::data::Data;
-use crate::catalog::Block;
+use crate::catalog::{Block, Layout};
 use crate::config::ForwardConfig;
 use crate::evaluate::{eigen, learn};
 use crate::random::Rows;
@@ -35,7 +35,15 @@ impl GaussianPopulation {
     /// # Errors
     /// [`Error::Input`] (naming `set`, where the data came from) if they hold no signal.
     pub fn learn(set: &Path, data: &Data, forward: &ForwardConfig, device: Device) -> Result<Self> {
-        let (_, learned) = learn(|| blocks(data), forward, &data.grid, &data.noise_rho)?;
+        let Layout::Spectra { grid, noise_rho } = &data.layout else {
+            return Err(Error::config(
+                "config",
+                "train.warm_start",
+                "there is none for images",
+                "give train.warm_start = 0",
+            ));
+        };
+        let (_, learned) = learn(|| blocks(data), forward, grid, noise_rho)?;
         let moments = learned.moments;
         let (variances, vectors) = eigen(&moments.covariance);
         let largest = variances.first().copied().unwrap_or(0.0);

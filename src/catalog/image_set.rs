@@ -1,0 +1,492 @@
+//! The prepared set of images: normalised pixels with their latents, in HDF5.
+//!
+//! Rows are in the order of the input and include the rejected ones (`flag` ≠ 0, all zero). Written
+//! and read in blocks: memory does not grow with the number of images.
+
+use super::{ImageLayout, Object, PixelScale, h5};
+use crate::atomic::Pending;
+use crate::{Error, Result};
+use hdf5::types::VarLenUnicode;
+use hdf5::{File, H5Type};
+use ndarray::{Array2, ArrayView1, ArrayView2, s};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+const FORMAT: &str = "selfsi-images";
+const VERSION: i64 = 1;
+/// Rows per chunk of the file.
+const CHUNK_ROWS: usize = 64;
+/// The datasets of a block, in the order of [`ImageBlock::parts`].
+const PARTS: [&str; 4] = ["pixels", "ivar", "vector", "planes"];
+
+/// Some consecutive images; row i of every array belongs to the i-th.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImageBlock {
+    /// Normalised pixels, channel by channel, row by row, [n, D]; exactly 0 where masked, never NaN.
+    pub pixels: Array2<f32>,
+    /// Inverse variance of the normalised pixels, [n, D]; 0 where masked, infinite where no noise
+    /// level is known.
+    pub ivar: Array2<f32>,
+    /// Numbers that describe the corruption, [n, K].
+    pub vector: Array2<f32>,
+    /// Planes that describe it, [n, P · H · W].
+    pub planes: Array2<f32>,
+}
+
+impl ImageBlock {
+    /// `n` masked images.
+    #[must_use]
+    pub fn masked(n: usize, layout: &ImageLayout) -> Self {
+        let plane = layout.height * layout.width;
+        Self {
+            pixels: Array2::zeros((n, layout.pixels())),
+            ivar: Array2::zeros((n, layout.pixels())),
+            vector: Array2::zeros((n, layout.vector)),
+            planes: Array2::zeros((n, layout.planes * plane)),
+        }
+    }
+
+    /// Number of images.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.pixels.nrows()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn parts(&self) -> [&Array2<f32>; 4] {
+        [&self.pixels, &self.ivar, &self.vector, &self.planes]
+    }
+}
+
+/// What a set of images says of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImageSetHeader {
+    pub layout: ImageLayout,
+    /// FITS unit string of the pixel values; may be empty.
+    pub unit: String,
+    /// The TOML text of the job that made the set.
+    pub config: String,
+}
+
+/// A prepared set of images open for reading; objects are in memory.
+#[derive(Debug)]
+pub struct ImageSet {
+    path: PathBuf,
+    file: File,
+    header: ImageSetHeader,
+    objects: Vec<Object>,
+    labels: Vec<i64>,
+}
+
+impl ImageSet {
+    /// Opens a set and checks that it is one.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the file is missing, not HDF5, not such a set, or lacks a dataset.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref().to_path_buf();
+        let file = h5::open(&path)?;
+        let format = h5::text_attribute(&file, "format").unwrap_or_default();
+        let version = file.attr("version").and_then(|a| a.read_scalar::<i64>());
+        if format != FORMAT || !matches!(version, Ok(VERSION)) {
+            return Err(foreign(
+                &path,
+                "attribute format",
+                format!("`{format}`, not a prepared set of images of version {VERSION}"),
+            ));
+        }
+        let header = header(&file, &path)?;
+        let flag = column::<i32>(&file, &path, "flag")?;
+        let n = flag.len();
+        let layout = &header.layout;
+        let d = layout.pixels();
+        let plane = layout.height * layout.width;
+        let widths = [d, d, layout.vector, layout.planes * plane];
+        for (name, width) in PARTS.iter().zip(widths) {
+            let data = h5::dataset(&file, &path, name, "a dataset of a prepared set of images")?;
+            if data.shape() != [n, width] {
+                return Err(foreign(
+                    &path,
+                    &format!("dataset {name}"),
+                    format!("shape {:?}, not {:?}", data.shape(), [n, width]),
+                ));
+            }
+        }
+        let text = |name: &str| -> Result<Vec<String>> {
+            h5::names(&h5::dataset(&file, &path, name, "names")?)
+                .map_err(|e| h5::bad(&path, &format!("dataset {name}"), &e))
+        };
+        let (names, reasons, sources) = (text("name")?, text("reason")?, text("source")?);
+        let labels = column::<i64>(&file, &path, "label")?;
+        if [names.len(), reasons.len(), sources.len(), labels.len()] != [n; 4] {
+            return Err(foreign(&path, "dataset name", "columns of unequal length"));
+        }
+        let objects = (0..n)
+            .map(|i| Object {
+                name: names[i].clone(),
+                reason: reasons[i].clone(),
+                source: sources[i].clone(),
+                flag: flag[i],
+                ..Object::default()
+            })
+            .collect();
+        Ok(Self {
+            path,
+            file,
+            header,
+            objects,
+            labels,
+        })
+    }
+
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    #[must_use]
+    pub fn header(&self) -> &ImageSetHeader {
+        &self.header
+    }
+
+    /// Number of rows, rejected ones included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    #[must_use]
+    pub fn objects(&self) -> &[Object] {
+        &self.objects
+    }
+
+    /// Class of each object; −1 where unknown.
+    #[must_use]
+    pub fn labels(&self) -> &[i64] {
+        &self.labels
+    }
+
+    /// Reads the images of `rows`.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the rows do not exist or cannot be read.
+    pub fn read(&self, rows: Range<usize>) -> Result<ImageBlock> {
+        if rows.end > self.len() || rows.start > rows.end {
+            return Err(foreign(
+                &self.path,
+                &format!("rows {}..{}", rows.start, rows.end),
+                format!("there are {}", self.len()),
+            ));
+        }
+        let get = |name: &str| -> Result<Array2<f32>> {
+            let data = h5::dataset(&self.file, &self.path, name, "a dataset")?;
+            if data.shape()[1] == 0 {
+                return Ok(Array2::zeros((rows.len(), 0)));
+            }
+            data.read_slice_2d::<f32, _>(s![rows.clone(), ..])
+                .map_err(|e| h5::bad(&self.path, &format!("dataset {name}"), &e))
+        };
+        Ok(ImageBlock {
+            pixels: get("pixels")?,
+            ivar: get("ivar")?,
+            vector: get("vector")?,
+            planes: get("planes")?,
+        })
+    }
+}
+
+fn foreign(path: &Path, place: &str, problem: impl std::fmt::Display) -> Error {
+    Error::input(
+        path,
+        place,
+        problem,
+        "a prepared set of images",
+        "make one with `selfsi prepare CONFIG`",
+    )
+}
+
+fn column<T: H5Type>(file: &File, path: &Path, name: &str) -> Result<Vec<T>> {
+    h5::dataset(file, path, name, "a dataset of a prepared set of images")?
+        .read_raw::<T>()
+        .map_err(|e| h5::bad(path, &format!("dataset {name}"), &e))
+}
+
+fn header(file: &File, path: &Path) -> Result<ImageSetHeader> {
+    let shape = column::<i64>(file, path, "shape")?;
+    let [channels, height, width, vector, planes] = shape[..] else {
+        return Err(foreign(path, "dataset shape", "not five numbers"));
+    };
+    let softening = column::<f64>(file, path, "softening")?;
+    let (mean, std) = (column(file, path, "mean")?, column(file, path, "std")?);
+    if mean.len() != channels as usize || std.len() != channels as usize {
+        return Err(foreign(path, "dataset mean", "not one number per channel"));
+    }
+    Ok(ImageSetHeader {
+        layout: ImageLayout {
+            channels: channels as usize,
+            height: height as usize,
+            width: width as usize,
+            scale: PixelScale {
+                softening: softening.first().copied(),
+                mean,
+                std,
+            },
+            vector: vector as usize,
+            planes: planes as usize,
+        },
+        unit: h5::text_attribute(file, "unit").unwrap_or_default(),
+        config: h5::text_attribute(file, "config").unwrap_or_default(),
+    })
+}
+
+/// Writes a prepared set of images; it appears under its name only after [`ImageSetWriter::finish`].
+#[derive(Debug)]
+pub struct ImageSetWriter {
+    pending: Pending,
+    path: PathBuf,
+    file: File,
+    written: usize,
+    rows: usize,
+}
+
+impl ImageSetWriter {
+    /// Starts a set of `rows` images.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if the file cannot be made.
+    pub fn create(path: impl AsRef<Path>, header: &ImageSetHeader, rows: usize) -> Result<Self> {
+        let path = path.as_ref().to_path_buf();
+        hdf5::silence_errors(true);
+        let pending = Pending::new(&path)?;
+        let file = start(pending.path(), header, rows).map_err(|e| unwritable(&path, &e))?;
+        Ok(Self {
+            pending,
+            path,
+            file,
+            written: 0,
+            rows,
+        })
+    }
+
+    /// Writes the next rows: one object and one label per image of `block`.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if there are more than announced, or the disk refuses.
+    pub fn write(&mut self, objects: &[Object], labels: &[i64], block: &ImageBlock) -> Result<()> {
+        let rows = self.written..self.written + block.len();
+        if rows.end > self.rows || objects.len() != block.len() || labels.len() != block.len() {
+            return Err(Error::output(
+                &self.path,
+                format!("rows {rows:?} of {}: {} objects", self.rows, objects.len()),
+                "give one object and one label per image",
+            ));
+        }
+        self.put(&rows, objects, labels, block)
+            .map_err(|e| unwritable(&self.path, &e))?;
+        self.written = rows.end;
+        Ok(())
+    }
+
+    fn put(
+        &self,
+        rows: &Range<usize>,
+        objects: &[Object],
+        labels: &[i64],
+        block: &ImageBlock,
+    ) -> hdf5::Result<()> {
+        for (name, data) in PARTS.iter().zip(block.parts()) {
+            if data.ncols() > 0 {
+                let data = data.as_standard_layout();
+                self.file
+                    .dataset(name)?
+                    .write_slice(ArrayView2::from(&data), s![rows.clone(), ..])?;
+            }
+        }
+        let text = |f: &dyn Fn(&Object) -> &str| -> Vec<VarLenUnicode> {
+            objects.iter().map(|o| h5::text(f(o))).collect()
+        };
+        self.column(rows, "name", &text(&|o| &o.name))?;
+        self.column(rows, "reason", &text(&|o| &o.reason))?;
+        self.column(rows, "source", &text(&|o| &o.source))?;
+        let flags: Vec<i32> = objects.iter().map(|o| o.flag).collect();
+        self.column(rows, "flag", &flags)?;
+        self.column(rows, "label", labels)
+    }
+
+    fn column<T: H5Type>(&self, rows: &Range<usize>, name: &str, v: &[T]) -> hdf5::Result<()> {
+        self.file
+            .dataset(name)?
+            .write_slice(ArrayView1::from(v), s![rows.clone()])
+    }
+
+    /// Completes the file and gives it its name.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if rows are missing or the disk refuses.
+    pub fn finish(self) -> Result<()> {
+        if self.written != self.rows {
+            return Err(Error::output(
+                &self.path,
+                format!("{} of {} rows were written", self.written, self.rows),
+                "write every row before finishing",
+            ));
+        }
+        self.file
+            .flush()
+            .and_then(|()| self.file.close())
+            .map_err(|e| unwritable(&self.path, &e))?;
+        self.pending.commit()
+    }
+}
+
+fn unwritable(path: &Path, e: &hdf5::Error) -> Error {
+    Error::output(path, h5::words(e), "check free space and permissions")
+}
+
+fn start(path: &Path, header: &ImageSetHeader, n: usize) -> hdf5::Result<File> {
+    let file = File::create(path)?;
+    for (name, value) in [
+        ("format", FORMAT),
+        ("unit", &header.unit),
+        ("selfsi_version", env!("CARGO_PKG_VERSION")),
+        ("config", &header.config),
+    ] {
+        file.new_attr::<VarLenUnicode>()
+            .create(name)?
+            .write_scalar(&h5::text(value))?;
+    }
+    file.new_attr::<i64>()
+        .create("version")?
+        .write_scalar(&VERSION)?;
+    let layout = &header.layout;
+    let shape = [
+        layout.channels,
+        layout.height,
+        layout.width,
+        layout.vector,
+        layout.planes,
+    ]
+    .map(|v| v as i64);
+    let softening: Vec<f64> = layout.scale.softening.into_iter().collect();
+    file.new_dataset_builder()
+        .with_data(&shape[..])
+        .create("shape")?;
+    for (name, values) in [
+        ("softening", &softening),
+        ("mean", &layout.scale.mean),
+        ("std", &layout.scale.std),
+    ] {
+        file.new_dataset::<f64>()
+            .shape(values.len())
+            .create(name)?
+            .write_raw(values)?;
+    }
+    let d = layout.pixels();
+    let widths = [
+        d,
+        d,
+        layout.vector,
+        layout.planes * layout.height * layout.width,
+    ];
+    for (name, width) in PARTS.iter().zip(widths) {
+        let builder = file.new_dataset::<f32>();
+        if width == 0 {
+            builder.shape((n, 0)).create(*name)?;
+        } else {
+            builder
+                .chunk((CHUNK_ROWS.min(n.max(1)), width))
+                .shuffle()
+                .deflate(1)
+                .shape((n, width))
+                .create(*name)?;
+        }
+    }
+    file.new_dataset::<i32>().shape(n).create("flag")?;
+    file.new_dataset::<i64>().shape(n).create("label")?;
+    for name in ["name", "reason", "source"] {
+        file.new_dataset::<VarLenUnicode>().shape(n).create(name)?;
+    }
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(softening: Option<f64>, vector: usize, planes: usize) -> ImageSetHeader {
+        ImageSetHeader {
+            layout: ImageLayout {
+                channels: 2,
+                height: 3,
+                width: 4,
+                scale: PixelScale {
+                    softening,
+                    mean: vec![0.5, 0.25],
+                    std: vec![1.5, 2.0],
+                },
+                vector,
+                planes,
+            },
+            unit: "nmgy".into(),
+            config: "seed = 1".into(),
+        }
+    }
+
+    #[test]
+    fn what_is_written_block_by_block_is_read_back_in_any_blocks() {
+        for (softening, vector, planes) in [(None, 0, 0), (Some(0.1), 2, 1)] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("images.h5");
+            let header = header(softening, vector, planes);
+            let mut all = ImageBlock::masked(5, &header.layout);
+            for (k, a) in [
+                &mut all.pixels,
+                &mut all.ivar,
+                &mut all.vector,
+                &mut all.planes,
+            ]
+            .into_iter()
+            .enumerate()
+            {
+                for (i, v) in a.iter_mut().enumerate() {
+                    *v = (100 * k + i) as f32;
+                }
+            }
+            all.ivar[[0, 0]] = f32::INFINITY;
+            let objects: Vec<Object> = (0..5)
+                .map(|i| Object {
+                    name: format!("galaxy {i}"),
+                    ..Object::default()
+                })
+                .collect();
+            let part = |r: Range<usize>| ImageBlock {
+                pixels: all.pixels.slice(s![r.clone(), ..]).to_owned(),
+                ivar: all.ivar.slice(s![r.clone(), ..]).to_owned(),
+                vector: all.vector.slice(s![r.clone(), ..]).to_owned(),
+                planes: all.planes.slice(s![r, ..]).to_owned(),
+            };
+            let mut w = ImageSetWriter::create(&path, &header, 5).unwrap();
+            w.write(&objects[..2], &[7, 8], &part(0..2)).unwrap();
+            assert!(!path.exists(), "nothing appears before it is complete");
+            w.write(&objects[2..], &[9, -1, 3], &part(2..5)).unwrap();
+            w.finish().unwrap();
+
+            let set = ImageSet::open(&path).unwrap();
+            assert_eq!(set.header(), &header);
+            assert_eq!(set.labels(), [7, 8, 9, -1, 3]);
+            assert_eq!(set.objects()[3].name, "galaxy 3");
+            assert_eq!(set.read(0..5).unwrap(), all);
+            assert_eq!(set.read(1..4).unwrap(), part(1..4));
+            assert!(set.read(4..6).is_err());
+        }
+    }
+}

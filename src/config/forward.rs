@@ -1,0 +1,242 @@
+//! `[forward]`: the black box F and its stages.
+
+use super::require;
+use crate::Result;
+use serde::{Deserialize, Serialize};
+
+/// `[forward]`: the black box F.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum ForwardConfig {
+    /// y = x + σ ξ, σ in normalised flux.
+    Gaussian { sigma: f64 },
+    /// Flux-calibration tilt, Gaussian smoothing, noise: the quasar channel.
+    Quasar {
+        /// Amplitude of the linear tilt about the middle of the range, uniform ±.
+        tilt: f64,
+        smoothing: SmoothingFrom,
+        noise: NoiseFrom,
+    },
+    /// Corruptions of images, one after the other.
+    Stages { stages: Vec<StageConfig> },
+    /// A program of the user's: started once, batches streamed through stdin and stdout.
+    Command {
+        /// The program and its arguments.
+        program: Vec<String>,
+        /// Seconds without an answer after which it counts as hung.
+        timeout: f64,
+        /// What becomes of the latent that the program gives.
+        latent: LatentUse,
+    },
+}
+
+impl ForwardConfig {
+    /// The same channel with nothing kept from an observation: for the first one of each object.
+    #[must_use]
+    pub fn first(&self) -> Self {
+        let mut config = self.clone();
+        let fresh = |latent: &mut LatentUse| {
+            if *latent == LatentUse::Kept {
+                *latent = LatentUse::Redrawn;
+            }
+        };
+        match &mut config {
+            Self::Stages { stages } => stages.iter_mut().for_each(|s| match s {
+                StageConfig::Mask { latent, .. }
+                | StageConfig::Motion { latent, .. }
+                | StageConfig::Jpeg { latent, .. }
+                | StageConfig::Rays { latent, .. } => fresh(latent),
+                StageConfig::Noise { .. }
+                | StageConfig::Blur { .. }
+                | StageConfig::Poisson { .. }
+                | StageConfig::Photon { .. } => {}
+            }),
+            Self::Command { latent, .. } => fresh(latent),
+            Self::Gaussian { .. } | Self::Quasar { .. } => {}
+        }
+        config
+    }
+}
+
+/// What is known of a corruption's latent (mask, direction, quality, rays).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LatentUse {
+    /// It comes with each observation, the network is told it, and F is run anew with the same.
+    Kept,
+    /// The network is told it, and F draws a fresh one every time it is run.
+    Redrawn,
+    /// The network is not told it, and F draws a fresh one every time it is run.
+    Hidden,
+}
+
+/// One corruption of an image. Levels are in normalised pixel values, lengths in pixels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum StageConfig {
+    /// Each pixel (all its channels) is lost with probability `rho`. The mask is the observation's
+    /// own where it is kept; lost pixels hold standard normals.
+    Mask { rho: f64, latent: LatentUse },
+    /// Gaussian noise of standard deviation `sigma`.
+    Noise { sigma: f64 },
+    /// Gaussian blur of standard deviation `sigma`; the kernel ends at 2⌈3σ⌉ + 1 pixels.
+    Blur { sigma: f64 },
+    /// An additive Poisson variable of fixed mean `rate`, whatever the signal (the source's λ_n).
+    Poisson { rate: f64 },
+    /// Photon noise: counts of mean `gain` × (pixel value in the file's units), divided by `gain`.
+    Photon { gain: f64 },
+    /// Motion blur: a line of `length` (odd) pixels in a random direction.
+    Motion { length: usize, latent: LatentUse },
+    /// JPEG of a quality uniform in [`min`, `max`], of 0..1; pixel values 0..255 in the file's units.
+    Jpeg {
+        min: f64,
+        max: f64,
+        /// Chroma subsampling.
+        chroma: Chroma,
+        latent: LatentUse,
+    },
+    /// Tomography: `rays` random lines through the origin of Fourier space are measured, the rest
+    /// of the transform is lost.
+    Rays { rays: usize, latent: LatentUse },
+}
+
+/// Chroma subsampling of JPEG.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Chroma {
+    /// None: the source's choice.
+    #[serde(rename = "4:4:4")]
+    Full,
+    /// Halved in both directions, as most programs write it.
+    #[serde(rename = "4:2:0")]
+    Halved,
+}
+
+/// Where the width of the smoothing comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "lowercase", deny_unknown_fields)]
+pub enum SmoothingFrom {
+    /// σ = 1/`resolution` in natural-log wavelength, varied ±`spread` per spectrum.
+    Resolution { resolution: f64, spread: f64 },
+    /// Each spectrum's own line-spread function (SDSS `wdisp`).
+    Lsf,
+}
+
+/// Where the noise level comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "lowercase", deny_unknown_fields)]
+pub enum NoiseFrom {
+    /// Standard deviation mean(flux)/SNR + 1e-4 with SNR uniform in [`min`, `max`] per spectrum.
+    Snr { min: f64, max: f64 },
+    /// Each spectrum's own inverse variance.
+    Ivar,
+}
+
+pub(super) fn check(forward: &ForwardConfig, origin: &str) -> Result<()> {
+    let positive = |v: f64| v > 0.0 && v.is_finite();
+    let ok =
+        |yes: bool, key: &str, problem: &str, fix: &str| require(yes, origin, key, problem, fix);
+    match forward {
+        ForwardConfig::Gaussian { sigma } => {
+            ok(
+                positive(*sigma),
+                "forward.sigma",
+                "not a positive number",
+                "give e.g. sigma = 0.5",
+            )?;
+        }
+        ForwardConfig::Quasar {
+            tilt,
+            smoothing,
+            noise,
+        } => {
+            ok(
+                (0.0..1.0).contains(tilt),
+                "forward.tilt",
+                "not in 0..1",
+                "give e.g. tilt = 0.05",
+            )?;
+            if let SmoothingFrom::Resolution { resolution, spread } = smoothing {
+                ok(
+                    positive(*resolution) && (0.0..1.0).contains(spread),
+                    "forward.smoothing",
+                    "resolution must be positive and spread in 0..1",
+                    "give e.g. resolution = 5000, spread = 0.05",
+                )?;
+            }
+            if let NoiseFrom::Snr { min, max } = noise {
+                ok(
+                    positive(*min) && max >= min && max.is_finite(),
+                    "forward.noise",
+                    "min and max are not a range of positive numbers",
+                    "give e.g. min = 0.5, max = 2.0",
+                )?;
+            }
+        }
+        ForwardConfig::Stages { stages } => {
+            ok(
+                !stages.is_empty(),
+                "forward.stages",
+                "no stage",
+                "give e.g. [[forward.stages]] kind = \"noise\", sigma = 0.1",
+            )?;
+            for (i, stage) in stages.iter().enumerate() {
+                check_stage(stage, &format!("forward.stages[{i}]"), origin)?;
+            }
+        }
+        ForwardConfig::Command {
+            program, timeout, ..
+        } => {
+            ok(
+                program.first().is_some_and(|p| !p.is_empty()),
+                "forward.program",
+                "no program",
+                "give e.g. program = [\"python3\", \"simulator.py\"]",
+            )?;
+            ok(
+                positive(*timeout),
+                "forward.timeout",
+                "not a positive number of seconds",
+                "give e.g. timeout = 60",
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn check_stage(stage: &StageConfig, key: &str, origin: &str) -> Result<()> {
+    let positive = |v: f64| v > 0.0 && v.is_finite();
+    let (ok, problem, fix) = match stage {
+        StageConfig::Mask { rho, .. } => (
+            *rho > 0.0 && *rho < 1.0,
+            "rho is not in (0, 1)",
+            "give e.g. rho = 0.5",
+        ),
+        StageConfig::Noise { sigma } | StageConfig::Blur { sigma } => (
+            positive(*sigma),
+            "sigma is not positive",
+            "give e.g. sigma = 0.1",
+        ),
+        StageConfig::Poisson { rate } => (
+            positive(*rate),
+            "rate is not positive",
+            "give e.g. rate = 0.1",
+        ),
+        StageConfig::Photon { gain } => (
+            positive(*gain),
+            "gain is not positive",
+            "give the electrons per unit of the pixel values",
+        ),
+        StageConfig::Motion { length, .. } => (
+            length % 2 == 1 && *length > 1,
+            "length is not odd and above 1",
+            "give e.g. length = 5",
+        ),
+        StageConfig::Jpeg { min, max, .. } => (
+            *min >= 0.01 && max >= min && *max <= 1.0,
+            "min and max are not a range within 0.01..1",
+            "give e.g. min = 0.1, max = 1.0",
+        ),
+        StageConfig::Rays { rays, .. } => (*rays > 0, "no rays", "give e.g. rays = 16"),
+    };
+    require(ok, origin, key, problem, fix)
+}

@@ -1,0 +1,236 @@
+//! `[network]`: the velocity field.
+
+use super::{Config, require};
+use crate::Result;
+use serde::{Deserialize, Serialize};
+
+/// `[network]`. `kind` may be left out: images take the 2-D U-Net, spectra the 1-D one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum NetworkConfig {
+    Unet1d(UNet1dConfig),
+    Unet2d(UNet2dConfig),
+}
+
+impl Default for NetworkConfig {
+    fn default() -> Self {
+        Self::Unet1d(UNet1dConfig::default())
+    }
+}
+
+impl NetworkConfig {
+    /// Whether the network is told the noise level of each pixel.
+    #[must_use]
+    pub fn noise_input(&self) -> bool {
+        match self {
+            Self::Unet1d(c) => c.noise_input,
+            Self::Unet2d(_) => false,
+        }
+    }
+}
+
+/// The 1-D U-Net.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UNet1dConfig {
+    /// Channels at each level, finest first.
+    pub channels: Vec<i64>,
+    /// Pixels (even) per point of the finest level; each further level is coarser by 2.
+    pub patch: i64,
+    /// Pixels by which the spectrum is extended by reflection at either end.
+    pub margin: i64,
+    /// Residual blocks per level and side.
+    pub blocks: usize,
+    /// Taps of each convolution (odd).
+    pub kernel: i64,
+    /// Self-attention at the coarsest level.
+    pub attention: bool,
+    /// Width of the time embedding.
+    pub embedding: i64,
+    pub dropout: f64,
+    /// Whether the noise level of each pixel (from ivar) is an input, besides the mask.
+    pub noise_input: bool,
+}
+
+impl Default for UNet1dConfig {
+    fn default() -> Self {
+        Self {
+            channels: vec![48, 64, 96],
+            patch: 8,
+            margin: 64,
+            blocks: 1,
+            kernel: 5,
+            attention: true,
+            embedding: 64,
+            dropout: 0.0,
+            noise_input: true,
+        }
+    }
+}
+
+/// The 2-D U-Net of Dhariwal & Nichol in the form of EDM.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UNet2dConfig {
+    /// Channels C of the finest level.
+    pub channels: i64,
+    /// Channels of each level in units of C, finest first; each further level is coarser by 2.
+    pub multipliers: Vec<i64>,
+    /// Width of the time embedding in units of C.
+    pub embedding: i64,
+    /// Residual blocks per level on the way down; one more on the way up.
+    pub blocks: usize,
+    /// Heights of the image at which blocks have self-attention.
+    pub attention: Vec<i64>,
+    /// Channels per attention head.
+    pub head: i64,
+    pub dropout: f64,
+    /// Whether the network is told which pixels are masked.
+    pub mask_input: bool,
+    /// Tensors in the channels-last layout.
+    pub channels_last: bool,
+    /// Convolutions and matrix products in bfloat16.
+    pub bf16: bool,
+}
+
+impl Default for UNet2dConfig {
+    fn default() -> Self {
+        Self {
+            channels: 64,
+            multipliers: vec![1, 2, 3, 4],
+            embedding: 4,
+            blocks: 3,
+            attention: vec![32, 16, 8],
+            head: 64,
+            dropout: 0.1,
+            mask_input: true,
+            channels_last: false,
+            bf16: false,
+        }
+    }
+}
+
+pub(super) fn check(network: &NetworkConfig, origin: &str) -> Result<()> {
+    match network {
+        NetworkConfig::Unet1d(c) => check_1d(c, origin),
+        NetworkConfig::Unet2d(c) => check_2d(c, origin),
+    }
+}
+
+fn check_1d(n: &UNet1dConfig, origin: &str) -> Result<()> {
+    let ok =
+        |yes: bool, key: &str, problem: &str, fix: &str| require(yes, origin, key, problem, fix);
+    ok(
+        !n.channels.is_empty() && n.channels.iter().all(|c| *c > 0),
+        "network.channels",
+        "not a list of positive widths",
+        "give e.g. channels = [16, 32, 64]",
+    )?;
+    ok(
+        n.patch >= 2 && n.patch % 2 == 0,
+        "network.patch",
+        "not a positive even number",
+        "give e.g. patch = 8",
+    )?;
+    ok(
+        n.margin >= n.patch,
+        "network.margin",
+        "less than network.patch",
+        "give e.g. margin = 64",
+    )?;
+    ok(
+        n.blocks > 0,
+        "network.blocks",
+        "no blocks",
+        "give at least 1",
+    )?;
+    ok(
+        n.kernel > 0 && n.kernel % 2 == 1,
+        "network.kernel",
+        "not odd",
+        "give e.g. kernel = 5",
+    )?;
+    ok(
+        n.embedding > 0 && n.embedding % 2 == 0,
+        "network.embedding",
+        "not an even number",
+        "give e.g. embedding = 64",
+    )?;
+    ok(
+        (0.0..1.0).contains(&n.dropout),
+        "network.dropout",
+        "not in 0..1",
+        "give e.g. 0.1",
+    )
+}
+
+fn check_2d(n: &UNet2dConfig, origin: &str) -> Result<()> {
+    let ok =
+        |yes: bool, key: &str, problem: &str, fix: &str| require(yes, origin, key, problem, fix);
+    ok(
+        n.channels > 0 && n.channels % 4 == 0,
+        "network.channels",
+        "not a positive multiple of 4",
+        "give e.g. channels = 64",
+    )?;
+    ok(
+        !n.multipliers.is_empty() && n.multipliers.iter().all(|m| *m > 0),
+        "network.multipliers",
+        "not a list of positive numbers",
+        "give e.g. multipliers = [1, 2, 3, 4]",
+    )?;
+    ok(
+        n.embedding > 0 && n.blocks > 0 && n.head > 0,
+        "network.embedding",
+        "embedding, blocks and head must be positive",
+        "give e.g. embedding = 4, blocks = 3, head = 64",
+    )?;
+    ok(
+        (0.0..1.0).contains(&n.dropout),
+        "network.dropout",
+        "not in 0..1",
+        "give e.g. 0.1",
+    )
+}
+
+/// Whether the network fits the rows: asked when a run is started, since the other commands (and a
+/// small grid) may do without the network.
+pub(super) fn check_fits(c: &Config, origin: &str) -> Result<()> {
+    match (&c.network, &c.image) {
+        (NetworkConfig::Unet1d(n), None) => {
+            let pixels = c.grid.pixels as i64;
+            let total = n.patch << (n.channels.len() - 1);
+            require(
+                n.margin + n.patch < pixels && (pixels + 2 * n.margin) % total == 0,
+                origin,
+                "network.margin",
+                "grid.pixels + 2 margin must be divisible by patch · 2^(levels − 1), margin + patch below pixels",
+                "change margin",
+            )
+        }
+        (NetworkConfig::Unet2d(n), Some(image)) => {
+            let unit = 1usize << (n.multipliers.len() - 1);
+            require(
+                image.height.is_multiple_of(unit) && image.width.is_multiple_of(unit),
+                origin,
+                "network.multipliers",
+                "image.height and image.width must be divisible by 2^(levels − 1)",
+                "give fewer multipliers, or pad the images",
+            )
+        }
+        (NetworkConfig::Unet1d(_), Some(_)) => require(
+            false,
+            origin,
+            "network.kind",
+            "unet1d is for spectra",
+            "give kind = \"unet2d\" or leave it out",
+        ),
+        (NetworkConfig::Unet2d(_), None) => require(
+            false,
+            origin,
+            "network.kind",
+            "unet2d is for images",
+            "give [image], or kind = \"unet1d\"",
+        ),
+    }
+}
