@@ -1,6 +1,7 @@
 //! The self-consistent trainer (Algorithm 2) and its run folder.
 
 mod adam;
+mod band_power;
 mod checkpoint;
 mod data;
 mod log;

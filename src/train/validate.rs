@@ -4,8 +4,10 @@
 //! their power spectra make the score; ratios of power and of edge scatter, and how far Φ(y) moved
 //! since the last validation, tell what is wrong when it rises.
 
+use super::band_power::Bands;
 use super::data::Observations;
 use crate::Result;
+use crate::catalog::Layout;
 use crate::forward::ForwardModel;
 use crate::nets::VelocityField;
 use crate::random::{Purpose, Rows};
@@ -15,10 +17,6 @@ use tch::{Device, Kind, Tensor, no_grad};
 
 /// Random directions for the sliced distance.
 const DIRECTIONS: i64 = 256;
-/// Pixels at either end that count as edge.
-const EDGE: i64 = 16;
-/// Bands of the power spectrum, equally spaced in wavenumber.
-const BANDS: i64 = 16;
 
 /// One validation's findings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,6 +45,7 @@ pub struct Validator {
     held: Observations,
     batch: i64,
     directions: Tensor,
+    bands: Bands,
     /// Φ(y) of the last validation, [n, D]; saved with the run, for the drift.
     pub(super) last: Option<Tensor>,
 }
@@ -54,7 +53,7 @@ pub struct Validator {
 impl Validator {
     /// On at most 512 of the held-out observations, transported `batch` at a time.
     #[must_use]
-    pub fn new(heldout: &Observations, seed: u64, batch: usize) -> Self {
+    pub fn new(heldout: &Observations, layout: &Layout, seed: u64, batch: usize) -> Self {
         let device = heldout.flux.device();
         let n = heldout.len().min(512);
         let held = heldout.select(&Tensor::arange(n, (Kind::Int64, device)));
@@ -72,6 +71,7 @@ impl Validator {
             held,
             batch: batch as i64,
             directions: directions / norm,
+            bands: Bands::new(layout, device),
             last: None,
         }
     }
@@ -116,7 +116,7 @@ impl Validator {
                 &self.y.matmul(&self.directions),
                 &fresh.matmul(&self.directions),
             );
-            let (py, pf) = (band_power(&self.y), band_power(&fresh));
+            let (py, pf) = (self.bands.power(&self.y), self.bands.power(&fresh));
             let power = sliced_wasserstein(&py.log(), &pf.log());
             let drift = self.last.replace(x.copy()).map(|l| rms(&(&x - l)));
             Ok(Validation {
@@ -124,8 +124,8 @@ impl Validator {
                 spectra,
                 power,
                 power_ratio: to_vec(&(mean_rows(&pf) / mean_rows(&py))),
-                edge_ratio: edge_scatter(&fresh) / edge_scatter(&self.y),
-                restored_power: to_vec(&mean_rows(&band_power(&x))),
+                edge_ratio: edge_scatter(&self.bands, &fresh) / edge_scatter(&self.bands, &self.y),
+                restored_power: to_vec(&mean_rows(&self.bands.power(&x))),
                 drift,
             })
         })
@@ -143,25 +143,9 @@ fn sliced_wasserstein(a: &Tensor, b: &Tensor) -> f64 {
     (distance / scale).mean(Kind::Double).double_value(&[])
 }
 
-/// Power of the mean-subtracted spectra in `BANDS` bands of wavenumber, [N, BANDS].
-fn band_power(x: &Tensor) -> Tensor {
-    let centred = x - x.mean_dim([-1i64].as_slice(), true, Kind::Float);
-    let modes = centred.fft_rfft(None, -1, "ortho").abs().square();
-    let count = modes.size()[1] - 1;
-    let width = count / BANDS.min(count);
-    let bands = count / width;
-    modes
-        .narrow(1, 1, bands * width)
-        .reshape([x.size()[0], bands, width])
-        .mean_dim([-1i64].as_slice(), false, Kind::Float)
-        .clamp_min(1e-20)
-}
-
-fn edge_scatter(x: &Tensor) -> f64 {
-    let d = x.size()[1];
-    let edge = EDGE.min(d / 2);
-    let ends = Tensor::cat(&[x.narrow(1, 0, edge), x.narrow(1, d - edge, edge)], 1);
-    rms(&(&ends - ends.mean_dim([0i64].as_slice(), true, Kind::Float)))
+fn edge_scatter(bands: &Bands, x: &Tensor) -> f64 {
+    let edge = bands.edge(x);
+    rms(&(&edge - edge.mean_dim([0i64].as_slice(), true, Kind::Float)))
 }
 
 fn rms(x: &Tensor) -> f64 {
