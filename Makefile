@@ -9,9 +9,9 @@ RUN := export LIBTORCH="$(LIBTORCH)" PATH="$(VENV)/bin:$$PATH";
 comma := ,
 ODE := --set 'interpolant={kind="ode"}'
 
-.PHONY: help setup build cargo-build demo demo-mock demo-data study test cargo-test check lint cargo-lint bench clean
+.PHONY: help setup build cargo-build demo demo-mock demo-data demo-images study test cargo-test check lint cargo-lint bench clean
 help:            ## this list
-	@grep -E '^[a-z]+: .*##|^[a-z]+:  +##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 setup: $(VENV)/.done   ## virtual environment with libtorch and cmake
 
@@ -46,6 +46,23 @@ demo-mock:
 	$(SELFSI) plot spectra out/demo/run/restored.fits --truth out/demo/mock/truth.h5 --out out/demo/spectra.png
 	$(SELFSI) plot training out/demo/run --out out/demo/training.png
 	@echo "restored catalog: out/demo/run/restored.fits; picture: out/demo/spectra.png"
+
+# Real images in the virtual environment: the digits of scikit-learn, of which the table alone is read.
+$(VENV)/.digits: $(VENV)/.done requirements/demo.txt
+	$(VENV)/bin/pip install --quiet --no-cache-dir --no-deps -r requirements/demo.txt
+	touch $@
+
+IMAGES := out/demo-images
+demo-images: build $(VENV)/.digits ## real digits, half of their pixels lost: simulated, trained, restored, evaluated
+	rm -rf $(IMAGES)/run
+	$(VENV)/bin/python data/digits.py $(IMAGES)/digits.npy
+	$(SELFSI) simulate survey_configs/demo-images.toml --from $(IMAGES)/digits.npy --out $(IMAGES)/observed.h5
+	$(SELFSI) prepare survey_configs/demo-images.toml
+	$(SELFSI) train survey_configs/demo-images.toml --out $(IMAGES)/run
+	$(SELFSI) restore $(IMAGES)/run --out $(IMAGES)/run/restored.fits --heldout
+	$(SELFSI) evaluate $(IMAGES)/run --truth $(IMAGES)/digits.npy
+	$(SELFSI) plot images $(IMAGES)/run/restored.fits --truth $(IMAGES)/digits.npy --out $(IMAGES)/images.png
+	@echo "restored images: $(IMAGES)/run/restored.fits; picture: $(IMAGES)/images.png"
 
 SOURCE := --set 'survey.source={kind="sdss",spectra="$(DATA)"$(if $(CATALOG),$(comma)catalog="$(CATALOG)")}' --set survey.prepared=out/demo-data/prepared.h5
 demo-data:
