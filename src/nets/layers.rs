@@ -142,6 +142,11 @@ impl GroupNorm {
             .rev()
             .find(|g| channels % g == 0 && channels / g >= 4)
             .unwrap_or(1);
+        Self::of_groups(p, name, channels, groups)
+    }
+
+    /// `groups` must divide `channels`.
+    pub fn of_groups(p: &mut Params, name: &str, channels: i64, groups: i64) -> Self {
         Self {
             groups,
             weight: p.constant(&format!("{name}.weight"), &[channels], 1.0),

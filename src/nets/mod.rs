@@ -1,10 +1,13 @@
 //! Networks: velocity fields b̂(t, x | M), with the denoiser ĝ as a second head for the SDE.
 
+mod encoder;
 mod layers;
+mod layers2d;
 mod mlp;
 mod params;
 mod unet1d;
 mod unet2d;
+mod unet2d_block;
 
 pub use mlp::Mlp;
 pub use params::Params;
@@ -61,7 +64,10 @@ pub fn build(
             Ok(Box::new(UNet1d::new(c, heads, seed, device)))
         }
         (NetworkConfig::Unet2d(c), Layout::Images(image)) => {
-            Ok(Box::new(UNet2d::new(c, image, heads, seed, device)))
+            let position = UNet2d::INTERPOLANT;
+            Ok(Box::new(UNet2d::new(
+                c, image, heads, position, seed, device,
+            )))
         }
         (NetworkConfig::Unet1d(_), Layout::Images(_)) => {
             Err(unfit("unet1d is for spectra", "give kind = \"unet2d\""))

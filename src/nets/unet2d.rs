@@ -1,39 +1,238 @@
-//! The 2-D U-Net of Dhariwal & Nichol in the form of EDM.
+//! The 2-D U-Net of Dhariwal & Nichol (2021) in the form that EDM (Karras et al. 2022) gives it.
+//!
+//! Down: a 3 × 3 convolution at the finest level, a block that halves the resolution at every
+//! further one, then `blocks` blocks. Two blocks at the coarsest level, the first with attention.
+//! Up: a block that doubles the resolution (not at the coarsest level), then `blocks` + 1 blocks;
+//! each takes one map from the way down beside its input, the last one first. What is known of an
+//! observation joins at the input (planes) and at the embedding of the time (numbers).
 
-use super::{Fields, Params, Pass, VelocityField};
+use super::encoder::{PlaneEncoder, VectorEncoder};
+use super::layers2d::{Conv2d, Embedding, Norm, channels_last};
+use super::unet2d_block::{Block, Common, Resample};
+use super::{Fields, Params, Pass, VelocityField, split_heads};
 use crate::catalog::ImageLayout;
 use crate::config::UNet2dConfig;
 use crate::forward::Latent;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// See the module's notes. Images [B, C·H·W] in, fields [B, C·H·W] out.
 #[derive(Debug)]
 pub struct UNet2d {
     params: Params,
+    image: [i64; 3],
+    heads: i64,
+    known_planes: i64,
+    mask_input: bool,
+    channels_last: bool,
+    planes: Option<PlaneEncoder>,
+    vector: Option<VectorEncoder>,
+    embedding: Embedding,
+    stem: Conv2d,
+    down: Vec<Block>,
+    middle: Vec<Block>,
+    up: Vec<Block>,
+    norm: Norm,
+    out: Conv2d,
 }
 
 impl UNet2d {
-    /// `heads` is 1 for the ODE and 2 for the SDE.
+    /// The largest time of an interpolant, with room: the scale of the slowest wave that tells the
+    /// network the time.
+    pub const INTERPOLANT: f64 = 2.0;
+
+    /// `heads` is 1 for the ODE and 2 for the SDE; `max_position` is [`Self::INTERPOLANT`], or
+    /// 10000 for a diffusion model's noise levels.
     #[must_use]
     pub fn new(
-        _config: &UNet2dConfig,
-        _image: &ImageLayout,
-        _heads: i64,
+        config: &UNet2dConfig,
+        image: &ImageLayout,
+        heads: i64,
+        max_position: f64,
         seed: u64,
         device: Device,
     ) -> Self {
-        Self {
-            params: Params::new(seed, device),
+        let mut p = Params::new(seed, device);
+        let [_, channels, height, width] = image.shape(1);
+        let kind = if config.bf16 {
+            Kind::BFloat16
+        } else {
+            Kind::Float
+        };
+        let planes = image.planes as i64 + i64::from(config.mask_input);
+        let planes = (planes > 0).then(|| PlaneEncoder::new(&mut p, planes, kind));
+        let inputs = channels + i64::from(planes.is_some());
+        let common = Common {
+            embedding: config.embedding * config.channels,
+            dropout: config.dropout,
+            head: config.head,
+            kind,
+        };
+        let embedding = Embedding::new(
+            &mut p,
+            config.channels,
+            common.embedding,
+            max_position,
+            device,
+        );
+        let numbers = image.vector as i64;
+        let vector = (numbers > 0).then(|| VectorEncoder::new(&mut p, numbers, common.embedding));
+
+        let levels: Vec<Level> = config
+            .multipliers
+            .iter()
+            .enumerate()
+            .map(|(i, m)| Level {
+                channels: m * config.channels,
+                attention: config.attention.contains(&(height >> i)),
+            })
+            .collect();
+        let first = levels[0].channels;
+        let stem = Conv2d::new(&mut p, "stem", inputs, first, 3, kind);
+        // The channels of every map on the way down, to be taken up again.
+        let mut skips = vec![first];
+        let mut c = first;
+        let mut down = Vec::new();
+        for (i, level) in levels.iter().enumerate() {
+            if i > 0 {
+                let name = format!("down{i}.halve");
+                down.push(Block::new(
+                    &mut p,
+                    &name,
+                    (c, c),
+                    Resample::Down,
+                    false,
+                    &common,
+                ));
+                skips.push(c);
+            }
+            for j in 0..config.blocks {
+                let (name, shape) = (format!("down{i}.{j}"), (c, level.channels));
+                c = level.channels;
+                down.push(Block::new(
+                    &mut p,
+                    &name,
+                    shape,
+                    Resample::Keep,
+                    level.attention,
+                    &common,
+                ));
+                skips.push(c);
+            }
         }
+        let middle = [true, false]
+            .iter()
+            .enumerate()
+            .map(|(j, attention)| {
+                let name = format!("middle{j}");
+                Block::new(&mut p, &name, (c, c), Resample::Keep, *attention, &common)
+            })
+            .collect();
+        let mut up = Vec::new();
+        for (i, level) in levels.iter().enumerate().rev() {
+            if i + 1 < levels.len() {
+                let name = format!("up{i}.double");
+                up.push(Block::new(
+                    &mut p,
+                    &name,
+                    (c, c),
+                    Resample::Up,
+                    false,
+                    &common,
+                ));
+            }
+            for j in 0..=config.blocks {
+                let inputs = c + skips.pop().unwrap_or(0);
+                let (name, shape) = (format!("up{i}.{j}"), (inputs, level.channels));
+                c = level.channels;
+                up.push(Block::new(
+                    &mut p,
+                    &name,
+                    shape,
+                    Resample::Keep,
+                    level.attention,
+                    &common,
+                ));
+            }
+        }
+        let norm = Norm::new(&mut p, "out.norm", c);
+        let out = Conv2d::zero(&mut p, "out", c, channels * heads, 3, kind);
+        Self {
+            params: p,
+            image: [channels, height, width],
+            heads,
+            known_planes: image.planes as i64,
+            mask_input: config.mask_input,
+            channels_last: config.channels_last,
+            planes,
+            vector,
+            embedding,
+            stem,
+            down,
+            middle,
+            up,
+            norm,
+            out,
+        }
+    }
+
+    /// The image x [B, D] and the encoded planes, [B, C (+ 1), H, W].
+    fn inputs(&self, x: &Tensor, latent: &Latent) -> Tensor {
+        let [c, h, w] = self.image;
+        let image = x.reshape([-1, c, h, w]);
+        let Some(encoder) = &self.planes else {
+            return image;
+        };
+        let mut planes = latent
+            .planes
+            .reshape([x.size()[0], self.known_planes, h, w]);
+        if self.mask_input {
+            // A pixel may be masked in some of its channels only.
+            let mask = latent
+                .good
+                .reshape([-1, c, h, w])
+                .mean_dim(1, true, Kind::Float);
+            planes = Tensor::cat(&[mask, planes], 1);
+        }
+        Tensor::cat(&[image, encoder.forward(&planes)], 1)
     }
 }
 
+/// One resolution.
+struct Level {
+    channels: i64,
+    attention: bool,
+}
+
 impl VelocityField for UNet2d {
-    fn fields(&self, _t: &Tensor, x: &Tensor, _latent: &Latent, _pass: Pass) -> Fields {
-        Fields {
-            velocity: x.zeros_like(),
-            denoiser: None,
+    fn fields(&self, t: &Tensor, x: &Tensor, latent: &Latent, pass: Pass) -> Fields {
+        let numbers = self.vector.as_ref().map(|v| v.forward(&latent.vector));
+        let e = self.embedding.forward(t, numbers.as_ref());
+        let mut h = self
+            .stem
+            .forward(&self.inputs(x, latent))
+            .to_kind(Kind::Float);
+        if self.channels_last {
+            h = channels_last(&h);
         }
+        let mut skips = vec![h.shallow_clone()];
+        for block in &self.down {
+            h = block.forward(&h, &e, pass.dropout);
+            skips.push(h.shallow_clone());
+        }
+        for block in &self.middle {
+            h = block.forward(&h, &e, pass.dropout);
+        }
+        for block in &self.up {
+            if block.resample == Resample::Keep
+                && let Some(skip) = skips.pop()
+            {
+                h = Tensor::cat(&[h, skip], 1);
+            }
+            h = block.forward(&h, &e, pass.dropout);
+        }
+        let out = self.out.forward(&self.norm.forward(&h).silu());
+        let out = out.to_kind(Kind::Float).contiguous();
+        split_heads(&out.view([-1, self.heads, x.size()[1]]))
     }
 
     fn params(&self) -> &Params {

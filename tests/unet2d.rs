@@ -1,0 +1,395 @@
+//! What the network for images promises: its size, its start, its inputs, and one forward pass
+//! against an independent one.
+
+use selfsi::catalog::{ImageLayout, PixelScale};
+use selfsi::config::UNet2dConfig;
+use selfsi::forward::Latent;
+use selfsi::nets::{Fields, Pass, UNet2d, VelocityField};
+use selfsi::random::{Purpose, Rows};
+use std::path::Path;
+use tch::{Device, Kind, Tensor};
+
+const B: i64 = 3;
+const OFF: Pass = Pass {
+    dropout: false,
+    phase: 0,
+};
+
+fn layout(channels: usize, size: usize, vector: usize, planes: usize) -> ImageLayout {
+    ImageLayout {
+        channels,
+        height: size,
+        width: size,
+        scale: PixelScale {
+            softening: None,
+            mean: vec![0.0; channels],
+            std: vec![1.0; channels],
+        },
+        vector,
+        planes,
+    }
+}
+
+/// Two levels, 8² and 4², attention at 4² with two heads.
+fn small() -> UNet2dConfig {
+    UNet2dConfig {
+        channels: 8,
+        multipliers: vec![1, 2],
+        embedding: 2,
+        blocks: 1,
+        attention: vec![4],
+        head: 8,
+        ..UNet2dConfig::default()
+    }
+}
+
+/// Two channels at 8², told a mask, one plane and two numbers; ODE and SDE heads.
+fn network(config: &UNet2dConfig) -> UNet2d {
+    tch::set_num_threads(1);
+    UNet2d::new(
+        config,
+        &layout(2, 8, 2, 1),
+        2,
+        UNet2d::INTERPOLANT,
+        1,
+        Device::Cpu,
+    )
+}
+
+/// The network with every weight moved, so that no zero-initialised layer hides another.
+fn moved(config: &UNet2dConfig) -> UNet2d {
+    let net = network(config);
+    let flat = net.params().flat();
+    let p = flat.size()[0];
+    let z = Rows::range(4, Purpose::Weights, 0, 1, Device::Cpu).normal(0, p);
+    net.params().set_flat(&(flat + z.squeeze() * 0.1));
+    net
+}
+
+fn normal(step: u64, n: i64) -> Tensor {
+    Rows::range(3, Purpose::Validation, step, B, Device::Cpu).normal(0, n)
+}
+
+/// Images of two channels at three times, a third of their pixels masked.
+fn input() -> (Tensor, Tensor, Latent) {
+    let t = Tensor::linspace(0.0, 1.0, B, (Kind::Float, Device::Cpu)).unsqueeze(1);
+    let good = normal(1, 128).gt(-0.4).to_kind(Kind::Float);
+    let sigma = good.ones_like();
+    let latent = Latent {
+        vector: normal(2, 2),
+        planes: normal(3, 64),
+        ..Latent::of_pixels(good, sigma.shallow_clone(), sigma)
+    };
+    (t, normal(0, 128), latent)
+}
+
+/// Velocity and denoiser side by side, [B, 2 D].
+fn both(f: Fields) -> Tensor {
+    Tensor::cat(&[f.velocity, f.denoiser.unwrap()], 1)
+}
+
+fn fields(net: &UNet2d) -> Tensor {
+    let (t, x, latent) = input();
+    both(net.fields(&t, &x, &latent, OFF))
+}
+
+fn largest(t: &Tensor) -> f64 {
+    t.abs().max().double_value(&[])
+}
+
+/// Largest difference in units of the largest value.
+fn apart(a: &Tensor, b: &Tensor) -> f64 {
+    largest(&(a - b)) / largest(b)
+}
+
+fn conv(inputs: i64, outputs: i64, kernel: i64) -> i64 {
+    outputs * inputs * kernel * kernel + outputs
+}
+
+/// The numbers of a residual block: two norms, two convolutions, scale and shift, skip, attention.
+fn block(inputs: i64, outputs: i64, embedding: i64, attention: bool) -> i64 {
+    let skip = if inputs == outputs {
+        0
+    } else {
+        conv(inputs, outputs, 1)
+    };
+    let attend = 2 * outputs + conv(outputs, 3 * outputs, 1) + conv(outputs, outputs, 1);
+    2 * inputs
+        + conv(inputs, outputs, 3)
+        + 2 * outputs * (embedding + 1)
+        + 2 * outputs
+        + conv(outputs, outputs, 3)
+        + skip
+        + i64::from(attention) * attend
+}
+
+/// The numbers of the network for 3 × 32 × 32, layer by layer.
+fn by_hand(c: i64) -> i64 {
+    let e = 4 * c;
+    // Levels 32², 16², 8² with attention, 4² without.
+    let level = |outputs: i64, attention: bool| move |inputs| block(inputs, outputs, e, attention);
+    let (l1, l2, l3, l4) = (
+        level(c, true),
+        level(2 * c, true),
+        level(3 * c, true),
+        level(4 * c, false),
+    );
+    let halve_or_double = |c: i64| block(c, c, e, false);
+    let time = (c + 1) * e + (e + 1) * e;
+    let down = conv(3, c, 3)
+        + 3 * l1(c)
+        + halve_or_double(c)
+        + l2(c)
+        + 2 * l2(2 * c)
+        + halve_or_double(2 * c)
+        + l3(2 * c)
+        + 2 * l3(3 * c)
+        + halve_or_double(3 * c)
+        + l4(3 * c)
+        + 2 * l4(4 * c);
+    let middle = block(4 * c, 4 * c, e, true) + block(4 * c, 4 * c, e, false);
+    // Each block's own input and what the way down left: three blocks and the halving (or the
+    // first convolution) of its level.
+    let up = 3 * l4(4 * c + 4 * c)
+        + l4(4 * c + 3 * c)
+        + halve_or_double(4 * c)
+        + l3(4 * c + 3 * c)
+        + 2 * l3(3 * c + 3 * c)
+        + l3(3 * c + 2 * c)
+        + halve_or_double(3 * c)
+        + l2(3 * c + 2 * c)
+        + 2 * l2(2 * c + 2 * c)
+        + l2(2 * c + c)
+        + halve_or_double(2 * c)
+        + l1(2 * c + c)
+        + 3 * l1(c + c);
+    time + down + middle + up + 2 * c + conv(c, 3, 3)
+}
+
+#[test]
+fn the_size_is_that_of_the_source() {
+    let count = |channels, mask_input, vector, planes| {
+        let config = UNet2dConfig {
+            channels,
+            mask_input,
+            ..UNet2dConfig::default()
+        };
+        let image = layout(3, 32, vector, planes);
+        let net = UNet2d::new(&config, &image, 1, UNet2d::INTERPOLANT, 1, Device::Cpu);
+        net.params().count() as i64
+    };
+    assert_eq!((by_hand(64), by_hand(96)), (31_120_899, 69_964_035));
+    assert_eq!(count(64, false, 0, 0), 31_120_899);
+    assert_eq!(count(96, false, 0, 0), 69_964_035);
+    assert_eq!(count(64, true, 0, 0), 31_120_899 + 1_929);
+    assert_eq!(count(64, false, 1, 0), 31_120_899 + 131_328);
+    // One encoder serves the mask and the planes: a plane more is 8 kernels more.
+    assert_eq!(count(64, true, 0, 1), 31_120_899 + 1_929 + 72);
+    assert_eq!(count(64, false, 0, 1), 31_120_899 + 1_929);
+}
+
+#[test]
+fn at_initialisation_both_fields_are_zero_so_that_the_map_is_the_identity() {
+    let f = fields(&network(&small()));
+    assert_eq!(f.size(), [B, 256]);
+    assert_eq!(largest(&f), 0.0);
+}
+
+#[test]
+fn a_row_does_not_depend_on_the_others_in_its_batch() {
+    let net = moved(&small());
+    let together = fields(&net);
+    let (t, x, latent) = input();
+    for i in 0..B {
+        let index = Tensor::from_slice(&[i]);
+        let one = |t: &Tensor| t.index_select(0, &index);
+        let alone = net.fields(&one(&t), &one(&x), &latent.select(&index), OFF);
+        assert!(apart(&both(alone), &one(&together)) < 1e-5, "{i}");
+    }
+}
+
+#[test]
+fn the_fields_depend_on_everything_that_is_known() {
+    let net = moved(&small());
+    let before = fields(&net);
+    let change = |f: &dyn Fn(&mut Tensor, &mut Latent)| {
+        let (mut t, x, mut latent) = input();
+        f(&mut t, &mut latent);
+        apart(&both(net.fields(&t, &x, &latent, OFF)), &before)
+    };
+    assert!(change(&|t, _| *t = &*t * 0.5 + 0.2) > 1e-3);
+    assert!(change(&|_, l| l.good = l.good.ones_like()) > 1e-3);
+    assert!(change(&|_, l| l.planes = -&l.planes) > 1e-3);
+    assert!(change(&|_, l| l.vector = -&l.vector) > 1e-3);
+    // Pixels of an image have no line-spread function, and the noise level is not told.
+    assert_eq!(change(&|_, l| l.lsf = &l.lsf * 2.0), 0.0);
+    assert_eq!(change(&|_, l| l.sigma = &l.sigma * 2.0), 0.0);
+}
+
+#[test]
+fn attention_is_where_the_config_says_and_in_the_first_block_of_the_coarsest_level_s_way_up() {
+    let places = |attention: Vec<i64>| {
+        let config = UNet2dConfig {
+            attention,
+            ..small()
+        };
+        let net = network(&config);
+        let of = |(name, _): &(String, Tensor)| {
+            name.strip_suffix(".attention.qkv.weight").map(String::from)
+        };
+        net.params()
+            .named()
+            .iter()
+            .filter_map(of)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(places(vec![]), ["middle0"]);
+    assert_eq!(places(vec![4]), ["down1.0", "middle0", "up1.0", "up1.1"]);
+    assert_eq!(
+        places(vec![8, 16]),
+        ["down0.0", "middle0", "up0.0", "up0.1"]
+    );
+}
+
+#[test]
+fn every_weight_has_a_gradient_and_it_is_the_slope_of_the_loss() {
+    let net = moved(&small());
+    let loss = || fields(&net).square().mean(Kind::Float);
+    let start = net.params().flat();
+    loss().backward();
+    for (name, w) in net.params().named() {
+        let g = w.grad();
+        assert!(g.defined() && largest(&g) > 0.0, "{name}");
+    }
+    let gradient = net.params().take_gradient();
+    // Along the gradient itself the change is largest: |g|² per unit step.
+    let at = |step: f64| {
+        net.params().set_flat(&(&start + &gradient * step));
+        loss().double_value(&[])
+    };
+    let slope = gradient.square().sum(Kind::Double).double_value(&[]);
+    let step = 0.01 * at(0.0) / slope;
+    let numeric = (at(step) - at(-step)) / (2.0 * step);
+    assert!((numeric / slope - 1.0).abs() < 0.01, "{numeric} {slope}");
+}
+
+#[test]
+fn dropout_is_on_only_where_the_pass_says_so() {
+    let net = moved(&small());
+    let (t, x, latent) = input();
+    let on = Pass {
+        dropout: true,
+        ..OFF
+    };
+    let f = |pass| both(net.fields(&t, &x, &latent, pass));
+    assert_eq!(f(OFF), f(OFF));
+    assert!(apart(&f(on), &f(on)) > 1e-3);
+}
+
+#[test]
+fn the_time_of_a_diffusion_model_is_told_apart_where_that_of_an_interpolant_is_not() {
+    // Frequencies fall to about 1/max_position: at t = 1000 and 1000 + 2π the waves of a short
+    // range are nearly the same.
+    let (t, x, latent) = input();
+    let change = |max_position: f64| {
+        let image = layout(2, 8, 2, 1);
+        let config = UNet2dConfig {
+            channels: 16,
+            ..small()
+        };
+        let net = UNet2d::new(&config, &image, 2, max_position, 1, Device::Cpu);
+        let p = net.params().flat();
+        net.params().set_flat(&(&p + 0.05));
+        let at = |time: f64| both(net.fields(&(&t * 0.0 + time), &x, &latent, OFF));
+        apart(&at(0.02), &at(0.0))
+    };
+    assert!(change(10_000.0) < change(2.0));
+}
+
+#[test]
+fn channels_last_changes_the_layout_in_memory_and_not_the_result() {
+    let plain = moved(&small());
+    let other = moved(&UNet2dConfig {
+        channels_last: true,
+        ..small()
+    });
+    assert!(apart(&fields(&other), &fields(&plain)) < 1e-5);
+    let gradient = |net: &UNet2d| {
+        fields(net).square().mean(Kind::Float).backward();
+        net.params().take_gradient()
+    };
+    assert!(apart(&gradient(&other), &gradient(&plain)) < 1e-4);
+}
+
+#[test]
+fn bfloat16_rounds_the_fields_to_its_precision_and_leaves_weights_and_gradients_in_fp32() {
+    let plain = moved(&small());
+    let other = moved(&UNet2dConfig {
+        bf16: true,
+        ..small()
+    });
+    let (f, g) = (fields(&other), fields(&plain));
+    assert_eq!(f.kind(), Kind::Float);
+    // 8 bits of mantissa, some thirty roundings in a row.
+    let rounding = apart(&f, &g);
+    assert!(rounding > 1e-4 && rounding < 0.05, "{rounding}");
+    let gradient = |f: &Tensor, net: &UNet2d| {
+        f.square().mean(Kind::Float).backward();
+        assert!(
+            net.params()
+                .named()
+                .iter()
+                .all(|(_, w)| w.grad().kind() == Kind::Float)
+        );
+        net.params().take_gradient()
+    };
+    let (a, b) = (gradient(&f, &other), gradient(&g, &plain));
+    let cosine = (&a * &b).sum(Kind::Double) / (a.norm() * b.norm());
+    assert!(cosine.double_value(&[]) > 0.999, "{cosine:?}");
+}
+
+#[test]
+fn the_forward_pass_is_that_of_an_independent_one() {
+    let Some(python) = std::env::var_os("SELFSI_CHECK_PYTHON") else {
+        eprintln!("skipped: SELFSI_CHECK_PYTHON names no Python with requirements/check.txt");
+        return;
+    };
+    let config = small();
+    let net = moved(&config);
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, t: &Tensor| {
+        let path = folder.path().join(format!("{name}.npy"));
+        t.detach().write_npy(path).unwrap();
+    };
+    let (t, x, latent) = input();
+    for (name, w) in net.params().named() {
+        write(name, w);
+    }
+    write("input_t", &t.squeeze());
+    write("input_x", &x.view([B, 2, 8, 8]));
+    write("input_good", &latent.good.view([B, 2, 8, 8]));
+    write("input_planes", &latent.planes.view([B, 1, 8, 8]));
+    write("input_vector", &latent.vector);
+    write("fields", &fields(&net));
+    let shape = format!(
+        r#"{{"channels": {}, "levels": {}, "blocks": {}, "head": {}, "max_position": {}}}"#,
+        config.channels,
+        config.multipliers.len(),
+        config.blocks,
+        config.head,
+        UNet2d::INTERPOLANT
+    );
+    std::fs::write(folder.path().join("shape.json"), shape).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/unet2d_reference.py");
+    let output = std::process::Command::new(python)
+        .arg(script)
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
