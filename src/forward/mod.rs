@@ -2,17 +2,28 @@
 //!
 //! Everything above this module only *runs* F; nothing asks for its gradient.
 
+mod blur;
 mod gaussian;
+mod jpeg;
 mod latent;
+mod mask;
+mod motion;
 mod noise;
+mod passing;
+mod poisson;
 mod quasar;
+mod rays;
 mod smooth;
+mod stages;
+mod units;
 
 pub use gaussian::Gaussian;
+pub use jpeg::{jpeg_decode, jpeg_encode};
 pub use latent::Latent;
 pub use noise::CorrelatedNoise;
 pub use quasar::Quasar;
 pub use smooth::{Smoothing, gaussian_smooth_host};
+pub use stages::Stages;
 
 use crate::catalog::Layout;
 use crate::config::ForwardConfig;
@@ -69,7 +80,18 @@ pub fn build(
             noise,
             device,
         )),
-        (ForwardConfig::Stages { .. } | ForwardConfig::Command { .. }, _) => {
+        (ForwardConfig::Stages { stages }, Layout::Images(image)) => {
+            Box::new(Stages::new(stages, image, device)?)
+        }
+        (ForwardConfig::Stages { .. }, Layout::Spectra { .. }) => {
+            return Err(Error::config(
+                "config",
+                "forward.kind",
+                "the stages are for images",
+                "give spectra kind = \"quasar\"",
+            ));
+        }
+        (ForwardConfig::Command { .. }, _) => {
             return Err(Error::config(
                 "config",
                 "forward.kind",

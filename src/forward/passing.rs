@@ -1,0 +1,86 @@
+//! A batch of images on its way through the stages, and the latents it gathers.
+
+use super::Latent;
+use crate::config::LatentUse;
+use crate::random::Rows;
+use tch::Tensor;
+
+/// An image batch on its way.
+pub(super) struct Passing<'a> {
+    /// [B, C, H, W].
+    pub(super) image: Tensor,
+    /// Of the noise, [B or 1, 1, H, W]; `None` where it is not known.
+    pub(super) variance: Option<Tensor>,
+    /// 0 at the pixels that are known to be lost, [B, C, H, W].
+    pub(super) good: Tensor,
+    /// 0 at those lost besides.
+    pub(super) left: Tensor,
+    pub(super) vector: Told<'a>,
+    pub(super) planes: Told<'a>,
+}
+
+/// The latents [B, ·] that came with the observations, and those that go with the new ones.
+pub(super) struct Told<'a> {
+    recorded: &'a Tensor,
+    told: Vec<Tensor>,
+}
+
+impl Passing<'_> {
+    pub(super) fn change_variance(&mut self, f: impl FnOnce(&Tensor) -> Tensor) {
+        self.variance = self.variance.as_ref().map(f);
+    }
+
+    pub(super) fn finish(self, recorded: &Latent, random: &Rows) -> (Tensor, Latent) {
+        let flat = |t: &Tensor| t.flatten(1, -1).contiguous();
+        let (good, left) = (flat(&self.good), flat(&self.left));
+        let sigma = match self.variance {
+            Some(v) => flat(&v.sqrt().expand_as(&self.image)),
+            None => good.zeros_like(),
+        };
+        let mut latent = Latent {
+            sigma: sigma * &good + (1.0 - &good),
+            lsf: recorded.lsf.shallow_clone(),
+            vector: self.vector.all(),
+            planes: self.planes.all(),
+            good: &good * left,
+        };
+        let y = latent.fill_masked(&flat(&self.image), random);
+        latent.good = good;
+        (y, latent)
+    }
+}
+
+impl<'a> Told<'a> {
+    pub(super) fn new(recorded: &'a Tensor) -> Self {
+        Self {
+            recorded,
+            told: Vec::new(),
+        }
+    }
+
+    /// The latent [B, `width`] of the next stage: its recorded one, or a fresh one.
+    pub(super) fn take(
+        &mut self,
+        latent: LatentUse,
+        width: i64,
+        draw: impl FnOnce() -> Tensor,
+    ) -> Tensor {
+        let offset = self.told.iter().map(|t| t.size()[1]).sum();
+        let value = match latent {
+            LatentUse::Kept => self.recorded.narrow(1, offset, width),
+            LatentUse::Redrawn | LatentUse::Hidden => draw(),
+        };
+        if latent != LatentUse::Hidden {
+            self.told.push(value.shallow_clone());
+        }
+        value
+    }
+
+    fn all(&self) -> Tensor {
+        if self.told.is_empty() {
+            self.recorded.narrow(1, 0, 0)
+        } else {
+            Tensor::cat(&self.told, 1)
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Corruptions of images, one after the other.
+
+use super::blur::Blur;
+use super::passing::{Passing, Told};
+use super::units::PixelUnits;
+use super::{ForwardModel, Latent, jpeg, mask, motion, poisson, rays};
+use crate::catalog::ImageLayout;
+use crate::config::{Chroma, LatentUse, StageConfig};
+use crate::random::Rows;
+use crate::{Error, Result};
+use tch::{Device, Tensor};
+
+/// Mean counts end here: the stretch of a wild value overflows to infinity.
+const MOST_COUNTS: f64 = 1e30;
+
+/// A list of stages. Each draws from streams of its own, so that one more stage at the end changes
+/// nothing before it.
+///
+/// Lost pixels are lost at the end: whatever the place of the mask, the other stages see the whole
+/// image, and standard normals take the place of the lost pixels after the last one.
+///
+/// [`Latent::sigma`] is the root of the summed variances of the noise and Poisson stages, carried
+/// through the blurs and rays behind them (exact for one blur, rough for more, since neighbours
+/// are then correlated; JPEG is taken to leave it as it is). It is 0, unknown, where there is no
+/// such stage, and where there is photon noise, which depends on the unknown signal.
+#[derive(Debug)]
+pub struct Stages {
+    stages: Vec<Stage>,
+    shape: [i64; 3],
+    units: PixelUnits,
+}
+
+/// A [`StageConfig`] with what it needs on the device.
+#[derive(Debug)]
+enum Stage {
+    Mask(f64, LatentUse),
+    Noise(f64),
+    Blur(Blur),
+    Poisson(f64),
+    Photon(f64),
+    Motion(usize, LatentUse),
+    Jpeg(f64, f64, Chroma, LatentUse),
+    Rays(usize, LatentUse),
+}
+
+impl Stages {
+    /// # Errors
+    /// [`Error::Config`] if a stage does not fit images of this layout.
+    pub fn new(stages: &[StageConfig], layout: &ImageLayout, device: Device) -> Result<Self> {
+        let shape = [layout.channels, layout.height, layout.width];
+        let told = |s: &&StageConfig| matches!(s, StageConfig::Mask { latent, .. } if *latent != LatentUse::Hidden);
+        if stages.iter().filter(told).count() > 1 {
+            return Err(Error::config(
+                "config",
+                "forward.stages",
+                "more than one mask that the network is told",
+                "give one mask of the rho of all, or latent = \"hidden\"",
+            ));
+        }
+        let stages = stages
+            .iter()
+            .enumerate()
+            .map(|(i, stage)| Stage::new(stage, i, shape, device))
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            stages,
+            shape: shape.map(|n| n as i64),
+            units: PixelUnits::new(&layout.scale, device),
+        })
+    }
+
+    fn check_recorded(&self, recorded: &Latent) -> Result<()> {
+        let kept = self
+            .stages
+            .iter()
+            .any(|s| s.latent() == Some(LatentUse::Kept));
+        let (k, p) = self.widths();
+        let plane = self.shape[1] * self.shape[2];
+        let came = (recorded.vector.size()[1], recorded.planes.size()[1] / plane);
+        if kept && came != (k as i64, p as i64) {
+            return Err(Error::config(
+                "config",
+                "forward.stages",
+                format!(
+                    "latents are kept, but the images come with {} numbers and {} planes and the stages have {k} and {p}",
+                    came.0, came.1
+                ),
+                "give latent = \"redrawn\", or images whose datasets `vector` and `planes` hold them in the order of the stages",
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl ForwardModel for Stages {
+    fn observe(&self, x: &Tensor, recorded: &Latent, random: &Rows) -> Result<(Tensor, Latent)> {
+        self.check_recorded(recorded)?;
+        let [c, h, w] = self.shape;
+        let images = |t: &Tensor| t.view([-1, c, h, w]);
+        let mut passing = Passing {
+            image: images(x),
+            variance: Some(x.new_zeros([1, 1, h, w], (x.kind(), x.device()))),
+            good: images(&recorded.good),
+            left: images(&recorded.good.ones_like()),
+            vector: Told::new(&recorded.vector),
+            planes: Told::new(&recorded.planes),
+        };
+        for (i, stage) in self.stages.iter().enumerate() {
+            stage.apply(&mut passing, &self.units, &random.child(i as u64))?;
+        }
+        Ok(passing.finish(recorded, random))
+    }
+
+    fn widths(&self) -> (usize, usize) {
+        let told = |stage: &&Stage| stage.latent().is_some_and(|l| l != LatentUse::Hidden);
+        let told = || self.stages.iter().filter(told);
+        let vector = |s: &&Stage| matches!(s, Stage::Motion(..) | Stage::Jpeg(..));
+        let planes = |s: &&Stage| matches!(s, Stage::Rays(..));
+        (told().filter(vector).count(), told().filter(planes).count())
+    }
+}
+
+impl Stage {
+    fn new(
+        config: &StageConfig,
+        number: usize,
+        [channels, height, width]: [usize; 3],
+        device: Device,
+    ) -> Result<Self> {
+        Ok(match *config {
+            StageConfig::Mask { rho, latent } => Self::Mask(rho, latent),
+            StageConfig::Noise { sigma } => Self::Noise(sigma),
+            StageConfig::Blur { sigma } => {
+                Self::Blur(Blur::new(sigma, [height as i64, width as i64], device))
+            }
+            StageConfig::Poisson { rate } => Self::Poisson(rate),
+            StageConfig::Photon { gain } => Self::Photon(gain),
+            StageConfig::Motion { length, latent } => Self::Motion(length, latent),
+            StageConfig::Jpeg {
+                min,
+                max,
+                chroma,
+                latent,
+            } => {
+                jpeg::check(
+                    channels,
+                    height,
+                    width,
+                    &format!("forward.stages[{number}]"),
+                )?;
+                Self::Jpeg(min, max, chroma, latent)
+            }
+            StageConfig::Rays { rays, latent } => Self::Rays(rays, latent),
+        })
+    }
+
+    fn latent(&self) -> Option<LatentUse> {
+        match self {
+            Self::Mask(_, latent)
+            | Self::Motion(_, latent)
+            | Self::Jpeg(.., latent)
+            | Self::Rays(_, latent) => Some(*latent),
+            Self::Noise(_) | Self::Blur(_) | Self::Poisson(_) | Self::Photon(_) => None,
+        }
+    }
+
+    fn apply(&self, p: &mut Passing, units: &PixelUnits, random: &Rows) -> Result<()> {
+        let size = p.image.size();
+        let plane = [size[2], size[3]];
+        let pixels: i64 = size[1..].iter().product();
+        match self {
+            Self::Mask(_, LatentUse::Kept) => {}
+            Self::Mask(rho, latent) => {
+                let fresh = mask::draw(*rho, plane, random);
+                if *latent == LatentUse::Redrawn {
+                    p.good = fresh.expand(&size, false);
+                } else {
+                    p.left = &p.left * fresh;
+                }
+            }
+            Self::Noise(sigma) => {
+                p.image = &p.image + random.normal(0, pixels).view(&size[..]) * *sigma;
+                p.change_variance(|v| v + sigma * sigma);
+            }
+            Self::Blur(blur) => {
+                p.image = blur.apply(&p.image);
+                p.change_variance(|v| blur.variance(v));
+            }
+            Self::Poisson(rate) => {
+                let mean = p.image.full_like(*rate).view([-1, pixels]);
+                p.image = &p.image + poisson::counts(&mean, random).view(&size[..]);
+                p.change_variance(|v| v + *rate);
+            }
+            Self::Photon(gain) => {
+                let mean = (units.restore(&p.image) * *gain).clamp(0.0, MOST_COUNTS);
+                let counts = poisson::counts(&mean.view([-1, pixels]), random);
+                p.image = units.normalise(&(counts.view(&size[..]) / *gain));
+                p.variance = None;
+            }
+            Self::Motion(length, latent) => {
+                let direction = p.vector.take(*latent, 1, || motion::draw(random));
+                let kernels = motion::kernels(*length, &direction);
+                p.image = motion::convolve(&p.image, &kernels);
+                let rows = size[0];
+                p.change_variance(|v| {
+                    let each = v.expand([rows, 1, plane[0], plane[1]], false);
+                    motion::convolve(&each, &kernels.square())
+                });
+            }
+            Self::Jpeg(min, max, chroma, latent) => {
+                let quality = p.vector.take(*latent, 1, || jpeg::draw(*min, *max, random));
+                let values = jpeg::compress(&units.restore(&p.image), &quality, *chroma)?;
+                p.image = units.normalise(&values);
+            }
+            Self::Rays(lines, latent) => {
+                let draw = || rays::draw(*lines, plane, random);
+                let measured = p.planes.take(*latent, plane[0] * plane[1], draw);
+                p.image = rays::measure(&p.image, &measured);
+                p.change_variance(|v| v * rays::share(&measured));
+            }
+        }
+        Ok(())
+    }
+}
