@@ -44,21 +44,22 @@ fn small() -> UNet2dConfig {
 }
 
 /// Two channels at 8², told a mask, one plane and two numbers; ODE and SDE heads.
-fn network(config: &UNet2dConfig) -> UNet2d {
+fn told(config: &UNet2dConfig, max_position: f64) -> UNet2d {
     tch::set_num_threads(1);
-    UNet2d::new(
-        config,
-        &layout(2, 8, 2, 1),
-        2,
-        UNet2d::INTERPOLANT,
-        1,
-        Device::Cpu,
-    )
+    let image = layout(2, 8, 2, 1);
+    UNet2d::new(config, &image, 2, max_position, 1, Device::Cpu)
+}
+
+fn network(config: &UNet2dConfig) -> UNet2d {
+    told(config, UNet2d::INTERPOLANT)
 }
 
 /// The network with every weight moved, so that no zero-initialised layer hides another.
 fn moved(config: &UNet2dConfig) -> UNet2d {
-    let net = network(config);
+    move_weights(network(config))
+}
+
+fn move_weights(net: UNet2d) -> UNet2d {
     let flat = net.params().flat();
     let p = flat.size()[0];
     let z = Rows::range(4, Purpose::Weights, 0, 1, Device::Cpu).normal(0, p);
@@ -287,26 +288,6 @@ fn dropout_is_on_only_where_the_pass_says_so() {
 }
 
 #[test]
-fn the_time_of_a_diffusion_model_is_told_apart_where_that_of_an_interpolant_is_not() {
-    // Frequencies fall to about 1/max_position: at t = 1000 and 1000 + 2π the waves of a short
-    // range are nearly the same.
-    let (t, x, latent) = input();
-    let change = |max_position: f64| {
-        let image = layout(2, 8, 2, 1);
-        let config = UNet2dConfig {
-            channels: 16,
-            ..small()
-        };
-        let net = UNet2d::new(&config, &image, 2, max_position, 1, Device::Cpu);
-        let p = net.params().flat();
-        net.params().set_flat(&(&p + 0.05));
-        let at = |time: f64| both(net.fields(&(&t * 0.0 + time), &x, &latent, OFF));
-        apart(&at(0.02), &at(0.0))
-    };
-    assert!(change(10_000.0) < change(2.0));
-}
-
-#[test]
 fn channels_last_changes_the_layout_in_memory_and_not_the_result() {
     let plain = moved(&small());
     let other = moved(&UNet2dConfig {
@@ -354,8 +335,15 @@ fn the_forward_pass_is_that_of_an_independent_one() {
         eprintln!("skipped: SELFSI_CHECK_PYTHON names no Python with requirements/check.txt");
         return;
     };
+    // The times of an interpolant, and the noise levels of a diffusion model.
+    for max_position in [UNet2d::INTERPOLANT, 10_000.0] {
+        compare(Path::new(&python), max_position);
+    }
+}
+
+fn compare(python: &Path, max_position: f64) {
     let config = small();
-    let net = moved(&config);
+    let net = move_weights(told(&config, max_position));
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, t: &Tensor| {
         let path = folder.path().join(format!("{name}.npy"));
@@ -377,7 +365,7 @@ fn the_forward_pass_is_that_of_an_independent_one() {
         config.multipliers.len(),
         config.blocks,
         config.head,
-        UNet2d::INTERPOLANT
+        max_position
     );
     std::fs::write(folder.path().join("shape.json"), shape).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/unet2d_reference.py");

@@ -2,7 +2,7 @@
 
 use super::Params;
 use super::layers::Linear;
-use super::layers2d::{Conv2d, Norm, largest_divisor};
+use super::layers2d::{Conv2d, Norm, channels_last, largest_divisor};
 use tch::{Kind, Tensor};
 
 /// What all blocks of a network have in common.
@@ -128,23 +128,15 @@ impl Attention {
 
     fn forward(&self, x: &Tensor) -> Tensor {
         let (b, c, h, w) = (x.size()[0], x.size()[1], x.size()[2], x.size()[3]);
-        let qkv = self
-            .qkv
-            .forward(&self.norm.forward(x))
+        // torch's fused attention wants the channels of a pixel side by side; a product of the
+        // whole L × L matrix costs twice the time of the network.
+        let qkv = channels_last(&self.qkv.forward(&self.norm.forward(x)))
             .view([b, 3, self.heads, c / self.heads, h * w])
             .transpose(3, 4);
         let (q, k, v) = (qkv.select(1, 0), qkv.select(1, 1), qkv.select(1, 2));
         // softmax(q kᵀ / √width) v; sums and softmax are in fp32 whatever the kind of the input.
-        let mixed = Tensor::scaled_dot_product_attention(
-            &q,
-            &k,
-            &v,
-            None::<&Tensor>,
-            0.0,
-            false,
-            None,
-            false,
-        );
+        let none = None::<&Tensor>;
+        let mixed = Tensor::scaled_dot_product_attention(&q, &k, &v, none, 0.0, false, None, false);
         let mixed = mixed.transpose(2, 3).reshape([b, c, h, w]);
         x + self.out.forward(&mixed)
     }
