@@ -1,4 +1,4 @@
-//! What the network for images promises: its size, its start, its inputs, and one forward pass
+//! What the network for images promises: its start, its inputs, its options, and one forward pass
 //! against an independent one.
 
 use selfsi::catalog::{ImageLayout, PixelScale};
@@ -101,92 +101,6 @@ fn largest(t: &Tensor) -> f64 {
 /// Largest difference in units of the largest value.
 fn apart(a: &Tensor, b: &Tensor) -> f64 {
     largest(&(a - b)) / largest(b)
-}
-
-fn conv(inputs: i64, outputs: i64, kernel: i64) -> i64 {
-    outputs * inputs * kernel * kernel + outputs
-}
-
-/// The numbers of a residual block: two norms, two convolutions, scale and shift, skip, attention.
-fn block(inputs: i64, outputs: i64, embedding: i64, attention: bool) -> i64 {
-    let skip = if inputs == outputs {
-        0
-    } else {
-        conv(inputs, outputs, 1)
-    };
-    let attend = 2 * outputs + conv(outputs, 3 * outputs, 1) + conv(outputs, outputs, 1);
-    2 * inputs
-        + conv(inputs, outputs, 3)
-        + 2 * outputs * (embedding + 1)
-        + 2 * outputs
-        + conv(outputs, outputs, 3)
-        + skip
-        + i64::from(attention) * attend
-}
-
-/// The numbers of the network for 3 × 32 × 32, layer by layer.
-fn by_hand(c: i64) -> i64 {
-    let e = 4 * c;
-    // Levels 32², 16², 8² with attention, 4² without.
-    let level = |outputs: i64, attention: bool| move |inputs| block(inputs, outputs, e, attention);
-    let (l1, l2, l3, l4) = (
-        level(c, true),
-        level(2 * c, true),
-        level(3 * c, true),
-        level(4 * c, false),
-    );
-    let halve_or_double = |c: i64| block(c, c, e, false);
-    let time = (c + 1) * e + (e + 1) * e;
-    let down = conv(3, c, 3)
-        + 3 * l1(c)
-        + halve_or_double(c)
-        + l2(c)
-        + 2 * l2(2 * c)
-        + halve_or_double(2 * c)
-        + l3(2 * c)
-        + 2 * l3(3 * c)
-        + halve_or_double(3 * c)
-        + l4(3 * c)
-        + 2 * l4(4 * c);
-    let middle = block(4 * c, 4 * c, e, true) + block(4 * c, 4 * c, e, false);
-    // Each block's own input and what the way down left: three blocks and the halving (or the
-    // first convolution) of its level.
-    let up = 3 * l4(4 * c + 4 * c)
-        + l4(4 * c + 3 * c)
-        + halve_or_double(4 * c)
-        + l3(4 * c + 3 * c)
-        + 2 * l3(3 * c + 3 * c)
-        + l3(3 * c + 2 * c)
-        + halve_or_double(3 * c)
-        + l2(3 * c + 2 * c)
-        + 2 * l2(2 * c + 2 * c)
-        + l2(2 * c + c)
-        + halve_or_double(2 * c)
-        + l1(2 * c + c)
-        + 3 * l1(c + c);
-    time + down + middle + up + 2 * c + conv(c, 3, 3)
-}
-
-#[test]
-fn the_size_is_that_of_the_source() {
-    let count = |channels, mask_input, vector, planes| {
-        let config = UNet2dConfig {
-            channels,
-            mask_input,
-            ..UNet2dConfig::default()
-        };
-        let image = layout(3, 32, vector, planes);
-        let net = UNet2d::new(&config, &image, 1, UNet2d::INTERPOLANT, 1, Device::Cpu);
-        net.params().count() as i64
-    };
-    assert_eq!((by_hand(64), by_hand(96)), (31_120_899, 69_964_035));
-    assert_eq!(count(64, false, 0, 0), 31_120_899);
-    assert_eq!(count(96, false, 0, 0), 69_964_035);
-    assert_eq!(count(64, true, 0, 0), 31_120_899 + 1_929);
-    assert_eq!(count(64, false, 1, 0), 31_120_899 + 131_328);
-    // One encoder serves the mask and the planes: a plane more is 8 kernels more.
-    assert_eq!(count(64, true, 0, 1), 31_120_899 + 1_929 + 72);
-    assert_eq!(count(64, false, 0, 1), 31_120_899 + 1_929);
 }
 
 #[test]
