@@ -114,6 +114,7 @@ fn a_shape_the_network_cannot_run_on_is_refused_with_the_heights_it_has() {
         survey = { prepared = "set.h5", source = { kind = "images", path = "images" } }
         normalise = { kind = "pixels" }
         forward = { kind = "gaussian", sigma = 0.5 }
+        train = { warm_start = 0 }
     "#;
     let fits = |overrides: &[&str]| {
         let o: Vec<String> = overrides.iter().map(|o| (*o).to_owned()).collect();
