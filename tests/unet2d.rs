@@ -1,4 +1,4 @@
-//! What the network for images promises: its size, its start, its inputs, and one forward pass
+//! What the network for images promises: its start, its inputs, its options, and one forward pass
 //! against an independent one.
 
 use selfsi::catalog::{ImageLayout, PixelScale};
@@ -44,21 +44,22 @@ fn small() -> UNet2dConfig {
 }
 
 /// Two channels at 8², told a mask, one plane and two numbers; ODE and SDE heads.
-fn network(config: &UNet2dConfig) -> UNet2d {
+fn told(config: &UNet2dConfig, max_position: f64) -> UNet2d {
     tch::set_num_threads(1);
-    UNet2d::new(
-        config,
-        &layout(2, 8, 2, 1),
-        2,
-        UNet2d::INTERPOLANT,
-        1,
-        Device::Cpu,
-    )
+    let image = layout(2, 8, 2, 1);
+    UNet2d::new(config, &image, 2, max_position, 1, Device::Cpu)
+}
+
+fn network(config: &UNet2dConfig) -> UNet2d {
+    told(config, UNet2d::INTERPOLANT)
 }
 
 /// The network with every weight moved, so that no zero-initialised layer hides another.
 fn moved(config: &UNet2dConfig) -> UNet2d {
-    let net = network(config);
+    move_weights(network(config))
+}
+
+fn move_weights(net: UNet2d) -> UNet2d {
     let flat = net.params().flat();
     let p = flat.size()[0];
     let z = Rows::range(4, Purpose::Weights, 0, 1, Device::Cpu).normal(0, p);
@@ -100,92 +101,6 @@ fn largest(t: &Tensor) -> f64 {
 /// Largest difference in units of the largest value.
 fn apart(a: &Tensor, b: &Tensor) -> f64 {
     largest(&(a - b)) / largest(b)
-}
-
-fn conv(inputs: i64, outputs: i64, kernel: i64) -> i64 {
-    outputs * inputs * kernel * kernel + outputs
-}
-
-/// The numbers of a residual block: two norms, two convolutions, scale and shift, skip, attention.
-fn block(inputs: i64, outputs: i64, embedding: i64, attention: bool) -> i64 {
-    let skip = if inputs == outputs {
-        0
-    } else {
-        conv(inputs, outputs, 1)
-    };
-    let attend = 2 * outputs + conv(outputs, 3 * outputs, 1) + conv(outputs, outputs, 1);
-    2 * inputs
-        + conv(inputs, outputs, 3)
-        + 2 * outputs * (embedding + 1)
-        + 2 * outputs
-        + conv(outputs, outputs, 3)
-        + skip
-        + i64::from(attention) * attend
-}
-
-/// The numbers of the network for 3 × 32 × 32, layer by layer.
-fn by_hand(c: i64) -> i64 {
-    let e = 4 * c;
-    // Levels 32², 16², 8² with attention, 4² without.
-    let level = |outputs: i64, attention: bool| move |inputs| block(inputs, outputs, e, attention);
-    let (l1, l2, l3, l4) = (
-        level(c, true),
-        level(2 * c, true),
-        level(3 * c, true),
-        level(4 * c, false),
-    );
-    let halve_or_double = |c: i64| block(c, c, e, false);
-    let time = (c + 1) * e + (e + 1) * e;
-    let down = conv(3, c, 3)
-        + 3 * l1(c)
-        + halve_or_double(c)
-        + l2(c)
-        + 2 * l2(2 * c)
-        + halve_or_double(2 * c)
-        + l3(2 * c)
-        + 2 * l3(3 * c)
-        + halve_or_double(3 * c)
-        + l4(3 * c)
-        + 2 * l4(4 * c);
-    let middle = block(4 * c, 4 * c, e, true) + block(4 * c, 4 * c, e, false);
-    // Each block's own input and what the way down left: three blocks and the halving (or the
-    // first convolution) of its level.
-    let up = 3 * l4(4 * c + 4 * c)
-        + l4(4 * c + 3 * c)
-        + halve_or_double(4 * c)
-        + l3(4 * c + 3 * c)
-        + 2 * l3(3 * c + 3 * c)
-        + l3(3 * c + 2 * c)
-        + halve_or_double(3 * c)
-        + l2(3 * c + 2 * c)
-        + 2 * l2(2 * c + 2 * c)
-        + l2(2 * c + c)
-        + halve_or_double(2 * c)
-        + l1(2 * c + c)
-        + 3 * l1(c + c);
-    time + down + middle + up + 2 * c + conv(c, 3, 3)
-}
-
-#[test]
-fn the_size_is_that_of_the_source() {
-    let count = |channels, mask_input, vector, planes| {
-        let config = UNet2dConfig {
-            channels,
-            mask_input,
-            ..UNet2dConfig::default()
-        };
-        let image = layout(3, 32, vector, planes);
-        let net = UNet2d::new(&config, &image, 1, UNet2d::INTERPOLANT, 1, Device::Cpu);
-        net.params().count() as i64
-    };
-    assert_eq!((by_hand(64), by_hand(96)), (31_120_899, 69_964_035));
-    assert_eq!(count(64, false, 0, 0), 31_120_899);
-    assert_eq!(count(96, false, 0, 0), 69_964_035);
-    assert_eq!(count(64, true, 0, 0), 31_120_899 + 1_929);
-    assert_eq!(count(64, false, 1, 0), 31_120_899 + 131_328);
-    // One encoder serves the mask and the planes: a plane more is 8 kernels more.
-    assert_eq!(count(64, true, 0, 1), 31_120_899 + 1_929 + 72);
-    assert_eq!(count(64, false, 0, 1), 31_120_899 + 1_929);
 }
 
 #[test]
@@ -287,26 +202,6 @@ fn dropout_is_on_only_where_the_pass_says_so() {
 }
 
 #[test]
-fn the_time_of_a_diffusion_model_is_told_apart_where_that_of_an_interpolant_is_not() {
-    // Frequencies fall to about 1/max_position: at t = 1000 and 1000 + 2π the waves of a short
-    // range are nearly the same.
-    let (t, x, latent) = input();
-    let change = |max_position: f64| {
-        let image = layout(2, 8, 2, 1);
-        let config = UNet2dConfig {
-            channels: 16,
-            ..small()
-        };
-        let net = UNet2d::new(&config, &image, 2, max_position, 1, Device::Cpu);
-        let p = net.params().flat();
-        net.params().set_flat(&(&p + 0.05));
-        let at = |time: f64| both(net.fields(&(&t * 0.0 + time), &x, &latent, OFF));
-        apart(&at(0.02), &at(0.0))
-    };
-    assert!(change(10_000.0) < change(2.0));
-}
-
-#[test]
 fn channels_last_changes_the_layout_in_memory_and_not_the_result() {
     let plain = moved(&small());
     let other = moved(&UNet2dConfig {
@@ -354,8 +249,15 @@ fn the_forward_pass_is_that_of_an_independent_one() {
         eprintln!("skipped: SELFSI_CHECK_PYTHON names no Python with requirements/check.txt");
         return;
     };
+    // The times of an interpolant, and the noise levels of a diffusion model.
+    for max_position in [UNet2d::INTERPOLANT, 10_000.0] {
+        compare(Path::new(&python), max_position);
+    }
+}
+
+fn compare(python: &Path, max_position: f64) {
     let config = small();
-    let net = moved(&config);
+    let net = move_weights(told(&config, max_position));
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, t: &Tensor| {
         let path = folder.path().join(format!("{name}.npy"));
@@ -377,7 +279,7 @@ fn the_forward_pass_is_that_of_an_independent_one() {
         config.multipliers.len(),
         config.blocks,
         config.head,
-        UNet2d::INTERPOLANT
+        max_position
     );
     std::fs::write(folder.path().join("shape.json"), shape).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/unet2d_reference.py");

@@ -76,13 +76,14 @@ pub struct UNet2dConfig {
     pub channels: i64,
     /// Channels of each level in units of C, finest first; each further level is coarser by 2.
     pub multipliers: Vec<i64>,
-    /// Width of the time embedding in units of C.
+    /// Width of the embedding of the time in units of C.
     pub embedding: i64,
     /// Residual blocks per level on the way down; one more on the way up.
     pub blocks: usize,
-    /// Heights of the image at which blocks have self-attention.
+    /// Heights of the image at which all blocks have self-attention. Whatever is given here, the
+    /// first block after the way down has it.
     pub attention: Vec<i64>,
-    /// Channels per attention head.
+    /// Channels per attention head, or the next larger number that divides a level's channels.
     pub head: i64,
     pub dropout: f64,
     /// Whether the network is told which pixels are masked.
@@ -216,6 +217,16 @@ pub(super) fn check_fits(c: &Config, origin: &str) -> Result<()> {
                 "network.multipliers",
                 "image.height and image.width must be divisible by 2^(levels − 1)",
                 "give fewer multipliers, or pad the images",
+            )?;
+            let heights: Vec<i64> = (0..n.multipliers.len())
+                .map(|level| (image.height >> level) as i64)
+                .collect();
+            require(
+                n.attention.is_empty() || n.attention.iter().any(|a| heights.contains(a)),
+                origin,
+                "network.attention",
+                &format!("no level has such a height; the levels have {heights:?}"),
+                "give some of these heights, or [] for attention in the middle alone",
             )
         }
         (NetworkConfig::Unet1d(_), Some(_)) => require(

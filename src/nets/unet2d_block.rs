@@ -2,7 +2,7 @@
 
 use super::Params;
 use super::layers::Linear;
-use super::layers2d::{Conv2d, Norm, largest_divisor};
+use super::layers2d::{Conv2d, Norm, channels_last, largest_divisor};
 use tch::{Kind, Tensor};
 
 /// What all blocks of a network have in common.
@@ -128,24 +128,50 @@ impl Attention {
 
     fn forward(&self, x: &Tensor) -> Tensor {
         let (b, c, h, w) = (x.size()[0], x.size()[1], x.size()[2], x.size()[3]);
-        let qkv = self
-            .qkv
-            .forward(&self.norm.forward(x))
+        // torch's fused attention wants the channels of a pixel side by side. Without it half of
+        // the network's time goes into products of whole L × L matrices.
+        let qkv = channels_last(&self.qkv.forward(&self.norm.forward(x)))
             .view([b, 3, self.heads, c / self.heads, h * w])
             .transpose(3, 4);
         let (q, k, v) = (qkv.select(1, 0), qkv.select(1, 1), qkv.select(1, 2));
         // softmax(q kᵀ / √width) v; sums and softmax are in fp32 whatever the kind of the input.
-        let mixed = Tensor::scaled_dot_product_attention(
-            &q,
-            &k,
-            &v,
-            None::<&Tensor>,
-            0.0,
-            false,
-            None,
-            false,
-        );
+        let none = None::<&Tensor>;
+        let mixed = Tensor::scaled_dot_product_attention(&q, &k, &v, none, 0.0, false, None, false);
         let mixed = mixed.transpose(2, 3).reshape([b, c, h, w]);
         x + self.out.forward(&mixed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Device;
+
+    #[test]
+    fn a_block_keeps_the_layout_in_memory_whatever_it_does_to_the_shape() {
+        for kind in [Kind::Float, Kind::BFloat16] {
+            let common = Common {
+                embedding: 8,
+                dropout: 0.0,
+                head: 8,
+                kind,
+            };
+            let plain = Tensor::ones([2, 16, 4, 4], (Kind::Float, Device::Cpu));
+            let e = Tensor::ones([2, 8], (Kind::Float, Device::Cpu));
+            for resample in [Resample::Keep, Resample::Down, Resample::Up] {
+                let mut p = Params::new(1, Device::Cpu);
+                let block = Block::new(&mut p, "b", (16, 32), resample, true, &common);
+                let out = block.forward(&plain, &e, false);
+                assert!(out.is_contiguous(), "{resample:?}");
+                let last = block.forward(&channels_last(&plain), &e, false);
+                let joined = Tensor::cat(&[&last, &last], 1);
+                for t in [last, joined] {
+                    let [_, c, _, w] = t.size()[..] else {
+                        panic!("not an image")
+                    };
+                    assert_eq!(t.stride()[1..], [1, c * w, c], "{resample:?}");
+                }
+            }
+        }
     }
 }
