@@ -3,7 +3,7 @@
 use crate::config::Chroma;
 use crate::random::Rows;
 use crate::{Error, Result};
-use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, SamplingFactor};
 use rayon::prelude::*;
 use tch::{Device, Kind, Tensor};
 use zune_jpeg::JpegDecoder;
@@ -94,6 +94,8 @@ pub fn jpeg_encode(
         Chroma::Full => SamplingFactor::F_1_1,
         Chroma::Halved => SamplingFactor::F_2_2,
     });
+    // Chroma of one pixel in four, this crate's default, is not what files out there hold.
+    encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
     encoder
         .encode(pixels, side(width)?, side(height)?, colour)
         .map_err(|e| codec(&e))?;

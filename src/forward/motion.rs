@@ -20,7 +20,7 @@ pub(super) fn kernels(length: usize, direction: &Tensor) -> Tensor {
     let half = (length as i64 - 1) / 2;
     let axis = Tensor::arange_start(-half, half + 1, (Kind::Float, direction.device()));
     let (dx, dy) = (axis.view([1, 1, -1]), -axis.view([1, -1, 1]));
-    let angle = (direction * std::f64::consts::PI).view([-1, 1, 1]);
+    let angle = (direction * std::f64::consts::PI).reshape([-1, 1, 1]);
     let (cos, sin) = (angle.cos(), angle.sin());
     let along = &dx * &cos + &dy * &sin;
     let off = dy * cos - dx * sin;
@@ -42,7 +42,7 @@ pub(super) fn convolve(x: &Tensor, kernels: &Tensor) -> Tensor {
     padded
         .reshape([1, b * c, h, w])
         .conv2d(&weight, None::<Tensor>, 1, 0, 1, b * c)
-        .view(size.as_slice())
+        .reshape(size.as_slice())
 }
 
 fn pad(x: &Tensor, dim: i64, by: i64) -> Tensor {

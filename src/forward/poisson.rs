@@ -24,12 +24,12 @@ pub(super) fn counts(mean: &Tensor, random: &Rows) -> Tensor {
 fn few(mean: &Tensor, u: &Tensor) -> Tensor {
     let u = u.clamp_max(LAST);
     let mut p = (-mean).exp();
-    let mut sum = p.shallow_clone();
+    let mut sum = p.copy();
     let mut count = u.zeros_like();
     for k in 1..=COUNTS {
         count += sum.lt_tensor(&u);
         p = p * mean / k as f64;
-        sum = sum + &p;
+        sum += &p;
     }
     count
 }

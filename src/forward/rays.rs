@@ -38,7 +38,7 @@ pub(super) fn measure(x: &Tensor, mask: &Tensor) -> Tensor {
     let size = x.size();
     let (height, width) = (size[2], size[3]);
     let standard = mask
-        .view([-1, 1, height, width])
+        .reshape([-1, 1, height, width])
         .fft_ifftshift(PLANE.as_slice());
     // The transform of a real image is given by half of its columns.
     let half = standard.narrow(-1, 0, width / 2 + 1);

@@ -20,9 +20,10 @@ const MOST_COUNTS: f64 = 1e30;
 /// image, and standard normals take the place of the lost pixels after the last one.
 ///
 /// [`Latent::sigma`] is the root of the summed variances of the noise and Poisson stages, carried
-/// through the blurs and rays behind them (exact for one blur, rough for more, since neighbours
-/// are then correlated; JPEG is taken to leave it as it is). It is 0, unknown, where there is no
-/// such stage, and where there is photon noise, which depends on the unknown signal.
+/// through the blurs and rays behind them as if neighbours were independent: exact for one of them,
+/// but for motion at the edges, rough for more. JPEG is taken to leave it as it is. It is 0,
+/// unknown, where there is no such stage, and where there is photon noise, which depends on the
+/// unknown signal.
 #[derive(Debug)]
 pub struct Stages {
     stages: Vec<Stage>,
@@ -96,7 +97,7 @@ impl ForwardModel for Stages {
     fn observe(&self, x: &Tensor, recorded: &Latent, random: &Rows) -> Result<(Tensor, Latent)> {
         self.check_recorded(recorded)?;
         let [c, h, w] = self.shape;
-        let images = |t: &Tensor| t.view([-1, c, h, w]);
+        let images = |t: &Tensor| t.reshape([-1, c, h, w]);
         let mut passing = Passing {
             image: images(x),
             variance: Some(x.new_zeros([1, 1, h, w], (x.kind(), x.device()))),
@@ -179,7 +180,7 @@ impl Stage {
                 }
             }
             Self::Noise(sigma) => {
-                p.image = &p.image + random.normal(0, pixels).view(&size[..]) * *sigma;
+                p.image = &p.image + random.normal(0, pixels).reshape(&size[..]) * *sigma;
                 p.change_variance(|v| v + sigma * sigma);
             }
             Self::Blur(blur) => {
@@ -187,14 +188,14 @@ impl Stage {
                 p.change_variance(|v| blur.variance(v));
             }
             Self::Poisson(rate) => {
-                let mean = p.image.full_like(*rate).view([-1, pixels]);
-                p.image = &p.image + poisson::counts(&mean, random).view(&size[..]);
+                let mean = p.image.full_like(*rate).reshape([-1, pixels]);
+                p.image = &p.image + poisson::counts(&mean, random).reshape(&size[..]);
                 p.change_variance(|v| v + *rate);
             }
             Self::Photon(gain) => {
                 let mean = (units.restore(&p.image) * *gain).clamp(0.0, MOST_COUNTS);
-                let counts = poisson::counts(&mean.view([-1, pixels]), random);
-                p.image = units.normalise(&(counts.view(&size[..]) / *gain));
+                let counts = poisson::counts(&mean.reshape([-1, pixels]), random);
+                p.image = units.normalise(&(counts.reshape(&size[..]) / *gain));
                 p.variance = None;
             }
             Self::Motion(length, latent) => {

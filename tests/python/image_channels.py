@@ -109,7 +109,6 @@ def jpeg():
         assert mine.mode == ("L" if grey else "RGB")
         decoded = np.asarray(mine, float).reshape(x.shape)
         off = np.abs(decoded - ours)
-        print(path.stem, "decoders differ by", off.max(), off.mean(), end=" ")
         assert off.max() <= 4 and off.mean() < 0.6, (path.stem, off.max(), off.mean())
         # The same image through another codec from end to end.
         file = io.BytesIO()
@@ -118,13 +117,13 @@ def jpeg():
             file, "jpeg", quality=int(quality), subsampling=2 if chroma == "420" else 0
         )
         other = Image.open(file)
-        assert mine.quantization == other.quantization, path.stem
+        tables = other.quantization.items()
+        assert all(mine.quantization[i] == table for i, table in tables), path.stem
         if not grey:
             layers = [layer[1:3] for layer in mine.layer]
             assert layers == [layer[1:3] for layer in other.layer], (path.stem, layers)
         theirs = np.asarray(other, float).reshape(x.shape)
-        print("PSNR", psnr(ours, x), psnr(theirs, x))
-        assert abs(psnr(ours, x) - psnr(theirs, x)) < 0.5, path.stem
+        assert abs(psnr(ours, x) - psnr(theirs, x)) < 0.25, path.stem
 
 
 for check in (blur, motion, rays, photon, jpeg):
