@@ -2,12 +2,16 @@
 //!
 //! Everything above this module only *runs* F; nothing asks for its gradient.
 
+mod command;
 mod gaussian;
 mod latent;
 mod noise;
+mod process;
+mod protocol;
 mod quasar;
 mod smooth;
 
+pub use command::Command;
 pub use gaussian::Gaussian;
 pub use latent::Latent;
 pub use noise::CorrelatedNoise;
@@ -39,10 +43,37 @@ pub trait ForwardModel: Send {
     }
 }
 
+/// Whether observations of `layout` come with as many numbers and planes as `model` gives: fresh and
+/// recorded observations are told to one network.
+///
+/// # Errors
+/// [`Error::Config`] if not.
+pub fn check_widths(model: &dyn ForwardModel, layout: &Layout) -> Result<()> {
+    let recorded = match layout {
+        Layout::Spectra { .. } => (0, 0),
+        Layout::Images(image) => (image.vector, image.planes),
+    };
+    let given = model.widths();
+    if given == recorded {
+        return Ok(());
+    }
+    Err(Error::config(
+        "config",
+        "forward",
+        format!(
+            "F describes each corruption by {} numbers and {} planes, the prepared observations by \
+             {} and {}",
+            given.0, given.1, recorded.0, recorded.1
+        ),
+        "prepare observations that come with them, or set latent = \"hidden\"",
+    ))
+}
+
 /// The forward model of a config, for rows of the given layout.
 ///
 /// # Errors
-/// [`Error::Config`] if the model does not fit the layout.
+/// [`Error::Config`] if the model does not fit the layout; [`Error::Simulator`] if a program cannot
+/// be started.
 pub fn build(
     config: &ForwardConfig,
     layout: &Layout,
@@ -69,7 +100,15 @@ pub fn build(
             noise,
             device,
         )),
-        (ForwardConfig::Stages { .. } | ForwardConfig::Command { .. }, _) => {
+        (
+            ForwardConfig::Command {
+                program,
+                timeout,
+                latent,
+            },
+            _,
+        ) => Box::new(Command::start(program, *timeout, *latent, layout)?),
+        (ForwardConfig::Stages { .. }, _) => {
             return Err(Error::config(
                 "config",
                 "forward.kind",
