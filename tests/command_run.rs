@@ -226,6 +226,7 @@ fn a_run_that_the_program_stopped_in_a_step_or_a_validation_continues_bit_for_bi
     for (name, batch, at) in [
         ("step", 5, "step 4"),
         ("validation", 4, "step 4"),
+        ("reused", 6, "step 5"),
         ("first", 0, "step 0"),
     ] {
         study.config(name, &study.simulator("crash", batch, 60.0));
