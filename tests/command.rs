@@ -4,7 +4,7 @@
 
 use selfsi::catalog::{ImageLayout, Layout, LogGrid, PixelScale};
 use selfsi::config::{ForwardConfig, GridConfig, LatentUse, NoiseFrom, SmoothingFrom};
-use selfsi::forward::{ForwardModel, Latent, build, check_widths};
+use selfsi::forward::{ForwardModel, Latent, build};
 use selfsi::random::{Purpose, Rows};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -265,21 +265,10 @@ fn a_kept_latent_is_the_observations_own() {
 }
 
 #[test]
-fn observations_that_do_not_come_with_what_the_program_tells_are_refused() {
-    let Some(program) = seeing(LatentUse::Redrawn) else {
+fn numbers_that_describe_the_corruption_of_a_spectrum_are_refused() {
+    let Some(tells) = command("tests/python/simulator.py", &["tells"], LatentUse::Redrawn) else {
         return;
     };
-    let f = model(&program, &images(0));
-    let e = check_widths(f.as_ref(), &images(0))
-        .unwrap_err()
-        .to_string();
-    assert!(
-        e.contains("by 1 numbers and 0 planes") && e.contains("by 0 and 0"),
-        "{e}"
-    );
-    check_widths(f.as_ref(), &images(1)).unwrap();
-    // A network for spectra takes no such numbers.
-    let tells = command("tests/python/simulator.py", &["tells"], LatentUse::Redrawn).unwrap();
     let e = build(&tells, &spectra(0.0), Device::Cpu)
         .err()
         .unwrap()

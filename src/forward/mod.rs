@@ -43,32 +43,6 @@ pub trait ForwardModel: Send {
     }
 }
 
-/// Whether observations of `layout` come with as many numbers and planes as `model` gives: fresh and
-/// recorded observations are told to one network.
-///
-/// # Errors
-/// [`Error::Config`] if not.
-pub fn check_widths(model: &dyn ForwardModel, layout: &Layout) -> Result<()> {
-    let recorded = match layout {
-        Layout::Spectra { .. } => (0, 0),
-        Layout::Images(image) => (image.vector, image.planes),
-    };
-    let given = model.widths();
-    if given == recorded {
-        return Ok(());
-    }
-    Err(Error::config(
-        "config",
-        "forward",
-        format!(
-            "F describes each corruption by {} numbers and {} planes, the prepared observations by \
-             {} and {}",
-            given.0, given.1, recorded.0, recorded.1
-        ),
-        "prepare observations that come with them, or set latent = \"hidden\"",
-    ))
-}
-
 /// The forward model of a config, for rows of the given layout.
 ///
 /// # Errors

@@ -58,8 +58,7 @@ impl<'a> Trainer<'a> {
     /// At step 0, or, with `resume`, where the newest checkpoint left off.
     ///
     /// # Errors
-    /// [`Error::Run`] if a checkpoint does not fit the config; as [`forward::build`] and
-    /// [`forward::check_widths`].
+    /// [`Error::Run`] if a checkpoint does not fit the config; as [`forward::build`].
     pub fn new(run: &'a Run, data: &'a Data, device: Device, resume: bool) -> Result<Self> {
         let config = run.config();
         let (live, teacher) = (
@@ -67,13 +66,11 @@ impl<'a> Trainer<'a> {
             run.network(&data.layout, device)?,
         );
         let flat = live.params().flat();
-        let forward = forward::build(&config.forward, &data.layout, device)?;
-        forward::check_widths(forward.as_ref(), &data.layout)?;
         let mut trainer = Self {
             run,
             data,
             device,
-            forward,
+            forward: forward::build(&config.forward, &data.layout, device)?,
             transport: Transport::new(
                 &config.interpolant,
                 &config.transport,
