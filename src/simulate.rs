@@ -23,8 +23,7 @@ const ROWS: usize = 1024;
 ///
 /// # Errors
 /// [`Error::Input`] if `clean` lacks a dataset or is on another grid, [`Error::Config`] if F takes
-/// its noise or smoothing from observations, which there are none of, [`Error::Simulator`] if a
-/// program fails, [`Error::Output`] if `out`
+/// its noise or smoothing from observations, which there are none of, [`Error::Output`] if `out`
 /// cannot be written: then there is none.
 pub fn simulate(
     config: &Config,
