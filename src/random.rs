@@ -85,6 +85,16 @@ impl Rows {
         }
     }
 
+    /// The rows' keys on the host, [B]: what a program outside seeds its own generators with.
+    ///
+    /// # Errors
+    /// [`Error::Torch`](crate::Error::Torch) if they cannot be copied there.
+    pub fn seeds(&self) -> crate::Result<Vec<u64>> {
+        let keys = self.keys.to_device(Device::Cpu).view([-1]);
+        let keys = Vec::<i64>::try_from(keys)?;
+        Ok(keys.into_iter().map(|k| k as u64).collect())
+    }
+
     /// Standard normals [B, n] (Box–Muller), number `draw` of this stream.
     pub fn normal(&self, draw: u64, n: i64) -> Tensor {
         let half = (n + 1) / 2;

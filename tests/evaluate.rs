@@ -259,8 +259,7 @@ fn no_smoothing_and_no_learned_filter_beats_the_oracle_on_gaussian_data() {
         let e = study(
             "gaussian",
             &scored,
-            &channel,
-            &learned,
+            Some(&(channel.clone(), learned.clone())),
             &population(),
             vec![],
             1,
@@ -471,8 +470,7 @@ fn a_study_without_spectra_is_one_clear_line() {
     let e = study(
         "runs/demo",
         &scored,
-        &channel,
-        &learned(),
+        Some(&(channel.clone(), learned())),
         &population(),
         vec![],
         1,
@@ -504,8 +502,7 @@ fn an_evaluation_survives_json_and_makes_a_report() {
     let e = study(
         "perfect",
         &scored,
-        &channel,
-        &learned(),
+        Some(&(channel.clone(), learned())),
         &population(),
         vec![perfect],
         1,
@@ -583,8 +580,7 @@ fn modes_that_the_smoothing_erases_are_known_and_cost_what_they_hold() {
     let e = study(
         "blurred",
         &scored,
-        &channel,
-        &learned,
+        Some(&(channel.clone(), learned.clone())),
         &population(),
         vec![],
         1,

@@ -230,6 +230,41 @@ fn a_study_is_evaluated_from_files_to_table_json_and_report() {
 }
 
 #[test]
+fn a_program_as_the_forward_model_is_evaluated_without_the_linear_filters() {
+    let study = Study::new();
+    let out = study.path("program");
+    let output = selfsi()
+        .arg("evaluate")
+        .arg(study.run())
+        .arg("--truth")
+        .arg(study.path("truth.h5"))
+        .arg("--out")
+        .arg(&out)
+        .args([
+            "--set",
+            "forward={kind='command', program=['none'], timeout=1, latent='hidden'}",
+        ])
+        .assert()
+        .success();
+    let table = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+    assert!(table.contains("no closed form"), "{table}");
+    for row in ["observed", "best smoothing", "ODE restoration"] {
+        assert!(table.contains(row), "{row}: {table}");
+    }
+    for absent in ["Wiener", "oracle, own noise", "the oracle's"] {
+        assert!(!table.contains(absent), "{absent}: {table}");
+    }
+    // It can be read back.
+    selfsi()
+        .arg("evaluate")
+        .arg(&out)
+        .arg("--report")
+        .arg(study.path("REPORT.md"))
+        .assert()
+        .success();
+}
+
+#[test]
 fn runs_of_one_survey_share_a_table_and_others_are_refused() {
     let study = Study::new();
     let other = study.path("other");

@@ -31,6 +31,13 @@ pub enum ForwardConfig {
 }
 
 impl ForwardConfig {
+    /// Whether the channel's mean and covariances are known in closed form: what the warm start and
+    /// the linear filters of an evaluation need.
+    #[must_use]
+    pub fn has_closed_form(&self) -> bool {
+        matches!(self, Self::Gaussian { .. } | Self::Quasar { .. })
+    }
+
     /// The same channel with nothing kept from an observation: for the first one of each object.
     #[must_use]
     pub fn first(&self) -> Self {

@@ -92,14 +92,17 @@ fn error_bars(regime: Regime, row: &Row, rows: &[Row]) -> Vec<Bar> {
         bar(text, row.rmse, base.rmse, met, passed(|r| r.rmse))
     });
     let ratio = row.rmse_over_oracle;
-    let oracle = bar(
-        format!("{}: RMSE over the oracle's", row.name),
-        ratio,
-        limit,
-        ratio <= limit,
-        passed(|r| r.rmse_over_oracle),
-    );
-    below.chain([oracle]).collect()
+    // Without an oracle, there is nothing to ask.
+    let oracle = (!ratio.is_nan()).then(|| {
+        bar(
+            format!("{}: RMSE over the oracle's", row.name),
+            ratio,
+            limit,
+            ratio <= limit,
+            passed(|r| r.rmse_over_oracle),
+        )
+    });
+    below.chain(oracle).collect()
 }
 
 /// Of the first row of a kind; NaN if there is none.

@@ -12,7 +12,7 @@ use ndarray::{Array1, Axis};
 /// their number. `noise_rho` [D] is the prepared set's noise correlation.
 ///
 /// # Errors
-/// The first error of `blocks`.
+/// The first error of `blocks`, and those of [`Channel::new`].
 pub fn learn<I>(
     blocks: impl Fn() -> I,
     forward: &ForwardConfig,
@@ -35,11 +35,11 @@ where
         seen += block.len() as f64;
     }
     lsf /= f64::max(seen, 1.0);
+    let channel = Channel::new(forward, grid, &lsf.to_vec(), noise_rho)?;
     for block in blocks() {
         let block = block?;
         sums.add_products(block.flux.view(), block.ivar.view(), &rho);
     }
-    let channel = Channel::new(forward, grid, &lsf.to_vec(), noise_rho)?;
     let learned = sums.deconvolved(&channel);
     Ok((channel, learned))
 }

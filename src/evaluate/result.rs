@@ -73,7 +73,8 @@ pub struct Row {
     pub rmse_forest: f64,
     #[serde(with = "super::json_nan")]
     pub rmse_red: f64,
-    /// RMSE over the oracle's.
+    /// RMSE over the oracle's; NaN without one.
+    #[serde(with = "super::json_nan")]
     pub rmse_over_oracle: f64,
     /// Distances to the clean population: of whole spectra (normalised flux), of contrasts in short
     /// windows (small-scale structure), and of natural-log band powers.
@@ -128,12 +129,14 @@ pub struct Evaluation {
     pub regime: Regime,
     /// Held-out spectra that were scored.
     pub spectra: usize,
-    /// Spectra behind the learned and the true moments.
+    /// Spectra behind the learned and the true moments; none are learned where the channel has no
+    /// closed form.
     pub learned_from: usize,
     pub oracle_from: usize,
     /// Median S/N per pixel of the scored observations.
     pub snr: f64,
-    /// Width of the channel's smoothing, σ in pixels.
+    /// Width of the channel's smoothing, σ in pixels; NaN where the channel has no closed form.
+    #[serde(with = "super::json_nan")]
     pub blur_pixels: f64,
     /// Best width of Gaussian smoothing, σ in pixels.
     pub smoothing_pixels: f64,

@@ -43,16 +43,16 @@ pub struct TruePopulation {
     pub sample: Array2<f32>,
 }
 
-/// Makes the baselines for `scored` and measures them and the `candidates`. `learned` is what
-/// observations and channel tell of the population, `oracle` the population itself.
+/// Makes the baselines for `scored` and measures them and the `candidates`. `known` is the channel and
+/// what it and the observations tell of the population, `oracle` the population itself. Where the
+/// channel has no closed form, `known` is `None` and there are no linear filters.
 ///
 /// # Errors
 /// [`Error::Run`] (naming `run`) if nothing is left to score, or a filter has no solution.
 pub fn study(
     run: &str,
     scored: &Scored,
-    channel: &Channel,
-    learned: &Learned,
+    known: Option<&(Channel, Learned)>,
     oracle: &TruePopulation,
     candidates: Vec<Candidate>,
     seed: u64,
@@ -73,19 +73,6 @@ pub fn study(
         )
     };
     let (width, smooth) = best_smoothing(y, ivar, scored.truth.view());
-    let wiener = LinearFilter::new(&learned.moments, channel)
-        .own_noise(y, ivar)
-        .ok_or_else(unsolved)?;
-    let truth_filter = LinearFilter::new(&oracle.moments, channel);
-    let (best, draw) = truth_filter
-        .with_draws(y, ivar, oracle.sample.view(), seed)
-        .ok_or_else(unsolved)?;
-    let one = truth_filter.one_for_all(y, ivar).ok_or_else(unsolved)?;
-    let baseline = |name: &str, kind, flux| Candidate {
-        name: name.to_owned(),
-        kind,
-        flux,
-    };
     let others = Array2::from_shape_fn(y.raw_dim(), |(i, j)| {
         oracle.sample[[i % oracle.sample.nrows(), j]]
     });
@@ -97,28 +84,9 @@ pub fn study(
             Kind::Smoothing,
             smooth,
         ),
-        baseline("Wiener, learned", Kind::Wiener, wiener),
-        baseline("oracle, one filter", Kind::OracleOne, one),
-        baseline("oracle, own noise", Kind::Oracle, best),
-        baseline("oracle, one draw", Kind::OracleDraw, draw),
     ];
-    if learned.passed.ncols() < y.ncols() {
-        let within = oracle.moments.within(&learned.passed);
-        let best = LinearFilter::new(&within, channel)
-            .own_noise(y, ivar)
-            .ok_or_else(unsolved)?;
-        all.push(baseline(
-            "oracle without the erased modes",
-            Kind::OraclePassed,
-            best,
-        ));
-        let passed = learned.passed.mapv(|v| v as f32);
-        let left = scored.truth.dot(&passed).dot(&passed.t());
-        all.push(baseline(
-            "truth without the erased modes",
-            Kind::Passed,
-            left,
-        ));
+    if let Some((channel, learned)) = known {
+        all.extend(linear_filters(scored, channel, learned, oracle, seed).ok_or_else(unsolved)?);
     }
     all.extend(candidates);
 
@@ -137,24 +105,74 @@ pub fn study(
         row.power.over_smoothing = row.power.value / smoothing_power;
     }
     let snr = signal_to_noise(y, ivar);
-    let regime = bars::regime(channel.sigma_pixels, snr);
+    let blur_pixels = known.map_or(f64::NAN, |(channel, _)| channel.sigma_pixels);
+    let regime = bars::regime(blur_pixels, snr);
     Ok(Evaluation {
         selfsi: env!("CARGO_PKG_VERSION").to_owned(),
         run: run.to_owned(),
         regime,
         spectra: y.nrows(),
-        learned_from: learned.moments.spectra,
+        learned_from: known.map_or(0, |(_, learned)| learned.moments.spectra),
         oracle_from: oracle.moments.spectra,
         snr,
-        blur_pixels: channel.sigma_pixels,
+        blur_pixels,
         smoothing_pixels: width,
-        passed_modes: learned.passed.ncols(),
+        passed_modes: known.map_or(y.ncols(), |(_, learned)| learned.passed.ncols()),
         pixels: y.ncols(),
         floor,
         power_bands: band_edges(y.ncols()),
         bars: bars::bars(regime, &rows),
         rows,
     })
+}
+
+fn baseline(name: &str, kind: Kind, flux: Array2<f32>) -> Candidate {
+    Candidate {
+        name: name.to_owned(),
+        kind,
+        flux,
+    }
+}
+
+/// The rows that need the channel in closed form; `None` if a filter has no solution.
+fn linear_filters(
+    scored: &Scored,
+    channel: &Channel,
+    learned: &Learned,
+    oracle: &TruePopulation,
+    seed: u64,
+) -> Option<Vec<Candidate>> {
+    let (y, ivar) = (scored.flux.view(), scored.ivar.view());
+    let wiener = LinearFilter::new(&learned.moments, channel).own_noise(y, ivar)?;
+    let filter = LinearFilter::new(&oracle.moments, channel);
+    let (best, draw) = filter.with_draws(y, ivar, oracle.sample.view(), seed)?;
+    let mut all = vec![
+        baseline("Wiener, learned", Kind::Wiener, wiener),
+        baseline(
+            "oracle, one filter",
+            Kind::OracleOne,
+            filter.one_for_all(y, ivar)?,
+        ),
+        baseline("oracle, own noise", Kind::Oracle, best),
+        baseline("oracle, one draw", Kind::OracleDraw, draw),
+    ];
+    if learned.passed.ncols() < y.ncols() {
+        let within = oracle.moments.within(&learned.passed);
+        let best = LinearFilter::new(&within, channel).own_noise(y, ivar)?;
+        let passed = learned.passed.mapv(|v| v as f32);
+        let left = scored.truth.dot(&passed).dot(&passed.t());
+        all.push(baseline(
+            "oracle without the erased modes",
+            Kind::OraclePassed,
+            best,
+        ));
+        all.push(baseline(
+            "truth without the erased modes",
+            Kind::Passed,
+            left,
+        ));
+    }
+    Some(all)
 }
 
 /// The truth, with what is measured of it once.

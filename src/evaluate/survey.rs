@@ -57,12 +57,16 @@ pub fn evaluate_runs(name: &str, runs: &[RunFiles], truth: &Path, most: usize) -
         }
     }
     let split = Split::new(&set, &truth, &catalogs, most);
-    let (channel, learned) = learn(
-        || observed(&set, &split.training),
-        &config.forward,
-        &set.grid(),
-        set.noise_rho(),
-    )?;
+    let known = if config.forward.has_closed_form() {
+        Some(learn(
+            || observed(&set, &split.training),
+            &config.forward,
+            &set.grid(),
+            set.noise_rho(),
+        )?)
+    } else {
+        None
+    };
     let oracle = clean_population(&set, &truth, &split)?;
 
     let mut candidates: Vec<Candidate> = catalogs
@@ -85,8 +89,7 @@ pub fn evaluate_runs(name: &str, runs: &[RunFiles], truth: &Path, most: usize) -
     let evaluation = study(
         name,
         &scored,
-        &channel,
-        &learned,
+        known.as_ref(),
         &oracle,
         candidates,
         config.seed,

@@ -97,20 +97,32 @@ pub fn markdown(e: &Evaluation) -> String {
 fn summary(e: &Evaluation) -> String {
     let [whole, local, power] = e.floor.map(number);
     format!(
-        "{}: {} held-out spectra ({}: median S/N {:.1} per pixel, smoothing σ = {:.1} px). Fluxes are in units of each \
-         spectrum's level. Moments: learned from {} observations; the oracle's from {} clean spectra. The channel \
-         leaves {} of {} modes. Distances are sliced Wasserstein distances to the clean population, of whole spectra, \
+        "{}: {} held-out spectra ({}: median S/N {:.1} per pixel, smoothing σ = {} px). Fluxes are in units of each \
+         spectrum's level. {} Distances are sliced Wasserstein distances to the clean population, of whole spectra, \
          of small-scale structure and of log power spectra, ± standard error; the plain distances of as many clean \
          spectra of other objects, the floor that they are free of, are {whole}, {local}, {power}.",
         e.run,
         e.spectra,
         e.regime.words(),
         e.snr,
-        e.blur_pixels,
-        e.learned_from,
-        e.oracle_from,
-        e.passed_modes,
-        e.pixels,
+        if e.blur_pixels.is_finite() {
+            format!("{:.1}", e.blur_pixels)
+        } else {
+            number(f64::NAN)
+        },
+        what_is_known(e),
+    )
+}
+
+/// Where the linear filters come from, or why there are none.
+fn what_is_known(e: &Evaluation) -> String {
+    if e.learned_from == 0 {
+        return "The channel has no closed form: there is no linear filter, learned or oracle, to compare with."
+            .into();
+    }
+    format!(
+        "Moments: learned from {} observations; the oracle's from {} clean spectra. The channel leaves {} of {} modes.",
+        e.learned_from, e.oracle_from, e.passed_modes, e.pixels,
     )
 }
 
@@ -128,7 +140,11 @@ fn main_table(e: &Evaluation) -> Vec<Vec<String>> {
             number(r.rmse),
             number(r.rmse_forest),
             number(r.rmse_red),
-            format!("{:.3}", r.rmse_over_oracle),
+            if r.rmse_over_oracle.is_finite() {
+                format!("{:.3}", r.rmse_over_oracle)
+            } else {
+                number(f64::NAN)
+            },
         ]
         .into_iter()
         .chain(distances)

@@ -3,6 +3,7 @@
 //! Everything above this module only *runs* F; nothing asks for its gradient.
 
 mod blur;
+mod command;
 mod gaussian;
 mod jpeg;
 mod latent;
@@ -11,12 +12,15 @@ mod motion;
 mod noise;
 mod passing;
 mod poisson;
+mod process;
+mod protocol;
 mod quasar;
 mod rays;
 mod smooth;
 mod stages;
 mod units;
 
+pub use command::Command;
 pub use gaussian::Gaussian;
 pub use jpeg::{jpeg_decode, jpeg_encode};
 pub use latent::Latent;
@@ -53,7 +57,8 @@ pub trait ForwardModel: Send {
 /// The forward model of a config, for rows of the given layout.
 ///
 /// # Errors
-/// [`Error::Config`] if the model does not fit the layout.
+/// [`Error::Config`] if the model does not fit the layout; [`Error::Simulator`] if a program cannot
+/// be started.
 pub fn build(
     config: &ForwardConfig,
     layout: &Layout,
@@ -91,14 +96,14 @@ pub fn build(
                 "give spectra kind = \"quasar\"",
             ));
         }
-        (ForwardConfig::Command { .. }, _) => {
-            return Err(Error::config(
-                "config",
-                "forward.kind",
-                "not built yet",
-                "use another",
-            ));
-        }
+        (
+            ForwardConfig::Command {
+                program,
+                timeout,
+                latent,
+            },
+            _,
+        ) => Box::new(Command::start(program, *timeout, *latent, layout)?),
         (ForwardConfig::Quasar { .. }, Layout::Images(_)) => {
             return Err(Error::config(
                 "config",

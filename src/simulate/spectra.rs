@@ -26,7 +26,9 @@ pub(super) fn simulate(
     device: Device,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<usize> {
-    needs_no_observation(&config.forward)?;
+    // There is no observation yet whose latent could be kept.
+    let forward = config.forward.first();
+    needs_no_observation(&forward)?;
     let grid = LogGrid::new(&config.grid);
     let source = Source::open(clean, &grid)?;
     let n = source.clean.len();
@@ -34,7 +36,7 @@ pub(super) fn simulate(
     let failed = |e: hdf5::Error| Error::output(out, e, "check free space and permissions");
     let mut target = Target::create(pending.path(), &source, &grid).map_err(failed)?;
     let model = forward::build(
-        &config.forward,
+        &forward,
         &Layout::Spectra {
             grid,
             noise_rho: Vec::new(),
@@ -56,7 +58,15 @@ pub(super) fn simulate(
         let rows = Tensor::arange_start(start as i64, end as i64, (Kind::Int64, device));
         let random = Rows::new(config.seed, Purpose::Simulate, 0, &rows);
         let (y, latent) = model.observe(&x, &nothing, &random)?;
-        let ivar = (latent.sigma * &level).square().reciprocal();
+        if latent.sigma.min().double_value(&[]) <= 0.0 {
+            return Err(Error::config(
+                "simulate",
+                "forward",
+                "F gives no noise level, but a catalog of spectra needs ivar",
+                "let the program give sigma",
+            ));
+        }
+        let ivar = (latent.sigma * &level).square().reciprocal() * latent.good;
         target
             .write(start, &[y * &level, ivar, latent.lsf])
             .map_err(failed)?;

@@ -24,6 +24,9 @@ pub struct Header {
     pub best: Option<(u64, f64)>,
     /// Validations since then.
     pub stale: usize,
+    /// Whether F failed in the validation of this step: it is then made first of all.
+    #[serde(default)]
+    pub unvalidated: bool,
     /// Losses since the last line of the log.
     pub losses: Vec<f32>,
 }

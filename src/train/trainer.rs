@@ -50,13 +50,15 @@ pub struct Trainer<'a> {
     population: Option<GaussianPopulation>,
     best: Option<(u64, f64)>,
     stale: usize,
+    /// The validation that belongs to the last step is still to be made.
+    unvalidated: bool,
 }
 
 impl<'a> Trainer<'a> {
     /// At step 0, or, with `resume`, where the newest checkpoint left off.
     ///
     /// # Errors
-    /// [`Error::Run`] if a checkpoint does not fit the config.
+    /// [`Error::Run`] if a checkpoint does not fit the config; as [`forward::build`].
     pub fn new(run: &'a Run, data: &'a Data, device: Device, resume: bool) -> Result<Self> {
         let config = run.config();
         let (live, teacher) = (
@@ -87,6 +89,7 @@ impl<'a> Trainer<'a> {
             teacher,
             best: None,
             stale: 0,
+            unvalidated: false,
         };
         if resume && let Some(path) = run.newest() {
             trainer.restore(&path)?;
@@ -117,6 +120,7 @@ impl<'a> Trainer<'a> {
             step: header.step,
         };
         (self.best, self.stale) = (header.best, header.stale);
+        self.unvalidated = header.unvalidated;
         Ok(())
     }
 
@@ -129,8 +133,8 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// [`Error::Interrupted`] after `stop`, [`Error::Diverged`] when a loss or the state is not
-    /// finite; in both cases the last good checkpoint is complete. [`Error::Output`] if the disk is
-    /// full.
+    /// finite, [`Error::Halted`] when F fails; in all three cases the last good checkpoint is
+    /// complete. [`Error::Output`] if the disk is full.
     pub fn train(&mut self, stop: &AtomicBool, quiet: bool) -> Result<Outcome> {
         let config = self.config();
         let t = &config.train;
@@ -148,33 +152,18 @@ impl<'a> Trainer<'a> {
         self.run.create()?;
         let mut log = Log::open(self.run.folder(), self.adam.step, t.steps, t.batch, quiet)?;
         let mut sampler = Sampler::new(config.seed, self.data.training.len(), t.batch);
-        while self.adam.step < t.steps && !self.patience_over() {
-            let step = self.adam.step;
-            match self.step(step, &mut sampler) {
-                Ok(loss) => self.losses.push(loss),
-                Err(problem) => {
-                    // The state is that after the last whole step.
-                    return Err(Error::Halted {
-                        step,
-                        checkpoint: self.save()?,
-                        problem: Box::new(problem),
-                    });
-                }
+        while self.unvalidated || (self.adam.step < t.steps && !self.patience_over()) {
+            if !self.unvalidated {
+                self.one_step(&mut sampler, &mut log)?;
             }
             let done = self.adam.step;
             let due = |every: u64| done.is_multiple_of(every) || done == t.steps;
-            let stopping = stop.load(Ordering::Relaxed);
-            let lines = [LOG_EVERY, t.checkpoint_every, t.validate_every].map(due);
-            if stopping || lines.contains(&true) {
-                self.check_finite()?;
-            }
-            if lines.contains(&true) {
-                let mean = mean(&self.losses);
-                self.losses.clear();
-                log.step(done, mean, self.rate(step))?;
-            }
-            if due(t.validate_every) {
+            if self.unvalidated {
                 self.validate(&mut log)?;
+            }
+            let stopping = stop.load(Ordering::Relaxed);
+            if stopping {
+                self.check_finite()?;
             }
             if due(t.checkpoint_every) || self.patience_over() || stopping {
                 let path = self.save()?;
@@ -199,6 +188,42 @@ impl<'a> Trainer<'a> {
             best: self.best,
             stopped_early: self.adam.step < t.steps,
         })
+    }
+
+    /// One optimiser step with its line in the log. Where F fails, the state of before is saved.
+    fn one_step(&mut self, sampler: &mut Sampler, log: &mut Log) -> Result<()> {
+        let t = &self.config().train;
+        let step = self.adam.step;
+        let loss = match self.step(step, sampler) {
+            Ok(loss) => loss,
+            Err(problem) => return Err(self.halted(problem)),
+        };
+        self.losses.push(loss);
+        let done = self.adam.step;
+        let due = |every: u64| done.is_multiple_of(every) || done == t.steps;
+        if [LOG_EVERY, t.checkpoint_every, t.validate_every]
+            .map(due)
+            .contains(&true)
+        {
+            self.check_finite()?;
+            let mean = mean(&self.losses);
+            self.losses.clear();
+            log.step(done, mean, self.rate(step))?;
+        }
+        self.unvalidated = due(t.validate_every);
+        Ok(())
+    }
+
+    /// Saves the state of the last whole step, if it is one to continue from.
+    fn halted(&self, problem: Error) -> Error {
+        match self.check_finite().and_then(|()| self.save()) {
+            Ok(checkpoint) => Error::Halted {
+                step: self.adam.step,
+                checkpoint,
+                problem: Box::new(problem),
+            },
+            Err(e) => e,
+        }
     }
 
     /// One optimiser step; the loss stays on the device.
@@ -283,12 +308,15 @@ impl<'a> Trainer<'a> {
     fn validate(&mut self, log: &mut Log) -> Result<()> {
         let frozen = self.teacher.params().flat();
         self.teacher.params().set_flat(&self.averaged);
-        let v = self.validator.run(
+        let found = self.validator.run(
             self.teacher.as_ref(),
             &self.transport,
             self.forward.as_ref(),
-        )?;
+        );
         self.teacher.params().set_flat(&frozen);
+        // Still unvalidated: a resumed run begins with this validation.
+        let v = found.map_err(|e| self.halted(e))?;
+        self.unvalidated = false;
         let step = self.adam.step;
         let better = v.score.is_finite() && self.best.is_none_or(|(_, s)| v.score < s);
         if better {
@@ -311,6 +339,7 @@ impl<'a> Trainer<'a> {
             config_sha256: config_sha256(self.config())?,
             best: self.best,
             stale: self.stale,
+            unvalidated: self.unvalidated,
             losses: Vec::<f32>::try_from(on_host(&self.losses))?,
         })
     }
@@ -333,7 +362,7 @@ impl<'a> Trainer<'a> {
 
     /// Looks at the losses and at all that a checkpoint would hold.
     fn check_finite(&self) -> Result<()> {
-        let problem = if !mean(&self.losses).is_finite() {
+        let problem = if !self.losses.is_empty() && !mean(&self.losses).is_finite() {
             "the loss is not finite"
         } else if !self.state().is_finite() {
             "the weights or their optimiser's state are not finite"

@@ -1,0 +1,230 @@
+//! Any program as F: batches are streamed through its stdin and stdout.
+
+use super::process::Program;
+use super::protocol::{self, HEAD_BYTES, Promise, REPLY_BYTES};
+use super::{ForwardModel, Latent};
+use crate::Result;
+use crate::catalog::Layout;
+use crate::config::LatentUse;
+use crate::random::Rows;
+use std::sync::{Mutex, PoisonError};
+use tch::{Kind, Tensor};
+
+/// A program that speaks the protocol of data/simulators/README.md.
+#[derive(Debug)]
+pub struct Command {
+    program: Mutex<Program>,
+    promise: Promise,
+    latent: LatentUse,
+    layout: Layout,
+}
+
+impl Command {
+    /// Starts `program` and tells it of the layout; a batch may take it `timeout` seconds.
+    ///
+    /// # Errors
+    /// [`Error::Simulator`] if it cannot be started or does not reply as the protocol says.
+    pub fn start(
+        program: &[String],
+        timeout: f64,
+        latent: LatentUse,
+        layout: &Layout,
+    ) -> Result<Self> {
+        let mut program = Program::start(program, timeout)?;
+        program.send(protocol::greeting(layout, latent));
+        let reply = program.receive(REPLY_BYTES)?;
+        let foreign = |problem: String| {
+            program.failed(
+                problem,
+                "see data/simulators/README.md; nothing else may be printed to stdout",
+            )
+        };
+        let promise = protocol::promise(&reply, protocol::pixels(layout)).map_err(foreign)?;
+        if matches!(layout, Layout::Spectra { .. })
+            && (promise.vector, promise.planes) != (0, 0)
+            && latent != LatentUse::Hidden
+        {
+            return Err(program.failed(
+                format!(
+                    "it gives {} numbers and {} planes per row, but a network for spectra takes none",
+                    promise.vector, promise.planes
+                ),
+                "let it give none, or set forward.latent = \"hidden\"",
+            ));
+        }
+        Ok(Self {
+            program: Mutex::new(program),
+            promise,
+            latent,
+            layout: layout.clone(),
+        })
+    }
+
+    /// Numbers per plane, H · W.
+    fn plane(&self) -> usize {
+        match &self.layout {
+            Layout::Spectra { .. } => 0,
+            Layout::Images(image) => image.height * image.width,
+        }
+    }
+
+    /// Widths of the arrays of an answer, each with its name; those that are not given have none.
+    fn widths_of_answer(&self, d: usize) -> [(&'static str, usize); 5] {
+        let Promise {
+            vector,
+            planes,
+            sigma,
+            good,
+        } = self.promise;
+        // What is kept goes to the program and does not come back.
+        let drawn = usize::from(self.latent != LatentUse::Kept);
+        [
+            ("y", d),
+            ("sigma", usize::from(sigma) * d),
+            ("good", usize::from(good) * d),
+            ("vector", drawn * vector),
+            ("planes", drawn * planes * self.plane()),
+        ]
+    }
+
+    /// Sends a batch and returns the arrays of the answer.
+    fn exchange(&self, x: &Tensor, recorded: &Latent, seeds: &[u64]) -> Result<[Vec<f32>; 5]> {
+        // The program is as it was before a panic: it is only ever told whole batches.
+        let mut program = self.program.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut arrays = vec![x, &recorded.good, &recorded.sigma];
+        if matches!(self.layout, Layout::Spectra { .. }) {
+            arrays.push(&recorded.lsf);
+        }
+        if self.latent == LatentUse::Kept {
+            let found = (recorded.vector.size()[1], recorded.planes.size()[1]);
+            let planes = self.promise.planes * self.plane();
+            if found != (self.promise.vector as i64, planes as i64) {
+                return Err(program.failed(
+                    format!(
+                        "it takes {} numbers and {planes} plane values per row as kept, but the \
+                         observations come with {} and {}",
+                        self.promise.vector, found.0, found.1
+                    ),
+                    "prepare the observations with what describes them, or set forward.latent",
+                ));
+            }
+            arrays.extend([&recorded.vector, &recorded.planes]);
+        }
+        program.send(protocol::request(seeds, &arrays)?);
+        let widths = self.widths_of_answer(x.size()[1] as usize);
+        let numbers: usize = widths.iter().map(|(_, w)| w).sum();
+        let head = protocol::head(&program.receive(HEAD_BYTES)?);
+        if head != (seeds.len(), numbers) {
+            return Err(program.failed(
+                format!(
+                    "its answer is of {} rows of {} numbers, not of {} rows of {numbers}",
+                    head.0,
+                    head.1,
+                    seeds.len()
+                ),
+                "see data/simulators/README.md; nothing else may be printed to stdout",
+            ));
+        }
+        let bytes = program.receive(4 * numbers * seeds.len())?;
+        let mut left = &protocol::floats(&bytes)[..];
+        let mut parts: [Vec<f32>; 5] = Default::default();
+        for ((name, width), part) in widths.into_iter().zip(&mut parts) {
+            let (these, rest) = left.split_at(width * seeds.len());
+            let ok: fn(f32) -> bool = match name {
+                "sigma" => |v| v.is_finite() && v >= 0.0,
+                "good" => |v| v == 0.0 || v == 1.0,
+                _ => f32::is_finite,
+            };
+            if let Some(at) = these.iter().position(|v| !ok(*v)) {
+                return Err(program.failed(
+                    format!(
+                        "{name} of row {} of the batch, {}, is {}",
+                        at / width,
+                        self.place(at % width),
+                        these[at]
+                    ),
+                    "y must be finite, at masked pixels too; sigma finite and not negative; good 0 or 1",
+                ));
+            }
+            *part = these.to_vec();
+            left = rest;
+        }
+        Ok(parts)
+    }
+
+    /// Where number `i` of a row is.
+    fn place(&self, i: usize) -> String {
+        match &self.layout {
+            Layout::Images(image) if i < image.pixels() => {
+                let (h, w) = (image.height, image.width);
+                format!(
+                    "channel {}, line {}, column {}",
+                    i / (h * w),
+                    i / w % h,
+                    i % w
+                )
+            }
+            _ => format!("pixel {i}"),
+        }
+    }
+
+    /// A network that has diverged must not be put down to the program.
+    fn check_finite(&self, x: &Tensor) -> Result<()> {
+        if x.isfinite().all().int64_value(&[]) != 0 {
+            return Ok(());
+        }
+        let program = self.program.lock().unwrap_or_else(PoisonError::into_inner);
+        Err(program.failed(
+            "it was not run: the clean rows that it should observe are not finite",
+            "lower train.learning_rate, or check the data with selfsi inspect",
+        ))
+    }
+}
+
+impl ForwardModel for Command {
+    fn observe(&self, x: &Tensor, recorded: &Latent, random: &Rows) -> Result<(Tensor, Latent)> {
+        self.check_finite(x)?;
+        let n = x.size()[0];
+        let [y, sigma, good, vector, planes] = self.exchange(x, recorded, &random.seeds()?)?;
+        // n · 0 numbers do not tell their width: the shapes come from the promise.
+        let tensor = |values: &[f32], width: i64| {
+            Tensor::from_slice(values)
+                .view([n, width])
+                .to_device(x.device())
+        };
+        let d = x.size()[1];
+        let none = || x.new_zeros([n, 0], (Kind::Float, x.device()));
+        // Kept and hidden masks are the observation's own.
+        let good = if self.promise.good && self.latent == LatentUse::Redrawn {
+            tensor(&good, d)
+        } else {
+            recorded.good.shallow_clone()
+        };
+        let sigma = if self.promise.sigma && self.latent != LatentUse::Hidden {
+            tensor(&sigma, d) * &good + (1.0 - &good)
+        } else {
+            &recorded.sigma * &good + (1.0 - &good)
+        };
+        let mut latent = Latent::of_pixels(good, sigma, recorded.lsf.shallow_clone());
+        let (k, p) = self.widths();
+        (latent.vector, latent.planes) = match self.latent {
+            LatentUse::Kept => (
+                recorded.vector.shallow_clone(),
+                recorded.planes.shallow_clone(),
+            ),
+            LatentUse::Redrawn => (
+                tensor(&vector, k as i64),
+                tensor(&planes, (p * self.plane()) as i64),
+            ),
+            LatentUse::Hidden => (none(), none()),
+        };
+        Ok((latent.fill_masked(&tensor(&y, d), random), latent))
+    }
+
+    fn widths(&self) -> (usize, usize) {
+        match self.latent {
+            LatentUse::Hidden => (0, 0),
+            LatentUse::Kept | LatentUse::Redrawn => (self.promise.vector, self.promise.planes),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+"""Simulators for tests/command.rs and tests/command_run.rs: python3 simulator.py BEHAVIOUR [MARKER [BATCH]]
+
+Batches are observed as y = x + noise/2 with the noise that the built-in channel draws. BEHAVIOUR
+"well" is that alone; the others go wrong in batch number BATCH, once: if the file MARKER exists,
+which is then removed.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "data/simulators"))
+import selfsi_simulator as selfsi
+
+BEHAVIOUR = sys.argv[1]
+MARKER = Path(sys.argv[2]) if len(sys.argv) > 2 else None
+BATCH = int(sys.argv[3]) if len(sys.argv) > 3 else 0
+batches = 0
+
+
+def observe(job, batch):
+    global batches
+    now = MARKER is not None and MARKER.exists() and batches == BATCH
+    batches += 1
+    y = batch.x + np.float32(0.5) * batch.normals(1)
+    sigma = np.full_like(y, 0.5)
+    if now and BEHAVIOUR not in ("well", "pid"):
+        MARKER.unlink()
+        if BEHAVIOUR == "crash":
+            sys.exit("out of photons")
+        if BEHAVIOUR == "killed":
+            os.abort()
+        if BEHAVIOUR == "hang":
+            time.sleep(3600)
+        if BEHAVIOUR == "nan":
+            y[1, 7] = np.nan
+        if BEHAVIOUR == "inf":
+            y[2, 3] = -np.inf
+        if BEHAVIOUR == "negative":
+            sigma[0, 5] = -1
+        if BEHAVIOUR == "shape":
+            y = y[:, :-1]
+        if BEHAVIOUR == "print":
+            os.write(OUT, b"Simulating ...\n")
+        if BEHAVIOUR == "short":
+            os.write(OUT, np.array([len(y), 2 * job.pixels], "<u4").tobytes() + b"12345")
+            sys.exit(3)
+    return {"y": y, "sigma": sigma}
+
+
+if BEHAVIOUR == "magic":
+    print("Hello, I am a simulator and ready to go", flush=True)
+if BEHAVIOUR == "version":
+    selfsi._greeting(sys.stdin.buffer)
+    os.write(1, b"F>SELFSI" + selfsi._u32(7, 64, 0, 0, 0))
+    time.sleep(3600)
+if BEHAVIOUR == "pixels":
+    selfsi._greeting(sys.stdin.buffer)
+    os.write(1, b"F>SELFSI" + selfsi._u32(1, 63, 0, 0, 0))
+    time.sleep(3600)
+if BEHAVIOUR == "tells":
+    selfsi.serve(observe, vector=3, sigma=True)
+if MARKER is not None and BEHAVIOUR == "pid":
+    MARKER.write_text(str(os.getpid()))
+OUT = os.dup(1)
+selfsi.serve(observe, sigma=True)
