@@ -272,12 +272,11 @@ fn masked_pixels_are_neither_flux_nor_part_of_the_measured_scale() {
     let bad = [(0, 0), (1, 19), (2, 0), (3, 0), (4, 0)];
     let mut values = Vec::new();
     for (i, image) in images.outer_iter().enumerate().filter(|(i, _)| *i != 6) {
-        for (j, v) in image
+        for (_, v) in image
             .iter()
             .enumerate()
             .filter(|(j, _)| !bad.contains(&(i, *j)))
         {
-            let _ = j;
             values.push((f64::from(*v) / 0.5).asinh());
         }
     }

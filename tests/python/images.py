@@ -116,10 +116,12 @@ expect("fits-folder", single[:, None])
 # FITS cubes.
 cube = rng.normal(size=(4, 6, 5)).astype("f4")
 cube[2, 0, 0], cube[3, 5, 4] = np.nan, np.inf
+# cfitsio counts what is not finite as undefined.
+finite = np.where(np.isfinite(cube), cube, np.nan)[:, None]
 fits.writeto(root / "cube.fits", cube)
-expect("cube.fits", cube[:, None])
+expect("cube.fits", finite)
 fits.writeto(root / "cube-gz.fits.gz", cube)
-expect("cube-gz.fits.gz", cube[:, None])
+expect("cube-gz.fits.gz", finite)
 channels = rng.normal(size=(4, 3, 6, 5))
 extension = fits.ImageHDU(channels, name="SCI")
 ivar = fits.ImageHDU(np.ones_like(channels), name="IVAR")
