@@ -64,7 +64,8 @@ pub enum SurveySource {
         flux_unit: String,
     },
     /// Images, told by their content: folders of CIFAR-10 batches (binary or Python), of PNG, JPEG
-    /// or FITS files; FITS cubes, HDF5 image sets, npy arrays.
+    /// or FITS files; FITS cubes, HDF5 image sets, npy arrays. An image with fewer than 5 % good
+    /// pixels takes no part.
     Images {
         #[serde(deserialize_with = "one_or_more")]
         path: Vec<PathBuf>,

@@ -37,6 +37,8 @@ pub(in crate::catalog) fn guess(path: &Path) -> Result<Option<ImageConfig>> {
         }
     };
     let (channels, height, width) = match shape[..] {
+        // One picture in colour, rather than images three or four pixels wide.
+        [h, w, c] if (3..=MOST).contains(&c) && h > MOST && w > MOST => (c, h, w),
         [h, w] | [_, h, w] => (1, h, w),
         [_, h, w, c] if c <= MOST && h > MOST => (c, h, w),
         [_, c, h, w] if c <= MOST && w > MOST => (c, h, w),
