@@ -55,7 +55,12 @@ fn block(header: &RestoredImagesHeader) -> RestoredBlock {
         restored: image(1),
         sigma: sde.then(|| image(2)),
         draw: sde.then(|| image(3)),
-        quantiles: header.made.quantiles.iter().map(|q| image((100.0 * q) as usize)).collect(),
+        quantiles: header
+            .made
+            .quantiles
+            .iter()
+            .map(|q| image((100.0 * q) as usize))
+            .collect(),
         observed,
         ivar,
     }
@@ -110,7 +115,9 @@ fn restored_images_are_read_back_as_they_were_written_in_both_formats() {
         for (channels, method, draws, vector) in
             [(1, "ode", 1, 0), (3, "sde", 8, 2), (3, "sde", 1, 1)]
         {
-            let path = folder.path().join(format!("r{channels}{draws}.{extension}"));
+            let path = folder
+                .path()
+                .join(format!("r{channels}{draws}.{extension}"));
             let header = header(channels, method, draws, vector);
             write(&path, &header);
             let read = RestoredImages::open(&path).unwrap();
