@@ -2,7 +2,9 @@
 
 use super::Global;
 use crate::Result;
-use crate::plot::{Choice, catalog_population, catalog_spectra, save, training_curves};
+use crate::plot::{
+    Choice, catalog_images, catalog_population, catalog_spectra, save, training_curves,
+};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -29,6 +31,26 @@ enum What {
         rows: Vec<usize>,
         /// How many objects, where neither names nor rows are given
         #[arg(long, default_value_t = 4)]
+        count: usize,
+        /// Picture to write: .png or .svg
+        #[arg(long, short)]
+        out: PathBuf,
+    },
+    /// Observed and restored images of some objects (and the truth, where it is known)
+    Images {
+        /// Restored images (FITS or HDF5)
+        restored: PathBuf,
+        /// Clean images, any that `selfsi prepare` reads, for studies with known truth
+        #[arg(long)]
+        truth: Option<PathBuf>,
+        /// Objects by name; repeatable
+        #[arg(long = "name")]
+        names: Vec<String>,
+        /// Objects by row number, counted from 0; repeatable
+        #[arg(long = "row")]
+        rows: Vec<usize>,
+        /// How many objects, where neither names nor rows are given
+        #[arg(long, default_value_t = 8)]
         count: usize,
         /// Picture to write: .png or .svg
         #[arg(long, short)]
@@ -67,12 +89,19 @@ impl Plot {
                 count,
                 out,
             } => {
-                let choice = Choice {
-                    names: names.clone(),
-                    rows: rows.clone(),
-                    count: *count,
-                };
+                let choice = chosen(names, rows, *count);
                 save(out, &catalog_spectra(restored, truth.as_deref(), &choice)?)
+            }
+            What::Images {
+                restored,
+                truth,
+                names,
+                rows,
+                count,
+                out,
+            } => {
+                let choice = chosen(names, rows, *count);
+                save(out, &catalog_images(restored, truth.as_deref(), &choice)?)
             }
             What::Training { run, out } => save(out, &training_curves(run)?),
             What::Population {
@@ -81,5 +110,13 @@ impl Plot {
                 out,
             } => save(out, &catalog_population(restored, truth.as_deref())?),
         }
+    }
+}
+
+fn chosen(names: &[String], rows: &[usize], count: usize) -> Choice {
+    Choice {
+        names: names.to_vec(),
+        rows: rows.to_vec(),
+        count,
     }
 }

@@ -3,7 +3,7 @@
 use super::curves::Curves;
 use super::population::{Population, Role, population_curves};
 use super::spectra::{Panel, Spectra};
-use crate::catalog::Restored;
+use crate::catalog::{Object, Restored};
 use crate::evaluate::{Truth, best_smoothing, fill_masked};
 use crate::{Error, Result};
 use ndarray::{Array2, Axis};
@@ -26,7 +26,7 @@ pub struct Choice {
 /// [`Error::Input`] if a file cannot be read or an object is not in it.
 pub fn catalog_spectra(path: &Path, truth: Option<&Path>, choice: &Choice) -> Result<Spectra> {
     let file = Restored::open(path)?;
-    let rows = chosen(path, &file, choice)?;
+    let rows = chosen(path, file.objects(), file.heldout(), choice)?;
     let header = file.header();
     let sde = header.interpolant == "sde";
     let observed = file.image("OBSERVED")?;
@@ -162,8 +162,13 @@ pub fn catalog_population(paths: &[PathBuf], truth: Option<&Path>) -> Result<Cur
     Ok(population_curves(&grid.wavelength(), &populations))
 }
 
-fn chosen(path: &Path, file: &Restored, choice: &Choice) -> Result<Vec<usize>> {
-    let objects = file.objects();
+/// The rows that `choice` takes of the catalog `path`.
+pub(super) fn chosen(
+    path: &Path,
+    objects: &[Object],
+    heldout: &[bool],
+    choice: &Choice,
+) -> Result<Vec<usize>> {
     let bad = |problem: String, fix: &str| {
         Error::input(path, "CATALOG", problem, "an object of this catalog", fix)
     };
@@ -190,11 +195,7 @@ fn chosen(path: &Path, file: &Restored, choice: &Choice) -> Result<Vec<usize>> {
         let usable: Vec<usize> = (0..objects.len())
             .filter(|i| objects[*i].flag == 0)
             .collect();
-        let held: Vec<usize> = usable
-            .iter()
-            .copied()
-            .filter(|i| file.heldout()[*i])
-            .collect();
+        let held: Vec<usize> = usable.iter().copied().filter(|i| heldout[*i]).collect();
         let pool = if held.is_empty() { usable } else { held };
         let n = choice.count.min(pool.len());
         rows.extend((0..n).map(|k| pool[k * pool.len() / n]));

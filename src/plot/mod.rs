@@ -1,15 +1,19 @@
-//! Pictures (PNG, SVG) of spectra, training and populations.
+//! Pictures (PNG, SVG) of spectra, images, training and populations.
 
 mod canvas;
 mod catalog;
 mod curves;
+mod images;
 mod population;
+mod restored_images;
 mod spectra;
 mod training;
 
 pub use canvas::{Drawn, Picture, save};
 pub use catalog::{Choice, catalog_population, catalog_spectra};
 pub use curves::{Curve, CurvePanel, Curves};
+pub use images::{ImageGrid, ImageRow, Shade, Stretch};
 pub use population::{Population, Role, population_curves};
+pub use restored_images::catalog_images;
 pub use spectra::{Panel, Spectra};
 pub use training::training_curves;
