@@ -168,6 +168,27 @@ impl Fits {
         Ok(out)
     }
 
+    /// `n` pixels of the current image from number `from` on; NaN where undefined.
+    pub fn section(&mut self, from: usize, n: usize) -> Result<Vec<f32>> {
+        let mut out = vec![0.0; n];
+        let (mut any, mut status) = (0, 0);
+        // SAFETY: `out` has room for the n pixels asked for; cfitsio checks that they exist.
+        unsafe {
+            c::ffgpve(
+                self.file,
+                1,
+                from as i64 + 1,
+                n as i64,
+                f32::NAN,
+                out.as_mut_ptr(),
+                &mut any,
+                &mut status,
+            )
+        };
+        self.checked(status, "image")?;
+        Ok(out)
+    }
+
     /// EXTNAME of the current HDU, empty if it has none.
     pub fn extname(&mut self) -> String {
         self.text_key("EXTNAME").unwrap_or_default()

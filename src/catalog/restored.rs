@@ -3,6 +3,7 @@
 use super::LogGrid;
 use super::fits_read::{Fits, Hdu};
 use super::object::Object;
+use super::provenance::Provenance;
 use crate::{Error, Result};
 use ndarray::Array2;
 use std::path::{Path, PathBuf};
@@ -30,12 +31,17 @@ pub struct RestoredHeader {
 }
 
 impl RestoredHeader {
-    /// Where SIGMA comes from: repeated draws, or nowhere.
-    pub(super) fn uncertainty(&self) -> &'static str {
-        if self.interpolant == "sde" && self.draws > 1 {
-            "SDE draws"
-        } else {
-            "none"
+    /// The part that says how it was made.
+    #[must_use]
+    pub fn made(&self) -> Provenance {
+        Provenance {
+            method: self.interpolant.clone(),
+            draws: self.draws,
+            quantiles: self.quantiles.clone(),
+            seed: self.seed,
+            config_sha256: self.config_sha256.clone(),
+            run_sha256: self.run_sha256.clone(),
+            history: self.history.clone(),
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use super::LogGrid;
 use super::normalise::median;
-use super::object::{Object, flag};
+use super::object::Object;
+use super::provenance::{Key, Provenance, Value, flag_keys, quantile_name};
 use super::restored::{RestoredBlock, RestoredHeader};
 use super::restored_fits::{Column, Sheet, ascii};
 use super::restored_unit::inverse_square;
@@ -165,44 +166,38 @@ fn sdss_name(o: &Object) -> String {
     }
 }
 
-/// How it was made: in the catalog and in every file of a single object.
-pub(super) fn provenance(sheet: &mut Sheet, h: &RestoredHeader) -> Result<()> {
+/// Writes header keys into the primary HDU.
+pub(super) fn keys(sheet: &mut Sheet, keys: &[Key]) -> Result<()> {
     let hdu = sheet.primary()?;
-    for (key, value, comment) in [
-        (
-            "CREATOR",
-            concat!("selfsi ", env!("CARGO_PKG_VERSION")),
-            "program and version",
-        ),
-        ("METHOD", &h.interpolant, "transport: ode or sde"),
-        (
-            "UNCERT",
-            h.uncertainty(),
-            "source of the uncertainty; none: not estimated",
-        ),
-        // SHA-256 of the resolved config and of the checkpoint: no room for a comment.
-        ("CFGSHA", &h.config_sha256, ""),
-        ("RUNSHA", &h.run_sha256, ""),
-    ] {
-        sheet.text(&hdu, key, value, comment)?;
+    for Key {
+        name,
+        value,
+        comment,
+    } in keys
+    {
+        match value {
+            Value::Text(v) => sheet.text(&hdu, name, v, comment)?,
+            Value::Whole(v) => sheet.key(&hdu, name, (*v, *comment))?,
+            Value::Real(v) => sheet.key(&hdu, name, (*v, *comment))?,
+        }
     }
-    sheet.key(&hdu, "NDRAWS", (h.draws as i64, "draws per object"))?;
-    sheet.key(&hdu, "SEED", (h.seed as i64, "seed of the draws"))?;
-    sheet.history(&h.history)
+    Ok(())
+}
+
+/// How it was made: in the catalog and in every file of a single object.
+pub(super) fn provenance(sheet: &mut Sheet, made: &Provenance) -> Result<()> {
+    keys(sheet, &made.keys())?;
+    sheet.history(&made.history)
 }
 
 fn primary(sheet: &mut Sheet, h: &RestoredHeader) -> Result<()> {
     let hdu = sheet.primary()?;
     sheet.text(&hdu, "FLUXUNIT", &h.flux_unit, "unit of the flux images")?;
     sheet.text(&hdu, "WAVEREF", "vacuum, observed frame", "wavelengths")?;
-    for (i, q) in h.quantiles.iter().enumerate() {
-        let key = format!("QUANT{}", i + 1);
-        sheet.key(&hdu, &key, (*q, "quantile of the draws"))?;
-    }
-    for (bit, name, meaning) in flag::MEANINGS {
-        sheet.text(&hdu, &format!("FLAG{bit}"), name, meaning)?;
-    }
-    provenance(sheet, h)
+    let made = h.made();
+    keys(sheet, &made.quantile_keys())?;
+    keys(sheet, &flag_keys())?;
+    provenance(sheet, &made)
 }
 
 /// Unit and log-linear WCS (Greisen et al. 2006): λ = CRVAL1·exp(CDELT1 (p − 1)/CRVAL1).
@@ -240,20 +235,4 @@ fn image_names(h: &RestoredHeader) -> Vec<String> {
     }
     names.extend(["OBSERVED".to_owned(), "IVAR".to_owned()]);
     names
-}
-
-/// `Q05`, `Q16`, `Q97.5`: per cent, as many digits as it takes.
-fn quantile_name(q: f64) -> String {
-    format!("Q{:0>2}", (q * 1e8).round() / 1e6)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quantile_name;
-
-    #[test]
-    fn quantiles_are_named_by_their_percentage() {
-        let names = [0.05, 0.16, 0.975, 0.98, 0.001].map(quantile_name);
-        assert_eq!(names, ["Q05", "Q16", "Q97.5", "Q98", "Q0.1"]);
-    }
 }

@@ -1,0 +1,121 @@
+//! How restorations were made: what every file of them says of itself.
+
+use super::object::flag;
+
+/// How restorations were made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Provenance {
+    /// `ode` or `sde`.
+    pub method: String,
+    /// SDE draws per object; 1 for the ODE.
+    pub draws: usize,
+    pub quantiles: Vec<f64>,
+    pub seed: u64,
+    pub config_sha256: String,
+    /// SHA-256 of the checkpoint.
+    pub run_sha256: String,
+    /// What was done, line by line; written, not read back.
+    pub history: Vec<String>,
+}
+
+/// A value of a header.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Value {
+    Text(String),
+    Whole(i64),
+    Real(f64),
+}
+
+/// One entry of a header: a FITS key, or an HDF5 attribute of the name in lower case.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Key {
+    pub name: String,
+    pub value: Value,
+    pub comment: &'static str,
+}
+
+impl Key {
+    pub fn text(name: &str, value: &str, comment: &'static str) -> Self {
+        Self::new(name, Value::Text(value.to_owned()), comment)
+    }
+
+    pub fn whole(name: &str, value: i64, comment: &'static str) -> Self {
+        Self::new(name, Value::Whole(value), comment)
+    }
+
+    pub fn real(name: &str, value: f64, comment: &'static str) -> Self {
+        Self::new(name, Value::Real(value), comment)
+    }
+
+    fn new(name: &str, value: Value, comment: &'static str) -> Self {
+        Self {
+            name: name.to_owned(),
+            value,
+            comment,
+        }
+    }
+}
+
+impl Provenance {
+    /// Whether there are several draws, whose scatter is the uncertainty.
+    pub(super) fn uncertain(&self) -> bool {
+        self.method == "sde" && self.draws > 1
+    }
+
+    /// The keys that say it; the history apart.
+    pub(super) fn keys(&self) -> Vec<Key> {
+        let uncertainty = if self.uncertain() {
+            "SDE draws"
+        } else {
+            "none"
+        };
+        let creator = concat!("selfsi ", env!("CARGO_PKG_VERSION"));
+        vec![
+            Key::text("CREATOR", creator, "program and version"),
+            Key::text("METHOD", &self.method, "transport: ode or sde"),
+            Key::text(
+                "UNCERT",
+                uncertainty,
+                "source of the uncertainty; none: not estimated",
+            ),
+            // SHA-256 of the resolved config and of the checkpoint: no room for a comment.
+            Key::text("CFGSHA", &self.config_sha256, ""),
+            Key::text("RUNSHA", &self.run_sha256, ""),
+            Key::whole("NDRAWS", self.draws as i64, "draws per object"),
+            Key::whole("SEED", self.seed as i64, "seed of the draws"),
+        ]
+    }
+
+    /// The quantiles of the draws that are written: QUANT1, QUANT2, …
+    pub(super) fn quantile_keys(&self) -> Vec<Key> {
+        let name = |i: usize| format!("QUANT{}", i + 1);
+        let quantiles = self.quantiles.iter().enumerate();
+        quantiles
+            .map(|(i, q)| Key::real(&name(i), *q, "quantile of the draws"))
+            .collect()
+    }
+}
+
+/// Name and meaning of every bit of FLAG.
+pub(super) fn flag_keys() -> Vec<Key> {
+    let key = |(bit, name, meaning): &(i32, &str, &'static str)| {
+        Key::text(&format!("FLAG{bit}"), name, meaning)
+    };
+    flag::MEANINGS.iter().map(key).collect()
+}
+
+/// `Q05`, `Q16`, `Q97.5`: per cent, as many digits as it takes.
+pub(super) fn quantile_name(q: f64) -> String {
+    format!("Q{:0>2}", (q * 1e8).round() / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quantile_name;
+
+    #[test]
+    fn quantiles_are_named_by_their_percentage() {
+        let names = [0.05, 0.16, 0.975, 0.98, 0.001].map(quantile_name);
+        assert_eq!(names, ["Q05", "Q16", "Q97.5", "Q98", "Q0.1"]);
+    }
+}
