@@ -149,6 +149,11 @@ impl Fits {
 
     /// The first `n` pixels of the current image; NaN where undefined.
     pub fn pixels(&mut self, n: usize) -> Result<Vec<f64>> {
+        self.pixels_from(0, n)
+    }
+
+    /// The `n` pixels of the current image after the first `skipped`; NaN where undefined.
+    pub fn pixels_from(&mut self, skipped: usize, n: usize) -> Result<Vec<f64>> {
         let mut out = vec![0.0; n];
         let (mut any, mut status) = (0, 0);
         // SAFETY: `out` has room for the n pixels asked for.
@@ -156,7 +161,7 @@ impl Fits {
             c::ffgpvd(
                 self.file,
                 1,
-                1,
+                skipped as i64 + 1,
                 n as i64,
                 f64::NAN,
                 out.as_mut_ptr(),

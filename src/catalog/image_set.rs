@@ -83,6 +83,12 @@ pub struct ImageSet {
 }
 
 impl ImageSet {
+    /// Whether `path` says that it is such a set.
+    #[must_use]
+    pub fn is_one(path: &Path) -> bool {
+        h5::open(path).is_ok_and(|f| h5::text_attribute(&f, "format").as_deref() == Some(FORMAT))
+    }
+
     /// Opens a set and checks that it is one.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ mod grid;
 mod h5;
 mod hdf5;
 mod image_set;
+mod images;
 mod index;
 mod input;
 mod inspect;
@@ -39,6 +40,9 @@ pub use airvac::air_to_vacuum;
 pub use block::Block;
 pub use grid::LogGrid;
 pub use image_set::{ImageBlock, ImageSet, ImageSetHeader, ImageSetWriter};
+pub use images::{
+    ImageReport, ImageSource, RawImages, ScaleFrom, pixel_scale, prepare_images, with_scale_of,
+};
 pub use inspect::{Inspection, inspect};
 pub use inspect_hdf5::says_prepared;
 pub use layout::{ImageLayout, Layout, PixelScale};

@@ -5,10 +5,13 @@ use super::progress::Progress;
 use super::say::say;
 use crate::{Error, Result, catalog};
 use clap::Args;
+use serde::Serialize;
+use std::fmt::Display;
 use std::path::PathBuf;
 
-/// Reads the survey that a config names, masks, regrids, normalises and selects its spectra, and
-/// writes the prepared set (survey.prepared), with the list of what was left out and why.
+/// Reads the survey that a config names, masks, regrids, normalises and selects its spectra (masks,
+/// stretches and normalises its images), and writes the prepared set (survey.prepared), with the
+/// list of what was left out and why.
 #[derive(Debug, Args)]
 pub struct Prepare {
     /// The TOML config.
@@ -23,15 +26,26 @@ impl Prepare {
         let config = global.config(&self.config)?;
         let out = self.out.as_ref().unwrap_or(&config.survey.prepared);
         let mut bar = Progress::new("preparing");
-        let report = catalog::prepare(&config, out, &mut |done, total| bar.show(done, total));
-        bar.finish();
-        let report = report?;
-        if global.json {
-            let json = serde_json::to_string_pretty(&report)
-                .map_err(|e| Error::output("stdout", e, "print the report without --json"))?;
-            say(json)
+        let mut progress = |done, total| bar.show(done, total);
+        if config.image.is_some() {
+            let source = &config.survey.source;
+            let report = catalog::prepare_images(&config, source, out, &mut progress);
+            bar.finish();
+            print(global, &report?)
         } else {
-            say(report)
+            let report = catalog::prepare(&config, out, &mut progress);
+            bar.finish();
+            print(global, &report?)
         }
+    }
+}
+
+fn print(global: &Global, report: &(impl Display + Serialize)) -> Result<()> {
+    if global.json {
+        let json = serde_json::to_string_pretty(report)
+            .map_err(|e| Error::output("stdout", e, "print the report without --json"))?;
+        say(json)
+    } else {
+        say(report)
     }
 }

@@ -8,13 +8,14 @@ use crate::simulate::simulate;
 use clap::Args;
 use std::path::PathBuf;
 
-/// Runs F on clean spectra and writes the observations as an HDF5 catalog, for studies with known
-/// truth.
+/// Runs F on clean spectra or images and writes the observations as an HDF5 catalog or image set,
+/// for studies with known truth.
 #[derive(Debug, Args)]
 pub struct Simulate {
-    /// The TOML config: [grid] and [forward] count.
+    /// The TOML config: [forward] counts, with [grid], or with [image] and [normalise].
     config: PathBuf,
-    /// Clean spectra (HDF5): the truth.h5 of `selfsi mock`, or a file like it.
+    /// Clean spectra (HDF5): the truth.h5 of `selfsi mock`, or a file like it; or clean images: any
+    /// file or folder that `selfsi prepare` reads.
     #[arg(long, value_name = "FILE")]
     from: PathBuf,
     /// The catalog to write.
@@ -36,7 +37,7 @@ impl Simulate {
         bar.finish();
         let n = n?;
         if global.json {
-            say(serde_json::json!({"out": self.out, "spectra": n}))
+            say(serde_json::json!({"out": self.out, "observations": n}))
         } else {
             say(format!("{}: {n} observations", self.out.display()))
         }

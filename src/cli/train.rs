@@ -2,7 +2,7 @@
 
 use super::Global;
 use super::say::say;
-use crate::catalog::Prepared;
+use crate::catalog::{ImageSet, Prepared, with_scale_of};
 use crate::train::{Data, Run, Trainer};
 use crate::{Error, Result};
 use clap::Args;
@@ -27,8 +27,16 @@ impl Train {
     pub fn run(&self, global: &Global) -> Result<()> {
         let device = global.device()?;
         let config = global.config(&self.config)?;
+        // The run's config says how its images were scaled: new ones must be scaled alike.
+        let set = |_| ImageSet::open(&config.survey.prepared);
+        let images = config.image.map(set).transpose()?;
+        let config = match &images {
+            Some(set) => with_scale_of(&config, set)?,
+            None => config,
+        };
         let run = if self.resume {
             let run = Run::open(&self.out)?;
+            run.check_prepared()?;
             if *run.config() != config {
                 return Err(Error::run(
                     &self.out,
@@ -36,13 +44,18 @@ impl Train {
                     "resume with the same config and --set options, or start a new run",
                 ));
             }
-            run.check_prepared()?;
             run
         } else {
             Run::plan(&self.out, &config)?
         };
-        let set = Prepared::open(&config.survey.prepared)?;
-        let data = Data::load(&set, config.seed, config.train.heldout, device)?;
+        let (seed, heldout) = (config.seed, config.train.heldout);
+        let data = match &images {
+            Some(set) => Data::load_images(set, seed, heldout, device)?,
+            None => {
+                let set = Prepared::open(&config.survey.prepared)?;
+                Data::load(&set, seed, heldout, device)?
+            }
+        };
         let mut trainer = Trainer::new(&run, &data, device, self.resume)?;
         let stop = stop_on_signal()?;
         let outcome = trainer.train(&stop, global.json)?;

@@ -1,49 +1,102 @@
 //! One batch of observations through the transport: draws, their moments, physical units.
 
+use super::Source;
 use crate::Result;
-use crate::catalog::{Block, Object, RestoredBlock, RestoredHeader, flag};
+use crate::catalog::{Block, Layout, Object, Provenance, RestoredBlock, flag};
+use crate::interpolant::Interpolant;
 use crate::nets::VelocityField;
 use crate::random::{Purpose, Rows};
-use crate::train::observations;
+use crate::train::{Observations, Run, config_sha256, observations};
 use crate::transport::Transport;
 use ndarray::Array2;
 use sha2::{Digest, Sha256};
 use tch::{Device, Tensor, no_grad};
 
-pub(super) struct Restorer<'a> {
-    pub network: Box<dyn VelocityField>,
-    pub transport: Transport,
-    pub header: &'a RestoredHeader,
+/// A trained run, ready to restore batches.
+pub(super) struct Restorer {
+    network: Box<dyn VelocityField>,
+    transport: Transport,
+    pub made: Provenance,
     pub device: Device,
 }
 
-impl Restorer<'_> {
+impl Restorer {
+    /// For rows of the given layout that come from `source`.
+    pub fn new(run: &Run, source: Source<'_>, layout: &Layout) -> Result<Self> {
+        let Source {
+            config,
+            seed,
+            origin,
+            device,
+        } = source;
+        let (network, run_sha256) = run.trained(layout, device)?;
+        let noise_known = config.network.noise_input();
+        let sde = Interpolant::new(&config.interpolant, noise_known) != Interpolant::Ode;
+        let mut history = origin.to_vec();
+        history.push(format!("restored by run {}", run.folder().display()));
+        Ok(Self {
+            network,
+            transport: Transport::new(&config.interpolant, &config.transport, noise_known),
+            made: Provenance {
+                method: if sde { "sde" } else { "ode" }.into(),
+                draws: if sde { config.restore.draws } else { 1 },
+                quantiles: if sde {
+                    config.restore.quantiles.clone()
+                } else {
+                    Vec::new()
+                },
+                seed,
+                config_sha256: config_sha256(config)?,
+                run_sha256,
+                history,
+            },
+            device,
+        })
+    }
+
     /// Restores the spectra of `objects`; flags what does not come out finite.
-    pub fn block(&self, block: &Block, objects: &mut [Object]) -> Result<RestoredBlock> {
-        let o = observations(block, self.device);
-        let numbers: Vec<i64> = objects.iter().map(stream_of).collect();
-        let numbers = Tensor::from_slice(&numbers).to_device(self.device);
-        let draws: Vec<Tensor> = no_grad(|| {
-            (0..self.header.draws as u64)
-                .map(|draw| {
-                    let stream = |purpose| Rows::new(self.header.seed, purpose, draw, &numbers);
-                    let y = o.filled(&stream(Purpose::MaskFill));
-                    self.transport.run(
-                        self.network.as_ref(),
-                        &y,
-                        &o.latent,
-                        &stream(Purpose::Transport),
-                        false,
-                    )
-                })
-                .collect()
-        });
-        let draws = Tensor::stack(&draws, 0);
-        let sde = self.header.interpolant == "sde";
+    pub fn spectra(&self, block: &Block, objects: &mut [Object]) -> Result<RestoredBlock> {
+        let draws = self.draws(&observations(block, self.device), objects);
         let norms: Vec<f32> = objects.iter().map(|o| o.norm as f32).collect();
         let norm = Tensor::from_slice(&norms)
             .to_device(self.device)
             .unsqueeze(1);
+        let scaled = |a: &Array2<f32>, power: i32| {
+            let mut a = a.clone();
+            for (mut row, n) in a.rows_mut().into_iter().zip(&norms) {
+                row.mapv_inplace(|v| v * n.powi(power));
+            }
+            a
+        };
+        let (observed, ivar) = (scaled(&block.flux, 1), scaled(&block.ivar, -2));
+        self.moments(&(draws * norm), objects, observed, ivar)
+    }
+
+    /// The draws of each object, normalised, [draws, B, D].
+    pub fn draws(&self, o: &Observations, objects: &[Object]) -> Tensor {
+        let numbers: Vec<i64> = objects.iter().map(stream_of).collect();
+        let numbers = Tensor::from_slice(&numbers).to_device(self.device);
+        let draw = |draw| {
+            let stream = |purpose| Rows::new(self.made.seed, purpose, draw, &numbers);
+            let y = o.filled(&stream(Purpose::MaskFill));
+            let network = self.network.as_ref();
+            let random = stream(Purpose::Transport);
+            self.transport.run(network, &y, &o.latent, &random, false)
+        };
+        let draws: Vec<Tensor> = no_grad(|| (0..self.made.draws as u64).map(draw).collect());
+        Tensor::stack(&draws, 0)
+    }
+
+    /// Mean, scatter and quantiles of draws [draws, B, D] in physical units, beside the
+    /// observations [B, D]; flags the objects whose mean is not finite.
+    pub fn moments(
+        &self,
+        draws: &Tensor,
+        objects: &mut [Object],
+        observed: Array2<f32>,
+        ivar: Array2<f32>,
+    ) -> Result<RestoredBlock> {
+        let sde = self.made.method == "sde";
         let mean = draws.mean_dim([0i64].as_slice(), false, tch::Kind::Float);
         let finite: Vec<bool> = mean
             .isfinite()
@@ -55,35 +108,44 @@ impl Restorer<'_> {
             .zip(&finite)
             .map(|(o, f)| mark(o, *f))
             .collect();
-        let physical = |t: &Tensor| to_array(&(t * &norm), &usable);
-        let quantile = |q: &f64| physical(&draws.quantile_scalar(*q, 0, false, "linear"));
-        let scaled = |a: &Array2<f32>, power: i32| {
-            let mut a = a.clone();
-            for (mut row, n) in a.rows_mut().into_iter().zip(&norms) {
-                row.mapv_inplace(|v| v * n.powi(power));
-            }
-            a
-        };
+        let image = |t: &Tensor| to_array(t, &usable);
         // One draw has no scatter: NaN, which libtorch would only give with a warning.
-        let deviation = if draws.size()[0] > 1 {
-            draws.std_dim([0i64].as_slice(), true, false)
-        } else {
-            mean.full_like(f64::NAN)
+        let deviation = || {
+            if self.made.draws > 1 {
+                draws.std_dim([0i64].as_slice(), true, false)
+            } else {
+                mean.full_like(f64::NAN)
+            }
         };
+        let quantiles = &self.made.quantiles;
         Ok(RestoredBlock {
-            restored: physical(&mean)?,
-            sigma: sde.then(|| physical(&deviation)).transpose()?,
-            draw: sde.then(|| physical(&draws.get(0))).transpose()?,
-            quantiles: self
-                .header
-                .quantiles
+            restored: image(&mean)?,
+            sigma: sde.then(|| image(&deviation())).transpose()?,
+            draw: sde.then(|| image(&draws.get(0))).transpose()?,
+            quantiles: quantiles_of(draws, quantiles)
                 .iter()
-                .map(quantile)
+                .map(image)
                 .collect::<Result<_>>()?,
-            observed: scaled(&block.flux, 1),
-            ivar: scaled(&block.ivar, -2),
+            observed,
+            ivar,
         })
     }
+}
+
+/// Quantiles over the first axis, linear between order statistics. libtorch's own refuse more than
+/// 2^24 numbers.
+fn quantiles_of(draws: &Tensor, quantiles: &[f64]) -> Vec<Tensor> {
+    if quantiles.is_empty() {
+        return Vec::new();
+    }
+    let (sorted, _) = draws.sort(0, false);
+    let last = (draws.size()[0] - 1) as f64;
+    let quantile = |q: &f64| {
+        let at = q * last;
+        let (low, high) = (sorted.get(at.floor() as i64), sorted.get(at.ceil() as i64));
+        &low + (high - &low) * at.fract()
+    };
+    quantiles.iter().map(quantile).collect()
 }
 
 /// The number of an object's random stream. It comes from the object's identity: what it is

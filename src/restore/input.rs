@@ -133,23 +133,32 @@ impl Input {
 
     /// The rows of the set that `s` chooses, ascending.
     pub(super) fn select(&self, s: Selection) -> Result<Vec<usize>> {
-        let wanted = self.rows.iter().copied();
-        let rows: Vec<usize> = wanted
-            .filter(|i| !s.heldout_only || self.heldout[*i])
-            .skip(s.first)
-            .take(s.count)
-            .collect();
-        if rows.is_empty() {
-            return Err(Error::input(
-                &self.path,
-                "",
-                "no row is selected",
-                "at least one",
-                "change --mintarget, -n or --heldout",
-            ));
-        }
-        Ok(rows)
+        choose(&self.path, self.rows.iter().copied(), &self.heldout, s)
     }
+}
+
+/// Those of `rows`, ascending, that `s` chooses; `path` is named where there are none.
+pub(super) fn choose(
+    path: &Path,
+    rows: impl Iterator<Item = usize>,
+    heldout: &[bool],
+    s: Selection,
+) -> Result<Vec<usize>> {
+    let rows: Vec<usize> = rows
+        .filter(|i| !s.heldout_only || heldout[*i])
+        .skip(s.first)
+        .take(s.count)
+        .collect();
+    if rows.is_empty() {
+        return Err(Error::input(
+            path,
+            "",
+            "no row is selected",
+            "at least one",
+            "change --mintarget, -n or --heldout",
+        ));
+    }
+    Ok(rows)
 }
 
 fn same_grid(config: &Config, set: &Prepared) -> Result<()> {
@@ -172,13 +181,18 @@ fn same_grid(config: &Config, set: &Prepared) -> Result<()> {
     ))
 }
 
-/// Whether each object was kept out of training: it is not among the training set's, by its
-/// THING_ID, by its plate, MJD and fibre or by its name, or was held out there. `None` if the training set is not at hand.
+/// Whether each object was kept out of training; `None` if the training set is not at hand.
 fn heldout(config: &Config, objects: &[Object]) -> Option<Vec<bool>> {
     let set = Prepared::open(&config.survey.prepared).ok()?;
+    Some(kept_out(config, set.objects(), objects))
+}
+
+/// Whether each of `objects` was kept out of training: it is not among those of the training
+/// `set`, by its THING_ID, by its plate, MJD and fibre or by its name, or was held out there.
+pub(super) fn kept_out(config: &Config, set: &[Object], objects: &[Object]) -> Vec<bool> {
     let trained = |o: &&Object| !is_heldout(o, config.seed, config.train.heldout);
     let key = |o: &Object| (o.plate, o.mjd, o.fiberid);
-    let trained: Vec<&Object> = set.objects().iter().filter(trained).collect();
+    let trained: Vec<&Object> = set.iter().filter(trained).collect();
     let names: HashSet<&str> = trained.iter().map(|o| o.name.as_str()).collect();
     let keys: HashSet<_> = trained
         .iter()
@@ -190,7 +204,7 @@ fn heldout(config: &Config, objects: &[Object]) -> Option<Vec<bool>> {
         let known = o.thing_id > 0 && things.contains(&o.thing_id);
         !known && !keys.contains(&key(o)) && !names.contains(o.name.as_str())
     };
-    Some(objects.iter().map(heldout).collect())
+    objects.iter().map(heldout).collect()
 }
 
 /// In what a prepared set differs from what the run was trained on: restored all the same, but
@@ -256,7 +270,7 @@ fn notes(report: &Report, catalog: bool) -> Vec<String> {
     notes
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)

@@ -2,19 +2,21 @@
 
 mod batch;
 mod given;
+mod image_input;
+mod images;
 mod input;
 
 pub use given::Given;
+pub use image_input::ImageInput;
+pub use images::{ImageJob, restore_images};
 pub use input::Input;
 
 use crate::catalog::{
-    Block, Object, Prepared, RestoredBlock, RestoredHeader, RestoredWriter, flag,
+    Block, Object, Prepared, Provenance, RestoredBlock, RestoredHeader, RestoredWriter, flag,
     restored_spec_path, write_restored_spec,
 };
 use crate::config::Config;
-use crate::interpolant::Interpolant;
-use crate::train::{Run, config_sha256};
-use crate::transport::Transport;
+use crate::train::Run;
 use crate::{Error, Result};
 use batch::Restorer;
 use rayon::prelude::*;
@@ -46,6 +48,17 @@ pub struct Job<'a> {
     pub output: &'a Output,
     pub selection: Selection,
     pub device: Device,
+}
+
+/// Where a restoration comes from.
+#[derive(Clone, Copy)]
+struct Source<'a> {
+    config: &'a Config,
+    /// Seed of the draws.
+    seed: u64,
+    /// The input, in words.
+    origin: &'a [String],
+    device: Device,
 }
 
 /// What is written.
@@ -111,25 +124,21 @@ pub fn restore(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) 
     if let Some(folder) = &output.spectra {
         check_paths(folder, &objects)?;
     }
-    let (network, run_sha256) = run.trained(&input.set().layout(), device)?;
-    let header = header(run, job, run_sha256)?;
-    let restorer = Restorer {
-        network,
-        transport: Transport::new(
-            &config.interpolant,
-            &config.transport,
-            config.network.noise_input(),
-        ),
-        header: &header,
+    let source = Source {
+        config,
+        seed: job.seed,
+        origin: input.origin(),
         device,
     };
+    let restorer = Restorer::new(run, source, &input.set().layout())?;
+    let header = header(input, restorer.made.clone());
     let mut writer = RestoredWriter::create(&output.catalog, &header, rows.len())?;
     let mut restored = 0;
     let size = config.restore.batch;
     for (batch, start) in rows.chunks(size).zip((0..).step_by(size)) {
         let block = read(input.set(), batch)?;
         let part = &mut objects[start..start + batch.len()];
-        let result = restorer.block(&block, part)?;
+        let result = restorer.spectra(&block, part)?;
         restored += part.iter().filter(|o| o.flag == flag::GOOD).count();
         writer.write(start, &result)?;
         if let Some(folder) = &output.spectra {
@@ -144,28 +153,19 @@ pub fn restore(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) 
     })
 }
 
-fn header(run: &Run, job: Job<'_>, run_sha256: String) -> Result<RestoredHeader> {
-    let Job { config, input, .. } = job;
-    let sde =
-        Interpolant::new(&config.interpolant, config.network.noise_input()) != Interpolant::Ode;
-    let mut history = input.origin().to_vec();
-    history.push(format!("restored by run {}", run.folder().display()));
-    Ok(RestoredHeader {
+fn header(input: &Input, made: Provenance) -> RestoredHeader {
+    RestoredHeader {
         grid: input.set().grid(),
         flux_unit: input.set().flux_unit().to_owned(),
         specsys: input.set().specsys(),
-        interpolant: if sde { "sde" } else { "ode" }.into(),
-        draws: if sde { config.restore.draws } else { 1 },
-        quantiles: if sde {
-            config.restore.quantiles.clone()
-        } else {
-            Vec::new()
-        },
-        seed: job.seed,
-        config_sha256: config_sha256(config)?,
-        run_sha256,
-        history,
-    })
+        interpolant: made.method,
+        draws: made.draws,
+        quantiles: made.quantiles,
+        seed: made.seed,
+        config_sha256: made.config_sha256,
+        run_sha256: made.run_sha256,
+        history: made.history,
+    }
 }
 
 /// The spectra of `rows`, which ascend; only chunks of the file that hold one of them are read,

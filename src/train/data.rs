@@ -1,13 +1,15 @@
 //! The observations of a prepared set, on the device, split into a training and a held-out part.
 
-use crate::catalog::{Layout, Object, Prepared};
-use crate::forward::Latent;
+use crate::catalog::{Block, ImageBlock, ImageSet, Layout, Object, Prepared};
+use crate::forward::{ForwardModel, Latent};
 use crate::random::{Purpose, derive};
 use crate::{Error, Result};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
+use std::ops::Range;
+use std::path::Path;
 use tch::{Device, Tensor};
 
 /// Rows read at once.
@@ -80,56 +82,140 @@ impl Data {
     /// # Errors
     /// [`Error::Input`] if the set cannot be read, or either part would be empty.
     pub fn load(set: &Prepared, seed: u64, heldout: f64, device: Device) -> Result<Self> {
+        let read = |rows| Ok(observations(&set.read(rows)?, device));
+        let split = Split { seed, heldout };
+        let parts = split.read(set.objects(), set.path(), device, &read)?;
+        Ok(Self::of(set.layout(), parts))
+    }
+
+    /// As [`Data::load`], from a set of images.
+    ///
+    /// # Errors
+    /// As [`Data::load`].
+    pub fn load_images(set: &ImageSet, seed: u64, heldout: f64, device: Device) -> Result<Self> {
+        let read = |rows| Ok(image_observations(&set.read(rows)?, device));
+        let split = Split { seed, heldout };
+        let parts = split.read(set.objects(), set.path(), device, &read)?;
+        Ok(Self::of(
+            Layout::Images(set.header().layout.clone()),
+            parts.map(without_lsf),
+        ))
+    }
+
+    fn of(layout: Layout, [training, heldout]: [Observations; 2]) -> Self {
+        Self {
+            layout,
+            training,
+            heldout,
+        }
+    }
+
+    /// Whether the observations of `set` come with the latents that `forward` tells the network.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if they do not.
+    pub fn check_latents(&self, forward: &dyn ForwardModel, set: &Path) -> Result<()> {
+        let Layout::Images(image) = &self.layout else {
+            return Ok(());
+        };
+        let (is, wanted) = ((image.vector, image.planes), forward.widths());
+        if is == wanted {
+            return Ok(());
+        }
+        let words = |(k, p): (usize, usize)| format!("{k} numbers and {p} planes per image");
+        Err(Error::input(
+            set,
+            "vector, planes",
+            format!("the corruption is described by {}", words(is)),
+            format!("{}, which [forward] tells the network", words(wanted)),
+            "make the observations with this [forward], or set latent = \"hidden\"",
+        ))
+    }
+}
+
+/// How the rows of a set are divided.
+struct Split {
+    seed: u64,
+    heldout: f64,
+}
+
+impl Split {
+    /// The usable rows of training and those held out, read by `read` in chunks.
+    fn read(
+        &self,
+        objects: &[Object],
+        path: &Path,
+        device: Device,
+        read: &dyn Fn(Range<usize>) -> Result<Observations>,
+    ) -> Result<[Observations; 2]> {
         let mut parts = [Vec::new(), Vec::new()];
-        let objects = set.objects();
-        for start in (0..set.len()).step_by(CHUNK) {
-            let end = (start + CHUNK).min(set.len());
-            let block = set.read(start..end)?;
-            let chunk = observations(&block, device);
+        for start in (0..objects.len()).step_by(CHUNK) {
+            let end = (start + CHUNK).min(objects.len());
+            let chunk = read(start..end)?;
             for (side, part) in parts.iter_mut().enumerate() {
                 let rows: Vec<i64> = (start..end)
                     .filter(|i| objects[*i].flag == 0)
-                    .filter(|i| is_heldout(&objects[*i], seed, heldout) == (side == 1))
+                    .filter(|i| is_heldout(&objects[*i], self.seed, self.heldout) == (side == 1))
                     .map(|i| (i - start) as i64)
                     .collect();
                 part.push(chunk.select(&Tensor::from_slice(&rows).to_device(device)));
             }
         }
-        let [training, heldout] = parts.map(|p| concatenate(&p));
-        for (part, what) in [(&training, "training"), (&heldout, "held-out")] {
+        let parts = parts.map(|p| concatenate(&p));
+        for (part, what) in parts.iter().zip(["training", "held-out"]) {
             if part.is_empty() {
                 return Err(Error::input(
-                    set.path(),
+                    path,
                     "flag",
-                    format!("no usable spectrum falls to the {what} part"),
+                    format!("no usable row falls to the {what} part"),
                     "both parts populated",
-                    "prepare more spectra or change train.heldout",
+                    "prepare more rows or change train.heldout",
                 ));
             }
         }
-        Ok(Self {
-            layout: set.layout(),
-            training,
-            heldout,
-        })
+        Ok(parts)
     }
 }
 
 /// A block of a prepared set as tensors.
 #[must_use]
-pub fn observations(block: &crate::catalog::Block, device: Device) -> Observations {
-    let tensor = |a: &ndarray::Array2<f32>| {
-        let shape = [a.nrows() as i64, a.ncols() as i64];
-        let standard = a.as_standard_layout();
-        Tensor::from_slice(standard.as_slice().unwrap_or_default())
-            .view(shape)
-            .to_device(device)
-    };
-    let ivar = tensor(&block.ivar);
+pub fn observations(block: &Block, device: Device) -> Observations {
+    let ivar = tensor(&block.ivar, device);
     Observations {
-        flux: tensor(&block.flux),
-        latent: Latent::from_ivar(&ivar, &tensor(&block.lsf)),
+        flux: tensor(&block.flux, device),
+        latent: Latent::from_ivar(&ivar, &tensor(&block.lsf, device)),
     }
+}
+
+/// A block of images as tensors; there is no line-spread function.
+#[must_use]
+pub fn image_observations(block: &ImageBlock, device: Device) -> Observations {
+    let ivar = tensor(&block.ivar, device);
+    Observations {
+        flux: tensor(&block.pixels, device),
+        latent: Latent {
+            vector: tensor(&block.vector, device),
+            planes: tensor(&block.planes, device),
+            ..Latent::from_ivar(&ivar, &ivar.zeros_like())
+        },
+    }
+}
+
+fn tensor(a: &ndarray::Array2<f32>, device: Device) -> Tensor {
+    let shape = [a.nrows() as i64, a.ncols() as i64];
+    let standard = a.as_standard_layout();
+    Tensor::from_slice(standard.as_slice().unwrap_or_default())
+        .view(shape)
+        .to_device(device)
+}
+
+/// The zeros of a line-spread function that there is not, without the memory for them.
+fn without_lsf(mut observations: Observations) -> Observations {
+    let lsf = &observations.latent.lsf;
+    observations.latent.lsf = lsf
+        .new_zeros([1, 1], (lsf.kind(), lsf.device()))
+        .expand(lsf.size(), false);
+    observations
 }
 
 fn concatenate(parts: &[Observations]) -> Observations {

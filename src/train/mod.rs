@@ -13,7 +13,7 @@ mod warm_start;
 
 pub use adam::{Adam, learning_rate};
 pub use checkpoint::{Checkpoint, Header};
-pub use data::{Data, Observations, Sampler, is_heldout, observations};
+pub use data::{Data, Observations, Sampler, image_observations, is_heldout, observations};
 pub use run::{Run, config_sha256};
 pub use step::{Pairs, Step};
 pub use tensorboard::EventWriter;

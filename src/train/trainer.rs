@@ -63,12 +63,14 @@ impl<'a> Trainer<'a> {
             run.network(&data.layout, device)?,
             run.network(&data.layout, device)?,
         );
+        let forward = forward::build(&config.forward, &data.layout, device)?;
+        data.check_latents(&*forward, &config.survey.prepared)?;
         let flat = live.params().flat();
         let mut trainer = Self {
             run,
             data,
             device,
-            forward: forward::build(&config.forward, &data.layout, device)?,
+            forward,
             transport: Transport::new(
                 &config.interpolant,
                 &config.transport,

@@ -1,4 +1,4 @@
-//! Observations of given clean spectra: F run once on each, for studies with known truth.
+//! Observations of clean spectra.
 
 use crate::atomic::Pending;
 use crate::catalog::{Layout, LogGrid};
@@ -16,16 +16,10 @@ use tch::{Device, Kind, Tensor};
 /// Rows in memory at a time.
 const ROWS: usize = 1024;
 
-/// Reads clean spectra from the HDF5 file `clean` (datasets flux [N, D] and loglam [D] on the
-/// config's grid, id [N], and where they are there z and level [N]) and writes an HDF5 catalog of
-/// observations to `out`: flux, ivar and lsf (σ in pixels) [N, D], loglam, id, z, level. F acts on
-/// flux/level; the level is put back. Each row depends on (seed, its number) alone.
-///
-/// # Errors
-/// [`Error::Input`] if `clean` lacks a dataset or is on another grid, [`Error::Config`] if F takes
-/// its noise or smoothing from observations, which there are none of, [`Error::Output`] if `out`
-/// cannot be written: then there is none.
-pub fn simulate(
+/// [`super::simulate`] for spectra: datasets flux [N, D] and loglam [D] on the config's grid, id
+/// [N], and where they are there z and level [N]; written are flux, ivar and lsf (σ in pixels)
+/// [N, D], loglam, id, z, level. F acts on flux/level; the level is put back.
+pub(super) fn simulate(
     config: &Config,
     clean: &Path,
     out: &Path,

@@ -1,0 +1,181 @@
+//! Images brought to the form in which a run restores them.
+
+use super::Selection;
+use super::given::not_the_output;
+use super::input::{choose, kept_out, with_suffix};
+use crate::atomic::Pending;
+use crate::catalog::{
+    ImageBlock, ImageSet, Object, flag, prepare_images, rejected_path, with_scale_of,
+};
+use crate::config::{Config, SurveySource};
+use crate::train::is_heldout;
+use crate::{Error, Result};
+use ndarray::{Array2, Axis, concatenate};
+use std::path::{Path, PathBuf};
+
+/// Rows of a prepared set that are decompressed together: one chunk of the file.
+const CHUNK: usize = 64;
+
+/// Images that are ready to restore.
+#[derive(Debug)]
+pub struct ImageInput {
+    set: ImageSet,
+    heldout: Vec<bool>,
+    origin: Vec<String>,
+    notes: Vec<String>,
+    /// For messages: the first that was given.
+    path: PathBuf,
+    /// The set made here, removed when this is dropped.
+    _temporary: Option<Pending>,
+}
+
+impl ImageInput {
+    /// Opens what was given: one prepared set of images (nothing: the run's own), the TOML config
+    /// of another survey, or anything that `selfsi prepare` reads as images. What is not prepared
+    /// is, by the rules of the run's `config` and on the scale it was trained on, into a temporary
+    /// set beside `out`.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if it cannot be read, is of another shape or scale than the run's, or has no
+    /// usable image; [`Error::Output`] if `out` is the input, or the temporary set cannot be
+    /// written.
+    pub fn open(
+        config: &Config,
+        given: &[PathBuf],
+        out: &Path,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Self> {
+        let own = [config.survey.prepared.clone()];
+        let paths = if given.is_empty() { &own[..] } else { given };
+        not_the_output(out, paths.iter().map(PathBuf::as_path))?;
+        let mut notes = Vec::new();
+        let (set, temporary) = if paths.len() == 1 && ImageSet::is_one(&paths[0]) {
+            (ImageSet::open(&paths[0])?, None)
+        } else if given.is_empty() {
+            // Says what is wrong with the run's own set.
+            (ImageSet::open(&paths[0])?, None)
+        } else {
+            let temporary = Pending::new(with_suffix(out, ".prepared.h5"))?;
+            let source = survey(config, paths)?;
+            prepare_images(config, &source, temporary.path(), progress)?;
+            let _ = std::fs::remove_file(rejected_path(temporary.path()));
+            (ImageSet::open(temporary.path())?, Some(temporary))
+        };
+        with_scale_of(config, &set)?;
+        let training = ImageSet::open(&config.survey.prepared);
+        let heldout = match &training {
+            Ok(t) => kept_out(config, t.objects(), set.objects()),
+            // A training set that was moved: the names are those of training all the same.
+            Err(_) if temporary.is_none() => {
+                let by_name = |o: &Object| is_heldout(o, config.seed, config.train.heldout);
+                set.objects().iter().map(by_name).collect()
+            }
+            Err(_) => {
+                notes.push(format!(
+                    "HELDOUT is false throughout: there is no training set {} to compare with",
+                    config.survey.prepared.display()
+                ));
+                vec![false; set.len()]
+            }
+        };
+        Ok(Self {
+            set,
+            heldout,
+            origin: paths
+                .iter()
+                .map(|p| format!("input: {}", p.display()))
+                .collect(),
+            notes,
+            path: paths[0].clone(),
+            _temporary: temporary,
+        })
+    }
+
+    /// The images, normalised.
+    #[must_use]
+    pub fn set(&self) -> &ImageSet {
+        &self.set
+    }
+
+    /// Whether each was kept out of training; false where that is unknown.
+    #[must_use]
+    pub fn heldout(&self) -> &[bool] {
+        &self.heldout
+    }
+
+    /// Where the images came from, for the HISTORY of what is written.
+    #[must_use]
+    pub fn origin(&self) -> &[String] {
+        &self.origin
+    }
+
+    /// What the user should know about the input.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The rows of the set that `s` chooses, ascending.
+    pub(super) fn select(&self, s: Selection) -> Result<Vec<usize>> {
+        choose(&self.path, 0..self.set.len(), &self.heldout, s)
+    }
+
+    /// The images of `rows`, which ascend; only chunks of the file that hold one of them are read.
+    pub(super) fn read(&self, rows: &[usize]) -> Result<ImageBlock> {
+        let mut parts = Vec::new();
+        for part in rows.chunk_by(|a, b| a / CHUNK == b / CHUNK) {
+            let (first, last) = (part[0], part[part.len() - 1]);
+            let whole = self.set.read(first..last + 1)?;
+            let from: Vec<usize> = part.iter().map(|row| row - first).collect();
+            let pick = |a: &Array2<f32>| a.select(Axis(0), &from);
+            parts.push(ImageBlock {
+                pixels: pick(&whole.pixels),
+                ivar: pick(&whole.ivar),
+                vector: pick(&whole.vector),
+                planes: pick(&whole.planes),
+            });
+        }
+        let join = |f: fn(&ImageBlock) -> &Array2<f32>| {
+            let views: Vec<_> = parts.iter().map(|p| f(p).view()).collect();
+            concatenate(Axis(0), &views)
+                .map_err(|e| Error::input(&self.path, "", e, "images", "prepare the set again"))
+        };
+        Ok(ImageBlock {
+            pixels: join(|b| &b.pixels)?,
+            ivar: join(|b| &b.ivar)?,
+            vector: join(|b| &b.vector)?,
+            planes: join(|b| &b.planes)?,
+        })
+    }
+
+    /// Whether the noise level of any pixel of the usable ones of `rows` is known.
+    pub(super) fn noise_known(&self, rows: &[usize]) -> Result<bool> {
+        let usable = |i: &usize| self.set.objects()[*i].flag == flag::GOOD;
+        let rows: Vec<usize> = rows.iter().copied().filter(usable).collect();
+        for part in rows.chunks(CHUNK) {
+            let ivar = self.read(part)?.ivar;
+            if ivar.iter().any(|v| *v > 0.0 && v.is_finite()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The source that `paths` are, read as the run's own.
+fn survey(config: &Config, paths: &[PathBuf]) -> Result<SurveySource> {
+    if let [path] = paths
+        && path.extension().is_some_and(|e| e == "toml")
+    {
+        return Ok(Config::load(path, &[])?.survey.source);
+    }
+    let (datasets, unit) = match &config.survey.source {
+        SurveySource::Images { datasets, unit, .. } => (datasets.clone(), unit.clone()),
+        SurveySource::Sdss { .. } | SurveySource::Hdf5 { .. } => Default::default(),
+    };
+    Ok(SurveySource::Images {
+        path: paths.to_vec(),
+        datasets,
+        unit,
+    })
+}

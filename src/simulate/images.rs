@@ -1,0 +1,138 @@
+//! Observations of clean images.
+
+use super::image_file::{Block, ImageFile};
+use crate::catalog::{ImageLayout, ImageSource, Layout, PixelScale, RawImages, pixel_scale};
+use crate::config::{Config, ImageConfig, SurveySource};
+use crate::forward::{self, Latent};
+use crate::random::{Purpose, Rows};
+use crate::{Error, Result};
+use ndarray::{Array2, Zip};
+use std::path::Path;
+use tch::{Device, Kind, Tensor};
+
+/// Images in memory at a time.
+const ROWS: usize = 256;
+
+/// [`super::simulate`] for images of any source: F acts on normalised values, and the scale is
+/// undone: a value by the inverse of the stretch, its inverse variance by the slope there. Missing
+/// pixels stay missing.
+pub(super) fn simulate(
+    config: &Config,
+    image: &ImageConfig,
+    clean: &Path,
+    out: &Path,
+    device: Device,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<usize> {
+    let SurveySource::Images { datasets, unit, .. } = &config.survey.source else {
+        return Err(Error::config(
+            "simulate",
+            "survey.source.kind",
+            "spectra, where images are needed",
+            "give kind = \"images\"",
+        ));
+    };
+    if let (Ok(a), Ok(b)) = (clean.canonicalize(), out.canonicalize())
+        && a == b
+    {
+        return Err(Error::output(
+            out,
+            "this is the input",
+            "give --out another name",
+        ));
+    }
+    let source = ImageSource::open(&[clean.to_path_buf()], datasets, image)?;
+    let (scale, _) = pixel_scale(config, &source, progress)?;
+    let mut layout = ImageLayout {
+        channels: image.channels,
+        height: image.height,
+        width: image.width,
+        scale,
+        vector: 0,
+        planes: 0,
+    };
+    // Nothing can be kept of observations that there are not yet.
+    let first = config.forward.first();
+    let build =
+        |layout: &ImageLayout| forward::build(&first, &Layout::Images(layout.clone()), device);
+    let model = build(&layout)?;
+    (layout.vector, layout.planes) = model.widths();
+    let n = source.len();
+    let mut target = ImageFile::create(out, &layout, unit, &config.to_toml()?, n)?;
+    for start in (0..n).step_by(ROWS) {
+        let end = (start + ROWS).min(n);
+        let (x, good) = normalised(&source.read(start..end)?, &layout);
+        let (x, good) = (tensor(&x, device), tensor(&good, device));
+        // A masked pixel counts as noise of variance 1.
+        let nothing = Latent::of_pixels(good.shallow_clone(), 1.0 - &good, good.zeros_like());
+        let rows = Tensor::arange_start(start as i64, end as i64, (Kind::Int64, device));
+        let random = Rows::new(config.seed, Purpose::Simulate, 0, &rows);
+        let (y, latent) = model.observe(&x, &nothing, &random)?;
+        let ivar = latent.sigma.square().reciprocal() * &latent.good;
+        // An unknown level is infinite, and 0 · ∞ at a masked pixel is not.
+        let ivar = ivar.where_self(&latent.good.gt(0.0), &ivar.zeros_like());
+        let mut block = Block {
+            images: array(&y, out)?,
+            ivar: array(&ivar, out)?,
+            vector: array(&latent.vector, out)?,
+            planes: array(&latent.planes, out)?,
+        };
+        to_file_units(&mut block, &layout.scale, image.height * image.width);
+        let rows = start..end;
+        target.write(
+            &source.names()[rows.clone()],
+            &source.labels()[rows],
+            &block,
+        )?;
+        progress(end, n);
+    }
+    target.finish()?;
+    Ok(n)
+}
+
+/// Normalised pixels (0 where missing) and which of them there are (1, else 0), both [n, D].
+fn normalised(raw: &RawImages, layout: &ImageLayout) -> (Array2<f32>, Array2<f32>) {
+    let plane = layout.height * layout.width;
+    let good = raw.pixels.mapv(|v| f32::from(u8::from(v.is_finite())));
+    let mut x = raw.pixels.clone();
+    Zip::indexed(&mut x).par_for_each(|(_, j), v| {
+        *v = match v.is_finite() {
+            true => layout.scale.normalise(f64::from(*v), j / plane) as f32,
+            false => 0.0,
+        };
+    });
+    (x, good)
+}
+
+/// Undoes the scale; what is masked becomes NaN.
+fn to_file_units(block: &mut Block, scale: &PixelScale, plane: usize) {
+    Zip::indexed(&mut block.images)
+        .and(&mut block.ivar)
+        .par_for_each(|(_, j), v, ivar| {
+            if *ivar == 0.0 {
+                *v = f32::NAN;
+                return;
+            }
+            let channel = j / plane;
+            let value = scale.restore(f64::from(*v), channel);
+            let slope = scale.slope(value, channel);
+            *v = value as f32;
+            *ivar = (f64::from(*ivar) * slope * slope) as f32;
+        });
+}
+
+fn tensor(a: &Array2<f32>, device: Device) -> Tensor {
+    let shape = [a.nrows() as i64, a.ncols() as i64];
+    let standard = a.as_standard_layout();
+    Tensor::from_slice(standard.as_slice().unwrap_or_default())
+        .view(shape)
+        .to_device(device)
+}
+
+fn array(t: &Tensor, out: &Path) -> Result<Array2<f32>> {
+    let host = t.to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
+    let size = host.size();
+    let flat = Vec::<f32>::try_from(host.view([-1]))?;
+    Array2::from_shape_vec((size[0] as usize, size[1] as usize), flat)
+        .map_err(|e| Error::output(out, e, "report this: F gave rows of unequal length"))
+}
