@@ -1,9 +1,10 @@
 //! What a file holds, in facts and problems: any format that this crate reads or writes.
 
-use super::Prepared;
 use super::fits_read::{Fits, Hdu};
 use super::inspect_fits as fits;
 use super::inspect_hdf5 as hdf5;
+use super::inspect_images as images;
+use super::{ImageSet, Prepared};
 use crate::{Error, Result};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
@@ -42,11 +43,14 @@ impl Inspection {
     }
 }
 
-/// Looks into a file.
+/// Looks into a file, or a folder of images.
 ///
 /// # Errors
-/// [`Error::Input`] if it cannot be read, is truncated, or is neither FITS nor HDF5.
+/// [`Error::Input`] if it cannot be read, is truncated, or is of no format that we know.
 pub fn inspect(path: &Path) -> Result<Inspection> {
+    if path.is_dir() {
+        return images_alone(path);
+    }
     let mut start = [0u8; 8];
     let read = std::fs::File::open(path).and_then(|mut f| f.read(&mut start));
     let n = read.map_err(|e| {
@@ -54,7 +58,7 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
             path,
             "",
             e,
-            "a FITS or HDF5 file",
+            "a file that selfsi reads",
             "give files that can be read",
         )
     })?;
@@ -63,17 +67,15 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
         return match Prepared::open(path) {
             Ok(set) => hdf5::prepared(&set),
             Err(e) if hdf5::says_prepared(path) => Err(e),
-            Err(_) => hdf5::catalog(path),
+            Err(_) if hdf5::says_images(path) => images::prepared(&ImageSet::open(path)?),
+            Err(_) => match images::source(path)? {
+                Some(found) => Ok(found),
+                None => hdf5::catalog(path),
+            },
         };
     }
     if !start.starts_with(b"SIMPLE") && !start.starts_with(&[0x1f, 0x8b]) {
-        return Err(Error::input(
-            path,
-            "",
-            "neither FITS nor HDF5",
-            "an SDSS spec file, a catalog, an HDF5 catalog, a prepared set or a restored catalog",
-            "give another file",
-        ));
+        return images_alone(path);
     }
     let mut file = Fits::open(path)?;
     file.check_complete()?;
@@ -95,7 +97,13 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
     let listed = hdus
         .iter()
         .position(|(_, h)| columns(h, &["PLATE", "MJD", "FIBERID"]));
-    if named("RESTORED") && named("CATALOG") {
+    let flat = |name: &str| {
+        let is = |(n, h): &(String, Hdu)| {
+            n.eq_ignore_ascii_case(name) && matches!(h, Hdu::Image(axes) if axes.len() == 2)
+        };
+        hdus.iter().any(is)
+    };
+    if flat("RESTORED") && named("CATALOG") {
         fits::restored(path, &mut file, &hdus)
     } else if named("FIBERMAP") && named("B_WAVELENGTH") {
         fits::desi(path, &mut file, &hdus)
@@ -104,8 +112,21 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
     } else if let Some(hdu) = listed {
         fits::catalog(path, &mut file, hdu)
     } else {
-        Ok(fits::other(path, &hdus))
+        let found = images::source(path)?;
+        Ok(found.unwrap_or_else(|| fits::other(path, &hdus)))
     }
+}
+
+fn images_alone(path: &Path) -> Result<Inspection> {
+    images::source(path)?.ok_or_else(|| {
+        Error::input(
+            path,
+            "",
+            "it cannot be told which axes are the images'",
+            "images of one to four channels",
+            "say it in [image] and run selfsi prepare",
+        )
+    })
 }
 
 impl Serialize for Inspection {

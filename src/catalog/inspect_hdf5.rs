@@ -14,8 +14,16 @@ const LOOKED_AT: usize = 1024;
 
 /// Whether an HDF5 file claims to be a prepared set.
 pub fn says_prepared(path: &Path) -> bool {
-    h5::open(path)
-        .is_ok_and(|f| h5::text_attribute(&f, "format").as_deref() == Some("selfsi-prepared"))
+    says(path, "selfsi-prepared")
+}
+
+/// Whether an HDF5 file claims to be a prepared set of images.
+pub fn says_images(path: &Path) -> bool {
+    says(path, "selfsi-images")
+}
+
+fn says(path: &Path, format: &str) -> bool {
+    h5::open(path).is_ok_and(|f| h5::text_attribute(&f, "format").as_deref() == Some(format))
 }
 
 /// Facts of a prepared set.

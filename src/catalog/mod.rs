@@ -13,6 +13,7 @@ mod input;
 mod inspect;
 mod inspect_fits;
 mod inspect_hdf5;
+mod inspect_images;
 mod layout;
 mod normalise;
 mod object;

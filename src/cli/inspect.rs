@@ -7,7 +7,7 @@ use clap::Args;
 use std::path::PathBuf;
 
 /// What files hold: SDSS spec files, catalog tables, HDF5 catalogs, prepared sets, restored
-/// catalogs, DESI coadds.
+/// catalogs, DESI coadds, images of every kind that `prepare` reads.
 #[derive(Debug, Args)]
 pub struct Inspect {
     #[arg(required = true)]

@@ -82,19 +82,3 @@ impl Axes {
             .map_err(|e| Error::input(path, "", e, "whole images", "copy the file again"))
     }
 }
-
-/// The shape of the images in an array, where it can be told: up to four channels.
-pub(in crate::catalog) fn guess(shape: &[usize]) -> Option<ImageConfig> {
-    const MOST: usize = 4;
-    let (channels, height, width) = match *shape {
-        [h, w] | [_, h, w] => (1, h, w),
-        [_, h, w, c] if c <= MOST && h > MOST => (c, h, w),
-        [_, c, h, w] if c <= MOST && w > MOST => (c, h, w),
-        _ => return None,
-    };
-    (channels > 0 && height > 1 && width > 1).then_some(ImageConfig {
-        channels,
-        height,
-        width,
-    })
-}

@@ -102,7 +102,8 @@ impl Cube {
     }
 }
 
-fn listing(fits: &mut Fits) -> Result<Vec<(String, Hdu)>> {
+/// Name and content of every HDU.
+pub(super) fn listing(fits: &mut Fits) -> Result<Vec<(String, Hdu)>> {
     (0..fits.hdus()?)
         .map(|i| {
             let hdu = fits.go(i)?;
@@ -112,7 +113,7 @@ fn listing(fits: &mut Fits) -> Result<Vec<(String, Hdu)>> {
 }
 
 /// The HDU with the images, and its axes.
-pub(in crate::catalog) fn images(hdus: &[(String, Hdu)]) -> Option<(usize, &[usize])> {
+pub(super) fn images(hdus: &[(String, Hdu)]) -> Option<(usize, &[usize])> {
     let image = |(k, (_, hdu)): (usize, &'_ (String, Hdu))| match hdu {
         Hdu::Image(axes) if axes.len() >= 2 => Some(k),
         _ => None,

@@ -5,6 +5,7 @@
 mod axes;
 mod cifar;
 mod fits_cube;
+mod guess;
 mod image_hdf5;
 mod kind;
 mod normalised;
@@ -19,7 +20,7 @@ pub use prepare::prepare_images;
 pub use report::ImageReport;
 pub use scale::{ScaleFrom, pixel_scale, with_scale_of};
 
-pub(super) use axes::guess;
+pub(super) use guess::guess;
 
 use super::PixelScale;
 use crate::config::{Config, ImageConfig, ImageDatasets};

@@ -1,0 +1,57 @@
+//! The shape of the images that a path holds, as far as it can be told without a config.
+
+use super::kind::{self, Kind};
+use super::{fits_cube, npy, pictures};
+use crate::Result;
+use crate::catalog::fits_read::Fits;
+use crate::catalog::h5;
+use crate::config::{ImageConfig, ImageDatasets};
+use std::path::Path;
+
+/// Most channels of an array that does not say which axis they are.
+const MOST: usize = 4;
+
+/// The shape of the images at `path`: of the first one in a folder; `None` if they have none that
+/// can be told.
+///
+/// # Errors
+/// [`Error::Input`](crate::Error::Input) if it cannot be read, or holds no images.
+pub(in crate::catalog) fn guess(path: &Path) -> Result<Option<ImageConfig>> {
+    let shape = match kind::of(path)? {
+        Kind::Cifar | Kind::CifarFolder(_) => vec![1, 3, 32, 32],
+        Kind::Npy => npy::header(path)?.shape,
+        Kind::Hdf5 => {
+            let name = ImageDatasets::default().images;
+            let data = h5::open(path)?.dataset(&name);
+            data.map(|d| d.shape()).unwrap_or_default()
+        }
+        Kind::Fits => cube(path)?,
+        Kind::Pictures(files) => {
+            let first = files.first().map_or(path, |f| f);
+            if kind::start(first)? == kind::Start::Fits {
+                cube(first)?
+            } else {
+                let [c, h, w] = pictures::shape(first)?;
+                vec![1, c, h, w]
+            }
+        }
+    };
+    let (channels, height, width) = match shape[..] {
+        [h, w] | [_, h, w] => (1, h, w),
+        [_, h, w, c] if c <= MOST && h > MOST => (c, h, w),
+        [_, c, h, w] if c <= MOST && w > MOST => (c, h, w),
+        _ => return Ok(None),
+    };
+    Ok(
+        (channels > 0 && height > 1 && width > 1).then_some(ImageConfig {
+            channels,
+            height,
+            width,
+        }),
+    )
+}
+
+fn cube(path: &Path) -> Result<Vec<usize>> {
+    let hdus = fits_cube::listing(&mut Fits::open(path)?)?;
+    Ok(fits_cube::images(&hdus).map_or_else(Vec::new, |(_, axes)| axes.to_vec()))
+}
