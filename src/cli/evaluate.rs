@@ -1,6 +1,7 @@
 //! `selfsi evaluate`.
 
 use super::Global;
+use crate::evaluate::images::{self, Features, Lpips, Networks};
 use crate::evaluate::{self, RunFiles};
 use crate::{Error, Result, atomic};
 use clap::Args;
@@ -11,20 +12,26 @@ pub struct Evaluate {
     /// Run folders of one survey that `selfsi train` wrote; with --report: folders that hold evaluation.json
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
-    /// Clean spectra of the survey (HDF5): flux, loglam, id
+    /// Clean spectra of the survey (HDF5): flux, loglam, id; or clean images in any of their formats
     #[arg(long, value_name = "FILE", required_unless_present = "report")]
     truth: Option<PathBuf>,
-    /// Restored catalogs of the one RUN; default: RUN/restored*.fits
+    /// Restored catalogs of the one RUN; default: RUN/restored*.fits, of images also .h5
     #[arg(long, value_name = "FILE", num_args = 1..)]
     restored: Vec<PathBuf>,
     /// Folder for evaluation.json and evaluation.md; default: RUN, where there is one
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Score at most this many of the held-out spectra
+    /// Score at most this many of the held-out spectra or images
     #[arg(long, value_name = "N", default_value_t = 2000)]
     most: usize,
+    /// Images: TorchScript network that gives the LPIPS of two batches in -1..1, [N]
+    #[arg(long, value_name = "FILE")]
+    lpips: Option<PathBuf>,
+    /// Images: TorchScript network that gives the features of a batch in 0..1, [N, F], for the FID
+    #[arg(long, value_name = "FILE")]
+    fid: Option<PathBuf>,
     /// Put evaluations and the pictures (PNG) beside them together in this Markdown file
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["truth", "restored", "out"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["truth", "restored", "out", "lpips", "fid"])]
     report: Option<PathBuf>,
 }
 
@@ -47,35 +54,44 @@ impl Evaluate {
             (None, [run]) => run,
             _ => return Err(refused("several runs without --out", "give --out DIR")),
         };
-        // The filters work on one spectrum per thread; libtorch's own threads would be in their way.
-        tch::set_num_threads(1);
         let runs = self
             .runs
             .iter()
             .map(|r| self.files(r, global))
             .collect::<Result<Vec<_>>>()?;
-        let outcome = evaluate::evaluate_runs(&file_name(out), &runs, truth, self.most)?;
+        let name = file_name(out);
+        if runs.iter().any(|r| r.config.image.is_some()) {
+            let networks = self.networks()?;
+            let e = images::evaluate_images(&name, &runs, truth, self.most, &networks)?;
+            for warning in e.warnings() {
+                eprintln!("selfsi: warning: {warning}");
+            }
+            return written(out, &e, &images::markdown(&e), &images::text(&e), global);
+        }
+        if self.lpips.is_some() || self.fid.is_some() {
+            return Err(refused(
+                "--lpips and --fid, but the run is of spectra",
+                "leave them out",
+            ));
+        }
+        // The filters work on one spectrum per thread; libtorch's own threads would be in their way.
+        tch::set_num_threads(1);
+        let outcome = evaluate::evaluate_runs(&name, &runs, truth, self.most)?;
         if outcome.not_finite > 0 {
             eprintln!(
                 "selfsi: warning: {} restorations are not finite and were left out",
                 outcome.not_finite
             );
         }
-        std::fs::create_dir_all(out)
-            .map_err(|e| Error::output(out, e, "choose a folder that can be written"))?;
         let e = &outcome.evaluation;
-        let target = out.join("evaluation.json");
-        let json = serde_json::to_string_pretty(e)
-            .map_err(|e| Error::output(&target, e, "report this"))?
-            + "\n";
-        atomic::write(&target, json.as_bytes())?;
-        atomic::write(out.join("evaluation.md"), evaluate::markdown(e).as_bytes())?;
-        if global.json {
-            print!("{json}");
-        } else {
-            print!("{}", evaluate::text(e));
-        }
-        Ok(())
+        written(out, e, &evaluate::markdown(e), &evaluate::text(e), global)
+    }
+
+    fn networks(&self) -> Result<Networks> {
+        Ok(Networks {
+            lpips: self.lpips.as_deref().map(Lpips::load).transpose()?,
+            fid: self.fid.as_deref().map(Features::load).transpose()?,
+        })
     }
 
     fn files(&self, run: &Path, global: &Global) -> Result<RunFiles> {
@@ -87,16 +103,38 @@ impl Evaluate {
                 "give the folder that selfsi train wrote",
             ));
         }
+        let config = global.config(&path)?;
+        let restored = match (&self.restored[..], &config.image) {
+            ([], None) => restored_files(run, &["fits"])?,
+            ([], Some(_)) => restored_files(run, &["fits", "fit", "h5", "hdf5"])?,
+            (given, _) => given.to_vec(),
+        };
         Ok(RunFiles {
             name: file_name(run),
-            config: global.config(&path)?,
-            restored: if self.restored.is_empty() {
-                restored_files(run)?
-            } else {
-                self.restored.clone()
-            },
+            config,
+            restored,
         })
     }
+}
+
+/// Writes evaluation.json and evaluation.md to the folder `out`, and one of both to the terminal.
+fn written(
+    out: &Path,
+    evaluation: &impl serde::Serialize,
+    markdown: &str,
+    text: &str,
+    global: &Global,
+) -> Result<()> {
+    std::fs::create_dir_all(out)
+        .map_err(|e| Error::output(out, e, "choose a folder that can be written"))?;
+    let target = out.join("evaluation.json");
+    let json = serde_json::to_string_pretty(evaluation)
+        .map_err(|e| Error::output(&target, e, "report this"))?
+        + "\n";
+    atomic::write(&target, json.as_bytes())?;
+    atomic::write(out.join("evaluation.md"), markdown.as_bytes())?;
+    print!("{}", if global.json { &json } else { text });
+    Ok(())
 }
 
 fn refused(problem: &str, fix: &str) -> Error {
@@ -108,22 +146,23 @@ fn file_name(folder: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// RUN/restored*.fits, in the order of their names.
-fn restored_files(run: &Path) -> Result<Vec<PathBuf>> {
+/// RUN/restored* with one of the extensions, in the order of their names.
+fn restored_files(run: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>> {
     let entries =
         std::fs::read_dir(run).map_err(|e| Error::run(run, e, "check the folder's permissions"))?;
     let mut files: Vec<PathBuf> = entries
         .filter_map(|e| e.ok().map(|e| e.path()))
         .filter(|p| {
             let name = p.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with("restored") && name.ends_with(".fits")
+            let extension = p.extension().unwrap_or_default().to_string_lossy();
+            name.starts_with("restored") && extensions.contains(&&*extension)
         })
         .collect();
     files.sort();
     if files.is_empty() {
         return Err(Error::run(
             run,
-            "there is no restored*.fits in this run",
+            format!("there is no restored*.{} in this run", extensions.join("|")),
             "make one: selfsi restore RUN INPUT --out RUN/restored.fits",
         ));
     }

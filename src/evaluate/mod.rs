@@ -7,6 +7,7 @@ mod blur;
 mod channel;
 mod fill;
 mod filter;
+pub mod images;
 mod json_nan;
 mod learned;
 mod linalg;

@@ -101,7 +101,7 @@ pub fn evaluate_runs(name: &str, runs: &[RunFiles], truth: &Path, most: usize) -
 }
 
 /// The first run's config, which the others must agree with.
-fn of_one_survey(runs: &[RunFiles]) -> Result<&Config> {
+pub(super) fn of_one_survey(runs: &[RunFiles]) -> Result<&Config> {
     let Some((first, others)) = runs.split_first() else {
         return Err(Error::config(
             "evaluate",
@@ -318,7 +318,7 @@ fn scored(set: &Prepared, truth: &Truth, rows: &[usize]) -> Result<Scored> {
 }
 
 /// Positions by name; the first one wins.
-fn index<'a>(names: impl Iterator<Item = &'a str>) -> HashMap<String, usize> {
+pub(super) fn index<'a>(names: impl Iterator<Item = &'a str>) -> HashMap<String, usize> {
     let mut rows = HashMap::new();
     for (i, name) in names.enumerate() {
         rows.entry(name.to_owned()).or_insert(i);

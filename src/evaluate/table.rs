@@ -227,7 +227,7 @@ pub(super) fn number(v: f64) -> String {
     format!("{v:.*}", digits.clamp(0, 6) as usize)
 }
 
-fn aligned(table: &[Vec<String>]) -> String {
+pub(super) fn aligned(table: &[Vec<String>]) -> String {
     let columns = table.first().map_or(0, Vec::len);
     let widths: Vec<usize> = (0..columns)
         .map(|c| {
@@ -251,7 +251,7 @@ fn aligned(table: &[Vec<String>]) -> String {
     table.iter().map(line).collect()
 }
 
-fn piped(table: &[Vec<String>]) -> String {
+pub(super) fn piped(table: &[Vec<String>]) -> String {
     let mut out = String::new();
     for (i, row) in table.iter().enumerate() {
         out += &format!("| {} |\n", row.join(" | "));

@@ -1,0 +1,373 @@
+//! From files to arrays: joins a prepared set of images, the clean ones and restored files by name.
+
+use super::baselines::{Task, baselines};
+use super::measure::Reference;
+use super::result::{ImageEvaluation, ImageKind};
+use super::{DataRange, Features, Lpips};
+use crate::catalog::flag::NOT_FINITE;
+use crate::catalog::{ImageBlock, ImageLayout, ImageSet, ImageSource, RestoredImages};
+use crate::config::{Config, ImageConfig, ImageDatasets, SurveySource};
+use crate::evaluate::survey::{RunFiles, index, of_one_survey};
+use crate::{Error, Result};
+use ndarray::{Array2, Axis, concatenate};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// Rows read at once.
+const CHUNK: usize = 256;
+/// Most observations that a power spectrum is learned from.
+const LEARNED_FROM: usize = 2000;
+
+/// The user's networks.
+#[derive(Debug, Default)]
+pub struct Networks {
+    pub lpips: Option<Lpips>,
+    pub fid: Option<Features>,
+}
+
+/// Compares the restored images of `runs`, all of one survey, with the clean ones in `truth` (any
+/// format of images), in one table called `name`. Scored are at most `most` of the images that are
+/// held out from every training, usable, complete in the truth, and restored in every file.
+///
+/// Values are compared as they are shown: in the file's units, or asinh(value/softening) where the
+/// survey is stretched.
+///
+/// # Errors
+/// [`Error::Input`] if a file cannot be read or does not belong to the others, or no image is left;
+/// [`Error::Config`] if the runs are not of one survey and forward model.
+pub fn evaluate_images(
+    name: &str,
+    runs: &[RunFiles],
+    truth: &Path,
+    most: usize,
+    networks: &Networks,
+) -> Result<ImageEvaluation> {
+    let config = of_one_survey(runs)?;
+    let set = ImageSet::open(&config.survey.prepared)?;
+    let layout = &set.header().layout;
+    let shape = ImageConfig {
+        channels: layout.channels,
+        height: layout.height,
+        width: layout.width,
+    };
+    let files = open_restored(runs, layout)?;
+    let clean = ImageSource::open(&[truth.to_path_buf()], &datasets(config), &shape)?;
+    let in_truth = index(clean.names().iter().map(String::as_str));
+
+    let mut chosen = Chosen::new(&set, &files, &in_truth);
+    chosen.thin(most);
+    let mut shown = read_clean(&clean, &chosen.truth, layout)?;
+    let complete = finite_rows([&shown]);
+    chosen.without_truth += shown.nrows() - complete.len();
+    shown = shown.select(Axis(0), &complete);
+    chosen.keep(&complete);
+    let mut restored = Vec::new();
+    for file in &files {
+        restored.extend(file.rows(&set, &chosen.set)?);
+    }
+    let finite = finite_rows(restored.iter().map(|(_, _, images)| images));
+    let not_finite = chosen.not_finite + shown.nrows() - finite.len();
+    shown = shown.select(Axis(0), &finite);
+    chosen.keep(&finite);
+    if shown.nrows() < 2 {
+        return Err(Error::input(
+            truth,
+            "",
+            format!(
+                "{} images are left to score ({} without complete truth, {not_finite} restorations not finite)",
+                shown.nrows(),
+                chosen.without_truth
+            ),
+            "clean images under the names of the held-out ones",
+            "restore with --heldout, and give the clean images that the survey was simulated from",
+        ));
+    }
+
+    let learning: Vec<usize> = (0..set.len())
+        .filter(|i| set.objects()[*i].flag == 0)
+        .collect();
+    let learning = evenly(&learning, LEARNED_FROM);
+    let normalised = shift(&shown, layout, |v, mean, std| (v - mean) / std);
+    let task = Task {
+        shape,
+        scale: &layout.scale,
+        forward: &config.forward,
+        scored: &read_rows(&set, &chosen.set)?,
+        learning: &read_rows(&set, &learning)?,
+        truth: normalised.view(),
+    };
+    let (classical, left_out) = baselines(&task);
+
+    let range = DataRange::of(shown.view());
+    let fid = match &networks.fid {
+        Some(net) => Some((net, net.of(shown.view(), shape, range)?)),
+        None => None,
+    };
+    let features = fid.as_ref().map(|(_, clean)| clean.ncols());
+    let reference = Reference {
+        truth: shown.view(),
+        shape,
+        range,
+        lpips: networks.lpips.as_ref(),
+        fid,
+        seed: config.seed,
+    };
+    let mut rows = Vec::new();
+    for (i, method) in classical.into_iter().enumerate() {
+        let kind = if i == 0 {
+            ImageKind::Observed
+        } else {
+            ImageKind::Baseline
+        };
+        let images = shift(&method.images, layout, |n, mean, std| n * std + mean);
+        rows.push(reference.row(method.name, kind, images.view())?);
+    }
+    for (kind, name, images) in restored {
+        let images = images.select(Axis(0), &finite);
+        rows.push(reference.row(name, kind, images.view())?);
+    }
+    Ok(ImageEvaluation {
+        selfsi: env!("CARGO_PKG_VERSION").to_owned(),
+        run: name.to_owned(),
+        shape: [shape.channels, shape.height, shape.width],
+        images: shown.nrows(),
+        not_finite,
+        without_truth: chosen.without_truth,
+        unit: match (&layout.scale.softening, set.header().unit.as_str()) {
+            (Some(softening), _) => format!("asinh(value / {softening})"),
+            (None, "") => "the file's units".to_owned(),
+            (None, unit) => unit.to_owned(),
+        },
+        range,
+        features,
+        learned_from: learning.len(),
+        left_out,
+        rows,
+    })
+}
+
+fn datasets(config: &Config) -> ImageDatasets {
+    match &config.survey.source {
+        SurveySource::Images { datasets, .. } => datasets.clone(),
+        _ => ImageDatasets::default(),
+    }
+}
+
+/// Which rows are scored: their places in the prepared set and in the truth.
+struct Chosen {
+    set: Vec<usize>,
+    truth: Vec<usize>,
+    without_truth: usize,
+    not_finite: usize,
+}
+
+impl Chosen {
+    fn new(set: &ImageSet, files: &[File], in_truth: &HashMap<String, usize>) -> Self {
+        let mut chosen = Self {
+            set: Vec::new(),
+            truth: Vec::new(),
+            without_truth: 0,
+            not_finite: 0,
+        };
+        let usable = set
+            .objects()
+            .iter()
+            .enumerate()
+            .filter(|(_, o)| o.flag == 0);
+        for (i, object) in usable {
+            let states: Option<Vec<(i32, bool)>> =
+                files.iter().map(|f| f.state(&object.name)).collect();
+            match states {
+                Some(s) if s.iter().all(|(_, heldout)| *heldout) => {
+                    let flags = s.iter().fold(0, |all, (flag, _)| all | flag);
+                    match in_truth.get(&object.name) {
+                        _ if flags & NOT_FINITE != 0 => chosen.not_finite += 1,
+                        _ if flags != 0 => {}
+                        None => chosen.without_truth += 1,
+                        Some(t) => {
+                            chosen.set.push(i);
+                            chosen.truth.push(*t);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        chosen
+    }
+
+    /// At most `most`, evenly spread.
+    fn thin(&mut self, most: usize) {
+        let places: Vec<usize> = (0..self.set.len()).collect();
+        self.keep(&evenly(&places, most));
+    }
+
+    fn keep(&mut self, places: &[usize]) {
+        self.set = places.iter().map(|p| self.set[*p]).collect();
+        self.truth = places.iter().map(|p| self.truth[*p]).collect();
+    }
+}
+
+/// At most `most` of `rows`, evenly spread.
+fn evenly(rows: &[usize], most: usize) -> Vec<usize> {
+    let n = rows.len();
+    let taken = most.min(n);
+    (0..taken).map(|k| rows[k * n / taken]).collect()
+}
+
+/// One restored file, its rows by name.
+struct File {
+    images: RestoredImages,
+    /// Tells its rows of the table from those of the other files.
+    suffix: String,
+    rows: HashMap<String, usize>,
+}
+
+fn open_restored(runs: &[RunFiles], layout: &ImageLayout) -> Result<Vec<File>> {
+    let several = runs.iter().map(|r| r.restored.len()).sum::<usize>() > 1;
+    let each = |run: &RunFiles, path: &PathBuf| {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let images = RestoredImages::open(path)?;
+        let own = images.layout();
+        let size = |l: &ImageLayout| [l.channels, l.height, l.width];
+        if size(own) != size(layout) || own.scale.softening != layout.scale.softening {
+            return Err(Error::input(
+                path,
+                "",
+                format!("images of shape {:?}", size(own)),
+                format!("{:?} and the stretch of the prepared set", size(layout)),
+                "restore them again with this run",
+            ));
+        }
+        Ok(File {
+            suffix: match (several, run.restored.len()) {
+                (false, _) => String::new(),
+                (true, 1) => format!(" ({})", run.name),
+                (true, _) => format!(" ({}/{stem})", run.name),
+            },
+            rows: index(images.objects().iter().map(|o| o.name.as_str())),
+            images,
+        })
+    };
+    runs.iter()
+        .flat_map(|run| run.restored.iter().map(move |path| each(run, path)))
+        .collect()
+}
+
+impl File {
+    /// Flag of the object called `name`, and whether it was held out.
+    fn state(&self, name: &str) -> Option<(i32, bool)> {
+        let row = *self.rows.get(name)?;
+        Some((self.images.objects()[row].flag, self.images.heldout()[row]))
+    }
+
+    /// The restorations of rows `chosen` of the set, as they are shown.
+    fn rows(
+        &self,
+        set: &ImageSet,
+        chosen: &[usize],
+    ) -> Result<Vec<(ImageKind, String, Array2<f32>)>> {
+        let draws = self.images.draws();
+        let kinds = match self.images.method() {
+            "sde" => vec![
+                (ImageKind::Draw, "one SDE draw".to_owned(), "DRAW"),
+                (
+                    ImageKind::Mean,
+                    format!("mean of {draws} SDE draws"),
+                    "RESTORED",
+                ),
+            ],
+            _ => vec![(ImageKind::Ode, "ODE restoration".to_owned(), "RESTORED")],
+        };
+        let names = chosen.iter().map(|i| &set.objects()[*i].name);
+        let at: Vec<usize> = names.filter_map(|n| self.rows.get(n).copied()).collect();
+        let one = |(kind, name, image): (ImageKind, String, &str)| {
+            let images = self.images.image(image)?.select(Axis(0), &at);
+            let images = as_shown(images, self.images.layout());
+            Ok((kind, format!("{name}{}", self.suffix), images))
+        };
+        kinds.into_iter().map(one).collect()
+    }
+}
+
+/// Rows that are finite in every one of `images`.
+fn finite_rows<'a>(images: impl IntoIterator<Item = &'a Array2<f32>>) -> Vec<usize> {
+    let images: Vec<_> = images.into_iter().collect();
+    let rows = images.first().map_or(0, |i| i.nrows());
+    let finite = |x: &Array2<f32>, i: usize| x.row(i).iter().all(|v| v.is_finite());
+    (0..rows)
+        .filter(|i| images.iter().all(|x| finite(x, *i)))
+        .collect()
+}
+
+/// Values in the file's units as they are shown.
+fn as_shown(images: Array2<f32>, layout: &ImageLayout) -> Array2<f32> {
+    match layout.scale.softening {
+        Some(s) => images.mapv_into(|v| (f64::from(v) / s).asinh() as f32),
+        None => images,
+    }
+}
+
+/// `f(value, mean, std)` of every pixel with its channel's mean and standard deviation.
+fn shift(
+    images: &Array2<f32>,
+    layout: &ImageLayout,
+    f: impl Fn(f64, f64, f64) -> f64,
+) -> Array2<f32> {
+    let plane = layout.height * layout.width;
+    let scale = &layout.scale;
+    Array2::from_shape_fn(images.raw_dim(), |(i, k)| {
+        let c = k / plane;
+        f(f64::from(images[[i, k]]), scale.mean[c], scale.std[c]) as f32
+    })
+}
+
+/// Clean images of `rows`, as they are shown.
+fn read_clean(clean: &ImageSource, rows: &[usize], layout: &ImageLayout) -> Result<Array2<f32>> {
+    let mut out = Array2::zeros((rows.len(), layout.pixels()));
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_by_key(|k| rows[*k]);
+    for group in order.chunk_by(|a, b| rows[*a] / CHUNK == rows[*b] / CHUNK) {
+        let (first, last) = (rows[group[0]], rows[group[group.len() - 1]]);
+        let raw = clean.read(first..last + 1)?;
+        for k in group {
+            out.row_mut(*k).assign(&raw.pixels.row(rows[*k] - first));
+        }
+    }
+    Ok(as_shown(out, layout))
+}
+
+/// Rows of the prepared set, in rising order.
+fn read_rows(set: &ImageSet, rows: &[usize]) -> Result<ImageBlock> {
+    let mut blocks = vec![ImageBlock::masked(0, &set.header().layout)];
+    for group in rows.chunk_by(|a, b| a / CHUNK == b / CHUNK) {
+        let first = group[0];
+        let block = set.read(first..group[group.len() - 1] + 1)?;
+        let keep: Vec<usize> = group.iter().map(|i| i - first).collect();
+        let select = |a: &Array2<f32>| a.select(Axis(0), &keep);
+        blocks.push(ImageBlock {
+            pixels: select(&block.pixels),
+            ivar: select(&block.ivar),
+            vector: select(&block.vector),
+            planes: select(&block.planes),
+        });
+    }
+    let cat = |part: fn(&ImageBlock) -> &Array2<f32>| {
+        let views: Vec<_> = blocks.iter().map(|b| part(b).view()).collect();
+        concatenate(Axis(0), &views).map_err(|e| {
+            Error::input(
+                set.path(),
+                "",
+                e,
+                "a prepared set of images",
+                "prepare it again",
+            )
+        })
+    };
+    Ok(ImageBlock {
+        pixels: cat(|b| &b.pixels)?,
+        ivar: cat(|b| &b.ivar)?,
+        vector: cat(|b| &b.vector)?,
+        planes: cat(|b| &b.planes)?,
+    })
+}

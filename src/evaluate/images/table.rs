@@ -1,0 +1,90 @@
+//! The evaluation of images for people: plain text for the terminal, Markdown for files.
+
+use super::result::{ImageEvaluation, ImageRow, Statistic};
+use crate::evaluate::table::{aligned, number, piped, with_error};
+
+/// Everything as plain text, aligned.
+#[must_use]
+pub fn text(e: &ImageEvaluation) -> String {
+    format!("{}\n\n{}{}", summary(e), aligned(&table(e)), notes(e))
+}
+
+/// Everything as Markdown.
+#[must_use]
+pub fn markdown(e: &ImageEvaluation) -> String {
+    format!("{}\n\n{}{}", summary(e), piped(&table(e)), notes(e))
+}
+
+fn summary(e: &ImageEvaluation) -> String {
+    let [channels, height, width] = e.shape;
+    format!(
+        "{}: {} held-out images ({channels} × {height} × {width}), means over the images (medians in brackets) ± \
+         standard error. Values are in {}; PSNR and SSIM take their range as {} to {}. The distance is the sliced \
+         Wasserstein distance to the clean population per pixel, free of the finite sample's own. The parameters of \
+         the classical methods are tuned on the truth, which flatters them.",
+        e.run,
+        e.images,
+        e.unit,
+        number(e.range.min),
+        number(e.range.max),
+    )
+}
+
+fn notes(e: &ImageEvaluation) -> String {
+    let left_out = e.left_out.iter().map(|why| format!("Left out: {why}."));
+    let truth = (e.without_truth > 0).then(|| {
+        format!(
+            "{} held-out images have no complete truth and do not count.",
+            e.without_truth
+        )
+    });
+    let features = e.features.map(|f| {
+        format!(
+            "FID: {} restored against the same {} clean images, {f} features.",
+            e.images, e.images
+        )
+    });
+    left_out
+        .chain(truth)
+        .chain(features)
+        .chain(e.warnings().into_iter().map(|w| format!("Warning: {w}.")))
+        .map(|line| format!("\n{line}\n"))
+        .collect()
+}
+
+fn table(e: &ImageEvaluation) -> Vec<Vec<String>> {
+    let lpips = e.rows.iter().any(|r| r.lpips.is_some());
+    let fid = e.rows.iter().any(|r| r.fid.is_some());
+    let optional = [(lpips, "LPIPS"), (fid, "FID")];
+    let header = ["", "RMSE", "PSNR (dB)", "SSIM", "distance"]
+        .into_iter()
+        .chain(optional.iter().filter(|(on, _)| *on).map(|(_, name)| *name));
+    let row = |r: &ImageRow| {
+        let mut cells = vec![
+            r.name.clone(),
+            statistic(&r.rmse),
+            statistic(&r.psnr),
+            statistic(&r.ssim),
+            with_error(r.distance, r.distance_error),
+        ];
+        if lpips {
+            cells.push(r.lpips.as_ref().map_or("–".to_owned(), statistic));
+        }
+        if fid {
+            cells.push(number(r.fid.unwrap_or(f64::NAN)));
+        }
+        cells
+    };
+    [header.map(String::from).collect()]
+        .into_iter()
+        .chain(e.rows.iter().map(row))
+        .collect()
+}
+
+fn statistic(s: &Statistic) -> String {
+    format!(
+        "{} ({})",
+        with_error(s.mean, s.mean_error),
+        number(s.median)
+    )
+}
