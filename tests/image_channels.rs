@@ -1,8 +1,8 @@
 //! Each stage of the forward model of images does what its documentation says: closed forms.
 
-mod images;
+mod image_batches;
 
-use images::{MEAN, STD, apart, clean, layout, list, mean, observe, pictures, variance};
+use image_batches::{MEAN, STD, apart, clean, layout, list, mean, observe, pictures, variance};
 use selfsi::config::{Chroma, LatentUse, StageConfig};
 use selfsi::forward::{Latent, Stages};
 use tch::{Device, IndexOp, Kind, Tensor};

@@ -2,9 +2,9 @@
 //!
 //! Needs a Python with requirements/check.txt; SELFSI_CHECK_PYTHON names it (`make test` does).
 
-mod images;
+mod image_batches;
 
-use images::{MEAN, STD, clean, list, observe, pictures};
+use image_batches::{MEAN, STD, clean, list, observe, pictures};
 use selfsi::config::{Chroma, LatentUse, StageConfig};
 use selfsi::forward::{Latent, jpeg_decode, jpeg_encode};
 use std::path::{Path, PathBuf};
@@ -123,7 +123,7 @@ fn jpegs(folder: &Path) {
                 };
                 let y = observe(&[stage], shape, &x, &recorded).0 * STD + MEAN;
                 let y = y.view([size[2], size[0], size[1]]).permute([1, 2, 0]);
-                assert!(images::apart(&y.reshape([-1]), &back.to_kind(Kind::Float)) < 1e-3);
+                assert!(image_batches::apart(&y.reshape([-1]), &back.to_kind(Kind::Float)) < 1e-3);
             }
         }
     }

@@ -1,8 +1,8 @@
 //! What the stages of images keep of an observation, draw afresh and tell the network.
 
-mod images;
+mod image_batches;
 
-use images::{apart, clean, layout, observe, pictures, rows};
+use image_batches::{apart, clean, layout, observe, pictures, rows};
 use selfsi::catalog::Layout;
 use selfsi::config::{Chroma, ForwardConfig, LatentUse, StageConfig};
 use selfsi::forward::{self, ForwardModel, Latent, Stages};
@@ -141,8 +141,8 @@ fn two_stages_of_one_kind_draw_apart() {
     let x = Tensor::zeros([N, 576], (Kind::Float, Device::Cpu));
     let noise = StageConfig::Noise { sigma: 1.0 };
     let (y, latent) = observe(&[noise.clone(), noise], SHAPE, &x, &clean(&x));
-    assert!((images::variance(&y) - 2.0).abs() < 0.1);
-    assert!((images::mean(&latent.sigma) - 2f64.sqrt()).abs() < 1e-6);
+    assert!((image_batches::variance(&y) - 2.0).abs() < 0.1);
+    assert!((image_batches::mean(&latent.sigma) - 2f64.sqrt()).abs() < 1e-6);
 }
 
 #[test]
