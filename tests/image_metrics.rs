@@ -187,7 +187,12 @@ fn the_wiener_filter_is_no_worse_than_any_smoothing_of_a_gaussian_field() {
     let x = fields(1500, s, &modes, 1.5, 1);
     let noise = StageConfig::Noise { sigma: 0.5 };
     let y = &x + &(normals(1500, 256, 2) * 0.5);
-    let response = [Response::of(&[noise.clone()], &modes, None, 0.0)];
+    let response = [Response::of(
+        std::slice::from_ref(&noise),
+        &modes,
+        None,
+        0.0,
+    )];
     let learned = Wiener::learn(y.view(), &response, s, &modes);
     let error = |z: Array2<f32>| rmse(z.view(), x.view());
     let wiener = error(learned.apply(y.view(), &response, 0.0, s, &modes));
