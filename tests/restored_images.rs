@@ -129,7 +129,9 @@ fn restored_images_are_read_back_as_they_were_written_in_both_formats() {
             let mut expected = header.clone();
             expected.made.history.clear();
             assert_eq!(read.header(), &expected);
-            assert_eq!(read.table(), &table(vector));
+            // As text: positions are NaN, unknown.
+            let (a, b) = (read.table(), table(vector));
+            assert_eq!(format!("{a:?}"), format!("{b:?}"));
             let b = block(&header);
             let mut images = vec![("RESTORED", &b.restored), ("OBSERVED", &b.observed)];
             if channels > 1 {
@@ -478,7 +480,7 @@ fn astropy_and_h5py_read_what_is_written() {
     };
     let folder = tempfile::tempdir().unwrap();
     for (channels, method, draws, vector) in [(1, "ode", 1, 0), (3, "sde", 8, 2)] {
-        let files = ["r.fits", "r.h5"].map(|n| folder.path().join(n));
+        let files = ["fits", "h5"].map(|e| folder.path().join(format!("{method}.{e}")));
         for file in &files {
             write(file, &header(channels, method, draws, vector));
         }
