@@ -1,0 +1,296 @@
+//! `selfsi evaluate` on the files of an image run.
+
+use assert_cmd::Command;
+use hdf5::types::VarLenUnicode;
+use ndarray::Array2;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+use selfsi::catalog::{
+    ImageBlock, ImageLayout, ImageSetHeader, ImageSetWriter, ImageTable, Object, PixelScale,
+    Provenance, RestoredBlock, RestoredImagesHeader, RestoredImagesWriter, flag,
+};
+use selfsi::config::Config;
+use selfsi::evaluate::images::{ImageEvaluation, ImageKind};
+use std::path::{Path, PathBuf};
+
+const N: usize = 120;
+const SIDE: usize = 12;
+const D: usize = SIDE * SIDE;
+const NOISE: f32 = 0.5;
+/// Of the file's units.
+const MEAN: f64 = 10.0;
+const STD: f64 = 4.0;
+
+/// A run of an image survey whose restorations are the truth itself (ODE, restored.h5) and the truth
+/// with noise (SDE, restored-sde.fits). Even images are held out; image 4 is unusable, image 8 not
+/// in the truth, image 12's restoration NaN, image 16's truth incomplete.
+struct Study {
+    folder: tempfile::TempDir,
+}
+
+impl Study {
+    fn new() -> Self {
+        let study = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        std::fs::create_dir(study.path("run")).unwrap();
+        let text = format!(
+            "seed = 3
+            image = {{ channels = 1, height = {SIDE}, width = {SIDE} }}
+            normalise = {{ kind = 'pixels' }}
+            [survey]
+            prepared = '{}'
+            [survey.source]
+            kind = 'images'
+            path = 'observed.h5'
+            unit = 'nJy'
+            [forward]
+            kind = 'stages'
+            [[forward.stages]]
+            kind = 'noise'
+            sigma = {NOISE}",
+            study.path("set.h5").display()
+        );
+        let config = Config::parse(&text, "test", &[]).unwrap();
+        std::fs::write(study.path("run/config.toml"), config.to_toml().unwrap()).unwrap();
+
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut normals = |n: usize, d: usize| {
+            Array2::<f32>::from_shape_simple_fn((n, d), || StandardNormal.sample(&mut rng))
+        };
+        let amplitude = normals(N, 2);
+        let x = Array2::from_shape_fn((N, D), |(i, k)| {
+            let (y, x) = ((k / SIDE) as f32, (k % SIDE) as f32);
+            amplitude[[i, 0]] * (x / 4.0).sin() + amplitude[[i, 1]] * (y / 3.0).cos()
+        });
+        let y = &x + &(normals(N, D) * NOISE);
+        let draw = &x + &(normals(N, D) * 0.2);
+        let layout = ImageLayout {
+            channels: 1,
+            height: SIDE,
+            width: SIDE,
+            scale: PixelScale {
+                softening: None,
+                mean: vec![MEAN],
+                std: vec![STD],
+            },
+            vector: 0,
+            planes: 0,
+        };
+        study.set(&layout, &y);
+        let units = |x: &Array2<f32>| x.mapv(|v| (f64::from(v) * STD + MEAN) as f32);
+        study.truth(units(&x));
+        study.restored("run/restored.h5", &layout, "ode", &units(&x), &units(&x));
+        let (mean, draw) = (units(&x), units(&draw));
+        study.restored("run/restored-sde.fits", &layout, "sde", &mean, &draw);
+        study
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn objects() -> Vec<Object> {
+        let object = |i: usize| Object {
+            name: format!("image-{i}"),
+            flag: if i == 4 { flag::COVERAGE } else { flag::GOOD },
+            ..Object::default()
+        };
+        (0..N).map(object).collect()
+    }
+
+    fn set(&self, layout: &ImageLayout, y: &Array2<f32>) {
+        let header = ImageSetHeader {
+            layout: layout.clone(),
+            unit: "nJy".into(),
+            config: String::new(),
+        };
+        let block = ImageBlock {
+            pixels: y.clone(),
+            ivar: Array2::from_elem((N, D), NOISE.powi(-2)),
+            vector: Array2::zeros((N, 0)),
+            planes: Array2::zeros((N, 0)),
+        };
+        let mut writer = ImageSetWriter::create(self.path("set.h5"), &header, N).unwrap();
+        writer.write(&Self::objects(), &[-1; N], &block).unwrap();
+        writer.finish().unwrap();
+    }
+
+    /// In reverse order, without image 8.
+    fn truth(&self, x: Array2<f32>) {
+        let rows: Vec<usize> = (0..N).rev().filter(|i| *i != 8).collect();
+        let mut images = x.select(ndarray::Axis(0), &rows);
+        let at = rows.iter().position(|i| *i == 16).unwrap();
+        images[[at, 3]] = f32::NAN;
+        let size = (rows.len(), SIDE, SIDE);
+        let images = images.into_shape_with_order(size).unwrap();
+        let names: Vec<VarLenUnicode> = rows
+            .iter()
+            .map(|i| format!("image-{i}").parse().unwrap())
+            .collect();
+        let file = hdf5::File::create(self.path("clean.h5")).unwrap();
+        let put = file.new_dataset_builder();
+        put.with_data(&images).create("images").unwrap();
+        let put = file.new_dataset_builder();
+        put.with_data(&names).create("id").unwrap();
+    }
+
+    fn restored(
+        &self,
+        name: &str,
+        layout: &ImageLayout,
+        method: &str,
+        mean: &Array2<f32>,
+        draw: &Array2<f32>,
+    ) {
+        let sde = method == "sde";
+        let header = RestoredImagesHeader {
+            layout: layout.clone(),
+            unit: "nJy".into(),
+            noise_known: true,
+            made: Provenance {
+                method: method.into(),
+                draws: if sde { 8 } else { 1 },
+                quantiles: Vec::new(),
+                seed: 1,
+                config_sha256: "a".repeat(64),
+                run_sha256: "b".repeat(64),
+                history: Vec::new(),
+            },
+        };
+        let mut restored = mean.clone();
+        if !sde {
+            restored[[12, 0]] = f32::NAN;
+        }
+        let block = RestoredBlock {
+            restored,
+            sigma: sde.then(|| Array2::from_elem((N, D), 0.2)),
+            draw: sde.then(|| draw.clone()),
+            quantiles: Vec::new(),
+            observed: mean.clone(),
+            ivar: Array2::from_elem((N, D), 1.0),
+        };
+        let mut writer = RestoredImagesWriter::create(self.path(name), &header, N).unwrap();
+        writer.write(&block).unwrap();
+        let table = ImageTable {
+            objects: Self::objects(),
+            labels: vec![-1; N],
+            heldout: (0..N).map(|i| i % 2 == 0).collect(),
+            vector: Array2::zeros((N, 0)),
+        };
+        writer.finish(&table).unwrap();
+    }
+
+    fn evaluate(&self) -> Command {
+        let mut c = Command::cargo_bin("selfsi").unwrap();
+        c.arg("evaluate").arg(self.path("run"));
+        c.arg("--truth").arg(self.path("clean.h5"));
+        c
+    }
+}
+
+#[test]
+fn held_out_usable_images_with_truth_count_and_every_method_has_a_row() {
+    let study = Study::new();
+    study.evaluate().assert().success();
+    let text = std::fs::read_to_string(study.path("run/evaluation.json")).unwrap();
+    let e: ImageEvaluation = serde_json::from_str(&text).unwrap();
+    // 60 held out, less images 4, 8, 12 and 16.
+    assert_eq!((e.images, e.without_truth, e.not_finite), (56, 2, 1));
+    assert_eq!((e.unit.as_str(), e.shape), ("nJy", [1, SIDE, SIDE]));
+    assert_eq!(e.learned_from, N - 1);
+    let row = |kind: ImageKind| e.rows.iter().find(|r| r.kind == kind).unwrap();
+    let names: Vec<&str> = e.rows.iter().map(|r| r.name.as_str()).collect();
+    assert_eq!(names.len(), 6, "{names:?}");
+    assert_eq!(names[2], "Wiener filter");
+
+    // The noise, in the file's units.
+    let observed = row(ImageKind::Observed);
+    let noise = f64::from(NOISE) * STD;
+    assert!((observed.rmse.mean / noise - 1.0).abs() < 0.03);
+    let peak = 20.0 * (e.range.width() / noise).log10();
+    assert!((observed.psnr.mean - peak).abs() < 0.3);
+    assert!(observed.rmse.mean_error < 0.1 && observed.rmse.mean_error > 0.0);
+    // A perfect restoration.
+    let ode = row(ImageKind::Ode);
+    assert!(ode.rmse.mean < 1e-5 && (ode.ssim.mean - 1.0).abs() < 1e-9 && ode.distance < 1e-5);
+    let draw = row(ImageKind::Draw);
+    assert!((draw.rmse.mean / (0.2 * STD) - 1.0).abs() < 0.05);
+    assert!(draw.name.starts_with("one SDE draw (run/restored-sde"));
+    // Two waves in noise: the Wiener filter leaves little of it.
+    assert!(e.rows[2].rmse.mean < 0.6 * observed.rmse.mean);
+    assert!(e.rows[2].rmse.mean <= 1.01 * e.rows[1].rmse.mean);
+
+    let table = std::fs::read_to_string(study.path("run/evaluation.md")).unwrap();
+    for part in [
+        "56 held-out images",
+        "| observed |",
+        "PSNR",
+        "tuned on the truth",
+        "not finite",
+    ] {
+        assert!(table.contains(part), "{part}: {table}");
+    }
+    assert!(!table.contains("LPIPS"));
+}
+
+#[test]
+fn networks_add_their_columns_and_too_few_images_are_warned_of() {
+    let study = Study::new();
+    // One channel where the networks of tests/data take three.
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let refused = study
+        .evaluate()
+        .arg("--lpips")
+        .arg(data.join("lpips.pt"))
+        .assert()
+        .failure();
+    let error = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+    assert!(
+        error.contains("lpips.pt") && error.trim().lines().count() == 1,
+        "{error}"
+    );
+    assert!(!study.path("run/evaluation.json").exists());
+
+    // A traced network of one number per pixel: more features than images.
+    let path = study.path("features.pt");
+    let side = SIDE as i64;
+    let mut flatten = |inputs: &[tch::Tensor]| vec![inputs[0].reshape([-1, side * side])];
+    let example = tch::Tensor::zeros([2, 1, side, side], (tch::Kind::Float, tch::Device::Cpu));
+    tch::CModule::create_by_tracing("Flatten", "forward", &[example], &mut flatten)
+        .unwrap()
+        .save(&path)
+        .unwrap();
+    let found = study.evaluate().arg("--fid").arg(&path).assert().success();
+    let error = String::from_utf8_lossy(&found.get_output().stderr).into_owned();
+    assert!(
+        error.contains("FID from 56 images in 144 features"),
+        "{error}"
+    );
+    let text = std::fs::read_to_string(study.path("run/evaluation.json")).unwrap();
+    let e: ImageEvaluation = serde_json::from_str(&text).unwrap();
+    let fid = |kind| e.rows.iter().find(|r| r.kind == kind).unwrap().fid.unwrap();
+    assert!(fid(ImageKind::Ode).abs() < 1e-3 && fid(ImageKind::Observed) > 0.1);
+}
+
+#[test]
+fn what_does_not_fit_is_refused_in_one_line() {
+    let study = Study::new();
+    for (arguments, part) in [
+        (vec!["--truth", "missing.h5"], "missing.h5"),
+        (vec!["--most", "1"], "left to score"),
+    ] {
+        let mut c = Command::cargo_bin("selfsi").unwrap();
+        c.arg("evaluate").arg(study.path("run"));
+        if arguments[0] != "--truth" {
+            c.arg("--truth").arg(study.path("clean.h5"));
+        }
+        let refused = c.args(&arguments).assert().failure();
+        let error = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+        assert!(
+            error.contains(part) && error.trim().lines().count() == 1,
+            "{error}"
+        );
+    }
+}
