@@ -39,6 +39,7 @@ impl Study {
             "seed = 3
             image = {{ channels = 1, height = {SIDE}, width = {SIDE} }}
             normalise = {{ kind = 'pixels' }}
+            train = {{ warm_start = 0 }}
             [survey]
             prepared = '{}'
             [survey.source]

@@ -47,11 +47,19 @@ pub fn frechet_distance(a: ArrayView2<f64>, b: ArrayView2<f64>) -> f64 {
         return f64::NAN;
     };
     let (values, vectors) = eigen(&ca);
-    let root = recompose(&vectors, &values.mapv(|v| v.max(0.0).sqrt()));
+    let root = recompose(&vectors, &roots(&values));
     let (products, _) = eigen(&root.dot(&cb).dot(&root));
-    let cross: f64 = products.iter().map(|v| v.max(0.0).sqrt()).sum();
+    let cross = roots(&products).sum();
     let shift = &ma - &mb;
     shift.dot(&shift) + ca.diag().sum() + cb.diag().sum() - 2.0 * cross
+}
+
+/// Roots of falling eigenvalues; those that are 0 but for rounding, whose root would not be small,
+/// are 0.
+fn roots(values: &Array1<f64>) -> Array1<f64> {
+    let largest = values.first().copied().unwrap_or(0.0);
+    let rounding = f64::EPSILON * values.len() as f64 * largest;
+    values.mapv(|v| if v > rounding { v.sqrt() } else { 0.0 })
 }
 
 /// Sample mean [F] and covariance [F, F] of finite features.
