@@ -18,6 +18,7 @@ const UNIT: DataRange = DataRange { min: 0.0, max: 1.0 };
 
 fn shape(channels: usize, height: usize, width: usize) -> ImageConfig {
     ImageConfig {
+        fit: false,
         channels,
         height,
         width,

@@ -15,6 +15,7 @@ const WRITER: &str = "tests/python/images.py";
 
 fn image(channels: usize, height: usize, width: usize) -> ImageConfig {
     ImageConfig {
+        fit: false,
         channels,
         height,
         width,

@@ -14,6 +14,10 @@ pub struct ImageConfig {
     pub channels: usize,
     pub height: usize,
     pub width: usize,
+    /// Larger pictures (PNG, JPEG) are cut to their middle and averaged down to this shape; else they
+    /// are rejected.
+    #[serde(default)]
+    pub fit: bool,
 }
 
 /// Dataset paths of an HDF5 image set; all but `images` are optional in the file.
@@ -47,7 +51,8 @@ impl Default for ImageDatasets {
     }
 }
 
-/// Sets what depends on whether the data are images: `network.kind` where it is left out. Refuses
+/// Sets what depends on whether the data are images where it is left out: `network.kind`,
+/// `train.warm_start`. Refuses
 /// the sections of spectra beside `[image]`.
 pub(super) fn complete(table: &mut toml::Table, origin: &str) -> Result<()> {
     let images = table.contains_key("image");
@@ -58,6 +63,15 @@ pub(super) fn complete(table: &mut toml::Table, origin: &str) -> Result<()> {
             "this section is for spectra, and [image] says that the data are images",
             "remove one of the two",
         ));
+    }
+    if images {
+        // There is no warm start for images.
+        let train = table
+            .entry("train")
+            .or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        if let Some(train) = train.as_table_mut() {
+            train.entry("warm_start").or_insert_with(|| 0.into());
+        }
     }
     let kind = if images { "unet2d" } else { "unet1d" };
     let network = table

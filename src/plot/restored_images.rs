@@ -90,6 +90,7 @@ pub fn catalog_images(path: &Path, truth: Option<&Path>, choice: &Choice) -> Res
 fn clean(path: &Path, file: &RestoredImages, rows: &[usize]) -> Result<Vec<Option<Vec<f32>>>> {
     let layout = file.layout();
     let image = ImageConfig {
+        fit: true,
         channels: layout.channels,
         height: layout.height,
         width: layout.width,

@@ -46,6 +46,7 @@ pub(in crate::catalog) fn guess(path: &Path) -> Result<Option<ImageConfig>> {
     };
     Ok(
         (channels > 0 && height > 1 && width > 1).then_some(ImageConfig {
+            fit: false,
             channels,
             height,
             width,

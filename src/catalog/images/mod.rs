@@ -4,6 +4,7 @@
 
 mod axes;
 mod cifar;
+mod fit;
 mod fits_cube;
 mod guess;
 mod image_hdf5;

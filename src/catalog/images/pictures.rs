@@ -1,5 +1,6 @@
 //! Single images, one a file: PNG, JPEG, FITS. A file that cannot be used is a rejected row.
 
+use super::fit::fit;
 use super::kind::{self, Start};
 use super::{RawImages, fits_cube};
 use crate::config::ImageConfig;
@@ -25,11 +26,11 @@ pub(super) struct Pictures {
 }
 
 /// A decoded picture: samples row by row, the channels of a pixel side by side.
-struct Picture {
-    channels: usize,
-    height: usize,
-    width: usize,
-    samples: Vec<f32>,
+pub(super) struct Picture {
+    pub channels: usize,
+    pub height: usize,
+    pub width: usize,
+    pub samples: Vec<f32>,
 }
 
 impl Pictures {
@@ -100,6 +101,11 @@ fn read(path: &Path, image: &ImageConfig) -> Result<Vec<f32>> {
         Start::Fits => return fits(path, image),
         _ => return Err(unreadable(path, "neither PNG, JPEG nor FITS")),
     };
+    let picture = if image.fit {
+        fit(&picture, image.height, image.width).unwrap_or(picture)
+    } else {
+        picture
+    };
     let (c, h, w) = (picture.channels, picture.height, picture.width);
     if [c, h, w] != [image.channels, image.height, image.width] {
         return Err(Error::input(
@@ -110,7 +116,7 @@ fn read(path: &Path, image: &ImageConfig) -> Result<Vec<f32>> {
                 "{} channels, height {}, width {} as in [image]",
                 image.channels, image.height, image.width
             ),
-            "resize or convert it, or change [image]",
+            "resize or convert it, set image.fit = true for larger ones, or change [image]",
         ));
     }
     let plane = h * w;

@@ -46,6 +46,7 @@ pub fn evaluate_images(
     let set = ImageSet::open(&config.survey.prepared)?;
     let layout = &set.header().layout;
     let shape = ImageConfig {
+        fit: true,
         channels: layout.channels,
         height: layout.height,
         width: layout.width,
