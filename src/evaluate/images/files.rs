@@ -1,0 +1,151 @@
+//! The files of an image run: restored images by name, rows of the clean images and of the prepared
+//! set.
+
+use super::result::ImageKind;
+use crate::catalog::{ImageBlock, ImageLayout, ImageSet, ImageSource, RestoredImages};
+use crate::evaluate::survey::{RunFiles, index};
+use crate::{Error, Result};
+use ndarray::{Array2, Axis, concatenate};
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+/// Rows read at once.
+const CHUNK: usize = 256;
+
+/// One restored file, its rows by name.
+pub(super) struct File {
+    images: RestoredImages,
+    /// Tells its rows of the table from those of the other files.
+    suffix: String,
+    rows: HashMap<String, usize>,
+}
+
+/// The restored files of `runs`, which must fit the prepared set.
+pub(super) fn open_restored(runs: &[RunFiles], layout: &ImageLayout) -> Result<Vec<File>> {
+    let several = runs.iter().map(|r| r.restored.len()).sum::<usize>() > 1;
+    let each = |run: &RunFiles, path: &PathBuf| {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let images = RestoredImages::open(path)?;
+        let own = images.layout();
+        let size = |l: &ImageLayout| [l.channels, l.height, l.width];
+        if size(own) != size(layout) || own.scale.softening != layout.scale.softening {
+            return Err(Error::input(
+                path,
+                "",
+                format!("images of shape {:?}", size(own)),
+                format!("{:?} and the stretch of the prepared set", size(layout)),
+                "restore them again with this run",
+            ));
+        }
+        Ok(File {
+            suffix: match (several, run.restored.len()) {
+                (false, _) => String::new(),
+                (true, 1) => format!(" ({})", run.name),
+                (true, _) => format!(" ({}/{stem})", run.name),
+            },
+            rows: index(images.objects().iter().map(|o| o.name.as_str())),
+            images,
+        })
+    };
+    runs.iter()
+        .flat_map(|run| run.restored.iter().map(move |path| each(run, path)))
+        .collect()
+}
+
+impl File {
+    /// Flag of the object called `name`, and whether it was held out.
+    pub fn state(&self, name: &str) -> Option<(i32, bool)> {
+        let row = *self.rows.get(name)?;
+        Some((self.images.objects()[row].flag, self.images.heldout()[row]))
+    }
+
+    /// The restorations of rows `chosen` of the set, as they are shown.
+    pub fn rows(
+        &self,
+        set: &ImageSet,
+        chosen: &[usize],
+    ) -> Result<Vec<(ImageKind, String, Array2<f32>)>> {
+        let draws = self.images.draws();
+        let kinds = match self.images.method() {
+            "sde" => vec![
+                (ImageKind::Draw, "one SDE draw".to_owned(), "DRAW"),
+                (
+                    ImageKind::Mean,
+                    format!("mean of {draws} SDE draws"),
+                    "RESTORED",
+                ),
+            ],
+            _ => vec![(ImageKind::Ode, "ODE restoration".to_owned(), "RESTORED")],
+        };
+        let names = chosen.iter().map(|i| &set.objects()[*i].name);
+        let at: Vec<usize> = names.filter_map(|n| self.rows.get(n).copied()).collect();
+        let one = |(kind, name, image): (ImageKind, String, &str)| {
+            let images = self.images.image(image)?.select(Axis(0), &at);
+            let images = as_shown(images, self.images.layout());
+            Ok((kind, format!("{name}{}", self.suffix), images))
+        };
+        kinds.into_iter().map(one).collect()
+    }
+}
+
+/// Values in the file's units as they are shown.
+fn as_shown(images: Array2<f32>, layout: &ImageLayout) -> Array2<f32> {
+    match layout.scale.softening {
+        Some(s) => images.mapv_into(|v| (f64::from(v) / s).asinh() as f32),
+        None => images,
+    }
+}
+
+/// Clean images of `rows`, as they are shown.
+pub(super) fn read_clean(
+    clean: &ImageSource,
+    rows: &[usize],
+    layout: &ImageLayout,
+) -> Result<Array2<f32>> {
+    let mut out = Array2::zeros((rows.len(), layout.pixels()));
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_by_key(|k| rows[*k]);
+    for group in order.chunk_by(|a, b| rows[*a] / CHUNK == rows[*b] / CHUNK) {
+        let (first, last) = (rows[group[0]], rows[group[group.len() - 1]]);
+        let raw = clean.read(first..last + 1)?;
+        for k in group {
+            out.row_mut(*k).assign(&raw.pixels.row(rows[*k] - first));
+        }
+    }
+    Ok(as_shown(out, layout))
+}
+
+/// Rows of the prepared set, in rising order.
+pub(super) fn read_rows(set: &ImageSet, rows: &[usize]) -> Result<ImageBlock> {
+    let mut blocks = vec![ImageBlock::masked(0, &set.header().layout)];
+    for group in rows.chunk_by(|a, b| a / CHUNK == b / CHUNK) {
+        let first = group[0];
+        let block = set.read(first..group[group.len() - 1] + 1)?;
+        let keep: Vec<usize> = group.iter().map(|i| i - first).collect();
+        let select = |a: &Array2<f32>| a.select(Axis(0), &keep);
+        blocks.push(ImageBlock {
+            pixels: select(&block.pixels),
+            ivar: select(&block.ivar),
+            vector: select(&block.vector),
+            planes: select(&block.planes),
+        });
+    }
+    let cat = |part: fn(&ImageBlock) -> &Array2<f32>| {
+        let views: Vec<_> = blocks.iter().map(|b| part(b).view()).collect();
+        concatenate(Axis(0), &views).map_err(|e| {
+            Error::input(
+                set.path(),
+                "",
+                e,
+                "a prepared set of images",
+                "prepare it again",
+            )
+        })
+    };
+    Ok(ImageBlock {
+        pixels: cat(|b| &b.pixels)?,
+        ivar: cat(|b| &b.ivar)?,
+        vector: cat(|b| &b.vector)?,
+        planes: cat(|b| &b.planes)?,
+    })
+}
