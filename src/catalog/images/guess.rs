@@ -54,7 +54,19 @@ pub(in crate::catalog) fn guess(path: &Path) -> Result<Option<ImageConfig>> {
     )
 }
 
+/// The axes of the images in a FITS file; none where the first axis is one of wavelengths: those are
+/// spectra, one below the other.
 fn cube(path: &Path) -> Result<Vec<usize>> {
-    let hdus = fits_cube::listing(&mut Fits::open(path)?)?;
-    Ok(fits_cube::images(&hdus).map_or_else(Vec::new, |(_, axes)| axes.to_vec()))
+    let mut fits = Fits::open(path)?;
+    let hdus = fits_cube::listing(&mut fits)?;
+    let Some((hdu, axes)) = fits_cube::images(&hdus) else {
+        return Ok(Vec::new());
+    };
+    fits.seek(hdu)?;
+    let axis = fits.text_key("CTYPE1").unwrap_or_default().to_uppercase();
+    let spectral = ["WAVE", "AWAV", "FREQ", "VELO", "LOGLAM"];
+    if spectral.iter().any(|s| axis.contains(s)) {
+        return Ok(Vec::new());
+    }
+    Ok(axes.to_vec())
 }
