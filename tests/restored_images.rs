@@ -154,6 +154,21 @@ fn restored_images_are_read_back_as_they_were_written_in_both_formats() {
 }
 
 #[test]
+fn inspect_tells_restored_images_in_both_formats() {
+    let folder = tempfile::tempdir().unwrap();
+    for (file, channels, method, draws) in [("r.fits", 3, "sde", 4), ("r.h5", 1, "ode", 1)] {
+        let path = folder.path().join(file);
+        write(&path, &header(channels, method, draws, 2));
+        let found = serde_json::to_value(selfsi::catalog::inspect(&path).unwrap()).unwrap();
+        assert_eq!(found["kind"], "restored images", "{file}");
+        assert_eq!(found["images"], N);
+        assert_eq!(found["channels"], channels);
+        assert_eq!(found["method"], method);
+        assert_eq!(found["flagged"], 1);
+    }
+}
+
+#[test]
 fn rows_that_are_missing_or_too_many_and_other_extensions_are_refused_and_leave_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let header = header(3, "sde", 8, 2);

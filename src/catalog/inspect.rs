@@ -68,7 +68,7 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
             Ok(set) => hdf5::prepared(&set),
             Err(e) if hdf5::says_prepared(path) => Err(e),
             Err(_) if hdf5::says_images(path) => images::prepared(&ImageSet::open(path)?),
-            Err(_) => match images::source(path)? {
+            Err(_) => match images::restored_or_source(path)? {
                 Some(found) => Ok(found),
                 None => hdf5::catalog(path),
             },
@@ -112,7 +112,7 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
     } else if let Some(hdu) = listed {
         fits::catalog(path, &mut file, hdu)
     } else {
-        let found = images::source(path)?;
+        let found = images::restored_or_source(path)?;
         Ok(found.unwrap_or_else(|| fits::other(path, &hdus)))
     }
 }

@@ -1,7 +1,7 @@
 //! Facts of images: any source that `prepare` reads, and prepared sets of images.
 
 use super::inspect::{Inspection, range, rounded};
-use super::{ImageSet, ImageSource, PixelScale, flag, flag_names, images};
+use super::{ImageSet, ImageSource, Object, PixelScale, RestoredImages, flag, flag_names, images};
 use crate::Result;
 use crate::config::ImageDatasets;
 use serde_json::{Value, json};
@@ -10,6 +10,32 @@ use std::path::Path;
 
 /// Images looked at for statistics.
 const LOOKED_AT: usize = 256;
+
+/// As [`source`], but first whether they are restored images of selfsi.
+pub(super) fn restored_or_source(path: &Path) -> Result<Option<Inspection>> {
+    match RestoredImages::open(path) {
+        Ok(file) => Ok(Some(restored(&file))),
+        Err(_) => source(path),
+    }
+}
+
+fn restored(file: &RestoredImages) -> Inspection {
+    let mut i = Inspection::new(file.path(), "restored images");
+    let (layout, header) = (file.layout(), file.header());
+    i.fact("images", file.objects().len());
+    i.fact("channels", layout.channels);
+    i.fact("height", layout.height);
+    i.fact("width", layout.width);
+    i.fact("unit", header.unit.clone());
+    i.fact("holds", header.images());
+    i.fact("method", file.method());
+    i.fact("draws", file.draws());
+    let flagged = |o: &&Object| o.flag != flag::GOOD;
+    i.fact("flagged", file.objects().iter().filter(flagged).count());
+    i.fact("heldout", file.heldout().iter().filter(|h| **h).count());
+    i.fact("scale", words(&layout.scale));
+    i
+}
 
 /// Facts of a file or folder of images; `None` if the shape of its images cannot be told.
 pub(super) fn source(path: &Path) -> Result<Option<Inspection>> {
