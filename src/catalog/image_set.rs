@@ -4,20 +4,16 @@
 //! and read in blocks: memory does not grow with the number of images.
 
 use super::{ImageLayout, Object, PixelScale, h5};
-use crate::atomic::Pending;
 use crate::{Error, Result};
-use hdf5::types::VarLenUnicode;
 use hdf5::{File, H5Type};
-use ndarray::{Array2, ArrayView1, ArrayView2, s};
+use ndarray::{Array2, s};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-const FORMAT: &str = "selfsi-images";
-const VERSION: i64 = 1;
-/// Rows per chunk of the file.
-const CHUNK_ROWS: usize = 64;
+pub(super) const FORMAT: &str = "selfsi-images";
+pub(super) const VERSION: i64 = 1;
 /// The datasets of a block, in the order of [`ImageBlock::parts`].
-const PARTS: [&str; 4] = ["pixels", "ivar", "vector", "planes"];
+pub(super) const PARTS: [&str; 4] = ["pixels", "ivar", "vector", "planes"];
 
 /// Some consecutive images; row i of every array belongs to the i-th.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,7 +53,7 @@ impl ImageBlock {
         self.len() == 0
     }
 
-    fn parts(&self) -> [&Array2<f32>; 4] {
+    pub(super) fn parts(&self) -> [&Array2<f32>; 4] {
         [&self.pixels, &self.ivar, &self.vector, &self.planes]
     }
 }
@@ -254,179 +250,10 @@ fn header(file: &File, path: &Path) -> Result<ImageSetHeader> {
     })
 }
 
-/// Writes a prepared set of images; it appears under its name only after [`ImageSetWriter::finish`].
-#[derive(Debug)]
-pub struct ImageSetWriter {
-    pending: Pending,
-    path: PathBuf,
-    file: File,
-    written: usize,
-    rows: usize,
-}
-
-impl ImageSetWriter {
-    /// Starts a set of `rows` images.
-    ///
-    /// # Errors
-    /// [`Error::Output`] if the file cannot be made.
-    pub fn create(path: impl AsRef<Path>, header: &ImageSetHeader, rows: usize) -> Result<Self> {
-        let path = path.as_ref().to_path_buf();
-        hdf5::silence_errors(true);
-        let pending = Pending::new(&path)?;
-        let file = start(pending.path(), header, rows).map_err(|e| unwritable(&path, &e))?;
-        Ok(Self {
-            pending,
-            path,
-            file,
-            written: 0,
-            rows,
-        })
-    }
-
-    /// Writes the next rows: one object and one label per image of `block`.
-    ///
-    /// # Errors
-    /// [`Error::Output`] if there are more than announced, or the disk refuses.
-    pub fn write(&mut self, objects: &[Object], labels: &[i64], block: &ImageBlock) -> Result<()> {
-        let rows = self.written..self.written + block.len();
-        if rows.end > self.rows || objects.len() != block.len() || labels.len() != block.len() {
-            return Err(Error::output(
-                &self.path,
-                format!("rows {rows:?} of {}: {} objects", self.rows, objects.len()),
-                "give one object and one label per image",
-            ));
-        }
-        self.put(&rows, objects, labels, block)
-            .map_err(|e| unwritable(&self.path, &e))?;
-        self.written = rows.end;
-        Ok(())
-    }
-
-    fn put(
-        &self,
-        rows: &Range<usize>,
-        objects: &[Object],
-        labels: &[i64],
-        block: &ImageBlock,
-    ) -> hdf5::Result<()> {
-        for (name, data) in PARTS.iter().zip(block.parts()) {
-            if data.ncols() > 0 {
-                let data = data.as_standard_layout();
-                self.file
-                    .dataset(name)?
-                    .write_slice(ArrayView2::from(&data), s![rows.clone(), ..])?;
-            }
-        }
-        let text = |f: &dyn Fn(&Object) -> &str| -> Vec<VarLenUnicode> {
-            objects.iter().map(|o| h5::text(f(o))).collect()
-        };
-        self.column(rows, "name", &text(&|o| &o.name))?;
-        self.column(rows, "reason", &text(&|o| &o.reason))?;
-        self.column(rows, "source", &text(&|o| &o.source))?;
-        let flags: Vec<i32> = objects.iter().map(|o| o.flag).collect();
-        self.column(rows, "flag", &flags)?;
-        self.column(rows, "label", labels)
-    }
-
-    fn column<T: H5Type>(&self, rows: &Range<usize>, name: &str, v: &[T]) -> hdf5::Result<()> {
-        self.file
-            .dataset(name)?
-            .write_slice(ArrayView1::from(v), s![rows.clone()])
-    }
-
-    /// Completes the file and gives it its name.
-    ///
-    /// # Errors
-    /// [`Error::Output`] if rows are missing or the disk refuses.
-    pub fn finish(self) -> Result<()> {
-        if self.written != self.rows {
-            return Err(Error::output(
-                &self.path,
-                format!("{} of {} rows were written", self.written, self.rows),
-                "write every row before finishing",
-            ));
-        }
-        self.file
-            .flush()
-            .and_then(|()| self.file.close())
-            .map_err(|e| unwritable(&self.path, &e))?;
-        self.pending.commit()
-    }
-}
-
-fn unwritable(path: &Path, e: &hdf5::Error) -> Error {
-    Error::output(path, h5::words(e), "check free space and permissions")
-}
-
-fn start(path: &Path, header: &ImageSetHeader, n: usize) -> hdf5::Result<File> {
-    let file = File::create(path)?;
-    for (name, value) in [
-        ("format", FORMAT),
-        ("unit", &header.unit),
-        ("selfsi_version", env!("CARGO_PKG_VERSION")),
-        ("config", &header.config),
-    ] {
-        file.new_attr::<VarLenUnicode>()
-            .create(name)?
-            .write_scalar(&h5::text(value))?;
-    }
-    file.new_attr::<i64>()
-        .create("version")?
-        .write_scalar(&VERSION)?;
-    let layout = &header.layout;
-    let shape = [
-        layout.channels,
-        layout.height,
-        layout.width,
-        layout.vector,
-        layout.planes,
-    ]
-    .map(|v| v as i64);
-    let softening: Vec<f64> = layout.scale.softening.into_iter().collect();
-    file.new_dataset_builder()
-        .with_data(&shape[..])
-        .create("shape")?;
-    for (name, values) in [
-        ("softening", &softening),
-        ("mean", &layout.scale.mean),
-        ("std", &layout.scale.std),
-    ] {
-        file.new_dataset::<f64>()
-            .shape(values.len())
-            .create(name)?
-            .write_raw(values)?;
-    }
-    let d = layout.pixels();
-    let widths = [
-        d,
-        d,
-        layout.vector,
-        layout.planes * layout.height * layout.width,
-    ];
-    for (name, width) in PARTS.iter().zip(widths) {
-        let builder = file.new_dataset::<f32>();
-        if width == 0 {
-            builder.shape((n, 0)).create(*name)?;
-        } else {
-            builder
-                .chunk((CHUNK_ROWS.min(n.max(1)), width))
-                .shuffle()
-                .deflate(1)
-                .shape((n, width))
-                .create(*name)?;
-        }
-    }
-    file.new_dataset::<i32>().shape(n).create("flag")?;
-    file.new_dataset::<i64>().shape(n).create("label")?;
-    for name in ["name", "reason", "source"] {
-        file.new_dataset::<VarLenUnicode>().shape(n).create(name)?;
-    }
-    Ok(file)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::ImageSetWriter;
 
     fn header(softening: Option<f64>, vector: usize, planes: usize) -> ImageSetHeader {
         ImageSetHeader {

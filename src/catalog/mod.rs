@@ -7,6 +7,7 @@ mod grid;
 mod h5;
 mod hdf5;
 mod image_set;
+mod image_set_writer;
 mod images;
 mod index;
 mod input;
@@ -40,7 +41,8 @@ pub use self::hdf5::Hdf5Catalog;
 pub use airvac::air_to_vacuum;
 pub use block::Block;
 pub use grid::LogGrid;
-pub use image_set::{ImageBlock, ImageSet, ImageSetHeader, ImageSetWriter};
+pub use image_set::{ImageBlock, ImageSet, ImageSetHeader};
+pub use image_set_writer::ImageSetWriter;
 pub use images::{
     ImageReport, ImageSource, RawImages, ScaleFrom, pixel_scale, prepare_images, with_scale_of,
 };
