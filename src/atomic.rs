@@ -86,6 +86,25 @@ pub fn abandon(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
+/// Refuses an output that is one of the inputs, by whatever path; `fix` says which name to change.
+///
+/// # Errors
+/// [`Error::Output`] if it is.
+pub fn not_an_input<'a>(
+    out: &Path,
+    inputs: impl IntoIterator<Item = &'a Path>,
+    fix: &str,
+) -> Result<()> {
+    let Ok(target) = out.canonicalize() else {
+        return Ok(());
+    };
+    let same = |input: &Path| input.canonicalize().is_ok_and(|i| i == target);
+    if inputs.into_iter().any(same) {
+        return Err(Error::output(out, "this is the input", fix));
+    }
+    Ok(())
+}
+
 /// Writes `bytes` to `target`, completely or not at all.
 ///
 /// # Errors

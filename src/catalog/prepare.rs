@@ -6,6 +6,7 @@ use super::pixel_mask::PixelMask;
 use super::report::{RejectedList, Report};
 use super::select::{by_spectrum, reject};
 use super::{Block, LogGrid, Object, PreparedWriter, Regridder, flag};
+use crate::atomic::not_an_input;
 use crate::config::{Config, SurveySource};
 use crate::{Error, Result};
 use ndarray::s;
@@ -41,7 +42,7 @@ pub fn prepare_from(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Report> {
     let mask = PixelMask::new(&config.survey.mask)?;
-    not_the_input(source, out)?;
+    not_an_input(out, [origin(source)], "give survey.prepared another name")?;
     let input = Input::open(source)?;
     let grid = LogGrid::new(&config.grid);
     let regridder = input.regridder(&grid);
@@ -161,17 +162,6 @@ fn origin(source: &SurveySource) -> &Path {
         SurveySource::Sdss { spectra, .. } => spectra.first().map_or(Path::new(""), |p| p),
         SurveySource::Hdf5 { file, .. } => file,
         SurveySource::Images { path, .. } => path.first().map_or(Path::new(""), |p| p),
-    }
-}
-
-fn not_the_input(source: &SurveySource, out: &Path) -> Result<()> {
-    match (origin(source).canonicalize(), out.canonicalize()) {
-        (Ok(a), Ok(b)) if a == b => Err(Error::output(
-            out,
-            "this is the input",
-            "give survey.prepared another name",
-        )),
-        _ => Ok(()),
     }
 }
 

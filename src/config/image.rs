@@ -52,8 +52,7 @@ impl Default for ImageDatasets {
 }
 
 /// Sets what depends on whether the data are images where it is left out: `network.kind`,
-/// `train.warm_start`. Refuses
-/// the sections of spectra beside `[image]`.
+/// `train.warm_start`. Refuses the sections of spectra beside `[image]`.
 pub(super) fn complete(table: &mut toml::Table, origin: &str) -> Result<()> {
     let images = table.contains_key("image");
     if images && let Some(section) = SPECTRA_ONLY.iter().find(|s| table.contains_key(**s)) {
@@ -66,21 +65,21 @@ pub(super) fn complete(table: &mut toml::Table, origin: &str) -> Result<()> {
     }
     if images {
         // There is no warm start for images.
-        let train = table
-            .entry("train")
-            .or_insert_with(|| toml::Value::Table(toml::Table::new()));
-        if let Some(train) = train.as_table_mut() {
-            train.entry("warm_start").or_insert_with(|| 0.into());
-        }
+        default(table, "train", "warm_start", 0);
     }
     let kind = if images { "unet2d" } else { "unet1d" };
-    let network = table
-        .entry("network")
-        .or_insert_with(|| toml::Value::Table(toml::Table::new()));
-    if let Some(network) = network.as_table_mut() {
-        network.entry("kind").or_insert_with(|| kind.into());
-    }
+    default(table, "network", "kind", kind);
     Ok(())
+}
+
+/// Sets `section.key` where it is left out.
+fn default(table: &mut toml::Table, section: &str, key: &str, value: impl Into<toml::Value>) {
+    let section = table
+        .entry(section)
+        .or_insert_with(|| toml::Value::Table(toml::Table::new()));
+    if let Some(section) = section.as_table_mut() {
+        section.entry(key).or_insert_with(|| value.into());
+    }
 }
 
 pub(super) fn check(c: &Config, origin: &str) -> Result<()> {

@@ -125,22 +125,6 @@ fn unknown(path: &Path, problem: &str) -> Error {
     )
 }
 
-pub(super) fn not_the_output<'a>(out: &Path, inputs: impl Iterator<Item = &'a Path>) -> Result<()> {
-    let Ok(out_file) = out.canonicalize() else {
-        return Ok(());
-    };
-    for input in inputs {
-        if input.canonicalize().is_ok_and(|i| i == out_file) {
-            return Err(Error::output(
-                out,
-                "this is the input",
-                "give --out another name",
-            ));
-        }
-    }
-    Ok(())
-}
-
 /// Without normalisation the network knows fluxes in one unit alone.
 pub(super) fn same_unit(config: &Config, source: &SurveySource, path: &Path) -> Result<()> {
     let unit = |s: &SurveySource| match s {

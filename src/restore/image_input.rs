@@ -1,9 +1,8 @@
 //! Images brought to the form in which a run restores them.
 
 use super::Selection;
-use super::given::not_the_output;
 use super::input::{choose, kept_out, with_suffix};
-use crate::atomic::Pending;
+use crate::atomic::{Pending, not_an_input};
 use crate::catalog::{
     ImageBlock, ImageSet, Object, flag, prepare_images, rejected_path, with_scale_of,
 };
@@ -47,12 +46,12 @@ impl ImageInput {
     ) -> Result<Self> {
         let own = [config.survey.prepared.clone()];
         let paths = if given.is_empty() { &own[..] } else { given };
-        not_the_output(out, paths.iter().map(PathBuf::as_path))?;
+        let inputs = paths.iter().map(PathBuf::as_path);
+        not_an_input(out, inputs, "give --out another name")?;
         let mut notes = Vec::new();
-        let (set, temporary) = if paths.len() == 1 && ImageSet::is_one(&paths[0]) {
-            (ImageSet::open(&paths[0])?, None)
-        } else if given.is_empty() {
-            // Says what is wrong with the run's own set.
+        // Of the run's own set, opening says what is wrong.
+        let is_set = given.is_empty() || (paths.len() == 1 && ImageSet::is_one(&paths[0]));
+        let (set, temporary) = if is_set {
             (ImageSet::open(&paths[0])?, None)
         } else {
             let temporary = Pending::new(with_suffix(out, ".prepared.h5"))?;

@@ -1,8 +1,8 @@
 //! Observations brought to the form in which a run restores them.
 
 use super::Selection;
-use super::given::{Given, not_the_output, same_unit, survey};
-use crate::atomic::Pending;
+use super::given::{Given, same_unit, survey};
+use crate::atomic::{Pending, not_an_input};
 use crate::catalog::{LogGrid, Object, Prepared, Report, flag, prepare_from, rejected_path};
 use crate::config::{Config, NormaliseConfig, SurveySource};
 use crate::train::is_heldout;
@@ -45,7 +45,8 @@ impl Input {
         } else {
             given.paths
         };
-        not_the_output(out, paths.iter().map(PathBuf::as_path).chain(given.catalog))?;
+        let inputs = paths.iter().map(PathBuf::as_path).chain(given.catalog);
+        not_an_input(out, inputs, "give --out another name")?;
         match survey(config, paths, given.catalog)? {
             None => Self::prepared(config, &paths[0]),
             Some(source) => {

@@ -1,6 +1,7 @@
 //! Observations of clean images.
 
 use super::image_file::{Block, ImageFile};
+use crate::atomic::not_an_input;
 use crate::catalog::{ImageLayout, ImageSource, Layout, PixelScale, RawImages, pixel_scale};
 use crate::config::{Config, ImageConfig, SurveySource};
 use crate::forward::{self, Latent};
@@ -32,15 +33,7 @@ pub(super) fn simulate(
             "give kind = \"images\"",
         ));
     };
-    if let (Ok(a), Ok(b)) = (clean.canonicalize(), out.canonicalize())
-        && a == b
-    {
-        return Err(Error::output(
-            out,
-            "this is the input",
-            "give --out another name",
-        ));
-    }
+    not_an_input(out, [clean], "give --out another name")?;
     let source = ImageSource::open(&[clean.to_path_buf()], datasets, image)?;
     let (scale, _) = pixel_scale(config, &source, progress)?;
     let mut layout = ImageLayout {
@@ -53,9 +46,7 @@ pub(super) fn simulate(
     };
     // Nothing can be kept of observations that there are not yet.
     let first = config.forward.first();
-    let build =
-        |layout: &ImageLayout| forward::build(&first, &Layout::Images(layout.clone()), device);
-    let model = build(&layout)?;
+    let model = forward::build(&first, &Layout::Images(layout.clone()), device)?;
     (layout.vector, layout.planes) = model.widths();
     let n = source.len();
     let mut target = ImageFile::create(out, &layout, unit, &config.to_toml()?, n)?;

@@ -2,6 +2,7 @@
 
 use super::normalised::{block, problem};
 use super::{ImageReport, ImageSource, pixel_scale};
+use crate::atomic::not_an_input;
 use crate::catalog::report::RejectedList;
 use crate::catalog::select::reject;
 use crate::catalog::{ImageLayout, ImageSetHeader, ImageSetWriter, Object, rejected_path};
@@ -40,7 +41,11 @@ pub fn prepare_images(
             "give kind = \"images\"",
         ));
     };
-    not_the_input(path, out)?;
+    not_an_input(
+        out,
+        path.iter().map(PathBuf::as_path),
+        "give survey.prepared another name",
+    )?;
     let input = ImageSource::open(path, datasets, image)?;
     let n = input.len();
     let mut measured = 0;
@@ -100,23 +105,6 @@ pub fn prepare_images(
     writer.finish()?;
     list.finish()?;
     Ok(report)
-}
-
-fn not_the_input(paths: &[PathBuf], out: &Path) -> Result<()> {
-    let Ok(out_path) = out.canonicalize() else {
-        return Ok(());
-    };
-    if paths
-        .iter()
-        .any(|p| p.canonicalize().is_ok_and(|p| p == out_path))
-    {
-        return Err(Error::output(
-            out,
-            "this is the input",
-            "give survey.prepared another name",
-        ));
-    }
-    Ok(())
 }
 
 fn nothing_left(paths: &[PathBuf], report: &ImageReport) -> Error {
