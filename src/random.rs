@@ -24,6 +24,7 @@ pub enum Purpose {
     Dropout = 9,
     WarmStart = 10,
     Simulate = 11,
+    Clean = 12,
 }
 
 /// A seed that depends on all of its arguments.
@@ -64,6 +65,14 @@ impl Rows {
             step,
             &Tensor::arange(n, (Kind::Int64, device)),
         )
+    }
+
+    /// The streams of the `n` rows from `start` on.
+    #[must_use]
+    pub fn narrow(&self, start: i64, n: i64) -> Self {
+        Self {
+            keys: self.keys.narrow(0, start, n),
+        }
     }
 
     /// Independent streams for the same rows: the `index`-th of their children.

@@ -7,7 +7,7 @@ use ndarray::{Array1, Array2, s};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
-use selfsi::catalog::{Restored, air_to_vacuum, flag};
+use selfsi::catalog::{Prepared, Restored, air_to_vacuum, flag};
 use std::path::Path;
 
 const SPECTRA: usize = 24;
@@ -254,4 +254,20 @@ fn a_faulty_catalog_is_one_line_and_no_output() {
             "{fault} {set}"
         );
     }
+}
+
+#[test]
+fn clean_spectra_need_no_ivar_where_the_config_says_that_they_are_noiseless() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path();
+    catalog(&folder.join("catalog.h5"), true, true, "no weight");
+    std::fs::write(folder.join("config.toml"), CONFIG).unwrap();
+    let noiseless = "survey.source.datasets.noiseless=true";
+    let args = ["prepare", "config.toml", "--json", "--set", noiseless];
+    let report: serde_json::Value = serde_json::from_str(&succeeds(folder, &args)).unwrap();
+    // The NaN row and the one without a redshift are still left out.
+    assert_eq!(report["used"], SPECTRA - 2);
+    let set = Prepared::open(folder.join("set.h5")).unwrap();
+    let block = set.read(4..5).unwrap();
+    assert!(block.ivar.iter().all(|v| *v > 1e8 && v.is_finite()));
 }

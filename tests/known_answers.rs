@@ -549,6 +549,7 @@ fn learn(
         transport: &e_step,
         train: &train,
         noise_known: network.noise_input,
+        clean: None,
         seed,
     };
     let heads = Interpolant::new(interpolant, false).heads();

@@ -46,6 +46,7 @@ fn learned() -> GaussianPopulation {
         },
         training: observed(N, SIGMA, 0),
         heldout: observed(10, SIGMA, 1),
+        clean: None,
     };
     let forward = ForwardConfig::Gaussian { sigma: SIGMA };
     GaussianPopulation::learn(Path::new("set.h5"), &data, &forward, Device::Cpu).unwrap()

@@ -15,7 +15,8 @@ use std::sync::Arc;
 pub struct Hdf5Catalog {
     path: PathBuf,
     flux: Dataset,
-    ivar: Dataset,
+    /// None where the config says that there is no noise.
+    ivar: Option<Dataset>,
     lsf: Option<Lsf>,
     edges: Arc<[f64]>,
     names: Vec<String>,
@@ -52,11 +53,14 @@ impl Hdf5Catalog {
                 "at least one spectrum of two pixels",
             ));
         }
-        let ivar = look.required(
-            &datasets.ivar,
-            "inverse variances [N, n] of observed spectra",
-        )?;
-        look.shaped(&datasets.ivar, &ivar, &[rows, pixels])?;
+        let ivar = if datasets.noiseless {
+            None
+        } else {
+            let expected = "inverse variances [N, n] of observed spectra (of clean ones: datasets.noiseless = true)";
+            let ivar = look.required(&datasets.ivar, expected)?;
+            look.shaped(&datasets.ivar, &ivar, &[rows, pixels])?;
+            Some(ivar)
+        };
         let edges = look.edges(datasets, wavelength, pixels)?;
         let lsf = match look.optional(datasets.lsf.as_deref(), "lsf")? {
             Some(data) if data.ndim() == 1 => {
@@ -130,7 +134,11 @@ impl Hdf5Catalog {
             data.read_slice_2d(s![rows.clone(), ..])
                 .map_err(|e| h5::bad(&self.path, &format!("dataset {}", data.name()), &e))
         };
-        let (flux, ivar) = (get(&self.flux)?, get(&self.ivar)?);
+        let flux = get(&self.flux)?;
+        let ivar = match &self.ivar {
+            Some(data) => get(data)?,
+            None => nominal(&flux),
+        };
         let each = match &self.lsf {
             Some(Lsf::Each(data)) => Some(get(data)?),
             _ => None,
@@ -147,6 +155,21 @@ impl Hdf5Catalog {
         };
         Ok((0..rows.len()).map(spectrum).collect())
     }
+}
+
+/// Inverse variances of noiseless `flux` [n, D]: S/N 10⁶ of each row's RMS, as masks and weights
+/// need a finite number.
+fn nominal(flux: &Array2<f32>) -> Array2<f32> {
+    let mut ivar = Array2::zeros(flux.raw_dim());
+    for (mut out, row) in ivar.rows_mut().into_iter().zip(flux.rows()) {
+        let finite = row.iter().filter(|v| v.is_finite());
+        let (n, sum) = finite.fold((0.0, 0.0), |(n, s), v| (n + 1.0, s + f64::from(*v).powi(2)));
+        if sum > 0.0 {
+            // f32 ends at 3e38: fluxes of 1e-17 erg/s/cm²/Å without a factor come near.
+            out.fill((1e12 * n / sum).min(1e37) as f32);
+        }
+    }
+    ivar
 }
 
 /// A dataset under its usual name may be absent; one that the user named may not.

@@ -55,7 +55,8 @@ impl Train {
                 let set = Prepared::open(&config.survey.prepared)?;
                 Data::load(&set, seed, heldout, device)?
             }
-        };
+        }
+        .with_clean(&config, device)?;
         let mut trainer = Trainer::new(&run, &data, device, self.resume)?;
         let stop = stop_on_signal()?;
         let outcome = trainer.train(&stop, global.json)?;

@@ -12,7 +12,7 @@ pub use forward::{Chroma, ForwardConfig, LatentUse, NoiseFrom, SmoothingFrom, St
 pub use image::{ImageConfig, ImageDatasets};
 pub use mock::{MockConfig, MockFormat};
 pub use model::{
-    Diffusion, InterpolantConfig, RestoreConfig, Scheme, TrainConfig, TransportConfig,
+    CleanConfig, Diffusion, InterpolantConfig, RestoreConfig, Scheme, TrainConfig, TransportConfig,
 };
 pub use network::{NetworkConfig, UNet1dConfig, UNet2dConfig};
 pub use survey::{

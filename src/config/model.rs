@@ -3,6 +3,7 @@
 use super::{Config, require};
 use crate::Result;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// `[interpolant]`: ODE (γ = 0) or SDE (γ = scale·t(1−t)).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -95,6 +96,9 @@ pub struct TrainConfig {
     pub epsilon: f64,
     /// p: probability that x1 is the fresh observation, not the recorded one.
     pub mix: f64,
+    /// Clean data that take the place of a part of the transported ones; absent: there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clean: Option<CleanConfig>,
     pub learning_rate: f64,
     /// Fraction of the steps over which the learning rate rises, before its cosine descent.
     pub warmup: f64,
@@ -122,6 +126,7 @@ impl Default for TrainConfig {
             ema_teacher: true,
             epsilon: 0.0,
             mix: 0.9,
+            clean: None,
             learning_rate: 1e-3,
             warmup: 0.05,
             clip: 1.0,
@@ -132,6 +137,17 @@ impl Default for TrainConfig {
             patience: 0,
         }
     }
+}
+
+/// `[train.clean]`: partly clean data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CleanConfig {
+    /// A set that `selfsi prepare` made of clean spectra or images, with the grid and normalisation
+    /// of the observations. Rows with masked pixels take no part, nor do held-out objects.
+    pub prepared: PathBuf,
+    /// Part of each batch that is clean data.
+    pub fraction: f64,
 }
 
 /// `[restore]`.
@@ -223,6 +239,14 @@ pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
         "train.mix",
         "not in (0, 1]: with p = 0 the recorded observations would be fitted to themselves",
         "give e.g. 0.9",
+    )?;
+    ok(
+        t.clean
+            .as_ref()
+            .is_none_or(|c| c.fraction > 0.0 && c.fraction <= 1.0),
+        "train.clean.fraction",
+        "not in (0, 1]",
+        "give e.g. 0.1, or leave [train.clean] out",
     )?;
     ok(
         positive(t.learning_rate),

@@ -138,6 +138,10 @@ impl Default for Columns {
 pub struct Datasets {
     pub flux: String,
     pub ivar: String,
+    /// Whether the fluxes carry no noise: `ivar` is then not read, and every pixel that is finite
+    /// counts as measured at S/N 10⁶ of its spectrum's RMS. For `train.clean`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub noiseless: bool,
     /// log10 of the wavelength; ignored in favour of `wave` when that is given.
     pub loglam: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -158,6 +162,7 @@ impl Default for Datasets {
         Self {
             flux: "flux".into(),
             ivar: "ivar".into(),
+            noiseless: false,
             loglam: "loglam".into(),
             wave: None,
             lsf: None,

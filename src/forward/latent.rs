@@ -52,6 +52,12 @@ impl Latent {
         self.map(|t| t.index_select(0, index))
     }
 
+    /// The `n` rows from `start` on.
+    #[must_use]
+    pub fn narrow(&self, start: i64, n: i64) -> Self {
+        self.map(|t| t.narrow(0, start, n))
+    }
+
     /// Each row `copies` times in a row.
     #[must_use]
     pub fn repeat(&self, copies: i64) -> Self {

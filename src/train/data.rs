@@ -1,5 +1,6 @@
 //! The observations of a prepared set, on the device, split into a training and a held-out part.
 
+use super::Clean;
 use crate::catalog::{Block, ImageBlock, ImageSet, Layout, Object, Prepared};
 use crate::forward::{ForwardModel, Latent};
 use crate::random::{Purpose, derive};
@@ -57,6 +58,8 @@ pub struct Data {
     pub layout: Layout,
     pub training: Observations,
     pub heldout: Observations,
+    /// Clean data (`[train.clean]`).
+    pub clean: Option<Clean>,
 }
 
 /// Whether an object is kept out of training: decided by what it is (its THING_ID where it has one,
@@ -107,6 +110,7 @@ impl Data {
             layout,
             training,
             heldout,
+            clean: None,
         }
     }
 

@@ -3,6 +3,7 @@
 mod adam;
 mod band_power;
 mod checkpoint;
+mod clean;
 mod data;
 mod log;
 mod run;
@@ -14,6 +15,7 @@ mod warm_start;
 
 pub use adam::{Adam, learning_rate};
 pub use checkpoint::{Checkpoint, Header};
+pub use clean::Clean;
 pub use data::{Data, Observations, Sampler, image_observations, is_heldout, observations};
 pub use run::{Run, config_sha256};
 pub use step::{Pairs, Step};

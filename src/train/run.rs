@@ -50,19 +50,23 @@ impl Run {
             return Ok(());
         }
         let input = &self.config.survey.prepared;
-        let provenance = json!({
+        let mut provenance = json!({
             "selfsi": env!("CARGO_PKG_VERSION"),
             "prepared": input,
             "prepared_sha256": sha256_file(input)?,
             "config_sha256": config_sha256(&self.config)?,
         });
+        if let Some(clean) = &self.config.train.clean {
+            provenance["clean"] = json!(clean.prepared);
+            provenance["clean_sha256"] = json!(sha256_file(&clean.prepared)?);
+        }
         atomic::write(self.provenance(), format!("{provenance:#}\n").as_bytes())?;
         // Last: a folder with a config.toml is a run.
         let config = self.config.to_toml()?;
         atomic::write(self.folder.join("config.toml"), config.as_bytes())
     }
 
-    /// Whether the prepared set is still the one that the run was started on.
+    /// Whether the prepared set, and that of clean data, is still the one that the run was started on.
     ///
     /// # Errors
     /// [`Error::Run`] if it is another one or provenance.json does not tell; [`Error::Input`] if it
@@ -71,25 +75,29 @@ impl Run {
         let path = self.provenance();
         let text = std::fs::read_to_string(&path).unwrap_or_default();
         let json: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-        let recorded = json["prepared_sha256"].as_str().ok_or_else(|| {
-            Error::run(
-                &path,
-                "no key prepared_sha256: it cannot be told whether the prepared set is the same",
-                "put the file back, or start a new run",
-            )
-        })?;
-        let input = &self.config.survey.prepared;
-        if sha256_file(input)? == recorded {
-            return Ok(());
-        }
-        Err(Error::run(
-            input,
-            format!(
-                "not the set that the run {} was started on",
-                self.folder.display()
-            ),
-            "put the old set back (SHA-256 in provenance.json), or start a new run",
-        ))
+        let same = |key: &str, input: &Path| {
+            let recorded = json[key].as_str().ok_or_else(|| {
+                Error::run(
+                    &path,
+                    format!("no key {key}: it cannot be told whether the prepared set is the same"),
+                    "put the file back, or start a new run",
+                )
+            })?;
+            if sha256_file(input)? == recorded {
+                return Ok(());
+            }
+            Err(Error::run(
+                input,
+                format!(
+                    "not the set that the run {} was started on",
+                    self.folder.display()
+                ),
+                "put the old set back (SHA-256 in provenance.json), or start a new run",
+            ))
+        };
+        same("prepared_sha256", &self.config.survey.prepared)?;
+        let clean = self.config.train.clean.as_ref();
+        clean.map_or(Ok(()), |c| same("clean_sha256", &c.prepared))
     }
 
     fn provenance(&self) -> PathBuf {

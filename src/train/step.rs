@@ -1,5 +1,6 @@
 //! One step of Algorithm 2, and of the warm start before it.
 
+use super::clean::Clean;
 use super::data::Observations;
 use super::warm_start::GaussianPopulation;
 use crate::Result;
@@ -18,6 +19,8 @@ pub struct Step<'a> {
     pub train: &'a TrainConfig,
     /// Whether the network is told the noise level of each pixel.
     pub noise_known: bool,
+    /// Clean data that stand in for a part of each batch.
+    pub clean: Option<&'a Clean>,
     pub seed: u64,
 }
 
@@ -28,6 +31,8 @@ pub struct Pairs {
     x0: Tensor,
     /// The recorded observations of the same rows; none in the warm start.
     recorded: Option<Tensor>,
+    /// How many of the leading rows are clean data, for which the recorded ones say nothing.
+    clean: i64,
     latent: Latent,
 }
 
@@ -37,19 +42,22 @@ impl Step<'_> {
         let device = batch.flux.device();
         let rows = |purpose| Rows::range(self.seed, purpose, step, batch.len(), device);
         let y = batch.filled(&rows(Purpose::MaskFill));
+        let clean = self.clean_rows(step, &y, batch.len());
+        let (n, rest) = (clean.size()[0], batch.len() - clean.size()[0]);
         // The source runs the live weights with dropout on, averaged ones in evaluation mode.
         let dropout = !self.train.ema_teacher && self.train.refresh == 1;
         let x = self.transport.run(
             teacher,
-            &y,
-            &batch.latent,
-            &rows(Purpose::Transport),
+            &y.narrow(0, n, rest),
+            &batch.latent.narrow(n, rest),
+            &rows(Purpose::Transport).narrow(n, rest),
             dropout,
         );
         let repeat = |t: &Tensor| t.repeat_interleave_self_int(self.copies(), 0, None);
         Pairs {
-            x0: repeat(&x),
+            x0: repeat(&Tensor::cat(&[clean, x], 0)),
             recorded: Some(repeat(&y)),
+            clean: n * self.copies(),
             latent: batch.latent.repeat(self.copies()),
         }
     }
@@ -58,9 +66,12 @@ impl Step<'_> {
     pub fn draw(&self, population: &GaussianPopulation, batch: &Observations, step: u64) -> Pairs {
         let n = batch.len() * self.copies();
         let rows = Rows::range(self.seed, Purpose::WarmStart, step, n, batch.flux.device());
+        let clean = self.clean_rows(step, &batch.flux, n);
+        let k = clean.size()[0];
         Pairs {
-            x0: population.draw(&rows),
+            x0: Tensor::cat(&[clean, population.draw(&rows.narrow(k, n - k))], 0),
             recorded: None,
+            clean: k,
             latent: batch.latent.repeat(self.copies()),
         }
     }
@@ -74,6 +85,7 @@ impl Step<'_> {
         let Pairs {
             x0,
             recorded,
+            clean,
             latent,
         } = pairs;
         let rows = |purpose| Rows::range(self.seed, purpose, step, x0.size()[0], x0.device());
@@ -83,6 +95,7 @@ impl Step<'_> {
             None => (fresh, drawn),
             Some(y) => {
                 let keep = random.uniform(0, 1).lt(self.train.mix);
+                let _ = keep.narrow(0, 0, *clean).fill_(1);
                 (fresh.where_self(&keep, y), drawn.or_else(&keep, latent))
             }
         };
@@ -100,6 +113,14 @@ impl Step<'_> {
             &sample,
             &self.weight(&latent),
         ))
+    }
+
+    /// Clean data for the leading rows of a batch like `of` [B, D]: [n, D], n = 0 where there are none.
+    fn clean_rows(&self, step: u64, of: &Tensor, batch: i64) -> Tensor {
+        match self.clean {
+            Some(clean) => clean.draw(self.seed, step, clean.count(self.seed, step, batch)),
+            None => of.narrow(0, 0, 0),
+        }
     }
 
     fn copies(&self) -> i64 {

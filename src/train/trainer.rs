@@ -291,6 +291,7 @@ impl<'a> Trainer<'a> {
             transport: &self.transport,
             train: &config.train,
             noise_known: config.network.noise_input(),
+            clean: self.data.clean.as_ref(),
             seed: config.seed,
         }
     }

@@ -1,0 +1,152 @@
+//! Clean data among the observations: a part of each batch whose x0 is known.
+//!
+//! With a fraction f of clean data the population that the interpolant is fitted to is
+//! f π + (1 − f) Φ#μ: its fixed point is π as before, and the map is pulled towards it.
+
+use super::data::{image_observations, is_heldout, observations};
+use super::{Data, Observations};
+use crate::catalog::{ImageSet, Layout, Object, Prepared};
+use crate::config::{CleanConfig, Config, NormaliseConfig};
+use crate::random::{Purpose, Rows, derive};
+use crate::{Error, Result};
+use std::ops::Range;
+use std::path::Path;
+use tch::{Device, Tensor};
+
+/// Rows read at once.
+const CHUNK: usize = 1024;
+
+/// Clean rows in memory.
+#[derive(Debug)]
+pub struct Clean {
+    /// Normalised, complete, [N, D].
+    flux: Tensor,
+    fraction: f64,
+}
+
+impl Clean {
+    /// The complete rows of the clean set of `config` whose objects are not held out; `layout` is
+    /// that of the observations.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the set cannot be read, is of another grid, shape or normalisation, or
+    /// has no such row.
+    pub fn load(
+        config: &Config,
+        clean: &CleanConfig,
+        layout: &Layout,
+        device: Device,
+    ) -> Result<Self> {
+        let path = &clean.prepared;
+        let flux = match layout {
+            Layout::Spectra { grid, .. } => {
+                let set = Prepared::open(path)?;
+                check(path, set.grid() == *grid, "wavelength grid")?;
+                let made = Config::parse(&set.config(), &path.display().to_string(), &[])?;
+                check(
+                    path,
+                    same_level(&made.normalise, &config.normalise),
+                    "[normalise]",
+                )?;
+                let read = |rows| Ok(observations(&set.read(rows)?, device));
+                complete(config, set.objects(), &read)?
+            }
+            Layout::Images(image) => {
+                let set = ImageSet::open(path)?;
+                let its = &set.header().layout;
+                let shape = (its.channels, its.height, its.width);
+                check(
+                    path,
+                    shape == (image.channels, image.height, image.width),
+                    "[image]",
+                )?;
+                check(path, its.scale == image.scale, "scale of the pixels")?;
+                let read = |rows| Ok(image_observations(&set.read(rows)?, device));
+                complete(config, set.objects(), &read)?
+            }
+        };
+        if flux.size()[0] == 0 {
+            return Err(Error::input(
+                path,
+                "ivar, flag",
+                "no row is usable, without masked pixels and not held out",
+                "complete clean rows",
+                "mask less when preparing it, or leave [train.clean] out",
+            ));
+        }
+        Ok(Self {
+            flux,
+            fraction: clean.fraction,
+        })
+    }
+
+    /// How many of the `batch` rows of a step are clean: `fraction` of them on average.
+    #[must_use]
+    pub fn count(&self, seed: u64, step: u64, batch: i64) -> i64 {
+        let u = (derive(seed, Purpose::Clean, step) >> 11) as f64 / (1u64 << 53) as f64;
+        ((self.fraction * batch as f64 + u).floor() as i64).min(batch)
+    }
+
+    /// `n` clean rows for a step, drawn with replacement, [n, D].
+    #[must_use]
+    pub fn draw(&self, seed: u64, step: u64, n: i64) -> Tensor {
+        let rows = Rows::range(seed, Purpose::Clean, step, n, self.flux.device());
+        let of = self.flux.size()[0];
+        let index = (rows.uniform(0, 1).squeeze_dim(1) * of as f64).to_kind(tch::Kind::Int64);
+        self.flux.index_select(0, &index.clamp_max(of - 1))
+    }
+}
+
+/// Levels of a column are the user's own; two windows or pixel scales must be one.
+fn same_level(a: &NormaliseConfig, b: &NormaliseConfig) -> bool {
+    a == b || [a, b].contains(&&NormaliseConfig::Column)
+}
+
+fn check(path: &Path, same: bool, what: &str) -> Result<()> {
+    if same {
+        return Ok(());
+    }
+    Err(Error::input(
+        path,
+        what,
+        "not that of the observations",
+        "clean data on the same grid and in the same units",
+        "prepare it with the config of the observations, only survey.source and survey.prepared changed",
+    ))
+}
+
+/// The flux of the rows that are usable, complete and not held out, [n, D].
+fn complete(
+    config: &Config,
+    objects: &[Object],
+    read: &dyn Fn(Range<usize>) -> Result<Observations>,
+) -> Result<Tensor> {
+    let mut parts = Vec::new();
+    for start in (0..objects.len()).step_by(CHUNK) {
+        let end = (start + CHUNK).min(objects.len());
+        let chunk = read(start..end)?;
+        let whole = Vec::<bool>::try_from(chunk.latent.good.gt(0.0).all_dim(-1, false))?;
+        let used: Vec<i64> = (start..end)
+            .filter(|i| objects[*i].flag == 0 && whole[i - start])
+            .filter(|i| !is_heldout(&objects[*i], config.seed, config.train.heldout))
+            .map(|i| (i - start) as i64)
+            .collect();
+        let index = Tensor::from_slice(&used).to_device(chunk.flux.device());
+        parts.push(chunk.flux.index_select(0, &index));
+    }
+    Ok(Tensor::cat(&parts, 0))
+}
+
+impl Data {
+    /// With the clean data of `config`, if it names any.
+    ///
+    /// # Errors
+    /// As [`Clean::load`].
+    pub fn with_clean(mut self, config: &Config, device: Device) -> Result<Self> {
+        self.clean = match &config.train.clean {
+            Some(clean) => Some(Clean::load(config, clean, &self.layout, device)?),
+            None => None,
+        };
+        Ok(self)
+    }
+}
