@@ -88,7 +88,6 @@ impl Clean {
     }
 
     /// `n` clean rows for a step, drawn with replacement, [n, D].
-    #[must_use]
     pub fn draw(&self, seed: u64, step: u64, n: i64) -> Tensor {
         let rows = Rows::range(seed, Purpose::Clean, step, n, self.flux.device());
         let of = self.flux.size()[0];
