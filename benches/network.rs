@@ -64,6 +64,7 @@ fn train(c: &mut Criterion) {
         transport: &transport,
         train: &config,
         noise_known: shape.noise_input,
+        clean: None,
         seed: 1,
     };
     let net = network(&ODE);
