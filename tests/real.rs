@@ -386,3 +386,53 @@ fn a_run_trained_on_the_mock_restores_the_real_plate() {
     assert_eq!((restored.objects().len(), used.len()), (79, 4));
     assert!(used.iter().all(|o| (2.75..=3.25).contains(&o.z)));
 }
+
+#[test]
+fn a_desi_coadd_file_is_prepared_with_its_catalog() {
+    let (Some(coadd), Some(catalog)) = (
+        shared("desi/coadd-main-dark-9144.fits"),
+        shared("desi/QSO_cat_fuji_dark_healpix_with_main.fits.gz"),
+    ) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let config = format!(
+        "[survey]
+        prepared = '{}'
+        [survey.source]
+        kind = 'desi'
+        coadds = '{}'
+        catalog = '{}'
+        [normalise]
+        kind = 'none'
+        [forward]
+        kind = 'quasar'
+        tilt = 0.0
+        smoothing = {{ from = 'lsf' }}
+        noise = {{ from = 'ivar' }}",
+        path("set.h5"),
+        coadd.display(),
+        catalog.display()
+    );
+    std::fs::write(path("job.toml"), config).unwrap();
+    let report = json(&["prepare", &path("job.toml"), "--json"]);
+    // Two of the catalog's 175 targets are in this file.
+    assert_eq!(report["used"], 2, "{report}");
+    assert_eq!(report["rows_without_file"], 173);
+    assert_eq!(report["without_lsf"], 0);
+    let set = Prepared::open(path("set.h5")).unwrap();
+    let used: Vec<usize> = (0..set.len())
+        .filter(|i| set.objects()[*i].flag == flag::GOOD)
+        .collect();
+    for i in used {
+        let block = set.read(i..i + 1).unwrap();
+        // DESI's B arm has R = 2000 to 3000: the common grid's pixel is 142 km/s there.
+        let lsf: Vec<f32> = block.lsf.iter().copied().filter(|l| *l > 0.0).collect();
+        assert!(
+            lsf.len() > 900 && lsf.iter().all(|l| (0.1..1.0).contains(l)),
+            "{lsf:?}"
+        );
+        assert!(set.objects()[i].z > 0.0);
+    }
+}

@@ -81,6 +81,40 @@ impl Index {
     }
 }
 
+/// The files among `paths`, and those of the folders among them that are called PREFIX*.fits[.gz],
+/// at any depth, sorted.
+///
+/// # Errors
+/// [`Error::Input`] if a path cannot be read or a folder holds none.
+pub(super) fn files_called(prefix: &str, paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let before = files.len();
+        for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
+            let entry = entry.map_err(|e| unreadable(path, &e))?;
+            let name = entry.file_name().to_string_lossy();
+            let stem = name.strip_suffix(".gz").unwrap_or(&name);
+            if entry.file_type().is_file() && stem.starts_with(prefix) && stem.ends_with(".fits") {
+                files.push(entry.into_path());
+            }
+        }
+        if files.len() == before {
+            return Err(Error::input(
+                path,
+                "",
+                format!("no {prefix}*.fits[.gz] in this folder or below"),
+                "a folder of such files",
+                "check the path, or name the files themselves",
+            ));
+        }
+    }
+    Ok(files)
+}
+
 fn is_not_found(e: &walkdir::Error) -> bool {
     e.io_error()
         .is_some_and(|e| e.kind() == ErrorKind::NotFound)
@@ -94,8 +128,8 @@ fn unreadable(folder: &Path, e: &walkdir::Error) -> Error {
         e.path().unwrap_or(folder),
         "",
         format!("cannot be read: {why}"),
-        "a readable folder of spec-PLATE-MJD-FIBER.fits[.gz] files",
-        "check the path (survey.source.spectra), its permissions and links",
+        "a readable folder of spectra",
+        "check the path in [survey.source], its permissions and links",
     )
 }
 

@@ -1,5 +1,6 @@
 //! A survey's input, row by row in catalog order, whatever its format.
 
+use super::desi::{Coadd, DesiSurvey};
 use super::hdf5::Hdf5Catalog;
 use super::index::Index;
 use super::pixel_mask::PixelMask;
@@ -34,6 +35,7 @@ pub(super) enum Input {
         unnamed: Vec<PathBuf>,
         twins: Vec<PathBuf>,
     },
+    Desi(DesiSurvey),
     Hdf5 {
         catalog: Hdf5Catalog,
         flux_unit: String,
@@ -52,7 +54,7 @@ fn spectra_wanted() -> Error {
         "config",
         "survey.source.kind",
         "images, where spectra are needed",
-        "give kind = \"sdss\" or \"hdf5\"",
+        "give kind = \"sdss\", \"desi\" or \"hdf5\"",
     )
 }
 
@@ -70,6 +72,11 @@ impl Input {
                     None => Ok(Self::unnamed(index)),
                 }
             }
+            SurveySource::Desi {
+                coadds,
+                catalog,
+                columns,
+            } => DesiSurvey::open(coadds, catalog.as_deref(), columns).map(Self::Desi),
             SurveySource::Hdf5 {
                 file,
                 datasets,
@@ -121,22 +128,24 @@ impl Input {
     pub fn len(&self) -> usize {
         match self {
             Self::Sdss { rows, .. } => rows.len(),
+            Self::Desi(survey) => survey.len(),
             Self::Hdf5 { catalog, .. } => catalog.len(),
         }
     }
 
     pub fn flux_unit(&self) -> &str {
         match self {
-            Self::Sdss { .. } => sdss::FLUX_UNIT,
+            Self::Sdss { .. } | Self::Desi(_) => sdss::FLUX_UNIT,
             Self::Hdf5 { flux_unit, .. } => flux_unit,
         }
     }
 
-    /// Reference frame of the wavelengths as FITS names it: SDSS spectra are heliocentric; an HDF5
-    /// catalog does not say.
+    /// Reference frame of the wavelengths as FITS names it: SDSS spectra are heliocentric, those of
+    /// DESI barycentric; an HDF5 catalog does not say.
     pub fn specsys(&self) -> Option<&'static str> {
         match self {
             Self::Sdss { .. } => Some("HELIOCEN"),
+            Self::Desi(_) => Some("BARYCENT"),
             Self::Hdf5 { .. } => None,
         }
     }
@@ -144,6 +153,7 @@ impl Input {
     pub fn regridder(&self, grid: &LogGrid) -> Regridder {
         match self {
             Self::Sdss { .. } => Regridder::sdss(grid),
+            Self::Desi(survey) => Regridder::shared(grid, survey.edges()),
             Self::Hdf5 { catalog, .. } => Regridder::shared(grid, catalog.edges()),
         }
     }
@@ -168,6 +178,7 @@ impl Input {
                     look(&r.object.name);
                 }
             }
+            Self::Desi(survey) => survey.names().for_each(&mut look),
             Self::Hdf5 { catalog, .. } => catalog.names().iter().for_each(|n| look(n)),
         }
         twice.into_iter().collect()
@@ -177,6 +188,7 @@ impl Input {
     pub fn without_file(&self) -> usize {
         match self {
             Self::Sdss { rows, .. } => rows.iter().filter(|r| r.file.is_none()).count(),
+            Self::Desi(survey) => survey.without_spectrum(),
             Self::Hdf5 { .. } => 0,
         }
     }
@@ -196,6 +208,10 @@ impl Input {
             Self::Sdss { rows: all, .. } => Ok(all[rows]
                 .par_iter()
                 .map(|row| row.read(mask, select))
+                .collect()),
+            Self::Desi(survey) => Ok(rows
+                .into_par_iter()
+                .map(|i| desi_item(survey, i, mask, select))
                 .collect()),
             Self::Hdf5 { catalog, .. } => {
                 let spectra = catalog.read(rows.clone())?;
@@ -217,6 +233,44 @@ impl Input {
             }
         }
     }
+}
+
+/// Row `i` of a DESI survey; what is wrong with the fibre counts as the pipeline's warning.
+fn desi_item(survey: &DesiSurvey, i: usize, mask: &PixelMask, select: &SelectConfig) -> Item {
+    let (target, fiberstatus) = survey.target(i);
+    let mut object = target.object;
+    by_catalog(select, &mut object, target.zwarning);
+    if select.zwarning && fiberstatus != 0 {
+        let reason = format!("COADD_FIBERSTATUS = {fiberstatus}");
+        reject(&mut object, flag::ZWARNING, &reason);
+    }
+    let mut item = Item {
+        object,
+        level: target.level,
+        spectrum: None,
+        lacks_lsf: false,
+        lacks_mask: false,
+    };
+    if item.object.flag != flag::GOOD {
+        return item;
+    }
+    match survey.read(i, mask) {
+        Ok(Some(Coadd {
+            spectrum,
+            has_lsf,
+            has_mask,
+        })) => {
+            item.spectrum = Some(spectrum);
+            (item.lacks_lsf, item.lacks_mask) = (!has_lsf, !has_mask);
+        }
+        Ok(None) => reject(
+            &mut item.object,
+            flag::UNREADABLE,
+            "no coadd file has this TARGETID",
+        ),
+        Err(e) => reject(&mut item.object, flag::UNREADABLE, &e.to_string()),
+    }
+    item
 }
 
 impl SdssRow {

@@ -2,6 +2,7 @@
 
 mod airvac;
 mod block;
+mod desi;
 mod fits_read;
 mod grid;
 mod h5;

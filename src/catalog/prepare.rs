@@ -55,6 +55,10 @@ pub fn prepare_from(
         report.files_without_row.clone_from(unnamed);
         report.twin_files.clone_from(twins);
     }
+    if let Input::Desi(survey) = &input {
+        report.twin_files.clone_from(&survey.twins);
+        report.targets_without_row = survey.unnamed;
+    }
     let rho = regridder.noise_rho();
     let text = config.to_toml()?;
     let mut writer = PreparedWriter::create(out, &grid, n, &rho, input.flux_unit(), &text)?;
@@ -158,7 +162,11 @@ fn origin(source: &SurveySource) -> &Path {
     match source {
         SurveySource::Sdss {
             catalog: Some(c), ..
+        }
+        | SurveySource::Desi {
+            catalog: Some(c), ..
         } => c,
+        SurveySource::Desi { coadds, .. } => coadds.first().map_or(Path::new(""), |p| p),
         SurveySource::Sdss { spectra, .. } => spectra.first().map_or(Path::new(""), |p| p),
         SurveySource::Hdf5 { file, .. } => file,
         SurveySource::Images { path, .. } => path.first().map_or(Path::new(""), |p| p),

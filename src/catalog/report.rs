@@ -35,6 +35,8 @@ pub struct Report {
     pub rows_without_file: usize,
     /// Spec files that the catalog does not name.
     pub files_without_row: Vec<PathBuf>,
+    /// Targets of DESI files that the catalog does not name.
+    pub targets_without_row: usize,
     /// Further files of a spectrum that was read from another.
     pub twin_files: Vec<PathBuf>,
     /// Used spectra whose line-spread function is unknown.
@@ -60,6 +62,7 @@ impl Report {
             duplicate_names: Vec::new(),
             rows_without_file: 0,
             files_without_row: Vec::new(),
+            targets_without_row: 0,
             twin_files: Vec::new(),
             without_lsf: 0,
             without_mask: 0,
@@ -119,7 +122,7 @@ impl fmt::Display for Report {
             ),
             (
                 self.rows_without_file,
-                "catalog rows have no spec file",
+                "catalog rows have no spectrum",
                 empty(),
             ),
             (
@@ -128,8 +131,13 @@ impl fmt::Display for Report {
                 files(&self.files_without_row),
             ),
             (
+                self.targets_without_row,
+                "targets of the files are not in the catalog",
+                empty(),
+            ),
+            (
                 self.twin_files.len(),
-                "files repeat a spectrum and were not read",
+                "files repeat a spectrum that was read from another",
                 files(&self.twin_files),
             ),
             (

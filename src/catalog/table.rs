@@ -4,7 +4,7 @@
 use super::fits_read::{Column, Fits};
 use super::{Object, sdss};
 use crate::Result;
-use crate::config::Columns;
+use crate::config::{Columns, DesiColumns};
 use std::path::Path;
 
 /// The pipeline's redshift warning: DR14Q and DR16Q name it differently.
@@ -33,16 +33,12 @@ pub fn read_catalog(path: &Path, columns: &Columns) -> Result<Vec<CatalogRow>> {
         let place = fits.place();
         return Err(fits.error(&place, "no rows", "a catalog", "give a catalog with rows"));
     }
-    let mut reader = Reader {
-        fits,
-        rows,
-        defaults: Columns::default(),
-    };
+    let mut reader = Reader { fits, rows };
     let plate = reader.ids(&columns.plate)?;
     let mjd = reader.ids(&columns.mjd)?;
     let fiberid = reader.ids(&columns.fiberid)?;
     let z = reader.numbers(&columns.z)?;
-    let defaults = reader.defaults.clone();
+    let defaults = Columns::default();
     let ra = reader.optional(&columns.ra, &defaults.ra, Reader::numbers)?;
     let dec = reader.optional(&columns.dec, &defaults.dec, Reader::numbers)?;
     let thing_id = reader.optional(&columns.thing_id, &defaults.thing_id, Reader::ids)?;
@@ -80,6 +76,48 @@ pub fn read_catalog(path: &Path, columns: &Columns) -> Result<Vec<CatalogRow>> {
     Ok((0..rows).map(row).collect())
 }
 
+/// Reads the targets of the first table with a TARGETID column, each called by its TARGETID; their
+/// redshifts too if `redshifts` (else NaN).
+///
+/// # Errors
+/// As [`read_catalog`].
+pub(super) fn read_targets(
+    path: &Path,
+    columns: &DesiColumns,
+    redshifts: bool,
+) -> Result<Vec<CatalogRow>> {
+    let mut fits = Fits::open(path)?;
+    let hdu = table_with(&mut fits, &columns.targetid)?;
+    fits.seek(hdu)?;
+    let rows = fits.rows()?;
+    let mut reader = Reader { fits, rows };
+    let usual = DesiColumns::default();
+    let targetid = reader.ids(&columns.targetid)?;
+    let z = match redshifts {
+        true => reader.numbers(&columns.z)?,
+        false => vec![f64::NAN; rows],
+    };
+    let ra = reader.optional(&columns.ra, &usual.ra, Reader::numbers)?;
+    let dec = reader.optional(&columns.dec, &usual.dec, Reader::numbers)?;
+    let zwarn = reader.optional(&columns.zwarn, &columns.zwarn, Reader::ids)?;
+    let level = match &columns.level {
+        Some(name) => Some(reader.numbers(name)?),
+        None => None,
+    };
+    let row = |i: usize| CatalogRow {
+        object: Object {
+            name: targetid[i].to_string(),
+            ra: ra.as_ref().map_or(f64::NAN, |r| r[i]),
+            dec: dec.as_ref().map_or(f64::NAN, |d| d[i]),
+            z: z[i],
+            ..Object::default()
+        },
+        zwarning: zwarn.as_ref().map(|w| w[i]),
+        level: level.as_ref().map(|l| l[i]),
+    };
+    Ok((0..rows).map(row).collect())
+}
+
 /// The first table HDU with this column; else an error that names what the first table has.
 fn table_with(fits: &mut Fits, column: &str) -> Result<usize> {
     let mut seen = Vec::new();
@@ -99,7 +137,7 @@ fn table_with(fits: &mut Fits, column: &str) -> Result<usize> {
     Err(fits.error(
         &format!("column {column}"),
         &problem,
-        "a catalog with plate, MJD, fibre and redshift",
+        "a catalog that identifies the spectra and gives redshifts",
         "map the names in [survey.source.columns]",
     ))
 }
@@ -107,7 +145,6 @@ fn table_with(fits: &mut Fits, column: &str) -> Result<usize> {
 struct Reader {
     fits: Fits,
     rows: usize,
-    defaults: Columns,
 }
 
 impl Reader {

@@ -16,7 +16,7 @@ pub use model::{
 };
 pub use network::{NetworkConfig, UNet1dConfig, UNet2dConfig};
 pub use survey::{
-    AirOrVacuum, Columns, Datasets, GridConfig, MaskConfig, MaskKind, NormaliseConfig,
+    AirOrVacuum, Columns, Datasets, DesiColumns, GridConfig, MaskConfig, MaskKind, NormaliseConfig,
     SelectConfig, SurveyConfig, SurveySource,
 };
 

@@ -53,6 +53,18 @@ pub enum SurveySource {
         #[serde(default)]
         columns: Columns,
     },
+    /// DESI coadd files: a folder (searched recursively for coadd-*.fits[.gz]), or several folders or
+    /// single files, in a list. MASK ≠ 0 masks a pixel unless `survey.mask.kind` is `none`.
+    Desi {
+        #[serde(deserialize_with = "one_or_more")]
+        coadds: Vec<PathBuf>,
+        /// A FITS table with TARGETID and redshift; without one every target of the files is taken,
+        /// with the redshift of the redrock file beside its coadd file.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        catalog: Option<PathBuf>,
+        #[serde(default)]
+        columns: DesiColumns,
+    },
     /// An HDF5 catalog on one wavelength grid.
     Hdf5 {
         file: PathBuf,
@@ -126,6 +138,34 @@ impl Default for Columns {
             dec: "DEC".into(),
             name: "SDSS_NAME".into(),
             thing_id: "THING_ID".into(),
+            level: None,
+        }
+    }
+}
+
+/// Column names of a DESI catalog; compared without regard to case. Absent position and ZWARN
+/// columns are no fault under their usual names.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DesiColumns {
+    pub targetid: String,
+    pub z: String,
+    pub zwarn: String,
+    pub ra: String,
+    pub dec: String,
+    /// A positive brightness per object, for `normalise.kind = "column"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
+}
+
+impl Default for DesiColumns {
+    fn default() -> Self {
+        Self {
+            targetid: "TARGETID".into(),
+            z: "Z".into(),
+            zwarn: "ZWARN".into(),
+            ra: "TARGET_RA".into(),
+            dec: "TARGET_DEC".into(),
             level: None,
         }
     }
@@ -314,13 +354,18 @@ pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
             "give a file or folder of images",
         )?;
     }
-    if let SurveySource::Sdss { spectra, .. } = &c.survey.source {
+    let files = match &c.survey.source {
+        SurveySource::Sdss { spectra, .. } => Some((spectra, "survey.source.spectra")),
+        SurveySource::Desi { coadds, .. } => Some((coadds, "survey.source.coadds")),
+        _ => None,
+    };
+    if let Some((paths, key)) = files {
         require(
-            !spectra.is_empty(),
+            !paths.is_empty(),
             origin,
-            "survey.source.spectra",
+            key,
             "an empty list",
-            "give a folder of spec files",
+            "give a folder of spectra",
         )?;
     }
     if let NormaliseConfig::Window { min, max, .. } = c.normalise {

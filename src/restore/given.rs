@@ -23,14 +23,20 @@ pub(super) fn survey(
     catalog: Option<&Path>,
 ) -> Result<Option<SurveySource>> {
     let first = &paths[0];
-    let columns = match &config.survey.source {
-        SurveySource::Sdss { columns, .. } => columns.clone(),
-        SurveySource::Hdf5 { .. } | SurveySource::Images { .. } => Columns::default(),
-    };
-    let spectra = SurveySource::Sdss {
+    let catalog_path = catalog.map(Path::to_path_buf);
+    let sdss = |columns: &Columns| SurveySource::Sdss {
         spectra: paths.to_vec(),
-        catalog: catalog.map(Path::to_path_buf),
-        columns,
+        catalog: catalog_path.clone(),
+        columns: columns.clone(),
+    };
+    let spectra = match &config.survey.source {
+        SurveySource::Sdss { columns, .. } => sdss(columns),
+        SurveySource::Desi { columns, .. } => SurveySource::Desi {
+            coadds: paths.to_vec(),
+            catalog: catalog_path,
+            columns: columns.clone(),
+        },
+        SurveySource::Hdf5 { .. } | SurveySource::Images { .. } => sdss(&Columns::default()),
     };
     let kinds = paths.iter().map(|p| kind(p)).collect::<Result<Vec<_>>>()?;
     if kinds.iter().all(|k| *k == Kind::Spectra) {
@@ -41,7 +47,7 @@ pub(super) fn survey(
             first,
             "",
             problem,
-            "SDSS spec files or folders of them, or one prepared set, HDF5 catalog or TOML config",
+            "SDSS spec files, DESI coadds or folders of them, or one prepared set, HDF5 catalog or TOML config",
             "restore the others by themselves",
         )
     };
@@ -72,13 +78,15 @@ fn hdf5(config: &Config, path: &Path) -> Result<SurveySource> {
             wavelength: *wavelength,
             flux_unit: flux_unit.clone(),
         }),
-        SurveySource::Sdss { .. } | SurveySource::Images { .. } => Err(Error::input(
-            path,
-            "",
-            "an HDF5 catalog, and the run's config does not say how to read one (datasets, air or vacuum, unit)",
-            "a prepared set, SDSS spec files, or a config with [survey.source] kind = \"hdf5\"",
-            "write a config for it and give that config as INPUT, or `selfsi prepare` it",
-        )),
+        SurveySource::Sdss { .. } | SurveySource::Desi { .. } | SurveySource::Images { .. } => {
+            Err(Error::input(
+                path,
+                "",
+                "an HDF5 catalog, and the run's config does not say how to read one (datasets, air or vacuum, unit)",
+                "a prepared set, SDSS spec files, or a config with [survey.source] kind = \"hdf5\"",
+                "write a config for it and give that config as INPUT, or `selfsi prepare` it",
+            ))
+        }
     }
 }
 
@@ -128,7 +136,7 @@ fn unknown(path: &Path, problem: &str) -> Error {
 /// Without normalisation the network knows fluxes in one unit alone.
 pub(super) fn same_unit(config: &Config, source: &SurveySource, path: &Path) -> Result<()> {
     let unit = |s: &SurveySource| match s {
-        SurveySource::Sdss { .. } => FLUX_UNIT.to_owned(),
+        SurveySource::Sdss { .. } | SurveySource::Desi { .. } => FLUX_UNIT.to_owned(),
         SurveySource::Hdf5 { flux_unit, .. } => flux_unit.clone(),
         SurveySource::Images { unit, .. } => unit.clone(),
     };

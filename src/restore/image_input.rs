@@ -170,7 +170,7 @@ fn survey(config: &Config, paths: &[PathBuf]) -> Result<SurveySource> {
     }
     let (datasets, unit) = match &config.survey.source {
         SurveySource::Images { datasets, unit, .. } => (datasets.clone(), unit.clone()),
-        SurveySource::Sdss { .. } | SurveySource::Hdf5 { .. } => Default::default(),
+        _ => Default::default(),
     };
     Ok(SurveySource::Images {
         path: paths.to_vec(),
