@@ -129,7 +129,7 @@ fn unreadable(folder: &Path, e: &walkdir::Error) -> Error {
         "",
         format!("cannot be read: {why}"),
         "a readable folder of spectra",
-        "check the path in [survey.source], its permissions and links",
+        "check the path (survey.source.spectra or survey.source.coadds), its permissions and links",
     )
 }
 
