@@ -33,6 +33,12 @@ pub fn derive(seed: u64, purpose: Purpose, index: u64) -> u64 {
     hash(hash(seed.wrapping_add(GOLDEN)) ^ hash((purpose as u64).wrapping_mul(GOLDEN)) ^ index)
 }
 
+/// A uniform number in [0, 1) that depends on all of its arguments.
+#[must_use]
+pub fn derive_uniform(seed: u64, purpose: Purpose, index: u64) -> f64 {
+    (derive(seed, purpose, index) >> 11) as f64 / (1u64 << 53) as f64
+}
+
 fn hash(x: u64) -> u64 {
     let mut z = x.wrapping_add(GOLDEN);
     z = (z ^ (z >> 30)).wrapping_mul(MIX1);

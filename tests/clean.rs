@@ -1,11 +1,13 @@
 //! Partly clean data (`[train.clean]`): what they teach, and what is refused.
 
+mod prepared_set;
+
 use assert_cmd::Command;
 use ndarray::Array2;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
-use selfsi::catalog::{Block, LogGrid, Object, Prepared, PreparedWriter};
+use selfsi::catalog::{Object, Prepared};
 use selfsi::config::Config;
 use selfsi::train::{Clean, Data, is_heldout};
 use std::path::PathBuf;
@@ -34,11 +36,10 @@ impl Study {
         self.folder.path().join(name)
     }
 
-    fn text(&self, extra: &str) -> String {
+    fn text(&self) -> String {
         format!(
             "seed = 3
             grid.pixels = {D}
-            {extra}
             [survey]
             prepared = '{}'
             [survey.source]
@@ -76,11 +77,10 @@ impl Study {
     }
 
     fn config(&self, overrides: &[String]) -> Config {
-        Config::parse(&self.text(""), "test", overrides).unwrap()
+        Config::parse(&self.text(), "test", overrides).unwrap()
     }
 
     fn write(&self, name: &str, seed: u64, prefix: &str, sigma: f32) {
-        let grid = LogGrid::new(&self.config(&[]).grid);
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut normal = || -> f32 { StandardNormal.sample(&mut rng) };
         let amplitude: Vec<f32> = (0..N).map(|_| 0.3 * normal()).collect();
@@ -103,12 +103,7 @@ impl Study {
                 ..Object::default()
             })
             .collect();
-        let path = self.path(name);
-        let mut set =
-            PreparedWriter::create(path, &grid, N, &[0.0; D], "", &self.text("")).unwrap();
-        let lsf = Array2::zeros((N, D));
-        set.write(0, &objects, &Block { flux, ivar, lsf }).unwrap();
-        set.finish().unwrap();
+        prepared_set::write(&self.path(name), &self.text(), "", &objects, flux, ivar);
     }
 
     fn data(&self, config: &Config) -> selfsi::Result<Data> {
@@ -159,7 +154,7 @@ fn the_fraction_of_clean_rows_is_right_on_average_and_none_is_masked_or_held_out
 #[test]
 fn clean_data_teach_what_no_observation_shows() {
     let study = Study::new();
-    std::fs::write(study.path("job.toml"), study.text("")).unwrap();
+    std::fs::write(study.path("job.toml"), study.text()).unwrap();
     let slope = |name: &str, overrides: &[&str]| {
         let train = [&["train", "job.toml", "--out", name], overrides].concat();
         study.selfsi(&train).success();
@@ -203,14 +198,14 @@ fn another_normalisation_grid_or_an_empty_set_is_refused_in_one_line() {
     refused(&[clean.clone(), window.into()], "[normalise]");
     study.write("clean.h5", 2, "C", 0.2);
     refused(&[clean], "masked");
-    let e = Config::parse(&study.text(""), "t", &[study.clean(0.0)]).unwrap_err();
+    let e = Config::parse(&study.text(), "t", &[study.clean(0.0)]).unwrap_err();
     assert!(e.to_string().contains("train.clean.fraction"), "{e}");
 }
 
 #[test]
 fn a_resumed_run_wants_the_same_clean_data() {
     let study = Study::new();
-    std::fs::write(study.path("job.toml"), study.text("")).unwrap();
+    std::fs::write(study.path("job.toml"), study.text()).unwrap();
     let clean = study.clean(0.3);
     let train = |more: &[&str]| {
         let base = ["train", "job.toml", "--out", "run", "--set", &clean];

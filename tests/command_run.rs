@@ -3,13 +3,15 @@
 //!
 //! Needs a Python with numpy; SELFSI_CHECK_PYTHON names it (`make test` does).
 
+mod prepared_set;
+
 use assert_cmd::Command;
 use ndarray::Array2;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use safetensors::SafeTensors;
-use selfsi::catalog::{Block, LogGrid, Object, PreparedWriter};
+use selfsi::catalog::{LogGrid, Object};
 use selfsi::config::Config;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -35,7 +37,6 @@ impl Study {
         let folder = tempfile::tempdir().unwrap();
         let study = Self { folder, python };
         let text = study.config("gaussian", GAUSSIAN);
-        let grid = LogGrid::new(&Config::parse(&text, "test", &[]).unwrap().grid);
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut normals = |d: usize| {
             Array2::<f32>::from_shape_simple_fn((N, d), || StandardNormal.sample(&mut rng))
@@ -51,11 +52,8 @@ impl Study {
                 ..Object::default()
             })
             .collect();
-        let (ivar, lsf) = (Array2::from_elem((N, D), 4.0), Array2::zeros((N, D)));
-        let path = study.path("set.h5");
-        let mut set = PreparedWriter::create(path, &grid, N, &[0.0; D], UNIT, &text).unwrap();
-        set.write(0, &objects, &Block { flux, ivar, lsf }).unwrap();
-        set.finish().unwrap();
+        let ivar = Array2::from_elem((N, D), 4.0);
+        prepared_set::write(&study.path("set.h5"), &text, UNIT, &objects, flux, ivar);
         Some(study)
     }
 

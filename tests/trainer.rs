@@ -1,14 +1,15 @@
 //! `selfsi train` as a user meets it: the same seed gives the same run, whether or not it was
 //! stopped on the way, and what cannot be continued is refused in one clear line.
 
+mod prepared_set;
+
 use assert_cmd::Command;
 use ndarray::{Array2, s};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
-use selfsi::catalog::{Block, LogGrid, Object, PreparedWriter, Restored, flag};
-use selfsi::config::Config;
+use selfsi::catalog::{Object, Restored, flag};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::OnceLock;
@@ -82,7 +83,6 @@ impl Study {
     }
 
     fn write_set(&self, text: &str) {
-        let grid = LogGrid::new(&Config::parse(text, "test", &[]).unwrap().grid);
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut normals = |d: usize| {
             Array2::<f32>::from_shape_simple_fn((N, d), || StandardNormal.sample(&mut rng))
@@ -114,11 +114,7 @@ impl Study {
                 ..Object::default()
             })
             .collect();
-        let lsf = Array2::zeros((N, D));
-        let path = self.path("set.h5");
-        let mut set = PreparedWriter::create(path, &grid, N, &[0.0; D], UNIT, text).unwrap();
-        set.write(0, &objects, &Block { flux, ivar, lsf }).unwrap();
-        set.finish().unwrap();
+        prepared_set::write(&self.path("set.h5"), text, UNIT, &objects, flux, ivar);
     }
 
     fn path(&self, name: &str) -> PathBuf {

@@ -4,23 +4,17 @@
 //! X of B, R, Z (or one, BRZ) images X_WAVELENGTH [n], X_FLUX, X_IVAR, X_MASK [N, n] and
 //! X_RESOLUTION [N, diagonals, n]; FIBERMAP tells the targets. Vacuum wavelengths, barycentric.
 
-use super::fits_read::{Fits, Hdu};
+use super::desi_coadd::{Coadd, absent, by_name, check_unit, lattice_edges, read_coadd};
+use super::fits_read::Fits;
 use super::index::files_called;
 use super::pixel_mask::PixelMask;
-use super::spectrum::{NativeGrid, Spectrum};
 use super::table::{CatalogRow, read_targets};
 use crate::Result;
-use crate::config::{DesiColumns, MaskKind};
+use crate::config::DesiColumns;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Centre of the first pixel, step (Å) and pixels of the lattice that all arms lie on.
-const FIRST: f64 = 3600.0;
-const STEP: f64 = 0.8;
-const PIXELS: usize = 7781;
-/// How far, in pixels, a centre may lie from the lattice.
-const OFF: f64 = 0.01;
 
 /// The rows of a DESI survey.
 #[derive(Debug)]
@@ -49,14 +43,6 @@ struct Place {
     fiberstatus: i64,
 }
 
-/// A target's spectrum.
-#[derive(Debug)]
-pub(super) struct Coadd {
-    pub spectrum: Spectrum,
-    pub has_lsf: bool,
-    pub has_mask: bool,
-}
-
 impl DesiSurvey {
     /// Lists the targets of the files in `paths` (folders are searched for coadd-*.fits[.gz]): those
     /// of `catalog` in its order, or without one all, with the redshifts of the redrock-*.fits file
@@ -66,52 +52,49 @@ impl DesiSurvey {
     /// [`crate::Error::Input`] for a file that is none, or a catalog without TARGETID or redshift.
     pub fn open(paths: &[PathBuf], catalog: Option<&Path>, columns: &DesiColumns) -> Result<Self> {
         let files = files_called("coadd-", paths)?;
-        let mut found: BTreeMap<String, Place> = BTreeMap::new();
-        let mut twins = BTreeSet::new();
-        let mut all = Vec::new();
-        for (file, path) in files.iter().enumerate() {
-            let fits = match (catalog, beside(path)) {
-                (None, Some(redrock)) => read_targets(&redrock, &DesiColumns::default(), true)?,
-                _ => Vec::new(),
-            };
-            let fits: BTreeMap<&str, &CatalogRow> =
-                fits.iter().map(|r| (&*r.object.name, r)).collect();
-            for (row, fibre) in fibermap(path)?.into_iter().enumerate() {
-                let name = &fibre.object.name;
-                let place = Place {
-                    file,
-                    row,
-                    fiberstatus: fibre.zwarning.unwrap_or(0),
-                };
-                if catalog.is_some() && found.contains_key(name) {
-                    twins.insert(file);
+        let fibres = files
+            .iter()
+            .map(|path| fibermap(path))
+            .collect::<Result<Vec<_>>>()?;
+        let places = fibres.iter().enumerate().flat_map(|(file, fibres)| {
+            fibres.iter().enumerate().map(move |(row, fibre)| Place {
+                file,
+                row,
+                fiberstatus: fibre.zwarning.unwrap_or(0),
+            })
+        });
+        let target = |p: &Place| &fibres[p.file][p.row];
+        let (mut rows, mut unnamed, mut twins) = (Vec::new(), 0, BTreeSet::new());
+        if let Some(path) = catalog {
+            let mut found: BTreeMap<&str, Place> = BTreeMap::new();
+            for place in places {
+                match found.entry(&target(&place).object.name) {
+                    Entry::Vacant(v) => _ = v.insert(place),
+                    Entry::Occupied(_) => _ = twins.insert(place.file),
                 }
-                found.entry(name.clone()).or_insert(place);
-                let fit = fits.get(&**name);
-                let mut target = fibre.clone();
-                target.object.z = fit.map_or(f64::NAN, |f| f.object.z);
-                target.zwarning = fit.and_then(|f| f.zwarning);
-                all.push(Row {
-                    target,
-                    place: Some(place),
-                });
+            }
+            for target in read_targets(Fits::open(path)?, columns, true)? {
+                let place = found.get(&*target.object.name).copied();
+                rows.push(Row { target, place });
+            }
+            let named: BTreeSet<&str> = rows.iter().map(|r| &*r.target.object.name).collect();
+            unnamed = found.keys().filter(|n| !named.contains(*n)).count();
+        } else {
+            let fits = files
+                .iter()
+                .map(|path| redshifts(path))
+                .collect::<Result<Vec<_>>>()?;
+            for place in places {
+                let mut target = target(&place).clone();
+                let fit = fits[place.file].get(&target.object.name).copied();
+                (target.object.z, target.zwarning) = fit.unwrap_or((f64::NAN, None));
+                let place = Some(place);
+                rows.push(Row { target, place });
             }
         }
-        let mut unnamed = 0;
-        if let Some(path) = catalog {
-            let named = read_targets(path, columns, true)?;
-            let names: BTreeSet<&str> = named.iter().map(|r| &*r.object.name).collect();
-            unnamed = found.keys().filter(|n| !names.contains(&***n)).count();
-            let row = |target: &CatalogRow| Row {
-                place: found.get(&target.object.name).copied(),
-                target: target.clone(),
-            };
-            all = named.iter().map(row).collect();
-        }
-        let edges = (0..=PIXELS).map(|i| (FIRST + STEP * (i as f64 - 0.5)).log10());
         Ok(Self {
-            rows: all,
-            edges: edges.collect(),
+            rows,
+            edges: lattice_edges(),
             unnamed,
             twins: twins.into_iter().map(|i| files[i].clone()).collect(),
             files,
@@ -150,245 +133,37 @@ impl DesiSurvey {
     /// The spectrum of row `i`, arms joined; `None` where no file has one.
     ///
     /// # Errors
-    /// [`crate::Error::Input`] if the file cannot be read or its arms are not on the lattice.
+    /// As [`read_coadd`].
     pub fn read(&self, i: usize, mask: &PixelMask) -> Result<Option<Coadd>> {
-        let Some(Place { file, row, .. }) = self.rows[i].place else {
-            return Ok(None);
-        };
-        let mut fits = Fits::open(&self.files[file])?;
-        let hdus = by_name(&mut fits)?;
-        let arms = hdus.keys().filter_map(|n| n.strip_suffix("_WAVELENGTH"));
-        let mut joined = Joined::new();
-        for arm in arms {
-            joined.add(&mut fits, &hdus, arm, row, mask)?;
-        }
-        Ok(Some(joined.finish(&self.edges, mask)))
+        let read = |p: Place| read_coadd(&self.files[p.file], p.row, &self.edges, mask);
+        self.rows[i].place.map(read).transpose()
     }
 }
 
-/// Sums over the arms, on the lattice.
-struct Joined {
-    /// Σ ivar·flux, Σ ivar, Σ ivar·σ² of the line-spread function.
-    flux: Vec<f64>,
-    ivar: Vec<f64>,
-    lsf: Vec<f64>,
-    has_lsf: bool,
-    has_mask: bool,
-}
-
-impl Joined {
-    fn new() -> Self {
-        Self {
-            flux: vec![0.0; PIXELS],
-            ivar: vec![0.0; PIXELS],
-            lsf: vec![0.0; PIXELS],
-            has_lsf: true,
-            has_mask: true,
-        }
-    }
-
-    /// Adds an arm: where two overlap, the mean weighted by inverse variance. A pixel with any bit of
-    /// its MASK set is left out, unless [survey.mask] says `none`.
-    fn add(
-        &mut self,
-        fits: &mut Fits,
-        hdus: &BTreeMap<String, usize>,
-        arm: &str,
-        row: usize,
-        mask: &PixelMask,
-    ) -> Result<()> {
-        let name = |what: &str| format!("{arm}_{what}");
-        let (start, n) = lattice(fits, hdus, &name("WAVELENGTH"))?;
-        let mut rows = |what: &str, per: usize| section(fits, hdus, &name(what), row, per, n);
-        let missing = |what: &str| !hdus.contains_key(&name(what));
-        let flux = rows("FLUX", 1)?;
-        let ivar = rows("IVAR", 1)?;
-        let bad = match mask.kind {
-            MaskKind::None => Vec::new(),
-            _ if missing("MASK") => {
-                self.has_mask = false;
-                Vec::new()
-            }
-            _ => rows("MASK", 1)?,
-        };
-        let lsf = if missing("RESOLUTION") {
-            self.has_lsf = false;
-            vec![0.0; n]
-        } else {
-            let hdu = hdus[&name("RESOLUTION")];
-            let diagonals = match fits.go(hdu)? {
-                Hdu::Image(axes) if axes.len() == 3 => axes[1],
-                _ => 0,
-            };
-            variance(
-                &section(fits, hdus, &name("RESOLUTION"), row, diagonals, n)?,
-                n,
-            )
-        };
-        for i in 0..n {
-            let (f, v) = (f64::from(flux[i]), f64::from(ivar[i]));
-            let good = f.is_finite() && v.is_finite() && v > 0.0;
-            if good && bad.get(i).is_none_or(|b| *b == 0.0) {
-                self.flux[start + i] += v * f;
-                self.ivar[start + i] += v;
-                self.lsf[start + i] += v * lsf[i];
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(self, edges: &Arc<[f64]>, mask: &PixelMask) -> Coadd {
-        let over = |sums: &[f64], root: bool| -> Vec<f32> {
-            let mean = |(s, v): (&f64, &f64)| if *v > 0.0 { s / v } else { 0.0 };
-            let means = sums.iter().zip(&self.ivar).map(mean);
-            means
-                .map(|m| if root { m.max(0.0).sqrt() } else { m } as f32)
-                .collect()
-        };
-        let mut spectrum = Spectrum {
-            grid: NativeGrid::Edges(edges.clone()),
-            flux: over(&self.flux, false),
-            lsf: if self.has_lsf {
-                over(&self.lsf, true)
-            } else {
-                Vec::new()
-            },
-            ivar: self.ivar.iter().map(|v| *v as f32).collect(),
-        };
-        mask.apply(&mut spectrum, &[]);
-        Coadd {
-            spectrum,
-            has_lsf: self.has_lsf,
-            has_mask: self.has_mask,
-        }
-    }
-}
-
-/// Variance in pixels² of the line-spread function at each pixel, from the diagonals of the
-/// resolution matrix [diagonals, n]: column j holds how the light of pixel j spreads. Negative
-/// wings, which deconvolved resolution has, count; a width that is not real is 0, unknown.
-fn variance(resolution: &[f32], n: usize) -> Vec<f64> {
-    let diagonals = resolution.len() / n.max(1);
-    let middle = (diagonals / 2) as f64;
-    (0..n)
-        .map(|j| {
-            let (mut sum, mut first, mut second) = (0.0, 0.0, 0.0);
-            for d in 0..diagonals {
-                let (r, at) = (f64::from(resolution[d * n + j]), middle - d as f64);
-                sum += r;
-                first += r * at;
-                second += r * at * at;
-            }
-            let v = second / sum - (first / sum).powi(2);
-            if v.is_finite() { v.max(0.0) } else { 0.0 }
-        })
-        .collect()
-}
-
-/// HDU numbers by name.
-fn by_name(fits: &mut Fits) -> Result<BTreeMap<String, usize>> {
-    let mut hdus = BTreeMap::new();
-    for hdu in 1..fits.hdus()? {
-        fits.seek(hdu)?;
-        hdus.insert(fits.extname().to_uppercase(), hdu);
-    }
-    Ok(hdus)
-}
-
-/// Where an arm begins on the lattice, and its pixels.
-fn lattice(fits: &mut Fits, hdus: &BTreeMap<String, usize>, name: &str) -> Result<(usize, usize)> {
-    let n = match fits.go(hdus[name])? {
-        Hdu::Image(axes) if axes.len() == 1 => axes[0],
-        _ => 0,
-    };
-    let centres = fits.pixels(n)?;
-    let start = ((centres.first().unwrap_or(&0.0) - FIRST) / STEP).round();
-    let on = |(i, c): (usize, &f64)| ((c - FIRST) / STEP - start - i as f64).abs() < OFF;
-    if n > 0 && start >= 0.0 && start as usize + n <= PIXELS && centres.iter().enumerate().all(on) {
-        return Ok((start as usize, n));
-    }
-    let place = fits.place();
-    Err(fits.error(
-        &place,
-        "not on DESI's lattice",
-        "wavelengths 3600 + 0.8 i Å",
-        "give coadd files of DESI's pipeline; other spectra as HDF5 (kind = \"hdf5\")",
-    ))
-}
-
-/// Row `row` of image `name`, [per, n].
-fn section(
-    fits: &mut Fits,
-    hdus: &BTreeMap<String, usize>,
-    name: &str,
-    row: usize,
-    per: usize,
-    n: usize,
-) -> Result<Vec<f32>> {
-    let Some(hdu) = hdus.get(name) else {
-        return Err(fits.error(
-            name,
-            "no HDU of this name",
-            "a DESI coadd file",
-            "check the file with selfsi inspect",
-        ));
-    };
-    let shape = fits.go(*hdu)?;
-    let size = per * n;
-    match &shape {
-        Hdu::Image(axes) if axes.len() >= 2 && axes[1..].iter().product::<usize>() == size => {}
-        _ => {
-            let place = fits.place();
-            return Err(fits.error(
-                &place,
-                &format!("{shape:?}"),
-                &format!("an image of rows of {size} pixels"),
-                "check the file with selfsi inspect",
-            ));
-        }
-    }
-    fits.section(row * size, size)
-}
-
-/// The targets of a coadd file, in the order of its spectra.
+/// The targets of a coadd file, in the order of its spectra, COADD_FIBERSTATUS as their warning.
 fn fibermap(path: &Path) -> Result<Vec<CatalogRow>> {
     let mut fits = Fits::open(path)?;
     fits.check_complete()?;
     let hdus = by_name(&mut fits)?;
     check_unit(&mut fits, &hdus)?;
     if !hdus.contains_key("FIBERMAP") {
-        return Err(fits.error(
-            "HDU FIBERMAP",
-            "no HDU of this name",
-            "a DESI coadd file",
-            "check the file with selfsi inspect",
-        ));
+        return Err(absent(&fits, "FIBERMAP"));
     }
     let columns = DesiColumns {
         zwarn: "COADD_FIBERSTATUS".into(),
         ..DesiColumns::default()
     };
-    read_targets(path, &columns, false)
+    read_targets(fits, &columns, false)
 }
 
-/// DESI's one flux unit, however its blanks and signs are set.
-fn check_unit(fits: &mut Fits, hdus: &BTreeMap<String, usize>) -> Result<()> {
-    for (_, hdu) in hdus.iter().filter(|(n, _)| n.ends_with("_FLUX")) {
-        fits.seek(*hdu)?;
-        let unit = fits.text_key("BUNIT").unwrap_or_default();
-        let plain: String = unit.to_lowercase().split_whitespace().collect();
-        let known = ["10**-17erg/(scm2angstrom)", "1e-17erg/(scm2angstrom)"];
-        if !plain.is_empty() && !known.contains(&&*plain) {
-            let place = format!("{} BUNIT", fits.place());
-            return Err(fits.error(
-                &place,
-                &unit,
-                "10**-17 erg/(s cm2 Angstrom)",
-                "give coadd files of DESI's pipeline",
-            ));
-        }
-    }
-    Ok(())
+/// Redshift and ZWARN by TARGETID, from the redrock file beside a coadd file; none without one.
+fn redshifts(coadd: &Path) -> Result<BTreeMap<String, (f64, Option<i64>)>> {
+    let Some(redrock) = beside(coadd) else {
+        return Ok(BTreeMap::new());
+    };
+    let fits = read_targets(Fits::open(&redrock)?, &DesiColumns::default(), true)?;
+    let fit = |r: CatalogRow| (r.object.name, (r.object.z, r.zwarning));
+    Ok(fits.into_iter().map(fit).collect())
 }
 
 /// redrock-*.fits beside coadd-*.fits.
@@ -400,26 +175,4 @@ fn beside(path: &Path) -> Option<PathBuf> {
         .iter()
         .map(|n| folder.join(format!("redrock-{n}")))
         .find(|p| p.is_file())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_width_of_a_sampled_gaussian_is_found_wherever_it_is_centred() {
-        let (n, sigma) = (5, 1.3);
-        let mut resolution = vec![0.0f32; 11 * n];
-        for j in 0..n {
-            let shift = 0.2 * j as f64 - 0.4;
-            for d in 0..11 {
-                let at = 5.0 - d as f64 - shift;
-                resolution[d * n + j] = (-0.5 * (at / sigma).powi(2)).exp() as f32;
-            }
-        }
-        for v in variance(&resolution, n) {
-            assert!((v.sqrt() - sigma).abs() < 0.01, "{v}");
-        }
-        assert_eq!(variance(&vec![0.0; 11 * n], n), vec![0.0; n]);
-    }
 }

@@ -1,6 +1,7 @@
 //! A survey's input, row by row in catalog order, whatever its format.
 
-use super::desi::{Coadd, DesiSurvey};
+use super::desi::DesiSurvey;
+use super::desi_coadd::Coadd;
 use super::hdf5::Hdf5Catalog;
 use super::index::Index;
 use super::pixel_mask::PixelMask;

@@ -3,6 +3,7 @@
 mod airvac;
 mod block;
 mod desi;
+mod desi_coadd;
 mod fits_read;
 mod grid;
 mod h5;

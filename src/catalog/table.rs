@@ -25,15 +25,13 @@ pub struct CatalogRow {
 /// [`crate::Error::Input`] for an unreadable file, a missing column (naming those there are), or
 /// an empty table.
 pub fn read_catalog(path: &Path, columns: &Columns) -> Result<Vec<CatalogRow>> {
-    let mut fits = Fits::open(path)?;
-    let hdu = table_with(&mut fits, &columns.plate)?;
-    fits.seek(hdu)?;
-    let rows = fits.rows()?;
+    let mut reader = Reader::at(Fits::open(path)?, &columns.plate)?;
+    let rows = reader.rows;
     if rows == 0 {
-        let place = fits.place();
-        return Err(fits.error(&place, "no rows", "a catalog", "give a catalog with rows"));
+        let place = reader.fits.place();
+        let fix = "give a catalog with rows";
+        return Err(reader.fits.error(&place, "no rows", "a catalog", fix));
     }
-    let mut reader = Reader { fits, rows };
     let plate = reader.ids(&columns.plate)?;
     let mjd = reader.ids(&columns.mjd)?;
     let fiberid = reader.ids(&columns.fiberid)?;
@@ -43,10 +41,7 @@ pub fn read_catalog(path: &Path, columns: &Columns) -> Result<Vec<CatalogRow>> {
     let dec = reader.optional(&columns.dec, &defaults.dec, Reader::numbers)?;
     let thing_id = reader.optional(&columns.thing_id, &defaults.thing_id, Reader::ids)?;
     let names = reader.optional(&columns.name, &defaults.name, Reader::texts)?;
-    let level = match &columns.level {
-        Some(name) => Some(reader.numbers(name)?),
-        None => None,
-    };
+    let level = reader.asked(columns.level.as_deref())?;
     let warned = ZWARNING.iter().find(|n| reader.fits.column(n).is_some());
     let zwarning = match warned {
         Some(name) => Some(reader.ids(name)?),
@@ -76,21 +71,18 @@ pub fn read_catalog(path: &Path, columns: &Columns) -> Result<Vec<CatalogRow>> {
     Ok((0..rows).map(row).collect())
 }
 
-/// Reads the targets of the first table with a TARGETID column, each called by its TARGETID; their
-/// redshifts too if `redshifts` (else NaN).
+/// Reads the targets of the first table of a file with a TARGETID column, each called by its
+/// TARGETID; their redshifts too if `redshifts` (else NaN).
 ///
 /// # Errors
 /// As [`read_catalog`].
 pub(super) fn read_targets(
-    path: &Path,
+    fits: Fits,
     columns: &DesiColumns,
     redshifts: bool,
 ) -> Result<Vec<CatalogRow>> {
-    let mut fits = Fits::open(path)?;
-    let hdu = table_with(&mut fits, &columns.targetid)?;
-    fits.seek(hdu)?;
-    let rows = fits.rows()?;
-    let mut reader = Reader { fits, rows };
+    let mut reader = Reader::at(fits, &columns.targetid)?;
+    let rows = reader.rows;
     let usual = DesiColumns::default();
     let targetid = reader.ids(&columns.targetid)?;
     let z = match redshifts {
@@ -100,10 +92,7 @@ pub(super) fn read_targets(
     let ra = reader.optional(&columns.ra, &usual.ra, Reader::numbers)?;
     let dec = reader.optional(&columns.dec, &usual.dec, Reader::numbers)?;
     let zwarn = reader.optional(&columns.zwarn, &columns.zwarn, Reader::ids)?;
-    let level = match &columns.level {
-        Some(name) => Some(reader.numbers(name)?),
-        None => None,
-    };
+    let level = reader.asked(columns.level.as_deref())?;
     let row = |i: usize| CatalogRow {
         object: Object {
             name: targetid[i].to_string(),
@@ -148,6 +137,14 @@ struct Reader {
 }
 
 impl Reader {
+    /// At the first table with `column`.
+    fn at(mut fits: Fits, column: &str) -> Result<Self> {
+        let hdu = table_with(&mut fits, column)?;
+        fits.seek(hdu)?;
+        let rows = fits.rows()?;
+        Ok(Self { fits, rows })
+    }
+
     fn column(&mut self, name: &str) -> Result<Column> {
         let Some(column) = self.fits.column(name) else {
             let place = format!("{} column {name}", self.fits.place());
@@ -185,6 +182,11 @@ impl Reader {
     fn texts(&mut self, name: &str) -> Result<Vec<String>> {
         let column = self.column(name)?;
         self.fits.texts(&column, self.rows)
+    }
+
+    /// A column that is read only where the user named one.
+    fn asked(&mut self, name: Option<&str>) -> Result<Option<Vec<f64>>> {
+        name.map(|n| self.numbers(n)).transpose()
     }
 
     /// A column that may be absent under its usual name; one that the user named must exist.

@@ -37,7 +37,7 @@ pub struct SurveyConfig {
     pub mask: MaskConfig,
 }
 
-/// `[survey.source]`: SDSS files named by a catalog table, or one HDF5 catalog.
+/// `[survey.source]`: SDSS or DESI files, named by a catalog table or not, an HDF5 catalog, images.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum SurveySource {

@@ -3,18 +3,15 @@
 //! With a fraction f of clean data the population that the interpolant is fitted to is
 //! f π + (1 − f) Φ#μ: its fixed point is π as before, and the map is pulled towards it.
 
-use super::data::{image_observations, is_heldout, observations};
+use super::data::{CHUNK, image_observations, is_heldout, observations};
 use super::{Data, Observations};
 use crate::catalog::{ImageSet, Layout, Object, Prepared};
 use crate::config::{CleanConfig, Config, NormaliseConfig};
-use crate::random::{Purpose, Rows, derive};
+use crate::random::{Purpose, Rows, derive_uniform};
 use crate::{Error, Result};
 use std::ops::Range;
 use std::path::Path;
 use tch::{Device, Tensor};
-
-/// Rows read at once.
-const CHUNK: usize = 1024;
 
 /// Clean rows in memory.
 #[derive(Debug)]
@@ -83,7 +80,7 @@ impl Clean {
     /// How many of the `batch` rows of a step are clean: `fraction` of them on average.
     #[must_use]
     pub fn count(&self, seed: u64, step: u64, batch: i64) -> i64 {
-        let u = (derive(seed, Purpose::Clean, step) >> 11) as f64 / (1u64 << 53) as f64;
+        let u = derive_uniform(seed, Purpose::Clean, step);
         ((self.fraction * batch as f64 + u).floor() as i64).min(batch)
     }
 
@@ -125,13 +122,12 @@ fn complete(
         let end = (start + CHUNK).min(objects.len());
         let chunk = read(start..end)?;
         let whole = Vec::<bool>::try_from(chunk.latent.good.gt(0.0).all_dim(-1, false))?;
-        let used: Vec<i64> = (start..end)
-            .filter(|i| objects[*i].flag == 0 && whole[i - start])
-            .filter(|i| !is_heldout(&objects[*i], config.seed, config.train.heldout))
-            .map(|i| (i - start) as i64)
-            .collect();
-        let index = Tensor::from_slice(&used).to_device(chunk.flux.device());
-        parts.push(chunk.flux.index_select(0, &index));
+        let used = chunk.kept(|k| {
+            let object = &objects[start + k];
+            let held = is_heldout(object, config.seed, config.train.heldout);
+            object.flag == 0 && whole[k] && !held
+        });
+        parts.push(used.flux);
     }
     Ok(Tensor::cat(&parts, 0))
 }
@@ -142,10 +138,8 @@ impl Data {
     /// # Errors
     /// As [`Clean::load`].
     pub fn with_clean(mut self, config: &Config, device: Device) -> Result<Self> {
-        self.clean = match &config.train.clean {
-            Some(clean) => Some(Clean::load(config, clean, &self.layout, device)?),
-            None => None,
-        };
+        let load = |clean| Clean::load(config, clean, &self.layout, device);
+        self.clean = config.train.clean.as_ref().map(load).transpose()?;
         Ok(self)
     }
 }

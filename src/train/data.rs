@@ -3,7 +3,7 @@
 use super::Clean;
 use crate::catalog::{Block, ImageBlock, ImageSet, Layout, Object, Prepared};
 use crate::forward::{ForwardModel, Latent};
-use crate::random::{Purpose, derive};
+use crate::random::{Purpose, derive, derive_uniform};
 use crate::{Error, Result};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -14,7 +14,7 @@ use std::path::Path;
 use tch::{Device, Tensor};
 
 /// Rows read at once.
-const CHUNK: usize = 1024;
+pub(super) const CHUNK: usize = 1024;
 
 /// Observations with their latents.
 #[derive(Debug)]
@@ -32,6 +32,12 @@ impl Observations {
             flux: self.flux.index_select(0, index),
             latent: self.latent.select(index),
         }
+    }
+
+    /// The rows that `keep` names by their number.
+    pub(super) fn kept(&self, keep: impl Fn(usize) -> bool) -> Self {
+        let rows: Vec<i64> = (0..self.len()).filter(|k| keep(*k as usize)).collect();
+        self.select(&Tensor::from_slice(&rows).to_device(self.flux.device()))
     }
 
     /// How many there are.
@@ -76,7 +82,7 @@ pub fn is_heldout(object: &Object, seed: u64, fraction: f64) -> bool {
         .iter()
         .take(8)
         .fold(0u64, |k, b| (k << 8) | u64::from(*b));
-    (derive(seed, Purpose::Split, key) >> 11) as f64 / ((1u64 << 53) as f64) < fraction
+    derive_uniform(seed, Purpose::Split, key) < fraction
 }
 
 impl Data {
@@ -87,7 +93,7 @@ impl Data {
     pub fn load(set: &Prepared, seed: u64, heldout: f64, device: Device) -> Result<Self> {
         let read = |rows| Ok(observations(&set.read(rows)?, device));
         let split = Split { seed, heldout };
-        let parts = split.read(set.objects(), set.path(), device, &read)?;
+        let parts = split.read(set.objects(), set.path(), &read)?;
         Ok(Self::of(set.layout(), parts))
     }
 
@@ -98,7 +104,7 @@ impl Data {
     pub fn load_images(set: &ImageSet, seed: u64, heldout: f64, device: Device) -> Result<Self> {
         let read = |rows| Ok(image_observations(&set.read(rows)?, device));
         let split = Split { seed, heldout };
-        let parts = split.read(set.objects(), set.path(), device, &read)?;
+        let parts = split.read(set.objects(), set.path(), &read)?;
         Ok(Self::of(
             Layout::Images(set.header().layout.clone()),
             parts.map(without_lsf),
@@ -149,7 +155,6 @@ impl Split {
         &self,
         objects: &[Object],
         path: &Path,
-        device: Device,
         read: &dyn Fn(Range<usize>) -> Result<Observations>,
     ) -> Result<[Observations; 2]> {
         let mut parts = [Vec::new(), Vec::new()];
@@ -157,12 +162,11 @@ impl Split {
             let end = (start + CHUNK).min(objects.len());
             let chunk = read(start..end)?;
             for (side, part) in parts.iter_mut().enumerate() {
-                let rows: Vec<i64> = (start..end)
-                    .filter(|i| objects[*i].flag == 0)
-                    .filter(|i| is_heldout(&objects[*i], self.seed, self.heldout) == (side == 1))
-                    .map(|i| (i - start) as i64)
-                    .collect();
-                part.push(chunk.select(&Tensor::from_slice(&rows).to_device(device)));
+                part.push(chunk.kept(|k| {
+                    let object = &objects[start + k];
+                    let held = is_heldout(object, self.seed, self.heldout);
+                    object.flag == 0 && held == (side == 1)
+                }));
             }
         }
         let parts = parts.map(|p| concatenate(&p));
