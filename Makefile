@@ -9,7 +9,7 @@ RUN := export LIBTORCH="$(LIBTORCH)" PATH="$(VENV)/bin:$$PATH";
 comma := ,
 ODE := --set 'interpolant={kind="ode"}'
 
-.PHONY: help setup build cargo-build demo demo-mock demo-data demo-images study test cargo-test check lint cargo-lint bench clean
+.PHONY: help setup build cargo-build demo demo-mock demo-data demo-images toy notebooks study test cargo-test check lint cargo-lint bench clean
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -41,8 +41,10 @@ demo-mock:
 	$(SELFSI) mock survey_configs/demo.toml
 	$(SELFSI) prepare survey_configs/demo.toml
 	$(SELFSI) train survey_configs/demo.toml --out out/demo/run
-	$(SELFSI) restore out/demo/run out/demo/prepared.h5 --out out/demo/run/restored.fits --heldout
+	$(SELFSI) restore out/demo/run out/demo/prepared.h5 --out out/demo/run/restored.fits --heldout -n 400 --save-draws --spectra out/demo/run/spectra
 	$(SELFSI) evaluate out/demo/run --truth out/demo/mock/truth.h5
+	$(SELFSI) audit out/demo/run out/demo/run/restored.fits --out out/demo/run/audit.fits
+	$(SELFSI) diagnose out/demo/run
 	$(SELFSI) plot spectra out/demo/run/restored.fits --truth out/demo/mock/truth.h5 --out out/demo/spectra.png
 	$(SELFSI) plot training out/demo/run --out out/demo/training.png
 	@echo "restored catalog: out/demo/run/restored.fits; picture: out/demo/spectra.png"
@@ -63,6 +65,21 @@ demo-images: build $(VENV)/.digits ## real digits, half of their pixels lost: si
 	$(SELFSI) evaluate $(IMAGES)/run --truth $(IMAGES)/digits.npy
 	$(SELFSI) plot images $(IMAGES)/run/restored.fits --truth $(IMAGES)/digits.npy --out $(IMAGES)/images.png
 	@echo "restored images: $(IMAGES)/run/restored.fits; picture: $(IMAGES)/images.png"
+
+toy: build             ## two moons, 8 Gaussians, checkerboard: restored by ODE and SDE, measured and drawn
+	$(SELFSI) toy --out out/toy
+
+# The notebooks open what make demo and make toy wrote.
+$(CHECK)/.notebooks: $(CHECK)/.done requirements/notebooks.txt
+	$(CHECK)/bin/pip install --quiet --no-cache-dir --no-deps -r requirements/notebooks.txt
+	touch $@
+
+notebooks: build $(CHECK)/.notebooks ## the notebooks, executed on what the demo left (made first if it is not there)
+	@test -f out/demo/run/restored.fits || $(MAKE) --no-print-directory demo-mock
+	@test -f out/toy/toy.json || $(MAKE) --no-print-directory toy
+	mkdir -p out/notebooks
+	for n in notebooks/*.ipynb; do \
+	    SELFSI_OUT="$(CURDIR)/out" $(CHECK)/bin/python -m nbconvert --to html --execute $$n --output-dir out/notebooks || exit 1; done
 
 SOURCE := --set 'survey.source={kind="sdss",spectra="$(DATA)"$(if $(CATALOG),$(comma)catalog="$(CATALOG)")}' --set survey.prepared=out/demo-data/prepared.h5
 demo-data:

@@ -6,6 +6,7 @@
 
 pub mod atomic;
 pub mod config;
+pub mod device;
 pub mod error;
 pub mod random;
 

@@ -70,25 +70,9 @@ impl Global {
     /// The torch device asked for.
     ///
     /// # Errors
-    /// [`Error::Config`] if the name is not one, or the device is not there.
+    /// As [`crate::device::device`].
     pub fn device(&self) -> Result<tch::Device> {
-        let bad = |problem: &str, fix: &str| Error::config("--device", &self.device, problem, fix);
-        let index = match self.device.split_once(':') {
-            None if self.device == "cpu" => return Ok(tch::Device::Cpu),
-            None if self.device == "cuda" => 0,
-            Some(("cuda", n)) => n
-                .parse()
-                .map_err(|_| bad("not a device number", "write e.g. cuda:0"))?,
-            _ => return Err(bad("unknown device", "use cpu, cuda or cuda:N")),
-        };
-        if tch::Cuda::is_available() && (index as i64) < tch::Cuda::device_count() {
-            Ok(tch::Device::Cuda(index))
-        } else {
-            Err(bad(
-                "no such CUDA device: no driver, or a libtorch without CUDA",
-                "use --device cpu",
-            ))
-        }
+        crate::device::device(&self.device)
     }
 }
 
