@@ -1,6 +1,6 @@
-//! The spec files of a folder tree, found in one walk.
+//! The spectra of a folder tree, in spec and spPlate files, found in one walk.
 
-use super::sdss;
+use super::{sdss, sp_plate};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -11,28 +11,39 @@ use walkdir::WalkDir;
 /// Plate (or field), MJD and fibre (or catalog id).
 pub(super) type Key = (i64, i64, i64);
 
-/// Spec files by what their names say.
+/// Where a spectrum is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    pub path: PathBuf,
+    /// Its row, in a spPlate file.
+    pub row: Option<usize>,
+}
+
+/// Spectra by what the names of their files, or the plates, say.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    pub files: BTreeMap<Key, PathBuf>,
-    /// Further files of the same spectrum (gzipped twins, full beside lite), which are not read.
+    pub files: BTreeMap<Key, Place>,
+    /// Further files of the same spectra (gzipped twins, full beside lite, plates beside spec
+    /// files), of which these spectra are not read.
     pub twins: Vec<PathBuf>,
 }
 
 impl Index {
-    /// Walks the folders and takes the files among `paths`; a file that is named here itself may
-    /// have any name.
+    /// Walks the folders and takes the files among `paths`; a spec file that is named here itself
+    /// may have any name.
     ///
     /// # Errors
-    /// [`Error::Input`] if a path, or a folder below it, cannot be read, or holds no spec file.
+    /// [`Error::Input`] if a path, or a folder below it, cannot be read, or holds no spectrum.
     pub fn new(paths: &[PathBuf]) -> Result<Self> {
         let mut index = Self::default();
         for path in paths {
-            if path.is_file() {
-                let name = path.file_name().and_then(|n| key_of(n.to_str()?));
+            if path.is_file() && name_of(path).is_some_and(sp_plate::is_plate) {
+                index.add_plate(path)?;
+            } else if path.is_file() {
+                let name = name_of(path).and_then(key_of);
                 let unknown = (-1, -1, -1 - index.files.len() as i64);
                 let key = name.or_else(|| sdss::key(path)).unwrap_or(unknown);
-                index.add(key, path.clone());
+                index.add(key, path.clone(), None);
             } else {
                 index.walk(path)?;
             }
@@ -53,11 +64,14 @@ impl Index {
                 }
                 Err(e) => return Err(unreadable(folder, &e)),
             };
-            let Some(key) = path.file_name().and_then(|n| key_of(n.to_str()?)) else {
+            if name_of(&path).is_some_and(sp_plate::is_plate) {
+                self.add_plate(&path)?;
+            } else if let Some(key) = name_of(&path).and_then(key_of) {
+                self.add(key, path, None);
+            } else {
                 continue;
-            };
+            }
             found = true;
-            self.add(key, path);
         }
         if found {
             return Ok(());
@@ -66,19 +80,29 @@ impl Index {
             folder,
             "",
             "no spec file in this folder or below",
-            "files named spec-PLATE-MJD-FIBER.fits[.gz]",
+            "files named spec-PLATE-MJD-FIBER.fits[.gz] or spPlate-PLATE-MJD.fits[.gz]",
             "check the path (survey.source.spectra)",
         ))
     }
 
-    fn add(&mut self, key: Key, path: PathBuf) {
+    fn add_plate(&mut self, path: &Path) -> Result<()> {
+        for (row, key) in sp_plate::fibres(path)?.into_iter().enumerate() {
+            self.add(key, path.to_path_buf(), Some(row));
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, key: Key, path: PathBuf, row: Option<usize>) {
         match self.files.entry(key) {
-            Entry::Vacant(v) => {
-                v.insert(path);
-            }
+            Entry::Vacant(v) => _ = v.insert(Place { path, row }),
+            Entry::Occupied(_) if self.twins.last() == Some(&path) => {}
             Entry::Occupied(_) => self.twins.push(path),
         }
     }
+}
+
+fn name_of(path: &Path) -> Option<&str> {
+    path.file_name()?.to_str()
 }
 
 /// The files among `paths`, and those of the folders among them that are called PREFIX*.fits[.gz],

@@ -3,12 +3,12 @@
 use super::desi::DesiSurvey;
 use super::desi_coadd::Coadd;
 use super::hdf5::Hdf5Catalog;
-use super::index::Index;
+use super::index::{Index, Place};
 use super::pixel_mask::PixelMask;
 use super::select::{by_catalog, reject};
 use super::spectrum::{NativeGrid, Spectrum};
 use super::table::{CatalogRow, read_catalog};
-use super::{LogGrid, Object, Regridder, flag, sdss};
+use super::{LogGrid, Object, Regridder, flag, sdss, sp_plate};
 use crate::config::{SelectConfig, SurveySource};
 use crate::{Error, Result};
 use rayon::prelude::*;
@@ -47,7 +47,7 @@ pub(super) enum Input {
 #[derive(Debug)]
 pub(super) struct SdssRow {
     row: Option<CatalogRow>,
-    file: Option<PathBuf>,
+    file: Option<Place>,
 }
 
 fn spectra_wanted() -> Error {
@@ -106,7 +106,10 @@ impl Input {
                 }
             })
             .collect();
-        let unnamed = |(key, file)| (!used.contains(&key)).then_some(file);
+        // Of a plate most spectra may be of other objects: that is no fault to report.
+        let unnamed = |(key, file): (_, Place)| {
+            (!used.contains(&key) && file.row.is_none()).then_some(file.path)
+        };
         Self::Sdss {
             rows,
             unnamed: index.files.into_iter().filter_map(unnamed).collect(),
@@ -274,6 +277,15 @@ fn desi_item(survey: &DesiSurvey, i: usize, mask: &PixelMask, select: &SelectCon
     item
 }
 
+impl Place {
+    fn read(&self, mask: &PixelMask, pipeline: bool) -> Result<sdss::SpecFile> {
+        match self.row {
+            None => sdss::read_spec(&self.path, mask, pipeline),
+            Some(row) => sp_plate::read_row(&self.path, row, mask, pipeline),
+        }
+    }
+}
+
 impl SdssRow {
     fn read(&self, mask: &PixelMask, select: &SelectConfig) -> Item {
         let mut object = match &self.row {
@@ -304,15 +316,13 @@ impl SdssRow {
                 }
             }
             Some(file) => {
-                object.source = file.display().to_string();
+                object.source = match file.row {
+                    None => file.path.display().to_string(),
+                    Some(row) => format!("{} row {row}", file.path.display()),
+                };
                 if object.flag == flag::GOOD {
                     let pipeline = self.row.is_none() || (zwarning.is_none() && select.zwarning);
-                    self.fill(
-                        &mut item,
-                        &mut object,
-                        sdss::read_spec(file, mask, pipeline),
-                        select,
-                    );
+                    self.fill(&mut item, &mut object, file.read(mask, pipeline), select);
                 }
             }
         }
@@ -358,7 +368,10 @@ impl SdssRow {
 
     /// An unreadable file still says by its name which object it was to be.
     fn name_by_file(&self, object: &mut Object) {
-        let name = self.file.as_ref().and_then(|f| f.file_name()?.to_str());
+        let name = self
+            .file
+            .as_ref()
+            .and_then(|f| f.path.file_name()?.to_str());
         if let Some((plate, mjd, fiberid)) = name.and_then(super::index::key_of) {
             (object.plate, object.mjd, object.fiberid) = (plate, mjd, fiberid);
             object.name = sdss::name(plate, mjd, fiberid);

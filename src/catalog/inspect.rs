@@ -107,6 +107,8 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
         fits::restored(path, &mut file, &hdus)
     } else if named("FIBERMAP") && named("B_WAVELENGTH") {
         fits::desi(path, &mut file, &hdus)
+    } else if is_plate(&mut file, &hdus)? {
+        fits::plate(path, &mut file, &hdus)
     } else if is_spec {
         fits::spec(path)
     } else if let Some(hdu) = listed {
@@ -115,6 +117,13 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
         let found = images::restored_or_source(path)?;
         Ok(found.unwrap_or_else(|| fits::other(path, &hdus)))
     }
+}
+
+/// Spectra on one grid in the primary HDU, and the plate that they are of.
+fn is_plate(file: &mut Fits, hdus: &[(String, Hdu)]) -> Result<bool> {
+    file.seek(0)?;
+    let flat = matches!(hdus.first(), Some((_, Hdu::Image(axes))) if axes.len() == 2);
+    Ok(flat && file.text_key("COEFF0").is_some() && file.text_key("PLATEID").is_some())
 }
 
 fn images_alone(path: &Path) -> Result<Inspection> {

@@ -4,7 +4,7 @@ use super::fits_read::{Fits, Hdu};
 use super::inspect::{Inspection, range, rounded};
 use super::pixel_mask::{PixelMask, SPPIXMASK};
 use super::spectrum::NativeGrid;
-use super::{flag_names, sdss, table};
+use super::{flag_names, sdss, sp_plate, table};
 use crate::Result;
 use crate::config::{Columns, MaskConfig};
 use serde_json::{Map, Value, json};
@@ -241,7 +241,32 @@ pub(super) fn desi(path: &Path, fits: &mut Fits, hdus: &[(String, Hdu)]) -> Resu
         );
     }
     i.fact("hdus", listing(hdus));
-    i.problem("`prepare` does not read DESI files yet: put the spectra into an HDF5 catalog");
+    Ok(i)
+}
+
+/// Facts of an SDSS plate file.
+pub(super) fn plate(path: &Path, fits: &mut Fits, hdus: &[(String, Hdu)]) -> Result<Inspection> {
+    let mut i = Inspection::new(path, "SDSS plate");
+    let keys = sp_plate::fibres(path)?;
+    if let Some((plate, mjd, _)) = keys.first() {
+        i.fact("plate", *plate);
+        i.fact("mjd", *mjd);
+    }
+    i.fact("spectra", keys.len());
+    fits.seek(0)?;
+    let key = |fits: &mut Fits, name: &str| fits.number_key(name).unwrap_or(f64::NAN);
+    let (first, step) = (key(fits, "COEFF0"), key(fits, "COEFF1"));
+    if let Hdu::Image(axes) = &hdus[0].1 {
+        let n = axes[1];
+        i.fact("pixels", n);
+        let ends = [first, first + step * (n as f64 - 1.0)].map(|l| rounded(10f64.powf(l)));
+        i.fact("wavelength", format!("{}-{} Å", ends[0], ends[1]));
+    }
+    match sp_plate::beside(path) {
+        Some(found) => i.fact("redshifts", found.display().to_string()),
+        None => i.problem("no spZbest file beside it: a catalog must give the redshifts"),
+    }
+    i.fact("hdus", listing(hdus));
     Ok(i)
 }
 

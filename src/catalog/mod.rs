@@ -36,6 +36,7 @@ mod restored_unit;
 mod restored_writer;
 mod sdss;
 mod select;
+mod sp_plate;
 mod spectrum;
 mod table;
 

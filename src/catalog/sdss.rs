@@ -40,7 +40,7 @@ pub fn read_spec(path: &Path, mask: &PixelMask, pipeline: bool) -> Result<SpecFi
     let mut fits = Fits::open(path)?;
     fits.seek(0)?;
     check_unit(&mut fits)?;
-    let air = fits.text_key("VACUUM").is_some_and(|v| v == "F");
+    let air = in_air(&mut fits);
     let version = version(&mut fits);
     let ids = Ids::of(&version);
     let mut object = Object {
@@ -100,7 +100,12 @@ pub(super) fn key(path: &Path) -> Option<(i64, i64, i64)> {
     Some((id(&ids.plate)?, id(&["MJD"])?, id(&ids.fiber)?))
 }
 
-fn version(fits: &mut Fits) -> String {
+/// Whether the header says that the wavelengths are those in air.
+pub(super) fn in_air(fits: &mut Fits) -> bool {
+    fits.text_key("VACUUM").is_some_and(|v| v == "F")
+}
+
+pub(super) fn version(fits: &mut Fits) -> String {
     fits.text_key("VERS2D")
         .or_else(|| fits.text_key("RUN2D"))
         .unwrap_or_default()
@@ -118,7 +123,7 @@ fn header_id(fits: &mut Fits, keys: &[&str]) -> i64 {
 }
 
 /// Accepts the spellings of 1e-17 erg/s/cm²/Å that SDSS has used; BUNIT may be absent.
-fn check_unit(fits: &mut Fits) -> Result<()> {
+pub(super) fn check_unit(fits: &mut Fits) -> Result<()> {
     let Some(unit) = fits.text_key("BUNIT") else {
         return Ok(());
     };
@@ -207,7 +212,12 @@ fn required(fits: &mut Fits, name: &str, rows: usize, n: Option<usize>) -> Resul
 
 /// Recognises the SDSS lattice, filling gaps with masked pixels; any other monotonic grid is
 /// taken as it is.
-fn place_on_grid(fits: &mut Fits, s: &mut Spectrum, loglam: &[f64], air: bool) -> Result<()> {
+pub(super) fn place_on_grid(
+    fits: &mut Fits,
+    s: &mut Spectrum,
+    loglam: &[f64],
+    air: bool,
+) -> Result<()> {
     let index: Vec<f64> = loglam.iter().map(|l| l / SDSS_STEP).collect();
     let on_lattice = index.iter().all(|k| (k - k.round()).abs() < LATTICE)
         && index.windows(2).all(|w| w[1].round() > w[0].round());

@@ -107,6 +107,38 @@ pub(super) fn read_targets(
     Ok((0..rows).map(row).collect())
 }
 
+/// Reads the fibres of the first table with a FIBERID column, a plug map or the pipeline's results:
+/// position, and redshift (else NaN) and ZWARNING where there are any.
+///
+/// # Errors
+/// As [`read_catalog`].
+pub(super) fn read_fibres(fits: Fits) -> Result<Vec<CatalogRow>> {
+    let mut reader = Reader::at(fits, "FIBERID")?;
+    let rows = reader.rows;
+    let fiberid = reader.ids("FIBERID")?;
+    let mut found = |names: [&str; 2]| -> Result<Option<Vec<f64>>> {
+        let name = names.into_iter().find(|n| reader.fits.column(n).is_some());
+        reader.asked(name)
+    };
+    let ra = found(["PLUG_RA", "RA"])?;
+    let dec = found(["PLUG_DEC", "DEC"])?;
+    let z = found(["Z", "Z"])?;
+    let zwarning = found(["ZWARNING", "ZWARNING"])?;
+    let at = |column: &Option<Vec<f64>>, i: usize| column.as_ref().map_or(f64::NAN, |c| c[i]);
+    let row = |i: usize| CatalogRow {
+        object: Object {
+            fiberid: fiberid[i],
+            ra: at(&ra, i),
+            dec: at(&dec, i),
+            z: at(&z, i),
+            ..Object::default()
+        },
+        zwarning: zwarning.as_ref().map(|w| w[i] as i64),
+        level: None,
+    };
+    Ok((0..rows).map(row).collect())
+}
+
 /// The first table HDU with this column; else an error that names what the first table has.
 fn table_with(fits: &mut Fits, column: &str) -> Result<usize> {
     let mut seen = Vec::new();

@@ -41,8 +41,8 @@ pub struct SurveyConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum SurveySource {
-    /// A folder (searched recursively) of spec-PLATE-MJD-FIBER.fits[.gz], full or lite; or several
-    /// folders or single files, in a list.
+    /// A folder (searched recursively) of spec-PLATE-MJD-FIBER.fits[.gz], full or lite, or of
+    /// spPlate-PLATE-MJD.fits[.gz]; or several folders or single files, in a list.
     Sdss {
         #[serde(deserialize_with = "one_or_more")]
         spectra: Vec<PathBuf>,

@@ -1,0 +1,168 @@
+//! SDSS and BOSS plate files: spPlate-PLATE-MJD.fits[.gz], all spectra of a plate in one file.
+//!
+//! Data model: <https://data.sdss.org/datamodel/files/BOSS_SPECTRO_REDUX/RUN2D/PLATE4/spPlate.html>:
+//! images [fibres, pixels] of flux (HDU 0), ivar (1), and_mask (2), or_mask (3) and wdisp (4); the plug
+//! map (5) tells the fibres. λ = 10^(COEFF0 + COEFF1·i) Å, vacuum. The redshifts are in the
+//! spZbest-PLATE-MJD.fits beside it.
+
+use super::fits_read::{Fits, Hdu};
+use super::index::Key;
+use super::pixel_mask::PixelMask;
+use super::sdss::{self, SpecFile};
+use super::spectrum::{NativeGrid, Spectrum};
+use super::table::read_fibres;
+use crate::config::MaskKind;
+use crate::{Error, Result};
+use std::path::{Path, PathBuf};
+
+const IVAR: usize = 1;
+const WDISP: usize = 4;
+
+/// Whether a file is called spPlate-*.fits[.gz].
+pub(super) fn is_plate(name: &str) -> bool {
+    let stem = name.strip_suffix(".gz").unwrap_or(name);
+    stem.starts_with("spPlate-") && stem.ends_with(".fits")
+}
+
+/// The spectra of a plate file, in the order of its rows.
+///
+/// # Errors
+/// [`crate::Error::Input`] for a file that is truncated or none of the kind.
+pub(super) fn fibres(path: &Path) -> Result<Vec<Key>> {
+    let mut fits = Fits::open(path)?;
+    fits.check_complete()?;
+    let (rows, _) = shape(&mut fits)?;
+    let plate = number(&mut fits, "PLATEID")? as i64;
+    let mjd = number(&mut fits, "MJD")? as i64;
+    let fibres = read_fibres(fits)?;
+    if fibres.len() != rows {
+        return Err(Error::input(
+            path,
+            "plug map",
+            format!("{} fibres for {rows} spectra", fibres.len()),
+            "a fibre for each spectrum",
+            "download the file again",
+        ));
+    }
+    Ok(fibres
+        .iter()
+        .map(|f| (plate, mjd, f.object.fiberid))
+        .collect())
+}
+
+/// Spectrum number `row` of a plate file; its redshift, from the spZbest file beside, is read only if
+/// `pipeline`, and is NaN without that file.
+///
+/// # Errors
+/// As [`sdss::read_spec`].
+pub(super) fn read_row(
+    path: &Path,
+    row: usize,
+    mask: &PixelMask,
+    pipeline: bool,
+) -> Result<SpecFile> {
+    let mut fits = Fits::open(path)?;
+    let (_, n) = shape(&mut fits)?;
+    sdss::check_unit(&mut fits)?;
+    let (first, step) = (number(&mut fits, "COEFF0")?, number(&mut fits, "COEFF1")?);
+    let air = sdss::in_air(&mut fits);
+    let (plate, mjd) = (number(&mut fits, "PLATEID")?, number(&mut fits, "MJD")?);
+    let version = sdss::version(&mut fits);
+    let flux = fits.section(row * n, n)?;
+    let mut image = |hdu: usize| -> Result<Option<Vec<f64>>> {
+        match fits.go(hdu) {
+            Ok(Hdu::Image(axes)) if axes.last() == Some(&n) && row < axes[0] => {
+                fits.pixels_from(row * n, n).map(Some)
+            }
+            _ => Ok(None),
+        }
+    };
+    let single = |v: Vec<f64>| v.iter().map(|x| *x as f32).collect::<Vec<f32>>();
+    let ivar = image(IVAR)?;
+    let lsf = image(WDISP)?.map(single).unwrap_or_default();
+    let bits = match mask.kind {
+        MaskKind::And => image(2)?,
+        MaskKind::Or => image(3)?,
+        MaskKind::None => None,
+    };
+    let Some(ivar) = ivar else {
+        return Err(fits.error(
+            "HDU 1",
+            "no image of the size of the flux",
+            "the inverse variances of a spPlate file",
+            "check the file with selfsi inspect",
+        ));
+    };
+    let bits: Vec<i64> = bits.iter().flatten().map(|b| *b as i64).collect();
+    let (has_lsf, has_mask) = (!lsf.is_empty(), !bits.is_empty());
+    let mut spectrum = Spectrum {
+        grid: NativeGrid::Sdss { first: 0 },
+        flux,
+        ivar: single(ivar),
+        lsf,
+    };
+    mask.apply(&mut spectrum, &bits);
+    let loglam: Vec<f64> = (0..n).map(|i| first + step * i as f64).collect();
+    sdss::place_on_grid(&mut fits, &mut spectrum, &loglam, air)?;
+    let mut object = read_fibres(fits)?.swap_remove(row).object;
+    let mut zwarning = None;
+    if pipeline {
+        (object.z, zwarning) = redshift(path, object.fiberid)?;
+    }
+    (object.plate, object.mjd) = (plate as i64, mjd as i64);
+    object.name = sdss::name(object.plate, object.mjd, object.fiberid);
+    object.source = format!("{} row {row}", path.display());
+    Ok(SpecFile {
+        spectrum,
+        object,
+        zwarning,
+        version,
+        has_lsf,
+        has_mask,
+    })
+}
+
+/// Fibres and pixels of the flux; the primary HDU is the current one afterwards.
+fn shape(fits: &mut Fits) -> Result<(usize, usize)> {
+    match fits.go(0)? {
+        Hdu::Image(axes) if axes.len() == 2 && axes[1] > 1 => Ok((axes[0], axes[1])),
+        other => Err(fits.error(
+            "HDU 0",
+            &format!("{other:?}"),
+            "the fluxes of a spPlate file, [fibres, pixels]",
+            "give spPlate-PLATE-MJD.fits files",
+        )),
+    }
+}
+
+fn number(fits: &mut Fits, key: &str) -> Result<f64> {
+    fits.number_key(key).ok_or_else(|| {
+        let place = format!("HDU 0 key {key}");
+        let fix = "give spPlate-PLATE-MJD.fits files";
+        fits.error(&place, "missing", "the header of a spPlate file", fix)
+    })
+}
+
+/// Redshift and ZWARNING of a fibre by the spZbest file beside a plate file.
+fn redshift(plate: &Path, fiberid: i64) -> Result<(f64, Option<i64>)> {
+    let Some(path) = beside(plate) else {
+        return Ok((f64::NAN, None));
+    };
+    let fits = read_fibres(Fits::open(&path)?)?;
+    let found = fits.into_iter().find(|f| f.object.fiberid == fiberid);
+    Ok(found.map_or((f64::NAN, None), |f| (f.object.z, f.zwarning)))
+}
+
+/// spZbest-*.fits beside spPlate-*.fits, or in a folder below (as the survey lays them out).
+pub(super) fn beside(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?.strip_prefix("spPlate-")?;
+    let plain = format!("spZbest-{}", name.strip_suffix(".gz").unwrap_or(name));
+    let gzipped = format!("{plain}.gz");
+    let folder = path.parent()?;
+    let below = std::fs::read_dir(folder).ok()?;
+    let below = below.filter_map(|e| Some(e.ok()?.path()).filter(|p| p.is_dir()));
+    std::iter::once(folder.to_path_buf())
+        .chain(below)
+        .flat_map(|f| [f.join(&plain), f.join(&gzipped)])
+        .find(|p| p.is_file())
+}

@@ -1,0 +1,212 @@
+//! SDSS plate files: the spectra of a plate in one file are those of its spec files.
+
+mod survey_files;
+
+use fitsio::FitsFile;
+use fitsio::images::{ImageDescription, ImageType};
+use fitsio::tables::{ColumnDataType, ColumnDescription};
+use selfsi::catalog::{Block, Prepared, flag, inspect, prepare};
+use selfsi::config::Config;
+use std::path::Path;
+use survey_files::{Spec, catalog};
+
+fn specs() -> [Spec; 3] {
+    [
+        Spec::new(12),
+        Spec {
+            level: 5.0,
+            flagged: true,
+            ..Spec::new(13)
+        },
+        Spec {
+            not_finite: true,
+            ..Spec::new(15)
+        },
+    ]
+}
+
+/// The spec files of `folder` stacked as spPlate-3655-55240.fits, in the order of `specs`.
+fn plate(folder: &Path, specs: &[Spec]) {
+    let read = |s: &Spec| {
+        let mut f = FitsFile::open(folder.join(s.file_name())).unwrap();
+        let h = f.hdu(1).unwrap();
+        let mut floats = |name: &str| -> Vec<f32> { h.read_col(&mut f, name).unwrap() };
+        let (flux, ivar, wdisp) = (floats("flux"), floats("ivar"), floats("wdisp"));
+        let mask: Vec<i32> = h.read_col(&mut f, "and_mask").unwrap();
+        (flux, ivar, mask, wdisp)
+    };
+    let all: Vec<_> = specs.iter().map(read).collect();
+    let n = all[0].0.len();
+    let shape = [specs.len(), n];
+    let of = |data_type| ImageDescription {
+        data_type,
+        dimensions: &shape,
+    };
+    let stack = |part: fn(&(Vec<f32>, Vec<f32>, Vec<i32>, Vec<f32>)) -> &Vec<f32>| -> Vec<f32> {
+        all.iter().flat_map(|a| part(a).clone()).collect()
+    };
+    let mut f = FitsFile::create(folder.join("spPlate-3655-55240.fits"))
+        .with_custom_primary(&of(ImageType::Float))
+        .open()
+        .unwrap();
+    let h = f.primary_hdu().unwrap();
+    h.write_image(&mut f, &stack(|a| &a.0)).unwrap();
+    h.write_key(&mut f, "PLATEID", 3655i64).unwrap();
+    h.write_key(&mut f, "MJD", 55240i64).unwrap();
+    h.write_key(&mut f, "COEFF0", 1e-4 * specs[0].first as f64)
+        .unwrap();
+    h.write_key(&mut f, "COEFF1", 1e-4).unwrap();
+    h.write_key(&mut f, "BUNIT", "1E-17 erg/cm^2/s/Ang")
+        .unwrap();
+    let mask: Vec<i32> = all.iter().flat_map(|a| a.2.clone()).collect();
+    let h = f.create_image("IVAR", &of(ImageType::Float)).unwrap();
+    h.write_image(&mut f, &stack(|a| &a.1)).unwrap();
+    for name in ["ANDMASK", "ORMASK"] {
+        let h = f.create_image(name, &of(ImageType::Long)).unwrap();
+        h.write_image(&mut f, &mask).unwrap();
+    }
+    let h = f.create_image("WAVEDISP", &of(ImageType::Float)).unwrap();
+    h.write_image(&mut f, &stack(|a| &a.3)).unwrap();
+    let fibres: Vec<i32> = specs.iter().map(|s| s.fiber as i32).collect();
+    let columns = [("RA", 150.0), ("DEC", 2.0)];
+    fibre_table(&mut f, "PLUGMAP", &fibres, &columns);
+}
+
+/// FIBERID and columns of one value.
+fn fibre_table(f: &mut FitsFile, name: &str, fibres: &[i32], columns: &[(&str, f64)]) {
+    let id = ("FIBERID", ColumnDataType::Int);
+    let others = columns.iter().map(|c| (c.0, ColumnDataType::Double));
+    let described: Vec<_> = std::iter::once(id)
+        .chain(others)
+        .map(|(n, t)| ColumnDescription::new(n).with_type(t).create().unwrap())
+        .collect();
+    let h = f.create_table(name, &described).unwrap();
+    h.write_col(f, "FIBERID", fibres).unwrap();
+    for (name, value) in columns {
+        h.write_col(f, *name, &vec![*value; fibres.len()]).unwrap();
+    }
+}
+
+fn results(path: &Path, fibres: &[i32], z: f64, zwarning: f64) {
+    let mut f = FitsFile::create(path).open().unwrap();
+    fibre_table(&mut f, "ZBEST", fibres, &[("Z", z), ("ZWARNING", zwarning)]);
+}
+
+fn config(folder: &Path, source: &str, set: &str) -> Config {
+    let text = format!(
+        "[survey]
+        prepared = '{set}'
+        [survey.source]
+        kind = 'sdss'
+        {source}
+        [normalise]
+        kind = 'none'
+        [forward]
+        kind = 'gaussian'
+        sigma = 0.5"
+    );
+    let mut c = Config::parse(&text, "test", &[]).unwrap();
+    c.survey.prepared = folder.join(set);
+    c
+}
+
+fn prepared(config: &Config) -> (Prepared, Block) {
+    prepare(config, &config.survey.prepared, &mut |_, _| {}).unwrap();
+    let set = Prepared::open(&config.survey.prepared).unwrap();
+    let block = set.read(0..set.len()).unwrap();
+    (set, block)
+}
+
+#[test]
+fn a_plate_file_gives_what_its_spec_files_give() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let (apart, together) = (folder.join("apart"), folder.join("together"));
+    std::fs::create_dir(&apart).unwrap();
+    std::fs::create_dir(&together).unwrap();
+    for s in specs() {
+        s.write(&apart.join(s.file_name()));
+    }
+    plate(&apart, &specs());
+    std::fs::rename(
+        apart.join("spPlate-3655-55240.fits"),
+        together.join("spPlate-3655-55240.fits"),
+    )
+    .unwrap();
+    // One more row than the plate has: fibre 900 is nowhere.
+    catalog(
+        &folder.join("catalog.fits"),
+        &[(15, 2.8), (12, 2.9), (13, 3.0), (900, 3.1)],
+        &[],
+    );
+    let source = |spectra: &Path| {
+        let catalog = folder.join("catalog.fits");
+        format!(
+            "spectra = '{}'\ncatalog = '{}'",
+            spectra.display(),
+            catalog.display()
+        )
+    };
+    let (one, block) = prepared(&config(folder, &source(&apart), "apart.h5"));
+    let (other, same) = prepared(&config(folder, &source(&together), "together.h5"));
+    assert_eq!(block.flux, same.flux);
+    assert_eq!(block.ivar, same.ivar);
+    assert_eq!(block.lsf, same.lsf);
+    for (a, b) in one.objects().iter().zip(other.objects()) {
+        assert_eq!((&a.name, a.z, a.flag), (&b.name, b.z, b.flag));
+    }
+    assert_eq!(other.objects()[3].flag, flag::UNREADABLE);
+    assert!(
+        other.objects()[0]
+            .source
+            .ends_with("spPlate-3655-55240.fits row 2")
+    );
+}
+
+#[test]
+fn without_a_catalog_redshifts_come_from_the_spzbest_file_beside() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for s in specs() {
+        s.write(&folder.join(s.file_name()));
+    }
+    plate(folder, &specs());
+    let path = folder.join("spPlate-3655-55240.fits");
+    let source = format!("spectra = '{}'", path.display());
+    assert!(!inspect(&path).unwrap().problems.is_empty());
+    std::fs::create_dir(folder.join("v5_13_0")).unwrap();
+    results(
+        &folder.join("v5_13_0/spZbest-3655-55240.fits"),
+        &[15, 12],
+        2.75,
+        0.0,
+    );
+    let (set, _) = prepared(&config(folder, &source, "set.h5"));
+    let o = set.objects();
+    let names: Vec<&str> = o.iter().map(|o| &*o.name).collect();
+    assert_eq!(
+        names,
+        ["3655-55240-0012", "3655-55240-0013", "3655-55240-0015"]
+    );
+    assert_eq!((o[0].z, o[0].ra, o[0].dec), (2.75, 150.0, 2.0));
+    assert_eq!((o[1].flag, &*o[1].reason), (flag::REDSHIFT, "no redshift"));
+    let facts = inspect(&path).unwrap();
+    assert_eq!(facts.kind, "SDSS plate");
+    assert!(facts.problems.is_empty(), "{:?}", facts.problems);
+}
+
+#[test]
+fn a_file_that_is_no_plate_is_one_clear_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spPlate-1-2.fits");
+    results(&path, &[1], 2.0, 0.0);
+    let c = config(
+        folder.path(),
+        &format!("spectra = '{}'", path.display()),
+        "set.h5",
+    );
+    let e = prepare(&c, &c.survey.prepared, &mut |_, _| {}).unwrap_err();
+    let e = e.to_string();
+    assert!(e.contains("spPlate-1-2.fits") && e.contains("HDU 0"), "{e}");
+    assert!(!e.contains('\n') && !c.survey.prepared.exists());
+}
