@@ -1,5 +1,6 @@
 //! SDSS plate files: the spectra of a plate in one file are those of its spec files.
 
+#[allow(dead_code)]
 mod survey_files;
 
 use fitsio::FitsFile;
@@ -101,6 +102,9 @@ fn config(folder: &Path, source: &str, set: &str) -> Config {
         {source}
         [normalise]
         kind = 'none'
+        [select]
+        z_min = 2.0
+        z_max = 4.0
         [forward]
         kind = 'gaussian'
         sigma = 0.5"
