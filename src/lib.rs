@@ -8,6 +8,9 @@ pub mod atomic;
 pub mod config;
 pub mod error;
 pub mod random;
+pub mod statistics;
+
+pub mod lines;
 
 pub mod catalog;
 pub mod cli;
