@@ -92,10 +92,12 @@ fn draws_that_are_too_sure_show_in_a_u_shaped_histogram_and_low_coverage() {
         "{c:?}"
     );
     assert!(c.pit_chi2 > 100.0);
-    // Within ±σ/2 z of the draws: P(|N(0,1)| < z/2).
-    for (found, expected) in c.coverage.iter().zip([0.264, 0.381, 0.589, 0.673]) {
+    // P(|N(0, 1)| < z/2): their interval is half as wide as it should be. At 95 % it ends about the
+    // last draw, where the place of the truth is no longer resolved.
+    for (found, expected) in c.coverage.iter().zip([0.264, 0.381, 0.589]) {
         assert!((found.found.value - expected).abs() < 0.03, "{found:?}");
     }
+    assert!(c.coverage[3].found.value < 0.75, "{c:?}");
     assert!((c.spread_over_error - 0.5).abs() < 0.02, "{c:?}");
 }
 
@@ -116,14 +118,14 @@ fn draws_that_are_too_wide_or_biased_show_too() {
 
 #[test]
 fn pixels_that_go_together_count_once() {
-    let apart = &calibration(16, 200, 1.0, 0.0, false)[0];
-    let together = &calibration(16, 200, 1.0, 0.0, true)[0];
+    let apart = &calibration(16, 1000, 1.0, 0.0, false)[0];
+    let together = &calibration(16, 1000, 1.0, 0.0, true)[0];
     assert!(
-        (apart.effective / (200 * D) as f64 - 1.0).abs() < 0.6,
+        (apart.effective / (1000 * D) as f64 - 1.0).abs() < 0.6,
         "{apart:?}"
     );
     assert!(
-        (together.effective / 200.0 - 1.0).abs() < 0.6,
+        (together.effective / 1000.0 - 1.0).abs() < 0.6,
         "{together:?}"
     );
     // So the flat histogram is not refuted by its larger ups and downs.
@@ -279,7 +281,7 @@ fn all_the_draws_are_saved_where_they_are_asked_for_and_evaluated() {
     let table = evaluate(false);
     for words in [
         "Calibration: 4 SDE draws",
-        "in 90 %",
+        "inside 90 %",
         "CRPS",
         "Intervals beyond 60 %",
     ] {

@@ -85,7 +85,7 @@ fn explained(c: &Calibration, e: &Evaluation) -> String {
 }
 
 fn pixel_table(parts: &[PixelCalibration]) -> Vec<Vec<String>> {
-    let levels = LEVELS.map(|l| format!("in {:.0} %", 100.0 * l));
+    let levels = LEVELS.map(|l| format!("inside {:.0} %", 100.0 * l));
     let header = [String::new(), "objects".into()].into_iter().chain(levels);
     let scores = ["PIT χ²", "effective values", "CRPS", "spread / error"].map(String::from);
     let row = |p: &PixelCalibration| {

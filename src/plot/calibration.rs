@@ -1,6 +1,7 @@
 //! Calibration of SDE draws: PIT histogram, coverage against nominal, pulls of the measured lines.
 
 use super::canvas::{DRAW, Drawn, FAINT, INK, Picture, RESTORED, TRUTH, legend, text};
+use super::curves::short;
 use crate::evaluate::{self, Calibration, LineCalibration, PixelCalibration};
 use crate::{Error, Result};
 use plotters::coord::Shift;
@@ -78,10 +79,10 @@ fn scores(c: &Calibration) -> String {
 
 type Chart<'a, DB> = ChartContext<'a, DB, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
-/// Axes with their names; `labels` on the vertical one.
+/// Axes with their names; the horizontal one labelled from `first` on, `labels` on the vertical one.
 fn axes<'a, DB: DrawingBackend>(
     area: &'a DrawingArea<DB, Shift>,
-    (x, x_name): (Range<f64>, &str),
+    (x, x_name, first): (Range<f64>, &str, f64),
     (y, y_name, labels): (Range<f64>, &str, usize),
 ) -> std::result::Result<Chart<'a, DB>, DrawingAreaErrorKind<DB::ErrorType>> {
     let mut chart = ChartBuilder::on(area)
@@ -99,8 +100,8 @@ fn axes<'a, DB: DrawingBackend>(
         .axis_style(INK)
         .label_style(text(18, INK))
         .axis_desc_style(text(20, INK))
-        .x_label_formatter(&|v| super::curves::short(*v))
-        .y_label_formatter(&|v| super::curves::short(*v))
+        .x_label_formatter(&|v| if *v < first { String::new() } else { short(*v) })
+        .y_label_formatter(&|v| short(*v))
         .x_desc(x_name)
         .y_desc(y_name)
         .draw()?;
@@ -138,7 +139,7 @@ fn histogram<DB: DrawingBackend>(
 ) -> Drawn<DB> {
     let bins = parts.iter().flat_map(|p| &p.pit);
     let top = bins.map(|m| m.value + m.error).fold(0.15, f64::max);
-    let x = (0.0..1.0, "rank of the truth among the draws (PIT)");
+    let x = (0.0..1.0, "rank of the truth among the draws (PIT)", 0.0);
     let mut chart = axes(area, x, (0.0..1.1 * top, "fraction of pixels", 6))?;
     line(
         &mut chart,
@@ -170,7 +171,11 @@ fn coverage<DB: DrawingBackend>(
     parts: &[PixelCalibration],
 ) -> Drawn<DB> {
     let range = 0.3..1.0;
-    let x = (range.clone(), "nominal coverage of the central interval");
+    let x = (
+        range.clone(),
+        "nominal coverage of the central interval",
+        0.3,
+    );
     let mut chart = axes(area, x, (range, "truth inside", 8))?;
     line(
         &mut chart,
@@ -197,6 +202,7 @@ fn pulls<DB: DrawingBackend>(
     let x = (
         -2.0 * PULLS..PULLS,
         "pull of measured lines: median ± scatter",
+        -PULLS,
     );
     let mut chart = axes(area, x, (0.0..n, "", 0))?;
     chart.draw_series([Rectangle::new(
