@@ -258,7 +258,9 @@ pub(super) fn aligned(table: &[Vec<String>]) -> String {
 pub(super) fn piped(table: &[Vec<String>]) -> String {
     let mut out = String::new();
     for (i, row) in table.iter().enumerate() {
-        out += &format!("| {} |\n", row.join(" | "));
+        // A bar inside a cell would end it.
+        let cells: Vec<String> = row.iter().map(|c| c.replace('|', "\\|")).collect();
+        out += &format!("| {} |\n", cells.join(" | "));
         if i == 0 {
             out += &format!("|---|{}\n", "--:|".repeat(row.len() - 1));
         }

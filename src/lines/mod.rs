@@ -16,7 +16,8 @@
 //! 1255–1260 Å, beyond the line, so that its height is what N V adds to the wing (0 or less: no bump
 //! at all, and then no centroid). A line is not measured (NaN) when a part of its window or side
 //! bands is outside the spectrum, or the redshift is not a positive number; it has no equivalent
-//! width where its continuum is not positive throughout the window.
+//! width where its continuum falls to 1 % of its height or below (no continuum is seen there, and the
+//! width would be a division by nothing).
 
 mod draws;
 
@@ -30,6 +31,8 @@ pub const LYMAN_ALPHA: f64 = 1215.67;
 pub const C_KMS: f64 = 299_792.458;
 /// Smoothing before measuring, σ in km/s.
 const SMOOTHING_KMS: f64 = 300.0;
+/// A continuum at or below this part of the line's height is none to measure a width by.
+const CONTINUUM_MIN: f64 = 0.01;
 
 /// An emission line and where to measure it; wavelengths in Å, rest frame, vacuum.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -132,7 +135,7 @@ impl EmissionLine {
             Some(peak) if line[peak].excess.is_finite() => Measurement {
                 height: line[peak].excess,
                 centroid: centroid(&line, peak),
-                width: equivalent_width(&line, s.step),
+                width: equivalent_width(&line, line[peak].excess, s.step),
             },
             _ => NOT_MEASURED,
         }
@@ -184,10 +187,11 @@ fn centroid(line: &[Pixel], peak: usize) -> f64 {
     part.iter().map(|p| p.x * p.excess).sum::<f64>() / weight
 }
 
-/// ∫ excess/continuum dλ; `step` is that of the pixels in ln λ.
-fn equivalent_width(line: &[Pixel], step: f64) -> f64 {
+/// ∫ excess/continuum dλ of a line of this `height`; `step` is that of the pixels in ln λ.
+fn equivalent_width(line: &[Pixel], height: f64, step: f64) -> f64 {
+    let least = CONTINUUM_MIN * height.max(0.0);
     // Also a continuum that is NaN ends here.
-    if !line.iter().all(|p| p.continuum > 0.0) {
+    if !line.iter().all(|p| p.continuum > least) {
         return f64::NAN;
     }
     let terms = line.iter().map(|p| p.excess / p.continuum * p.x * step);
