@@ -9,6 +9,9 @@ pub mod config;
 pub mod device;
 pub mod error;
 pub mod random;
+pub mod statistics;
+
+pub mod lines;
 
 pub mod catalog;
 pub mod cli;

@@ -7,6 +7,8 @@ use rand_distr::{Distribution, StandardNormal};
 use selfsi::catalog::LogGrid;
 use selfsi::config::{ForwardConfig, GridConfig, NoiseFrom, SmoothingFrom};
 use selfsi::evaluate::*;
+use selfsi::lines::LINES;
+use selfsi::statistics::standard_deviation;
 
 const D: usize = 64;
 

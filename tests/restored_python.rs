@@ -35,6 +35,9 @@ fn astropy_and_specutils_read_what_is_written() {
         );
         let mut c = t.restore(run, &[&t.path("mock/spectra")], &out);
         c.arg("--spectra").arg(&spectra);
+        if run == "sde" {
+            c.arg("--save-draws");
+        }
         c.arg("--catalog")
             .arg(t.path("mock/catalog.fits"))
             .assert()

@@ -105,9 +105,9 @@ impl Restored {
             run_sha256: text(&mut fits, "RUNSHA"),
             history: Vec::new(),
         };
-        find(&mut fits, &path, "RESTORED")?;
+        seek(&mut fits, &path, "RESTORED")?;
         header.specsys = fits.text_key("SPECSYS");
-        find(&mut fits, &path, "WAVELENGTH")?;
+        seek(&mut fits, &path, "WAVELENGTH")?;
         let pixels = fits.rows()?;
         let loglam = numbers(&mut fits, &path, "LOGLAM", pixels)?;
         let (Some(first), Some(last)) = (loglam.first(), loglam.last()) else {
@@ -126,6 +126,10 @@ impl Restored {
             objects,
             heldout,
         })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     #[must_use]
@@ -151,7 +155,7 @@ impl Restored {
     /// [`Error::Input`] if the file has no such image.
     pub fn image(&self, name: &str) -> Result<Array2<f32>> {
         let mut fits = Fits::open(&self.path)?;
-        let hdu = find(&mut fits, &self.path, name)?;
+        let hdu = seek(&mut fits, &self.path, name)?;
         let shape = (self.objects.len(), self.header.grid.pixels);
         if fits.go(hdu)? != Hdu::Image(vec![shape.0, shape.1]) {
             return Err(foreign(
@@ -169,7 +173,7 @@ impl Restored {
     }
 }
 
-fn foreign(path: &Path, place: &str, problem: &str) -> Error {
+pub(super) fn foreign(path: &Path, place: &str, problem: &str) -> Error {
     Error::input(
         path,
         place,
@@ -179,17 +183,23 @@ fn foreign(path: &Path, place: &str, problem: &str) -> Error {
     )
 }
 
-fn find(fits: &mut Fits, path: &Path, name: &str) -> Result<usize> {
+/// Moves to the HDU `name`, which must be there, and gives its number.
+pub(super) fn seek(fits: &mut Fits, path: &Path, name: &str) -> Result<usize> {
+    sought(fits, name)?.ok_or_else(|| foreign(path, name, "no HDU of this name"))
+}
+
+/// As [`seek`] for an HDU that may be absent.
+pub(super) fn sought(fits: &mut Fits, name: &str) -> Result<Option<usize>> {
     for hdu in 1..fits.hdus()? {
         fits.seek(hdu)?;
         if fits.extname() == name {
-            return Ok(hdu);
+            return Ok(Some(hdu));
         }
     }
-    Err(foreign(path, name, "no HDU of this name"))
+    Ok(None)
 }
 
-fn numbers(fits: &mut Fits, path: &Path, name: &str, rows: usize) -> Result<Vec<f64>> {
+pub(super) fn numbers(fits: &mut Fits, path: &Path, name: &str, rows: usize) -> Result<Vec<f64>> {
     let column = fits
         .column(name)
         .ok_or_else(|| foreign(path, name, "the column is missing"))?;
@@ -197,7 +207,7 @@ fn numbers(fits: &mut Fits, path: &Path, name: &str, rows: usize) -> Result<Vec<
 }
 
 fn objects(fits: &mut Fits, path: &Path) -> Result<(Vec<Object>, Vec<bool>)> {
-    find(fits, path, "CATALOG")?;
+    seek(fits, path, "CATALOG")?;
     let rows = fits.rows()?;
     let mut text = Vec::new();
     for name in ["NAME", "REASON", "SOURCE"] {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 /// A column of a table to be made.
 pub(super) struct Column {
-    pub name: &'static str,
+    pub name: String,
     pub kind: ColumnDataType,
     /// Characters of a text column, else 1.
     pub width: usize,
@@ -23,17 +23,20 @@ pub(super) struct Column {
     pub ucd: &'static str,
     /// Whether −1 stands for an unknown value (TNULL).
     pub nullable: bool,
+    /// What it holds, beside its name in the header; may be empty.
+    pub comment: &'static str,
 }
 
 impl Column {
-    pub fn new(name: &'static str, kind: ColumnDataType) -> Self {
+    pub fn new(name: &str, kind: ColumnDataType) -> Self {
         Self {
-            name,
+            name: name.to_owned(),
             kind,
             width: 1,
             unit: String::new(),
             ucd: "",
             nullable: false,
+            comment: "",
         }
     }
 
@@ -46,6 +49,10 @@ impl Column {
 
     pub fn ucd(self, ucd: &'static str) -> Self {
         Self { ucd, ..self }
+    }
+
+    pub fn comment(self, comment: &'static str) -> Self {
+        Self { comment, ..self }
     }
 }
 
@@ -150,7 +157,7 @@ impl Sheet {
         let described: std::result::Result<Vec<_>, _> = columns
             .iter()
             .map(|c| {
-                let mut d = ColumnDescription::new(c.name);
+                let mut d = ColumnDescription::new(&c.name);
                 d.with_type(c.kind);
                 if c.width > 1 || matches!(c.kind, ColumnDataType::String) {
                     d.that_repeats(c.width);
@@ -174,8 +181,23 @@ impl Sheet {
             if c.nullable {
                 self.key(&hdu, &key("TNULL"), (-1i64, "unknown"))?;
             }
+            if !c.comment.is_empty() {
+                self.key_comment(&key("TTYPE"), c.comment)?;
+            }
         }
         Ok(hdu)
+    }
+
+    /// Changes the comment of a key of the current HDU.
+    fn key_comment(&mut self, name: &str, comment: &str) -> Result<()> {
+        let (name, comment) = (c_text(name), c_text(comment));
+        let mut status = 0;
+        // SAFETY: the handle is open, both texts end in NUL.
+        unsafe {
+            let f = self.file.as_raw();
+            fitsio_sys::ffmcom(f, name.as_ptr(), comment.as_ptr(), &mut status);
+        }
+        self.checked(status)
     }
 
     pub fn column<T: WritesCol>(&mut self, hdu: &FitsHdu, name: &str, values: &[T]) -> Result<()> {

@@ -6,10 +6,13 @@ use super::object::Object;
 use super::provenance::{Key, Provenance, Value, flag_keys, quantile_name};
 use super::restored::{RestoredBlock, RestoredHeader};
 use super::restored_fits::{Column, Sheet, ascii};
+use super::restored_lines::{line_columns, write_lines};
 use super::restored_unit::inverse_square;
 use crate::Result;
+use crate::lines::{MeasuredLines, NO_LINES};
 use fitsio::hdu::FitsHdu;
 use fitsio::tables::ColumnDataType as T;
+use ndarray::ArrayView3;
 use std::path::Path;
 
 /// Writes a restored catalog as a stream; the file appears only when it is complete.
@@ -20,6 +23,9 @@ pub struct RestoredWriter {
     images: Vec<(String, FitsHdu)>,
     /// Median S/N per good pixel of each observation; NaN where it has none.
     snr: Vec<f32>,
+    lines: Vec<MeasuredLines>,
+    /// The image of all draws, where it is asked for.
+    draws: Option<FitsHdu>,
 }
 
 impl RestoredWriter {
@@ -42,7 +48,47 @@ impl RestoredWriter {
             flux_unit: header.flux_unit.clone(),
             images,
             snr: vec![f32::NAN; n_rows],
+            lines: vec![NO_LINES; n_rows],
+            draws: None,
         })
+    }
+
+    /// Lays out the image DRAWS, to be filled by [`RestoredWriter::write_draws`].
+    ///
+    /// # Errors
+    /// [`crate::Error::Output`] if the file cannot be written.
+    pub fn with_draws(mut self, header: &RestoredHeader) -> Result<Self> {
+        let shape = [header.draws, self.snr.len(), header.grid.pixels];
+        let hdu = self.sheet.image("DRAWS", &shape)?;
+        image_keys(&mut self.sheet, &hdu, "DRAWS", header)?;
+        self.sheet
+            .text(&hdu, "CTYPE3", "DRAW", "draw of the SDE, from 1")?;
+        for key in ["CRPIX3", "CRVAL3", "CDELT3"] {
+            self.sheet.key(&hdu, key, (1.0, ""))?;
+        }
+        self.draws = Some(hdu);
+        Ok(self)
+    }
+
+    /// Writes the draws [draws, n, D] of rows `start..`, physical units, where they are asked for.
+    ///
+    /// # Errors
+    /// [`crate::Error::Output`] if the disk is full.
+    pub fn write_draws(&mut self, start: usize, draws: ArrayView3<f32>) -> Result<()> {
+        let Some(hdu) = &self.draws else {
+            return Ok(());
+        };
+        for (k, draw) in draws.outer_iter().enumerate() {
+            let from = (k * self.snr.len() + start) * self.grid.pixels;
+            let data: Vec<f32> = draw.iter().copied().collect();
+            self.sheet.pixels(hdu, from, &data)?;
+        }
+        Ok(())
+    }
+
+    /// Notes the lines of rows `start..`; those of rows that are never given are NaN.
+    pub fn note_lines(&mut self, start: usize, lines: &[MeasuredLines]) {
+        self.lines[start..start + lines.len()].copy_from_slice(lines);
     }
 
     /// Writes rows `start..` of every image.
@@ -137,6 +183,7 @@ impl RestoredWriter {
         );
         columns.push(Column::new("SNR", T::Float).ucd("stat.snr"));
         columns.push(Column::new("HELDOUT", T::Short));
+        columns.extend(line_columns(&self.flux_unit));
         let hdu = self.sheet.table("CATALOG", &columns)?;
         for (name, _, get) in texts {
             let values: Vec<String> = objects.iter().map(get).collect();
@@ -152,7 +199,8 @@ impl RestoredWriter {
         }
         self.sheet.column(&hdu, "SNR", &self.snr)?;
         let heldout: Vec<i16> = heldout.iter().map(|h| i16::from(*h)).collect();
-        self.sheet.column(&hdu, "HELDOUT", &heldout)
+        self.sheet.column(&hdu, "HELDOUT", &heldout)?;
+        write_lines(&mut self.sheet, &hdu, &self.lines)
     }
 }
 

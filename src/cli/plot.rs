@@ -3,7 +3,8 @@
 use super::Global;
 use crate::Result;
 use crate::plot::{
-    Choice, catalog_images, catalog_population, catalog_spectra, save, training_curves,
+    Choice, calibration_picture, catalog_images, catalog_population, catalog_spectra, save,
+    training_curves,
 };
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -64,6 +65,14 @@ enum What {
         #[arg(long, short)]
         out: PathBuf,
     },
+    /// PIT, coverage and pulls of the SDE's draws against a known truth
+    Calibration {
+        /// evaluation.json of `selfsi evaluate`, or the folder that holds it
+        evaluation: PathBuf,
+        /// Picture to write: .png or .svg
+        #[arg(long, short)]
+        out: PathBuf,
+    },
     /// Mean, scatter and power spectra of a restored population
     Population {
         /// Restored catalogs (FITS) of one survey
@@ -104,6 +113,7 @@ impl Plot {
                 save(out, &catalog_images(restored, truth.as_deref(), &choice)?)
             }
             What::Training { run, out } => save(out, &training_curves(run)?),
+            What::Calibration { evaluation, out } => save(out, &calibration_picture(evaluation)?),
             What::Population {
                 restored,
                 truth,

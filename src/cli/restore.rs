@@ -37,6 +37,9 @@ pub struct Restore {
     /// Also write each restored object as DIR/PLATE/spec-PLATE-MJD-FIBER.fits, in the SDSS form.
     #[arg(long, value_name = "DIR")]
     spectra: Option<PathBuf>,
+    /// Also write every draw of the SDE, image DRAWS: what `selfsi evaluate` needs for the calibration.
+    #[arg(long)]
+    save_draws: bool,
     /// Only the observations that were kept out of training.
     #[arg(long)]
     heldout: bool,
@@ -73,6 +76,7 @@ impl Restore {
         let output = Output {
             catalog: self.out.clone(),
             spectra: self.spectra.clone(),
+            draws: self.save_draws,
         };
         let mut bar = Progress::new("restoring");
         let job = Job {
@@ -93,6 +97,7 @@ impl Restore {
         for (option, given) in [
             ("--spectra", self.spectra.is_some()),
             ("--catalog", self.catalog.is_some()),
+            ("--save-draws", self.save_draws),
         ] {
             if given {
                 return Err(Error::config(

@@ -69,7 +69,7 @@ impl Channel {
             }
         };
         let middle = &widths[widths.len() / 2].1;
-        let sigma_pixels = super::statistics::median(middle.iter().copied());
+        let sigma_pixels = crate::statistics::median(middle.iter().copied());
         let blurs: Vec<(f64, Array2<f64>)> = widths
             .iter()
             .map(|(w, sigma)| (*w, blur_matrix(sigma)))

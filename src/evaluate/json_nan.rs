@@ -2,6 +2,11 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// Of a field that is absent.
+pub fn nan() -> f64 {
+    f64::NAN
+}
+
 /// # Errors
 /// The serializer's.
 pub fn serialize<S: Serializer>(value: &f64, s: S) -> Result<S::Ok, S::Error> {

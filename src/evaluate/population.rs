@@ -1,7 +1,7 @@
 //! Errors pixel by pixel, and what a population must keep: its scatter.
 
-use super::lines::LYMAN_ALPHA;
-use super::statistics::median;
+use crate::lines::LYMAN_ALPHA;
+use crate::statistics::{median, standard_deviation};
 use ndarray::{ArrayView2, Zip};
 
 /// Fewest objects for a standard deviation at a pixel.
@@ -37,6 +37,16 @@ pub fn rmse(a: ArrayView2<f32>, b: ArrayView2<f32>) -> f64 {
         .and(b)
         .for_each(|a, b| sum += f64::from(a - b).powi(2));
     (sum / a.len() as f64).sqrt()
+}
+
+/// Mean absolute difference over all pixels of `a` and `b`, both [N, D]: the CRPS of point estimates.
+#[must_use]
+pub fn mae(a: ArrayView2<f32>, b: ArrayView2<f32>) -> f64 {
+    let mut sum = 0.0;
+    Zip::from(a)
+        .and(b)
+        .for_each(|a, b| sum += f64::from((a - b).abs()));
+    sum / a.len() as f64
 }
 
 /// [`rmse`] over one band; NaN if no pixel lies in it. `wavelength` [D] in Å, `z` [N].
@@ -80,12 +90,4 @@ pub fn scatter_ratio(
             |x: ArrayView2<f32>| standard_deviation(rows.iter().map(|i| f64::from(x[[*i, j]])));
         Some(deviation(a) / deviation(b))
     }))
-}
-
-/// Standard deviation of a sample (n − 1).
-#[must_use]
-pub fn standard_deviation(values: impl Iterator<Item = f64> + Clone) -> f64 {
-    let n = values.clone().count() as f64;
-    let mean = values.clone().sum::<f64>() / n;
-    (values.map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt()
 }

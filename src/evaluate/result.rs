@@ -1,6 +1,7 @@
 //! What a study finds, in the form of evaluation.json.
 
-use super::lines::LineErrors;
+use super::calibration::Calibration;
+use super::line_errors::LineErrors;
 use serde::{Deserialize, Serialize};
 
 /// What a row of the study's table is.
@@ -69,6 +70,9 @@ pub struct Row {
     pub kind: Kind,
     /// Over all pixels, normalised flux; then over the forest and redward of Lyα.
     pub rmse: f64,
+    /// Mean absolute error over all pixels, normalised flux; NaN in evaluations of earlier versions.
+    #[serde(default = "super::json_nan::nan", with = "super::json_nan")]
+    pub mae: f64,
     #[serde(with = "super::json_nan")]
     pub rmse_forest: f64,
     #[serde(with = "super::json_nan")]
@@ -150,6 +154,9 @@ pub struct Evaluation {
     pub power_bands: Vec<usize>,
     pub rows: Vec<Row>,
     pub bars: Vec<Bar>,
+    /// Of the draws of every SDE catalog.
+    #[serde(default)]
+    pub calibration: Vec<Calibration>,
 }
 
 impl Evaluation {

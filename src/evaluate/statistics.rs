@@ -1,18 +1,7 @@
-//! Robust statistics that pass over NaN.
+//! Errors over a population.
 
+use crate::statistics::median;
 use serde::{Deserialize, Serialize};
-
-/// Median of the finite values; NaN where there are none.
-#[must_use]
-pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
-    let mut v: Vec<f64> = values.into_iter().filter(|v| v.is_finite()).collect();
-    if v.is_empty() {
-        return f64::NAN;
-    }
-    v.sort_by(f64::total_cmp);
-    let n = v.len();
-    0.5 * (v[(n - 1) / 2] + v[n / 2])
-}
 
 /// Errors of a quantity over a population, the unmeasurable ones (NaN) left out.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -2,15 +2,15 @@
 
 use super::channel::Channel;
 use super::filter::LinearFilter;
-use super::lines::line_errors;
+use super::line_errors::line_errors;
 use super::moments::{Learned, Moments};
-use super::population::{Band, band_rmse, rmse, scatter_ratio};
+use super::population::{Band, band_rmse, mae, rmse, scatter_ratio};
 use super::power::{band_edges, band_power, log_power, power_ratio};
 use super::result::{Distance, Evaluation, Kind, Row};
 use super::sliced::{Slices, population_distance, sliced_wasserstein};
 use super::smoothing::best_smoothing;
-use super::statistics::median;
 use super::{bars, fill};
+use crate::statistics::median;
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2};
 
@@ -123,6 +123,7 @@ pub fn study(
         power_bands: band_edges(y.ncols()),
         bars: bars::bars(regime, &rows),
         rows,
+        calibration: Vec::new(),
     })
 }
 
@@ -234,6 +235,7 @@ impl<'a> Reference<'a> {
             name: c.name.clone(),
             kind: c.kind,
             rmse: rmse(x, t),
+            mae: mae(x, t),
             rmse_forest: band_rmse(x, t, wavelength, z, Band::Forest),
             rmse_red: band_rmse(x, t, wavelength, z, Band::Red),
             rmse_over_oracle: f64::NAN,

@@ -1,15 +1,15 @@
 //! From files to arrays: joins a prepared set, its truth and restored catalogs by name.
 
+use super::catalogs::Catalog;
 use super::learned::learn;
 use super::moments::Accumulator;
-use super::result::{Evaluation, Kind};
+use super::result::Evaluation;
 use super::study::{Candidate, Scored, TruePopulation, study};
 use super::truth::Truth;
-use crate::catalog::{Block, Prepared, Restored};
+use crate::catalog::{Block, Prepared};
 use crate::config::Config;
 use crate::{Error, Result};
 use ndarray::{Array2, Axis};
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Rows read at once.
@@ -86,7 +86,7 @@ pub fn evaluate_runs(name: &str, runs: &[RunFiles], truth: &Path, most: usize) -
     }
     let rows: Vec<usize> = finite.iter().map(|i| split.scored[*i]).collect();
     let scored = scored(&set, &truth, &rows)?;
-    let evaluation = study(
+    let mut evaluation = study(
         name,
         &scored,
         known.as_ref(),
@@ -94,6 +94,10 @@ pub fn evaluate_runs(name: &str, runs: &[RunFiles], truth: &Path, most: usize) -
         candidates,
         config.seed,
     )?;
+    for catalog in &catalogs {
+        let calibration = catalog.calibration(&set, &rows, &scored)?;
+        evaluation.calibration.extend(calibration);
+    }
     Ok(Outcome {
         evaluation,
         not_finite,
@@ -128,76 +132,6 @@ pub(super) fn of_one_survey(runs: &[RunFiles]) -> Result<&Config> {
     Ok(&first.config)
 }
 
-/// One restored catalog, its rows by name.
-struct Catalog {
-    /// Tells its rows of the table from those of the other catalogs.
-    suffix: String,
-    rows: HashMap<String, usize>,
-    flags: Vec<i32>,
-    heldout: Vec<bool>,
-    images: Vec<(Kind, String, Array2<f32>)>,
-}
-
-impl Catalog {
-    fn open(path: &Path, suffix: String, set: &Prepared) -> Result<Self> {
-        let file = Restored::open(path)?;
-        let header = file.header();
-        if header.grid.pixels != set.grid().pixels
-            || (header.grid.loglam0 - set.grid().loglam0).abs() > 1e-6
-        {
-            return Err(Error::input(
-                path,
-                "HDU RESTORED",
-                "another wavelength grid than that of the prepared set",
-                "a catalog restored from this run's survey",
-                "restore it again with this run",
-            ));
-        }
-        let image = |hdu: &str| file.image(hdu);
-        let images = if header.interpolant == "sde" {
-            vec![
-                (Kind::Draw, "one SDE draw".to_owned(), image("DRAW")?),
-                (
-                    Kind::Mean,
-                    format!("mean of {} SDE draws", header.draws),
-                    image("RESTORED")?,
-                ),
-            ]
-        } else {
-            vec![(Kind::Ode, "ODE restoration".to_owned(), image("RESTORED")?)]
-        };
-        let objects = file.objects();
-        Ok(Self {
-            suffix,
-            rows: index(objects.iter().map(|o| o.name.as_str())),
-            flags: objects.iter().map(|o| o.flag).collect(),
-            heldout: file.heldout().to_vec(),
-            images,
-        })
-    }
-
-    /// This catalog's restorations of rows `scored` of the prepared set, normalised.
-    fn candidates(&self, set: &Prepared, scored: &[usize]) -> Vec<Candidate> {
-        self.images
-            .iter()
-            .map(|(kind, what, image)| {
-                let mut flux = Array2::zeros((scored.len(), image.ncols()));
-                for (mut row, i) in flux.rows_mut().into_iter().zip(scored) {
-                    let object = &set.objects()[*i];
-                    if let Some(r) = self.rows.get(&object.name) {
-                        row.assign(&image.row(*r).mapv(|v| (f64::from(v) / object.norm) as f32));
-                    }
-                }
-                Candidate {
-                    name: format!("{what}{}", self.suffix),
-                    kind: *kind,
-                    flux,
-                }
-            })
-            .collect()
-    }
-}
-
 /// Which rows of the prepared set are scored, and which the moments come from.
 #[derive(Default)]
 struct Split {
@@ -217,13 +151,7 @@ impl Split {
             .enumerate()
             .filter(|(_, o)| o.flag == 0)
         {
-            let found = || {
-                catalogs.iter().map(|c| {
-                    c.rows
-                        .get(&object.name)
-                        .map(|r| (c.flags[*r], c.heldout[*r]))
-                })
-            };
+            let found = || catalogs.iter().map(|c| c.find(&object.name));
             let in_truth = truth.find(&object.name);
             if !found().flatten().any(|(_, held_out)| held_out) {
                 split.training.push(i);
@@ -315,13 +243,4 @@ fn scored(set: &Prepared, truth: &Truth, rows: &[usize]) -> Result<Scored> {
         ivar,
         truth: truth.read(&found, &norm)?,
     })
-}
-
-/// Positions by name; the first one wins.
-pub(super) fn index<'a>(names: impl Iterator<Item = &'a str>) -> HashMap<String, usize> {
-    let mut rows = HashMap::new();
-    for (i, name) in names.enumerate() {
-        rows.entry(name.to_owned()).or_insert(i);
-    }
-    rows
 }

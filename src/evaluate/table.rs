@@ -1,5 +1,6 @@
 //! The study's result for people: plain text for the terminal, Markdown for files.
 
+use super::calibration_table;
 use super::result::{Evaluation, Regime, Row};
 
 /// Columns of the main table.
@@ -52,7 +53,10 @@ pub fn text(e: &Evaluation) -> String {
         }
         out += ")\n";
     }
-    out
+    match calibration_table::text(e) {
+        calibration if calibration.is_empty() => out,
+        calibration => format!("{out}\n{calibration}"),
+    }
 }
 
 /// Everything as Markdown, under a heading.
@@ -91,7 +95,7 @@ pub fn markdown(e: &Evaluation) -> String {
         }
         out += &piped(&bars);
     }
-    out
+    out + &calibration_table::markdown(e)
 }
 
 fn summary(e: &Evaluation) -> String {
@@ -254,7 +258,9 @@ pub(super) fn aligned(table: &[Vec<String>]) -> String {
 pub(super) fn piped(table: &[Vec<String>]) -> String {
     let mut out = String::new();
     for (i, row) in table.iter().enumerate() {
-        out += &format!("| {} |\n", row.join(" | "));
+        // A bar inside a cell would end it.
+        let cells: Vec<String> = row.iter().map(|c| c.replace('|', "\\|")).collect();
+        out += &format!("| {} |\n", cells.join(" | "));
         if i == 0 {
             out += &format!("|---|{}\n", "--:|".repeat(row.len() - 1));
         }

@@ -1,5 +1,6 @@
 //! Pictures (PNG, SVG) of spectra, images, training and populations.
 
+mod calibration;
 mod canvas;
 mod catalog;
 mod curves;
@@ -9,6 +10,7 @@ mod restored_images;
 mod spectra;
 mod training;
 
+pub use calibration::{CalibrationPicture, calibration_picture};
 pub use canvas::{Drawn, Picture, save};
 pub use catalog::{Choice, catalog_population, catalog_spectra};
 pub use curves::{Curve, CurvePanel, Curves};

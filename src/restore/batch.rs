@@ -8,7 +8,7 @@ use crate::nets::VelocityField;
 use crate::random::{Purpose, Rows};
 use crate::train::{Observations, Run, config_sha256, observations};
 use crate::transport::Transport;
-use ndarray::Array2;
+use ndarray::{Array2, Array3, Axis};
 use sha2::{Digest, Sha256};
 use tch::{Device, Tensor, no_grad};
 
@@ -54,8 +54,13 @@ impl Restorer {
         })
     }
 
-    /// Restores the spectra of `objects`; flags what does not come out finite.
-    pub fn spectra(&self, block: &Block, objects: &mut [Object]) -> Result<RestoredBlock> {
+    /// Restores the spectra of `objects`; flags what does not come out finite. Also gives all the
+    /// draws [draws, n, D] in physical units, one for the ODE.
+    pub fn spectra(
+        &self,
+        block: &Block,
+        objects: &mut [Object],
+    ) -> Result<(RestoredBlock, Array3<f32>)> {
         let draws = self.draws(&observations(block, self.device), objects);
         let norms: Vec<f32> = objects.iter().map(|o| o.norm as f32).collect();
         let norm = Tensor::from_slice(&norms)
@@ -69,7 +74,9 @@ impl Restorer {
             a
         };
         let (observed, ivar) = (scaled(&block.flux, 1), scaled(&block.ivar, -2));
-        self.moments(&(draws * norm), objects, observed, ivar)
+        let draws = draws * norm;
+        let restored = self.moments(&draws, objects, observed, ivar)?;
+        Ok((restored, all_draws(&draws, objects)?))
     }
 
     /// The draws of each object, normalised, [draws, B, D].
@@ -168,6 +175,21 @@ fn mark(object: &mut Object, finite: bool) -> bool {
         object.reason = "the restoration is not finite".into();
     }
     object.flag == flag::GOOD
+}
+
+/// Draws [draws, n, D] on the host; NaN in the rows that are flagged.
+fn all_draws(draws: &Tensor, objects: &[Object]) -> Result<Array3<f32>> {
+    let size: Vec<usize> = draws.size().iter().map(|v| *v as usize).collect();
+    let flat = Vec::<f32>::try_from(draws.to_device(Device::Cpu).contiguous().view([-1]))?;
+    let mut all = Array3::from_shape_fn((size[0], size[1], size[2]), |(k, i, j)| {
+        flat[(k * size[1] + i) * size[2] + j]
+    });
+    for (i, o) in objects.iter().enumerate() {
+        if o.flag != flag::GOOD {
+            all.index_axis_mut(Axis(1), i).fill(f32::NAN);
+        }
+    }
+    Ok(all)
 }
 
 /// [n, D] on the host; NaN in the rows that are not usable.

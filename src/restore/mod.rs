@@ -16,9 +16,11 @@ use crate::catalog::{
     restored_spec_path, write_restored_spec,
 };
 use crate::config::Config;
+use crate::lines::{MeasuredLines, NO_LINES, over_draws};
 use crate::train::Run;
 use crate::{Error, Result};
 use batch::Restorer;
+use ndarray::{ArrayView3, Axis};
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 use tch::Device;
@@ -68,6 +70,8 @@ pub struct Output {
     pub catalog: PathBuf,
     /// Folder for one SDSS spec file per restored object.
     pub spectra: Option<PathBuf>,
+    /// Whether the catalog holds all the draws of the SDE.
+    pub draws: bool,
 }
 
 /// Counts of one restoration.
@@ -105,6 +109,7 @@ pub fn config_of(run: &Run, overrides: &[String]) -> Result<Config> {
 ///
 /// # Errors
 /// [`Error::Run`] if the run has no checkpoint, [`Error::Input`] if the selection is empty,
+/// [`Error::Config`] if the draws of an ODE are asked for,
 /// [`Error::Output`] if something cannot be written: then there is no catalog, and every file of a
 /// single object is either complete or absent.
 pub fn restore(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) -> Result<Summary> {
@@ -132,15 +137,24 @@ pub fn restore(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) 
     };
     let restorer = Restorer::new(run, source, &input.set().layout())?;
     let header = header(input, restorer.made.clone());
+    if output.draws {
+        check_draws(&header)?;
+    }
+    let wavelength = header.grid.wavelength();
     let mut writer = RestoredWriter::create(&output.catalog, &header, rows.len())?;
+    if output.draws {
+        writer = writer.with_draws(&header)?;
+    }
     let mut restored = 0;
     let size = config.restore.batch;
     for (batch, start) in rows.chunks(size).zip((0..).step_by(size)) {
         let block = read(input.set(), batch)?;
         let part = &mut objects[start..start + batch.len()];
-        let result = restorer.spectra(&block, part)?;
+        let (result, draws) = restorer.spectra(&block, part)?;
         restored += part.iter().filter(|o| o.flag == flag::GOOD).count();
         writer.write(start, &result)?;
+        writer.write_draws(start, draws.view())?;
+        writer.note_lines(start, &lines(&wavelength, part, draws.view()));
         if let Some(folder) = &output.spectra {
             write_spectra(folder, &header, part, &result)?;
         }
@@ -185,6 +199,31 @@ fn read(set: &Prepared, rows: &[usize]) -> Result<Block> {
         done += part.len();
     }
     Ok(block)
+}
+
+/// The lines of restored `objects`, measured on their draws [draws, n, D].
+fn lines(wavelength: &[f64], objects: &[Object], draws: ArrayView3<f32>) -> Vec<MeasuredLines> {
+    let measured = |(i, o): (usize, &Object)| {
+        if o.flag == flag::GOOD {
+            over_draws(wavelength, draws.index_axis(Axis(1), i), o.z)
+        } else {
+            NO_LINES
+        }
+    };
+    objects.par_iter().enumerate().map(measured).collect()
+}
+
+/// The ODE has no draws to save.
+fn check_draws(header: &RestoredHeader) -> Result<()> {
+    if header.interpolant == "sde" {
+        return Ok(());
+    }
+    Err(Error::config(
+        "selfsi restore",
+        "--save-draws",
+        "this run gives one restoration of each object, no draws",
+        "leave it out, or train with [interpolant] kind = \"sde\"",
+    ))
 }
 
 /// Before hours of work: every object has a file name, and none of them is the observation's own.

@@ -19,8 +19,11 @@ from astropy.time import Time
 from astropy.wcs import WCS
 from specutils import Spectrum
 
+LINES = {"LYA": 1215.67, "NV": 1240.81, "SIIV": 1396.76, "CIV": 1549.06}
+QUANTITIES = ("PEAK", "CENTROID", "EW")
 COLUMNS = (
-    "NAME SDSS_NAME REASON SOURCE PLATE MJD FIBERID THING_ID FLAG RA DEC Z NORM SNR HELDOUT"
+    "NAME SDSS_NAME REASON SOURCE PLATE MJD FIBERID THING_ID FLAG RA DEC Z NORM SNR HELDOUT".split()
+    + [f"{k}_{q}{e}" for k in LINES for q in QUANTITIES for e in ("", "_ERR")]
 )
 
 
@@ -57,15 +60,21 @@ def check_catalog(path):
         expected = ["PRIMARY", "RESTORED"]
         expected += ["SIGMA", "DRAW"] if sde else []
         expected += [f"Q{100 * hdus[0].header[k]:02g}" for k in quantiles] if sde else []
-        assert names == expected + ["OBSERVED", "IVAR", "CATALOG", "WAVELENGTH"], names
-        images = {h.name: h.data.copy() for h in hdus if isinstance(h, fits.ImageHDU)}
-        headers = {h.name: h.header.copy() for h in hdus if isinstance(h, fits.ImageHDU)}
+        expected += ["OBSERVED", "IVAR"] + (["DRAWS"] if "DRAWS" in names else [])
+        assert names == expected + ["CATALOG", "WAVELENGTH"], names
+        draws = None
+        if "DRAWS" in names:
+            draws = {"data": hdus["DRAWS"].data.copy(), "header": hdus["DRAWS"].header.copy()}
+            draws["unit"] = hdus[0].header["FLUXUNIT"]
+        flat = [h for h in hdus if isinstance(h, fits.ImageHDU) and h.name != "DRAWS"]
+        images = {h.name: h.data.copy() for h in flat}
+        headers = {h.name: h.header.copy() for h in flat}
         main = hdus[0].header
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         table = Table.read(path, hdu="CATALOG", mask_invalid=False)
         wavelength = Table.read(path, hdu="WAVELENGTH")
-    assert table.colnames == COLUMNS.split()
+    assert table.colnames == COLUMNS
     for name, column in table.columns.items():
         assert column.unit is None or not isinstance(column.unit, u.UnrecognizedUnit), name
     assert table["RA"].unit == table["DEC"].unit == u.deg
@@ -100,7 +109,52 @@ def check_catalog(path):
             snr = (images["OBSERVED"][i] * np.sqrt(images["IVAR"][i]))[good]
             assert abs(np.sort(snr)[len(snr) // 2] / row["SNR"] - 1) < 1e-5
             assert np.isfinite(images["OBSERVED"][i]).all()
+    check_lines(path, table, flux, grid, uncertain=main["UNCERT"] != "none")
+    check_draws(draws, images, table, sde)
     return images, table, grid
+
+
+def check_lines(path, table, flux, grid, uncertain):
+    """Units, comments, NaN where there is no line, errors where there are several draws."""
+    header = fits.getheader(path, "CATALOG")
+    comments = {header[k]: header.comments[k] for k in header if re.fullmatch(r"TTYPE\d+", k)}
+    flagged = np.asarray(table["FLAG"]) != 0
+    for key, rest in LINES.items():
+        for quantity in QUANTITIES:
+            name = f"{key}_{quantity}"
+            value, error = table[name], table[name + "_ERR"]
+            unit = flux if quantity == "PEAK" else u.Angstrom
+            assert value.unit == error.unit == unit, name
+            assert np.isnan(value[flagged]).all() and np.isnan(error[flagged]).all(), name
+            known = np.isfinite(value)
+            if uncertain:
+                assert (error[known] >= 0).all(), name
+            else:
+                assert np.isnan(error).all(), name
+            assert "standard deviation" in comments[name + "_ERR"]
+        assert "rest frame, positive" in comments[f"{key}_EW"]
+        assert "observed frame" in comments[f"{key}_CENTROID"]
+        # The line's window, ±2.5 % about it, is nowhere wider.
+        centroid = table[f"{key}_CENTROID"].quantity.to_value("Angstrom") / (1 + table["Z"])
+        known = np.isfinite(centroid)
+        assert (abs(centroid[known] / rest - 1) < 0.025).all(), key
+        outside = rest * (1 + table["Z"]) > grid.to_value("Angstrom")[-1]
+        assert np.isnan(table[f"{key}_PEAK"][outside]).all(), key
+
+
+def check_draws(draws, images, table, sde):
+    """Their mean and deviation are the images; the first is DRAW."""
+    if draws is None:
+        return
+    assert sde and draws["data"].shape[1:] == images["RESTORED"].shape
+    data, header = draws["data"], draws["header"]
+    assert header["CTYPE3"] == "DRAW" and header["BUNIT"] == draws["unit"]
+    good = np.asarray(table["FLAG"]) == 0
+    assert np.isnan(data[:, ~good]).all()
+    data = data[:, good].astype(float)
+    np.testing.assert_array_equal(data[0], images["DRAW"][good])
+    for found, name in ((data.mean(0), "RESTORED"), (data.std(0, ddof=1), "SIGMA")):
+        np.testing.assert_allclose(found, images[name][good], rtol=1e-4, atol=1e-4)
 
 
 def check_spectra(folder, images, table, grid, method):

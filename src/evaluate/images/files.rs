@@ -3,7 +3,8 @@
 
 use super::result::ImageKind;
 use crate::catalog::{ImageBlock, ImageLayout, ImageSet, ImageSource, RestoredImages};
-use crate::evaluate::survey::{RunFiles, index};
+use crate::evaluate::catalogs::index;
+use crate::evaluate::survey::RunFiles;
 use crate::{Error, Result};
 use ndarray::{Array2, Axis, concatenate};
 use std::collections::HashMap;

@@ -2,7 +2,7 @@
 
 use super::DataRange;
 use crate::evaluate::json_nan;
-use crate::evaluate::statistics::median;
+use crate::statistics::median;
 use serde::{Deserialize, Serialize};
 
 /// What a row of the table is.

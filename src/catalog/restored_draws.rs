@@ -1,0 +1,65 @@
+//! All the draws of a restored catalog: image HDU DRAWS [draws, objects, pixels].
+
+use super::fits_read::{Fits, Hdu};
+use super::restored::{Restored, foreign, sought};
+use crate::Result;
+use ndarray::{Array1, Array2};
+
+/// The draws of a restored catalog, open for reading.
+#[derive(Debug)]
+pub struct RestoredDraws {
+    fits: Fits,
+    draws: usize,
+    objects: usize,
+    pixels: usize,
+}
+
+impl Restored {
+    /// The draws, where the catalog holds them (`selfsi restore --save-draws`).
+    ///
+    /// # Errors
+    /// [`crate::Error::Input`] if the HDU has another shape than table and grid.
+    pub fn draws(&self) -> Result<Option<RestoredDraws>> {
+        let mut fits = Fits::open(self.path())?;
+        let Some(hdu) = sought(&mut fits, "DRAWS")? else {
+            return Ok(None);
+        };
+        let (objects, pixels) = (self.objects().len(), self.header().grid.pixels);
+        match fits.go(hdu)? {
+            Hdu::Image(shape) if shape.len() == 3 && shape[1..] == [objects, pixels] => {
+                Ok(Some(RestoredDraws {
+                    fits,
+                    draws: shape[0],
+                    objects,
+                    pixels,
+                }))
+            }
+            _ => Err(foreign(
+                self.path(),
+                "DRAWS",
+                "the image has another shape than table and grid",
+            )),
+        }
+    }
+}
+
+impl RestoredDraws {
+    /// How many there are of each object.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.draws
+    }
+
+    /// The draws of object `row`, [draws, D], physical units; NaN where it is flagged.
+    ///
+    /// # Errors
+    /// [`crate::Error::Input`] if the file is damaged, or has no such row.
+    pub fn of(&mut self, row: usize) -> Result<Array2<f32>> {
+        let mut out = Array2::zeros((self.draws, self.pixels));
+        for (draw, mut to) in out.rows_mut().into_iter().enumerate() {
+            let from = (draw * self.objects + row) * self.pixels;
+            to.assign(&Array1::from(self.fits.section(from, self.pixels)?));
+        }
+        Ok(out)
+    }
+}

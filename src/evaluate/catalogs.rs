@@ -1,0 +1,141 @@
+//! A restored catalog as the evaluation sees it: its rows by name, normalised.
+
+use super::calibration::{Calibration, Tally};
+use super::line_calibration::line_calibrations;
+use super::result::Kind;
+use super::study::{Candidate, Scored};
+use crate::catalog::{Prepared, Restored};
+use crate::{Error, Result};
+use ndarray::Array2;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// One restored catalog.
+pub(super) struct Catalog {
+    /// Tells its rows of the table from those of the other catalogs.
+    suffix: String,
+    file: Restored,
+    rows: HashMap<String, usize>,
+    images: Vec<(Kind, String, Array2<f32>)>,
+}
+
+impl Catalog {
+    /// Opens `path`, a catalog of observations of `set`.
+    pub fn open(path: &Path, suffix: String, set: &Prepared) -> Result<Self> {
+        let file = Restored::open(path)?;
+        let header = file.header();
+        if header.grid.pixels != set.grid().pixels
+            || (header.grid.loglam0 - set.grid().loglam0).abs() > 1e-6
+        {
+            return Err(Error::input(
+                path,
+                "HDU RESTORED",
+                "another wavelength grid than that of the prepared set",
+                "a catalog restored from this run's survey",
+                "restore it again with this run",
+            ));
+        }
+        let image = |hdu: &str| file.image(hdu);
+        let images = if header.interpolant == "sde" {
+            vec![
+                (Kind::Draw, "one SDE draw".to_owned(), image("DRAW")?),
+                (
+                    Kind::Mean,
+                    format!("mean of {} SDE draws", header.draws),
+                    image("RESTORED")?,
+                ),
+            ]
+        } else {
+            vec![(Kind::Ode, "ODE restoration".to_owned(), image("RESTORED")?)]
+        };
+        let rows = index(file.objects().iter().map(|o| o.name.as_str()));
+        Ok(Self {
+            suffix,
+            rows,
+            images,
+            file,
+        })
+    }
+
+    /// Flag, and whether it was kept out of training, of the object `name`; `None` if it is not there.
+    pub fn find(&self, name: &str) -> Option<(i32, bool)> {
+        let row = self.rows.get(name)?;
+        Some((self.file.objects()[*row].flag, self.file.heldout()[*row]))
+    }
+
+    /// This catalog's restorations of rows `scored` of the prepared set, normalised.
+    pub fn candidates(&self, set: &Prepared, scored: &[usize]) -> Vec<Candidate> {
+        self.images
+            .iter()
+            .map(|(kind, what, image)| {
+                let mut flux = Array2::zeros((scored.len(), image.ncols()));
+                for (mut row, i) in flux.rows_mut().into_iter().zip(scored) {
+                    let object = &set.objects()[*i];
+                    if let Some(r) = self.rows.get(&object.name) {
+                        row.assign(&image.row(*r).mapv(|v| (f64::from(v) / object.norm) as f32));
+                    }
+                }
+                Candidate {
+                    name: format!("{what}{}", self.suffix),
+                    kind: *kind,
+                    flux,
+                }
+            })
+            .collect()
+    }
+
+    /// Calibration of the draws of rows `scored` of the prepared set against their truth in `known`;
+    /// `None` where there are no several draws. They are read object by object.
+    pub fn calibration(
+        &self,
+        set: &Prepared,
+        scored: &[usize],
+        known: &Scored,
+    ) -> Result<Option<Calibration>> {
+        let header = self.file.header();
+        if header.interpolant != "sde" || header.draws < 2 {
+            return Ok(None);
+        }
+        // Every scored object is in the catalog.
+        let objects: Vec<(usize, f64)> = scored
+            .iter()
+            .map(|i| &set.objects()[*i])
+            .filter_map(|o| Some((*self.rows.get(&o.name)?, o.norm)))
+            .collect();
+        let mut tally = Tally::default();
+        if let Some(mut draws) = self.file.draws()? {
+            for (i, (row, norm)) in objects.iter().enumerate() {
+                let x = draws.of(*row)?.mapv(|v| (f64::from(v) / norm) as f32);
+                let truth = known.truth.row(i);
+                tally.add(x.view(), truth, &known.wavelength, known.z[i]);
+            }
+        }
+        let lines = self.file.lines()?.map_or_else(Vec::new, |lines| {
+            let (rows, norm): (Vec<usize>, Vec<f64>) = objects.into_iter().unzip();
+            let measured: Vec<_> = rows.iter().map(|r| lines[*r]).collect();
+            line_calibrations(
+                &measured,
+                header.draws,
+                known.truth.view(),
+                &norm,
+                &known.wavelength,
+                &known.z,
+            )
+        });
+        Ok(Some(Calibration {
+            name: format!("{} SDE draws{}", header.draws, self.suffix),
+            draws: header.draws,
+            pixels: tally.calibrations(),
+            lines,
+        }))
+    }
+}
+
+/// Positions by name; the first one wins.
+pub(super) fn index<'a>(names: impl Iterator<Item = &'a str>) -> HashMap<String, usize> {
+    let mut rows = HashMap::new();
+    for (i, name) in names.enumerate() {
+        rows.entry(name.to_owned()).or_insert(i);
+    }
+    rows
+}
