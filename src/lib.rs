@@ -8,6 +8,7 @@ pub mod atomic;
 pub mod config;
 pub mod error;
 pub mod random;
+pub mod theory;
 
 pub mod catalog;
 pub mod cli;
