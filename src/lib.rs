@@ -12,6 +12,7 @@ pub mod theory;
 
 pub mod catalog;
 pub mod cli;
+pub mod diagnose;
 pub mod evaluate;
 pub mod forward;
 pub mod interpolant;

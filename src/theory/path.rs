@@ -57,9 +57,10 @@ impl Path {
         match *self {
             Self::Ode => 0.0,
             Self::Sde { epsilon, .. } => {
-                epsilon * integral(self.width(sigma, v), |t| {
-                    1.0 / (v + self.added_variance(sigma, t))
-                })
+                epsilon
+                    * integral(self.width(sigma, v), |t| {
+                        1.0 / (v + self.added_variance(sigma, t))
+                    })
             }
             Self::FokkerPlanck => 0.5 * (sigma * sigma / v).ln_1p(),
         }

@@ -51,7 +51,9 @@ impl Report {
         let known = format!("Over the Gaussians between start and truth: χ = {chi:.4}");
         match (self.path, self.factor) {
             (Path::FokkerPlanck, Some(factor)) => {
-                format!("{known}, so that each factor is at most 1 − 1/χ = {factor:.4} (Corollary 1).")
+                format!(
+                    "{known}, so that each factor is at most 1 − 1/χ = {factor:.4} (Corollary 1)."
+                )
             }
             (_, Some(factor)) if self.contracts => format!(
                 "{known}, L = {l:.4}, so that each factor is at most 1 + L/4ε − 1/χ = {factor:.4} (Theorem 1)."
@@ -78,7 +80,10 @@ impl fmt::Display for Report {
             words(self.path),
             self.epsilon
         )?;
-        writeln!(f, "   k    KL(π‖π_k)   KL(Kπ‖Kπ_k)   factor   at most   std")?;
+        writeln!(
+            f,
+            "   k    KL(π‖π_k)   KL(Kπ‖Kπ_k)   factor   at most   std"
+        )?;
         for i in &self.iterates {
             writeln!(
                 f,

@@ -129,7 +129,8 @@ impl Log {
         if let Some(p) = v.proxies {
             let (knn, gaussian) = (p.knn.value as f32, p.gaussian.value as f32);
             self.events.scalar(step, "validation/kl_knn", knn)?;
-            self.events.scalar(step, "validation/kl_gaussian", gaussian)?;
+            self.events
+                .scalar(step, "validation/kl_gaussian", gaussian)?;
         }
         self.events.flush()?;
         let mark = if best { ", best so far" } else { "" };

@@ -60,7 +60,9 @@ impl Validator {
     pub fn new(data: &Data, seed: u64, batch: usize) -> Self {
         let device = data.heldout.flux.device();
         let n = data.heldout.len().min(512);
-        let held = data.heldout.select(&Tensor::arange(n, (Kind::Int64, device)));
+        let held = data
+            .heldout
+            .select(&Tensor::arange(n, (Kind::Int64, device)));
         let y = held.filled(&Rows::range(seed, Purpose::MaskFill, u64::MAX, n, device));
         let pixels = y.size()[1];
         let directions =
