@@ -5,9 +5,11 @@
 //! time is b + ε ∇log p = (½ s' − ε)/s · x.
 
 use super::integral::integral;
+use serde::Serialize;
 
 /// Which interpolant, and the diffusion ε of its backward SDE.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Path {
     /// I_t = (1−t) x0 + t x1; ε = 0.
     Ode,

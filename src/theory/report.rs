@@ -8,6 +8,7 @@ use std::fmt;
 /// The sequence and what the theory says of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
+    pub interpolant: Path,
     pub sigma: f64,
     /// Standard deviations of π.
     pub std: Vec<f64>,
@@ -21,8 +22,6 @@ pub struct Report {
     /// Whether L < 4ε/χ, so that this factor is below 1.
     pub contracts: bool,
     pub iterates: Vec<Iterate>,
-    #[serde(skip)]
-    path: Path,
 }
 
 impl Report {
@@ -33,6 +32,7 @@ impl Report {
         let visited = case.visited(start);
         let factor = (epsilon > 0.0).then(|| visited.factor(epsilon));
         Self {
+            interpolant: case.path,
             sigma: case.sigma,
             std: case.truth.iter().map(|v| v.sqrt()).collect(),
             epsilon,
@@ -41,7 +41,6 @@ impl Report {
             factor,
             contracts: factor.is_some_and(|f| f < 1.0),
             iterates: case.sequence(start, iterations),
-            path: case.path,
         }
     }
 
@@ -49,7 +48,7 @@ impl Report {
     fn promise(&self) -> String {
         let (chi, l) = (self.chi, self.regularity);
         let known = format!("Over the Gaussians between start and truth: χ = {chi:.4}");
-        match (self.path, self.factor) {
+        match (self.interpolant, self.factor) {
             (Path::FokkerPlanck, Some(factor)) => {
                 format!(
                     "{known}, so that each factor is at most 1 − 1/χ = {factor:.4} (Corollary 1)."
@@ -77,7 +76,7 @@ impl fmt::Display for Report {
             "π = N(0, diag s²), s = {}; y = x + σ ξ, σ = {}; {}, ε = {}\n",
             list(&self.std),
             self.sigma,
-            words(self.path),
+            words(self.interpolant),
             self.epsilon
         )?;
         writeln!(
