@@ -55,7 +55,7 @@ impl Synthetic {
             let proxy = Proxy {
                 value: 0.05 + excess,
                 floor: 0.05,
-                spread: 0.01,
+                error: 0.01,
             };
             let proxies = Proxies {
                 knn: proxy,
@@ -152,7 +152,7 @@ fn the_rate_is_that_of_the_series_and_counted_per_outer_iteration() {
 #[test]
 fn the_worse_of_both_estimates_decides_and_the_warm_start_does_not_count() {
     let line = |step: u64, knn: f64, gaussian: f64| {
-        let proxy = |value| json!({"value": value, "floor": 0.0, "spread": 0.01});
+        let proxy = |value| json!({"value": value, "floor": 0.0, "error": 0.01});
         let proxies = json!({"knn": proxy(knn), "gaussian": proxy(gaussian)});
         let validation = json!({"score": 1.0, "proxies": proxies});
         json!({"step": step, "validation": validation}).to_string()

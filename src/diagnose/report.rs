@@ -72,16 +72,12 @@ impl Diagnosis {
             )?;
             before = (!warm).then_some(p);
         }
-        let Some(p) = self.validations.iter().find_map(|v| v.proxies) else {
+        let Some(p) = self.validations.iter().rev().find_map(|v| v.proxies) else {
             return Ok(());
         };
         let (k, g) = (p.knn, p.gaussian);
         writeln!(f, "   floor  {:8.4}            {:11.4}", k.floor, g.floor)?;
-        writeln!(
-            f,
-            "       ±  {:8.4}            {:11.4}\n",
-            k.spread, g.spread
-        )
+        writeln!(f, "       ±  {:8.4}            {:11.4}\n", k.error, g.error)
     }
 
     fn sentence(&self, t: &Trend) -> String {
@@ -121,7 +117,7 @@ impl fmt::Display for Diagnosis {
 
 /// How the excess over the floor changed from `before`; nothing where either is within the noise.
 fn factor(before: Option<Proxy>, now: Proxy) -> String {
-    let excess = |p: Proxy| Some(p.value - p.floor).filter(|e| *e > 2.0 * p.spread);
+    let excess = |p: Proxy| Some(p.value - p.floor).filter(|e| *e > 2.0 * p.error);
     match (before.and_then(excess), excess(now)) {
         (Some(before), Some(now)) => format!("{:.3}", now / before),
         _ => "–".to_owned(),

@@ -1,7 +1,7 @@
 //! From a series of KL estimates to a verdict. The rules, which docs/diagnose.md repeats:
 //!
-//! The excess is the estimate minus its floor; the noise is twice the floor's spread. The newest
-//! excess is the mean of the last two. Where it is below the noise, the run has converged.
+//! The excess is the estimate minus its floor; the noise is twice the newest one's standard error.
+//! Where the mean of the last two excesses is below the noise, the run has converged.
 //! Otherwise a line through ln(excess) over the later half of the validations, at least the last
 //! three, gives the change over that stretch: a fall by more than a fifth contracts, a rise by
 //! more than a quarter drifts, both only where the change exceeds the noise; else the run stalls.
@@ -13,6 +13,8 @@ use serde::Serialize;
 const FEWEST: usize = 3;
 /// A change by this factor, or by its inverse, is one.
 const CHANGE: f64 = 0.8;
+/// Less than this, in nats, is nothing, however small the error.
+const NOTHING: f64 = 1e-3;
 
 /// What a series does, from the best to the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -48,7 +50,9 @@ impl Trend {
     #[must_use]
     pub fn of(series: &[(u64, Proxy)]) -> Self {
         let excess: Vec<f64> = series.iter().map(|(_, p)| p.value - p.floor).collect();
-        let noise = series.last().map_or(0.0, |(_, p)| 2.0 * p.spread);
+        let noise = series
+            .last()
+            .map_or(NOTHING, |(_, p)| (2.0 * p.error).max(NOTHING));
         let newest = &excess[excess.len().saturating_sub(2)..];
         let now = newest.iter().sum::<f64>() / newest.len().max(1) as f64;
         let trend = |verdict, rate| Self {

@@ -29,8 +29,9 @@ pub struct Proxy {
     pub value: f64,
     /// The same estimate between observations and other observations.
     pub floor: f64,
-    /// Standard deviation of the floor over the divisions into halves.
-    pub spread: f64,
+    /// Standard deviation of value − floor over the divisions into halves: about one standard
+    /// error, because halves differ from the whole as much as the whole does from the population.
+    pub error: f64,
 }
 
 /// Both estimates.
@@ -94,12 +95,10 @@ impl Comparison {
         let [knn, gaussian] = [0, 1].map(|i| Proxy {
             value: mean(&values[i]),
             floor: mean(&self.floor[i]),
-            spread: spread(&self.floor[i]),
+            error: (&values[i] - &self.floor[i]).std(true).double_value(&[]),
         });
-        let all = [knn, gaussian].map(|p| p.value + p.floor + p.spread);
-        all.iter()
-            .all(|v| v.is_finite())
-            .then_some(Proxies { knn, gaussian })
+        let finite = |p: Proxy| (p.value + p.floor + p.error).is_finite();
+        (finite(knn) && finite(gaussian)).then_some(Proxies { knn, gaussian })
     }
 }
 
@@ -197,14 +196,6 @@ fn mean(x: &Tensor) -> f64 {
     x.mean(Kind::Double).double_value(&[])
 }
 
-/// Over the divisions, each taken both ways.
-fn spread(x: &Tensor) -> f64 {
-    let both = x
-        .view([2, -1])
-        .mean_dim([0i64].as_slice(), false, Kind::Double);
-    both.std(true).double_value(&[])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,8 +221,8 @@ mod tests {
     fn the_same_law_is_at_the_floor() {
         let found = comparison().with(&population(2, N, 1.0, 0.0)).unwrap();
         for p in [found.knn, found.gaussian] {
-            assert!((p.value - p.floor).abs() < 3.0 * p.spread, "{found:?}");
-            assert!(p.floor.abs() < 0.15 && p.spread < 0.1, "{found:?}");
+            assert!((p.value - p.floor).abs() < 3.0 * p.error, "{found:?}");
+            assert!(p.floor.abs() < 0.15 && p.error < 0.1, "{found:?}");
         }
     }
 
@@ -253,7 +244,7 @@ mod tests {
         let c = comparison();
         let shifted = c.with(&population(2, N, 1.0, 1.0)).unwrap();
         for p in [shifted.knn, shifted.gaussian] {
-            assert!(p.value > p.floor + 5.0 * p.spread, "{shifted:?}");
+            assert!(p.value > p.floor + 5.0 * p.error, "{shifted:?}");
         }
         let narrow = c.with(&population(2, N, 0.6, 0.0)).unwrap();
         let [knn, gaussian] = [narrow.knn, narrow.gaussian].map(|p| p.value - p.floor);
