@@ -12,9 +12,11 @@ pub mod random;
 pub mod statistics;
 
 pub mod lines;
+pub mod theory;
 
 pub mod catalog;
 pub mod cli;
+pub mod diagnose;
 pub mod evaluate;
 pub mod forward;
 pub mod interpolant;

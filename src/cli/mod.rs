@@ -1,6 +1,7 @@
 //! The command line: arguments → calls; one file per subcommand.
 
 mod completions;
+mod diagnose;
 mod evaluate;
 mod inspect;
 mod mock;
@@ -92,6 +93,8 @@ enum Command {
     Restore(restore::Restore),
     /// Compare restored catalogs and baselines with a known truth
     Evaluate(evaluate::Evaluate),
+    /// Whether a run contracts, stalls or drifts; the theory in numbers
+    Diagnose(diagnose::Diagnose),
     /// Pictures: spectra before and after, training curves
     Plot(plot::Plot),
     /// Shell completions
@@ -127,6 +130,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Train(a) => a.run(g),
         Command::Restore(a) => a.run(g),
         Command::Evaluate(a) => a.run(g),
+        Command::Diagnose(a) => a.run(g),
         Command::Plot(a) => a.run(g),
         Command::Completions(a) => a.run(),
     }

@@ -126,6 +126,12 @@ impl Log {
         if let Some(drift) = v.drift {
             self.events.scalar(step, "validation/drift", drift as f32)?;
         }
+        if let Some(p) = v.proxies {
+            let (knn, gaussian) = (p.knn.value as f32, p.gaussian.value as f32);
+            self.events.scalar(step, "validation/kl_knn", knn)?;
+            self.events
+                .scalar(step, "validation/kl_gaussian", gaussian)?;
+        }
         self.events.flush()?;
         let mark = if best { ", best so far" } else { "" };
         let (low, high) = extremes(&v.power_ratio);

@@ -83,7 +83,7 @@ impl<'a> Trainer<'a> {
             adam: Adam::new(&flat),
             pairs: None,
             losses: Vec::new(),
-            validator: Validator::new(&data.heldout, &data.layout, config.seed, config.train.batch),
+            validator: Validator::new(data, config.seed, config.train.batch),
             population: None,
             live,
             teacher,

@@ -5,9 +5,9 @@
 //! since the last validation, tell what is wrong when it rises.
 
 use super::band_power::Bands;
-use super::data::Observations;
+use super::data::{Data, Observations};
+use super::proxies::{Comparison, Proxies};
 use crate::Result;
-use crate::catalog::Layout;
 use crate::forward::ForwardModel;
 use crate::nets::VelocityField;
 use crate::random::{Purpose, Rows};
@@ -35,6 +35,9 @@ pub struct Validation {
     pub restored_power: Vec<f64>,
     /// RMS change of Φ(y) since the last validation; absent in the first.
     pub drift: Option<f64>,
+    /// KL of the law of y to that of F(Φ(y)); absent where too few observations are held out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxies: Option<Proxies>,
 }
 
 /// Held-out observations and the last map of them.
@@ -46,6 +49,7 @@ pub struct Validator {
     batch: i64,
     directions: Tensor,
     bands: Bands,
+    comparison: Option<Comparison>,
     /// Φ(y) of the last validation, [n, D]; saved with the run, for the drift.
     pub(super) last: Option<Tensor>,
 }
@@ -53,10 +57,12 @@ pub struct Validator {
 impl Validator {
     /// On at most 512 of the held-out observations, transported `batch` at a time.
     #[must_use]
-    pub fn new(heldout: &Observations, layout: &Layout, seed: u64, batch: usize) -> Self {
-        let device = heldout.flux.device();
-        let n = heldout.len().min(512);
-        let held = heldout.select(&Tensor::arange(n, (Kind::Int64, device)));
+    pub fn new(data: &Data, seed: u64, batch: usize) -> Self {
+        let device = data.heldout.flux.device();
+        let n = data.heldout.len().min(512);
+        let held = data
+            .heldout
+            .select(&Tensor::arange(n, (Kind::Int64, device)));
         let y = held.filled(&Rows::range(seed, Purpose::MaskFill, u64::MAX, n, device));
         let pixels = y.size()[1];
         let directions =
@@ -67,11 +73,12 @@ impl Validator {
             .sqrt();
         Self {
             seed,
+            comparison: Comparison::new(&data.training, &y, seed),
             y,
             held,
             batch: batch as i64,
             directions: directions / norm,
-            bands: Bands::new(layout, device),
+            bands: Bands::new(&data.layout, device),
             last: None,
         }
     }
@@ -127,6 +134,7 @@ impl Validator {
                 edge_ratio: edge_scatter(&self.bands, &fresh) / edge_scatter(&self.bands, &self.y),
                 restored_power: to_vec(&mean_rows(&self.bands.power(&x))),
                 drift,
+                proxies: self.comparison.as_ref().and_then(|c| c.with(&fresh)),
             })
         })
     }
