@@ -19,6 +19,7 @@ pub mod nets;
 pub mod plot;
 pub mod restore;
 pub mod simulate;
+pub mod toy;
 pub mod train;
 pub mod transport;
 

@@ -10,6 +10,7 @@ mod progress;
 mod restore;
 mod say;
 mod simulate;
+mod toy;
 mod train;
 
 use crate::config::Config;
@@ -110,6 +111,8 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     /// Pictures: spectra before and after, training curves
     Plot(plot::Plot),
+    /// Low-dimensional distributions: ODE and SDE side by side
+    Toy(toy::Toy),
     /// Shell completions
     Completions(completions::Completions),
 }
@@ -144,6 +147,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Restore(a) => a.run(g),
         Command::Evaluate(a) => a.run(g),
         Command::Plot(a) => a.run(g),
+        Command::Toy(a) => a.run(g),
         Command::Completions(a) => a.run(),
     }
 }

@@ -5,7 +5,7 @@ use super::moments::Accumulator;
 use super::result::{Evaluation, Kind};
 use super::study::{Candidate, Scored, TruePopulation, study};
 use super::truth::Truth;
-use crate::catalog::{Block, Prepared, Restored};
+use crate::catalog::{Block, Prepared, Restored, is_random};
 use crate::config::Config;
 use crate::{Error, Result};
 use ndarray::{Array2, Axis};
@@ -154,7 +154,7 @@ impl Catalog {
             ));
         }
         let image = |hdu: &str| file.image(hdu);
-        let images = if header.interpolant == "sde" {
+        let images = if is_random(&header.interpolant) {
             vec![
                 (Kind::Draw, "one SDE draw".to_owned(), image("DRAW")?),
                 (
