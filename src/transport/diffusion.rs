@@ -54,6 +54,12 @@ impl ReverseDiffusion {
         self.ratio > 0.0
     }
 
+    /// Whether ε vanishes at t = 0. Where it does not, the drift of the last step makes room for
+    /// noise, and without it the population would lose variance in every round of the loop.
+    pub fn vanishes(&self) -> bool {
+        !matches!(self.shape, Shape::Added(Diffusion::Constant, _))
+    }
+
     /// −ε s at `t`, [B, D]; `None` where the network does not tell.
     pub fn drift(&self, t: f64, fields: &Fields, latent: &Latent) -> Option<Tensor> {
         match self.shape {
@@ -92,6 +98,8 @@ fn over_gamma(kind: Diffusion, gamma: Gamma, t: f64, latent: &Latent) -> Tensor 
             (latent.sigma.square() / &unit * (fade / gamma.scale) + own).abs()
         }
         Diffusion::Gamma => unit,
+        // At the ends I_t says nothing of z and g is 0: only its error would count.
+        Diffusion::Constant if gamma.at(t) == 0.0 => unit.zeros_like(),
         Diffusion::Constant => (unit * gamma.at(t) + GAMMA_FLOOR).reciprocal(),
     }
 }

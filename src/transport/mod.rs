@@ -85,7 +85,7 @@ impl Transport {
     ///
     /// Euler takes the drift at the beginning of each step. Heun averages it with that at the end
     /// of the Euler step, noise included: of second order for the ODE, and in law for the SDE,
-    /// whose noise does not depend on X. The last step adds no noise: nothing would remove it.
+    /// whose noise does not depend on X. The last step adds no noise where ε vanishes at its end.
     pub fn run(
         &self,
         field: &dyn VelocityField,
@@ -146,7 +146,7 @@ impl Transport {
     }
 
     fn noise(&self, t: f64, u: f64, latent: &Latent, random: &Rows, step: u64) -> Option<Tensor> {
-        let diffusion = self.active().filter(|_| u > 0.0)?;
+        let diffusion = self.active().filter(|d| u > 0.0 || !d.vanishes())?;
         let unit = random.normal(step, latent.sigma.size()[1]);
         Some(unit * diffusion.noise_variance(t, u, latent).sqrt())
     }
