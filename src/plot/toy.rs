@@ -12,8 +12,8 @@ const GAP: i32 = 8;
 const LEFT: i32 = 132;
 const TOP: i32 = 34;
 const CAPTION: i32 = 22;
-/// Half of the side of every panel in units of the points.
-const REACH: f32 = 5.5;
+/// Half of a panel's side, over the largest coordinate of the clean points.
+const REACH: f32 = 1.25;
 
 /// The clouds of a toy study.
 #[derive(Debug)]
@@ -43,6 +43,7 @@ impl Picture for Clouds<'_> {
     fn draw<DB: DrawingBackend>(&self, root: &DrawingArea<DB, Shift>) -> Drawn<DB> {
         for (row, case) in self.study.cases.iter().enumerate() {
             label(root, case, Self::corner(row, 0).1)?;
+            let reach = REACH * largest(case);
             for (column, cloud) in case.clouds.iter().enumerate() {
                 let (x, y) = Self::corner(row, column);
                 if row == 0 {
@@ -50,7 +51,7 @@ impl Picture for Clouds<'_> {
                     root.draw(&title)?;
                 }
                 let colour = [TRUTH, OBSERVED, RESTORED, DRAW, INK][column.min(4)];
-                panel(root, (x, y), &cloud.points, colour)?;
+                panel(root, (x, y), &cloud.points, reach, colour)?;
                 if column > 0 {
                     let s = &cloud.scores;
                     let width = s.width.map_or(String::new(), |w| format!(", width {w:.2}"));
@@ -82,11 +83,18 @@ fn label<DB: DrawingBackend>(root: &DrawingArea<DB, Shift>, case: &Case, top: i3
     Ok(())
 }
 
+/// The largest coordinate of the clean points, the first cloud.
+fn largest(case: &Case) -> f32 {
+    let clean = case.clouds.first().map(|c| c.points.iter());
+    clean.into_iter().flatten().fold(0.0, |most, v| v.abs().max(most))
+}
+
 /// Points beyond the panel are left out.
 fn panel<DB: DrawingBackend>(
     root: &DrawingArea<DB, Shift>,
     (left, top): (i32, i32),
     points: &Array2<f32>,
+    reach: f32,
     colour: RGBColor,
 ) -> Drawn<DB> {
     root.draw(&Rectangle::new(
@@ -95,7 +103,7 @@ fn panel<DB: DrawingBackend>(
     ))?;
     let half = SIDE as f32 / 2.0;
     for point in points.rows() {
-        let (x, y) = (point[0] / REACH, -point[1] / REACH);
+        let (x, y) = (point[0] / reach, -point[1] / reach);
         if x.abs() < 0.99 && y.abs() < 0.99 {
             let at = (
                 left + (half * (1.0 + x)) as i32,
