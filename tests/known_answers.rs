@@ -46,6 +46,7 @@ const MATCHED: InterpolantConfig = InterpolantConfig::Sde {
 fn schedule(interpolant: &InterpolantConfig, t: f64) -> (f64, f64, f64) {
     match *interpolant {
         InterpolantConfig::Ode => (0.0, 0.0, 0.0),
+        InterpolantConfig::FokkerPlanck { epsilon } => (0.0, 0.0, epsilon * t * SIGMA * SIGMA),
         InterpolantConfig::Sde {
             gamma: scale,
             diffusion,

@@ -60,7 +60,7 @@ pub use pixel_mask::{PixelMask, SPPIXMASK};
 pub use prepare::{prepare, prepare_from, rejected_path};
 pub use prepared::Prepared;
 pub use prepared_writer::PreparedWriter;
-pub use provenance::Provenance;
+pub use provenance::{Provenance, is_random};
 pub use rebin::Rebin;
 pub use regrid::Regridder;
 pub use report::{Report, flag_names};

@@ -5,7 +5,7 @@ use super::object::flag;
 /// How restorations were made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Provenance {
-    /// `ode` or `sde`.
+    /// `ode`, `sde`, `fokker-planck` (an ODE as well) or `fokker-planck-sde`.
     pub method: String,
     /// SDE draws per object; 1 for the ODE.
     pub draws: usize,
@@ -16,6 +16,12 @@ pub struct Provenance {
     pub run_sha256: String,
     /// What was done, line by line; written, not read back.
     pub history: Vec<String>,
+}
+
+/// Whether restorations by `method` are random draws, which come with DRAW and SIGMA.
+#[must_use]
+pub fn is_random(method: &str) -> bool {
+    method.ends_with("sde")
 }
 
 /// A value of a header.
@@ -59,7 +65,7 @@ impl Key {
 impl Provenance {
     /// Whether there are several draws, whose scatter is the uncertainty.
     pub(super) fn uncertain(&self) -> bool {
-        self.method == "sde" && self.draws > 1
+        is_random(&self.method) && self.draws > 1
     }
 
     /// The keys that say it; the history apart.
@@ -72,7 +78,11 @@ impl Provenance {
         let creator = concat!("selfsi ", env!("CARGO_PKG_VERSION"));
         vec![
             Key::text("CREATOR", creator, "program and version"),
-            Key::text("METHOD", &self.method, "transport: ode or sde"),
+            Key::text(
+                "METHOD",
+                &self.method,
+                "transport: ode, sde or fokker-planck[-sde]",
+            ),
             Key::text(
                 "UNCERT",
                 uncertainty,

@@ -3,7 +3,7 @@
 use super::LogGrid;
 use super::normalise::median;
 use super::object::Object;
-use super::provenance::{Key, Provenance, Value, flag_keys, quantile_name};
+use super::provenance::{Key, Provenance, Value, flag_keys, is_random, quantile_name};
 use super::restored::{RestoredBlock, RestoredHeader};
 use super::restored_fits::{Column, Sheet, ascii};
 use super::restored_lines::{line_columns, write_lines};
@@ -277,7 +277,7 @@ fn image_keys(sheet: &mut Sheet, hdu: &FitsHdu, name: &str, h: &RestoredHeader) 
 
 fn image_names(h: &RestoredHeader) -> Vec<String> {
     let mut names = vec!["RESTORED".to_owned()];
-    if h.interpolant == "sde" {
+    if is_random(&h.interpolant) {
         names.extend(["SIGMA".to_owned(), "DRAW".to_owned()]);
         names.extend(h.quantiles.iter().map(|q| quantile_name(*q)));
     }

@@ -11,6 +11,7 @@ mod progress;
 mod restore;
 mod say;
 mod simulate;
+mod toy;
 mod train;
 
 use crate::config::Config;
@@ -97,6 +98,8 @@ enum Command {
     Diagnose(diagnose::Diagnose),
     /// Pictures: spectra before and after, training curves
     Plot(plot::Plot),
+    /// Low-dimensional distributions: ODE and SDE side by side
+    Toy(toy::Toy),
     /// Shell completions
     Completions(completions::Completions),
 }
@@ -132,6 +135,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Evaluate(a) => a.run(g),
         Command::Diagnose(a) => a.run(g),
         Command::Plot(a) => a.run(g),
+        Command::Toy(a) => a.run(g),
         Command::Completions(a) => a.run(),
     }
 }

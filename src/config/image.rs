@@ -73,7 +73,12 @@ pub(super) fn complete(table: &mut toml::Table, origin: &str) -> Result<()> {
 }
 
 /// Sets `section.key` where it is left out.
-fn default(table: &mut toml::Table, section: &str, key: &str, value: impl Into<toml::Value>) {
+pub(super) fn default(
+    table: &mut toml::Table,
+    section: &str,
+    key: &str,
+    value: impl Into<toml::Value>,
+) {
     let section = table
         .entry(section)
         .or_insert_with(|| toml::Value::Table(toml::Table::new()));

@@ -1,6 +1,7 @@
 //! One TOML file describes a whole job. Unknown keys are errors, every key does something, and
 //! `--set section.key=value` overrides any of them. Paths are relative to the working directory.
 
+mod fokker_planck;
 mod forward;
 mod image;
 mod mock;
@@ -98,6 +99,7 @@ impl Config {
             apply_override(&mut table, o)?;
         }
         image::complete(&mut table, origin)?;
+        fokker_planck::complete(&mut table);
         let config: Self =
             serde_path_to_error::deserialize(table).map_err(|e| explain(origin, &e))?;
         config.check(origin)?;

@@ -5,7 +5,7 @@ use crate::Result;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// `[interpolant]`: ODE (γ = 0) or SDE (γ = scale·t(1−t)).
+/// `[interpolant]`: ODE (γ = 0), SDE (γ = scale·t(1−t)) or the Fokker–Planck interpolant (eq. 12).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 #[derive(Default)]
@@ -20,6 +20,27 @@ pub enum InterpolantConfig {
         diffusion: Diffusion,
         epsilon: f64,
     },
+    /// I_τ = x0 + τ σ ξ with τ = √t, for `forward.kind = "gaussian"` alone: the channel's own noise
+    /// makes the path, and the recorded observations are no end of it (`train.mix` is 1).
+    #[serde(rename = "fokker-planck")]
+    FokkerPlanck {
+        /// Diffusion ε in units of τ σ². 0: the probability-flow ODE. 1: the reverse of the
+        /// channel's heat flow, whose draws are draws from the posterior.
+        #[serde(default)]
+        epsilon: f64,
+    },
+}
+
+impl InterpolantConfig {
+    /// Whether the transport draws random numbers, so that a restoration is several draws.
+    #[must_use]
+    pub fn is_random(&self) -> bool {
+        match *self {
+            Self::Ode => false,
+            Self::Sde { .. } => true,
+            Self::FokkerPlanck { epsilon } => epsilon > 0.0,
+        }
+    }
 }
 
 /// The shape of the diffusion ε of the reverse-time SDE. Every choice leaves the law of I_t, and so
@@ -177,6 +198,7 @@ pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
         |yes: bool, key: &str, problem: &str, fix: &str| require(yes, origin, key, problem, fix);
     super::forward::check(&c.forward, origin)?;
     super::network::check(&c.network, origin)?;
+    super::fokker_planck::check(c, origin)?;
     if let InterpolantConfig::Sde { gamma, epsilon, .. } = c.interpolant {
         ok(
             positive(gamma) && positive(epsilon),

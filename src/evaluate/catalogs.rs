@@ -4,7 +4,7 @@ use super::calibration::{Calibration, Tally};
 use super::line_calibration::line_calibrations;
 use super::result::Kind;
 use super::study::{Candidate, Scored};
-use crate::catalog::{Prepared, Restored};
+use crate::catalog::{Prepared, Restored, is_random};
 use crate::{Error, Result};
 use ndarray::Array2;
 use std::collections::HashMap;
@@ -36,7 +36,7 @@ impl Catalog {
             ));
         }
         let image = |hdu: &str| file.image(hdu);
-        let images = if header.interpolant == "sde" {
+        let images = if is_random(&header.interpolant) {
             vec![
                 (Kind::Draw, "one SDE draw".to_owned(), image("DRAW")?),
                 (
@@ -93,7 +93,7 @@ impl Catalog {
         known: &Scored,
     ) -> Result<Option<Calibration>> {
         let header = self.file.header();
-        if header.interpolant != "sde" || header.draws < 2 {
+        if !is_random(&header.interpolant) || header.draws < 2 {
             return Ok(None);
         }
         // Every scored object is in the catalog.

@@ -1,6 +1,10 @@
 //! The stochastic interpolant I_t = (1−t) x0 + t x1 + γ(t) z (eq. 1, 6) and its losses (eq. 3, 5).
 //!
 //! x0 is the clean side (t = 0), x1 = F(x0) the observed side (t = 1): coupled, not independent.
+//!
+//! The Fokker–Planck interpolant (eq. 12) is I_t = x0 + √t σ ξ, where F(x0) = x0 + σ ξ. Its velocity
+//! is singular at t = 0 in t, and constant along each path in τ = √t: τ is the time here, in which
+//! I_τ = x0 + τ (x1 − x0).
 
 use crate::config::InterpolantConfig;
 use crate::forward::Latent;
@@ -38,11 +42,13 @@ impl Gamma {
     }
 }
 
-/// ODE (γ = 0) or SDE.
+/// ODE (γ = 0), SDE, or the heat flow of additive Gaussian noise.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Interpolant {
     Ode,
     Sde(Gamma),
+    /// x1 must be a fresh F(x0): its noise x1 − x0 = σ ξ makes the path.
+    FokkerPlanck,
 }
 
 /// A point of the path and what the networks should say there; all [B, D].
@@ -66,6 +72,7 @@ impl Interpolant {
                 scale: gamma,
                 by_pixel: noise_known,
             }),
+            InterpolantConfig::FokkerPlanck { .. } => Self::FokkerPlanck,
         }
     }
 
@@ -73,13 +80,13 @@ impl Interpolant {
     #[must_use]
     pub fn heads(&self) -> i64 {
         match self {
-            Self::Ode => 1,
+            Self::Ode | Self::FokkerPlanck => 1,
             Self::Sde(_) => 2,
         }
     }
 
     /// I_t and its derivative at times `t` [B, 1] between `x0` and `x1` [B, D], with `z` standard
-    /// normal [B, D] (unused by the ODE).
+    /// normal [B, D] (for the SDE alone).
     pub fn sample(
         &self,
         t: &Tensor,
@@ -91,7 +98,7 @@ impl Interpolant {
         let difference = x1 - x0;
         let point = x0 + t * &difference;
         match self {
-            Self::Ode => Sample {
+            Self::Ode | Self::FokkerPlanck => Sample {
                 point,
                 velocity: difference,
                 z: None,

@@ -3,7 +3,7 @@
 use super::curves::Curves;
 use super::population::{Population, Role, population_curves};
 use super::spectra::{Panel, Spectra};
-use crate::catalog::{Object, Restored};
+use crate::catalog::{Object, Restored, is_random};
 use crate::evaluate::{Truth, best_smoothing, fill_masked};
 use crate::{Error, Result};
 use ndarray::{Array2, Axis};
@@ -28,7 +28,7 @@ pub fn catalog_spectra(path: &Path, truth: Option<&Path>, choice: &Choice) -> Re
     let file = Restored::open(path)?;
     let rows = chosen(path, file.objects(), file.heldout(), choice)?;
     let header = file.header();
-    let sde = header.interpolant == "sde";
+    let sde = is_random(&header.interpolant);
     let observed = file.image("OBSERVED")?;
     let ivar = file.image("IVAR")?;
     let restored = file.image("RESTORED")?;
@@ -151,7 +151,7 @@ pub fn catalog_population(paths: &[PathBuf], truth: Option<&Path>) -> Result<Cur
                 "plot them apart",
             ));
         }
-        let (name, role, hdu) = if file.header().interpolant == "sde" {
+        let (name, role, hdu) = if is_random(&file.header().interpolant) {
             ("one SDE draw", Role::Sde, "DRAW")
         } else {
             ("ODE restoration", Role::Ode, "RESTORED")

@@ -8,6 +8,7 @@ mod images;
 mod population;
 mod restored_images;
 mod spectra;
+mod toy;
 mod training;
 
 pub use calibration::{CalibrationPicture, calibration_picture};
@@ -18,4 +19,5 @@ pub use images::{ImageGrid, ImageRow, Shade, Stretch};
 pub use population::{Population, Role, population_curves};
 pub use restored_images::catalog_images;
 pub use spectra::{Panel, Spectra};
+pub use toy::Clouds;
 pub use training::training_curves;

@@ -2,7 +2,7 @@
 
 use super::catalog::{Choice, chosen};
 use super::images::{ImageGrid, ImageRow, Shade, Stretch};
-use crate::catalog::{ImageSource, RestoredImages};
+use crate::catalog::{ImageSource, RestoredImages, is_random};
 use crate::config::{ImageConfig, ImageDatasets};
 use crate::{Error, Result};
 use std::path::Path;
@@ -67,9 +67,10 @@ pub fn catalog_images(path: &Path, truth: Option<&Path>, choice: &Choice) -> Res
         shown.push(row("truth", truth, &stretches));
     }
     let curve = softening.map_or("linear".to_owned(), |s| format!("asinh(value/{s})"));
-    let restored = match file.method() {
-        "sde" => format!("restored: mean of {} SDE draws", file.draws()),
-        _ => "restored: ODE".to_owned(),
+    let restored = if is_random(file.method()) {
+        format!("restored: mean of {} SDE draws", file.draws())
+    } else {
+        "restored: ODE".to_owned()
     };
     Ok(ImageGrid {
         height: layout.height,

@@ -2,8 +2,8 @@
 
 use super::Source;
 use crate::Result;
-use crate::catalog::{Block, Layout, Object, Provenance, RestoredBlock, flag};
-use crate::interpolant::Interpolant;
+use crate::catalog::{Block, Layout, Object, Provenance, RestoredBlock, flag, is_random};
+use crate::config::InterpolantConfig;
 use crate::nets::VelocityField;
 use crate::random::{Purpose, Rows};
 use crate::train::{Observations, Run, config_sha256, observations};
@@ -31,16 +31,18 @@ impl Restorer {
         } = source;
         let (network, run_sha256) = run.trained(layout, device)?;
         let noise_known = config.network.noise_input();
-        let sde = Interpolant::new(&config.interpolant, noise_known) != Interpolant::Ode;
+        let transport = Transport::new(&config.interpolant, &config.transport, noise_known);
+        transport.check_noise(layout)?;
+        let random = config.interpolant.is_random();
         let mut history = origin.to_vec();
         history.push(format!("restored by run {}", run.folder().display()));
         Ok(Self {
             network,
-            transport: Transport::new(&config.interpolant, &config.transport, noise_known),
+            transport,
             made: Provenance {
-                method: if sde { "sde" } else { "ode" }.into(),
-                draws: if sde { config.restore.draws } else { 1 },
-                quantiles: if sde {
+                method: method(&config.interpolant).into(),
+                draws: if random { config.restore.draws } else { 1 },
+                quantiles: if random {
                     config.restore.quantiles.clone()
                 } else {
                     Vec::new()
@@ -103,7 +105,7 @@ impl Restorer {
         observed: Array2<f32>,
         ivar: Array2<f32>,
     ) -> Result<RestoredBlock> {
-        let sde = self.made.method == "sde";
+        let random = is_random(&self.made.method);
         let mean = draws.mean_dim([0i64].as_slice(), false, tch::Kind::Float);
         let finite: Vec<bool> = mean
             .isfinite()
@@ -127,8 +129,8 @@ impl Restorer {
         let quantiles = &self.made.quantiles;
         Ok(RestoredBlock {
             restored: image(&mean)?,
-            sigma: sde.then(|| image(&deviation())).transpose()?,
-            draw: sde.then(|| image(&draws.get(0))).transpose()?,
+            sigma: random.then(|| image(&deviation())).transpose()?,
+            draw: random.then(|| image(&draws.get(0))).transpose()?,
             quantiles: quantiles_of(draws, quantiles)
                 .iter()
                 .map(image)
@@ -136,6 +138,16 @@ impl Restorer {
             observed,
             ivar,
         })
+    }
+}
+
+/// The name of an interpolant's transport in a restored catalog.
+fn method(interpolant: &InterpolantConfig) -> &'static str {
+    match interpolant {
+        InterpolantConfig::Ode => "ode",
+        InterpolantConfig::Sde { .. } => "sde",
+        InterpolantConfig::FokkerPlanck { .. } if interpolant.is_random() => "fokker-planck-sde",
+        InterpolantConfig::FokkerPlanck { .. } => "fokker-planck",
     }
 }
 

@@ -13,7 +13,7 @@ pub use input::Input;
 
 use crate::catalog::{
     Block, Object, Prepared, Provenance, RestoredBlock, RestoredHeader, RestoredWriter, flag,
-    restored_spec_path, write_restored_spec,
+    is_random, restored_spec_path, write_restored_spec,
 };
 use crate::config::Config;
 use crate::lines::{MeasuredLines, NO_LINES, over_draws};
@@ -215,7 +215,7 @@ fn lines(wavelength: &[f64], objects: &[Object], draws: ArrayView3<f32>) -> Vec<
 
 /// The ODE has no draws to save.
 fn check_draws(header: &RestoredHeader) -> Result<()> {
-    if header.interpolant == "sde" {
+    if is_random(&header.interpolant) {
         return Ok(());
     }
     Err(Error::config(

@@ -67,18 +67,21 @@ impl<'a> Trainer<'a> {
         );
         let forward = forward::build(&config.forward, &data.layout, device)?;
         data.check_latents(&*forward, &config.survey.prepared)?;
+        let transport = Transport::new(
+            &config.interpolant,
+            &config.transport,
+            config.network.noise_input(),
+        );
+        transport.check_noise(&data.layout)?;
+        let e_step = transport.with_epsilon(config.train.epsilon);
+        e_step.check_noise(&data.layout)?;
         let flat = live.params().flat();
         let mut trainer = Self {
             run,
             data,
             device,
             forward,
-            transport: Transport::new(
-                &config.interpolant,
-                &config.transport,
-                config.network.noise_input(),
-            )
-            .with_epsilon(config.train.epsilon),
+            transport: e_step,
             averaged: flat.copy(),
             adam: Adam::new(&flat),
             pairs: None,

@@ -1,15 +1,17 @@
 //! The transport map Φ: from an observation at t = 1 back to a clean sample at t = 0 (eq. 2, 4).
 //!
 //! ODE: dX = b dt. SDE, in reverse time, with score s = −g/γ:
-//! X ← X − (b + ε g/γ) dt + √(2 ε dt) ξ; `diffusion` tells how ε g/γ stays finite where γ → 0.
+//! X ← X − (b − ε s) dt + √(2 ε dt) ξ; `diffusion` tells how ε s stays finite where γ → 0.
 
 mod diffusion;
 
+use crate::catalog::Layout;
 use crate::config::{InterpolantConfig, Scheme, TransportConfig};
 use crate::forward::Latent;
 use crate::interpolant::Interpolant;
 use crate::nets::{Pass, VelocityField};
 use crate::random::Rows;
+use crate::{Error, Result};
 use diffusion::ReverseDiffusion;
 use tch::{Tensor, no_grad};
 
@@ -40,8 +42,41 @@ impl Transport {
     /// The same with another diffusion, `epsilon` times its shape; 0: the ODE of the interpolant.
     #[must_use]
     pub fn with_epsilon(mut self, epsilon: f64) -> Self {
-        self.diffusion = self.diffusion.and_then(|d| d.with_ratio(epsilon));
+        self.diffusion = self.diffusion.map(|d| d.with_ratio(epsilon));
         self
+    }
+
+    /// Whether this is the SDE: whether noise is drawn.
+    #[must_use]
+    pub fn is_random(&self) -> bool {
+        self.active().is_some()
+    }
+
+    fn active(&self) -> Option<&ReverseDiffusion> {
+        self.diffusion.as_ref().filter(|d| d.is_active())
+    }
+
+    /// Refuses draws along the Fokker–Planck path where pixels of `layout` share noise: each would
+    /// need the channel's correlations.
+    ///
+    /// # Errors
+    /// [`Error::Config`] then.
+    pub fn check_noise(&self, layout: &Layout) -> Result<()> {
+        match layout {
+            Layout::Spectra { noise_rho, .. }
+                if self.interpolant == Interpolant::FokkerPlanck
+                    && self.is_random()
+                    && noise_rho.iter().any(|r| *r != 0.0) =>
+            {
+                Err(Error::config(
+                    "config",
+                    "interpolant.epsilon",
+                    "neighbouring pixels of the prepared set share noise, and the draws of the Fokker–Planck path need white noise",
+                    "give interpolant.epsilon = 0 and train.epsilon = 0, or interpolant.kind = \"sde\"",
+                ))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Φ(y) for observations `y` [B, D], without gradient and without leaving the device. The
@@ -50,7 +85,7 @@ impl Transport {
     ///
     /// Euler takes the drift at the beginning of each step. Heun averages it with that at the end
     /// of the Euler step, noise included: of second order for the ODE, and in law for the SDE,
-    /// whose noise does not depend on X. The last step adds no noise: nothing would remove it.
+    /// whose noise does not depend on X. The last step adds no noise where ε vanishes at its end.
     pub fn run(
         &self,
         field: &dyn VelocityField,
@@ -69,7 +104,7 @@ impl Transport {
                     phase: k as u64,
                 };
                 let drift = self.drift(field, t, &x, latent, pass);
-                if self.scheme == Scheme::Multistep && self.diffusion.is_none() {
+                if self.scheme == Scheme::Multistep && !self.is_random() {
                     let clean = &x - drift * t;
                     x = multistep(t, u, &x, &clean, before.as_ref());
                     before = Some((t, clean));
@@ -93,7 +128,7 @@ impl Transport {
         (1.0 - k as f64 / self.steps as f64).powf(self.grading)
     }
 
-    /// b for the ODE; b + ε g/γ for the SDE.
+    /// b for the ODE; b − ε s for the SDE.
     fn drift(
         &self,
         field: &dyn VelocityField,
@@ -104,14 +139,14 @@ impl Transport {
     ) -> Tensor {
         let times = x.new_full([x.size()[0], 1], t, (x.kind(), x.device()));
         let fields = field.fields(&times, x, latent, pass);
-        match (&self.diffusion, fields.denoiser) {
-            (Some(diffusion), Some(g)) => fields.velocity + diffusion.over_gamma(t, latent) * g,
-            _ => fields.velocity,
+        match self.active().and_then(|d| d.drift(t, &fields, latent)) {
+            Some(added) => fields.velocity + added,
+            None => fields.velocity,
         }
     }
 
     fn noise(&self, t: f64, u: f64, latent: &Latent, random: &Rows, step: u64) -> Option<Tensor> {
-        let diffusion = self.diffusion.filter(|_| u > 0.0)?;
+        let diffusion = self.active().filter(|d| u > 0.0 || !d.vanishes())?;
         let unit = random.normal(step, latent.sigma.size()[1]);
         Some(unit * diffusion.noise_variance(t, u, latent).sqrt())
     }

@@ -1,6 +1,6 @@
 //! What a file of restored images says of itself: the same keys in FITS and HDF5.
 
-use super::super::provenance::{Key, Provenance, flag_keys, quantile_name};
+use super::super::provenance::{Key, Provenance, flag_keys, is_random, quantile_name};
 use super::super::{ImageLayout, PixelScale};
 
 /// CONTENT of every such file: what tells it from a restored catalog of spectra.
@@ -25,7 +25,7 @@ impl RestoredImagesHeader {
         if self.made.uncertain() {
             names.push("SIGMA".into());
         }
-        if self.made.method == "sde" {
+        if is_random(&self.made.method) {
             names.push("DRAW".into());
         }
         names.extend(self.made.quantiles.iter().map(|q| quantile_name(*q)));

@@ -2,7 +2,7 @@
 //! set.
 
 use super::result::ImageKind;
-use crate::catalog::{ImageBlock, ImageLayout, ImageSet, ImageSource, RestoredImages};
+use crate::catalog::{ImageBlock, ImageLayout, ImageSet, ImageSource, RestoredImages, is_random};
 use crate::evaluate::catalogs::index;
 use crate::evaluate::survey::RunFiles;
 use crate::{Error, Result};
@@ -67,16 +67,17 @@ impl File {
         chosen: &[usize],
     ) -> Result<Vec<(ImageKind, String, Array2<f32>)>> {
         let draws = self.images.draws();
-        let kinds = match self.images.method() {
-            "sde" => vec![
+        let kinds = if is_random(self.images.method()) {
+            vec![
                 (ImageKind::Draw, "one SDE draw".to_owned(), "DRAW"),
                 (
                     ImageKind::Mean,
                     format!("mean of {draws} SDE draws"),
                     "RESTORED",
                 ),
-            ],
-            _ => vec![(ImageKind::Ode, "ODE restoration".to_owned(), "RESTORED")],
+            ]
+        } else {
+            vec![(ImageKind::Ode, "ODE restoration".to_owned(), "RESTORED")]
         };
         let names = chosen.iter().map(|i| &set.objects()[*i].name);
         let at: Vec<usize> = names.filter_map(|n| self.rows.get(n).copied()).collect();

@@ -1,0 +1,86 @@
+//! `selfsi toy`.
+
+use super::Global;
+use super::say::say;
+use crate::plot::{Clouds, save};
+use crate::toy::{Arm, Plan, Shape, markdown, run};
+use crate::{Error, Result, atomic};
+use clap::Args;
+use std::path::PathBuf;
+use std::time::Instant;
+
+#[derive(Debug, Args)]
+pub struct Toy {
+    /// Folder for toy.png, toy.json and toy.md
+    #[arg(long, short, default_value = "out/toy")]
+    out: PathBuf,
+    /// Clean distributions
+    #[arg(long, value_delimiter = ',', default_values_t = [Shape::TwoMoons, Shape::EightGaussians, Shape::Checkerboard], value_enum)]
+    shape: Vec<Shape>,
+    /// Standard deviations of the noise
+    #[arg(long, value_delimiter = ',', default_values_t = [0.5, 1.0])]
+    sigma: Vec<f64>,
+    /// Interpolants
+    #[arg(long, value_delimiter = ',', default_values_t = [Arm::Ode, Arm::Sde], value_enum)]
+    interpolant: Vec<Arm>,
+    /// Optimiser steps of each training
+    #[arg(long, default_value_t = 1500)]
+    steps: u64,
+    /// Observations that each training learns from
+    #[arg(long, default_value_t = 6000)]
+    samples: usize,
+}
+
+impl Toy {
+    pub fn run(&self, global: &Global) -> Result<()> {
+        self.check(global)?;
+        let plan = Plan {
+            shapes: self.shape.clone(),
+            sigmas: self.sigma.clone(),
+            arms: self.interpolant.clone(),
+            steps: self.steps,
+            samples: self.samples,
+            seed: global.seed.unwrap_or(0),
+        };
+        // The trainings run side by side, each on a thread of its own.
+        tch::set_num_threads(1);
+        let start = Instant::now();
+        let study = run(&plan, &|shape, sigma, arm| {
+            let seconds = start.elapsed().as_secs_f64();
+            eprintln!(
+                "{seconds:5.0} s: {}, σ = {sigma}, {}",
+                shape.name(),
+                arm.name()
+            );
+        })?;
+        let json = serde_json::to_string_pretty(&study)
+            .map_err(|e| Error::output(self.out.join("toy.json"), e, "report this"))?;
+        let table = markdown(&study);
+        atomic::write(self.out.join("toy.json"), format!("{json}\n").as_bytes())?;
+        atomic::write(self.out.join("toy.md"), table.as_bytes())?;
+        save(&self.out.join("toy.png"), &Clouds { study: &study })?;
+        say(if global.json { &json } else { &table })
+    }
+
+    fn check(&self, global: &Global) -> Result<()> {
+        let refused =
+            |key: &str, problem: &str, fix: &str| Err(Error::config("toy", key, problem, fix));
+        if !global.set.is_empty() {
+            return refused("--set", "there is no config to override", "leave it out");
+        }
+        if global.device()? != tch::Device::Cpu {
+            return refused("--device", "the toy runs on the CPU", "leave it out");
+        }
+        if self.sigma.iter().any(|s| !(*s > 0.0 && s.is_finite())) {
+            return refused("--sigma", "not all positive", "give e.g. --sigma 0.5,1.0");
+        }
+        if self.steps == 0 || self.samples == 0 {
+            return refused(
+                "--steps",
+                "steps and samples must be positive",
+                "raise them",
+            );
+        }
+        Ok(())
+    }
+}

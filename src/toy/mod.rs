@@ -1,0 +1,17 @@
+//! Low-dimensional distributions under additive Gaussian noise: the method's own ground for tests.
+//!
+//! Each arm learns from noisy points alone, by the very code that surveys are restored with
+//! ([`Step`](crate::train::Step), [`Transport`](crate::transport::Transport),
+//! [`Gaussian`](crate::forward::Gaussian)); clean points serve the figure and the scores.
+
+mod learn;
+mod metrics;
+mod shapes;
+mod study;
+mod table;
+
+pub use learn::{Arm, Learned, learn};
+pub use metrics::{half_width, knn_divergence, maximum_mean_discrepancy, neighbour_distances};
+pub use shapes::Shape;
+pub use study::{Case, Cloud, Plan, Scores, Study, run};
+pub use table::markdown;
