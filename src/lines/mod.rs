@@ -108,14 +108,6 @@ pub fn measure(wavelength: &[f64], flux: ArrayView1<f32>, z: f64) -> [Measuremen
 }
 
 impl EmissionLine {
-    /// As [`measure`] for this line alone.
-    #[must_use]
-    pub fn measure(&self, wavelength: &[f64], flux: ArrayView1<f32>, z: f64) -> Measurement {
-        let all = measure(wavelength, flux, z);
-        let own = LINES.iter().zip(all).find(|(line, _)| *line == self);
-        own.map_or(NOT_MEASURED, |(_, m)| m)
-    }
-
     fn measured_in(&self, s: &Smoothed) -> Measurement {
         let [low, high] = self.extent();
         if s.rest[0] > low || s.rest[s.rest.len() - 1] < high {
