@@ -25,6 +25,8 @@ pub enum Purpose {
     WarmStart = 10,
     Simulate = 11,
     Clean = 12,
+    Halves = 21,
+    Audit = 40,
 }
 
 /// A seed that depends on all of its arguments.
