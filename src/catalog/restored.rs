@@ -129,6 +129,11 @@ impl Restored {
     }
 
     #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    #[must_use]
     pub fn header(&self) -> &RestoredHeader {
         &self.header
     }

@@ -1,5 +1,6 @@
 //! The command line: arguments → calls; one file per subcommand.
 
+mod audit;
 mod completions;
 mod evaluate;
 mod inspect;
@@ -108,6 +109,8 @@ enum Command {
     Restore(restore::Restore),
     /// Compare restored catalogs and baselines with a known truth
     Evaluate(evaluate::Evaluate),
+    /// Which restored features the data support
+    Audit(audit::Audit),
     /// Pictures: spectra before and after, training curves
     Plot(plot::Plot),
     /// Shell completions
@@ -143,6 +146,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Train(a) => a.run(g),
         Command::Restore(a) => a.run(g),
         Command::Evaluate(a) => a.run(g),
+        Command::Audit(a) => a.run(g),
         Command::Plot(a) => a.run(g),
         Command::Completions(a) => a.run(),
     }
