@@ -111,7 +111,7 @@ pub fn identity(o: &Object) -> (i64, i64, i64, &str) {
 /// Whether two rows of OBSERVED are one observation; NaN and masked pixels agree with anything.
 pub fn same<'a>(a: impl Iterator<Item = &'a f32>, b: impl Iterator<Item = &'a f32>) -> bool {
     a.zip(b)
-        .all(|(a, b)| !((a - b).abs() > 1e-4 * (a.abs() + b.abs())))
+        .all(|(a, b)| (a - b).is_nan() || (a - b).abs() <= 1e-4 * (a.abs() + b.abs()))
 }
 
 fn same_observation<'a>(

@@ -73,6 +73,7 @@ impl Null {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::{Purpose, derive_uniform};
 
     /// Quantiles of the exponential law of mean 1, evenly spread.
     fn exponential(n: usize) -> Null {
@@ -101,19 +102,13 @@ mod tests {
 
     #[test]
     fn the_normal_tail_is_not_underestimated() {
-        // Quantiles of the normal law from its inverse by bisection of erfc's series are overkill:
-        // sums of twelve uniforms on a lattice have its tail to 4σ.
-        let mut values = Vec::new();
-        let mut x = 0.5f64;
-        for _ in 0..2000 {
-            let mut sum = -6.0;
-            for _ in 0..12 {
-                x = (x + 0.618_033_988_749_895) % 1.0;
-                sum += (x * 7919.0 * 1.414_213_562).fract();
-            }
-            values.push(sum);
-        }
-        let null = Null::new(values);
+        let uniform = |i| derive_uniform(1, Purpose::Audit, i);
+        let normal = |i: u64| {
+            // Box–Muller; 1 − u is never 0.
+            let radius = (-2.0 * (1.0 - uniform(2 * i)).ln()).sqrt();
+            radius * (std::f64::consts::TAU * uniform(2 * i + 1)).cos()
+        };
+        let null = Null::new((0..2000).map(normal));
         assert!(null.p(4.0) > 3.2e-5);
     }
 }

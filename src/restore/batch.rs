@@ -98,7 +98,6 @@ impl Restorer {
     }
 
     /// The numbers of the objects' random streams, int64 [B].
-    #[must_use]
     pub fn numbers(&self, objects: &[Object]) -> Tensor {
         let numbers: Vec<i64> = objects.iter().map(stream_of).collect();
         Tensor::from_slice(&numbers).to_device(self.device)
