@@ -2,6 +2,7 @@
 //!
 //! Data flows one way: read ([`catalog`]) → forward model ([`forward`]) → interpolant
 //! ([`interpolant`]) → train ([`train`]) → restore ([`restore`]) → write ([`catalog`]).
+//! [`audit`] stands on [`restore`] and [`evaluate`].
 //! Modules are listed floor by floor: an upper floor may use the lower ones, never the reverse.
 
 pub mod atomic;
@@ -14,6 +15,7 @@ pub mod statistics;
 pub mod lines;
 pub mod theory;
 
+pub mod audit;
 pub mod catalog;
 pub mod cli;
 pub mod diagnose;

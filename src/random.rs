@@ -26,6 +26,8 @@ pub enum Purpose {
     Simulate = 11,
     Clean = 12,
     Toy = 20,
+    Halves = 21,
+    Audit = 40,
 }
 
 /// A seed that depends on all of its arguments.

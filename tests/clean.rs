@@ -108,8 +108,7 @@ impl Study {
 
     fn data(&self, config: &Config) -> selfsi::Result<Data> {
         let set = Prepared::open(&config.survey.prepared)?;
-        Data::load(&set, config.seed, config.train.heldout, Device::Cpu)?
-            .with_clean(config, Device::Cpu)
+        Data::load(&set, config.seed, &config.train, Device::Cpu)?.with_clean(config, Device::Cpu)
     }
 
     fn selfsi(&self, arguments: &[&str]) -> assert_cmd::assert::Assert {

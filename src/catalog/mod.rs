@@ -1,6 +1,7 @@
 //! Catalogs: read, bring to a common grid, normalise, write.
 
 mod airvac;
+mod audit_table;
 mod block;
 mod desi;
 mod desi_coadd;
@@ -44,6 +45,7 @@ mod table;
 
 pub use self::hdf5::Hdf5Catalog;
 pub use airvac::air_to_vacuum;
+pub use audit_table::{AuditHeader, AuditRow, FeatureRow, audit_flag, write_audit};
 pub use block::Block;
 pub use grid::LogGrid;
 pub use image_set::{ImageBlock, ImageSet, ImageSetHeader};

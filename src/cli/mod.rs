@@ -1,5 +1,6 @@
 //! The command line: arguments → calls; one file per subcommand.
 
+mod audit;
 mod completions;
 mod diagnose;
 mod evaluate;
@@ -96,6 +97,8 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     /// Whether a run contracts, stalls or drifts; the theory in numbers
     Diagnose(diagnose::Diagnose),
+    /// Which restored features the data support
+    Audit(audit::Audit),
     /// Pictures: spectra before and after, training curves
     Plot(plot::Plot),
     /// Low-dimensional distributions: ODE and SDE side by side
@@ -134,6 +137,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Restore(a) => a.run(g),
         Command::Evaluate(a) => a.run(g),
         Command::Diagnose(a) => a.run(g),
+        Command::Audit(a) => a.run(g),
         Command::Plot(a) => a.run(g),
         Command::Toy(a) => a.run(g),
         Command::Completions(a) => a.run(),

@@ -48,12 +48,12 @@ impl Train {
         } else {
             Run::plan(&self.out, &config)?
         };
-        let (seed, heldout) = (config.seed, config.train.heldout);
+        let (seed, train) = (config.seed, &config.train);
         let data = match &images {
-            Some(set) => Data::load_images(set, seed, heldout, device)?,
+            Some(set) => Data::load_images(set, seed, train, device)?,
             None => {
                 let set = Prepared::open(&config.survey.prepared)?;
-                Data::load(&set, seed, heldout, device)?
+                Data::load(&set, seed, train, device)?
             }
         }
         .with_clean(&config, device)?;

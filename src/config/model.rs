@@ -129,6 +129,10 @@ pub struct TrainConfig {
     pub ema: f64,
     /// Fraction of the observations kept out of training, for validation and evaluation.
     pub heldout: f64,
+    /// 1 or 2: train on this random half of the others alone, for `selfsi audit --other`; absent: on
+    /// all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub half: Option<u8>,
     pub validate_every: u64,
     pub checkpoint_every: u64,
     /// Stop when this many validations in a row bring no better score; 0: never.
@@ -153,6 +157,7 @@ impl Default for TrainConfig {
             clip: 1.0,
             ema: 0.998,
             heldout: 0.05,
+            half: None,
             validate_every: 500,
             checkpoint_every: 500,
             patience: 0,
@@ -299,6 +304,12 @@ pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
         "train.heldout",
         "not in (0, 1): validation needs observations that training does not see",
         "give e.g. 0.05",
+    )?;
+    ok(
+        t.half.is_none_or(|h| h == 1 || h == 2),
+        "train.half",
+        "neither 1 nor 2",
+        "give 1 or 2, or leave it out to train on all",
     )?;
     ok(
         t.validate_every > 0 && t.checkpoint_every > 0,

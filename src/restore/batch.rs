@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use tch::{Device, Tensor, no_grad};
 
 /// A trained run, ready to restore batches.
-pub(super) struct Restorer {
+pub struct Restorer {
     network: Box<dyn VelocityField>,
     transport: Transport,
     pub made: Provenance,
@@ -22,6 +22,9 @@ pub(super) struct Restorer {
 
 impl Restorer {
     /// For rows of the given layout that come from `source`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Run`] if the run has no checkpoint or it does not fit the layout.
     pub fn new(run: &Run, source: Source<'_>, layout: &Layout) -> Result<Self> {
         let Source {
             config,
@@ -58,6 +61,9 @@ impl Restorer {
 
     /// Restores the spectra of `objects`; flags what does not come out finite. Also gives all the
     /// draws [draws, n, D] in physical units, one for the ODE.
+    ///
+    /// # Errors
+    /// [`crate::Error::Torch`] if the numbers cannot be copied to the host.
     pub fn spectra(
         &self,
         block: &Block,
@@ -83,21 +89,34 @@ impl Restorer {
 
     /// The draws of each object, normalised, [draws, B, D].
     pub fn draws(&self, o: &Observations, objects: &[Object]) -> Tensor {
-        let numbers: Vec<i64> = objects.iter().map(stream_of).collect();
-        let numbers = Tensor::from_slice(&numbers).to_device(self.device);
-        let draw = |draw| {
-            let stream = |purpose| Rows::new(self.made.seed, purpose, draw, &numbers);
+        let numbers = self.numbers(objects);
+        let draw = |draw| self.draw(o, &numbers, draw);
+        let draws: Vec<Tensor> = (0..self.made.draws as u64).map(draw).collect();
+        Tensor::stack(&draws, 0)
+    }
+
+    /// Draw number `draw` of the observations whose random streams have `numbers`, normalised, [B, D].
+    pub fn draw(&self, o: &Observations, numbers: &Tensor, draw: u64) -> Tensor {
+        let stream = |purpose| Rows::new(self.made.seed, purpose, draw, numbers);
+        let network = self.network.as_ref();
+        no_grad(|| {
             let y = o.filled(&stream(Purpose::MaskFill));
-            let network = self.network.as_ref();
             let random = stream(Purpose::Transport);
             self.transport.run(network, &y, &o.latent, &random, false)
-        };
-        let draws: Vec<Tensor> = no_grad(|| (0..self.made.draws as u64).map(draw).collect());
-        Tensor::stack(&draws, 0)
+        })
+    }
+
+    /// The numbers of the objects' random streams, int64 [B].
+    pub fn numbers(&self, objects: &[Object]) -> Tensor {
+        let numbers: Vec<i64> = objects.iter().map(stream_of).collect();
+        Tensor::from_slice(&numbers).to_device(self.device)
     }
 
     /// Mean, scatter and quantiles of draws [draws, B, D] in physical units, beside the
     /// observations [B, D]; flags the objects whose mean is not finite.
+    ///
+    /// # Errors
+    /// [`crate::Error::Torch`] if the numbers cannot be copied to the host.
     pub fn moments(
         &self,
         draws: &Tensor,

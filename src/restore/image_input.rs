@@ -7,7 +7,7 @@ use crate::catalog::{
     ImageBlock, ImageSet, Object, flag, prepare_images, rejected_path, with_scale_of,
 };
 use crate::config::{Config, SurveySource};
-use crate::train::is_heldout;
+use crate::train::is_trained;
 use crate::{Error, Result};
 use ndarray::{Array2, Axis, concatenate};
 use std::path::{Path, PathBuf};
@@ -66,7 +66,7 @@ impl ImageInput {
             Ok(t) => kept_out(config, t.objects(), set.objects()),
             // A training set that was moved: the names are those of training all the same.
             Err(_) if temporary.is_none() => {
-                let by_name = |o: &Object| is_heldout(o, config.seed, config.train.heldout);
+                let by_name = |o: &Object| !is_trained(o, config.seed, &config.train);
                 set.objects().iter().map(by_name).collect()
             }
             Err(_) => {

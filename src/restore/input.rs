@@ -5,7 +5,7 @@ use super::given::{Given, same_unit, survey};
 use crate::atomic::{Pending, not_an_input};
 use crate::catalog::{LogGrid, Object, Prepared, Report, flag, prepare_from, rejected_path};
 use crate::config::{Config, NormaliseConfig, SurveySource};
-use crate::train::is_heldout;
+use crate::train::is_trained;
 use crate::{Error, Result};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -59,7 +59,7 @@ impl Input {
     fn prepared(config: &Config, path: &Path) -> Result<Self> {
         let set = Prepared::open(path)?;
         same_grid(config, &set)?;
-        let by_name = |o: &Object| is_heldout(o, config.seed, config.train.heldout);
+        let by_name = |o: &Object| !is_trained(o, config.seed, &config.train);
         let heldout = heldout(config, set.objects());
         Ok(Self {
             path: path.to_path_buf(),
@@ -189,9 +189,9 @@ fn heldout(config: &Config, objects: &[Object]) -> Option<Vec<bool>> {
 }
 
 /// Whether each of `objects` was kept out of training: it is not among those of the training
-/// `set`, by its THING_ID, by its plate, MJD and fibre or by its name, or was held out there.
+/// `set`, by its THING_ID, by its plate, MJD and fibre or by its name, or took no part there.
 pub(super) fn kept_out(config: &Config, set: &[Object], objects: &[Object]) -> Vec<bool> {
-    let trained = |o: &&Object| !is_heldout(o, config.seed, config.train.heldout);
+    let trained = |o: &&Object| is_trained(o, config.seed, &config.train);
     let key = |o: &Object| (o.plate, o.mjd, o.fiberid);
     let trained: Vec<&Object> = set.iter().filter(trained).collect();
     let names: HashSet<&str> = trained.iter().map(|o| o.name.as_str()).collect();

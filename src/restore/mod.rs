@@ -6,6 +6,7 @@ mod image_input;
 mod images;
 mod input;
 
+pub use batch::Restorer;
 pub use given::Given;
 pub use image_input::ImageInput;
 pub use images::{ImageJob, restore_images};
@@ -19,7 +20,6 @@ use crate::config::Config;
 use crate::lines::{MeasuredLines, NO_LINES, over_draws};
 use crate::train::Run;
 use crate::{Error, Result};
-use batch::Restorer;
 use ndarray::{ArrayView3, Axis};
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
@@ -53,14 +53,14 @@ pub struct Job<'a> {
 }
 
 /// Where a restoration comes from.
-#[derive(Clone, Copy)]
-struct Source<'a> {
-    config: &'a Config,
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    pub config: &'a Config,
     /// Seed of the draws.
-    seed: u64,
+    pub seed: u64,
     /// The input, in words.
-    origin: &'a [String],
-    device: Device,
+    pub origin: &'a [String],
+    pub device: Device,
 }
 
 /// What is written.
@@ -148,7 +148,7 @@ pub fn restore(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) 
     let mut restored = 0;
     let size = config.restore.batch;
     for (batch, start) in rows.chunks(size).zip((0..).step_by(size)) {
-        let block = read(input.set(), batch)?;
+        let block = read_rows(input.set(), batch)?;
         let part = &mut objects[start..start + batch.len()];
         let (result, draws) = restorer.spectra(&block, part)?;
         restored += part.iter().filter(|o| o.flag == flag::GOOD).count();
@@ -184,7 +184,10 @@ fn header(input: &Input, made: Provenance) -> RestoredHeader {
 
 /// The spectra of `rows`, which ascend; only chunks of the file that hold one of them are read,
 /// one after the other.
-fn read(set: &Prepared, rows: &[usize]) -> Result<Block> {
+///
+/// # Errors
+/// [`Error::Input`] if the set cannot be read.
+pub fn read_rows(set: &Prepared, rows: &[usize]) -> Result<Block> {
     let mut block = Block::masked(rows.len(), set.grid().pixels);
     let mut done = 0;
     for part in rows.chunk_by(|a, b| a / CHUNK == b / CHUNK) {

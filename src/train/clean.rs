@@ -3,7 +3,8 @@
 //! With a fraction f of clean data the population that the interpolant is fitted to is
 //! f π + (1 − f) Φ#μ: its fixed point is π as before, and the map is pulled towards it.
 
-use super::data::{CHUNK, image_observations, is_heldout, observations};
+use super::data::{CHUNK, image_observations, observations};
+use super::split::is_trained;
 use super::{Data, Observations};
 use crate::catalog::{ImageSet, Layout, Object, Prepared};
 use crate::config::{CleanConfig, Config, NormaliseConfig};
@@ -124,8 +125,7 @@ fn complete(
         let whole = Vec::<bool>::try_from(chunk.latent.good.gt(0.0).all_dim(-1, false))?;
         let used = chunk.kept(|k| {
             let object = &objects[start + k];
-            let held = is_heldout(object, config.seed, config.train.heldout);
-            object.flag == 0 && whole[k] && !held
+            object.flag == 0 && whole[k] && is_trained(object, config.seed, &config.train)
         });
         parts.push(used.flux);
     }

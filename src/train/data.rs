@@ -1,15 +1,15 @@
 //! The observations of a prepared set, on the device, split into a training and a held-out part.
 
 use super::Clean;
-use crate::catalog::{Block, ImageBlock, ImageSet, Layout, Object, Prepared};
+use super::split::Split;
+use crate::catalog::{Block, ImageBlock, ImageSet, Layout, Prepared};
+use crate::config::TrainConfig;
 use crate::forward::{ForwardModel, Latent};
-use crate::random::{Purpose, derive, derive_uniform};
+use crate::random::{Purpose, derive};
 use crate::{Error, Result};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use sha2::{Digest, Sha256};
-use std::ops::Range;
 use std::path::Path;
 use tch::{Device, Tensor};
 
@@ -68,32 +68,14 @@ pub struct Data {
     pub clean: Option<Clean>,
 }
 
-/// Whether an object is kept out of training: decided by what it is (its THING_ID where it has one,
-/// else its name) and the seed alone, so that repeat observations stay on one side and a growing
-/// catalog does not reshuffle.
-#[must_use]
-pub fn is_heldout(object: &Object, seed: u64, fraction: f64) -> bool {
-    let digest = if object.thing_id > 0 {
-        Sha256::digest(format!("THING_ID {}", object.thing_id))
-    } else {
-        Sha256::digest(&object.name)
-    };
-    let key = digest
-        .iter()
-        .take(8)
-        .fold(0u64, |k, b| (k << 8) | u64::from(*b));
-    derive_uniform(seed, Purpose::Split, key) < fraction
-}
-
 impl Data {
     /// Reads the usable rows of `set`.
     ///
     /// # Errors
     /// [`Error::Input`] if the set cannot be read, or either part would be empty.
-    pub fn load(set: &Prepared, seed: u64, heldout: f64, device: Device) -> Result<Self> {
+    pub fn load(set: &Prepared, seed: u64, train: &TrainConfig, device: Device) -> Result<Self> {
         let read = |rows| Ok(observations(&set.read(rows)?, device));
-        let split = Split { seed, heldout };
-        let parts = split.read(set.objects(), set.path(), &read)?;
+        let parts = Split { seed, train }.read(set.objects(), set.path(), &read)?;
         Ok(Self::of(set.layout(), parts))
     }
 
@@ -101,10 +83,14 @@ impl Data {
     ///
     /// # Errors
     /// As [`Data::load`].
-    pub fn load_images(set: &ImageSet, seed: u64, heldout: f64, device: Device) -> Result<Self> {
+    pub fn load_images(
+        set: &ImageSet,
+        seed: u64,
+        train: &TrainConfig,
+        device: Device,
+    ) -> Result<Self> {
         let read = |rows| Ok(image_observations(&set.read(rows)?, device));
-        let split = Split { seed, heldout };
-        let parts = split.read(set.objects(), set.path(), &read)?;
+        let parts = Split { seed, train }.read(set.objects(), set.path(), &read)?;
         Ok(Self::of(
             Layout::Images(set.header().layout.clone()),
             parts.map(without_lsf),
@@ -140,48 +126,6 @@ impl Data {
             format!("{}, which [forward] tells the network", words(wanted)),
             "make the observations with this [forward], or set latent = \"hidden\"",
         ))
-    }
-}
-
-/// How the rows of a set are divided.
-struct Split {
-    seed: u64,
-    heldout: f64,
-}
-
-impl Split {
-    /// The usable rows of training and those held out, read by `read` in chunks.
-    fn read(
-        &self,
-        objects: &[Object],
-        path: &Path,
-        read: &dyn Fn(Range<usize>) -> Result<Observations>,
-    ) -> Result<[Observations; 2]> {
-        let mut parts = [Vec::new(), Vec::new()];
-        for start in (0..objects.len()).step_by(CHUNK) {
-            let end = (start + CHUNK).min(objects.len());
-            let chunk = read(start..end)?;
-            for (side, part) in parts.iter_mut().enumerate() {
-                part.push(chunk.kept(|k| {
-                    let object = &objects[start + k];
-                    let held = is_heldout(object, self.seed, self.heldout);
-                    object.flag == 0 && held == (side == 1)
-                }));
-            }
-        }
-        let parts = parts.map(|p| concatenate(&p));
-        for (part, what) in parts.iter().zip(["training", "held-out"]) {
-            if part.is_empty() {
-                return Err(Error::input(
-                    path,
-                    "flag",
-                    format!("no usable row falls to the {what} part"),
-                    "both parts populated",
-                    "prepare more rows or change train.heldout",
-                ));
-            }
-        }
-        Ok(parts)
     }
 }
 
@@ -226,7 +170,7 @@ fn without_lsf(mut observations: Observations) -> Observations {
     observations
 }
 
-fn concatenate(parts: &[Observations]) -> Observations {
+pub(super) fn concatenate(parts: &[Observations]) -> Observations {
     let flux: Vec<&Tensor> = parts.iter().map(|o| &o.flux).collect();
     let latents: Vec<&Latent> = parts.iter().map(|o| &o.latent).collect();
     Observations {
@@ -299,44 +243,5 @@ mod tests {
         let all: Vec<_> = (0..9).map(|s| a.rows(s)).collect();
         let mut b = Sampler::new(3, 7, 4);
         assert_eq!(b.rows(8), all[8]);
-    }
-
-    #[test]
-    fn the_heldout_fraction_is_respected_by_names_and_by_things() {
-        let named = |i: i64| Object {
-            name: format!("J{i}"),
-            ..Object::default()
-        };
-        let thing = |i: i64| Object {
-            thing_id: i,
-            ..Object::default()
-        };
-        for object in [&named as &dyn Fn(i64) -> Object, &thing] {
-            let n = (1..=20_000)
-                .filter(|i| is_heldout(&object(*i), 5, 0.1))
-                .count();
-            assert!((1800..2200).contains(&n), "{n}");
-        }
-    }
-
-    #[test]
-    fn repeat_observations_of_one_thing_stay_on_one_side_whatever_they_are_called() {
-        let observed = |thing_id, plate: i64| Object {
-            name: format!("{plate}-55240-0001"),
-            plate,
-            thing_id,
-            ..Object::default()
-        };
-        for thing in 1..200 {
-            let sides = [3655, 7030, 11_353].map(|p| is_heldout(&observed(thing, p), 5, 0.5));
-            assert!(sides.iter().all(|s| *s == sides[0]));
-        }
-        // Without a THING_ID (SDSS writes −1 or 0) the name decides.
-        for unknown in [-1, 0] {
-            let sides: Vec<bool> = (1..50)
-                .map(|p| is_heldout(&observed(unknown, p), 5, 0.5))
-                .collect();
-            assert!(sides.contains(&true) && sides.contains(&false));
-        }
     }
 }

@@ -1,0 +1,289 @@
+//! From statistics to p-values, verdicts and flags.
+
+use super::examine::{Findings, STATISTICS, Support};
+use super::halves::{DISAGREE, Halves};
+use super::null::Null;
+use crate::catalog::{AuditHeader, AuditRow, FeatureRow, Object, Restored, audit_flag as flag};
+use serde::Serialize;
+
+/// |Δχ²| below which the data say nothing of a feature: 3σ for its one amplitude.
+const UNDECIDED: f64 = 9.0;
+
+/// The laws of the statistics where nothing is wrong, and what is compared with them.
+#[derive(Debug)]
+pub struct Judge<'a> {
+    nulls: [Null; STATISTICS],
+    /// Significance level of each statistic: together they keep α (Bonferroni).
+    level: f64,
+    statistics: usize,
+    contradicted: f64,
+    catalog: &'a Restored,
+    halves: Option<Halves>,
+}
+
+/// A finished audit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Audit {
+    pub header: AuditHeader,
+    /// One for each row of the catalog, in its order.
+    pub rows: Vec<AuditRow>,
+    pub features: Vec<FeatureRow>,
+    pub summary: Summary,
+}
+
+/// Counts of an audit.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    pub rows: usize,
+    pub audited: usize,
+    /// Objects whose observation contradicts the restoration.
+    pub flagged: usize,
+    /// How many would be flagged, at most, were every restoration right.
+    pub expected_by_chance: f64,
+    pub chi2: usize,
+    pub local: usize,
+    pub feature: usize,
+    pub draw: usize,
+    /// Objects over which the other run disagrees; absent without one.
+    pub halves: Option<usize>,
+    pub supported: usize,
+    pub undecided: usize,
+    pub contradicted: usize,
+}
+
+impl<'a> Judge<'a> {
+    /// From findings on simulated observations.
+    #[must_use]
+    pub fn new(
+        simulated: &[Findings],
+        alpha: f64,
+        catalog: &'a Restored,
+        halves: Option<Halves>,
+    ) -> Self {
+        let values: Vec<[f64; STATISTICS]> = simulated.iter().map(Findings::statistics).collect();
+        let nulls = std::array::from_fn(|k| Null::new(values.iter().map(|v| v[k])));
+        let exists = |k: &usize| values.iter().any(|v| v[*k].is_finite());
+        let statistics = (0..STATISTICS).filter(exists).count().max(1);
+        let level = alpha / statistics as f64;
+        Self {
+            contradicted: nulls[2].critical(level).max(UNDECIDED),
+            nulls,
+            level,
+            statistics,
+            catalog,
+            halves,
+        }
+    }
+
+    /// How many statistics share α.
+    #[must_use]
+    pub fn statistics(&self) -> usize {
+        self.statistics
+    }
+
+    /// −Δχ² from which a feature is contradicted.
+    #[must_use]
+    pub fn contradicted(&self) -> f64 {
+        self.contradicted
+    }
+
+    /// The audit of the catalog, given the `findings` on its rows.
+    #[must_use]
+    pub fn audit(&self, header: AuditHeader, findings: Vec<(usize, Findings)>) -> Audit {
+        let wavelength = self.catalog.header().grid.wavelength();
+        let mut rows: Vec<AuditRow> = self.catalog.objects().iter().map(not_audited).collect();
+        let mut features = Vec::new();
+        for (row, found) in findings {
+            let object = &self.catalog.objects()[row];
+            if found.restored.dof > 0.0 {
+                rows[row] = self.row(row, object, &found, &wavelength);
+                let feature = |s| self.feature(row, object, s, &wavelength);
+                features.extend(found.features.iter().map(feature));
+            } else {
+                rows[row].reason = "every pixel is masked".into();
+            }
+        }
+        // Findings come in the order of the observations.
+        features.sort_by_key(|f| f.row);
+        Audit {
+            summary: self.summary(&rows, header.alpha),
+            header,
+            rows,
+            features,
+        }
+    }
+
+    fn row(&self, row: usize, object: &Object, f: &Findings, wavelength: &[f64]) -> AuditRow {
+        let statistics = f.statistics();
+        let p: [f64; STATISTICS] = std::array::from_fn(|k| self.nulls[k].p(statistics[k]));
+        let half = self.halves.as_ref().and_then(|h| h.of(row));
+        let count = |v: &str| f.features.iter().filter(|s| self.verdict(s) == v).count();
+        let draw = |g: &dyn Fn(&super::Fit) -> f64| f.draw.as_ref().map_or(f64::NAN, g);
+        let mut out = AuditRow {
+            chi2: f.restored.chi2,
+            dof: f.restored.dof,
+            chi2_p: p[0],
+            local_s: f.restored.local,
+            local_wave: wavelength[f.restored.at],
+            local_p: p[1],
+            draw_chi2: draw(&|d| d.chi2),
+            draw_chi2_p: p[3],
+            draw_local_s: draw(&|d| d.local),
+            draw_local_wave: draw(&|d| wavelength[d.at]),
+            draw_local_p: p[4],
+            supported: count(SUPPORTED),
+            undecided: count(OPEN),
+            contradicted: count(CONTRADICTED),
+            feature_p: p[2],
+            half_rms: half.map_or(f64::NAN, |h| h.rms),
+            half_max: half.map_or(f64::NAN, |h| h.max),
+            half_wave: half.map_or(f64::NAN, |h| wavelength[h.at]),
+            flag: 0,
+            ..not_audited(object)
+        };
+        let below = |k: usize| p[k] <= self.level;
+        for (bit, wrong) in [
+            (flag::CHI2, below(0)),
+            (flag::LOCAL, below(1)),
+            (flag::FEATURE, out.contradicted > 0),
+            (flag::DRAW, below(3) || below(4)),
+            (flag::HALVES, out.half_max.abs() >= DISAGREE),
+        ] {
+            out.flag |= if wrong { bit } else { 0 };
+        }
+        out.reason = self.reason(&out, f, wavelength);
+        out
+    }
+
+    /// The flag in words.
+    fn reason(&self, row: &AuditRow, found: &Findings, wavelength: &[f64]) -> String {
+        let mut parts = Vec::new();
+        let mut say = |bit, text: String| {
+            if row.flag & bit != 0 {
+                parts.push(text);
+            }
+        };
+        let fit = |name: &str, chi2: f64, p: f64, s: f64, wave: f64| {
+            let what = if s < 0.0 { "lacks" } else { "has beyond" };
+            format!(
+                "y against F({name}): chi2 {chi2:.0} of {:.0} pixels (p {p:.1e}), y {what} a line of {:.1} sigma at {wave:.0} A",
+                row.dof,
+                s.abs()
+            )
+        };
+        let restored = fit(
+            "RESTORED",
+            row.chi2,
+            row.chi2_p,
+            row.local_s,
+            row.local_wave,
+        );
+        say(flag::CHI2 | flag::LOCAL, restored);
+        let against: Vec<String> = found
+            .features
+            .iter()
+            .filter(|s| self.verdict(s) == CONTRADICTED)
+            .map(|s| {
+                let wave = wavelength[s.feature.peak];
+                format!(
+                    "{} at {wave:.0} A (delta chi2 {:.0})",
+                    s.feature.name, s.delta_chi2
+                )
+            })
+            .collect();
+        say(
+            flag::FEATURE,
+            format!("y contradicts {}", against.join(", ")),
+        );
+        let (s, wave) = (row.draw_local_s, row.draw_local_wave);
+        say(
+            flag::DRAW,
+            fit("DRAW", row.draw_chi2, row.draw_chi2_p, s, wave),
+        );
+        let half = format!(
+            "the other run differs by {:.1} SIGMA at {:.0} A",
+            row.half_max, row.half_wave
+        );
+        say(flag::HALVES, half);
+        parts.join("; ")
+    }
+
+    fn verdict(&self, s: &Support) -> &'static str {
+        if s.delta_chi2 >= UNDECIDED {
+            SUPPORTED
+        } else if s.delta_chi2 <= -self.contradicted {
+            CONTRADICTED
+        } else {
+            OPEN
+        }
+    }
+
+    fn feature(&self, row: usize, object: &Object, s: &Support, wavelength: &[f64]) -> FeatureRow {
+        let f = &s.feature;
+        let half = self.halves.as_ref();
+        FeatureRow {
+            row,
+            object: object.name.clone(),
+            name: f.name,
+            wave: wavelength[f.peak],
+            from: wavelength[f.from],
+            to: wavelength[f.to],
+            height: s.height * object.norm,
+            delta_chi2: s.delta_chi2,
+            separation: s.separation,
+            verdict: self.verdict(s),
+            half: half.map_or(f64::NAN, |h| h.over(row, f.from, f.to)),
+        }
+    }
+
+    fn summary(&self, rows: &[AuditRow], alpha: f64) -> Summary {
+        let count = |bits: i32| rows.iter().filter(|r| r.flag & bits != 0).count();
+        let sum = |f: fn(&AuditRow) -> usize| rows.iter().map(f).sum();
+        let audited = rows.len() - count(flag::NOT_AUDITED);
+        Summary {
+            rows: rows.len(),
+            audited,
+            flagged: count(flag::CHI2 | flag::LOCAL | flag::FEATURE | flag::DRAW),
+            expected_by_chance: alpha * audited as f64,
+            chi2: count(flag::CHI2),
+            local: count(flag::LOCAL),
+            feature: count(flag::FEATURE),
+            draw: count(flag::DRAW),
+            halves: self.halves.as_ref().map(|_| count(flag::HALVES)),
+            supported: sum(|r| r.supported),
+            undecided: sum(|r| r.undecided),
+            contradicted: sum(|r| r.contradicted),
+        }
+    }
+}
+
+const SUPPORTED: &str = "SUPPORTED";
+const OPEN: &str = "UNDECIDED";
+const CONTRADICTED: &str = "CONTRADICTED";
+
+/// The row of an object that there is nothing to say about.
+fn not_audited(object: &Object) -> AuditRow {
+    AuditRow {
+        object: object.clone(),
+        chi2: f64::NAN,
+        dof: 0.0,
+        chi2_p: f64::NAN,
+        local_s: f64::NAN,
+        local_wave: f64::NAN,
+        local_p: f64::NAN,
+        draw_chi2: f64::NAN,
+        draw_chi2_p: f64::NAN,
+        draw_local_s: f64::NAN,
+        draw_local_wave: f64::NAN,
+        draw_local_p: f64::NAN,
+        supported: 0,
+        undecided: 0,
+        contradicted: 0,
+        feature_p: f64::NAN,
+        half_rms: f64::NAN,
+        half_max: f64::NAN,
+        half_wave: f64::NAN,
+        flag: flag::NOT_AUDITED,
+        reason: format!("not restored: {}", object.reason),
+    }
+}

@@ -1,0 +1,139 @@
+//! Which restored features the data support.
+//!
+//! Each restored spectrum goes through the channel again: F(x̂), from repeated calls, against y. Three
+//! statistics ask whether it explains y: χ² over all pixels; the strongest line-like residual; and,
+//! feature by feature, whether y prefers the spectrum with the feature or without it. Their law where
+//! nothing is wrong comes from simulations by the run itself. Only calls of F are used.
+
+mod examine;
+mod features;
+mod halves;
+mod judge;
+mod null;
+mod observed;
+mod prediction;
+mod residual;
+mod simulate;
+
+pub use examine::{CALLS, Examiner, Findings, Restorations, STATISTICS, Support};
+pub use features::{Feature, features};
+pub use halves::{Disagreement, Halves};
+pub use judge::{Audit, Judge, Summary};
+pub use null::Null;
+pub use observed::Observed;
+pub use prediction::{Prediction, calls};
+pub use residual::{Fit, LineFilter};
+
+use crate::catalog::{AuditHeader, Provenance, Restored};
+use crate::config::Config;
+use crate::forward;
+use crate::random::{Purpose, derive};
+use crate::restore::{Input, Restorer, Source};
+use crate::train::{Run, observations};
+use crate::{Error, Result};
+use simulate::simulated;
+use tch::Device;
+
+/// One audit.
+#[derive(Debug, Clone, Copy)]
+pub struct Job<'a> {
+    /// [`crate::restore::config_of`] the run.
+    pub config: &'a Config,
+    pub seed: u64,
+    /// The observations that were restored.
+    pub input: &'a Input,
+    pub catalog: &'a Restored,
+    /// The same observations restored by another run.
+    pub other: Option<&'a Restored>,
+    /// Probability that an object is flagged by chance, at most.
+    pub alpha: f64,
+    /// Simulated observations.
+    pub simulations: usize,
+    pub device: Device,
+}
+
+/// Audits a restored catalog of `run`. The catalog is not changed.
+///
+/// # Errors
+/// [`Error::Input`] if the catalog was not made by the run with this config from this input;
+/// [`Error::Simulator`] if F fails.
+pub fn audit(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) -> Result<Audit> {
+    let set = job.input.set();
+    let (layout, grid) = (set.layout(), set.grid());
+    let source = Source {
+        config: job.config,
+        seed: derive(job.seed, Purpose::Audit, 0),
+        origin: job.input.origin(),
+        device: job.device,
+    };
+    let restorer = Restorer::new(run, source, &layout)?;
+    check_made(job.catalog, &restorer.made)?;
+    let halves = job.other.map(|o| Halves::new(job.catalog, o)).transpose()?;
+    let observed = Observed::new(job.catalog, set, job.device)?;
+    let examiner = Examiner {
+        forward: forward::build(&job.config.forward, &layout, job.device)?,
+        filter: LineFilter::new(grid.pixels, job.device),
+        wavelength: grid.wavelength(),
+        seed: job.seed,
+    };
+
+    let (size, all) = (job.config.restore.batch, job.simulations + observed.len());
+    let mut null = Vec::with_capacity(job.simulations);
+    for (round, part) in observed.rounds(job.simulations, size) {
+        let (block, objects) = observed.batch(&part)?;
+        null.extend(simulated(&examiner, &restorer, &block, &objects, round)?);
+        progress(null.len(), all);
+    }
+    let judge = Judge::new(&null, job.alpha, job.catalog, halves);
+
+    let mut found = Vec::with_capacity(observed.len());
+    let every: Vec<usize> = (0..observed.len()).collect();
+    for part in every.chunks(size) {
+        let (block, objects) = observed.batch(part)?;
+        let x = observed.restorations(part);
+        let z: Vec<f64> = objects.iter().map(|o| o.z).collect();
+        let y = observations(&block, job.device);
+        let findings = examiner.examine(&x, &y, &restorer.numbers(&objects), &z)?;
+        found.extend(part.iter().map(|k| observed.row(*k)).zip(findings));
+        progress(job.simulations + found.len(), all);
+    }
+    let mut made = restorer.made.clone();
+    made.seed = job.catalog.header().seed;
+    made.history = job.input.origin().to_vec();
+    made.history.push(format!(
+        "restored by run {}; audit of {}",
+        run.folder().display(),
+        job.catalog.path().display()
+    ));
+    let header = AuditHeader {
+        made,
+        flux_unit: job.catalog.header().flux_unit.clone(),
+        seed: job.seed,
+        alpha: job.alpha,
+        statistics: judge.statistics(),
+        simulations: job.simulations,
+        calls: CALLS,
+        contradicted: judge.contradicted(),
+        other_sha256: job.other.map(|o| o.header().run_sha256.clone()),
+    };
+    Ok(judge.audit(header, found))
+}
+
+/// The catalog must be this run's, by this config.
+fn check_made(catalog: &Restored, made: &Provenance) -> Result<()> {
+    let header = catalog.header();
+    let fix = if header.run_sha256 != made.run_sha256 {
+        "give the run that restored it (RUNSHA), as it was then"
+    } else if header.config_sha256 != made.config_sha256 {
+        "repeat the --set options of that selfsi restore"
+    } else {
+        return Ok(());
+    };
+    Err(Error::input(
+        catalog.path(),
+        "RUNSHA, CFGSHA",
+        "it was not restored by this run and config",
+        "a catalog that selfsi restore RUN wrote",
+        fix,
+    ))
+}

@@ -1,0 +1,154 @@
+//! The objects of a restored catalog beside the observations that they were restored from.
+
+use super::examine::Restorations;
+use super::halves::{identity, same};
+use crate::catalog::{Block, Object, Prepared, Restored};
+use crate::restore::read_rows;
+use crate::{Error, Result};
+use ndarray::{Array2, Axis};
+use std::collections::HashMap;
+use tch::{Device, Tensor};
+
+/// The objects of a catalog that can be audited, in the order of the set of observations.
+#[derive(Debug)]
+pub struct Observed<'a> {
+    catalog: &'a Restored,
+    set: &'a Prepared,
+    /// Rows of the catalog and of the set.
+    rows: Vec<(usize, usize)>,
+    restored: Array2<f32>,
+    draw: Option<Array2<f32>>,
+    observed: Array2<f32>,
+    device: Device,
+}
+
+impl<'a> Observed<'a> {
+    /// Finds the usable objects of `catalog` in `set`.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if one is not there, or none is usable.
+    pub fn new(catalog: &'a Restored, set: &'a Prepared, device: Device) -> Result<Self> {
+        let places: HashMap<_, usize> = (0..set.len())
+            .map(|i| (identity(&set.objects()[i]), i))
+            .collect();
+        let usable = (0..catalog.objects().len()).filter(|i| catalog.objects()[*i].flag == 0);
+        let place = |i: usize| {
+            let object = &catalog.objects()[i];
+            let row = places.get(&identity(object));
+            let missing = || {
+                foreign(
+                    catalog,
+                    set,
+                    &format!("the input has no observation of {}", object.name),
+                )
+            };
+            Ok((i, *row.ok_or_else(missing)?))
+        };
+        let mut rows: Vec<(usize, usize)> = usable.map(place).collect::<Result<_>>()?;
+        if rows.is_empty() {
+            return Err(Error::input(
+                catalog.path(),
+                "CATALOG",
+                "no object is restored",
+                "at least one with FLAG = 0",
+                "see its REASON column",
+            ));
+        }
+        rows.sort_by_key(|(_, row)| *row);
+        let sde = catalog.header().interpolant == "sde";
+        Ok(Self {
+            catalog,
+            set,
+            rows,
+            restored: catalog.image("RESTORED")?,
+            draw: sde.then(|| catalog.image("DRAW")).transpose()?,
+            observed: catalog.image("OBSERVED")?,
+            device,
+        })
+    }
+
+    /// How many objects there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Row of the catalog of object `k`.
+    #[must_use]
+    pub fn row(&self, k: usize) -> usize {
+        self.rows[k].0
+    }
+
+    /// Observations, normalised, of the objects `part`, which ascend, and the objects.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the set cannot be read, or its observation is not that of the catalog.
+    pub fn batch(&self, part: &[usize]) -> Result<(Block, Vec<Object>)> {
+        let rows: Vec<usize> = part.iter().map(|k| self.rows[*k].1).collect();
+        let block = read_rows(self.set, &rows)?;
+        let objects: Vec<Object> = part
+            .iter()
+            .map(|k| self.catalog.objects()[self.row(*k)].clone())
+            .collect();
+        for ((k, o), flux) in part.iter().zip(&objects).zip(block.flux.rows()) {
+            let physical = flux.mapv(|f| f * o.norm as f32);
+            let recorded = self.observed.row(self.row(*k));
+            if !same(physical.iter(), recorded.iter()) {
+                let problem = format!("the input's observation of {} is another one", o.name);
+                return Err(foreign(self.catalog, self.set, &problem));
+            }
+        }
+        Ok((block, objects))
+    }
+
+    /// The catalog's restorations of the objects `part`, normalised.
+    #[must_use]
+    pub fn restorations(&self, part: &[usize]) -> Restorations {
+        Restorations {
+            restored: self.normalised(&self.restored, part),
+            draw: self.draw.as_ref().map(|d| self.normalised(d, part)),
+        }
+    }
+
+    /// `count` simulations in batches of at most `size`: the number of the round and its objects,
+    /// evenly spread over the catalog.
+    #[must_use]
+    pub fn rounds(&self, count: usize, size: usize) -> Vec<(usize, Vec<usize>)> {
+        let n = self.len();
+        let mut rounds = Vec::new();
+        for (round, done) in (0..count).step_by(n).enumerate() {
+            let m = (count - done).min(n);
+            let spread: Vec<usize> = (0..m).map(|k| k * n / m).collect();
+            rounds.extend(spread.chunks(size).map(|part| (round, part.to_vec())));
+        }
+        rounds
+    }
+
+    fn normalised(&self, image: &Array2<f32>, part: &[usize]) -> Tensor {
+        let rows: Vec<usize> = part.iter().map(|k| self.row(*k)).collect();
+        let mut x = image.select(Axis(0), &rows);
+        for (mut row, i) in x.rows_mut().into_iter().zip(&rows) {
+            let norm = self.catalog.objects()[*i].norm;
+            row.mapv_inplace(|v| (f64::from(v) / norm) as f32);
+        }
+        let flat: Vec<f32> = x.iter().copied().collect();
+        Tensor::from_slice(&flat)
+            .view([rows.len() as i64, -1])
+            .to_device(self.device)
+    }
+}
+
+fn foreign(catalog: &Restored, set: &Prepared, problem: &str) -> Error {
+    Error::input(
+        catalog.path(),
+        set.path().display(),
+        problem,
+        "the observations that this catalog was restored from",
+        "give the INPUT (and --catalog) of that selfsi restore",
+    )
+}

@@ -1,0 +1,72 @@
+//! Objects whose restorations are right by construction: the law of the statistics without fault.
+//!
+//! An observation y is restored to a draw x, which is a sample of the population; F makes a new
+//! observation y' of it, and the run restores y' as it restored y. At the fixed point of the method
+//! (y', Φ(y')) has the law of (y, Φ(y)) over the population, so that a p-value from these is right
+//! on average over the catalog. What the catalog itself claims takes no part.
+
+use super::examine::{Examiner, Findings, Restorations};
+use crate::Result;
+use crate::catalog::{Block, Object};
+use crate::random::{Purpose, Rows};
+use crate::restore::Restorer;
+use crate::train::{Observations, observations};
+use tch::{Kind, Tensor, no_grad};
+
+/// Steps of the audit's random streams that the calls of F do not use.
+const FIRST_STEP: u64 = 1 << 32;
+
+/// Findings on one simulated observation of each of `objects`, the `round`-th one. `block` holds
+/// their observations.
+///
+/// # Errors
+/// As [`crate::forward::ForwardModel::observe`].
+pub fn simulated(
+    examiner: &Examiner,
+    restorer: &Restorer,
+    block: &Block,
+    objects: &[Object],
+    round: usize,
+) -> Result<Vec<Findings>> {
+    let y = observations(block, restorer.device);
+    let numbers = restorer.numbers(objects);
+    let truth = restorer.draw(&y, &numbers, round as u64);
+    let random = Rows::new(
+        examiner.seed,
+        Purpose::Audit,
+        FIRST_STEP + round as u64,
+        &numbers,
+    );
+    let (flux, latent) = no_grad(|| examiner.forward.observe(&truth, &y.latent, &random))?;
+    let fresh = Observations {
+        flux: flux * &latent.good,
+        latent,
+    };
+    let renamed: Vec<Object> = objects.iter().map(|o| renamed(o, round)).collect();
+    let numbers = restorer.numbers(&renamed);
+    let z: Vec<f64> = objects.iter().map(|o| o.z).collect();
+    let x = restorations(restorer, &restorer.draws(&fresh, &renamed));
+    examiner.examine(&x, &fresh, &numbers, &z)
+}
+
+/// What a catalog holds of `draws` [draws, B, D].
+fn restorations(restorer: &Restorer, draws: &Tensor) -> Restorations {
+    let sde = restorer.made.method == "sde";
+    Restorations {
+        restored: draws.mean_dim([0i64].as_slice(), false, Kind::Float),
+        draw: sde.then(|| draws.get(0)),
+    }
+}
+
+/// The simulated object: random streams of its own.
+fn renamed(object: &Object, round: usize) -> Object {
+    let plate = object.plate;
+    Object {
+        name: format!(
+            "simulation {round} of {} {plate} {} {}",
+            object.name, object.mjd, object.fiberid
+        ),
+        plate: -1,
+        ..object.clone()
+    }
+}

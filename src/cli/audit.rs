@@ -1,0 +1,180 @@
+//! `selfsi audit`.
+
+use super::Global;
+use super::progress::Progress;
+use super::say::say;
+use crate::atomic::not_an_input;
+use crate::audit::{self, Job, audit};
+use crate::catalog::{Restored, audit_flag, write_audit};
+use crate::restore::{Given, Input, config_of};
+use crate::train::Run;
+use crate::{Error, Result};
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+/// Flagged objects that the terminal shows.
+const SHOWN: usize = 10;
+/// Fewer simulations cannot tell what is rare.
+const SIMULATIONS: usize = 200;
+
+/// Tells which restored features the data support: F(RESTORED) against the observation, object by
+/// object and feature by feature, with chance rates from simulations by the run itself.
+///
+/// Writes a table (FITS) with a row for each row of the catalog, flagged where the observation
+/// contradicts the restoration, and one with a verdict on each emission feature. The catalog is not
+/// changed.
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// Run folder that restored the catalog.
+    run: PathBuf,
+    /// What `selfsi restore` wrote.
+    restored: PathBuf,
+    /// The INPUT of that restoration; default: the prepared set that the run was trained on.
+    input: Vec<PathBuf>,
+    /// The --catalog of that restoration.
+    #[arg(long, value_name = "FILE")]
+    catalog: Option<PathBuf>,
+    /// Table to write; default: RESTORED with .audit.fits at the end.
+    #[arg(short, long, visible_alias = "outfile")]
+    out: Option<PathBuf>,
+    /// The same observations restored by a run on the other half of the survey (train.half).
+    #[arg(long, value_name = "RESTORED")]
+    other: Option<PathBuf>,
+    /// Probability that a right restoration is flagged.
+    #[arg(long, default_value_t = 0.002)]
+    alpha: f64,
+    /// Simulated observations that the chance rates come from.
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    simulations: usize,
+}
+
+impl Audit {
+    /// `--set` repeats that of the restoration; `--seed` is that of the simulations.
+    pub fn run(&self, global: &Global) -> Result<()> {
+        self.check()?;
+        let run = Run::open(&self.run)?;
+        let config = config_of(&run, &global.set)?;
+        if config.image.is_some() {
+            return Err(refused(
+                "RUN",
+                "this run restores images, and the audit is of spectra",
+                "give a run on spectra",
+            ));
+        }
+        let catalog = Restored::open(&self.restored)?;
+        let other = self.other.as_ref().map(Restored::open).transpose()?;
+        let out = self.out.clone().unwrap_or_else(|| beside(&self.restored));
+        let inputs = [Some(&self.restored), self.other.as_ref()];
+        let inputs = inputs.into_iter().flatten().map(PathBuf::as_path);
+        not_an_input(&out, inputs, "give --out another name")?;
+        let given = Given {
+            paths: &self.input,
+            catalog: self.catalog.as_deref(),
+        };
+        let mut bar = Progress::new("preparing");
+        let input = Input::open(&config, given, &out, &mut |done, all| bar.show(done, all));
+        bar.finish();
+        let input = input?;
+        let job = Job {
+            config: &config,
+            seed: global.seed.unwrap_or(config.seed),
+            input: &input,
+            catalog: &catalog,
+            other: other.as_ref(),
+            alpha: self.alpha,
+            simulations: self.simulations,
+            device: global.device()?,
+        };
+        if other.is_some() && config.train.half.is_none() {
+            eprintln!(
+                "selfsi: note: the run was trained on the whole survey, not on a half (train.half): the comparison with --other is of two trainings, not of independent data"
+            );
+        }
+        let mut bar = Progress::new("auditing");
+        let result = audit(&run, job, &mut |done, all| bar.show(done, all));
+        bar.finish();
+        let result = result?;
+        write_audit(&out, &result.header, &result.rows, &result.features)?;
+        if global.json {
+            say(json(&result, &out))
+        } else {
+            say(text(&result, &out))
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        if !(self.alpha > 0.0 && self.alpha < 1.0) {
+            return Err(refused("--alpha", "not in (0, 1)", "give e.g. 0.002"));
+        }
+        if self.simulations < SIMULATIONS {
+            return Err(refused(
+                "--simulations",
+                "too few to tell what is rare",
+                &format!("give {SIMULATIONS} or more"),
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn refused(key: &str, problem: &str, fix: &str) -> Error {
+    Error::config("selfsi audit", key, problem, fix)
+}
+
+/// RESTORED.fits → RESTORED.audit.fits.
+fn beside(restored: &Path) -> PathBuf {
+    restored.with_extension("audit.fits")
+}
+
+fn json(result: &audit::Audit, out: &Path) -> serde_json::Value {
+    let flagged: Vec<_> = flagged(result)
+        .map(|r| serde_json::json!({"name": r.object.name, "flag": r.flag, "reason": r.reason}))
+        .collect();
+    let mut json = serde_json::json!(result.summary);
+    json["out"] = serde_json::json!(out);
+    json["alpha"] = serde_json::json!(result.header.alpha);
+    json["simulations"] = serde_json::json!(result.header.simulations);
+    json["flagged_objects"] = serde_json::json!(flagged);
+    json
+}
+
+fn flagged(result: &audit::Audit) -> impl Iterator<Item = &crate::catalog::AuditRow> {
+    let bits = !audit_flag::NOT_AUDITED;
+    result.rows.iter().filter(move |r| r.flag & bits != 0)
+}
+
+fn text(result: &audit::Audit, out: &Path) -> String {
+    let s = &result.summary;
+    let mut lines = vec![
+        format!(
+            "{}: {} of {} rows audited",
+            out.display(),
+            s.audited,
+            s.rows
+        ),
+        format!(
+            "{} flagged, at most {:.1} expected by chance (chi2 {}, local {}, feature {}, draw {})",
+            s.flagged, s.expected_by_chance, s.chi2, s.local, s.feature, s.draw
+        ),
+        format!(
+            "features: {} supported by the data, {} undecided, {} contradicted",
+            s.supported, s.undecided, s.contradicted
+        ),
+    ];
+    if let Some(n) = s.halves {
+        lines.push(format!("{n} on which the other run disagrees"));
+    }
+    let all = flagged(result).count();
+    lines.extend(
+        flagged(result)
+            .take(SHOWN)
+            .map(|r| format!("  {}: {}", r.object.name, r.reason)),
+    );
+    if all > SHOWN {
+        lines.push(format!(
+            "  ... and {} more: FLAG > 1 in the table",
+            all - SHOWN
+        ));
+    }
+    lines.join("\n")
+}
