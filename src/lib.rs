@@ -9,6 +9,7 @@ pub mod config;
 pub mod error;
 pub mod random;
 
+pub mod baselines;
 pub mod catalog;
 pub mod cli;
 pub mod evaluate;

@@ -25,6 +25,7 @@ pub enum Purpose {
     WarmStart = 10,
     Simulate = 11,
     Clean = 12,
+    Baselines = 31,
 }
 
 /// A seed that depends on all of its arguments.

@@ -3,6 +3,7 @@
 use super::learned::learn;
 use super::moments::Accumulator;
 use super::result::{Evaluation, Kind};
+use super::sampling::{Answer, Samplers, SpectraRows, of_spectra};
 use super::study::{Candidate, Scored, TruePopulation, study};
 use super::truth::Truth;
 use crate::catalog::{Block, Prepared, Restored};
@@ -34,12 +35,18 @@ pub struct RunFiles {
 /// Compares the restored catalogs of `runs`, all of one survey, with the truth, in one table called
 /// `name`. Scored are at most `most` of the spectra that are held out from every training, usable,
 /// present in the truth and restored in every catalog; the learned moments come from the training
-/// observations, the oracle's from all clean spectra that are not scored.
+/// observations, the oracle's from all clean spectra that are not scored. `samplers` may add rows.
 ///
 /// # Errors
 /// [`Error::Input`] if a file cannot be read or does not belong to the others; [`Error::Config`] if
 /// the runs are not of one survey and forward model.
-pub fn evaluate_runs(name: &str, runs: &[RunFiles], truth: &Path, most: usize) -> Result<Outcome> {
+pub fn evaluate_runs(
+    name: &str,
+    runs: &[RunFiles],
+    truth: &Path,
+    most: usize,
+    samplers: Option<&Samplers>,
+) -> Result<Outcome> {
     let config = of_one_survey(runs)?;
     let set = Prepared::open(&config.survey.prepared)?;
     let truth = Truth::open(truth, &set.grid())?;
@@ -85,8 +92,22 @@ pub fn evaluate_runs(name: &str, runs: &[RunFiles], truth: &Path, most: usize) -
         c.flux = c.flux.select(Axis(0), &finite);
     }
     let rows: Vec<usize> = finite.iter().map(|i| split.scored[*i]).collect();
+    let answer = match samplers {
+        Some(samplers) => {
+            let rows = SpectraRows {
+                scored: &rows,
+                training: &split.training,
+                clean: &split.clean,
+            };
+            let moments = known.as_ref().map(|(_, learned)| &learned.moments);
+            let (forward, seed) = (&config.forward, config.seed);
+            samplers(&of_spectra(&set, &truth, &rows, forward, moments, seed)?)?
+        }
+        None => Answer::default(),
+    };
+    candidates.extend(answer.rows.into_iter().map(Candidate::from));
     let scored = scored(&set, &truth, &rows)?;
-    let evaluation = study(
+    let mut evaluation = study(
         name,
         &scored,
         known.as_ref(),
@@ -94,6 +115,7 @@ pub fn evaluate_runs(name: &str, runs: &[RunFiles], truth: &Path, most: usize) -
         candidates,
         config.seed,
     )?;
+    evaluation.notes = answer.notes;
     Ok(Outcome {
         evaluation,
         not_finite,

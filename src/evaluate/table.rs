@@ -52,7 +52,7 @@ pub fn text(e: &Evaluation) -> String {
         }
         out += ")\n";
     }
-    out
+    out + &notes(e)
 }
 
 /// Everything as Markdown, under a heading.
@@ -91,7 +91,11 @@ pub fn markdown(e: &Evaluation) -> String {
         }
         out += &piped(&bars);
     }
-    out
+    out + &notes(e)
+}
+
+fn notes(e: &Evaluation) -> String {
+    e.notes.iter().map(|n| format!("\n{n}.\n")).collect()
 }
 
 fn summary(e: &Evaluation) -> String {
