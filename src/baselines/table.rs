@@ -46,6 +46,20 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// With no more than `steps` steps of training and of each sampler.
+    #[must_use]
+    pub fn at_most(self, steps: u64) -> Self {
+        let few = usize::try_from(steps).unwrap_or(usize::MAX);
+        Self {
+            training: self.training.min(steps),
+            dps_steps: self.dps_steps.min(few),
+            em_steps: self.em_steps.min(few),
+            ..self
+        }
+    }
+}
+
 /// The rows "DPS" and "EM with posterior sampling" for the scored observations: one draw of each
 /// object. Where a channel is not linear with Gaussian noise there are none, and a note says why.
 ///

@@ -28,7 +28,7 @@ pub struct Evaluate {
     /// Also the baselines that sample: DPS, and EM with posterior sampling. They train networks: minutes
     #[arg(long)]
     baselines: bool,
-    /// Training steps of the network of DPS; EM has half of them
+    /// Bounds the steps of training and sampling of the baselines that sample
     #[arg(long, value_name = "N", requires = "baselines", hide = true)]
     baseline_steps: Option<u64>,
     /// Images: TorchScript network that gives the LPIPS of two batches in -1..1, [N]
@@ -104,8 +104,10 @@ impl Evaluate {
         global: &Global,
     ) -> Result<impl Fn(&Sampling) -> Result<evaluate::Answer> + use<>> {
         let device = global.device()?;
-        let mut settings = Settings::default();
-        settings.training = self.baseline_steps.unwrap_or(settings.training);
+        let settings = match self.baseline_steps {
+            Some(steps) => Settings::default().at_most(steps),
+            None => Settings::default(),
+        };
         Ok(move |task: &Sampling| {
             let threads = tch::get_num_threads();
             tch::set_num_threads(rayon::current_num_threads() as i32);
