@@ -86,6 +86,17 @@ impl From<Method> for Kind {
     }
 }
 
+/// The rows that `samplers` make of what `read` reads; none without them.
+pub(super) fn answer<'a>(
+    samplers: Option<&Samplers>,
+    read: impl FnOnce() -> Result<Sampling<'a>>,
+) -> Result<Answer> {
+    match samplers {
+        Some(samplers) => samplers(&read()?),
+        None => Ok(Answer::default()),
+    }
+}
+
 /// The rows of a survey of spectra, numbers in the set, and in the truth where there are two.
 pub(super) struct SpectraRows<'a> {
     pub scored: &'a [usize],
@@ -122,7 +133,7 @@ pub(super) fn of_spectra<'a>(
 }
 
 /// Rows of the set, in rising order.
-fn read(set: &Prepared, rows: &[usize]) -> Result<Block> {
+pub(super) fn read(set: &Prepared, rows: &[usize]) -> Result<Block> {
     let mut parts = vec![Block::masked(0, set.grid().pixels)];
     for group in rows.chunk_by(|a, b| a / CHUNK == b / CHUNK) {
         let first = group[0];

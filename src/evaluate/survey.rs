@@ -3,7 +3,7 @@
 use super::learned::learn;
 use super::moments::Accumulator;
 use super::result::{Evaluation, Kind};
-use super::sampling::{Answer, Samplers, SpectraRows, of_spectra};
+use super::sampling::{Samplers, SpectraRows, answer, of_spectra, read};
 use super::study::{Candidate, Scored, TruePopulation, study};
 use super::truth::Truth;
 use crate::catalog::{Block, Prepared, Restored};
@@ -92,20 +92,17 @@ pub fn evaluate_runs(
         c.flux = c.flux.select(Axis(0), &finite);
     }
     let rows: Vec<usize> = finite.iter().map(|i| split.scored[*i]).collect();
-    let answer = match samplers {
-        Some(samplers) => {
-            let rows = SpectraRows {
-                scored: &rows,
-                training: &split.training,
-                clean: &split.clean,
-            };
-            let moments = known.as_ref().map(|(_, learned)| &learned.moments);
-            let (forward, seed) = (&config.forward, config.seed);
-            samplers(&of_spectra(&set, &truth, &rows, forward, moments, seed)?)?
-        }
-        None => Answer::default(),
-    };
-    candidates.extend(answer.rows.into_iter().map(Candidate::from));
+    let answer = answer(samplers, || {
+        let rows = SpectraRows {
+            scored: &rows,
+            training: &split.training,
+            clean: &split.clean,
+        };
+        let moments = known.as_ref().map(|(_, learned)| &learned.moments);
+        of_spectra(&set, &truth, &rows, &config.forward, moments, config.seed)
+    })?;
+    let sampled = answer.rows.into_iter().map(Candidate::from);
+    let candidates = sampled.chain(candidates).collect();
     let scored = scored(&set, &truth, &rows)?;
     let mut evaluation = study(
         name,
@@ -314,27 +311,15 @@ fn clean_population(set: &Prepared, truth: &Truth, split: &Split) -> Result<True
 }
 
 fn scored(set: &Prepared, truth: &Truth, rows: &[usize]) -> Result<Scored> {
-    let d = set.grid().pixels;
-    let mut flux = Array2::zeros((rows.len(), d));
-    let mut ivar = Array2::zeros((rows.len(), d));
-    let mut at = 0;
-    for group in rows.chunk_by(|a, b| a / CHUNK == b / CHUNK) {
-        let first = group[0];
-        let block = set.read(first..group[group.len() - 1] + 1)?;
-        for i in group {
-            flux.row_mut(at).assign(&block.flux.row(i - first));
-            ivar.row_mut(at).assign(&block.ivar.row(i - first));
-            at += 1;
-        }
-    }
+    let block = read(set, rows)?;
     let objects = || rows.iter().map(|i| &set.objects()[*i]);
     let found: Vec<usize> = objects().filter_map(|o| truth.find(&o.name)).collect();
     let norm: Vec<f64> = objects().map(|o| o.norm).collect();
     Ok(Scored {
         wavelength: set.grid().wavelength(),
         z: objects().map(|o| o.z).collect(),
-        flux,
-        ivar,
+        flux: block.flux,
+        ivar: block.ivar,
         truth: truth.read(&found, &norm)?,
     })
 }

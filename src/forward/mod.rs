@@ -1,6 +1,7 @@
 //! The forward model F: a stochastic black box that turns clean data into observations.
 //!
-//! Everything above this module only *runs* F; nothing asks for its gradient.
+//! Everything above this module only *runs* F; nothing asks for its gradient, but for the baselines
+//! that selfsi is compared with ([`Linear`]).
 
 mod blur;
 mod command;

@@ -9,7 +9,7 @@ use super::{DataRange, Features, Lpips};
 use crate::catalog::flag::NOT_FINITE;
 use crate::catalog::{ImageLayout, ImageSet, ImageSource};
 use crate::config::{Config, ImageConfig, ImageDatasets, SurveySource};
-use crate::evaluate::sampling::{Answer, Samplers, evenly};
+use crate::evaluate::sampling::{Samplers, answer, evenly};
 use crate::evaluate::survey::{RunFiles, index, of_one_survey};
 use crate::{Error, Result};
 use ndarray::{Array2, Axis};
@@ -100,13 +100,10 @@ pub fn evaluate_images(
         truth: normalised.view(),
     };
     let (classical, left_out) = baselines(&task);
-    let answer = match samplers {
-        Some(samplers) => {
-            let rows = chosen.beside(&set, &files, &in_truth);
-            samplers(&of_images(&set, &clean, &rows, config)?)?
-        }
-        None => Answer::default(),
-    };
+    let answer = answer(samplers, || {
+        let rows = chosen.beside(&set, &files, &in_truth);
+        of_images(&set, &clean, &rows, config)
+    })?;
 
     let range = DataRange::of(shown.view());
     let fid = match &networks.fid {
