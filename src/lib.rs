@@ -16,6 +16,7 @@ pub mod lines;
 pub mod theory;
 
 pub mod audit;
+pub mod baselines;
 pub mod catalog;
 pub mod cli;
 pub mod diagnose;

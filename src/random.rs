@@ -28,6 +28,7 @@ pub enum Purpose {
     Toy = 20,
     Halves = 21,
     Audit = 40,
+    Baselines = 31,
 }
 
 /// A seed that depends on all of its arguments.

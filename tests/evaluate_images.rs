@@ -295,3 +295,34 @@ fn what_does_not_fit_is_refused_in_one_line() {
         );
     }
 }
+
+#[test]
+fn the_baselines_that_sample_add_two_rows_and_say_how_they_were_made() {
+    let study = Study::new();
+    let few = ["--baselines", "--baseline-steps", "4", "--most", "6"];
+    study.evaluate().args(few).assert().success();
+    let text = std::fs::read_to_string(study.path("run/evaluation.json")).unwrap();
+    let e: ImageEvaluation = serde_json::from_str(&text).unwrap();
+    assert_eq!((e.images, e.rows.len()), (6, 8));
+    for kind in [ImageKind::Dps, ImageKind::EmPosterior] {
+        let row = e.rows.iter().find(|r| r.kind == kind).unwrap();
+        // In the file's units, like the others.
+        assert!(row.rmse.mean.is_finite() && row.rmse.mean < 20.0 * STD);
+    }
+    // The truth has 119 images: 6 are scored, 29 tuned on, one is incomplete.
+    assert!(e.notes[0].contains("flatters"), "{:?}", e.notes);
+    let table = std::fs::read_to_string(study.path("run/evaluation.md")).unwrap();
+    assert!(table.contains("| DPS (clean data") && table.contains("strength ζ"));
+
+    let photon = "forward={kind='stages', stages=[{kind='photon', gain=2.0}]}";
+    study
+        .evaluate()
+        .args(few)
+        .args(["--set", photon])
+        .assert()
+        .success();
+    let text = std::fs::read_to_string(study.path("run/evaluation.json")).unwrap();
+    let e: ImageEvaluation = serde_json::from_str(&text).unwrap();
+    assert_eq!(e.rows.len(), 6);
+    assert!(e.notes[0].contains("photon noise"), "{:?}", e.notes);
+}

@@ -265,6 +265,39 @@ fn a_program_as_the_forward_model_is_evaluated_without_the_linear_filters() {
 }
 
 #[test]
+fn the_baselines_that_sample_have_rows_of_spectra_too() {
+    let study = Study::new();
+    let evaluate = |more: &[&str]| {
+        let mut command = selfsi();
+        command.arg("evaluate").arg(study.run());
+        command
+            .arg("--truth")
+            .arg(study.path("truth.h5"))
+            .args(["--most", "20"])
+            .args(more);
+        command.assert().success();
+        let json = std::fs::read_to_string(study.run().join("evaluation.json")).unwrap();
+        serde_json::from_str::<serde_json::Value>(&json).unwrap()
+    };
+    let without = evaluate(&[]);
+    let with = evaluate(&["--baselines", "--baseline-steps", "4"]);
+    let rows = |e: &serde_json::Value| e["rows"].as_array().unwrap().clone();
+    let sampled = |r: &serde_json::Value| r["kind"] == "dps" || r["kind"] == "em-posterior";
+    let (old, new): (Vec<_>, Vec<_>) = rows(&with).into_iter().partition(|r| !sampled(r));
+    assert_eq!((old, new.len()), (rows(&without), 2));
+    assert!(without.get("notes").is_none() && with["notes"].as_array().unwrap().len() == 2);
+    let program = "forward={kind='command', program=['none'], timeout=1, latent='hidden'}";
+    let refused = evaluate(&["--baselines", "--set", program]);
+    assert!(
+        refused["notes"][0]
+            .as_str()
+            .unwrap()
+            .contains("the channel is a program")
+    );
+    assert!(!rows(&refused).iter().any(sampled));
+}
+
+#[test]
 fn runs_of_one_survey_share_a_table_and_others_are_refused() {
     let study = Study::new();
     let other = study.path("other");

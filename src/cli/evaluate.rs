@@ -1,8 +1,9 @@
 //! `selfsi evaluate`.
 
 use super::Global;
+use crate::baselines::{self, Settings};
 use crate::evaluate::images::{self, Features, Lpips, Networks};
-use crate::evaluate::{self, RunFiles};
+use crate::evaluate::{self, RunFiles, Sampling};
 use crate::{Error, Result, atomic};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -21,9 +22,15 @@ pub struct Evaluate {
     /// Folder for evaluation.json and evaluation.md; default: RUN, where there is one
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Score at most this many of the held-out spectra or images
-    #[arg(long, value_name = "N", default_value_t = 2000)]
-    most: usize,
+    /// Score at most this many of the held-out spectra or images; default: 2000, with --baselines 300
+    #[arg(long, value_name = "N")]
+    most: Option<usize>,
+    /// Also the baselines that sample: DPS, and EM with posterior sampling. They train networks: minutes
+    #[arg(long)]
+    baselines: bool,
+    /// Bounds the steps of training and sampling of the baselines that sample
+    #[arg(long, value_name = "N", requires = "baselines", hide = true)]
+    baseline_steps: Option<u64>,
     /// Images: TorchScript network that gives the LPIPS of two batches in -1..1, [N]
     #[arg(long, value_name = "FILE")]
     lpips: Option<PathBuf>,
@@ -31,7 +38,7 @@ pub struct Evaluate {
     #[arg(long, value_name = "FILE")]
     fid: Option<PathBuf>,
     /// Put evaluations and the pictures (PNG) beside them together in this Markdown file
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["truth", "restored", "out", "lpips", "fid"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["truth", "restored", "out", "lpips", "fid", "most", "baselines"])]
     report: Option<PathBuf>,
 }
 
@@ -60,9 +67,13 @@ impl Evaluate {
             .map(|r| self.files(r, global))
             .collect::<Result<Vec<_>>>()?;
         let name = file_name(out);
+        let most = self.most.unwrap_or(if self.baselines { 300 } else { 2000 });
+        let sample = self.sampler(global)?;
+        let samplers: Option<&evaluate::Samplers> =
+            if self.baselines { Some(&sample) } else { None };
         if runs.iter().any(|r| r.config.image.is_some()) {
             let networks = self.networks()?;
-            let e = images::evaluate_images(&name, &runs, truth, self.most, &networks)?;
+            let e = images::evaluate_images(&name, &runs, truth, most, &networks, samplers)?;
             for warning in e.warnings() {
                 eprintln!("selfsi: warning: {warning}");
             }
@@ -76,7 +87,7 @@ impl Evaluate {
         }
         // The filters work on one spectrum per thread; libtorch's own threads would be in their way.
         tch::set_num_threads(1);
-        let outcome = evaluate::evaluate_runs(&name, &runs, truth, self.most)?;
+        let outcome = evaluate::evaluate_runs(&name, &runs, truth, most, samplers)?;
         if outcome.not_finite > 0 {
             eprintln!(
                 "selfsi: warning: {} restorations are not finite and were left out",
@@ -85,6 +96,25 @@ impl Evaluate {
         }
         let e = &outcome.evaluation;
         written(out, e, &evaluate::markdown(e), &evaluate::text(e), global)
+    }
+
+    /// What makes the rows of the baselines that sample.
+    fn sampler(
+        &self,
+        global: &Global,
+    ) -> Result<impl Fn(&Sampling) -> Result<evaluate::Answer> + use<>> {
+        let device = global.device()?;
+        let settings = match self.baseline_steps {
+            Some(steps) => Settings::default().at_most(steps),
+            None => Settings::default(),
+        };
+        Ok(move |task: &Sampling| {
+            let threads = tch::get_num_threads();
+            tch::set_num_threads(rayon::current_num_threads() as i32);
+            let answer = baselines::sampled(task, &settings, device);
+            tch::set_num_threads(threads);
+            answer
+        })
     }
 
     fn networks(&self) -> Result<Networks> {

@@ -28,6 +28,10 @@ pub enum Kind {
     /// One draw per spectrum with the true moments: how near to the population a single restoration
     /// can be expected to come with this many spectra.
     OracleDraw,
+    /// A draw by diffusion posterior sampling, from clean data and the gradient of F.
+    Dps,
+    /// A draw under the prior that EM with posterior sampling finds.
+    EmPosterior,
     /// A restoration by the ODE.
     Ode,
     /// One SDE draw per spectrum.
@@ -157,6 +161,9 @@ pub struct Evaluation {
     /// Of the draws of every SDE catalog.
     #[serde(default)]
     pub calibration: Vec<Calibration>,
+    /// How the baselines that sample were made, or why there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 impl Evaluation {

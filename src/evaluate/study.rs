@@ -122,6 +122,7 @@ pub fn study(
         floor,
         power_bands: band_edges(y.ncols()),
         bars: bars::bars(regime, &rows),
+        notes: Vec::new(),
         rows,
         calibration: Vec::new(),
     })

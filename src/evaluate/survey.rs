@@ -4,6 +4,7 @@ use super::catalogs::Catalog;
 use super::learned::learn;
 use super::moments::Accumulator;
 use super::result::Evaluation;
+use super::sampling::{Samplers, SpectraRows, answer, of_spectra, read};
 use super::study::{Candidate, Scored, TruePopulation, study};
 use super::truth::Truth;
 use crate::catalog::{Block, Prepared};
@@ -34,12 +35,18 @@ pub struct RunFiles {
 /// Compares the restored catalogs of `runs`, all of one survey, with the truth, in one table called
 /// `name`. Scored are at most `most` of the spectra that are held out from every training, usable,
 /// present in the truth and restored in every catalog; the learned moments come from the training
-/// observations, the oracle's from all clean spectra that are not scored.
+/// observations, the oracle's from all clean spectra that are not scored. `samplers` may add rows.
 ///
 /// # Errors
 /// [`Error::Input`] if a file cannot be read or does not belong to the others; [`Error::Config`] if
 /// the runs are not of one survey and forward model.
-pub fn evaluate_runs(name: &str, runs: &[RunFiles], truth: &Path, most: usize) -> Result<Outcome> {
+pub fn evaluate_runs(
+    name: &str,
+    runs: &[RunFiles],
+    truth: &Path,
+    most: usize,
+    samplers: Option<&Samplers>,
+) -> Result<Outcome> {
     let config = of_one_survey(runs)?;
     let set = Prepared::open(&config.survey.prepared)?;
     let truth = Truth::open(truth, &set.grid())?;
@@ -85,6 +92,17 @@ pub fn evaluate_runs(name: &str, runs: &[RunFiles], truth: &Path, most: usize) -
         c.flux = c.flux.select(Axis(0), &finite);
     }
     let rows: Vec<usize> = finite.iter().map(|i| split.scored[*i]).collect();
+    let answer = answer(samplers, || {
+        let rows = SpectraRows {
+            scored: &rows,
+            training: &split.training,
+            clean: &split.clean,
+        };
+        let moments = known.as_ref().map(|(_, learned)| &learned.moments);
+        of_spectra(&set, &truth, &rows, &config.forward, moments, config.seed)
+    })?;
+    let sampled = answer.rows.into_iter().map(Candidate::from);
+    let candidates = sampled.chain(candidates).collect();
     let scored = scored(&set, &truth, &rows)?;
     let mut evaluation = study(
         name,
@@ -98,6 +116,7 @@ pub fn evaluate_runs(name: &str, runs: &[RunFiles], truth: &Path, most: usize) -
         let calibration = catalog.calibration(&set, &rows, &scored)?;
         evaluation.calibration.extend(calibration);
     }
+    evaluation.notes = answer.notes;
     Ok(Outcome {
         evaluation,
         not_finite,
@@ -220,27 +239,15 @@ fn clean_population(set: &Prepared, truth: &Truth, split: &Split) -> Result<True
 }
 
 fn scored(set: &Prepared, truth: &Truth, rows: &[usize]) -> Result<Scored> {
-    let d = set.grid().pixels;
-    let mut flux = Array2::zeros((rows.len(), d));
-    let mut ivar = Array2::zeros((rows.len(), d));
-    let mut at = 0;
-    for group in rows.chunk_by(|a, b| a / CHUNK == b / CHUNK) {
-        let first = group[0];
-        let block = set.read(first..group[group.len() - 1] + 1)?;
-        for i in group {
-            flux.row_mut(at).assign(&block.flux.row(i - first));
-            ivar.row_mut(at).assign(&block.ivar.row(i - first));
-            at += 1;
-        }
-    }
+    let block = read(set, rows)?;
     let objects = || rows.iter().map(|i| &set.objects()[*i]);
     let found: Vec<usize> = objects().filter_map(|o| truth.find(&o.name)).collect();
     let norm: Vec<f64> = objects().map(|o| o.norm).collect();
     Ok(Scored {
         wavelength: set.grid().wavelength(),
         z: objects().map(|o| o.z).collect(),
-        flux,
-        ivar,
+        flux: block.flux,
+        ivar: block.ivar,
         truth: truth.read(&found, &norm)?,
     })
 }

@@ -53,6 +53,7 @@ pub fn text(e: &Evaluation) -> String {
         }
         out += ")\n";
     }
+    let out = out + &notes(e);
     match calibration_table::text(e) {
         calibration if calibration.is_empty() => out,
         calibration => format!("{out}\n{calibration}"),
@@ -95,7 +96,11 @@ pub fn markdown(e: &Evaluation) -> String {
         }
         out += &piped(&bars);
     }
-    out + &calibration_table::markdown(e)
+    out + &notes(e) + &calibration_table::markdown(e)
+}
+
+fn notes(e: &Evaluation) -> String {
+    e.notes.iter().map(|n| format!("\n{n}.\n")).collect()
 }
 
 fn summary(e: &Evaluation) -> String {

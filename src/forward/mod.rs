@@ -1,12 +1,14 @@
 //! The forward model F: a stochastic black box that turns clean data into observations.
 //!
-//! Everything above this module only *runs* F; nothing asks for its gradient.
+//! Everything above this module only *runs* F; nothing asks for its gradient, but for the baselines
+//! that selfsi is compared with ([`Linear`]).
 
 mod blur;
 mod command;
 mod gaussian;
 mod jpeg;
 mod latent;
+mod linear;
 mod mask;
 mod motion;
 mod noise;
@@ -24,6 +26,7 @@ pub use command::Command;
 pub use gaussian::Gaussian;
 pub use jpeg::{jpeg_decode, jpeg_encode};
 pub use latent::Latent;
+pub use linear::Linear;
 pub use noise::CorrelatedNoise;
 pub use quasar::Quasar;
 pub use smooth::{Smoothing, gaussian_smooth_host};

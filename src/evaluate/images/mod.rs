@@ -16,6 +16,7 @@ mod response;
 mod result;
 mod richardson_lucy;
 mod run;
+mod sampling;
 mod ssim;
 mod table;
 mod wiener;

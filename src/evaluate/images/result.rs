@@ -13,6 +13,10 @@ pub enum ImageKind {
     Observed,
     /// A classical method, its one parameter tuned on the truth.
     Baseline,
+    /// A draw by diffusion posterior sampling, from clean data and the gradient of F.
+    Dps,
+    /// A draw under the prior that EM with posterior sampling finds.
+    EmPosterior,
     /// A restoration by the ODE.
     Ode,
     /// One SDE draw per image.
@@ -114,6 +118,9 @@ pub struct ImageEvaluation {
     pub learned_from: usize,
     /// Baselines that do not apply, and why.
     pub left_out: Vec<String>,
+    /// How the baselines that sample were made, or why there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     pub rows: Vec<ImageRow>,
 }
 

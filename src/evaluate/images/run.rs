@@ -4,11 +4,13 @@ use super::baselines::{Task, baselines};
 use super::files::{File, open_restored, read_clean, read_rows};
 use super::measure::Reference;
 use super::result::{ImageEvaluation, ImageKind};
+use super::sampling::{ImageRows, of_images};
 use super::{DataRange, Features, Lpips};
 use crate::catalog::flag::NOT_FINITE;
 use crate::catalog::{ImageLayout, ImageSet, ImageSource};
 use crate::config::{Config, ImageConfig, ImageDatasets, SurveySource};
 use crate::evaluate::catalogs::index;
+use crate::evaluate::sampling::{Samplers, answer, evenly};
 use crate::evaluate::survey::{RunFiles, of_one_survey};
 use crate::{Error, Result};
 use ndarray::{Array2, Axis};
@@ -30,7 +32,7 @@ pub struct Networks {
 /// held out from every training, usable, complete in the truth, and restored in every file.
 ///
 /// Values are compared as they are shown: in the file's units, or asinh(value/softening) where the
-/// survey is stretched.
+/// survey is stretched. `samplers` may add rows.
 ///
 /// # Errors
 /// [`Error::Input`] if a file cannot be read or does not belong to the others, or no image is left;
@@ -41,6 +43,7 @@ pub fn evaluate_images(
     truth: &Path,
     most: usize,
     networks: &Networks,
+    samplers: Option<&Samplers>,
 ) -> Result<ImageEvaluation> {
     let config = of_one_survey(runs)?;
     let set = ImageSet::open(&config.survey.prepared)?;
@@ -98,6 +101,10 @@ pub fn evaluate_images(
         truth: normalised.view(),
     };
     let (classical, left_out) = baselines(&task);
+    let answer = answer(samplers, || {
+        let rows = chosen.beside(&set, &files, &in_truth);
+        of_images(&set, &clean, &rows, config)
+    })?;
 
     let range = DataRange::of(shown.view());
     let fid = match &networks.fid {
@@ -123,6 +130,10 @@ pub fn evaluate_images(
         let images = shift(&method.images, layout, |n, mean, std| n * std + mean);
         rows.push(reference.row(method.name, kind, images.view())?);
     }
+    for sampled in answer.rows {
+        let images = shift(&sampled.values, layout, |n, mean, std| n * std + mean);
+        rows.push(reference.row(sampled.name, sampled.method.into(), images.view())?);
+    }
     for (kind, name, images) in restored {
         let images = images.select(Axis(0), &finite);
         rows.push(reference.row(name, kind, images.view())?);
@@ -143,6 +154,7 @@ pub fn evaluate_images(
         features,
         learned_from: learning.len(),
         left_out,
+        notes: answer.notes,
         rows,
     })
 }
@@ -203,21 +215,45 @@ impl Chosen {
         self.keep(&evenly(&places, most));
     }
 
+    /// The rows that other methods may use.
+    fn beside(
+        &self,
+        set: &ImageSet,
+        files: &[File],
+        in_truth: &HashMap<String, usize>,
+    ) -> ImageRows<'_> {
+        let objects = set
+            .objects()
+            .iter()
+            .enumerate()
+            .filter(|(_, o)| o.flag == 0);
+        let held_out = |name: &str| {
+            files
+                .iter()
+                .filter_map(|f| f.state(name))
+                .any(|(_, heldout)| heldout)
+        };
+        ImageRows {
+            scored: (&self.set, &self.truth),
+            training: objects
+                .clone()
+                .filter(|(_, o)| !held_out(&o.name))
+                .map(|(i, _)| i)
+                .collect(),
+            in_truth: objects
+                .filter_map(|(i, o)| Some((i, *in_truth.get(&o.name)?)))
+                .collect(),
+        }
+    }
+
     fn keep(&mut self, places: &[usize]) {
         self.set = places.iter().map(|p| self.set[*p]).collect();
         self.truth = places.iter().map(|p| self.truth[*p]).collect();
     }
 }
 
-/// At most `most` of `rows`, evenly spread.
-fn evenly(rows: &[usize], most: usize) -> Vec<usize> {
-    let n = rows.len();
-    let taken = most.min(n);
-    (0..taken).map(|k| rows[k * n / taken]).collect()
-}
-
 /// Rows that are finite in every one of `images`.
-fn finite_rows<'a>(images: impl IntoIterator<Item = &'a Array2<f32>>) -> Vec<usize> {
+pub(super) fn finite_rows<'a>(images: impl IntoIterator<Item = &'a Array2<f32>>) -> Vec<usize> {
     let images: Vec<_> = images.into_iter().collect();
     let rows = images.first().map_or(0, |i| i.nrows());
     let finite = |x: &Array2<f32>, i: usize| x.row(i).iter().all(|v| v.is_finite());
@@ -227,7 +263,7 @@ fn finite_rows<'a>(images: impl IntoIterator<Item = &'a Array2<f32>>) -> Vec<usi
 }
 
 /// `f(value, mean, std)` of every pixel with its channel's mean and standard deviation.
-fn shift(
+pub(super) fn shift(
     images: &Array2<f32>,
     layout: &ImageLayout,
     f: impl Fn(f64, f64, f64) -> f64,

@@ -44,7 +44,9 @@ fn notes(e: &ImageEvaluation) -> String {
             e.images, e.images
         )
     });
+    let notes = e.notes.iter().map(|n| format!("{n}."));
     left_out
+        .chain(notes)
         .chain(truth)
         .chain(features)
         .chain(e.warnings().into_iter().map(|w| format!("Warning: {w}.")))

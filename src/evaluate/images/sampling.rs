@@ -1,0 +1,70 @@
+//! What the methods that sample may use of a survey of images.
+
+use super::files::{read_clean, read_rows};
+use super::result::ImageKind;
+use super::run::{finite_rows, shift};
+use crate::Result;
+use crate::catalog::{ImageSet, ImageSource, Layout};
+use crate::config::Config;
+use crate::evaluate::sampling::{
+    CLEAN, LEARNING, Method, Observed, Sampling, TUNING, apart, evenly,
+};
+use ndarray::{Array2, Axis};
+use std::collections::HashSet;
+
+impl From<Method> for ImageKind {
+    fn from(method: Method) -> Self {
+        match method {
+            Method::Dps => Self::Dps,
+            Method::EmPosterior => Self::EmPosterior,
+        }
+    }
+}
+
+/// The rows of a survey: numbers in the set, and in the truth.
+pub(super) struct ImageRows<'a> {
+    /// Scored, in the set and in the truth.
+    pub scored: (&'a [usize], &'a [usize]),
+    /// In the set, in no restored file as held out.
+    pub training: Vec<usize>,
+    /// Of the set, where the truth has them: both numbers.
+    pub in_truth: Vec<(usize, usize)>,
+}
+
+/// Reads it.
+pub(super) fn of_images<'a>(
+    set: &ImageSet,
+    clean: &ImageSource,
+    rows: &ImageRows,
+    config: &'a Config,
+) -> Result<Sampling<'a>> {
+    let layout = &set.header().layout;
+    let scored: HashSet<usize> = rows.scored.1.iter().copied().collect();
+    let not_scored = rows.in_truth.iter().filter(|(_, t)| !scored.contains(t));
+    let (mut tuning, _) = apart(&not_scored.copied().collect::<Vec<_>>(), TUNING);
+    let read = |at: &[usize]| -> Result<(Array2<f32>, Vec<usize>)> {
+        let shown = read_clean(clean, at, layout)?;
+        let complete = finite_rows([&shown]);
+        let shown = shown.select(Axis(0), &complete);
+        Ok((
+            shift(&shown, layout, |v, mean, std| (v - mean) / std),
+            complete,
+        ))
+    };
+    let at: Vec<usize> = tuning.iter().map(|(_, t)| *t).collect();
+    let (tuning_truth, complete) = read(&at)?;
+    tuning = complete.iter().map(|k| tuning[*k]).collect();
+    let taken: HashSet<usize> = at.into_iter().chain(scored).collect();
+    let others: Vec<usize> = (0..clean.len()).filter(|t| !taken.contains(t)).collect();
+    let tuned: Vec<usize> = tuning.iter().map(|(i, _)| *i).collect();
+    Ok(Sampling {
+        layout: Layout::Images(layout.clone()),
+        forward: &config.forward,
+        seed: config.seed,
+        scored: Observed::Images(read_rows(set, rows.scored.0)?),
+        learning: Observed::Images(read_rows(set, &evenly(&rows.training, LEARNING))?),
+        tuning: (Observed::Images(read_rows(set, &tuned)?), tuning_truth),
+        clean: read(&evenly(&others, CLEAN))?.0,
+        moments: None,
+    })
+}

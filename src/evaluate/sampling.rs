@@ -1,0 +1,173 @@
+//! What methods of an upper floor are given to make rows of their own: the baselines that sample.
+//! They need more than the scored observations: others to learn from, clean data that are not scored.
+
+use super::moments::Moments;
+use super::result::Kind;
+use super::study::Candidate;
+use super::truth::Truth;
+use crate::Result;
+use crate::catalog::{Block, ImageBlock, Layout, Prepared};
+use crate::config::ForwardConfig;
+use ndarray::{Array2, Axis, concatenate};
+
+/// At most so many observations to learn from, clean data, and observations to tune on.
+pub(super) const LEARNING: usize = 1024;
+pub(super) const CLEAN: usize = 8192;
+pub(super) const TUNING: usize = 64;
+/// Rows read at once.
+const CHUNK: usize = 1024;
+
+/// Observations of either kind.
+#[derive(Debug, Clone)]
+pub enum Observed {
+    Spectra(Block),
+    Images(ImageBlock),
+}
+
+/// Everything that a method may use; values are normalised.
+#[derive(Debug)]
+pub struct Sampling<'a> {
+    pub layout: Layout,
+    pub forward: &'a ForwardConfig,
+    pub seed: u64,
+    /// The scored observations.
+    pub scored: Observed,
+    /// Observations that training may have seen.
+    pub learning: Observed,
+    /// Observations that are not scored, and their clean rows [M, D].
+    pub tuning: (Observed, Array2<f32>),
+    /// Clean rows of yet other objects, [K, D].
+    pub clean: Array2<f32>,
+    /// What the observations and the channel tell of the population, where that has a closed form.
+    pub moments: Option<&'a Moments>,
+}
+
+/// Which method a row comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    Dps,
+    EmPosterior,
+}
+
+/// A method's restorations of the scored observations, [N, D], normalised.
+#[derive(Debug, Clone)]
+pub struct Sampled {
+    pub method: Method,
+    pub name: String,
+    pub values: Array2<f32>,
+}
+
+/// Rows, and what to know of them or why there are none.
+#[derive(Debug, Clone, Default)]
+pub struct Answer {
+    pub rows: Vec<Sampled>,
+    pub notes: Vec<String>,
+}
+
+/// Makes the rows.
+pub type Samplers<'a> = dyn Fn(&Sampling) -> Result<Answer> + 'a;
+
+impl From<Sampled> for Candidate {
+    fn from(row: Sampled) -> Self {
+        Self {
+            name: row.name,
+            kind: row.method.into(),
+            flux: row.values,
+        }
+    }
+}
+
+impl From<Method> for Kind {
+    fn from(method: Method) -> Self {
+        match method {
+            Method::Dps => Self::Dps,
+            Method::EmPosterior => Self::EmPosterior,
+        }
+    }
+}
+
+/// The rows that `samplers` make of what `read` reads; none without them.
+pub(super) fn answer<'a>(
+    samplers: Option<&Samplers>,
+    read: impl FnOnce() -> Result<Sampling<'a>>,
+) -> Result<Answer> {
+    match samplers {
+        Some(samplers) => samplers(&read()?),
+        None => Ok(Answer::default()),
+    }
+}
+
+/// The rows of a survey of spectra, numbers in the set, and in the truth where there are two.
+pub(super) struct SpectraRows<'a> {
+    pub scored: &'a [usize],
+    pub training: &'a [usize],
+    pub clean: &'a [(usize, usize)],
+}
+
+/// Reads what the methods may use of a survey of spectra.
+pub(super) fn of_spectra<'a>(
+    set: &Prepared,
+    truth: &Truth,
+    rows: &SpectraRows,
+    forward: &'a ForwardConfig,
+    moments: Option<&'a Moments>,
+    seed: u64,
+) -> Result<Sampling<'a>> {
+    let (tuning, others) = apart(rows.clean, TUNING);
+    let clean = |pairs: &[(usize, usize)]| {
+        let at: Vec<usize> = pairs.iter().map(|(_, t)| *t).collect();
+        let norm: Vec<f64> = pairs.iter().map(|(i, _)| set.objects()[*i].norm).collect();
+        truth.read(&at, &norm)
+    };
+    let tuned: Vec<usize> = tuning.iter().map(|(i, _)| *i).collect();
+    Ok(Sampling {
+        layout: set.layout(),
+        forward,
+        seed,
+        scored: Observed::Spectra(read(set, rows.scored)?),
+        learning: Observed::Spectra(read(set, &evenly(rows.training, LEARNING))?),
+        tuning: (Observed::Spectra(read(set, &tuned)?), clean(&tuning)?),
+        clean: clean(&evenly(&others, CLEAN))?,
+        moments,
+    })
+}
+
+/// Rows of the set, in rising order.
+pub(super) fn read(set: &Prepared, rows: &[usize]) -> Result<Block> {
+    let mut parts = vec![Block::masked(0, set.grid().pixels)];
+    for group in rows.chunk_by(|a, b| a / CHUNK == b / CHUNK) {
+        let first = group[0];
+        let block = set.read(first..group[group.len() - 1] + 1)?;
+        let keep: Vec<usize> = group.iter().map(|i| i - first).collect();
+        parts.push(block.select(&keep));
+    }
+    let join = |part: fn(&Block) -> &Array2<f32>| {
+        let views: Vec<_> = parts.iter().map(|b| part(b).view()).collect();
+        concatenate(Axis(0), &views).unwrap_or_default()
+    };
+    Ok(Block {
+        flux: join(|b| &b.flux),
+        ivar: join(|b| &b.ivar),
+        lsf: join(|b| &b.lsf),
+    })
+}
+
+/// At most `most` of `rows` and never more than a quarter, evenly spread and in rising order; and the
+/// others.
+pub(super) fn apart<T: Copy + Ord>(rows: &[T], most: usize) -> (Vec<T>, Vec<T>) {
+    let mut sorted = rows.to_vec();
+    sorted.sort_unstable();
+    let chosen = evenly(&sorted, most.min(sorted.len() / 4));
+    let others = sorted
+        .into_iter()
+        .filter(|r| chosen.binary_search(r).is_err())
+        .collect();
+    (chosen, others)
+}
+
+/// At most `most` of `rows`, evenly spread.
+pub(super) fn evenly<T: Copy>(rows: &[T], most: usize) -> Vec<T> {
+    let n = rows.len();
+    let taken = most.min(n);
+    (0..taken).map(|k| rows[k * n / taken]).collect()
+}
