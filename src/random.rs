@@ -25,6 +25,8 @@ pub enum Purpose {
     WarmStart = 10,
     Simulate = 11,
     Clean = 12,
+    Diffusion = 22,
+    Generate = 23,
 }
 
 /// A seed that depends on all of its arguments.

@@ -1,6 +1,7 @@
 //! One TOML file describes a whole job. Unknown keys are errors, every key does something, and
 //! `--set section.key=value` overrides any of them. Paths are relative to the working directory.
 
+mod diffusion;
 mod forward;
 mod image;
 mod mock;
@@ -8,6 +9,7 @@ mod model;
 mod network;
 mod survey;
 
+pub use diffusion::{DiffusionConfig, SamplerConfig};
 pub use forward::{Chroma, ForwardConfig, LatentUse, NoiseFrom, SmoothingFrom, StageConfig};
 pub use image::{ImageConfig, ImageDatasets};
 pub use mock::{MockConfig, MockFormat};
@@ -52,6 +54,9 @@ pub struct Config {
     pub train: TrainConfig,
     #[serde(default)]
     pub restore: RestoreConfig,
+    /// Only for `selfsi generate`; absent: its defaults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diffusion: Option<DiffusionConfig>,
     /// Only for `selfsi mock`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mock: Option<MockConfig>,
@@ -98,6 +103,7 @@ impl Config {
             apply_override(&mut table, o)?;
         }
         image::complete(&mut table, origin)?;
+        diffusion::complete(&mut table);
         let config: Self =
             serde_path_to_error::deserialize(table).map_err(|e| explain(origin, &e))?;
         config.check(origin)?;
@@ -131,6 +137,7 @@ impl Config {
         survey::check(self, origin)?;
         model::check(self, origin)?;
         image::check(self, origin)?;
+        diffusion::check(self, origin)?;
         if let Some(m) = &self.mock {
             m.check(origin)?;
         }
