@@ -2,6 +2,7 @@
 //!
 //! Data flows one way: read ([`catalog`]) → forward model ([`forward`]) → interpolant
 //! ([`interpolant`]) → train ([`train`]) → restore ([`restore`]) → write ([`catalog`]).
+//! Generation stands on restorations: [`diffusion`] (a model trained on them) → [`generate`].
 //! Modules are listed floor by floor: an upper floor may use the lower ones, never the reverse.
 
 pub mod atomic;
@@ -11,8 +12,10 @@ pub mod random;
 
 pub mod catalog;
 pub mod cli;
+pub mod diffusion;
 pub mod evaluate;
 pub mod forward;
+pub mod generate;
 pub mod interpolant;
 pub mod mock;
 pub mod nets;
