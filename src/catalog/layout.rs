@@ -35,6 +35,16 @@ impl ImageLayout {
         self.channels * self.height * self.width
     }
 
+    /// Axes of n images in a file, slowest first: [n, C, H, W], or [n, H, W] for one channel.
+    #[must_use]
+    pub fn axes(&self, n: usize) -> Vec<usize> {
+        if self.channels == 1 {
+            vec![n, self.height, self.width]
+        } else {
+            vec![n, self.channels, self.height, self.width]
+        }
+    }
+
     /// [n, C, H, W] for a view of n rows.
     #[must_use]
     pub fn shape(&self, n: i64) -> [i64; 4] {

@@ -2,6 +2,7 @@
 
 mod completions;
 mod evaluate;
+mod generate;
 mod inspect;
 mod mock;
 mod plot;
@@ -106,6 +107,8 @@ enum Command {
     Train(train::Train),
     /// Observations -> restored catalog
     Restore(restore::Restore),
+    /// New samples of a restored population
+    Generate(generate::Generate),
     /// Compare restored catalogs and baselines with a known truth
     Evaluate(evaluate::Evaluate),
     /// Pictures: spectra before and after, training curves
@@ -132,7 +135,7 @@ fn run(cli: &Cli) -> Result<()> {
     let g = &cli.global;
     threads(g.threads)?;
     // Training handles signals itself: it has a checkpoint to write.
-    if !matches!(cli.command, Command::Train(_)) {
+    if !matches!(cli.command, Command::Train(_) | Command::Generate(_)) {
         leave_nothing_on_signal()?;
     }
     match &cli.command {
@@ -142,6 +145,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Simulate(a) => a.run(g),
         Command::Train(a) => a.run(g),
         Command::Restore(a) => a.run(g),
+        Command::Generate(a) => a.run(g),
         Command::Evaluate(a) => a.run(g),
         Command::Plot(a) => a.run(g),
         Command::Completions(a) => a.run(),

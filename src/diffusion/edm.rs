@@ -94,16 +94,19 @@ mod tests {
         let (edm, _, _) = start(4000, 3);
         assert!((edm.sigma_data - 0.5).abs() < 0.01, "{}", edm.sigma_data);
         let mean = Vec::<f32>::try_from(edm.mean.view([-1])).unwrap();
-        assert!(mean.iter().zip(0..).all(|(m, j)| (m - j as f32).abs() < 0.03));
+        assert!(
+            mean.iter()
+                .zip(0..)
+                .all(|(m, j)| (m - j as f32).abs() < 0.03)
+        );
     }
 
     #[test]
     fn the_denoiser_is_the_identity_without_noise_and_the_mean_under_much_of_it() {
         let (edm, network, x) = start(50, 3);
         no_grad(|| {
-            let at = |x: &Tensor, sigma| {
-                edm.denoise(&network, x, &level(sigma, 50), Pass::default())
-            };
+            let at =
+                |x: &Tensor, sigma| edm.denoise(&network, x, &level(sigma, 50), Pass::default());
             let change = (at(&x, 1e-5) - &x).abs().max().double_value(&[]);
             assert!(change < 1e-5, "{change}");
             let far = (at(&(&x * 80.0), 8e4) - &edm.mean).abs().max();
@@ -116,11 +119,13 @@ mod tests {
         let (edm, network, x) = start(20_000, 3);
         let n = Rows::range(1, Purpose::Diffusion, 0, 20_000, Device::Cpu).normal(0, 3);
         for sigma in [0.01, 0.5, 20.0] {
-            let loss = no_grad(|| {
-                edm.loss(&network, &x, &n, &level(sigma, 20_000), Pass::default())
-            });
+            let loss =
+                no_grad(|| edm.loss(&network, &x, &n, &level(sigma, 20_000), Pass::default()));
             // c_skip x is the least-squares estimate: E|D − x₀|² = σ²σ_d²/(σ² + σ_d²) = c_out².
-            assert!((loss.double_value(&[]) - 1.0).abs() < 0.02, "{sigma}: {loss}");
+            assert!(
+                (loss.double_value(&[]) - 1.0).abs() < 0.02,
+                "{sigma}: {loss}"
+            );
         }
     }
 }

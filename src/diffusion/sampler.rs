@@ -97,7 +97,9 @@ mod tests {
         // In units of each component's scatter; 1/√n is 0.007.
         let bias = ((m - mean()) / &sigma).abs().max().double_value(&[]);
         let correlation = c / sigma.outer(&sigma);
-        let off = (correlation - Tensor::eye(3, (Kind::Float, Device::Cpu))).abs().max();
+        let off = (correlation - Tensor::eye(3, (Kind::Float, Device::Cpu)))
+            .abs()
+            .max();
         assert!(bias < 0.04, "{bias}");
         assert!(off.double_value(&[]) < 0.04, "{off}");
     }

@@ -156,7 +156,10 @@ impl<'a> DiffusionTrainer<'a> {
         let weights = self.adam.update(&params.flat(), &gradient, rate, clip);
         params.set_flat(&weights);
         // Early averages forget the initial weights faster than the decay alone would.
-        let decay = self.config.ema.min((1.0 + step as f64) / (10.0 + step as f64));
+        let decay = self
+            .config
+            .ema
+            .min((1.0 + step as f64) / (10.0 + step as f64));
         self.averaged = &self.averaged * decay + weights * (1.0 - decay);
         loss.detach()
     }
@@ -180,7 +183,8 @@ impl<'a> DiffusionTrainer<'a> {
         let random = Rows::range(self.seed, Purpose::Diffusion, step, b, self.device);
         let sigma = (random.normal(0, 1) * self.config.p_std + self.config.p_mean).exp();
         let noise = random.normal(1, d);
-        self.edm.loss(self.network.as_ref(), x0, &noise, &sigma, pass)
+        self.edm
+            .loss(self.network.as_ref(), x0, &noise, &sigma, pass)
     }
 
     /// The losses of the averaged weights.

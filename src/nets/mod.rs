@@ -98,11 +98,9 @@ fn assemble(
         (NetworkConfig::Unet1d(c), Layout::Spectra { .. }) => {
             Ok(Box::new(UNet1d::new(c, heads, seed, device)))
         }
-        (NetworkConfig::Unet2d(c), Layout::Images(image)) => {
-            Ok(Box::new(UNet2d::new(
-                c, image, heads, position, seed, device,
-            )))
-        }
+        (NetworkConfig::Unet2d(c), Layout::Images(image)) => Ok(Box::new(UNet2d::new(
+            c, image, heads, position, seed, device,
+        ))),
         (NetworkConfig::Unet1d(_), Layout::Images(_)) => {
             Err(unfit("unet1d is for spectra", "give kind = \"unet2d\""))
         }
