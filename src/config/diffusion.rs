@@ -83,6 +83,25 @@ impl Config {
     pub fn diffusion(&self) -> DiffusionConfig {
         self.diffusion.clone().unwrap_or_default()
     }
+
+    /// The network of the diffusion model: its own, or one like the run's.
+    #[must_use]
+    pub fn diffusion_network(&self) -> NetworkConfig {
+        let own = self.diffusion().network;
+        own.unwrap_or_else(|| self.network.clone())
+    }
+
+    /// Whether that network can run on the grid; to be asked before training.
+    ///
+    /// # Errors
+    /// As [`Config::check_network_fits_grid`].
+    pub fn check_diffusion_network(&self, origin: &str) -> Result<()> {
+        let with = Self {
+            network: self.diffusion_network(),
+            ..self.clone()
+        };
+        with.check_network_fits_grid(&format!("{origin} [diffusion]"))
+    }
 }
 
 /// Sets the keys of `[diffusion.network]`, where there is one, that are left out: as in `[network]`.

@@ -27,13 +27,7 @@ pub(super) fn network(
     layout: &Layout,
     device: Device,
 ) -> Result<Box<dyn VelocityField>> {
-    let own = config.diffusion().network;
-    let with = Config {
-        network: own.unwrap_or_else(|| config.network.clone()),
-        ..config.clone()
-    };
-    with.check_network_fits_grid("[diffusion]")?;
-    nets::for_diffusion(&with.network, layout, config.seed, device)
+    nets::for_diffusion(&config.diffusion_network(), layout, config.seed, device)
 }
 
 /// A trained model: its averaged weights.

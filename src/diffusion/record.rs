@@ -140,9 +140,8 @@ impl ModelRecord {
 
 /// What of `[diffusion]` decides the trained weights.
 fn training(config: &Config) -> Value {
-    let network = config.diffusion().network;
     let complete = DiffusionConfig {
-        network: Some(network.unwrap_or_else(|| config.network.clone())),
+        network: Some(config.diffusion_network()),
         ..config.diffusion()
     };
     let mut value = json!(complete);

@@ -51,22 +51,23 @@ pub struct Summary {
 /// The config of a trained run with `--set` applied. Only how to generate may differ from training.
 ///
 /// # Errors
-/// [`Error::Config`] if anything beyond `[diffusion]` differs.
+/// [`Error::Config`] if anything beyond `[diffusion]` differs, or its network does not fit the grid.
 pub fn config_of(run: &Run, overrides: &[String]) -> Result<Config> {
     let config = Config::load(run.folder().join("config.toml"), overrides)?;
     let trained = Config {
         diffusion: run.config().diffusion.clone(),
         ..config.clone()
     };
-    if trained == *run.config() {
-        return Ok(config);
+    if trained != *run.config() {
+        return Err(Error::config(
+            "--set",
+            overrides.join(" "),
+            "the run was trained otherwise",
+            "override keys of [diffusion] alone",
+        ));
     }
-    Err(Error::config(
-        "--set",
-        overrides.join(" "),
-        "the run was trained otherwise",
-        "override keys of [diffusion] alone",
-    ))
+    config.check_diffusion_network(&run.folder().display().to_string())?;
+    Ok(config)
 }
 
 /// Writes new samples of the population behind a restored catalog. The model of the run's folder
@@ -115,32 +116,34 @@ pub fn generate(
 /// The model that the job asks for, trained to the end.
 fn model(folder: &Path, job: Job<'_>) -> Result<(ModelRecord, Model)> {
     let Job { config, device, .. } = job;
-    let asked = ModelRecord::new(config, job.restored.origin())?;
-    match ModelRecord::read(folder).map(|r| r.filter(|_| !job.retrain)) {
-        Ok(Some(there)) => there.check(&asked, folder)?,
-        Err(e) if !job.retrain => return Err(e),
-        _ => {
-            // Before what there is goes: whether the new one can be trained.
-            let samples = job.restored.load(config, device)?;
-            DiffusionTrainer::new(&folder.join("none"), &asked, config, &samples, device)?;
-            begin(folder, &asked)?;
+    let record = ModelRecord::new(config, job.restored.origin())?;
+    let layout = job.restored.layout();
+    let trained = || Model::open(folder, &record, config, &layout, device);
+    let begun = if job.retrain {
+        None
+    } else {
+        ModelRecord::read(folder)?
+    };
+    if let Some(begun) = &begun {
+        begun.check(&record, folder)?;
+        if let Some(model) = trained()? {
+            return Ok((record, model));
         }
     }
-    let layout = job.restored.layout();
-    let open = || Model::open(folder, &asked, config, &layout, device);
-    if let Some(model) = open()? {
-        return Ok((asked, model));
-    }
+    // Before an old model goes: whether a new one can be trained.
     let samples = job.restored.load(config, device)?;
-    DiffusionTrainer::new(folder, &asked, config, &samples, device)?.train(job.stop, job.quiet)?;
-    let model = open()?.ok_or_else(|| {
+    if begun.is_none() {
+        begin(folder, &record)?;
+    }
+    DiffusionTrainer::new(folder, &record, config, &samples, device)?.train(job.stop, job.quiet)?;
+    let model = trained()?.ok_or_else(|| {
         Error::run(
             folder,
             "its training did not end",
             "give the same command again",
         )
     })?;
-    Ok((asked, model))
+    Ok((record, model))
 }
 
 fn header(run: &Run, job: Job<'_>, record: &ModelRecord, model: &Model) -> Result<GeneratedHeader> {

@@ -70,8 +70,8 @@ fn start(path: &Path, header: &GeneratedHeader, rows: usize) -> hdf5::Result<(Fi
     )?;
     if let GeneratedAxes::Spectra { grid, .. } = &header.axes {
         h5::column(&file, "wavelength", &grid.wavelength())?;
-        let unit = h5::text("Angstrom");
-        h5::attribute(&file.dataset("wavelength")?, "unit", &unit)?;
+        let wavelength = file.dataset("wavelength")?;
+        h5::attribute(&wavelength, "unit", &h5::text("Angstrom"))?;
         h5::column(&file, "loglam", &grid.loglam())?;
     }
     Ok((file, image))
