@@ -175,11 +175,10 @@ impl RestoredSamples {
 impl File {
     /// The image that holds single draws.
     fn image(&self) -> &'static str {
-        let method = match self {
-            Self::Spectra(f) => &f.header().interpolant,
-            Self::Images(f) => f.method(),
-        };
-        if method == "sde" { "DRAW" } else { "RESTORED" }
+        match self {
+            Self::Spectra(f) => f.single(),
+            Self::Images(f) => f.single(),
+        }
     }
 
     fn rows(&self) -> (&[Object], &[bool]) {
@@ -225,12 +224,7 @@ impl File {
 
 /// Normalised flux of `rows`, one after the other.
 fn spectra(file: &Restored, rows: &[usize]) -> Result<Vec<f32>> {
-    let name = if file.header().interpolant == "sde" {
-        "DRAW"
-    } else {
-        "RESTORED"
-    };
-    let flux: Array2<f32> = file.image(name)?;
+    let flux: Array2<f32> = file.image(file.single())?;
     let normalised = |i: &usize| {
         let norm = file.objects()[*i].norm;
         flux.row(*i).mapv(|v| (f64::from(v) / norm) as f32)
@@ -240,21 +234,13 @@ fn spectra(file: &Restored, rows: &[usize]) -> Result<Vec<f32>> {
 
 /// Normalised pixels of `rows`, one after the other.
 fn images(file: &RestoredImages, rows: &[usize]) -> Result<Vec<f32>> {
-    let name = if file.method() == "sde" {
-        "DRAW"
-    } else {
-        "RESTORED"
-    };
     let layout = file.layout();
-    let plane = layout.height * layout.width;
     let mut values = Vec::with_capacity(rows.len() * layout.pixels());
     for part in rows.chunk_by(|a, b| a / CHUNK == b / CHUNK) {
         let (first, last) = (part[0], part[part.len() - 1]);
-        let block = file.read(name, first..last + 1)?;
+        let block = layout.normalised(&file.read(file.single(), first..last + 1)?);
         for i in part {
-            let row = block.row(i - first).into_iter().enumerate();
-            values
-                .extend(row.map(|(j, v)| layout.scale.normalise(f64::from(*v), j / plane) as f32));
+            values.extend(block.row(i - first));
         }
     }
     Ok(values)

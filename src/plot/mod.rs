@@ -3,6 +3,7 @@
 mod canvas;
 mod catalog;
 mod curves;
+mod generated;
 mod images;
 mod population;
 mod restored_images;
@@ -12,6 +13,7 @@ mod training;
 pub use canvas::{Drawn, Picture, save};
 pub use catalog::{Choice, catalog_population, catalog_spectra};
 pub use curves::{Curve, CurvePanel, Curves};
+pub use generated::{GeneratedPicture, generated_samples};
 pub use images::{ImageGrid, ImageRow, Shade, Stretch};
 pub use population::{Population, Role, population_curves};
 pub use restored_images::catalog_images;

@@ -14,6 +14,7 @@ pub enum Role {
     Truth,
     Ode,
     Sde,
+    Generated,
 }
 
 impl Role {
@@ -24,6 +25,7 @@ impl Role {
             Self::Truth => TRUTH,
             Self::Ode => RESTORED,
             Self::Sde => DRAW,
+            Self::Generated => SMOOTHED,
         }
     }
 }
@@ -85,6 +87,7 @@ pub fn population_curves(wavelength: &[f64], populations: &[Population]) -> Curv
             .iter()
             .map(|p| (p.name.clone(), p.role.colour()))
             .collect(),
+        columns: 1,
         panels: vec![
             panel(
                 axis,

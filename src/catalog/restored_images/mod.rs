@@ -172,6 +172,16 @@ impl RestoredImages {
         &self.header.made.method
     }
 
+    /// As of [`super::Restored::single`].
+    #[must_use]
+    pub fn single(&self) -> &'static str {
+        if self.method() == "sde" {
+            "DRAW"
+        } else {
+            "RESTORED"
+        }
+    }
+
     /// SDE draws per object; 1 for the ODE.
     #[must_use]
     pub fn draws(&self) -> usize {
