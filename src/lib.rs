@@ -3,6 +3,7 @@
 //! Data flows one way: read ([`catalog`]) → forward model ([`forward`]) → interpolant
 //! ([`interpolant`]) → train ([`train`]) → restore ([`restore`]) → write ([`catalog`]).
 //! [`audit`] stands on [`restore`] and [`evaluate`].
+//! Generation stands on restorations: [`diffusion`] (a model trained on them) → [`generate`].
 //! Modules are listed floor by floor: an upper floor may use the lower ones, never the reverse.
 
 pub mod atomic;
@@ -20,8 +21,10 @@ pub mod baselines;
 pub mod catalog;
 pub mod cli;
 pub mod diagnose;
+pub mod diffusion;
 pub mod evaluate;
 pub mod forward;
+pub mod generate;
 pub mod interpolant;
 pub mod mock;
 pub mod nets;

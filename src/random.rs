@@ -27,8 +27,10 @@ pub enum Purpose {
     Clean = 12,
     Toy = 20,
     Halves = 21,
-    Audit = 40,
+    Diffusion = 22,
+    Generate = 23,
     Baselines = 31,
+    Audit = 40,
 }
 
 /// A seed that depends on all of its arguments.

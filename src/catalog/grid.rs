@@ -25,6 +25,28 @@ impl LogGrid {
         }
     }
 
+    /// The grid with these pixel centres (log10 Å), if they are equally spaced to 1e-9.
+    #[must_use]
+    pub fn of(loglam: &[f64]) -> Option<Self> {
+        let (first, last) = (*loglam.first()?, *loglam.last()?);
+        let dloglam = (last - first) / (loglam.len().checked_sub(1).filter(|n| *n > 0)? as f64);
+        let grid = Self {
+            loglam0: first,
+            dloglam,
+            pixels: loglam.len(),
+        };
+        let same = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-9;
+        (dloglam > 0.0 && loglam.iter().zip(&grid.loglam()).all(same)).then_some(grid)
+    }
+
+    /// Whether both have the same pixels, but for rounding.
+    #[must_use]
+    pub fn matches(&self, other: &Self) -> bool {
+        self.pixels == other.pixels
+            && (self.loglam0 - other.loglam0).abs() <= 1e-9
+            && (self.dloglam - other.dloglam).abs() <= 1e-12
+    }
+
     /// log10 of the wavelength at each pixel's centre, [D].
     #[must_use]
     pub fn loglam(&self) -> Vec<f64> {

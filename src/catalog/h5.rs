@@ -1,8 +1,11 @@
 //! What the HDF5 readers and writers share: errors in our words, text in any of HDF5's forms.
 
+use super::provenance::{Key, Value};
 use crate::{Error, Result};
 use hdf5::types::{FixedAscii, FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
-use hdf5::{Dataset, File, Location};
+use hdf5::{Dataset, File, H5Type, Hyperslab, Location, SliceOrIndex};
+use ndarray::{Array2, ArrayViewD};
+use std::ops::Range;
 use std::path::Path;
 
 /// Longest fixed-length text that is read; HDF5 truncates beyond it.
@@ -129,4 +132,75 @@ pub(super) fn names(data: &Dataset) -> hdf5::Result<Vec<String>> {
         TypeDescriptor::Integer(_) => all::<i64>(data, ToString::to_string),
         other => Err(format!("{other} is neither text nor an integer").into()),
     }
+}
+
+/// Writes an attribute.
+///
+/// # Errors
+/// HDF5's.
+pub(super) fn attribute<T: H5Type>(at: &Location, name: &str, value: &T) -> hdf5::Result<()> {
+    at.new_attr::<T>().create(name)?.write_scalar(value)
+}
+
+/// Writes header keys as attributes of their names in lower case.
+///
+/// # Errors
+/// HDF5's.
+pub(super) fn attributes(at: &Location, keys: &[Key]) -> hdf5::Result<()> {
+    for Key { name, value, .. } in keys {
+        let name = name.to_lowercase();
+        match value {
+            Value::Text(v) => attribute(at, &name, &text(v))?,
+            Value::Whole(v) => attribute(at, &name, v)?,
+            Value::Real(v) => attribute(at, &name, v)?,
+        }
+    }
+    Ok(())
+}
+
+/// Writes a column of a table under its name in lower case.
+///
+/// # Errors
+/// HDF5's.
+pub(super) fn column<T: H5Type>(file: &File, name: &str, values: &[T]) -> hdf5::Result<()> {
+    file.new_dataset::<T>()
+        .shape(values.len())
+        .create(name.to_lowercase().as_str())?
+        .write_raw(values)
+}
+
+/// Rows `range` of images and all of their other axes.
+pub(super) fn selection(shape: &[usize], rows: Range<usize>) -> Hyperslab {
+    let whole = shape.iter().map(|n| SliceOrIndex::from(0..*n));
+    let mut axes: Vec<_> = whole.collect();
+    axes[0] = rows.into();
+    axes.into()
+}
+
+/// Writes rows [n, D] as the part `range` of a dataset of whatever axes.
+///
+/// # Errors
+/// HDF5's.
+pub(super) fn put(data: &Dataset, rows: &Array2<f32>, range: Range<usize>) -> hdf5::Result<()> {
+    let mut shape = data.shape();
+    shape[0] = range.len();
+    let rows = rows.as_standard_layout();
+    let view = ArrayViewD::from_shape(shape.as_slice(), rows.as_slice().unwrap_or_default());
+    let view = view.map_err(|e| hdf5::Error::from(e.to_string()))?;
+    data.write_slice(view, selection(&shape, range))
+}
+
+/// An attribute, text or number, as text; `None` if absent.
+pub(super) fn key(file: &File, name: &str) -> Option<String> {
+    let number = || {
+        let attribute = file.attr(name).ok()?;
+        let whole = attribute.read_scalar::<i64>().map(|v| v.to_string());
+        let real = || attribute.read_scalar::<f64>().map(|v| v.to_string());
+        if attribute.dtype().ok()?.is::<f64>() {
+            real().ok()
+        } else {
+            whole.ok()
+        }
+    };
+    text_attribute(file, name).or_else(number)
 }

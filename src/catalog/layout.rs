@@ -1,6 +1,7 @@
 //! What the D numbers of a row are: a spectrum on the common grid, or an image.
 
 use super::LogGrid;
+use ndarray::Array2;
 
 /// What the D numbers of a row are.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +34,27 @@ impl ImageLayout {
     #[must_use]
     pub fn pixels(&self) -> usize {
         self.channels * self.height * self.width
+    }
+
+    /// Axes of n images in a file, slowest first: [n, C, H, W], or [n, H, W] for one channel.
+    #[must_use]
+    pub fn axes(&self, n: usize) -> Vec<usize> {
+        if self.channels == 1 {
+            vec![n, self.height, self.width]
+        } else {
+            vec![n, self.channels, self.height, self.width]
+        }
+    }
+
+    /// Values [n, D] in the file's units, normalised.
+    #[must_use]
+    pub fn normalised(&self, values: &Array2<f32>) -> Array2<f32> {
+        let plane = self.height * self.width;
+        let value = |((_, j), v): ((usize, usize), &f32)| {
+            self.scale.normalise(f64::from(*v), j / plane) as f32
+        };
+        let all = values.indexed_iter().map(value).collect();
+        Array2::from_shape_vec(values.raw_dim(), all).unwrap_or_default()
     }
 
     /// [n, C, H, W] for a view of n rows.

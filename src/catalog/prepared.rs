@@ -45,7 +45,7 @@ impl Prepared {
             ));
         }
         let loglam = column::<f64>(&file, &path, "loglam", None)?;
-        let grid = grid_of(&loglam).ok_or_else(|| {
+        let grid = LogGrid::of(&loglam).ok_or_else(|| {
             Error::input(
                 &path,
                 "dataset loglam",
@@ -154,19 +154,6 @@ impl Prepared {
             lsf: get("lsf")?,
         })
     }
-}
-
-/// The grid with these pixel centres, if they are equally spaced to 1e-9.
-fn grid_of(loglam: &[f64]) -> Option<LogGrid> {
-    let (first, last) = (*loglam.first()?, *loglam.last()?);
-    let dloglam = (last - first) / (loglam.len().checked_sub(1).filter(|n| *n > 0)? as f64);
-    let grid = LogGrid {
-        loglam0: first,
-        dloglam,
-        pixels: loglam.len(),
-    };
-    let same = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-9;
-    (dloglam > 0.0 && loglam.iter().zip(&grid.loglam()).all(same)).then_some(grid)
 }
 
 fn shaped(file: &File, path: &Path, name: &str, shape: &[usize]) -> Result<Dataset> {

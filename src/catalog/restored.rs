@@ -138,6 +138,16 @@ impl Restored {
         &self.header
     }
 
+    /// The image that holds single draws: of the ODE the one restoration is a draw in that sense.
+    #[must_use]
+    pub fn single(&self) -> &'static str {
+        if self.header.interpolant == "sde" {
+            "DRAW"
+        } else {
+            "RESTORED"
+        }
+    }
+
     /// The rows, in the order of the images.
     #[must_use]
     pub fn objects(&self) -> &[Object] {

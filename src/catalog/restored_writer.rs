@@ -130,16 +130,7 @@ impl RestoredWriter {
     /// [`crate::Error::Output`] if the disk is full.
     pub fn finish(mut self, objects: &[Object], heldout: &[bool]) -> Result<()> {
         self.catalog(objects, heldout)?;
-        let columns = [
-            Column::new("WAVELENGTH", T::Double)
-                .unit("Angstrom")
-                .ucd("em.wl"),
-            Column::new("LOGLAM", T::Double),
-        ];
-        let hdu = self.sheet.table("WAVELENGTH", &columns)?;
-        self.sheet
-            .column(&hdu, "WAVELENGTH", &self.grid.wavelength())?;
-        self.sheet.column(&hdu, "LOGLAM", &self.grid.loglam())?;
+        wavelengths(&mut self.sheet, &self.grid)?;
         self.sheet.finish()
     }
 
@@ -204,6 +195,19 @@ impl RestoredWriter {
     }
 }
 
+/// The table WAVELENGTH.
+pub(super) fn wavelengths(sheet: &mut Sheet, grid: &LogGrid) -> Result<()> {
+    let columns = [
+        Column::new("WAVELENGTH", T::Double)
+            .unit("Angstrom")
+            .ucd("em.wl"),
+        Column::new("LOGLAM", T::Double),
+    ];
+    let hdu = sheet.table("WAVELENGTH", &columns)?;
+    sheet.column(&hdu, "WAVELENGTH", &grid.wavelength())?;
+    sheet.column(&hdu, "LOGLAM", &grid.loglam())
+}
+
 /// The catalog's own name of an SDSS object; blank where the name was made from plate, MJD and
 /// fibre, or belongs to another survey.
 fn sdss_name(o: &Object) -> String {
@@ -248,9 +252,8 @@ fn primary(sheet: &mut Sheet, h: &RestoredHeader) -> Result<()> {
     provenance(sheet, &made)
 }
 
-/// Unit and log-linear WCS (Greisen et al. 2006): λ = CRVAL1·exp(CDELT1 (p − 1)/CRVAL1).
+/// Unit and axes of an image.
 fn image_keys(sheet: &mut Sheet, hdu: &FitsHdu, name: &str, h: &RestoredHeader) -> Result<()> {
-    let first = 10f64.powf(h.grid.loglam0);
     let unit = if name == "IVAR" {
         inverse_square(&h.flux_unit)
     } else {
@@ -259,17 +262,28 @@ fn image_keys(sheet: &mut Sheet, hdu: &FitsHdu, name: &str, h: &RestoredHeader) 
     if let Some(unit) = unit {
         sheet.text(hdu, "BUNIT", &unit, "unit of the pixels")?;
     }
+    wavelength_axis(sheet, hdu, &h.grid, h.specsys.as_deref())
+}
+
+/// Log-linear WCS (Greisen et al. 2006) of an image of spectra: λ = CRVAL1·exp(CDELT1 (p − 1)/CRVAL1).
+pub(super) fn wavelength_axis(
+    sheet: &mut Sheet,
+    hdu: &FitsHdu,
+    grid: &LogGrid,
+    specsys: Option<&str>,
+) -> Result<()> {
+    let first = 10f64.powf(grid.loglam0);
     sheet.text(hdu, "CTYPE1", "WAVE-LOG", "vacuum wavelength, log spacing")?;
     sheet.text(hdu, "CUNIT1", "Angstrom", "")?;
     sheet.key(hdu, "CRPIX1", (1.0, ""))?;
     sheet.key(hdu, "CRVAL1", (first, "first pixel"))?;
     let step = "CRVAL1 times the step in ln(wavelength)";
-    sheet.key(hdu, "CDELT1", (first * h.grid.dln(), step))?;
+    sheet.key(hdu, "CDELT1", (first * grid.dln(), step))?;
     sheet.text(hdu, "CTYPE2", "OBJECT", "row of CATALOG, from 1")?;
     for (key, value) in [("CRPIX2", 1.0), ("CRVAL2", 1.0), ("CDELT2", 1.0)] {
         sheet.key(hdu, key, (value, ""))?;
     }
-    match &h.specsys {
+    match specsys {
         Some(frame) => sheet.text(hdu, "SPECSYS", frame, "frame of the wavelengths"),
         None => Ok(()),
     }

@@ -4,6 +4,7 @@ mod audit;
 mod completions;
 mod diagnose;
 mod evaluate;
+mod generate;
 mod inspect;
 mod mock;
 mod plot;
@@ -93,6 +94,8 @@ enum Command {
     Train(train::Train),
     /// Observations -> restored catalog
     Restore(restore::Restore),
+    /// New samples of a restored population
+    Generate(generate::Generate),
     /// Compare restored catalogs and baselines with a known truth
     Evaluate(evaluate::Evaluate),
     /// Whether a run contracts, stalls or drifts; the theory in numbers
@@ -125,7 +128,7 @@ fn run(cli: &Cli) -> Result<()> {
     let g = &cli.global;
     threads(g.threads)?;
     // Training handles signals itself: it has a checkpoint to write.
-    if !matches!(cli.command, Command::Train(_)) {
+    if !matches!(cli.command, Command::Train(_) | Command::Generate(_)) {
         leave_nothing_on_signal()?;
     }
     match &cli.command {
@@ -135,6 +138,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Simulate(a) => a.run(g),
         Command::Train(a) => a.run(g),
         Command::Restore(a) => a.run(g),
+        Command::Generate(a) => a.run(g),
         Command::Evaluate(a) => a.run(g),
         Command::Diagnose(a) => a.run(g),
         Command::Audit(a) => a.run(g),

@@ -3,8 +3,8 @@
 use super::Global;
 use crate::Result;
 use crate::plot::{
-    Choice, calibration_picture, catalog_images, catalog_population, catalog_spectra, save,
-    training_curves,
+    Choice, calibration_picture, catalog_images, catalog_population, catalog_spectra,
+    generated_samples, save, training_curves,
 };
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -52,6 +52,20 @@ enum What {
         rows: Vec<usize>,
         /// How many objects, where neither names nor rows are given
         #[arg(long, default_value_t = 8)]
+        count: usize,
+        /// Picture to write: .png or .svg
+        #[arg(long, short)]
+        out: PathBuf,
+    },
+    /// Generated samples beside the restorations that their model was trained on
+    Generated {
+        /// Generated samples (FITS or HDF5)
+        generated: PathBuf,
+        /// Restored catalog (FITS; images also HDF5)
+        #[arg(long)]
+        restored: PathBuf,
+        /// How many spectra, or images in a row
+        #[arg(long, default_value_t = 4)]
         count: usize,
         /// Picture to write: .png or .svg
         #[arg(long, short)]
@@ -112,6 +126,12 @@ impl Plot {
                 let choice = chosen(names, rows, *count);
                 save(out, &catalog_images(restored, truth.as_deref(), &choice)?)
             }
+            What::Generated {
+                generated,
+                restored,
+                count,
+                out,
+            } => save(out, &generated_samples(generated, restored, *count)?),
             What::Training { run, out } => save(out, &training_curves(run)?),
             What::Calibration { evaluation, out } => save(out, &calibration_picture(evaluation)?),
             What::Population {

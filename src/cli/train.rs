@@ -79,12 +79,12 @@ impl Train {
 }
 
 /// Set by Ctrl-C and SIGTERM; a second signal ends the process at once.
-fn stop_on_signal() -> Result<Arc<AtomicBool>> {
+pub(super) fn stop_on_signal() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     ctrlc::set_handler(move || {
         if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
+            crate::atomic::abandon(130);
         }
     })
     .map_err(|e| Error::config("signals", "SIGTERM", e, "run again"))?;

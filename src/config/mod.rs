@@ -1,6 +1,7 @@
 //! One TOML file describes a whole job. Unknown keys are errors, every key does something, and
 //! `--set section.key=value` overrides any of them. Paths are relative to the working directory.
 
+mod diffusion;
 mod fokker_planck;
 mod forward;
 mod image;
@@ -9,6 +10,7 @@ mod model;
 mod network;
 mod survey;
 
+pub use diffusion::{DiffusionConfig, SamplerConfig};
 pub use forward::{Chroma, ForwardConfig, LatentUse, NoiseFrom, SmoothingFrom, StageConfig};
 pub use image::{ImageConfig, ImageDatasets};
 pub use mock::{MockConfig, MockFormat};
@@ -53,6 +55,9 @@ pub struct Config {
     pub train: TrainConfig,
     #[serde(default)]
     pub restore: RestoreConfig,
+    /// Only for `selfsi generate`; absent: its defaults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diffusion: Option<DiffusionConfig>,
     /// Only for `selfsi mock`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mock: Option<MockConfig>,
@@ -100,6 +105,7 @@ impl Config {
         }
         image::complete(&mut table, origin)?;
         fokker_planck::complete(&mut table);
+        diffusion::complete(&mut table);
         let config: Self =
             serde_path_to_error::deserialize(table).map_err(|e| explain(origin, &e))?;
         config.check(origin)?;
@@ -133,6 +139,7 @@ impl Config {
         survey::check(self, origin)?;
         model::check(self, origin)?;
         image::check(self, origin)?;
+        diffusion::check(self, origin)?;
         if let Some(m) = &self.mock {
             m.check(origin)?;
         }

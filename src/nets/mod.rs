@@ -59,16 +59,48 @@ pub fn build(
     seed: u64,
     device: Device,
 ) -> Result<Box<dyn VelocityField>> {
+    let position = UNet2d::INTERPOLANT;
+    assemble(config, layout, heads, position, seed, device)
+}
+
+/// The network of a diffusion model for rows of the given layout: one head, the noise level ln σ / 4
+/// in the place of the time, and no latents, since its samples are complete and clean.
+///
+/// # Errors
+/// As [`build`].
+pub fn for_diffusion(
+    config: &NetworkConfig,
+    layout: &Layout,
+    seed: u64,
+    device: Device,
+) -> Result<Box<dyn VelocityField>> {
+    let mut config = config.clone();
+    match &mut config {
+        NetworkConfig::Unet1d(c) => c.noise_input = false,
+        NetworkConfig::Unet2d(c) => c.mask_input = false,
+    }
+    let mut layout = layout.clone();
+    if let Layout::Images(image) = &mut layout {
+        (image.vector, image.planes) = (0, 0);
+    }
+    assemble(&config, &layout, 1, UNet2d::DIFFUSION, seed, device)
+}
+
+fn assemble(
+    config: &NetworkConfig,
+    layout: &Layout,
+    heads: i64,
+    position: f64,
+    seed: u64,
+    device: Device,
+) -> Result<Box<dyn VelocityField>> {
     match (config, layout) {
         (NetworkConfig::Unet1d(c), Layout::Spectra { .. }) => {
             Ok(Box::new(UNet1d::new(c, heads, seed, device)))
         }
-        (NetworkConfig::Unet2d(c), Layout::Images(image)) => {
-            let position = UNet2d::INTERPOLANT;
-            Ok(Box::new(UNet2d::new(
-                c, image, heads, position, seed, device,
-            )))
-        }
+        (NetworkConfig::Unet2d(c), Layout::Images(image)) => Ok(Box::new(UNet2d::new(
+            c, image, heads, position, seed, device,
+        ))),
         (NetworkConfig::Unet1d(_), Layout::Images(_)) => {
             Err(unfit("unet1d is for spectra", "give kind = \"unet2d\""))
         }

@@ -39,9 +39,11 @@ impl UNet2d {
     /// The largest time of an interpolant, with room: the scale of the slowest wave that tells the
     /// network the time.
     pub const INTERPOLANT: f64 = 2.0;
+    /// The same for the noise levels of a diffusion model.
+    pub const DIFFUSION: f64 = 10_000.0;
 
-    /// `heads` is 1 for the ODE and 2 for the SDE; `max_position` is [`Self::INTERPOLANT`], or
-    /// 10000 for a diffusion model's noise levels.
+    /// `heads` is 1 for the ODE and 2 for the SDE; `max_position` is [`Self::INTERPOLANT`] or
+    /// [`Self::DIFFUSION`].
     #[must_use]
     pub fn new(
         config: &UNet2dConfig,

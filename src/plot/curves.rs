@@ -27,16 +27,19 @@ pub struct CurvePanel {
     pub curves: Vec<Curve>,
 }
 
-/// Panels under a common legend.
+/// Panels under a common legend, row by row; those with the same quantity on an axis share its range.
 #[derive(Debug, Clone)]
 pub struct Curves {
     pub legend: Vec<(String, RGBColor)>,
+    /// Panels side by side.
+    pub columns: usize,
     pub panels: Vec<CurvePanel>,
 }
 
 impl Picture for Curves {
     fn size(&self) -> (u32, u32) {
-        (WIDTH, HEADER + PANEL * self.panels.len().max(1) as u32)
+        let rows = self.panels.len().div_ceil(self.columns.max(1));
+        (WIDTH, HEADER + PANEL * rows.max(1) as u32)
     }
 
     fn draw<DB: DrawingBackend>(&self, root: &DrawingArea<DB, Shift>) -> Drawn<DB> {
@@ -44,17 +47,16 @@ impl Picture for Curves {
             self.legend.iter().map(|(n, c)| (n.as_str(), *c)).collect();
         legend(root, (100, 16), &entries)?;
         let (_, body) = root.split_vertically(HEADER);
+        let columns = self.columns.max(1);
+        let width = WIDTH / columns as u32;
         for (i, panel) in self.panels.iter().enumerate() {
-            let area = body.clone().shrink((0, PANEL * i as u32), (WIDTH, PANEL));
-            let own: Vec<&Curve> = panel.curves.iter().collect();
-            let (x, mut y) = (
-                self.shared_x(panel),
-                range(&own, |p| p.1, panel.log_y, 0.06),
-            );
+            let corner = (width * (i % columns) as u32, PANEL * (i / columns) as u32);
+            let area = body.clone().shrink(corner, (width, PANEL));
+            let (x, mut y) = (self.shared_x(panel), self.shared_y(panel, panel.log_y));
             // A logarithmic axis of less than a decade would have no labels.
             let log_y = panel.log_y && y.end > 10.0 * y.start;
             if panel.log_y && !log_y {
-                y = range(&own, |p| p.1, false, 0.06);
+                y = self.shared_y(panel, false);
             }
             let mut chart = ChartBuilder::on(&area);
             chart
@@ -87,6 +89,13 @@ impl Curves {
         let alike = self.panels.iter().filter(|p| p.x_name == panel.x_name);
         let curves: Vec<&Curve> = alike.flat_map(|p| &p.curves).collect();
         range(&curves, |p| p.0, panel.log_x, 0.0)
+    }
+
+    /// As [`Curves::shared_x`] for the vertical quantity.
+    fn shared_y(&self, panel: &CurvePanel, log: bool) -> Range<f64> {
+        let alike = self.panels.iter().filter(|p| p.y_name == panel.y_name);
+        let curves: Vec<&Curve> = alike.flat_map(|p| &p.curves).collect();
+        range(&curves, |p| p.1, log, 0.06)
     }
 }
 

@@ -15,6 +15,7 @@ pub enum Role {
     Truth,
     Ode,
     Sde,
+    Generated,
 }
 
 impl Role {
@@ -25,6 +26,7 @@ impl Role {
             Self::Truth => TRUTH,
             Self::Ode => RESTORED,
             Self::Sde => DRAW,
+            Self::Generated => SMOOTHED,
         }
     }
 }
@@ -86,6 +88,7 @@ pub fn population_curves(wavelength: &[f64], populations: &[Population]) -> Curv
             .iter()
             .map(|p| (p.name.clone(), p.role.colour()))
             .collect(),
+        columns: 1,
         panels: vec![
             panel(
                 axis,

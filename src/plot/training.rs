@@ -50,6 +50,7 @@ pub fn training_curves(run: &Path) -> Result<Curves> {
             ("validation score (no truth)".to_owned(), TRUTH),
             ("learning rate".to_owned(), DRAW),
         ],
+        columns: 1,
         panels: vec![
             panel("loss", true, vec![loss]),
             panel("score", true, vec![curve(&["validation", "score"], TRUTH)]),

@@ -89,7 +89,7 @@ pub fn restore_images(
 /// Normalised values [.., D] in the units of the file: [`PixelScale::restore`] on the device.
 ///
 /// [`PixelScale::restore`]: crate::catalog::PixelScale::restore
-fn in_units(layout: &ImageLayout, x: &Tensor) -> Tensor {
+pub(crate) fn in_units(layout: &ImageLayout, x: &Tensor) -> Tensor {
     let [_, channels, height, width] = layout.shape(1);
     let each = |v: &[f64]| {
         Tensor::from_slice(v)

@@ -163,11 +163,7 @@ pub(super) fn choose(
 }
 
 fn same_grid(config: &Config, set: &Prepared) -> Result<()> {
-    let (a, b) = (LogGrid::new(&config.grid), set.grid());
-    if a.pixels == b.pixels
-        && (a.loglam0 - b.loglam0).abs() <= 1e-9
-        && (a.dloglam - b.dloglam).abs() <= 1e-12
-    {
+    if LogGrid::new(&config.grid).matches(&set.grid()) {
         return Ok(());
     }
     Err(Error::input(

@@ -9,6 +9,7 @@ mod input;
 pub use batch::Restorer;
 pub use given::Given;
 pub use image_input::ImageInput;
+pub(crate) use images::in_units;
 pub use images::{ImageJob, restore_images};
 pub use input::Input;
 

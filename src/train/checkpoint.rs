@@ -5,6 +5,7 @@
 use crate::nets::Params;
 use crate::{Error, Result, atomic};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -66,7 +67,7 @@ impl State {
 }
 
 /// Weights `flat` [P] under their names in `group`.
-fn named(params: &Params, group: &str, flat: &Tensor) -> Vec<(String, Tensor)> {
+pub(crate) fn named(params: &Params, group: &str, flat: &Tensor) -> Vec<(String, Tensor)> {
     let parts = params.named().iter().zip(params.split(flat));
     parts
         .map(|((name, _), part)| (format!("{group}/{name}"), part))
@@ -74,7 +75,7 @@ fn named(params: &Params, group: &str, flat: &Tensor) -> Vec<(String, Tensor)> {
 }
 
 /// Writes named tensors to `path`, atomically.
-fn save(path: &Path, header: &Header, tensors: &[(String, Tensor)]) -> Result<()> {
+fn save(path: &Path, header: &impl Serialize, tensors: &[(String, Tensor)]) -> Result<()> {
     let entries = tensors
         .iter()
         .map(|(name, t)| {
@@ -110,14 +111,27 @@ pub fn save_state(
     params: &Params,
     state: &State,
 ) -> Result<PathBuf> {
-    let path = folder.join(format!("step-{:08}.safetensors", header.step));
     let mut tensors: Vec<_> = state
         .groups()
         .into_iter()
         .flat_map(|(group, flat)| named(params, group, flat))
         .collect();
     tensors.extend((state.restored.iter()).map(|t| (RESTORED.to_owned(), t.shallow_clone())));
-    save(&path, header, &tensors)?;
+    save_numbered(folder, header.step, header, &tensors)
+}
+
+/// Writes named tensors as checkpoint number `step` into `folder` and drops all but the newest ones.
+///
+/// # Errors
+/// As [`save_state`].
+pub(crate) fn save_numbered(
+    folder: &Path,
+    step: u64,
+    header: &impl Serialize,
+    tensors: &[(String, Tensor)],
+) -> Result<PathBuf> {
+    let path = folder.join(format!("step-{step:08}.safetensors"));
+    save(&path, header, tensors)?;
     for old in list(folder).iter().rev().skip(KEEP) {
         let _ = std::fs::remove_file(old);
     }
@@ -152,15 +166,18 @@ fn list(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// A checkpoint in memory.
+/// A checkpoint in memory; `H` is what it says of itself.
 #[derive(Debug)]
-pub struct Checkpoint {
+pub struct Saved<H> {
     path: PathBuf,
     bytes: Vec<u8>,
-    pub header: Header,
+    pub header: H,
 }
 
-impl Checkpoint {
+/// A checkpoint of the trainer.
+pub type Checkpoint = Saved<Header>;
+
+impl<H: DeserializeOwned> Saved<H> {
     /// Reads `path`.
     ///
     /// # Errors
@@ -226,10 +243,32 @@ impl Checkpoint {
         Ok(flat)
     }
 
+    /// The tensor `name`, which has two axes; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Run`] if it is of another kind.
+    pub fn matrix(&self, name: &str, device: Device) -> Result<Option<Tensor>> {
+        let bad = |problem: &dyn std::fmt::Display| {
+            Error::run(&self.path, problem, "use another checkpoint or train again")
+        };
+        let file = SafeTensors::deserialize(&self.bytes).map_err(|e| bad(&e))?;
+        let Ok(view) = file.tensor(name) else {
+            return Ok(None);
+        };
+        let shape: Vec<i64> = view.shape().iter().map(|n| *n as i64).collect();
+        if view.dtype() != Dtype::F32 || shape.len() != 2 {
+            return Err(bad(&format!("{name} is not F32 with two axes")));
+        }
+        let matrix = Tensor::from_data_size(view.data(), &shape, Kind::Float);
+        Ok(Some(matrix.to_device(device)))
+    }
+}
+
+impl Checkpoint {
     /// Everything, to continue training.
     ///
     /// # Errors
-    /// As [`Checkpoint::group`].
+    /// As [`Saved::group`].
     pub fn state(&self, params: &Params, device: Device) -> Result<State> {
         Ok(State {
             weights: self.group("weights", params, device)?,
@@ -237,24 +276,8 @@ impl Checkpoint {
             adam_first: self.group("adam.first", params, device)?,
             adam_second: self.group("adam.second", params, device)?,
             teacher: self.group("teacher", params, device)?,
-            restored: self.restored(device)?,
+            restored: self.matrix(RESTORED, device)?,
         })
-    }
-
-    fn restored(&self, device: Device) -> Result<Option<Tensor>> {
-        let bad = |problem: &dyn std::fmt::Display| {
-            Error::run(&self.path, problem, "use another checkpoint or train again")
-        };
-        let file = SafeTensors::deserialize(&self.bytes).map_err(|e| bad(&e))?;
-        let Ok(view) = file.tensor(RESTORED) else {
-            return Ok(None);
-        };
-        let shape: Vec<i64> = view.shape().iter().map(|n| *n as i64).collect();
-        if view.dtype() != Dtype::F32 || shape.len() != 2 {
-            return Err(bad(&format!("{RESTORED} is not F32 with two axes")));
-        }
-        let restored = Tensor::from_data_size(view.data(), &shape, Kind::Float);
-        Ok(Some(restored.to_device(device)))
     }
 }
 

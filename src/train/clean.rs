@@ -39,7 +39,7 @@ impl Clean {
         let flux = match layout {
             Layout::Spectra { grid, .. } => {
                 let set = Prepared::open(path)?;
-                check(path, set.grid() == *grid, "wavelength grid")?;
+                check(path, set.grid().matches(grid), "wavelength grid")?;
                 let made = Config::parse(&set.config(), &path.display().to_string(), &[])?;
                 check(
                     path,

@@ -4,14 +4,14 @@ use super::tensorboard::EventWriter;
 use super::validate::Validation;
 use crate::{Error, Result, atomic};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// A line of metrics.jsonl.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Line<'a> {
     step: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -21,7 +21,18 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     spectra_per_s: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    denoising: Option<Denoising>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     validation: Option<&'a Validation>,
+}
+
+/// Denoising losses of a diffusion model's averaged weights, with the same noise for both: how much
+/// better it knows its training samples than others is what it has memorised.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Denoising {
+    pub training: f64,
+    /// `None` where no sample is held out.
+    pub heldout: Option<f64>,
 }
 
 /// Writes the metrics of one run.
@@ -95,7 +106,7 @@ impl Log {
             loss: Some(loss),
             lr: Some(lr),
             spectra_per_s: Some(rate),
-            validation: None,
+            ..Line::default()
         })?;
         self.events.scalar(step, "train/loss", loss as f32)?;
         self.events.scalar(step, "train/learning_rate", lr as f32)?;
@@ -109,10 +120,8 @@ impl Log {
     pub fn validation(&mut self, step: u64, v: &Validation, best: bool) -> Result<()> {
         self.line(&Line {
             step,
-            loss: None,
-            lr: None,
-            spectra_per_s: None,
             validation: Some(v),
+            ..Line::default()
         })?;
         for (tag, value) in [
             ("score", v.score),
@@ -140,6 +149,37 @@ impl Log {
             v.score, v.spectra, v.power, v.edge_ratio
         ));
         // The validation's time is no part of the training rate.
+        self.since = Instant::now();
+        Ok(())
+    }
+
+    /// How well a diffusion model denoises after step `step`.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if the disk is full.
+    pub fn denoising(&mut self, step: u64, found: Denoising) -> Result<()> {
+        self.line(&Line {
+            step,
+            denoising: Some(found),
+            ..Line::default()
+        })?;
+        let losses = [
+            ("training", Some(found.training)),
+            ("heldout", found.heldout),
+        ];
+        for (tag, loss) in losses {
+            if let Some(loss) = loss {
+                self.events
+                    .scalar(step, &format!("denoising/{tag}"), loss as f32)?;
+            }
+        }
+        self.events.flush()?;
+        let heldout = found.heldout.map_or("none".into(), |l| format!("{l:.4}"));
+        self.say(&format!(
+            "step {step}: denoising loss {:.4}, on held-out samples {heldout}",
+            found.training
+        ));
+        // As in a validation.
         self.since = Instant::now();
         Ok(())
     }

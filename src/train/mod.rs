@@ -16,10 +16,14 @@ mod validate;
 mod warm_start;
 
 pub use adam::{Adam, learning_rate};
-pub use checkpoint::{Checkpoint, Header};
+pub use checkpoint::{Checkpoint, Header, Saved};
+pub(crate) use checkpoint::{named, newest, save_numbered};
 pub use clean::Clean;
 pub use data::{Data, Observations, Sampler, image_observations, observations};
+pub use log::Denoising;
+pub(crate) use log::Log;
 pub use proxies::{Proxies, Proxy};
+pub(crate) use run::sha256_file;
 pub use run::{Run, config_sha256};
 pub use split::{is_heldout, is_trained};
 pub use step::{Pairs, Step};

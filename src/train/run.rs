@@ -200,7 +200,7 @@ pub fn config_sha256(config: &Config) -> Result<String> {
 }
 
 /// SHA-256 of a file, in hexadecimal, read as a stream.
-fn sha256_file(path: &Path) -> Result<String> {
+pub(crate) fn sha256_file(path: &Path) -> Result<String> {
     let mut digest = Sha256::new();
     std::fs::File::open(path)
         .and_then(|mut f| std::io::copy(&mut f, &mut digest))

@@ -38,12 +38,7 @@ impl RestoredImagesHeader {
 
     /// Axes of every image of `n` rows, slowest first.
     pub(super) fn shape(&self, n: usize) -> Vec<usize> {
-        let l = &self.layout;
-        if l.channels == 1 {
-            vec![n, l.height, l.width]
-        } else {
-            vec![n, l.channels, l.height, l.width]
-        }
+        self.layout.axes(n)
     }
 
     pub(super) fn keys(&self) -> Vec<Key> {
@@ -56,14 +51,7 @@ impl RestoredImagesHeader {
             Key::whole("NVECTOR", l.vector as i64, "numbers known of a corruption"),
             Key::whole("NPLANES", l.planes as i64, "planes known of a corruption"),
         ];
-        if let Some(s) = l.scale.softening {
-            keys.push(Key::real("SOFTEN", s, "softening of the asinh stretch"));
-        }
-        for (i, (mean, std)) in l.scale.mean.iter().zip(&l.scale.std).enumerate() {
-            let name = |stem: &str| format!("{stem}{}", i + 1);
-            keys.push(Key::real(&name("MEAN"), *mean, "stretched: training mean"));
-            keys.push(Key::real(&name("STD"), *std, "stretched: training std"));
-        }
+        keys.extend(scale_keys(&l.scale));
         keys.extend(self.made.quantile_keys());
         keys.extend(flag_keys());
         keys.extend(self.made.keys());
@@ -118,6 +106,20 @@ impl RestoredImagesHeader {
             unit: text("PIXUNIT"),
         })
     }
+}
+
+/// How the pixels were brought to order 1 for the network.
+pub(in crate::catalog) fn scale_keys(scale: &PixelScale) -> Vec<Key> {
+    let softening = scale.softening.iter();
+    let mut keys: Vec<Key> = softening
+        .map(|s| Key::real("SOFTEN", *s, "softening of the asinh stretch"))
+        .collect();
+    for (i, (mean, std)) in scale.mean.iter().zip(&scale.std).enumerate() {
+        let name = |stem: &str| format!("{stem}{}", i + 1);
+        keys.push(Key::real(&name("MEAN"), *mean, "stretched: training mean"));
+        keys.push(Key::real(&name("STD"), *std, "stretched: training std"));
+    }
+    keys
 }
 
 /// Whether the keys are those of restored images, or what they are of instead.

@@ -6,32 +6,18 @@
 
 mod fits;
 mod hdf5;
-mod header;
+pub(super) mod header;
 mod table;
 
 pub use header::RestoredImagesHeader;
 pub use table::ImageTable;
 
+use super::format::{Format, format};
 use super::{ImageLayout, Object, RestoredBlock};
 use crate::{Error, Result};
 use ndarray::Array2;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-
-enum Format {
-    Fits,
-    Hdf5,
-}
-
-/// The format that the extension of `path` asks for.
-fn format(path: &Path) -> Option<Format> {
-    let extension = path.extension()?.to_string_lossy().to_lowercase();
-    match extension.as_str() {
-        "fits" | "fit" => Some(Format::Fits),
-        "h5" | "hdf5" => Some(Format::Hdf5),
-        _ => None,
-    }
-}
 
 /// Writes restored images as a stream; the file appears only when it is complete.
 pub struct RestoredImagesWriter {
@@ -184,6 +170,16 @@ impl RestoredImages {
     #[must_use]
     pub fn method(&self) -> &str {
         &self.header.made.method
+    }
+
+    /// As of [`super::Restored::single`].
+    #[must_use]
+    pub fn single(&self) -> &'static str {
+        if self.method() == "sde" {
+            "DRAW"
+        } else {
+            "RESTORED"
+        }
     }
 
     /// SDE draws per object; 1 for the ODE.

@@ -1,0 +1,115 @@
+//! Generated samples as FITS: the image GENERATED, the table CATALOG and, for spectra, WAVELENGTH.
+
+use super::super::fits_read::{Fits, Hdu};
+use super::super::restored_fits::{Column, Sheet};
+use super::super::restored_writer::{keys, wavelength_axis, wavelengths};
+use super::table::Table;
+use super::{GeneratedAxes, GeneratedHeader};
+use crate::Result;
+use fitsio::hdu::FitsHdu;
+use fitsio::tables::ColumnDataType as T;
+use std::path::Path;
+
+pub(super) struct Writer {
+    sheet: Sheet,
+    image: FitsHdu,
+    axes: GeneratedAxes,
+}
+
+impl Writer {
+    pub fn create(path: &Path, header: &GeneratedHeader, rows: usize) -> Result<Self> {
+        let mut sheet = Sheet::create(path)?;
+        keys(&mut sheet, &header.keys())?;
+        sheet.history(&header.made.history)?;
+        let image = sheet.image("GENERATED", &header.shape(rows))?;
+        if let Some(unit) = header.bunit() {
+            sheet.text(&image, "BUNIT", unit, "unit of the pixels")?;
+        }
+        if let GeneratedAxes::Spectra { grid, specsys, .. } = &header.axes {
+            wavelength_axis(&mut sheet, &image, grid, specsys.as_deref())?;
+        }
+        Ok(Self {
+            sheet,
+            image,
+            axes: header.axes.clone(),
+        })
+    }
+
+    /// `values` from pixel number `from` on.
+    pub fn write(&mut self, from: usize, values: &[f32]) -> Result<()> {
+        self.sheet.pixels(&self.image, from, values)
+    }
+
+    pub fn finish(mut self, table: &Table) -> Result<()> {
+        let (texts, integers) = (table.texts(), table.integers());
+        let mut columns: Vec<Column> = texts
+            .iter()
+            .map(|(name, values)| Column {
+                width: values.iter().map(String::len).max().unwrap_or(0).max(1),
+                ..Column::new(name, T::String)
+            })
+            .collect();
+        columns.extend(
+            integers
+                .iter()
+                .map(|(name, _)| Column::new(name, T::LongLong)),
+        );
+        let hdu = self.sheet.table("CATALOG", &columns)?;
+        for (name, values) in &texts {
+            self.sheet.column(&hdu, name, values)?;
+        }
+        for (name, values) in &integers {
+            self.sheet.column(&hdu, name, values)?;
+        }
+        if let GeneratedAxes::Spectra { grid, .. } = &self.axes {
+            wavelengths(&mut self.sheet, grid)?;
+        }
+        self.sheet.finish()
+    }
+}
+
+/// Value of a key of the primary header, shape of the image.
+pub(super) type Found = (Box<dyn FnMut(&str) -> Option<String>>, Vec<usize>);
+
+/// The keys and the shape of the image of `path`; `None` for the shape that there is not.
+pub(super) fn open(path: &Path) -> Result<Option<Found>> {
+    let mut fits = Fits::open(path)?;
+    let Some(shape) = image(&mut fits)? else {
+        return Ok(None);
+    };
+    fits.seek(0)?;
+    Ok(Some((Box::new(move |k| fits.text_key(k)), shape)))
+}
+
+/// Moves to the image GENERATED and gives its shape.
+fn image(fits: &mut Fits) -> Result<Option<Vec<usize>>> {
+    for hdu in 1..fits.hdus()? {
+        if let Hdu::Image(shape) = fits.go(hdu)?
+            && fits.extname() == "GENERATED"
+        {
+            return Ok(Some(shape));
+        }
+    }
+    Ok(None)
+}
+
+/// log10 of the wavelengths [D].
+pub(super) fn loglam(path: &Path) -> Result<Vec<f64>> {
+    let mut fits = Fits::open(path)?;
+    for hdu in 1..fits.hdus()? {
+        fits.seek(hdu)?;
+        if fits.extname() == "WAVELENGTH" {
+            let rows = fits.rows()?;
+            let column = fits.column("LOGLAM");
+            return column.map_or(Ok(Vec::new()), |c| fits.floats(&c, rows));
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// `n` values of the image from number `from` on.
+pub(super) fn read(path: &Path, from: usize, n: usize) -> Result<Vec<f32>> {
+    let mut fits = Fits::open(path)?;
+    image(&mut fits)?;
+    fits.section(from, n)
+}

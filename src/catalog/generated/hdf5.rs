@@ -1,0 +1,116 @@
+//! Generated samples as HDF5: the names of the FITS form in lower case, keys as attributes.
+
+use super::super::h5;
+use super::table::Table;
+use super::{GeneratedAxes, GeneratedHeader};
+use crate::atomic::Pending;
+use crate::{Error, Result};
+use hdf5::types::VarLenUnicode;
+use hdf5::{Dataset, File};
+use ndarray::{Array2, IxDyn};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+const IMAGE: &str = "generated";
+
+pub(super) struct Writer {
+    target: PathBuf,
+    pending: Pending,
+    file: File,
+    image: Dataset,
+}
+
+impl Writer {
+    pub fn create(path: &Path, header: &GeneratedHeader, rows: usize) -> Result<Self> {
+        hdf5::silence_errors(true);
+        let pending = Pending::new(path)?;
+        let (file, image) =
+            start(pending.path(), header, rows).map_err(|e| unwritable(path, &e))?;
+        Ok(Self {
+            target: path.to_path_buf(),
+            pending,
+            file,
+            image,
+        })
+    }
+
+    /// Rows from number `start` on, [n, D].
+    pub fn write(&mut self, start: usize, rows: &Array2<f32>) -> Result<()> {
+        let range = start..start + rows.nrows();
+        h5::put(&self.image, rows, range).map_err(|e| unwritable(&self.target, &e))
+    }
+
+    pub fn finish(self, table: &Table) -> Result<()> {
+        let written = write_table(&self.file, table).and_then(|()| self.file.flush());
+        drop(self.image);
+        written
+            .and_then(|()| self.file.close())
+            .map_err(|e| unwritable(&self.target, &e))?;
+        self.pending.commit()
+    }
+}
+
+fn unwritable(path: &Path, e: &hdf5::Error) -> Error {
+    Error::output(path, h5::words(e), "check free space and permissions")
+}
+
+fn start(path: &Path, header: &GeneratedHeader, rows: usize) -> hdf5::Result<(File, Dataset)> {
+    let file = File::create(path)?;
+    h5::attributes(&file, &header.keys())?;
+    let history = header.made.history.join("\n");
+    h5::attribute(&file, "history", &h5::text(&history))?;
+    let image = file
+        .new_dataset::<f32>()
+        .shape(header.shape(rows))
+        .create(IMAGE)?;
+    h5::attribute(
+        &image,
+        "bunit",
+        &h5::text(header.bunit().unwrap_or_default()),
+    )?;
+    if let GeneratedAxes::Spectra { grid, .. } = &header.axes {
+        h5::column(&file, "wavelength", &grid.wavelength())?;
+        let wavelength = file.dataset("wavelength")?;
+        h5::attribute(&wavelength, "unit", &h5::text("Angstrom"))?;
+        h5::column(&file, "loglam", &grid.loglam())?;
+    }
+    Ok((file, image))
+}
+
+fn write_table(file: &File, table: &Table) -> hdf5::Result<()> {
+    for (name, values) in table.texts() {
+        let values: Vec<VarLenUnicode> = values.iter().map(|v| h5::text(v)).collect();
+        h5::column(file, name, &values)?;
+    }
+    for (name, values) in table.integers() {
+        h5::column(file, name, &values)?;
+    }
+    Ok(())
+}
+
+/// As [`super::fits::open`].
+pub(super) fn open(path: &Path) -> Result<Option<super::fits::Found>> {
+    let file = h5::open(path)?;
+    let Ok(image) = file.dataset(IMAGE) else {
+        return Ok(None);
+    };
+    let shape = image.shape();
+    let get = move |name: &str| h5::key(&file, &name.to_lowercase());
+    Ok(Some((Box::new(get), shape)))
+}
+
+/// log10 of the wavelengths [D].
+pub(super) fn loglam(path: &Path) -> Result<Vec<f64>> {
+    let data = h5::dataset(&h5::open(path)?, path, "loglam", "the wavelengths")?;
+    data.read_raw().map_err(|e| h5::bad(path, "loglam", &e))
+}
+
+/// The rows `rows` of the image of axes `shape`, one after the other.
+pub(super) fn read(path: &Path, shape: &[usize], rows: Range<usize>) -> Result<Vec<f32>> {
+    let data = h5::dataset(&h5::open(path)?, path, IMAGE, "generated samples")?;
+    let read = data.read_slice::<f32, _, IxDyn>(h5::selection(shape, rows));
+    let (values, _) = read
+        .map_err(|e| h5::bad(path, IMAGE, &e))?
+        .into_raw_vec_and_offset();
+    Ok(values)
+}

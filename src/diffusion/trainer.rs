@@ -1,0 +1,268 @@
+//! Training of a diffusion model on restored samples.
+
+use super::edm::Edm;
+use super::model::{checkpoints, network};
+use super::record::ModelRecord;
+use super::state::{self, Header, State};
+use crate::catalog::Layout;
+use crate::config::{Config, DiffusionConfig};
+use crate::nets::{Pass, VelocityField};
+use crate::random::{Purpose, Rows, derive};
+use crate::train::{Adam, Clean, Denoising, Log, Sampler, learning_rate, newest};
+use crate::{Error, Result};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use tch::{Device, Kind, Tensor, no_grad};
+
+/// Steps between lines of the log.
+const LOG_EVERY: u64 = 20;
+/// Samples of either kind that the losses of [`Denoising`] are measured on, at most.
+const MEASURED: i64 = 512;
+/// Number of the random stream of that measurement: no step has it.
+const MEASUREMENT: u64 = u64::MAX;
+
+/// What a model is trained on: complete, clean and normalised.
+#[derive(Debug)]
+pub struct Samples {
+    pub layout: Layout,
+    /// [N, D].
+    pub training: Tensor,
+    /// Kept aside, [M, D]; M may be 0.
+    pub heldout: Tensor,
+    /// Clean data that stand in for a part of each batch.
+    pub clean: Option<Clean>,
+}
+
+/// A model in training.
+pub struct DiffusionTrainer<'a> {
+    folder: PathBuf,
+    record_sha256: String,
+    config: DiffusionConfig,
+    seed: u64,
+    samples: &'a Samples,
+    device: Device,
+    network: Box<dyn VelocityField>,
+    edm: Edm,
+    averaged: Tensor,
+    adam: Adam,
+    /// Losses since the last line of the log, on the device.
+    losses: Vec<Tensor>,
+    denoising: Option<Denoising>,
+}
+
+impl<'a> DiffusionTrainer<'a> {
+    /// Where the newest checkpoint in `folder` left off, or at step 0.
+    ///
+    /// # Errors
+    /// [`Error::Run`] if a checkpoint is of another model than `record`'s, [`Error::Config`] if the
+    /// network does not fit the samples.
+    pub fn new(
+        folder: &Path,
+        record: &ModelRecord,
+        config: &Config,
+        samples: &'a Samples,
+        device: Device,
+    ) -> Result<Self> {
+        let network = network(config, &samples.layout, device)?;
+        let flat = network.params().flat();
+        let mut trainer = Self {
+            folder: folder.to_path_buf(),
+            record_sha256: record.sha256(),
+            config: config.diffusion(),
+            seed: derive(config.seed, Purpose::Diffusion, 0),
+            samples,
+            device,
+            network,
+            edm: Edm::of(&samples.training),
+            averaged: flat.copy(),
+            adam: Adam::new(&flat),
+            losses: Vec::new(),
+            denoising: None,
+        };
+        if let Some(path) = newest(&checkpoints(folder)) {
+            trainer.restore(&path)?;
+        }
+        Ok(trainer)
+    }
+
+    fn restore(&mut self, path: &Path) -> Result<()> {
+        let saved = state::open(path, &self.record_sha256)?;
+        let state = state::state(&saved, self.network.params(), self.device)?;
+        self.network.params().set_flat(&state.weights);
+        (self.averaged, self.adam) = (state.averaged, state.adam);
+        self.edm = state::edm(path, &saved, self.device)?;
+        let loss = |l: &f32| Tensor::from(*l).to_device(self.device);
+        self.losses = saved.header.losses.iter().map(loss).collect();
+        self.denoising = saved.header.denoising;
+        Ok(())
+    }
+
+    /// Trains to the end, or until `stop` is set.
+    ///
+    /// # Errors
+    /// [`Error::Run`] after `stop`: the checkpoint is complete; [`Error::Diverged`] when a loss or
+    /// the weights are not finite; [`Error::Output`] if the disk is full.
+    pub fn train(&mut self, stop: &AtomicBool, quiet: bool) -> Result<()> {
+        let (steps, batch) = (self.config.steps, self.config.batch);
+        let mut log = Log::open(&self.folder, self.adam.step, steps, batch, quiet)?;
+        let mut sampler = Sampler::new(self.seed, self.samples.training.size()[0], batch);
+        while self.adam.step < steps {
+            let step = self.adam.step;
+            let loss = self.step(step, &mut sampler);
+            self.losses.push(loss);
+            let done = self.adam.step;
+            let due = |every: u64| done.is_multiple_of(every) || done == steps;
+            let checkpoint = due(self.config.checkpoint_every);
+            if due(LOG_EVERY) || checkpoint {
+                self.check_finite()?;
+                log.step(done, mean(&self.losses), self.rate(step))?;
+                self.losses.clear();
+            }
+            if checkpoint {
+                let found = self.measure();
+                self.denoising = Some(found);
+                log.denoising(done, found)?;
+                self.save()?;
+            } else if stop.load(Ordering::Relaxed) {
+                self.check_finite()?;
+                self.save()?;
+            }
+            if stop.load(Ordering::Relaxed) && done < steps {
+                log.finish();
+                return Err(Error::run(
+                    &self.folder,
+                    format!("stopped at step {done} by a signal; the checkpoint is complete"),
+                    "give the same command again to continue",
+                ));
+            }
+        }
+        log.finish();
+        Ok(())
+    }
+
+    /// One optimiser step; the loss stays on the device.
+    fn step(&mut self, step: u64, sampler: &mut Sampler) -> Tensor {
+        let x0 = self.batch(step, sampler);
+        tch::manual_seed((derive(self.seed, Purpose::Dropout, step) >> 1) as i64);
+        let pass = Pass {
+            dropout: true,
+            phase: step,
+        };
+        let loss = self.loss(&x0, step, pass);
+        loss.backward();
+        let params = self.network.params();
+        let gradient = params.take_gradient();
+        let (rate, clip) = (self.rate(step), self.config.clip);
+        let weights = self.adam.update(&params.flat(), &gradient, rate, clip);
+        params.set_flat(&weights);
+        // Early averages forget the initial weights faster than the decay alone would.
+        let decay = self
+            .config
+            .ema
+            .min((1.0 + step as f64) / (10.0 + step as f64));
+        self.averaged = &self.averaged * decay + weights * (1.0 - decay);
+        loss.detach()
+    }
+
+    /// Samples [B, D] of a step, clean data in their leading rows.
+    fn batch(&self, step: u64, sampler: &mut Sampler) -> Tensor {
+        let rows = Tensor::from_slice(&sampler.rows(step)).to_device(self.device);
+        let restored = self.samples.training.index_select(0, &rows);
+        let Some(clean) = &self.samples.clean else {
+            return restored;
+        };
+        let batch = restored.size()[0];
+        let n = clean.count(self.seed, step, batch);
+        let clean = clean.draw(self.seed, step, n);
+        Tensor::cat(&[clean, restored.narrow(0, n, batch - n)], 0)
+    }
+
+    /// The loss at `x0` [B, D], with noise levels and noise of the stream `step`.
+    fn loss(&self, x0: &Tensor, step: u64, pass: Pass) -> Tensor {
+        let (b, d) = (x0.size()[0], x0.size()[1]);
+        let random = Rows::range(self.seed, Purpose::Diffusion, step, b, self.device);
+        let sigma = (random.normal(0, 1) * self.config.p_std + self.config.p_mean).exp();
+        let noise = random.normal(1, d);
+        self.edm
+            .loss(self.network.as_ref(), x0, &noise, &sigma, pass)
+    }
+
+    /// The losses of the averaged weights.
+    fn measure(&self) -> Denoising {
+        let params = self.network.params();
+        let live = params.flat();
+        params.set_flat(&self.averaged);
+        let loss = |x: &Tensor| {
+            let x = x.narrow(0, 0, MEASURED.min(x.size()[0]));
+            let loss = no_grad(|| self.loss(&x, MEASUREMENT, Pass::default()));
+            loss.double_value(&[])
+        };
+        let heldout = &self.samples.heldout;
+        let found = Denoising {
+            training: loss(&self.samples.training),
+            heldout: (heldout.size()[0] > 0).then(|| loss(heldout)),
+        };
+        params.set_flat(&live);
+        found
+    }
+
+    fn rate(&self, step: u64) -> f64 {
+        let c = &self.config;
+        learning_rate(step, c.steps, c.warmup, c.learning_rate)
+    }
+
+    fn save(&self) -> Result<PathBuf> {
+        let header = Header {
+            step: self.adam.step,
+            record_sha256: self.record_sha256.clone(),
+            sigma_data: self.edm.sigma_data,
+            denoising: self.denoising,
+            losses: Vec::<f32>::try_from(on_host(&self.losses))?,
+        };
+        let folder = checkpoints(&self.folder);
+        let params = self.network.params();
+        state::save(&folder, &header, params, &self.state(), &self.edm)
+    }
+
+    fn state(&self) -> State {
+        State {
+            weights: self.network.params().flat(),
+            averaged: self.averaged.shallow_clone(),
+            adam: Adam {
+                first: self.adam.first.shallow_clone(),
+                second: self.adam.second.shallow_clone(),
+                step: self.adam.step,
+            },
+        }
+    }
+
+    fn check_finite(&self) -> Result<()> {
+        let finite = self.averaged.isfinite().all().int64_value(&[]) != 0;
+        let problem = if !self.losses.is_empty() && !mean(&self.losses).is_finite() {
+            "the loss of the diffusion model is not finite"
+        } else if !finite {
+            "the weights of the diffusion model are not finite"
+        } else {
+            return Ok(());
+        };
+        let newest = newest(&checkpoints(&self.folder));
+        Err(Error::Diverged {
+            step: self.adam.step,
+            problem: problem.into(),
+            checkpoint: newest.unwrap_or_else(|| PathBuf::from("none")),
+            fix: "give --retrain with a lower --set diffusion.learning_rate".into(),
+        })
+    }
+}
+
+/// Losses [n] on the host; empty for none.
+fn on_host(losses: &[Tensor]) -> Tensor {
+    if losses.is_empty() {
+        return Tensor::zeros([0], (Kind::Float, Device::Cpu));
+    }
+    Tensor::stack(losses, 0).to_device(Device::Cpu)
+}
+
+fn mean(losses: &[Tensor]) -> f64 {
+    on_host(losses).mean(Kind::Double).double_value(&[])
+}

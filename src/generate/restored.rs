@@ -1,0 +1,285 @@
+//! The restorations that a diffusion model is trained on.
+//!
+//! Single draws of the SDE have the diversity of the population, which their mean has not; of the
+//! ODE the one restoration is a draw in that sense.
+
+use crate::catalog::{
+    GeneratedAxes, ImageLayout, Layout, LogGrid, Object, Restored, RestoredImages, flag,
+};
+use crate::config::{Config, NormaliseConfig};
+use crate::diffusion::{Origin, Samples};
+use crate::train::{Clean, Run};
+use crate::{Error, Result};
+use ndarray::Array2;
+use std::path::{Path, PathBuf};
+use tch::{Device, Tensor};
+
+/// Images read at once.
+const CHUNK: usize = 1024;
+
+/// A restored catalog as samples of a population.
+#[derive(Debug)]
+pub struct RestoredSamples {
+    path: PathBuf,
+    file: File,
+    /// Usable rows that were not, and that were, kept out of the transport's training: the former
+    /// train the model, the latter measure it.
+    training: Vec<usize>,
+    heldout: Vec<usize>,
+}
+
+#[derive(Debug)]
+enum File {
+    Spectra(Restored),
+    Images(RestoredImages),
+}
+
+impl RestoredSamples {
+    /// Opens the catalog `given`, or else the one restored catalog in the run's folder.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if there is none or more than one, if it cannot be read, if it is of
+    /// another grid or shape than the run's, or if fewer than two usable rows took part in training.
+    pub fn open(run: &Run, given: Option<&Path>) -> Result<Self> {
+        let path = given.map_or_else(|| own(run.folder()), |p| Ok(p.to_path_buf()))?;
+        let config = run.config();
+        let file = if config.image.is_some() {
+            File::Images(RestoredImages::open(&path)?)
+        } else {
+            File::Spectra(Restored::open(&path)?)
+        };
+        file.check(config, &path)?;
+        let rows = |held: bool| -> Vec<usize> {
+            let (objects, heldout) = file.rows();
+            let usable = |i: &usize| objects[*i].flag == flag::GOOD && heldout[*i] == held;
+            (0..objects.len()).filter(usable).collect()
+        };
+        let (training, heldout) = (rows(false), rows(true));
+        if training.len() < 2 {
+            return Err(Error::input(
+                &path,
+                "FLAG, HELDOUT",
+                format!("{} usable rows besides those held out", training.len()),
+                "restorations of the training set",
+                format!(
+                    "selfsi restore {0} --out {0}/restored.fits",
+                    run.folder().display()
+                ),
+            ));
+        }
+        Ok(Self {
+            path,
+            file,
+            training,
+            heldout,
+        })
+    }
+
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What a model's record tells of them.
+    #[must_use]
+    pub fn origin(&self) -> Origin<'_> {
+        Origin {
+            catalog: &self.path,
+            samples: self.file.image(),
+            training: self.training.len(),
+            heldout: self.heldout.len(),
+        }
+    }
+
+    /// What the numbers of a row are.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        match &self.file {
+            File::Spectra(f) => Layout::Spectra {
+                grid: f.header().grid,
+                noise_rho: vec![0.0; f.header().grid.pixels],
+            },
+            File::Images(f) => Layout::Images(f.layout().clone()),
+        }
+    }
+
+    /// The same for a file of generated samples, and the unit of its values.
+    #[must_use]
+    pub fn axes(&self, config: &Config) -> (GeneratedAxes, String) {
+        match &self.file {
+            File::Spectra(f) => {
+                let header = f.header();
+                let (normalised, unit) = match &config.normalise {
+                    NormaliseConfig::Window { min, max, .. } => {
+                        (format!("its level at {min}-{max} Angstrom"), "")
+                    }
+                    NormaliseConfig::Column => ("the level of its catalog".into(), ""),
+                    NormaliseConfig::Pixels { .. } | NormaliseConfig::None => {
+                        (String::new(), header.flux_unit.as_str())
+                    }
+                };
+                let axes = GeneratedAxes::Spectra {
+                    grid: header.grid,
+                    specsys: header.specsys.clone(),
+                    normalised,
+                };
+                (axes, unit.to_owned())
+            }
+            File::Images(f) => {
+                let layout = ImageLayout {
+                    vector: 0,
+                    planes: 0,
+                    ..f.layout().clone()
+                };
+                (GeneratedAxes::Images(layout), f.header().unit.clone())
+            }
+        }
+    }
+
+    /// The samples, normalised, with the clean data of `config` if it names any.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if they cannot be read or are not finite; as [`Clean::load`].
+    pub fn load(&self, config: &Config, device: Device) -> Result<Samples> {
+        let layout = self.layout();
+        let clean = config.train.clean.as_ref();
+        let clean = clean.map(|c| Clean::load(config, c, &layout, device));
+        Ok(Samples {
+            clean: clean.transpose()?,
+            training: self.tensor(&self.training, device)?,
+            heldout: self.tensor(&self.heldout, device)?,
+            layout,
+        })
+    }
+
+    fn tensor(&self, rows: &[usize], device: Device) -> Result<Tensor> {
+        let values = match &self.file {
+            File::Spectra(f) => spectra(f, rows)?,
+            File::Images(f) => images(f, rows)?,
+        };
+        if values.iter().any(|v| !v.is_finite()) {
+            return Err(Error::input(
+                &self.path,
+                self.file.image(),
+                "a row that is not flagged is not finite",
+                "finite restorations",
+                "restore again",
+            ));
+        }
+        let pixels = self.file.pixels() as i64;
+        let flat = Tensor::from_slice(&values).view([rows.len() as i64, pixels]);
+        Ok(flat.to_device(device))
+    }
+}
+
+impl File {
+    /// The image that holds single draws.
+    fn image(&self) -> &'static str {
+        match self {
+            Self::Spectra(f) => f.single(),
+            Self::Images(f) => f.single(),
+        }
+    }
+
+    fn rows(&self) -> (&[Object], &[bool]) {
+        match self {
+            Self::Spectra(f) => (f.objects(), f.heldout()),
+            Self::Images(f) => (f.objects(), f.heldout()),
+        }
+    }
+
+    fn pixels(&self) -> usize {
+        match self {
+            Self::Spectra(f) => f.header().grid.pixels,
+            Self::Images(f) => f.layout().pixels(),
+        }
+    }
+
+    fn check(&self, config: &Config, path: &Path) -> Result<()> {
+        let (same, what) = match self {
+            Self::Spectra(f) => {
+                let grid = LogGrid::new(&config.grid);
+                (grid.matches(&f.header().grid), "WAVELENGTH")
+            }
+            Self::Images(f) => {
+                let l = f.layout();
+                let is = |i: crate::config::ImageConfig| {
+                    (i.channels, i.height, i.width) == (l.channels, l.height, l.width)
+                };
+                (config.image.is_some_and(is), "RESTORED")
+            }
+        };
+        if same {
+            return Ok(());
+        }
+        Err(Error::input(
+            path,
+            what,
+            "another wavelength grid or image shape than that of the run",
+            "a catalog that the run restored",
+            "give one with --restored",
+        ))
+    }
+}
+
+/// Normalised flux of `rows`, one after the other.
+fn spectra(file: &Restored, rows: &[usize]) -> Result<Vec<f32>> {
+    let flux: Array2<f32> = file.image(file.single())?;
+    let normalised = |i: &usize| {
+        let norm = file.objects()[*i].norm;
+        flux.row(*i).mapv(|v| (f64::from(v) / norm) as f32)
+    };
+    Ok(rows.iter().flat_map(normalised).collect())
+}
+
+/// Normalised pixels of `rows`, one after the other.
+fn images(file: &RestoredImages, rows: &[usize]) -> Result<Vec<f32>> {
+    let layout = file.layout();
+    let mut values = Vec::with_capacity(rows.len() * layout.pixels());
+    for part in rows.chunk_by(|a, b| a / CHUNK == b / CHUNK) {
+        let (first, last) = (part[0], part[part.len() - 1]);
+        let block = layout.normalised(&file.read(file.single(), first..last + 1)?);
+        for i in part {
+            values.extend(block.row(i - first));
+        }
+    }
+    Ok(values)
+}
+
+/// The one restored catalog in the folder of a run.
+fn own(folder: &Path) -> Result<PathBuf> {
+    let is_one = |p: &PathBuf| {
+        let name = p.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("restored") && [".fits", ".h5"].iter().any(|e| name.ends_with(e))
+    };
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(|e| Some(e.ok()?.path()))
+        .filter(is_one)
+        .collect();
+    found.sort();
+    let place = folder.join("restored*.fits");
+    let bad = |problem: String, fix: String| {
+        Error::input(&place, "", problem, "one restored catalog of the run", fix)
+    };
+    let fix = format!(
+        "selfsi restore {0} --out {0}/restored.fits",
+        folder.display()
+    );
+    match found.pop() {
+        None => Err(bad(
+            "there is no restored catalog to train on".into(),
+            format!("{fix}, or give one with --restored"),
+        )),
+        Some(one) if found.is_empty() => Ok(one),
+        Some(one) => {
+            found.push(one);
+            let names = found.iter().filter_map(|p| p.file_name());
+            let names: Vec<_> = names.map(|n| n.to_string_lossy().into_owned()).collect();
+            Err(bad(
+                format!("there are several: {}", names.join(", ")),
+                "say which with --restored".into(),
+            ))
+        }
+    }
+}
