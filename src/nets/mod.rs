@@ -20,6 +20,10 @@ use crate::forward::Latent;
 use crate::{Error, Result};
 use tch::{Device, Tensor};
 
+/// Which networks these are: raised whenever one of them comes to make something else of the same
+/// weights, so that a checkpoint of before is refused and not misread.
+pub const FORM: u32 = 1;
+
 /// What a network says at (t, x).
 #[derive(Debug)]
 pub struct Fields {

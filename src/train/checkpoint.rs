@@ -2,7 +2,7 @@
 //!
 //! Random states are not among it: every random number derives from (seed, purpose, step).
 
-use crate::nets::Params;
+use crate::nets::{FORM, Params};
 use crate::{Error, Result, atomic};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::de::DeserializeOwned;
@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use tch::{Device, Kind, Tensor};
 
 const KEY: &str = "selfsi";
+/// Where a checkpoint says which networks its weights are for: [`FORM`].
+const NETWORKS: &str = "networks";
 /// How many numbered checkpoints stay in a run folder.
 const KEEP: usize = 2;
 
@@ -96,7 +98,10 @@ fn save(path: &Path, header: &impl Serialize, tensors: &[(String, Tensor)]) -> R
         .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>()
         .map_err(|e| failed(&e))?;
     let header = serde_json::to_string(header).map_err(|e| failed(&e))?;
-    let metadata = HashMap::from([(KEY.to_owned(), header)]);
+    let metadata = HashMap::from([
+        (KEY.to_owned(), header),
+        (NETWORKS.to_owned(), FORM.to_string()),
+    ]);
     let file = safetensors::serialize(views, Some(metadata)).map_err(|e| failed(&e))?;
     atomic::write(path, &file)
 }
@@ -188,12 +193,15 @@ impl<H: DeserializeOwned> Saved<H> {
         let bytes = std::fs::read(path).map_err(|e| bad(format!("cannot be read: {e}")))?;
         let (_, metadata) = SafeTensors::read_metadata(&bytes)
             .map_err(|e| bad(format!("not a safetensors file, or truncated ({e})")))?;
-        let text = metadata
-            .metadata()
-            .as_ref()
-            .and_then(|m| m.get(KEY))
-            .cloned();
-        let text = text.ok_or_else(|| bad("not a checkpoint of selfsi".into()))?;
+        let said = |key: &str| metadata.metadata().as_ref()?.get(key).cloned();
+        let text = said(KEY).ok_or_else(|| bad("not a checkpoint of selfsi".into()))?;
+        if said(NETWORKS) != Some(FORM.to_string()) {
+            return Err(Error::run(
+                path,
+                "of another version of selfsi, whose networks make something else of these weights",
+                "use that version, or train again",
+            ));
+        }
         let header =
             serde_json::from_str(&text).map_err(|e| bad(format!("unreadable header: {e}")))?;
         Ok(Self {
