@@ -111,7 +111,7 @@ impl Evaluate {
         Ok(move |task: &Sampling| {
             let threads = tch::get_num_threads();
             tch::set_num_threads(rayon::current_num_threads() as i32);
-            let answer = baselines::sampled(task, &settings, device);
+            let answer = baselines::sampled(task, &settings, device, &|what| eprintln!("{what}"));
             tch::set_num_threads(threads);
             answer
         })
