@@ -37,7 +37,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            training: 2000,
+            training: 1200,
             dps_steps: 100,
             em_steps: 10,
             iterations: 3,
