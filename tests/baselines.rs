@@ -467,7 +467,7 @@ fn both_rows_come_with_their_settings_or_a_note_why_there_are_none() {
         rounds: (1, 2),
     };
     let forward = stages(&[StageConfig::Noise { sigma: 0.5 }]);
-    let answer = sampled(&task(&forward), &settings, CPU).unwrap();
+    let answer = sampled(&task(&forward), &settings, CPU, &|_| ()).unwrap();
     let methods: Vec<Method> = answer.rows.iter().map(|r| r.method).collect();
     assert_eq!(methods, [Method::Dps, Method::EmPosterior]);
     assert!(answer.rows.iter().all(|r| r.values.dim() == (8, 16)));
@@ -477,14 +477,14 @@ fn both_rows_come_with_their_settings_or_a_note_why_there_are_none() {
         "{notes}"
     );
     assert!(notes.contains("from 16 observations"), "{notes}");
-    let again = sampled(&task(&forward), &settings, CPU).unwrap();
+    let again = sampled(&task(&forward), &settings, CPU, &|_| ()).unwrap();
     for (a, b) in answer.rows.iter().zip(&again.rows) {
         assert_eq!(a.values, b.values);
     }
 
     let mut few = task(&forward);
     few.clean = few.clean.slice(ndarray::s![..3, ..]).to_owned();
-    let answer = sampled(&few, &settings, CPU).unwrap();
+    let answer = sampled(&few, &settings, CPU, &|_| ()).unwrap();
     assert_eq!(answer.rows.len(), 1);
     assert!(
         answer.notes[0].contains("only 7 clean objects"),
@@ -493,7 +493,7 @@ fn both_rows_come_with_their_settings_or_a_note_why_there_are_none() {
     );
 
     let photon = stages(&[StageConfig::Photon { gain: 2.0 }]);
-    let answer = sampled(&task(&photon), &settings, CPU).unwrap();
+    let answer = sampled(&task(&photon), &settings, CPU, &|_| ()).unwrap();
     assert!(answer.rows.is_empty());
     assert!(answer.notes[0].contains("photon"), "{:?}", answer.notes);
 }

@@ -16,7 +16,7 @@ const LEAST: (usize, usize) = (16, 4);
 const BATCH: i64 = 64;
 const RATE: f64 = 1e-3;
 /// Strengths ζ of the guidance that DPS chooses from.
-const STRENGTHS: [f64; 9] = [0.01, 0.03, 0.06, 0.1, 0.2, 0.4, 1.0, 3.0, 10.0];
+const STRENGTHS: [f64; 7] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0];
 
 /// How much work there is. The defaults are for minutes on two cores.
 #[derive(Debug, Clone, Copy)]
@@ -37,11 +37,11 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            training: 3000,
+            training: 1200,
             dps_steps: 100,
-            em_steps: 12,
-            iterations: 4,
-            rounds: (8, 5),
+            em_steps: 10,
+            iterations: 3,
+            rounds: (8, 4),
         }
     }
 }
@@ -63,9 +63,16 @@ impl Settings {
 /// The rows "DPS" and "EM with posterior sampling" for the scored observations: one draw of each
 /// object. Where a channel is not linear with Gaussian noise there are none, and a note says why.
 ///
+/// Before each part of the work `say` is told what comes.
+///
 /// # Errors
 /// [`crate::Error::Torch`] if numbers cannot be brought to the host.
-pub fn sampled(task: &Sampling, settings: &Settings, device: Device) -> Result<Answer> {
+pub fn sampled(
+    task: &Sampling,
+    settings: &Settings,
+    device: Device,
+    say: &dyn Fn(&str),
+) -> Result<Answer> {
     let channel = match Linear::new(task.forward, &task.layout, device) {
         Ok(channel) => channel,
         Err(why) => return Ok(left_out("DPS and EM with posterior sampling", &why)),
@@ -77,6 +84,7 @@ pub fn sampled(task: &Sampling, settings: &Settings, device: Device) -> Result<A
         channel: &channel,
         scored: on_device(&task.scored, device),
         device,
+        say,
     };
     for part in [work.dps()?, work.em()?] {
         answer.rows.extend(part.rows);
@@ -97,6 +105,7 @@ struct Work<'a> {
     channel: &'a Linear,
     scored: Observations,
     device: Device,
+    say: &'a dyn Fn(&str),
 }
 
 impl Work<'_> {
@@ -116,12 +125,14 @@ impl Work<'_> {
             Err(why) => return Ok(left_out("DPS", &why)),
         };
         let steps = self.settings.training;
+        (self.say)("DPS: training its prior on clean data");
         prior.fit(&clean, self.fit(steps, 1));
         let dps = Dps {
             prior: &prior,
             channel: self.channel,
             steps: self.settings.dps_steps,
         };
+        (self.say)("DPS: tuning its strength, sampling");
         let tuning = on_device(tuning, self.device);
         let truth = tensor(truth.view(), self.device);
         let zeta = dps.best(&tuning, &truth, &STRENGTHS, &self.rows(2, tuning.len()));
@@ -161,6 +172,7 @@ impl Work<'_> {
             steps: self.settings.em_steps,
             iterations: self.settings.iterations,
         };
+        (self.say)("EM with posterior sampling: learning its prior from the observations");
         let start = self.start(observed.flux.size()[1]);
         let prior = match em::learn(start, self.channel, &observed, &self.task.layout, &rounds) {
             Ok(prior) => prior,
@@ -172,6 +184,7 @@ impl Work<'_> {
             steps: rounds.steps,
             iterations: rounds.iterations,
         };
+        (self.say)("EM with posterior sampling: sampling");
         let draws = posterior.draw(&self.scored, &self.rows(5, self.scored.len()));
         let note = format!(
             "EM with posterior sampling: a diffusion prior ({} weights) from {} observations, {} Gaussian rounds and {} \

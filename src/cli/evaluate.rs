@@ -68,9 +68,8 @@ impl Evaluate {
             .collect::<Result<Vec<_>>>()?;
         let name = file_name(out);
         let most = self.most.unwrap_or(if self.baselines { 300 } else { 2000 });
-        let sample = self.sampler(global)?;
-        let samplers: Option<&evaluate::Samplers> =
-            if self.baselines { Some(&sample) } else { None };
+        let sample = self.baselines.then(|| self.sampler(global)).transpose()?;
+        let samplers = sample.as_ref().map(|s| s as &evaluate::Samplers);
         if runs.iter().any(|r| r.config.image.is_some()) {
             let networks = self.networks()?;
             let e = images::evaluate_images(&name, &runs, truth, most, &networks, samplers)?;
@@ -111,7 +110,7 @@ impl Evaluate {
         Ok(move |task: &Sampling| {
             let threads = tch::get_num_threads();
             tch::set_num_threads(rayon::current_num_threads() as i32);
-            let answer = baselines::sampled(task, &settings, device);
+            let answer = baselines::sampled(task, &settings, device, &|what| eprintln!("{what}"));
             tch::set_num_threads(threads);
             answer
         })

@@ -50,7 +50,10 @@ impl Kind {
     /// Whether a user without truth could have it, other than by selfsi.
     #[must_use]
     pub fn is_user_baseline(self) -> bool {
-        matches!(self, Self::Observed | Self::Smoothing | Self::Wiener)
+        matches!(
+            self,
+            Self::Observed | Self::Smoothing | Self::Wiener | Self::EmPosterior
+        )
     }
 }
 

@@ -11,9 +11,9 @@ use crate::config::ForwardConfig;
 use ndarray::{Array2, Axis, concatenate};
 
 /// At most so many observations to learn from, clean data, and observations to tune on.
-pub(super) const LEARNING: usize = 1024;
+pub(super) const LEARNING: usize = 512;
 pub(super) const CLEAN: usize = 8192;
-pub(super) const TUNING: usize = 64;
+pub(super) const TUNING: usize = 32;
 /// Rows read at once.
 const CHUNK: usize = 1024;
 
