@@ -35,13 +35,10 @@ fn gaussian(index: u64, shift: f64, scale: f64) -> Array2<f32> {
 fn shapes_have_the_moments_that_their_description_implies() {
     let n = 100_000;
     for (shape, squares) in [
-        // E[(2 cos θ − 1)²] + w², E[(2 sin θ − ½)²] + w² for θ uniform on (0, π), w = 0.2.
-        (
-            Shape::TwoMoons,
-            [3.04, 2.29 - 4.0 / std::f64::consts::PI],
-        ),
+        // E[(4 cos θ − 2)²] + w², E[(4 sin θ − 1)²] + w² for θ uniform on (0, π), w = 0.2.
+        (Shape::TwoMoons, [12.04, 9.04 - 16.0 / std::f64::consts::PI]),
         // Half the radius' square, and the blob's variance.
-        (Shape::EightGaussians, [4.125; 2]),
+        (Shape::EightGaussians, [8.04; 2]),
         // Uniform on (−4, 4) in either coordinate.
         (Shape::Checkerboard, [16.0 / 3.0; 2]),
     ] {
@@ -50,8 +47,11 @@ fn shapes_have_the_moments_that_their_description_implies() {
             let column = x.select(1, j as i64);
             let mean = column.mean(Kind::Double).double_value(&[]);
             let found = column.square().mean(Kind::Double).double_value(&[]);
-            assert!(mean.abs() < 0.03, "{shape:?} {j}: {mean}");
-            assert!((found / square - 1.0).abs() < 0.015, "{shape:?} {j}: {found} {square}");
+            assert!(mean.abs() < 0.05, "{shape:?} {j}: {mean}");
+            assert!(
+                (found / square - 1.0).abs() < 0.015,
+                "{shape:?} {j}: {found} {square}"
+            );
         }
     }
 }
@@ -69,22 +69,31 @@ fn a_checkerboard_has_points_on_its_black_cells_alone() {
 #[test]
 fn the_half_widths_are_those_of_the_shapes_own_scatter() {
     let width = |shape: Shape| half_width(shape, to_array(&shape.sample(&rows(0, 20_000))).view());
-    // The medians of |N(0, 0.2²)| and of a Rayleigh variable of scale 0.25 √2.
+    // The medians of |N(0, 0.2²)| and of a Rayleigh variable of scale 0.2.
     let moons = width(Shape::TwoMoons).unwrap();
     assert!((moons / (0.6745 * 0.2) - 1.0).abs() < 0.04, "{moons}");
     let blobs = width(Shape::EightGaussians).unwrap();
-    assert!((blobs / (0.125f64 * 2.0 * 2f64.ln()).sqrt() - 1.0).abs() < 0.03, "{blobs}");
+    assert!(
+        (blobs / (0.08 * 2f64.ln()).sqrt() - 1.0).abs() < 0.03,
+        "{blobs}"
+    );
     assert_eq!(width(Shape::Checkerboard), None);
     // On the middle line itself.
-    assert_eq!(Shape::TwoMoons.offset([1.0, -0.5]).map(f64::abs), Some(0.0));
-    assert!(Shape::EightGaussians.offset([8f64.sqrt(), 0.0]).unwrap() < 1e-12);
+    assert_eq!(Shape::TwoMoons.offset([2.0, -1.0]).map(f64::abs), Some(0.0));
+    assert!(Shape::EightGaussians.offset([4.0, 0.0]).unwrap() < 1e-12);
 }
 
 #[test]
 fn neighbours_are_counted_without_oneself_where_the_sample_is_the_same() {
     let x = array![[0f32, 0.0], [1.0, 0.0], [3.0, 0.0]];
-    assert_eq!(neighbour_distances(x.view(), x.view(), 1, true), [1.0, 1.0, 2.0]);
-    assert_eq!(neighbour_distances(x.view(), x.view(), 2, true), [3.0, 2.0, 3.0]);
+    assert_eq!(
+        neighbour_distances(x.view(), x.view(), 1, true),
+        [1.0, 1.0, 2.0]
+    );
+    assert_eq!(
+        neighbour_distances(x.view(), x.view(), 2, true),
+        [3.0, 2.0, 3.0]
+    );
     assert_eq!(neighbour_distances(x.view(), x.view(), 1, false), [0.0; 3]);
     assert!(neighbour_distances(x.view(), x.view(), 3, true)[0].is_nan());
 }
@@ -108,7 +117,10 @@ fn the_divergence_of_gaussians_has_its_closed_form_where_q_is_as_wide_or_wider()
         let s2: f64 = scale * scale;
         let expected = s2.ln() + 1.0 / s2 - 1.0 + 0.5 * shift * shift / s2;
         let found = knn_divergence(p.view(), q.view(), 5);
-        assert!((found - expected).abs() < 0.08, "{shift} {scale}: {found} {expected}");
+        assert!(
+            (found - expected).abs() < 0.08,
+            "{shift} {scale}: {found} {expected}"
+        );
     }
 }
 
@@ -118,7 +130,10 @@ fn the_divergence_is_underestimated_where_q_is_much_narrower() {
     let s2 = 0.01f64;
     let expected = s2.ln() + 1.0 / s2 - 1.0;
     let found = knn_divergence(p.view(), q.view(), 5);
-    assert!(found > 2.0 && found < 0.2 * expected, "{found} of {expected}");
+    assert!(
+        found > 2.0 && found < 0.2 * expected,
+        "{found} of {expected}"
+    );
 }
 
 #[test]
@@ -130,10 +145,16 @@ fn the_discrepancy_and_the_sliced_distance_of_shifted_gaussians_have_their_close
         let near = h2 / (h2 + 2.0);
         let expected = 2.0 * near * (1.0 - (-0.5 * shift * shift / (h2 + 2.0)).exp());
         let found = maximum_mean_discrepancy(p.view(), q.view(), h2.sqrt());
-        assert!((found - expected).abs() < 0.012, "{shift}: {found} {expected}");
+        assert!(
+            (found - expected).abs() < 0.012,
+            "{shift}: {found} {expected}"
+        );
         // ⟨(θ·δ)²⟩ = δ²/2; two samples of one population are 0.06 apart.
         let sliced = sliced_wasserstein(p.view(), q.view(), Slices::Whole, 1);
-        assert!((sliced - shift / 2f64.sqrt()).abs() < 0.08, "{shift}: {sliced}");
+        assert!(
+            (sliced - shift / 2f64.sqrt()).abs() < 0.08,
+            "{shift}: {sliced}"
+        );
     }
 }
 
@@ -203,7 +224,9 @@ fn at_the_noise_of_one_the_odes_arms_vanish_and_the_sdes_keep_their_width() {
 
 fn toy(out: &Path, threads: &str) -> Command {
     let mut command = Command::cargo_bin("selfsi").unwrap();
-    command.args(["--threads", threads, "toy", "--out"]).arg(out);
+    command
+        .args(["--threads", threads, "toy", "--out"])
+        .arg(out);
     command.args(["--steps", "8", "--samples", "600", "--shape", "two-moons"]);
     command.args(["--interpolant", "ode,sde,fokker-planck"]);
     command
@@ -214,7 +237,10 @@ fn the_command_writes_figure_table_and_json_the_same_at_any_number_of_threads() 
     let folder = tempfile::tempdir().unwrap();
     let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
     toy(&folder.path().join("one"), "1").assert().success();
-    let two = toy(&folder.path().join("two"), "2").arg("--json").assert().success();
+    let two = toy(&folder.path().join("two"), "2")
+        .arg("--json")
+        .assert()
+        .success();
     assert_eq!(read("one/toy.json"), read("two/toy.json"));
     assert_eq!(read("one/toy.png"), read("two/toy.png"));
     assert_eq!(read("two/toy.json"), two.get_output().stdout);
@@ -228,7 +254,13 @@ fn the_command_writes_figure_table_and_json_the_same_at_any_number_of_threads() 
     let kl = |i: usize| clouds[i]["scores"]["divergence"].as_f64().unwrap();
     assert!(kl(0).abs() < 0.1 && kl(1) > 0.5);
     let table = String::from_utf8(read("one/toy.md")).unwrap();
-    assert_eq!(table.lines().filter(|l| l.starts_with("| two moons")).count(), 10);
+    assert_eq!(
+        table
+            .lines()
+            .filter(|l| l.starts_with("| two moons"))
+            .count(),
+        10
+    );
 }
 
 #[test]
@@ -240,7 +272,10 @@ fn what_cannot_be_done_is_refused_in_a_line() {
         (["--steps", "0"], "--steps"),
     ] {
         let mut command = Command::cargo_bin("selfsi").unwrap();
-        command.arg("toy").arg("--out").arg(folder.path().join("toy"));
+        command
+            .arg("toy")
+            .arg("--out")
+            .arg(folder.path().join("toy"));
         let argument = format!("{}={}", arguments[0], arguments[1]);
         let failed = command.arg(argument).assert().failure();
         let said = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();

@@ -86,7 +86,10 @@ fn label<DB: DrawingBackend>(root: &DrawingArea<DB, Shift>, case: &Case, top: i3
 /// The largest coordinate of the clean points, the first cloud.
 fn largest(case: &Case) -> f32 {
     let clean = case.clouds.first().map(|c| c.points.iter());
-    clean.into_iter().flatten().fold(0.0, |most, v| v.abs().max(most))
+    clean
+        .into_iter()
+        .flatten()
+        .fold(0.0, |most, v| v.abs().max(most))
 }
 
 /// Points beyond the panel are left out.
