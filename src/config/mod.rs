@@ -1,9 +1,9 @@
 //! One TOML file describes a whole job. Unknown keys are errors, every key does something, and
 //! `--set section.key=value` overrides any of them. Paths are relative to the working directory.
 
-mod fokker_planck;
 mod forward;
 mod image;
+mod interpolant;
 mod mock;
 mod model;
 mod network;
@@ -11,10 +11,9 @@ mod survey;
 
 pub use forward::{Chroma, ForwardConfig, LatentUse, NoiseFrom, SmoothingFrom, StageConfig};
 pub use image::{ImageConfig, ImageDatasets};
+pub use interpolant::{Diffusion, InterpolantConfig};
 pub use mock::{MockConfig, MockFormat};
-pub use model::{
-    CleanConfig, Diffusion, InterpolantConfig, RestoreConfig, Scheme, TrainConfig, TransportConfig,
-};
+pub use model::{CleanConfig, RestoreConfig, Scheme, TrainConfig, TransportConfig};
 pub use network::{NetworkConfig, UNet1dConfig, UNet2dConfig};
 pub use survey::{
     AirOrVacuum, Columns, Datasets, DesiColumns, GridConfig, MaskConfig, MaskKind, NormaliseConfig,
@@ -99,7 +98,7 @@ impl Config {
             apply_override(&mut table, o)?;
         }
         image::complete(&mut table, origin)?;
-        fokker_planck::complete(&mut table);
+        interpolant::complete(&mut table);
         let config: Self =
             serde_path_to_error::deserialize(table).map_err(|e| explain(origin, &e))?;
         config.check(origin)?;
