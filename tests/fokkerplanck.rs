@@ -4,6 +4,8 @@
 //! back from τ = 1 by the ODE, y becomes m + √(v/(v + σ²)) (y − m); by the reverse of the heat flow
 //! (ε = 1), a draw from the posterior N(m + v/(v + σ²) (y − m), v σ²/(v + σ²)).
 
+// Its small job alone is used here.
+#[allow(dead_code)]
 mod trained;
 
 use fitsio::FitsFile;

@@ -2,9 +2,9 @@
 //! `--set section.key=value` overrides any of them. Paths are relative to the working directory.
 
 mod diffusion;
-mod fokker_planck;
 mod forward;
 mod image;
+mod interpolant;
 mod mock;
 mod model;
 mod network;
@@ -13,10 +13,9 @@ mod survey;
 pub use diffusion::{DiffusionConfig, SamplerConfig};
 pub use forward::{Chroma, ForwardConfig, LatentUse, NoiseFrom, SmoothingFrom, StageConfig};
 pub use image::{ImageConfig, ImageDatasets};
+pub use interpolant::{Diffusion, InterpolantConfig};
 pub use mock::{MockConfig, MockFormat};
-pub use model::{
-    CleanConfig, Diffusion, InterpolantConfig, RestoreConfig, Scheme, TrainConfig, TransportConfig,
-};
+pub use model::{CleanConfig, RestoreConfig, Scheme, TrainConfig, TransportConfig};
 pub use network::{NetworkConfig, UNet1dConfig, UNet2dConfig};
 pub use survey::{
     AirOrVacuum, Columns, Datasets, DesiColumns, GridConfig, MaskConfig, MaskKind, NormaliseConfig,
@@ -104,8 +103,8 @@ impl Config {
             apply_override(&mut table, o)?;
         }
         image::complete(&mut table, origin)?;
-        fokker_planck::complete(&mut table);
         diffusion::complete(&mut table);
+        interpolant::complete(&mut table);
         let config: Self =
             serde_path_to_error::deserialize(table).map_err(|e| explain(origin, &e))?;
         config.check(origin)?;

@@ -72,7 +72,7 @@ impl Arm {
             reuse: 4,
             mix: if self == Self::FokkerPlanck { 1.0 } else { 0.9 },
             learning_rate: 3e-3,
-            ema: 0.99,
+            ema: 0.9,
             ..TrainConfig::default()
         }
     }
@@ -86,14 +86,14 @@ pub struct Learned {
 }
 
 impl Learned {
-    /// Φ(y) of observations [N, 2], with one random stream for each.
+    /// Φ(y) of observations [N, d], with one random stream for each.
     pub fn restore(&self, y: &Tensor, random: &Rows) -> Tensor {
         let latent = latent(y, self.sigma);
         self.transport.run(&self.network, y, &latent, random, false)
     }
 }
 
-/// The map that `arm` learns in `steps` steps from observations `y` [N, 2].
+/// The map that `arm` learns in `steps` steps from observations `y` [N, d].
 ///
 /// # Errors
 /// As [`Step::loss`].
@@ -114,7 +114,7 @@ pub fn learn(arm: Arm, y: &Tensor, sigma: f64, steps: u64, seed: u64) -> Result<
     };
     let new = || {
         Mlp::new(
-            2,
+            y.size()[1],
             WIDTH,
             DEPTH,
             transport.interpolant.heads(),

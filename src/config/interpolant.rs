@@ -1,0 +1,105 @@
+//! `[interpolant]`: the path between clean data and observations.
+
+use super::{Config, ForwardConfig, image, require};
+use crate::Result;
+use serde::{Deserialize, Serialize};
+
+/// `[interpolant]`: ODE (γ = 0), SDE (γ = scale·t(1−t)) or the Fokker–Planck interpolant (eq. 12).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+#[derive(Default)]
+pub enum InterpolantConfig {
+    #[default]
+    Ode,
+    Sde {
+        /// γ(t) = `gamma`·t(1−t), in normalised flux; where the network is told the noise level σ,
+        /// in units of √(σ² + 0.1) at each pixel.
+        gamma: f64,
+        /// The diffusion ε is `epsilon` times this.
+        diffusion: Diffusion,
+        epsilon: f64,
+    },
+    /// I_τ = x0 + τ σ ξ with τ = √t, for `forward.kind = "gaussian"` alone: the channel's own noise
+    /// makes the path, and the recorded observations are no end of it (`train.mix` is 1).
+    #[serde(rename = "fokker-planck")]
+    FokkerPlanck {
+        /// Diffusion ε in units of τ σ². 0: the probability-flow ODE. 1: the reverse of the
+        /// channel's heat flow, whose draws are draws from the posterior.
+        #[serde(default)]
+        epsilon: f64,
+    },
+}
+
+impl InterpolantConfig {
+    /// Whether the transport draws random numbers, so that a restoration is several draws.
+    #[must_use]
+    pub fn is_random(&self) -> bool {
+        match *self {
+            Self::Ode => false,
+            Self::Sde { .. } => true,
+            Self::FokkerPlanck { epsilon } => epsilon > 0.0,
+        }
+    }
+}
+
+/// The shape of the diffusion ε of the reverse-time SDE. Every choice leaves the law of I_t, and so
+/// the restored population, as it is; it decides how far a restoration is tied to its observation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Diffusion {
+    /// Half the rate at which the path's noise variance t²σ² + γ² changes, pixel by pixel, with
+    /// the recorded noise level σ; faded out within 0.2 of t = 1, where γ vanishes. For additive noise the draws are then draws from the posterior:
+    /// their mean is the least-squares estimate.
+    Channel,
+    /// γ(t), whatever the noise.
+    Gamma,
+    /// 1 at all t, the source's choice; its score term is divided by γ + 1e-3.
+    Constant,
+}
+
+/// Sets `train.mix` where it is left out: the path ends at fresh observations alone.
+pub(super) fn complete(table: &mut toml::Table) {
+    let kind = table.get("interpolant").and_then(|i| i.get("kind"));
+    if kind.and_then(toml::Value::as_str) == Some("fokker-planck") {
+        image::default(table, "train", "mix", 1.0);
+    }
+}
+
+pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
+    match c.interpolant {
+        InterpolantConfig::Ode => Ok(()),
+        InterpolantConfig::Sde { gamma, epsilon, .. } => require(
+            [gamma, epsilon].iter().all(|v| *v > 0.0 && v.is_finite()),
+            origin,
+            "interpolant",
+            "gamma and epsilon must be positive",
+            "give e.g. gamma = 1.0, epsilon = 1.0",
+        ),
+        InterpolantConfig::FokkerPlanck { epsilon } => check_fokker_planck(c, epsilon, origin),
+    }
+}
+
+/// What the Fokker–Planck interpolant asks of the other sections.
+fn check_fokker_planck(c: &Config, epsilon: f64, origin: &str) -> Result<()> {
+    require(
+        matches!(c.forward, ForwardConfig::Gaussian { .. }),
+        origin,
+        "interpolant.kind",
+        "`fokker-planck` is for additive Gaussian noise of one level, and forward.kind is another channel",
+        "give interpolant.kind = \"ode\" or \"sde\", or forward.kind = \"gaussian\"",
+    )?;
+    require(
+        epsilon >= 0.0 && epsilon.is_finite(),
+        origin,
+        "interpolant.epsilon",
+        "negative",
+        "give 0 for the probability-flow ODE, 1 for draws from the posterior",
+    )?;
+    require(
+        c.train.mix == 1.0,
+        origin,
+        "train.mix",
+        "the Fokker–Planck path runs from x0 to F(x0): a recorded observation is not its end",
+        "leave it out, or give 1",
+    )
+}
