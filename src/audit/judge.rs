@@ -16,6 +16,7 @@ pub struct Judge<'a> {
     /// Significance level of each statistic: together they keep α (Bonferroni).
     level: f64,
     statistics: usize,
+    supported: [f64; 2],
     contradicted: f64,
     catalog: &'a Restored,
     halves: Option<Halves>,
@@ -52,11 +53,12 @@ pub struct Summary {
 }
 
 impl<'a> Judge<'a> {
-    /// From findings on simulated observations.
+    /// From findings on simulated observations; `alpha`: the probability that a right object is
+    /// flagged, `fdr`: the part of supported features that are not real.
     #[must_use]
     pub fn new(
         simulated: &[Findings],
-        alpha: f64,
+        (alpha, fdr): (f64, f64),
         catalog: &'a Restored,
         halves: Option<Halves>,
     ) -> Self {
@@ -66,6 +68,7 @@ impl<'a> Judge<'a> {
         let statistics = (0..STATISTICS).filter(exists).count().max(1);
         let level = alpha / statistics as f64;
         Self {
+            supported: [true, false].map(|line| supported(simulated, fdr, line)),
             contradicted: nulls[2].critical(level).max(UNDECIDED),
             nulls,
             level,
@@ -79,6 +82,12 @@ impl<'a> Judge<'a> {
     #[must_use]
     pub fn statistics(&self) -> usize {
         self.statistics
+    }
+
+    /// Δχ² from which a line, and any other peak, is supported.
+    #[must_use]
+    pub fn supported(&self) -> [f64; 2] {
+        self.supported
     }
 
     /// −Δχ² from which a feature is contradicted.
@@ -209,7 +218,7 @@ impl<'a> Judge<'a> {
     }
 
     fn verdict(&self, s: &Support) -> &'static str {
-        if s.delta_chi2 >= UNDECIDED {
+        if s.delta_chi2 >= self.supported[usize::from(!s.feature.is_line())] {
             SUPPORTED
         } else if s.delta_chi2 <= -self.contradicted {
             CONTRADICTED
@@ -260,6 +269,28 @@ impl<'a> Judge<'a> {
 const SUPPORTED: &str = "SUPPORTED";
 const OPEN: &str = "UNDECIDED";
 const CONTRADICTED: &str = "CONTRADICTED";
+
+/// The Δχ² from which at most the part `fdr` of the simulated features (strong lines or other peaks)
+/// are not in the truth, at least by half. A restoration follows the noise of the y that it is tested
+/// against: that y prefers a peak does not make it real.
+fn supported(simulated: &[Findings], fdr: f64, line: bool) -> f64 {
+    let mut all: Vec<(f64, bool)> = simulated
+        .iter()
+        .flat_map(|f| &f.features)
+        .filter(|s| s.feature.is_line() == line && s.delta_chi2 >= UNDECIDED)
+        .map(|s| (s.delta_chi2, s.true_share >= 0.5))
+        .collect();
+    all.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut threshold = f64::INFINITY;
+    let mut unreal = 0;
+    for (k, (delta, real)) in all.iter().enumerate() {
+        unreal += usize::from(!real);
+        if unreal as f64 <= fdr * (k + 1) as f64 {
+            threshold = *delta;
+        }
+    }
+    threshold
+}
 
 /// The row of an object that there is nothing to say about.
 fn not_audited(object: &Object) -> AuditRow {

@@ -47,6 +47,8 @@ pub struct Job<'a> {
     pub other: Option<&'a Restored>,
     /// Probability that an object is flagged by chance, at most.
     pub alpha: f64,
+    /// Part of the supported features that are not real, at most.
+    pub fdr: f64,
     /// Simulated observations.
     pub simulations: usize,
     pub device: Device,
@@ -84,7 +86,7 @@ pub fn audit(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) ->
         null.extend(simulated(&examiner, &restorer, &block, &objects, round)?);
         progress(null.len(), all);
     }
-    let judge = Judge::new(&null, job.alpha, job.catalog, halves);
+    let judge = Judge::new(&null, (job.alpha, job.fdr), job.catalog, halves);
 
     let mut found = Vec::with_capacity(observed.len());
     let every: Vec<usize> = (0..observed.len()).collect();
@@ -113,6 +115,8 @@ pub fn audit(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) ->
         statistics: judge.statistics(),
         simulations: job.simulations,
         calls: CALLS,
+        fdr: job.fdr,
+        supported: judge.supported(),
         contradicted: judge.contradicted(),
         other_sha256: job.other.map(|o| o.header().run_sha256.clone()),
     };
