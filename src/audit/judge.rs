@@ -3,11 +3,9 @@
 use super::examine::{Findings, STATISTICS, Support};
 use super::halves::{DISAGREE, Halves};
 use super::null::Null;
+use super::verdict::{CONTRADICTED, SUPPORTED, UNDECIDED, Verdicts};
 use crate::catalog::{AuditHeader, AuditRow, FeatureRow, Object, Restored, audit_flag as flag};
 use serde::Serialize;
-
-/// |Δχ²| below which the data say nothing of a feature: 3σ for its one amplitude.
-const UNDECIDED: f64 = 9.0;
 
 /// The laws of the statistics where nothing is wrong, and what is compared with them.
 #[derive(Debug)]
@@ -16,8 +14,7 @@ pub struct Judge<'a> {
     /// Significance level of each statistic: together they keep α (Bonferroni).
     level: f64,
     statistics: usize,
-    supported: [f64; 2],
-    contradicted: f64,
+    verdicts: Verdicts,
     catalog: &'a Restored,
     halves: Option<Halves>,
 }
@@ -68,8 +65,7 @@ impl<'a> Judge<'a> {
         let statistics = (0..STATISTICS).filter(exists).count().max(1);
         let level = alpha / statistics as f64;
         Self {
-            supported: [true, false].map(|line| supported(simulated, fdr, line)),
-            contradicted: nulls[2].critical(level).max(UNDECIDED),
+            verdicts: Verdicts::new(simulated, fdr, nulls[2].critical(level)),
             nulls,
             level,
             statistics,
@@ -84,16 +80,10 @@ impl<'a> Judge<'a> {
         self.statistics
     }
 
-    /// Δχ² from which a line, and any other peak, is supported.
+    /// From which Δχ² on a feature is supported or contradicted.
     #[must_use]
-    pub fn supported(&self) -> [f64; 2] {
-        self.supported
-    }
-
-    /// −Δχ² from which a feature is contradicted.
-    #[must_use]
-    pub fn contradicted(&self) -> f64 {
-        self.contradicted
+    pub fn verdicts(&self) -> &Verdicts {
+        &self.verdicts
     }
 
     /// The audit of the catalog, given the `findings` on its rows.
@@ -126,7 +116,12 @@ impl<'a> Judge<'a> {
         let statistics = f.statistics();
         let p: [f64; STATISTICS] = std::array::from_fn(|k| self.nulls[k].p(statistics[k]));
         let half = self.halves.as_ref().and_then(|h| h.of(row));
-        let count = |v: &str| f.features.iter().filter(|s| self.verdict(s) == v).count();
+        let count = |v: &str| {
+            f.features
+                .iter()
+                .filter(|s| self.verdicts.of(s) == v)
+                .count()
+        };
         let draw = |g: &dyn Fn(&super::Fit) -> f64| f.draw.as_ref().map_or(f64::NAN, g);
         let mut out = AuditRow {
             chi2: f.restored.chi2,
@@ -141,7 +136,7 @@ impl<'a> Judge<'a> {
             draw_local_wave: draw(&|d| wavelength[d.at]),
             draw_local_p: p[4],
             supported: count(SUPPORTED),
-            undecided: count(OPEN),
+            undecided: count(UNDECIDED),
             contradicted: count(CONTRADICTED),
             feature_p: p[2],
             half_rms: half.map_or(f64::NAN, |h| h.rms),
@@ -191,7 +186,7 @@ impl<'a> Judge<'a> {
         let against: Vec<String> = found
             .features
             .iter()
-            .filter(|s| self.verdict(s) == CONTRADICTED)
+            .filter(|s| self.verdicts.of(s) == CONTRADICTED)
             .map(|s| {
                 let wave = wavelength[s.feature.peak];
                 format!(
@@ -217,16 +212,6 @@ impl<'a> Judge<'a> {
         parts.join("; ")
     }
 
-    fn verdict(&self, s: &Support) -> &'static str {
-        if s.delta_chi2 >= self.supported[usize::from(!s.feature.is_line())] {
-            SUPPORTED
-        } else if s.delta_chi2 <= -self.contradicted {
-            CONTRADICTED
-        } else {
-            OPEN
-        }
-    }
-
     fn feature(&self, row: usize, object: &Object, s: &Support, wavelength: &[f64]) -> FeatureRow {
         let f = &s.feature;
         let half = self.halves.as_ref();
@@ -240,7 +225,7 @@ impl<'a> Judge<'a> {
             height: s.height * object.norm,
             delta_chi2: s.delta_chi2,
             separation: s.separation,
-            verdict: self.verdict(s),
+            verdict: self.verdicts.of(s),
             half: half.map_or(f64::NAN, |h| h.over(row, f.from, f.to)),
         }
     }
@@ -264,32 +249,6 @@ impl<'a> Judge<'a> {
             contradicted: sum(|r| r.contradicted),
         }
     }
-}
-
-const SUPPORTED: &str = "SUPPORTED";
-const OPEN: &str = "UNDECIDED";
-const CONTRADICTED: &str = "CONTRADICTED";
-
-/// The Δχ² from which at most the part `fdr` of the simulated features (strong lines or other peaks)
-/// are not in the truth, at least by half. A restoration follows the noise of the y that it is tested
-/// against: that y prefers a peak does not make it real.
-fn supported(simulated: &[Findings], fdr: f64, line: bool) -> f64 {
-    let mut all: Vec<(f64, bool)> = simulated
-        .iter()
-        .flat_map(|f| &f.features)
-        .filter(|s| s.feature.is_line() == line && s.delta_chi2 >= UNDECIDED)
-        .map(|s| (s.delta_chi2, s.true_share >= 0.5))
-        .collect();
-    all.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let mut threshold = f64::INFINITY;
-    let mut unreal = 0;
-    for (k, (delta, real)) in all.iter().enumerate() {
-        unreal += usize::from(!real);
-        if unreal as f64 <= fdr * (k + 1) as f64 {
-            threshold = *delta;
-        }
-    }
-    threshold
 }
 
 /// The row of an object that there is nothing to say about.

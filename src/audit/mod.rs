@@ -14,6 +14,7 @@ mod observed;
 mod prediction;
 mod residual;
 mod simulate;
+mod verdict;
 
 pub use examine::{CALLS, Examiner, Findings, Restorations, STATISTICS, Support};
 pub use features::{Feature, features};
@@ -23,6 +24,7 @@ pub use null::Null;
 pub use observed::Observed;
 pub use prediction::{Prediction, calls};
 pub use residual::{Fit, LineFilter};
+pub use verdict::Verdicts;
 
 use crate::catalog::{AuditHeader, Provenance, Restored};
 use crate::config::Config;
@@ -116,8 +118,8 @@ pub fn audit(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) ->
         simulations: job.simulations,
         calls: CALLS,
         fdr: job.fdr,
-        supported: judge.supported(),
-        contradicted: judge.contradicted(),
+        supported: judge.verdicts().supported,
+        contradicted: judge.verdicts().contradicted,
         other_sha256: job.other.map(|o| o.header().run_sha256.clone()),
     };
     Ok(judge.audit(header, found))
