@@ -60,7 +60,8 @@ impl<'a> Judge<'a> {
         halves: Option<Halves>,
     ) -> Self {
         let values: Vec<[f64; STATISTICS]> = simulated.iter().map(Findings::statistics).collect();
-        let nulls = std::array::from_fn(|k| Null::new(values.iter().map(|v| v[k])));
+        let nulls: [Null; STATISTICS] =
+            std::array::from_fn(|k| Null::new(values.iter().map(|v| v[k])));
         let exists = |k: &usize| values.iter().any(|v| v[*k].is_finite());
         let statistics = (0..STATISTICS).filter(exists).count().max(1);
         let level = alpha / statistics as f64;
