@@ -168,22 +168,24 @@ impl<'a> Judge<'a> {
                 parts.push(text);
             }
         };
-        let fit = |name: &str, chi2: f64, p: f64, s: f64, wave: f64| {
+        let fit = |name: &str, [chi2, p, s, wave, local_p]: [f64; 5]| {
             let what = if s < 0.0 { "lacks" } else { "has beyond" };
             format!(
-                "y against F({name}): chi2 {chi2:.0} of {:.0} pixels (p {p:.1e}), y {what} a line of {:.1} sigma at {wave:.0} A",
+                "y against F({name}): chi2 {chi2:.0} of {:.0} pixels (p {p:.1e}), y {what} a line of {:.1} sigma at {wave:.0} A (p {local_p:.1e})",
                 row.dof,
                 s.abs()
             )
         };
-        let restored = fit(
-            "RESTORED",
+        let restored = [
             row.chi2,
             row.chi2_p,
             row.local_s,
             row.local_wave,
-        );
-        say(flag::CHI2 | flag::LOCAL, restored);
+            row.local_p,
+        ];
+        let (s, wave) = (row.draw_local_s, row.draw_local_wave);
+        let draw = [row.draw_chi2, row.draw_chi2_p, s, wave, row.draw_local_p];
+        say(flag::CHI2 | flag::LOCAL, fit("RESTORED", restored));
         let against: Vec<String> = found
             .features
             .iter()
@@ -200,11 +202,7 @@ impl<'a> Judge<'a> {
             flag::FEATURE,
             format!("y contradicts {}", against.join(", ")),
         );
-        let (s, wave) = (row.draw_local_s, row.draw_local_wave);
-        say(
-            flag::DRAW,
-            fit("DRAW", row.draw_chi2, row.draw_chi2_p, s, wave),
-        );
+        say(flag::DRAW, fit("DRAW", draw));
         let half = format!(
             "the other run differs by {:.1} SIGMA at {:.0} A",
             row.half_max, row.half_wave
