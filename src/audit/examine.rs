@@ -25,6 +25,8 @@ pub struct Support {
     /// Length of the difference of the two predictions in standard deviations of y: a feature that
     /// is real gives Δχ² about its square, one that is invented minus that.
     pub separation: f64,
+    /// How much of it the truth has, [`Feature::true_share`]; NaN outside simulations.
+    pub true_share: f64,
 }
 
 /// What was found out of one object.
@@ -169,6 +171,7 @@ impl Examiner {
                     feature: feature.clone(),
                     delta_chi2,
                     separation,
+                    true_share: f64::NAN,
                 });
             }
         }
@@ -215,7 +218,7 @@ fn mean(calls: &Tensor) -> Tensor {
     calls.mean_dim([0i64].as_slice(), false, Kind::Float)
 }
 
-fn host(t: &Tensor) -> Result<Vec<f32>> {
+pub(super) fn host(t: &Tensor) -> Result<Vec<f32>> {
     let flat = t.to_device(Device::Cpu).contiguous().view([-1]);
     Ok(Vec::<f32>::try_from(flat)?)
 }

@@ -12,6 +12,9 @@ const SIGNIFICANCE: f64 = 3.0;
 /// Pixels at each end of a feature whose mean is the continuum there.
 const SIDE: usize = 3;
 
+/// The name of a feature that is none of the strong lines.
+const PEAK: &str = "peak";
+
 /// An emission feature: pixels `from..=to`, and the highest one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Feature {
@@ -41,6 +44,24 @@ impl Feature {
     #[must_use]
     pub fn height(&self, x: &[f32]) -> f64 {
         f64::from(x[self.peak] - self.removed(x)[self.peak])
+    }
+
+    /// Whether it is one of the strong lines.
+    #[must_use]
+    pub fn is_line(&self) -> bool {
+        self.name != PEAK
+    }
+
+    /// How much of this feature of `x` [D] is in `truth` [D]: 1 all of it, 0 nothing. Both in
+    /// excess of their chords; NaN where `x` has no excess.
+    #[must_use]
+    pub fn true_share(&self, x: &[f32], truth: &[f32]) -> f64 {
+        let (no_x, no_truth) = (self.removed(x), self.removed(truth));
+        let (dot, square) = (self.from..=self.to).fold((0.0, 0.0), |(dot, square), i| {
+            let (a, b) = (f64::from(x[i] - no_x[i]), f64::from(truth[i] - no_truth[i]));
+            (dot + a * b, square + a * a)
+        });
+        dot / square
     }
 
     /// How significant the excess over the chord would be in noise of `scale` [D], were it observed
@@ -110,7 +131,7 @@ fn peaks(s: &[f64]) -> Vec<Feature> {
         let from = (0..peak).rev().find(|i| s[*i] <= level).unwrap_or(0);
         let to = (peak..s.len()).find(|i| s[*i] <= level);
         Feature {
-            name: "peak",
+            name: PEAK,
             peak,
             from,
             to: to.unwrap_or(s.len() - 1),
@@ -164,6 +185,18 @@ mod tests {
         let removed = f.removed(&x);
         let rest = removed.iter().zip(&continuum).map(|(a, b)| (a - b).abs());
         assert!(rest.fold(0.0, f32::max) < 0.12);
+    }
+
+    #[test]
+    fn the_share_of_a_feature_that_is_true_is_one_for_itself_and_none_for_nothing() {
+        let (mut x, mut half) = (vec![1.0f32; 512], vec![3.0f32; 512]);
+        bump(&mut x, 200.0, 4.0, 1.0);
+        bump(&mut half, 200.0, 4.0, 0.5);
+        let f = &features(&wavelength(512), &x, &[0.1; 512], f64::NAN)[0];
+        let shares = [&x, &half, &vec![1.0; 512]].map(|t| f.true_share(&x, t));
+        for (share, exact) in shares.into_iter().zip([1.0, 0.5, 0.0]) {
+            assert!((share - exact).abs() < 1e-3, "{share} for {exact}");
+        }
     }
 
     #[test]

@@ -3,11 +3,9 @@
 use super::examine::{Findings, STATISTICS, Support};
 use super::halves::{DISAGREE, Halves};
 use super::null::Null;
+use super::verdict::{CONTRADICTED, SUPPORTED, UNDECIDED, Verdicts};
 use crate::catalog::{AuditHeader, AuditRow, FeatureRow, Object, Restored, audit_flag as flag};
 use serde::Serialize;
-
-/// |Δχ²| below which the data say nothing of a feature: 3σ for its one amplitude.
-const UNDECIDED: f64 = 9.0;
 
 /// The laws of the statistics where nothing is wrong, and what is compared with them.
 #[derive(Debug)]
@@ -16,7 +14,7 @@ pub struct Judge<'a> {
     /// Significance level of each statistic: together they keep α (Bonferroni).
     level: f64,
     statistics: usize,
-    contradicted: f64,
+    verdicts: Verdicts,
     catalog: &'a Restored,
     halves: Option<Halves>,
 }
@@ -52,21 +50,23 @@ pub struct Summary {
 }
 
 impl<'a> Judge<'a> {
-    /// From findings on simulated observations.
+    /// From findings on simulated observations; `alpha`: the probability that a right object is
+    /// flagged, `fdr`: the part of supported features that are not real.
     #[must_use]
     pub fn new(
         simulated: &[Findings],
-        alpha: f64,
+        (alpha, fdr): (f64, f64),
         catalog: &'a Restored,
         halves: Option<Halves>,
     ) -> Self {
         let values: Vec<[f64; STATISTICS]> = simulated.iter().map(Findings::statistics).collect();
-        let nulls = std::array::from_fn(|k| Null::new(values.iter().map(|v| v[k])));
+        let nulls: [Null; STATISTICS] =
+            std::array::from_fn(|k| Null::new(values.iter().map(|v| v[k])));
         let exists = |k: &usize| values.iter().any(|v| v[*k].is_finite());
         let statistics = (0..STATISTICS).filter(exists).count().max(1);
         let level = alpha / statistics as f64;
         Self {
-            contradicted: nulls[2].critical(level).max(UNDECIDED),
+            verdicts: Verdicts::new(simulated, fdr, nulls[2].critical(level)),
             nulls,
             level,
             statistics,
@@ -81,10 +81,10 @@ impl<'a> Judge<'a> {
         self.statistics
     }
 
-    /// −Δχ² from which a feature is contradicted.
+    /// From which Δχ² on a feature is supported or contradicted.
     #[must_use]
-    pub fn contradicted(&self) -> f64 {
-        self.contradicted
+    pub fn verdicts(&self) -> &Verdicts {
+        &self.verdicts
     }
 
     /// The audit of the catalog, given the `findings` on its rows.
@@ -117,7 +117,12 @@ impl<'a> Judge<'a> {
         let statistics = f.statistics();
         let p: [f64; STATISTICS] = std::array::from_fn(|k| self.nulls[k].p(statistics[k]));
         let half = self.halves.as_ref().and_then(|h| h.of(row));
-        let count = |v: &str| f.features.iter().filter(|s| self.verdict(s) == v).count();
+        let count = |v: &str| {
+            f.features
+                .iter()
+                .filter(|s| self.verdicts.of(s) == v)
+                .count()
+        };
         let draw = |g: &dyn Fn(&super::Fit) -> f64| f.draw.as_ref().map_or(f64::NAN, g);
         let mut out = AuditRow {
             chi2: f.restored.chi2,
@@ -132,7 +137,7 @@ impl<'a> Judge<'a> {
             draw_local_wave: draw(&|d| wavelength[d.at]),
             draw_local_p: p[4],
             supported: count(SUPPORTED),
-            undecided: count(OPEN),
+            undecided: count(UNDECIDED),
             contradicted: count(CONTRADICTED),
             feature_p: p[2],
             half_rms: half.map_or(f64::NAN, |h| h.rms),
@@ -163,26 +168,28 @@ impl<'a> Judge<'a> {
                 parts.push(text);
             }
         };
-        let fit = |name: &str, chi2: f64, p: f64, s: f64, wave: f64| {
+        let fit = |name: &str, [chi2, p, s, wave, local_p]: [f64; 5]| {
             let what = if s < 0.0 { "lacks" } else { "has beyond" };
             format!(
-                "y against F({name}): chi2 {chi2:.0} of {:.0} pixels (p {p:.1e}), y {what} a line of {:.1} sigma at {wave:.0} A",
+                "y against F({name}): chi2 {chi2:.0} of {:.0} pixels (p {p:.1e}), y {what} a line of {:.1} sigma at {wave:.0} A (p {local_p:.1e})",
                 row.dof,
                 s.abs()
             )
         };
-        let restored = fit(
-            "RESTORED",
+        let restored = [
             row.chi2,
             row.chi2_p,
             row.local_s,
             row.local_wave,
-        );
-        say(flag::CHI2 | flag::LOCAL, restored);
+            row.local_p,
+        ];
+        let (s, wave) = (row.draw_local_s, row.draw_local_wave);
+        let draw = [row.draw_chi2, row.draw_chi2_p, s, wave, row.draw_local_p];
+        say(flag::CHI2 | flag::LOCAL, fit("RESTORED", restored));
         let against: Vec<String> = found
             .features
             .iter()
-            .filter(|s| self.verdict(s) == CONTRADICTED)
+            .filter(|s| self.verdicts.of(s) == CONTRADICTED)
             .map(|s| {
                 let wave = wavelength[s.feature.peak];
                 format!(
@@ -195,27 +202,13 @@ impl<'a> Judge<'a> {
             flag::FEATURE,
             format!("y contradicts {}", against.join(", ")),
         );
-        let (s, wave) = (row.draw_local_s, row.draw_local_wave);
-        say(
-            flag::DRAW,
-            fit("DRAW", row.draw_chi2, row.draw_chi2_p, s, wave),
-        );
+        say(flag::DRAW, fit("DRAW", draw));
         let half = format!(
             "the other run differs by {:.1} SIGMA at {:.0} A",
             row.half_max, row.half_wave
         );
         say(flag::HALVES, half);
         parts.join("; ")
-    }
-
-    fn verdict(&self, s: &Support) -> &'static str {
-        if s.delta_chi2 >= UNDECIDED {
-            SUPPORTED
-        } else if s.delta_chi2 <= -self.contradicted {
-            CONTRADICTED
-        } else {
-            OPEN
-        }
     }
 
     fn feature(&self, row: usize, object: &Object, s: &Support, wavelength: &[f64]) -> FeatureRow {
@@ -231,7 +224,7 @@ impl<'a> Judge<'a> {
             height: s.height * object.norm,
             delta_chi2: s.delta_chi2,
             separation: s.separation,
-            verdict: self.verdict(s),
+            verdict: self.verdicts.of(s),
             half: half.map_or(f64::NAN, |h| h.over(row, f.from, f.to)),
         }
     }
@@ -256,10 +249,6 @@ impl<'a> Judge<'a> {
         }
     }
 }
-
-const SUPPORTED: &str = "SUPPORTED";
-const OPEN: &str = "UNDECIDED";
-const CONTRADICTED: &str = "CONTRADICTED";
 
 /// The row of an object that there is nothing to say about.
 fn not_audited(object: &Object) -> AuditRow {

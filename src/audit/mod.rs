@@ -14,6 +14,7 @@ mod observed;
 mod prediction;
 mod residual;
 mod simulate;
+mod verdict;
 
 pub use examine::{CALLS, Examiner, Findings, Restorations, STATISTICS, Support};
 pub use features::{Feature, features};
@@ -23,6 +24,7 @@ pub use null::Null;
 pub use observed::Observed;
 pub use prediction::{Prediction, calls};
 pub use residual::{Fit, LineFilter};
+pub use verdict::Verdicts;
 
 use crate::catalog::{AuditHeader, Provenance, Restored};
 use crate::config::Config;
@@ -47,6 +49,8 @@ pub struct Job<'a> {
     pub other: Option<&'a Restored>,
     /// Probability that an object is flagged by chance, at most.
     pub alpha: f64,
+    /// Part of the supported features that are not real, at most.
+    pub fdr: f64,
     /// Simulated observations.
     pub simulations: usize,
     pub device: Device,
@@ -84,7 +88,7 @@ pub fn audit(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) ->
         null.extend(simulated(&examiner, &restorer, &block, &objects, round)?);
         progress(null.len(), all);
     }
-    let judge = Judge::new(&null, job.alpha, job.catalog, halves);
+    let judge = Judge::new(&null, (job.alpha, job.fdr), job.catalog, halves);
 
     let mut found = Vec::with_capacity(observed.len());
     let every: Vec<usize> = (0..observed.len()).collect();
@@ -113,7 +117,9 @@ pub fn audit(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) ->
         statistics: judge.statistics(),
         simulations: job.simulations,
         calls: CALLS,
-        contradicted: judge.contradicted(),
+        fdr: job.fdr,
+        supported: judge.verdicts().supported,
+        contradicted: judge.verdicts().contradicted,
         other_sha256: job.other.map(|o| o.header().run_sha256.clone()),
     };
     Ok(judge.audit(header, found))

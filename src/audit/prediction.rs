@@ -11,6 +11,8 @@ use tch::{Kind, Tensor};
 const WINDOW: i64 = 17;
 /// Coherent nuisances (a tilt, a width) that are looked for in the scatter.
 const MODES: i64 = 2;
+/// Where no noise level is recorded this takes its place: the calls alone tell the scatter.
+const NO_LEVEL: f64 = 1e-6;
 /// A mode counts where its variance exceeds that of pure noise by this factor.
 const SIGNIFICANT: f64 = 1.5;
 
@@ -120,13 +122,14 @@ impl Mode {
 /// level times a factor that varies slowly along the spectrum.
 fn scale(scatter: &Tensor, latent: &Latent) -> Tensor {
     let count = scatter.size()[0] as f64;
-    let unit = scatter / &latent.sigma;
+    let level = latent.sigma.clamp_min(NO_LEVEL);
+    let unit = scatter / &level;
     let variance = unit
         .square()
         .sum_dim_intlist([0i64].as_slice(), false, Kind::Float)
         / (count - 1.0);
     let factor = average(&(variance * &latent.good)) / average(&latent.good).clamp_min(1e-3);
-    &latent.sigma * factor.clamp_min(1e-12).sqrt()
+    level * factor.clamp_min(1e-12).sqrt()
 }
 
 /// Moving average along the rows of `x` [B, D].

@@ -5,7 +5,7 @@
 //! (y', Φ(y')) has the law of (y, Φ(y)) over the population, so that a p-value from these is right
 //! on average over the catalog. What the catalog itself claims takes no part.
 
-use super::examine::{Examiner, Findings, Restorations};
+use super::examine::{Examiner, Findings, Restorations, host};
 use crate::Result;
 use crate::catalog::{Block, Object};
 use crate::random::{Purpose, Rows};
@@ -46,7 +46,16 @@ pub fn simulated(
     let numbers = restorer.numbers(&renamed);
     let z: Vec<f64> = objects.iter().map(|o| o.z).collect();
     let x = restorations(restorer, &restorer.draws(&fresh, &renamed));
-    examiner.examine(&x, &fresh, &numbers, &z)
+    let mut findings = examiner.examine(&x, &fresh, &numbers, &z)?;
+    let (x, truth) = (host(&x.restored)?, host(&truth)?);
+    let pixels = examiner.wavelength.len();
+    let rows = x.chunks(pixels).zip(truth.chunks(pixels));
+    for (found, (x, truth)) in findings.iter_mut().zip(rows) {
+        for s in &mut found.features {
+            s.true_share = s.feature.true_share(x, truth);
+        }
+    }
+    Ok(findings)
 }
 
 /// What a catalog holds of `draws` [draws, B, D].

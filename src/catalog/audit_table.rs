@@ -51,6 +51,10 @@ pub struct AuditHeader {
     pub simulations: usize,
     /// Calls of F on each spectrum.
     pub calls: u64,
+    /// Part of the supported features that are not real, at most.
+    pub fdr: f64,
+    /// Δχ² from which a line, and any other peak, is supported; infinite where none would be.
+    pub supported: [f64; 2],
     /// −Δχ² from which a feature is contradicted.
     pub contradicted: f64,
     /// SHA-256 of the other run's checkpoint.
@@ -146,9 +150,32 @@ impl AuditHeader {
             Key::whole("NSIM", self.simulations as i64, "simulated observations"),
             Key::whole("NCALLS", self.calls as i64, "calls of F on each spectrum"),
         ];
-        if self.contradicted.is_finite() {
-            let comment = "-DELTA_CHI2 of a contradicted feature";
-            keys.push(Key::real("CONTRA", self.contradicted, comment));
+        keys.push(Key::real(
+            "FDR",
+            self.fdr,
+            "part of SUPPORTED that is not real",
+        ));
+        for (name, value, comment) in [
+            (
+                "SUPLINE",
+                self.supported[0],
+                "DELTA_CHI2 of a supported line",
+            ),
+            (
+                "SUPPEAK",
+                self.supported[1],
+                "DELTA_CHI2 of a supported peak",
+            ),
+            (
+                "CONTRA",
+                self.contradicted,
+                "-DELTA_CHI2 of a contradicted feature",
+            ),
+        ] {
+            // FITS has no infinity: without the key no feature gets that verdict.
+            if value.is_finite() {
+                keys.push(Key::real(name, value, comment));
+            }
         }
         if let Some(sha) = &self.other_sha256 {
             // SHA-256 of the other checkpoint: no room for a comment.

@@ -43,6 +43,9 @@ pub struct Audit {
     /// Probability that a right restoration is flagged.
     #[arg(long, default_value_t = 0.002)]
     alpha: f64,
+    /// Part of the supported features that are not real, at most.
+    #[arg(long, default_value_t = 0.1)]
+    fdr: f64,
     /// Simulated observations that the chance rates come from.
     #[arg(long, value_name = "N", default_value_t = 500)]
     simulations: usize,
@@ -82,6 +85,7 @@ impl Audit {
             catalog: &catalog,
             other: other.as_ref(),
             alpha: self.alpha,
+            fdr: self.fdr,
             simulations: self.simulations,
             device: global.device()?,
         };
@@ -105,6 +109,9 @@ impl Audit {
     fn check(&self) -> Result<()> {
         if !(self.alpha > 0.0 && self.alpha < 1.0) {
             return Err(refused("--alpha", "not in (0, 1)", "give e.g. 0.002"));
+        }
+        if !(self.fdr > 0.0 && self.fdr < 1.0) {
+            return Err(refused("--fdr", "not in (0, 1)", "give e.g. 0.1"));
         }
         if self.simulations < SIMULATIONS {
             return Err(refused(
@@ -133,6 +140,7 @@ fn json(result: &audit::Audit, out: &Path) -> serde_json::Value {
     let mut json = serde_json::json!(result.summary);
     json["out"] = serde_json::json!(out);
     json["alpha"] = serde_json::json!(result.header.alpha);
+    json["fdr"] = serde_json::json!(result.header.fdr);
     json["simulations"] = serde_json::json!(result.header.simulations);
     json["flagged_objects"] = serde_json::json!(flagged);
     json
@@ -157,8 +165,11 @@ fn text(result: &audit::Audit, out: &Path) -> String {
             s.flagged, s.expected_by_chance, s.chi2, s.local, s.feature, s.draw
         ),
         format!(
-            "features: {} supported by the data, {} undecided, {} contradicted",
-            s.supported, s.undecided, s.contradicted
+            "features: {} supported by the data (at most {:.0} % of them false), {} undecided, {} contradicted",
+            s.supported,
+            100.0 * result.header.fdr,
+            s.undecided,
+            s.contradicted
         ),
     ];
     if let Some(n) = s.halves {
