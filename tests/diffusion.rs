@@ -10,6 +10,7 @@ use selfsi::diffusion::{DiffusionTrainer, Model, ModelRecord, Origin, Samples, b
 use selfsi::random::{Purpose, Rows};
 use selfsi::train::Clean;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use tch::{Device, Kind, Tensor};
 
@@ -80,6 +81,9 @@ impl Study {
         samples: &Samples,
         stop: bool,
     ) -> selfsi::Result<()> {
+        // Dropout draws from torch's one generator.
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _guard = ONE_AT_A_TIME.lock();
         let (folder, record) = (self.path(name), self.record(config));
         if !folder.exists() {
             begin(&folder, &record)?;

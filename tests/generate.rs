@@ -2,6 +2,7 @@
 //! not fit is refused in one clear line.
 
 mod image_run;
+#[allow(dead_code, reason = "its HDF5 survey serves other tests")]
 mod trained;
 
 use image_run::ImageRun;

@@ -266,15 +266,14 @@ fn own(folder: &Path) -> Result<PathBuf> {
         "selfsi restore {0} --out {0}/restored.fits",
         folder.display()
     );
-    match found.pop() {
-        None => Err(bad(
+    match &found[..] {
+        [] => Err(bad(
             "there is no restored catalog to train on".into(),
             format!("{fix}, or give one with --restored"),
         )),
-        Some(one) if found.is_empty() => Ok(one),
-        Some(one) => {
-            found.push(one);
-            let names = found.iter().filter_map(|p| p.file_name());
+        [one] => Ok(one.clone()),
+        several => {
+            let names = several.iter().filter_map(|p| p.file_name());
             let names: Vec<_> = names.map(|n| n.to_string_lossy().into_owned()).collect();
             Err(bad(
                 format!("there are several: {}", names.join(", ")),
