@@ -1,8 +1,10 @@
 //! `selfsi audit`: a restoration that invents or loses a line is flagged, a right one is not.
 
+mod fits_text;
 mod prepared_set;
 
 use assert_cmd::Command;
+use fits_text::texts;
 use fitsio::FitsFile;
 use fitsio::images::ReadImage;
 use ndarray::Array2;
@@ -242,7 +244,7 @@ fn an_invented_line_is_flagged_where_it_was_planted_and_others_no_more_than_by_c
             assert!(near(&catalog, wave[row], pixel), "{run}: {}", wave[row]);
         }
         // What cannot be audited stays, with its reason.
-        let reason: Vec<String> = column(&table, "AUDIT", "REASON");
+        let reason = texts(&table, "AUDIT", "REASON");
         let chi2: Vec<f64> = column(&table, "AUDIT", "CHI2");
         assert!(flags[4] == 1 && chi2[4].is_nan());
         assert_eq!(reason[4], "not restored: too little signal");
@@ -258,7 +260,7 @@ fn features_are_supported_undecided_or_contradicted_by_the_data() {
     let result = json(audit("sde", &planted));
     let table = planted.with_extension("audit.fits");
     let row: Vec<i64> = column(&table, "FEATURES", "ROW");
-    let verdict: Vec<String> = column(&table, "FEATURES", "VERDICT");
+    let verdict = texts(&table, "FEATURES", "VERDICT");
     let wave: Vec<f64> = column(&table, "FEATURES", "WAVE");
     let delta: Vec<f64> = column(&table, "FEATURES", "DELTA_CHI2");
     let of = |object: usize, pixel: usize| {

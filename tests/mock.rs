@@ -1,6 +1,9 @@
 //! The mock survey is what it says it is: moments of the population, of the forest and of the noise.
 
+mod fits_text;
+
 use approx::assert_relative_eq;
+use fits_text::texts;
 use fitsio::FitsFile;
 use selfsi::catalog::{LogGrid, Prepared};
 use selfsi::config::{Config, GridConfig, MockConfig};
@@ -253,9 +256,7 @@ fn a_survey_on_disk_is_whole_and_damaged_as_announced() {
         claim(&root, "made = 'by a test'").unwrap();
         write_sdss(&root, &survey, &instrument, N, DAMAGES.len(), |_| ()).unwrap();
     }
-    let mut catalog = FitsFile::open(root.join("catalog.fits")).unwrap();
-    let table = catalog.hdu("CATALOG").unwrap();
-    let names: Vec<String> = table.read_col(&mut catalog, "SDSS_NAME").unwrap();
+    let names = texts(&root.join("catalog.fits"), "CATALOG", "SDSS_NAME");
     assert_eq!(names.len(), N);
     for (i, name) in names.iter().enumerate() {
         let object = survey.object(i);

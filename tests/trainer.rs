@@ -461,10 +461,10 @@ fn a_truncated_or_foreign_checkpoint_is_refused_by_name() {
     let foreign = safetensors::serialize([("weights/out.bias", view)], None).unwrap();
     refused(&foreign, "not a checkpoint of selfsi");
     // The same weights for networks of another form: one byte of the file.
-    let said = br#""networks":"1""#;
+    let said = br#""selfsi networks 1":"#;
     let at = whole.windows(said.len()).position(|w| w == said).unwrap();
     let mut older = whole.clone();
-    older[at + said.len() - 2] = b'0';
+    older[at + said.len() - 3] = b'0';
     refused(&older, "another version of selfsi");
     study.finished("wider", &["--set", "network.channels=[4, 12]"]);
     let wider = checkpoints(&study.path("wider")).pop().unwrap();

@@ -11,9 +11,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use tch::{Device, Kind, Tensor};
 
-const KEY: &str = "selfsi";
-/// Where a checkpoint says which networks its weights are for: [`FORM`].
-const NETWORKS: &str = "networks";
+/// A checkpoint's header is filed under [`key`], which begins so.
+const KEY: &str = "selfsi networks ";
 /// How many numbered checkpoints stay in a run folder.
 const KEEP: usize = 2;
 
@@ -68,6 +67,12 @@ impl State {
     }
 }
 
+/// What the header is filed under: it names the form of the networks that the weights are for, so that
+/// they are not misread. (One entry alone: the order of several is not the same from file to file.)
+fn key() -> String {
+    format!("{KEY}{FORM}")
+}
+
 /// Weights `flat` [P] under their names in `group`.
 pub(crate) fn named(params: &Params, group: &str, flat: &Tensor) -> Vec<(String, Tensor)> {
     let parts = params.named().iter().zip(params.split(flat));
@@ -98,10 +103,7 @@ fn save(path: &Path, header: &impl Serialize, tensors: &[(String, Tensor)]) -> R
         .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>()
         .map_err(|e| failed(&e))?;
     let header = serde_json::to_string(header).map_err(|e| failed(&e))?;
-    let metadata = HashMap::from([
-        (KEY.to_owned(), header),
-        (NETWORKS.to_owned(), FORM.to_string()),
-    ]);
+    let metadata = HashMap::from([(key(), header)]);
     let file = safetensors::serialize(views, Some(metadata)).map_err(|e| failed(&e))?;
     atomic::write(path, &file)
 }
@@ -193,9 +195,13 @@ impl<H: DeserializeOwned> Saved<H> {
         let bytes = std::fs::read(path).map_err(|e| bad(format!("cannot be read: {e}")))?;
         let (_, metadata) = SafeTensors::read_metadata(&bytes)
             .map_err(|e| bad(format!("not a safetensors file, or truncated ({e})")))?;
-        let said = |key: &str| metadata.metadata().as_ref()?.get(key).cloned();
-        let text = said(KEY).ok_or_else(|| bad("not a checkpoint of selfsi".into()))?;
-        if said(NETWORKS) != Some(FORM.to_string()) {
+        let said = metadata.metadata().iter().flatten();
+        let ours = |k: &str| k == "selfsi" || k.starts_with(KEY);
+        let (found, text) = said
+            .into_iter()
+            .find(|(k, _)| ours(k))
+            .ok_or_else(|| bad("not a checkpoint of selfsi".into()))?;
+        if *found != key() {
             return Err(Error::run(
                 path,
                 "of another version of selfsi, whose networks make something else of these weights",
@@ -203,7 +209,7 @@ impl<H: DeserializeOwned> Saved<H> {
             ));
         }
         let header =
-            serde_json::from_str(&text).map_err(|e| bad(format!("unreadable header: {e}")))?;
+            serde_json::from_str(text).map_err(|e| bad(format!("unreadable header: {e}")))?;
         Ok(Self {
             path: path.to_path_buf(),
             bytes,
