@@ -289,6 +289,7 @@ fn posterior_sampling_of_a_gaussian_population_gives_the_closed_form_posterior()
     let prior = Gaussian::new(&mean, &c);
     let posterior = Posterior {
         prior: &prior,
+        shape: &prior,
         channel: &one.channel,
         steps: 32,
         iterations: 6,
@@ -315,6 +316,7 @@ fn a_row_is_drawn_alike_in_any_batch() {
     };
     let posterior = Posterior {
         prior: &prior,
+        shape: &prior,
         channel: &many.channel,
         steps: 8,
         iterations: 3,
