@@ -289,6 +289,7 @@ fn posterior_sampling_of_a_gaussian_population_gives_the_closed_form_posterior()
     let prior = Gaussian::new(&mean, &c);
     let posterior = Posterior {
         prior: &prior,
+        shape: &prior,
         channel: &one.channel,
         steps: 32,
         iterations: 6,
@@ -315,6 +316,7 @@ fn a_row_is_drawn_alike_in_any_batch() {
     };
     let posterior = Posterior {
         prior: &prior,
+        shape: &prior,
         channel: &many.channel,
         steps: 8,
         iterations: 3,
@@ -398,6 +400,53 @@ fn em_finds_the_variance_of_the_population_from_masked_noisy_observations_alone(
     let x = Tensor::eye(d, options) * 100.0 + found.mean();
     let covariance = (found.denoise(&x, &sigma, 0) - found.mean()) * 100.0;
     assert!(largest(&(covariance - &c)) < 0.35);
+}
+
+#[test]
+fn white_noise_of_spectra_has_the_configs_level_and_the_sets_correlation() {
+    let grid = LogGrid {
+        loglam0: 3.6,
+        dloglam: 1e-4,
+        pixels: 3,
+    };
+    let layout = Layout::Spectra {
+        grid,
+        noise_rho: vec![0.2, 0.0, 0.0],
+    };
+    let channel = Linear::new(&ForwardConfig::Gaussian { sigma: 0.5 }, &layout, CPU).unwrap();
+    let identity = Tensor::eye(3, (Kind::Float, CPU));
+    let found = channel.covariance(&identity, &seen(3, 3));
+    let expected = [0.25f32, 0.05, 0., 0.05, 0.25, 0., 0., 0., 0.25];
+    assert!(largest(&(found - Tensor::from_slice(&expected).view([3, 3]))) < 1e-5);
+}
+
+#[test]
+fn a_prior_fits_images_of_any_size_and_spectra_of_an_even_number_of_pixels() {
+    let sigma = Tensor::ones([2, 1], (Kind::Float, CPU));
+    for [c, h, w] in [[3, 5, 7], [1, 6, 10], [1, 1, 1]] {
+        let x = normal(50, 2, (c * h * w) as i64);
+        let prior = Prior::new(&layout(c, h, w, 0, 0), &x, SEED).unwrap();
+        assert_eq!(prior.denoise(&x, &sigma, 0).size(), x.size());
+    }
+    for (pixels, fits) in [(8, true), (64, true), (90, true), (1024, true), (65, false)] {
+        let x = normal(51, 2, pixels as i64);
+        let grid = LogGrid {
+            loglam0: 3.6,
+            dloglam: 1e-4,
+            pixels,
+        };
+        let layout = Layout::Spectra {
+            grid,
+            noise_rho: vec![0.0; pixels],
+        };
+        match Prior::new(&layout, &x, SEED) {
+            Ok(prior) => {
+                assert!(fits);
+                assert_eq!(prior.denoise(&x, &sigma, 5).size(), x.size());
+            }
+            Err(why) => assert!(!fits && why.contains("even"), "{pixels}: {why}"),
+        }
+    }
 }
 
 #[test]

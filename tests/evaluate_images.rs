@@ -299,7 +299,15 @@ fn what_does_not_fit_is_refused_in_one_line() {
 #[test]
 fn the_baselines_that_sample_add_two_rows_and_say_how_they_were_made() {
     let study = Study::new();
-    let few = ["--baselines", "--baseline-steps", "4", "--most", "6"];
+    let few = [
+        "--baselines",
+        "--baseline-steps",
+        "4",
+        "--most",
+        "6",
+        "--threads",
+        "1",
+    ];
     study.evaluate().args(few).assert().success();
     let text = std::fs::read_to_string(study.path("run/evaluation.json")).unwrap();
     let e: ImageEvaluation = serde_json::from_str(&text).unwrap();

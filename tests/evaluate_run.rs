@@ -273,7 +273,7 @@ fn the_baselines_that_sample_have_rows_of_spectra_too() {
         command
             .arg("--truth")
             .arg(study.path("truth.h5"))
-            .args(["--most", "20"])
+            .args(["--most", "20", "--threads", "1"])
             .args(more);
         command.assert().success();
         let json = std::fs::read_to_string(study.run().join("evaluation.json")).unwrap();

@@ -2,7 +2,7 @@
 //! observations alone.
 //!
 //! E: a draw from the posterior of every observation under the present prior; M: the prior is fitted
-//! to the draws. It starts, as the source does, with Gaussian priors, whose M-step is in closed form.
+//! to the draws. Its covariances are those of a Gaussian with the draws' moments. It starts, as the source does, with Gaussian priors, whose M-step is in closed form.
 
 use super::{Denoiser, Fit, Gaussian, Posterior, Prior};
 use crate::catalog::Layout;
@@ -25,6 +25,13 @@ pub struct Rounds {
     pub iterations: usize,
 }
 
+/// What EM finds.
+pub struct Found {
+    pub prior: Prior,
+    /// Of the moments of the last draws that outnumber the pixels, else the one it started with.
+    pub gaussian: Gaussian,
+}
+
 /// The Gaussian prior after `rounds` from `start` on.
 #[must_use]
 pub fn gaussian(
@@ -34,7 +41,7 @@ pub fn gaussian(
     rounds: &Rounds,
 ) -> Gaussian {
     (0..rounds.gaussian).fold(start, |prior, round| {
-        Gaussian::fit(&draw(&prior, channel, observed, rounds, round))
+        Gaussian::fit(&rounds.draw([&prior, &prior], channel, observed, round))
     })
 }
 
@@ -48,43 +55,52 @@ pub fn learn(
     observed: &Observations,
     layout: &Layout,
     rounds: &Rounds,
-) -> std::result::Result<Prior, String> {
-    let first = gaussian(start, channel, observed, rounds);
-    let mut draws = draw(&first, channel, observed, rounds, rounds.gaussian);
+) -> std::result::Result<Found, String> {
+    let mut shape = gaussian(start, channel, observed, rounds);
+    let mut draws = rounds.draw([&shape, &shape], channel, observed, rounds.gaussian);
     let prior = Prior::new(layout, &draws, rounds.fit.seed)?;
     for round in 0..rounds.diffusion {
         if round > 0 {
-            draws = draw(&prior, channel, observed, rounds, rounds.gaussian + round);
+            draws = rounds.draw([&prior, &shape], channel, observed, rounds.gaussian + round);
+            if observed.len() > draws.size()[1] {
+                shape = Gaussian::fit(&draws);
+            }
         }
         let seed = derive(rounds.fit.seed, Purpose::Baselines, round);
         prior.fit(&draws, Fit { seed, ..rounds.fit });
     }
-    Ok(prior)
+    Ok(Found {
+        prior,
+        gaussian: shape,
+    })
 }
 
-/// The E-step.
-fn draw(
-    prior: &dyn Denoiser,
-    channel: &Linear,
-    observed: &Observations,
-    rounds: &Rounds,
-    round: u64,
-) -> Tensor {
-    let posterior = Posterior {
-        prior,
-        channel,
-        steps: rounds.steps,
-        iterations: rounds.iterations,
-    };
-    // Streams of other numbers than those of the fits.
-    let step = u64::from(u32::MAX) + round;
-    let n = observed.len();
-    let random = Rows::range(
-        rounds.fit.seed,
-        Purpose::Baselines,
-        step,
-        n,
-        observed.flux.device(),
-    );
-    posterior.draw(observed, &random)
+impl Rounds {
+    /// The E-step, with a prior and the denoiser whose Jacobian gives its covariance.
+    fn draw(
+        &self,
+        [prior, shape]: [&dyn Denoiser; 2],
+        channel: &Linear,
+        observed: &Observations,
+        round: u64,
+    ) -> Tensor {
+        let posterior = Posterior {
+            prior,
+            shape,
+            channel,
+            steps: self.steps,
+            iterations: self.iterations,
+        };
+        // Streams of other numbers than those of the fits.
+        let step = u64::from(u32::MAX) + round;
+        let device = observed.flux.device();
+        let random = Rows::range(
+            self.fit.seed,
+            Purpose::Baselines,
+            step,
+            observed.len(),
+            device,
+        );
+        posterior.draw(observed, &random)
+    }
 }

@@ -3,13 +3,17 @@
 //! Given x_t = x + σ z, the clean x is taken as Gaussian: mean D(x_t; σ) and, by Tweedie's formula,
 //! covariance V = σ² ∂D/∂x_t. Then E[x | x_t, y] = D + V Aᵀ (A V Aᵀ + Σ)⁻¹ (y − A D), and with it in
 //! place of D any sampler of the prior draws from the posterior. For a Gaussian prior that is exact.
+//!
+//! D and V may come from two denoisers. The Jacobian of a network that was trained for minutes is far
+//! from symmetric and positive, and some draws run away; the V of a Gaussian population with the same
+//! moments agrees with the true one where σ is small (σ²) and where it is large (the covariance).
 
 use super::Denoiser;
 use super::sampler::{heun, levels};
 use crate::forward::{Latent, Linear};
 use crate::random::Rows;
 use crate::train::Observations;
-use tch::{Kind, Tensor, with_grad};
+use tch::{Kind, Tensor, no_grad, with_grad};
 
 /// Rows at once.
 const BATCH: i64 = 256;
@@ -17,6 +21,8 @@ const BATCH: i64 = 256;
 /// The posterior p(x | y) under a prior.
 pub struct Posterior<'a> {
     pub prior: &'a dyn Denoiser,
+    /// Whose Jacobian gives V: the prior itself, or a Gaussian of the same moments.
+    pub shape: &'a dyn Denoiser,
     pub channel: &'a Linear,
     /// Steps of the sampler, two evaluations each.
     pub steps: usize,
@@ -57,20 +63,21 @@ impl Posterior<'_> {
     fn estimate(&self, x: &Tensor, sigma: f64, phase: u64, y: &Tensor, latent: &Latent) -> Tensor {
         let x = x.detach().set_requires_grad(true);
         let levels = Tensor::full([x.size()[0], 1], sigma, (Kind::Float, x.device()));
-        let denoised = with_grad(|| self.prior.denoise(&x, &levels, phase));
-        let spread = |v: &Tensor| with_grad(|| gradient(&denoised, &x, v)) * (sigma * sigma);
+        let denoised = no_grad(|| self.prior.denoise(&x, &levels, phase));
+        let shape = with_grad(|| self.shape.denoise(&x, &levels, phase));
+        let spread = |v: &Tensor| with_grad(|| gradient(&shape, &x, v)) * (sigma * sigma);
         let seen = |z: &Tensor| {
             self.channel
                 .apply(&spread(&self.channel.transpose(z, latent)), latent)
         };
-        let residual = (y - self.channel.apply(&denoised.detach(), latent)) * &latent.good;
+        let residual = (y - self.channel.apply(&denoised, latent)) * &latent.good;
         let solved = conjugate_gradients(
             |z| seen(z) + self.channel.covariance(z, latent),
             residual,
             &self.channel.variance(latent),
             self.iterations,
         );
-        denoised.detach() + spread(&self.channel.transpose(&solved, latent))
+        denoised + spread(&self.channel.transpose(&solved, latent))
     }
 }
 

@@ -60,7 +60,7 @@ impl Prior {
         let network: Box<dyn VelocityField> = match layout {
             Layout::Spectra { grid, .. } => {
                 let config = spectra(grid.pixels as i64)
-                    .ok_or("the prior's network needs an even number of pixels, at least 16")?;
+                    .ok_or("the prior's network needs an even number of pixels, at least 8")?;
                 Box::new(UNet1d::new(&config, 1, seed, device))
             }
             Layout::Images(image) => {

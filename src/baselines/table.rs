@@ -21,7 +21,7 @@ const STRENGTHS: [f64; 7] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0];
 /// How much work there is. The defaults are for minutes on two cores.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
-    /// Training steps of the prior of DPS; EM has half of them in all, shared by its rounds.
+    /// Training steps of the prior of DPS, and of EM in all its rounds.
     pub training: u64,
     /// Steps of DPS's sampler.
     pub dps_steps: usize,
@@ -39,8 +39,8 @@ impl Default for Settings {
         Self {
             training: 1200,
             dps_steps: 100,
-            em_steps: 10,
-            iterations: 3,
+            em_steps: 16,
+            iterations: 8,
             rounds: (8, 4),
         }
     }
@@ -160,7 +160,7 @@ impl Work<'_> {
             return Ok(left_out("EM with posterior sampling", &why));
         }
         let (gaussian, diffusion) = self.settings.rounds;
-        let each = (self.settings.training / (2 * diffusion.max(1))).max(1);
+        let each = (self.settings.training / diffusion.max(1)).max(1);
         let rounds = Rounds {
             gaussian: if self.task.moments.is_some() {
                 0
@@ -174,12 +174,13 @@ impl Work<'_> {
         };
         (self.say)("EM with posterior sampling: learning its prior from the observations");
         let start = self.start(observed.flux.size()[1]);
-        let prior = match em::learn(start, self.channel, &observed, &self.task.layout, &rounds) {
-            Ok(prior) => prior,
+        let found = match em::learn(start, self.channel, &observed, &self.task.layout, &rounds) {
+            Ok(found) => found,
             Err(why) => return Ok(left_out("EM with posterior sampling", &why)),
         };
         let posterior = Posterior {
-            prior: &prior,
+            prior: &found.prior,
+            shape: &found.gaussian,
             channel: self.channel,
             steps: rounds.steps,
             iterations: rounds.iterations,
@@ -190,7 +191,7 @@ impl Work<'_> {
             "EM with posterior sampling: a diffusion prior ({} weights) from {} observations, {} Gaussian rounds and {} \
              rounds of {each} steps of {BATCH}; A, its transpose and the covariance of the noise are known to it; {} \
              steps of Heun with {} conjugate gradients each, one draw",
-            prior.weights(),
+            found.prior.weights(),
             observed.len(),
             rounds.gaussian,
             rounds.diffusion,

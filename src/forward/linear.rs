@@ -37,8 +37,9 @@ enum Part {
     Rays(i64),
     /// White noise of this standard deviation.
     Noise(f64),
-    /// Noise of the recorded standard deviations; pixel i and pixel i + 1 are correlated by ρ [1, D − 1].
-    Recorded(Tensor),
+    /// Noise of which pixel i and pixel i + 1 are correlated by ρ [1, D − 1], of this standard deviation
+    /// or of the recorded ones.
+    Correlated(Tensor, Option<f64>),
 }
 
 impl Linear {
@@ -53,7 +54,10 @@ impl Linear {
     ) -> std::result::Result<Self, String> {
         let mut ignored = Vec::new();
         let parts = match (config, layout) {
-            (ForwardConfig::Gaussian { sigma }, _) => vec![Part::Noise(*sigma)],
+            (ForwardConfig::Gaussian { sigma }, Layout::Images(_)) => vec![Part::Noise(*sigma)],
+            (ForwardConfig::Gaussian { sigma }, Layout::Spectra { noise_rho, .. }) => {
+                vec![Part::correlated(noise_rho, Some(*sigma), device)]
+            }
             (ForwardConfig::Stages { stages }, Layout::Images(image)) => {
                 image_parts(stages, [image.height, image.width], device)?
             }
@@ -83,13 +87,7 @@ impl Linear {
                         Part::Smooth(smooth, 1.0 / (resolution * grid.dln()))
                     }
                 };
-                let pairs = noise_rho.len().saturating_sub(1);
-                let rho: Vec<f32> = noise_rho[..pairs]
-                    .iter()
-                    .map(|r| r.clamp(-0.5, 0.5))
-                    .collect();
-                let rho = Tensor::from_slice(&rho).unsqueeze(0).to_device(device);
-                vec![smooth, Part::Recorded(rho)]
+                vec![smooth, Part::correlated(noise_rho, None, device)]
             }
             (ForwardConfig::Command { .. }, _) => {
                 return Err("the channel is a program, of which there is no gradient".to_owned());
@@ -150,7 +148,8 @@ impl Linear {
         );
         self.parts.iter().fold(floor, |sum, part| match part {
             Part::Noise(sigma) => sum + sigma * sigma,
-            Part::Recorded(_) => sum + latent.sigma.square(),
+            Part::Correlated(_, Some(sigma)) => sum + sigma * sigma,
+            Part::Correlated(_, None) => sum + latent.sigma.square(),
             _ => sum,
         })
     }
@@ -217,15 +216,25 @@ fn image_parts(
 }
 
 impl Part {
+    /// Noise with the prepared set's correlations, which the forward model clips likewise.
+    fn correlated(rho: &[f32], sigma: Option<f64>, device: Device) -> Self {
+        let pairs = &rho[..rho.len().saturating_sub(1)];
+        let rho: Vec<f32> = pairs.iter().map(|r| r.clamp(-0.5, 0.5)).collect();
+        Self::Correlated(
+            Tensor::from_slice(&rho).unsqueeze(0).to_device(device),
+            sigma,
+        )
+    }
+
     fn is_noise(&self) -> bool {
-        matches!(self, Self::Noise(_) | Self::Recorded(_))
+        matches!(self, Self::Noise(_) | Self::Correlated(..))
     }
 
     fn apply(&self, x: &Tensor, shape: Option<[i64; 3]>, latent: &Latent) -> Tensor {
         let [c, h, w] = shape.unwrap_or([1, 1, x.size()[1]]);
         let image = || x.reshape([-1, c, h, w]);
         match self {
-            Self::Noise(_) | Self::Recorded(_) => x.shallow_clone(),
+            Self::Noise(_) | Self::Correlated(..) => x.shallow_clone(),
             Self::Lsf(smoothing) => smoothing.per_pixel(x, &latent.lsf.clamp(0.0, LSF_LIMIT)),
             Self::Smooth(smoothing, sigma) => {
                 let sigma = Tensor::full([1, 1], *sigma, (Kind::Float, x.device()));
@@ -247,12 +256,16 @@ impl Part {
     fn covariance(&self, v: &Tensor, latent: &Latent) -> Tensor {
         match self {
             Self::Noise(sigma) => v * (sigma * sigma),
-            Self::Recorded(rho) => {
-                let w = v * &latent.sigma;
+            Self::Correlated(rho, sigma) => {
+                let scaled = |v: &Tensor| match sigma {
+                    Some(sigma) => v * *sigma,
+                    None => v * &latent.sigma,
+                };
+                let w = scaled(v);
                 let pairs = rho.size()[1];
                 let right = (rho * w.narrow(1, 1, pairs)).constant_pad_nd([0, 1]);
                 let left = (rho * w.narrow(1, 0, pairs)).constant_pad_nd([1, 0]);
-                (w + right + left) * &latent.sigma
+                scaled(&(w + right + left))
             }
             _ => v.zeros_like(),
         }
