@@ -67,12 +67,12 @@ impl Arm {
     fn train(self, steps: u64) -> TrainConfig {
         TrainConfig {
             steps,
-            batch: 512,
+            batch: 256,
             resamplings: 2,
-            reuse: 4,
+            reuse: 8,
             mix: if self == Self::FokkerPlanck { 1.0 } else { 0.9 },
             learning_rate: 3e-3,
-            ema: 0.9,
+            ema: 0.95,
             ..TrainConfig::default()
         }
     }
