@@ -176,7 +176,7 @@ fn the_iterates_contract_at_the_rate_of_the_closed_form() {
 fn the_self_consistent_loop_finds_the_clean_population_in_one_dimension() {
     tch::set_num_threads(1);
     let y = normals(6, 6000, VARIANCE + SIGMA * SIGMA);
-    let map = learn(Arm::FokkerPlanck, &y, SIGMA, 500, 1).unwrap();
+    let map = learn(Arm::FokkerPlanck, &y, SIGMA, 1000, 1).unwrap();
     let fresh = normals(7, 10_000, VARIANCE + SIGMA * SIGMA);
     let x = map.restore(&fresh, &rows(8, 10_000));
     let mean = x.mean(Kind::Double).double_value(&[]);

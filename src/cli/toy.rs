@@ -24,7 +24,7 @@ pub struct Toy {
     #[arg(long, value_delimiter = ',', default_values_t = [Arm::Ode, Arm::Sde], value_enum)]
     interpolant: Vec<Arm>,
     /// Optimiser steps of each training
-    #[arg(long, default_value_t = 1500)]
+    #[arg(long, default_value_t = 8000)]
     steps: u64,
     /// Observations that each training learns from
     #[arg(long, default_value_t = 6000)]

@@ -16,7 +16,7 @@ use tch::{Device, Tensor};
 const SCORED: usize = 2000;
 /// Neighbour of the divergence and of the spacing.
 const NEIGHBOUR: usize = 5;
-/// Bandwidth of the kernel of the MMD: a sixth of a moon's radius of 2 or so resolves the arms.
+/// Bandwidth of the MMD's kernel: about the width of the moons' arms, so that it sees them.
 const BANDWIDTH: f64 = 0.3;
 
 /// What is to be studied.
