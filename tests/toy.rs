@@ -251,6 +251,9 @@ fn the_command_writes_figure_table_and_json_the_same_at_any_number_of_threads() 
     let clouds = json["cases"][1]["clouds"].as_array().unwrap();
     let names: Vec<&str> = clouds.iter().map(|c| c["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["clean", "observed", "ODE", "SDE", "Fokker–Planck"]);
+    let points = hdf5::File::open(folder.path().join("one/toy.h5")).unwrap();
+    let observed = points.dataset("two-moons/sigma-1.0/observed").unwrap();
+    assert_eq!(observed.shape(), [2000, 2]);
     // Against another sample of itself the truth scores better than what is noisy.
     let kl = |i: usize| clouds[i]["scores"]["divergence"].as_f64().unwrap();
     assert!(kl(0).abs() < 0.1 && kl(1) > 0.5);

@@ -3,7 +3,7 @@
 use super::Global;
 use super::say::say;
 use crate::plot::{Clouds, save};
-use crate::toy::{Arm, Plan, Shape, markdown, run};
+use crate::toy::{Arm, Plan, Shape, markdown, run, write_clouds};
 use crate::{Error, Result, atomic};
 use clap::Args;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use std::time::Instant;
 
 #[derive(Debug, Args)]
 pub struct Toy {
-    /// Folder for toy.png, toy.json and toy.md
+    /// Folder for toy.png, toy.md, toy.json and toy.h5 (the points)
     #[arg(long, short, default_value = "out/toy")]
     out: PathBuf,
     /// Clean distributions
@@ -58,6 +58,7 @@ impl Toy {
         let table = markdown(&study);
         atomic::write(self.out.join("toy.json"), format!("{json}\n").as_bytes())?;
         atomic::write(self.out.join("toy.md"), table.as_bytes())?;
+        write_clouds(&self.out.join("toy.h5"), &study)?;
         save(&self.out.join("toy.png"), &Clouds { study: &study })?;
         say(if global.json { &json } else { &table })
     }

@@ -4,12 +4,14 @@
 //! ([`Step`](crate::train::Step), [`Transport`](crate::transport::Transport),
 //! [`Gaussian`](crate::forward::Gaussian)); clean points serve the figure and the scores.
 
+mod clouds;
 mod learn;
 mod metrics;
 mod shapes;
 mod study;
 mod table;
 
+pub use clouds::write_clouds;
 pub use learn::{Arm, Learned, learn};
 pub use metrics::{half_width, knn_divergence, maximum_mean_discrepancy, neighbour_distances};
 pub use shapes::Shape;
