@@ -13,7 +13,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use selfsi::catalog::{Object, flag};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 const N: usize = 120;
 const D: usize = 64;
@@ -151,21 +151,13 @@ fn line(pixel: usize, at: usize) -> f64 {
     (-0.5 * ((pixel as f64 - at as f64) / WIDTH).powi(2)).exp()
 }
 
-/// cfitsio shares what it knows of a file between all that have it open: one test at a time.
-fn alone() -> MutexGuard<'static, ()> {
-    static FITS: Mutex<()> = Mutex::new(());
-    FITS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn image(path: &Path, name: &str) -> Vec<f32> {
-    let _alone = alone();
     let mut f = FitsFile::open(path).unwrap();
     let hdu = f.hdu(name).unwrap();
     Vec::<f32>::read_image(&mut f, &hdu).unwrap()
 }
 
 fn column<T: fitsio::tables::ReadsCol>(path: &Path, table: &str, name: &str) -> Vec<T> {
-    let _alone = alone();
     let mut f = FitsFile::open(path).unwrap();
     let hdu = f.hdu(table).unwrap();
     hdu.read_col(&mut f, name).unwrap()
@@ -177,7 +169,6 @@ fn planted(catalog: &Path, copy: &str, lines: &[(usize, usize, f64)]) -> PathBuf
     let path = Survey::get().path(copy);
     std::fs::copy(catalog, &path).unwrap();
     let ivar = image(&path, "IVAR");
-    let _alone = alone();
     let mut f = FitsFile::edit(&path).unwrap();
     for name in ["RESTORED", "DRAW"] {
         let Ok(hdu) = f.hdu(name) else { continue };

@@ -14,8 +14,8 @@ use tch::{Device, Kind, Tensor, no_grad};
 /// Width and depth of the perceptron.
 const WIDTH: i64 = 128;
 const DEPTH: usize = 3;
-/// Evaluations of the network along the path, as many as in the source.
-const EVALUATIONS: usize = 40;
+/// Evaluations of the network along the path; the source has 40.
+const EVALUATIONS: usize = 20;
 
 /// The interpolant of an arm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]

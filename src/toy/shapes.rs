@@ -8,12 +8,12 @@ use tch::{Kind, Tensor};
 
 /// Radius of the moons' arcs, and the scatter about them.
 const ARC: f64 = 4.0;
-const ARC_WIDTH: f64 = 0.2;
+const ARC_WIDTH: f64 = 0.3;
 /// Centre of the upper arc; that of the lower one lies opposite.
 const ARC_CENTRE: [f64; 2] = [-2.0, -1.0];
 /// Radius of the circle of eight Gaussians, and their standard deviation.
 const RING: f64 = 4.0;
-const BLOB: f64 = 0.2;
+const BLOB: f64 = 0.3;
 /// Side of the checkerboard's cells.
 const CELL: f64 = 2.0;
 
@@ -21,9 +21,9 @@ const CELL: f64 = 2.0;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Shape {
-    /// Two half circles of radius 4, one turned over and moved into the other, with a scatter of 0.2.
+    /// Two half circles of radius 4, one turned over and moved into the other, with a scatter of 0.3.
     TwoMoons,
-    /// Eight Gaussians of standard deviation 0.2 on a circle of radius 4.
+    /// Eight Gaussians of standard deviation 0.3 on a circle of radius 4.
     EightGaussians,
     /// Uniform on the eight black cells, of side 2, of a board of 4 × 4.
     Checkerboard,

@@ -34,6 +34,8 @@ assert rows["LOCAL_WAVE"].unit == u.AA
 
 good = catalog["FLAG"] == 0
 assert ((rows["FLAG"] & 1 == 1) == ~good).all()
+assert (~good).sum() == 1
+assert rows["REASON"][~good][0] == "not restored: too little signal"
 observed = fits.getdata(restored, "OBSERVED")
 ivar = fits.getdata(restored, "IVAR")
 assert (rows["DOF"][good] == (ivar > 0).sum(1)[good]).all()
