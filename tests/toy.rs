@@ -36,10 +36,10 @@ fn gaussian(index: u64, shift: f64, scale: f64) -> Array2<f32> {
 fn shapes_have_the_moments_that_their_description_implies() {
     let n = 100_000;
     for (shape, squares) in [
-        // E[(4 cos θ − 2)²] + w², E[(4 sin θ − 1)²] + w² for θ uniform on (0, π), w = 0.2.
-        (Shape::TwoMoons, [12.04, 9.04 - 16.0 / std::f64::consts::PI]),
+        // E[(4 cos θ − 2)²] + w², E[(4 sin θ − 1)²] + w² for θ uniform on (0, π), w = 0.3.
+        (Shape::TwoMoons, [12.09, 9.09 - 16.0 / std::f64::consts::PI]),
         // Half the radius' square, and the blob's variance.
-        (Shape::EightGaussians, [8.04; 2]),
+        (Shape::EightGaussians, [8.09; 2]),
         // Uniform on (−4, 4) in either coordinate.
         (Shape::Checkerboard, [16.0 / 3.0; 2]),
     ] {
@@ -70,12 +70,12 @@ fn a_checkerboard_has_points_on_its_black_cells_alone() {
 #[test]
 fn the_half_widths_are_those_of_the_shapes_own_scatter() {
     let width = |shape: Shape| half_width(shape, to_array(&shape.sample(&rows(0, 20_000))).view());
-    // The medians of |N(0, 0.2²)| and of a Rayleigh variable of scale 0.2.
+    // The medians of |N(0, 0.3²)| and of a Rayleigh variable of scale 0.3.
     let moons = width(Shape::TwoMoons).unwrap();
-    assert!((moons / (0.6745 * 0.2) - 1.0).abs() < 0.04, "{moons}");
+    assert!((moons / (0.6745 * 0.3) - 1.0).abs() < 0.04, "{moons}");
     let blobs = width(Shape::EightGaussians).unwrap();
     assert!(
-        (blobs / (0.08 * 2f64.ln()).sqrt() - 1.0).abs() < 0.03,
+        (blobs / (0.18 * 2f64.ln()).sqrt() - 1.0).abs() < 0.03,
         "{blobs}"
     );
     assert_eq!(width(Shape::Checkerboard), None);
@@ -182,13 +182,13 @@ impl VelocityField for Exact {
     }
 }
 
-/// Variance that the self-consistent loop ends at, over the clean variance of an arm's width 0.2, in
-/// the 40 steps of Euler of `selfsi toy` at σ = 1 with exact fields.
+/// Variance that the self-consistent loop ends at, over the clean variance of an arm's width 0.3, in
+/// the 20 steps of Euler of `selfsi toy` at σ = 1 with exact fields.
 fn final_variance(interpolant: &InterpolantConfig, scale: f64) -> f64 {
-    let (clean, n) = (0.04, 4000);
+    let (clean, n) = (0.09, 4000);
     let euler = TransportConfig {
         scheme: Scheme::Euler,
-        steps: 40,
+        steps: 20,
         grading: 1.0,
     };
     let transport = Transport::new(interpolant, &euler, false);
@@ -220,7 +220,8 @@ fn at_the_noise_of_one_the_odes_arms_vanish_and_the_sdes_keep_their_width() {
     };
     let sde = final_variance(&sde, 1.0);
     assert!(ode < 1e-3, "{ode}");
-    assert!(sde > 0.5 && sde < 0.9, "{sde}");
+    // The recursion of the exact variances ends at 0.295.
+    assert!(sde > 0.25 && sde < 0.34, "{sde}");
 }
 
 fn toy(out: &Path, threads: &str) -> Command {
