@@ -165,7 +165,7 @@ impl ImageRun {
             unvalidated: Default::default(),
         };
         let header = serde_json::to_string(&header).unwrap();
-        let metadata = HashMap::from([("selfsi".to_owned(), header)]);
+        let metadata = HashMap::from([("selfsi networks 1".to_owned(), header)]);
         let file = safetensors::serialize(views, Some(metadata)).unwrap();
         std::fs::write(run.best(), file).unwrap();
     }
