@@ -120,11 +120,7 @@ fn inspect_says_what_every_file_is() {
         ),
         (CATALOG, "catalog table", ""),
         ("catalogs/DRQ_Pk1D.fits", "catalog table", ""),
-        (
-            "desi/coadd-main-dark-9144.fits",
-            "DESI coadd",
-            "does not read DESI",
-        ),
+        ("desi/coadd-main-dark-9144.fits", "DESI coadd", ""),
         (
             "desi/QSO_cat_fuji_dark_healpix_with_main.fits.gz",
             "FITS file",
