@@ -26,9 +26,12 @@ fn specs() -> [Spec; 3] {
     ]
 }
 
+/// Flux, ivar, and_mask and wdisp of a spec file.
+type Columns = (Vec<f32>, Vec<f32>, Vec<i32>, Vec<f32>);
+
 /// The spec files of `folder` stacked as spPlate-3655-55240.fits, in the order of `specs`.
 fn plate(folder: &Path, specs: &[Spec]) {
-    let read = |s: &Spec| {
+    let read = |s: &Spec| -> Columns {
         let mut f = FitsFile::open(folder.join(s.file_name())).unwrap();
         let h = f.hdu(1).unwrap();
         let mut floats = |name: &str| -> Vec<f32> { h.read_col(&mut f, name).unwrap() };
@@ -43,7 +46,7 @@ fn plate(folder: &Path, specs: &[Spec]) {
         data_type,
         dimensions: &shape,
     };
-    let stack = |part: fn(&(Vec<f32>, Vec<f32>, Vec<i32>, Vec<f32>)) -> &Vec<f32>| -> Vec<f32> {
+    let stack = |part: fn(&Columns) -> &Vec<f32>| -> Vec<f32> {
         all.iter().flat_map(|a| part(a).clone()).collect()
     };
     let mut f = FitsFile::create(folder.join("spPlate-3655-55240.fits"))

@@ -1,7 +1,5 @@
 //! A tiny survey and runs trained on it, made once per test program through the command line.
 
-#![allow(dead_code)]
-
 use assert_cmd::Command;
 use hdf5::types::VarLenUnicode;
 use ndarray::{Array1, Array2};
