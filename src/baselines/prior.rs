@@ -1,12 +1,12 @@
-//! A small diffusion model in the form of EDM (Karras et al. 2022), and how it is trained.
+//! A small diffusion model, and how it is trained.
 
 use crate::catalog::{ImageLayout, Layout};
 use crate::config::{UNet1dConfig, UNet2dConfig};
-use crate::forward::Latent;
+use crate::diffusion::Edm;
 use crate::nets::{Pass, UNet1d, UNet2d, VelocityField};
 use crate::random::{Purpose, Rows};
 use crate::train::{Adam, learning_rate};
-use tch::{Kind, Tensor, no_grad};
+use tch::{Kind, Tensor};
 
 /// ln σ in training is N(−1.2, 1.2²) for data of standard deviation ½ (EDM, Table 1).
 const LOG_SIGMA: (f64, f64) = (-1.2, 1.2);
@@ -28,12 +28,10 @@ pub trait Denoiser {
     fn scale(&self) -> f64;
 }
 
-/// D(x; σ) = m + c_skip u + c_out F(c_in u, ln(σ/s)/4) with u = x − m (EDM, equation 7), for data of
-/// mean m and standard deviation s.
+/// The denoiser of EDM around a small network.
 pub struct Prior {
     network: Box<dyn VelocityField>,
-    mean: Tensor,
-    scale: f64,
+    edm: Edm,
 }
 
 /// How a prior is trained.
@@ -52,11 +50,6 @@ impl Prior {
     /// A clause that continues "…, because".
     pub fn new(layout: &Layout, clean: &Tensor, seed: u64) -> std::result::Result<Self, String> {
         let device = clean.device();
-        let mean = clean.mean_dim([0i64].as_slice(), true, Kind::Float);
-        let variance = (clean - &mean)
-            .square()
-            .mean(Kind::Double)
-            .double_value(&[]);
         let network: Box<dyn VelocityField> = match layout {
             Layout::Spectra { grid, .. } => {
                 let config = spectra(grid.pixels as i64)
@@ -75,8 +68,7 @@ impl Prior {
         };
         Ok(Self {
             network,
-            mean,
-            scale: variance.sqrt().max(f64::MIN_POSITIVE),
+            edm: Edm::of(clean),
         })
     }
 
@@ -114,49 +106,35 @@ impl Prior {
         params.set_flat(&averaged);
     }
 
-    /// E ‖D(x₀ + σ z; σ) − x₀‖² / c_out²: its weights make every σ count alike (EDM, equation 8).
     fn loss(&self, x0: &Tensor, random: &Rows, step: u64) -> Tensor {
-        let sigma =
-            (random.normal(1, 1) * LOG_SIGMA.1 + LOG_SIGMA.0).exp() * (self.scale / EDM_SCALE);
-        let x = x0 + random.normal(2, x0.size()[1]) * &sigma;
-        let error = self.denoise(&x, &sigma, step) - x0;
-        (error / self.output(&sigma)).square().mean(Kind::Float)
-    }
-
-    /// c_out = σ s / √(σ² + s²).
-    fn output(&self, sigma: &Tensor) -> Tensor {
-        sigma * self.scale / (sigma.square() + self.scale * self.scale).sqrt()
+        let scale = self.edm.sigma_data / EDM_SCALE;
+        let sigma = (random.normal(1, 1) * LOG_SIGMA.1 + LOG_SIGMA.0).exp() * scale;
+        let n = random.normal(2, x0.size()[1]);
+        let network = self.network.as_ref();
+        self.edm.loss(network, x0, &n, &sigma, pass(step))
     }
 }
 
 impl Denoiser for Prior {
     fn denoise(&self, x: &Tensor, sigma: &Tensor, phase: u64) -> Tensor {
-        let variance = self.scale * self.scale;
-        let total = sigma.square() + variance;
-        let u = x - &self.mean;
-        let pass = Pass {
-            dropout: false,
-            phase,
-        };
-        let time = (sigma / self.scale).log() / 4.0;
-        let fields = self
-            .network
-            .fields(&time, &(&u / total.sqrt()), &nothing_known(x), pass);
-        &self.mean + u * (total.reciprocal() * variance) + fields.velocity * self.output(sigma)
+        self.edm
+            .denoise(self.network.as_ref(), x, sigma, pass(phase))
     }
 
     fn mean(&self) -> &Tensor {
-        &self.mean
+        &self.edm.mean
     }
 
     fn scale(&self) -> f64 {
-        self.scale
+        self.edm.sigma_data
     }
 }
 
-/// No mask, no noise level.
-fn nothing_known(x: &Tensor) -> Latent {
-    no_grad(|| Latent::of_pixels(x.ones_like(), x.zeros_like(), x.zeros_like()))
+fn pass(phase: u64) -> Pass {
+    Pass {
+        dropout: false,
+        phase,
+    }
 }
 
 /// A small U-Net for spectra of `pixels`, if one fits.
