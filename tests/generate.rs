@@ -96,6 +96,8 @@ fn spectra_are_drawn_from_a_model_that_is_trained_once() {
     assert_eq!(before, after);
     check(&fits, &h5);
     plot(&h5, &restored, &t.path("generated.png")).success();
+    let facts = selfsi::catalog::inspect(&fits).unwrap();
+    assert_eq!((facts.kind, facts.problems.len()), ("generated catalog", 0));
 
     // Fewer samples in other batches are the same; another seed makes others.
     let (all, few) = (samples(&fits), t.path("few.fits"));

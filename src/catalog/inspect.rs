@@ -103,8 +103,13 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
         };
         hdus.iter().any(is)
     };
-    if flat("RESTORED") && named("CATALOG") {
-        fits::restored(path, &mut file, &hdus)
+    let ours = [
+        ("restored catalog", "RESTORED"),
+        ("generated catalog", "GENERATED"),
+    ];
+    let ours = ours.into_iter().find(|(_, image)| flat(image));
+    if let (Some(kind), true) = (ours, named("CATALOG")) {
+        fits::written(path, &mut file, &hdus, kind)
     } else if named("FIBERMAP") && named("B_WAVELENGTH") {
         fits::desi(path, &mut file, &hdus)
     } else if is_plate(&mut file, &hdus)? {

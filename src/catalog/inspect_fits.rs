@@ -156,12 +156,17 @@ pub(super) fn catalog(path: &Path, fits: &mut Fits, hdu: usize) -> Result<Inspec
     Ok(i)
 }
 
-/// Facts of a restored catalog.
-pub(super) fn restored(path: &Path, fits: &mut Fits, hdus: &[(String, Hdu)]) -> Result<Inspection> {
-    let mut i = Inspection::new(path, "restored catalog");
+/// Facts of a restored or generated catalog: its kind, and the name of its main image.
+pub(super) fn written(
+    path: &Path,
+    fits: &mut Fits,
+    hdus: &[(String, Hdu)],
+    (kind, image): (&'static str, &str),
+) -> Result<Inspection> {
+    let mut i = Inspection::new(path, kind);
     let mut shape = Vec::new();
     for (k, (name, hdu)) in hdus.iter().enumerate() {
-        if let (true, Hdu::Image(axes)) = (name.eq_ignore_ascii_case("RESTORED"), hdu) {
+        if let (true, Hdu::Image(axes)) = (name.eq_ignore_ascii_case(image), hdu) {
             shape.clone_from(axes);
             fits.seek(k)?;
             i.fact(
