@@ -6,6 +6,7 @@ mod diagnose;
 mod evaluate;
 mod generate;
 mod inspect;
+mod merge;
 mod mock;
 mod plot;
 mod prepare;
@@ -94,6 +95,8 @@ enum Command {
     Train(train::Train),
     /// Observations -> restored catalog
     Restore(restore::Restore),
+    /// The shards of a restoration -> one restored catalog
+    Merge(merge::Merge),
     /// New samples of a restored population
     Generate(generate::Generate),
     /// Compare restored catalogs and baselines with a known truth
@@ -138,6 +141,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Simulate(a) => a.run(g),
         Command::Train(a) => a.run(g),
         Command::Restore(a) => a.run(g),
+        Command::Merge(a) => a.run(g),
         Command::Generate(a) => a.run(g),
         Command::Evaluate(a) => a.run(g),
         Command::Diagnose(a) => a.run(g),
