@@ -14,6 +14,7 @@ mod progress;
 mod restore;
 mod say;
 mod simulate;
+mod slurm;
 mod toy;
 mod train;
 
@@ -109,6 +110,8 @@ enum Command {
     Plot(plot::Plot),
     /// Low-dimensional distributions: ODE and SDE side by side
     Toy(toy::Toy),
+    /// Scripts that train, restore and merge as SLURM jobs
+    Slurm(slurm::Slurm),
     /// Shell completions
     Completions(completions::Completions),
 }
@@ -148,6 +151,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Audit(a) => a.run(g),
         Command::Plot(a) => a.run(g),
         Command::Toy(a) => a.run(g),
+        Command::Slurm(a) => a.run(g),
         Command::Completions(a) => a.run(),
     }
 }

@@ -49,9 +49,9 @@ impl Part {
     /// [`Error::Config`] if the numbers are not those of an even array: of `--array=1,5,6`, no task
     /// can tell which one it is.
     pub fn of_slurm(get: impl Fn(&str) -> Option<String>) -> Result<Option<Self>> {
-        let Some(id) = get("SLURM_ARRAY_TASK_ID") else {
+        if get("SLURM_ARRAY_TASK_ID").is_none() {
             return Ok(None);
-        };
+        }
         let number = |name: &str, default: Option<usize>| {
             let key = format!("SLURM_ARRAY_TASK_{name}");
             match (get(&key), default) {
