@@ -197,7 +197,9 @@ mod tests {
             let mut batches = Vec::new();
             for number in 1..=of {
                 let range = Part::new(number, of).unwrap().range(rows, batch);
-                assert!(range.start == next && range.start % batch == 0 || range.is_empty());
+                assert!(
+                    range.start == next && range.start.is_multiple_of(batch) || range.is_empty()
+                );
                 batches.push(range.len().div_ceil(batch));
                 next = range.end;
             }
