@@ -31,6 +31,7 @@ pub mod nets;
 pub mod plot;
 pub mod restore;
 pub mod simulate;
+pub mod slurm;
 pub mod toy;
 pub mod train;
 pub mod transport;

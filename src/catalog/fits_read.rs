@@ -4,6 +4,7 @@
 //! not know every column type; this wrapper does none of that. One handle belongs to one worker.
 
 mod columns;
+mod history;
 
 pub(crate) use columns::Column;
 

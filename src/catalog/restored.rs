@@ -100,7 +100,7 @@ impl Restored {
             interpolant: text(&mut fits, "METHOD"),
             draws: fits.number_key("NDRAWS").unwrap_or(1.0) as usize,
             quantiles,
-            seed: fits.number_key("SEED").unwrap_or(0.0) as u64,
+            seed: text(&mut fits, "SEED").parse::<i64>().unwrap_or(0) as u64,
             config_sha256: text(&mut fits, "CFGSHA"),
             run_sha256: text(&mut fits, "RUNSHA"),
             history: Vec::new(),

@@ -201,6 +201,9 @@ impl Sheet {
     }
 
     pub fn column<T: WritesCol>(&mut self, hdu: &FitsHdu, name: &str, values: &[T]) -> Result<()> {
+        if values.is_empty() {
+            return Ok(());
+        }
         hdu.write_col(&mut self.file, name, values)
             .map_err(|e| self.failed(&e))
             .map(|_| ())

@@ -103,7 +103,9 @@ pub(super) fn line_columns(flux_unit: &str) -> Vec<Column> {
 /// Fills the columns, one row per object.
 pub(super) fn write_lines(sheet: &mut Sheet, hdu: &FitsHdu, rows: &[MeasuredLines]) -> Result<()> {
     for column in columns() {
-        let values: Vec<f64> = rows.iter().map(|r| column.of(r)).collect();
+        // One NaN for all: what is read back and written again must not differ in its sign bit.
+        let plain = |v: f64| if v.is_nan() { f64::NAN } else { v };
+        let values: Vec<f64> = rows.iter().map(|r| plain(column.of(r))).collect();
         sheet.column(hdu, &column.name, &values)?;
     }
     Ok(())

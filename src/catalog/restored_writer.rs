@@ -17,8 +17,9 @@ use std::path::Path;
 
 /// Writes a restored catalog as a stream; the file appears only when it is complete.
 pub struct RestoredWriter {
-    sheet: Sheet,
-    grid: LogGrid,
+    pub(super) sheet: Sheet,
+    /// log10 of the wavelength of each pixel.
+    pub(super) loglam: Vec<f64>,
     flux_unit: String,
     images: Vec<(String, FitsHdu)>,
     /// Median S/N per good pixel of each observation; NaN where it has none.
@@ -44,7 +45,7 @@ impl RestoredWriter {
         }
         Ok(Self {
             sheet,
-            grid: header.grid,
+            loglam: header.grid.loglam(),
             flux_unit: header.flux_unit.clone(),
             images,
             snr: vec![f32::NAN; n_rows],
@@ -79,7 +80,7 @@ impl RestoredWriter {
             return Ok(());
         };
         for (k, draw) in draws.outer_iter().enumerate() {
-            let from = (k * self.snr.len() + start) * self.grid.pixels;
+            let from = (k * self.snr.len() + start) * self.loglam.len();
             let data: Vec<f32> = draw.iter().copied().collect();
             self.sheet.pixels(hdu, from, &data)?;
         }
@@ -108,7 +109,7 @@ impl RestoredWriter {
             };
             let rows = rows.ok_or_else(|| self.sheet.failed(&format!("a block without {name}")))?;
             let data: Vec<f32> = rows.iter().copied().collect();
-            self.sheet.pixels(hdu, start * self.grid.pixels, &data)?;
+            self.sheet.pixels(hdu, start * self.loglam.len(), &data)?;
         }
         for (i, (flux, ivar)) in block
             .observed
@@ -130,7 +131,7 @@ impl RestoredWriter {
     /// [`crate::Error::Output`] if the disk is full.
     pub fn finish(mut self, objects: &[Object], heldout: &[bool]) -> Result<()> {
         self.catalog(objects, heldout)?;
-        wavelengths(&mut self.sheet, &self.grid)?;
+        wavelengths(&mut self.sheet, &self.loglam)?;
         self.sheet.finish()
     }
 
@@ -195,8 +196,8 @@ impl RestoredWriter {
     }
 }
 
-/// The table WAVELENGTH.
-pub(super) fn wavelengths(sheet: &mut Sheet, grid: &LogGrid) -> Result<()> {
+/// The table WAVELENGTH of pixels at `loglam`.
+pub(super) fn wavelengths(sheet: &mut Sheet, loglam: &[f64]) -> Result<()> {
     let columns = [
         Column::new("WAVELENGTH", T::Double)
             .unit("Angstrom")
@@ -204,8 +205,9 @@ pub(super) fn wavelengths(sheet: &mut Sheet, grid: &LogGrid) -> Result<()> {
         Column::new("LOGLAM", T::Double),
     ];
     let hdu = sheet.table("WAVELENGTH", &columns)?;
-    sheet.column(&hdu, "WAVELENGTH", &grid.wavelength())?;
-    sheet.column(&hdu, "LOGLAM", &grid.loglam())
+    let wavelength: Vec<f64> = loglam.iter().map(|l| 10f64.powf(*l)).collect();
+    sheet.column(&hdu, "WAVELENGTH", &wavelength)?;
+    sheet.column(&hdu, "LOGLAM", loglam)
 }
 
 /// The catalog's own name of an SDSS object; blank where the name was made from plate, MJD and

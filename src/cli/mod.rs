@@ -6,6 +6,7 @@ mod diagnose;
 mod evaluate;
 mod generate;
 mod inspect;
+mod merge;
 mod mock;
 mod plot;
 mod prepare;
@@ -13,6 +14,7 @@ mod progress;
 mod restore;
 mod say;
 mod simulate;
+mod slurm;
 mod toy;
 mod train;
 
@@ -94,6 +96,8 @@ enum Command {
     Train(train::Train),
     /// Observations -> restored catalog
     Restore(restore::Restore),
+    /// The shards of a restoration -> one restored catalog
+    Merge(merge::Merge),
     /// New samples of a restored population
     Generate(generate::Generate),
     /// Compare restored catalogs and baselines with a known truth
@@ -106,6 +110,8 @@ enum Command {
     Plot(plot::Plot),
     /// Low-dimensional distributions: ODE and SDE side by side
     Toy(toy::Toy),
+    /// Scripts that train, restore and merge as SLURM jobs
+    Slurm(slurm::Slurm),
     /// Shell completions
     Completions(completions::Completions),
 }
@@ -138,12 +144,14 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Simulate(a) => a.run(g),
         Command::Train(a) => a.run(g),
         Command::Restore(a) => a.run(g),
+        Command::Merge(a) => a.run(g),
         Command::Generate(a) => a.run(g),
         Command::Evaluate(a) => a.run(g),
         Command::Diagnose(a) => a.run(g),
         Command::Audit(a) => a.run(g),
         Command::Plot(a) => a.run(g),
         Command::Toy(a) => a.run(g),
+        Command::Slurm(a) => a.run(g),
         Command::Completions(a) => a.run(),
     }
 }

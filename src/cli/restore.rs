@@ -5,13 +5,13 @@ use super::progress::Progress;
 use super::say::say;
 use crate::config::Config;
 use crate::restore::{
-    Given, ImageInput, ImageJob, Input, Job, Output, Selection, Summary, config_of, restore,
+    Given, ImageInput, ImageJob, Input, Job, Output, Part, Selection, Summary, config_of, restore,
     restore_images,
 };
 use crate::train::Run;
 use crate::{Error, Result};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Restores observations with a trained run and writes the restored catalog (FITS), or the restored
 /// images (FITS or HDF5, by the extension of --out).
@@ -49,23 +49,32 @@ pub struct Restore {
     /// At most this many rows.
     #[arg(short, long)]
     ntargets: Option<usize>,
+    /// Only part I of N, from 1, written as OUT.shard-I-of-N.fits for `selfsi merge`. Without a
+    /// value, and by default inside a SLURM job array: the part of this task. 1/1 restores everything.
+    #[arg(long, value_name = "I/N", num_args = 0..=1, default_missing_value = SLURM)]
+    shard: Option<String>,
 }
+
+/// The value of --shard that has the part read from the environment.
+const SLURM: &str = "slurm";
 
 impl Restore {
     /// `--set` reaches [restore] and [transport] of the run's config, `--seed` the draws.
     pub fn run(&self, global: &Global) -> Result<()> {
         let run = Run::open(&self.run)?;
         let config = config_of(&run, &global.set)?;
+        let part = self.part()?;
         if config.image.is_some() {
-            return self.images(global, &run, &config);
+            return self.images(global, &run, &config, part);
         }
+        let out = part.map_or_else(|| self.out.clone(), |p| p.path(&self.out));
         let device = global.device()?;
         let given = Given {
             paths: &self.input,
             catalog: self.catalog.as_deref(),
         };
         let mut bar = Progress::new("preparing");
-        let input = Input::open(&config, given, &self.out, &mut |done, all| {
+        let input = Input::open(&config, given, &out, &mut |done, all| {
             bar.show(done, all);
         });
         bar.finish();
@@ -74,7 +83,7 @@ impl Restore {
             eprintln!("selfsi: note: {note}");
         }
         let output = Output {
-            catalog: self.out.clone(),
+            catalog: out.clone(),
             spectra: self.spectra.clone(),
             draws: self.save_draws,
         };
@@ -84,16 +93,22 @@ impl Restore {
             seed: global.seed.unwrap_or(config.seed),
             input: &input,
             output: &output,
-            selection: self.selection(),
+            selection: self.selection(part),
             device,
         };
         let summary = restore(&run, job, &mut |done, all| bar.show(done, all));
         bar.finish();
-        self.report(global, summary?)
+        self.report(global, &out, summary?)
     }
 
     /// As [`Restore::run`] for a run on images.
-    fn images(&self, global: &Global, run: &Run, config: &Config) -> Result<()> {
+    fn images(
+        &self,
+        global: &Global,
+        run: &Run,
+        config: &Config,
+        part: Option<Part>,
+    ) -> Result<()> {
         for (option, given) in [
             ("--spectra", self.spectra.is_some()),
             ("--catalog", self.catalog.is_some()),
@@ -107,6 +122,14 @@ impl Restore {
                     "leave it out",
                 ));
             }
+        }
+        if part.is_some() {
+            return Err(Error::config(
+                "selfsi restore",
+                "--shard",
+                "for spectra, and this run restores images",
+                "restore all of them in one job, with --shard 1/1 inside a job array",
+            ));
         }
         let mut bar = Progress::new("preparing");
         let input = ImageInput::open(config, &self.input, &self.out, &mut |done, all| {
@@ -122,30 +145,57 @@ impl Restore {
             seed: global.seed.unwrap_or(config.seed),
             input: &input,
             out: &self.out,
-            selection: self.selection(),
+            selection: self.selection(None),
             device: global.device()?,
         };
         let mut bar = Progress::new("restoring");
         let summary = restore_images(run, job, &mut |done, all| bar.show(done, all));
         bar.finish();
-        self.report(global, summary?)
+        self.report(global, &self.out, summary?)
     }
 
-    fn selection(&self) -> Selection {
+    /// The part that is asked for, or that this task of a SLURM array has; `None` for everything.
+    fn part(&self) -> Result<Option<Part>> {
+        let asked = self.shard.as_deref();
+        let part = match asked {
+            Some(text) if text != SLURM => Some(Part::parse(text)?),
+            _ => Part::of_slurm(|key| std::env::var(key).ok())?,
+        };
+        match (asked, part) {
+            (Some(_), None) => Err(Error::config(
+                "selfsi restore",
+                "--shard",
+                "SLURM_ARRAY_TASK_ID is not set: this is no task of a job array",
+                "give --shard I/N",
+            )),
+            (None, Some(p)) if !p.is_whole() => {
+                let path = p.path(&self.out);
+                eprintln!(
+                    "selfsi: note: a task of a SLURM job array: only {} is written; --shard 1/1 restores everything",
+                    path.display()
+                );
+                Ok(part)
+            }
+            _ => Ok(part.filter(|p| !p.is_whole())),
+        }
+    }
+
+    fn selection(&self, part: Option<Part>) -> Selection {
         Selection {
             heldout_only: self.heldout,
             first: self.mintarget,
             count: self.ntargets.unwrap_or(usize::MAX),
+            part,
         }
     }
 
-    fn report(&self, global: &Global, summary: Summary) -> Result<()> {
+    fn report(&self, global: &Global, out: &Path, summary: Summary) -> Result<()> {
         if global.json {
             say(serde_json::json!({"rows": summary.rows, "restored": summary.restored}))
         } else {
             say(format!(
                 "{}: {} of {} rows restored, the others flagged",
-                self.out.display(),
+                out.display(),
                 summary.restored,
                 summary.rows
             ))

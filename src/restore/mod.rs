@@ -5,6 +5,7 @@ mod given;
 mod image_input;
 mod images;
 mod input;
+mod shard;
 
 pub use batch::Restorer;
 pub use given::Given;
@@ -12,6 +13,7 @@ pub use image_input::ImageInput;
 pub(crate) use images::in_units;
 pub use images::{ImageJob, restore_images};
 pub use input::Input;
+pub use shard::Part;
 
 use crate::catalog::{
     Block, Object, Prepared, Provenance, RestoredBlock, RestoredHeader, RestoredWriter, flag,
@@ -23,6 +25,7 @@ use crate::train::Run;
 use crate::{Error, Result};
 use ndarray::{ArrayView3, Axis};
 use rayon::prelude::*;
+use shard::part_of;
 use std::path::{Path, PathBuf};
 use tch::Device;
 
@@ -38,6 +41,8 @@ pub struct Selection {
     pub first: usize,
     /// At most this many.
     pub count: usize,
+    /// Only this part of them; `None` for all.
+    pub part: Option<Part>,
 }
 
 /// One restoration.
@@ -121,7 +126,9 @@ pub fn restore(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) 
         device,
         ..
     } = job;
-    let rows = input.select(job.selection)?;
+    let selected = input.select(job.selection)?;
+    let size = config.restore.batch;
+    let (rows, shard) = part_of(job.selection, selected, input.set().objects(), size);
     let mut objects: Vec<Object> = rows
         .iter()
         .map(|r| input.set().objects()[*r].clone())
@@ -143,11 +150,13 @@ pub fn restore(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) 
     }
     let wavelength = header.grid.wavelength();
     let mut writer = RestoredWriter::create(&output.catalog, &header, rows.len())?;
+    if let Some(shard) = &shard {
+        writer = writer.as_shard(shard)?;
+    }
     if output.draws {
         writer = writer.with_draws(&header)?;
     }
     let mut restored = 0;
-    let size = config.restore.batch;
     for (batch, start) in rows.chunks(size).zip((0..).step_by(size)) {
         let block = read_rows(input.set(), batch)?;
         let part = &mut objects[start..start + batch.len()];

@@ -62,7 +62,7 @@ impl Writer {
             self.sheet.column(&hdu, name, values)?;
         }
         if let GeneratedAxes::Spectra { grid, .. } = &self.axes {
-            wavelengths(&mut self.sheet, grid)?;
+            wavelengths(&mut self.sheet, &grid.loglam())?;
         }
         self.sheet.finish()
     }

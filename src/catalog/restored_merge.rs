@@ -1,0 +1,305 @@
+//! The parts of a restoration → one restored catalog, block by block.
+
+use super::fits_read::Fits;
+use super::provenance::{is_random, quantile_name};
+use super::restored::{Restored, RestoredBlock, RestoredHeader, foreign, numbers, seek};
+use super::restored_draws::RestoredDraws;
+use super::restored_shard::Shard;
+use super::restored_writer::RestoredWriter;
+use crate::atomic::not_an_input;
+use crate::{Error, Result};
+use ndarray::{Array2, Array3, Axis};
+use std::path::{Path, PathBuf};
+
+/// Rows that are copied together.
+const BLOCK: usize = 64;
+
+/// Counts of one merge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Merged {
+    pub rows: usize,
+    pub shards: usize,
+}
+
+/// A file and its place in the whole.
+struct Part {
+    restored: Restored,
+    shard: Shard,
+}
+
+/// Writes the restored catalog whose parts are `files`, in any order: what the restoration would have
+/// written in one go, but for its HISTORY. Memory does not grow with it, but for its table.
+///
+/// # Errors
+/// [`Error::Input`] if a file is not a part, parts are of different restorations, or a row is
+/// missing or given twice; [`Error::Output`] if `out` is an input or cannot be written. Then there is
+/// no output.
+pub fn merge(
+    files: &[PathBuf],
+    out: &Path,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Merged> {
+    let inputs = files.iter().map(PathBuf::as_path);
+    not_an_input(out, inputs, "give --out another name")?;
+    let mut parts = files.iter().map(|f| open(f)).collect::<Result<Vec<_>>>()?;
+    parts.sort_by_key(|p| p.shard.number);
+    check_one_restoration(&parts)?;
+    check_every_shard(&parts)?;
+    check_every_row(&parts)?;
+    write(&parts, out, progress)
+}
+
+fn open(file: &Path) -> Result<Part> {
+    Fits::open(file)?.check_complete()?;
+    let restored = Restored::open(file)?;
+    match restored.shard()? {
+        Some(shard) if (1..=shard.of).contains(&shard.number) => Ok(Part { restored, shard }),
+        _ => Err(refused(
+            file,
+            "no SHARD of NSHARDS: this is a whole catalog",
+            "give what selfsi restore --shard wrote",
+        )),
+    }
+}
+
+fn refused(file: &Path, problem: impl std::fmt::Display, fix: &str) -> Error {
+    Error::input(
+        file,
+        "",
+        problem,
+        "every part of one restoration, once",
+        fix,
+    )
+}
+
+/// Everything that the parts must share, with its name in the header.
+fn shared(p: &Part) -> Result<[(&'static str, String); 13]> {
+    let h = p.restored.header();
+    let draws = p.restored.draws()?.is_some();
+    Ok([
+        ("NSHARDS", p.shard.of.to_string()),
+        ("NROWSALL", p.shard.all.to_string()),
+        ("RUNSHA", h.run_sha256.clone()),
+        ("CFGSHA", h.config_sha256.clone()),
+        ("SEED", h.seed.to_string()),
+        ("METHOD", h.interpolant.clone()),
+        ("NDRAWS", h.draws.to_string()),
+        ("QUANT", format!("{:?}", h.quantiles)),
+        ("FLUXUNIT", h.flux_unit.clone()),
+        ("SPECSYS", format!("{:?}", h.specsys)),
+        ("WAVELENGTH", format!("{:?}", h.grid)),
+        ("DRAWS", if draws { "saved" } else { "not saved" }.into()),
+        ("SELSHA", p.shard.selection_sha256.clone()),
+    ])
+}
+
+fn check_one_restoration(parts: &[Part]) -> Result<()> {
+    let Some(first) = parts.first() else {
+        return Ok(());
+    };
+    let expected = shared(first)?;
+    for p in &parts[1..] {
+        for ((key, is), (_, should)) in shared(p)?.iter().zip(&expected) {
+            if is != should {
+                let other = first.restored.path().display();
+                return Err(refused(
+                    p.restored.path(),
+                    format!("of another restoration than {other}: {key} is {is}, there {should}"),
+                    "give the shards of one restoration",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_every_shard(parts: &[Part]) -> Result<()> {
+    for pair in parts.windows(2) {
+        let (a, b) = (&pair[0], &pair[1]);
+        if a.shard.number == b.shard.number {
+            let (number, of) = (a.shard.number, a.shard.of);
+            let other = a.restored.path().display();
+            return Err(refused(
+                b.restored.path(),
+                format!("shard {number} of {of} is given twice, first as {other}"),
+                "leave one of them out",
+            ));
+        }
+    }
+    let Some(last) = parts.last() else {
+        return Ok(());
+    };
+    let there = |n: &usize| parts.iter().any(|p| p.shard.number == *n);
+    let missing: Vec<String> = (1..=last.shard.of)
+        .filter(|n| !there(n))
+        .map(|n| n.to_string())
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let (plural, are) = if missing.len() == 1 {
+        ("", "is")
+    } else {
+        ("s", "are")
+    };
+    let (list, of) = (missing.join(", "), last.shard.of);
+    Err(refused(
+        last.restored.path(),
+        format!("shard{plural} {list} of {of} {are} missing"),
+        &format!(
+            "run selfsi restore --shard {}/{of} … and merge again",
+            missing[0]
+        ),
+    ))
+}
+
+/// The parts lie end to end and fill the whole.
+fn check_every_row(parts: &[Part]) -> Result<()> {
+    let mut next = 0;
+    for p in parts {
+        let (first, rows) = (p.shard.first, p.restored.objects().len());
+        let end = first + rows;
+        let last = p.shard.number == p.shard.of;
+        if first != next || end > p.shard.all || (last && end != p.shard.all) {
+            return Err(refused(
+                p.restored.path(),
+                format!(
+                    "rows {first} to {end} of {} do not follow on row {next}: rows overlap or are missing",
+                    p.shard.all
+                ),
+                "restore this shard and its neighbours again",
+            ));
+        }
+        next = end;
+    }
+    Ok(())
+}
+
+fn write(parts: &[Part], out: &Path, progress: &mut dyn FnMut(usize, usize)) -> Result<Merged> {
+    let Some(first) = parts.first() else {
+        return Err(Error::config(
+            "selfsi merge",
+            "SHARDS",
+            "no file is given",
+            "give what selfsi restore --shard wrote",
+        ));
+    };
+    let rows = first.shard.all;
+    let header = RestoredHeader {
+        history: history(first, parts.len())?,
+        ..first.restored.header().clone()
+    };
+    let mut writer = RestoredWriter::create(out, &header, rows)?;
+    // A grid fitted to the pixels could differ from them in the last digit.
+    writer.loglam = loglam(&first.restored)?;
+    if first.restored.draws()?.is_some() {
+        writer = writer.with_draws(&header)?;
+    }
+    let (mut objects, mut heldout) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+    for p in parts {
+        copy(p, &mut writer, progress)?;
+        objects.extend_from_slice(p.restored.objects());
+        heldout.extend_from_slice(p.restored.heldout());
+    }
+    writer.finish(&objects, &heldout)?;
+    Ok(Merged {
+        rows,
+        shards: parts.len(),
+    })
+}
+
+/// What the first part says, and that parts were merged.
+fn history(first: &Part, shards: usize) -> Result<Vec<String>> {
+    let mut fits = Fits::open(first.restored.path())?;
+    fits.seek(0)?;
+    let mut lines = fits.history()?;
+    lines.push(format!("merged from {shards} shards"));
+    Ok(lines)
+}
+
+fn loglam(restored: &Restored) -> Result<Vec<f64>> {
+    let mut fits = Fits::open(restored.path())?;
+    seek(&mut fits, restored.path(), "WAVELENGTH")?;
+    let pixels = restored.header().grid.pixels;
+    numbers(&mut fits, restored.path(), "LOGLAM", pixels)
+}
+
+/// Copies the images and the lines of one part.
+fn copy(
+    part: &Part,
+    writer: &mut RestoredWriter,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<()> {
+    let Part { restored, shard } = part;
+    let rows = restored.objects().len();
+    if rows == 0 {
+        return Ok(());
+    }
+    if let Some(lines) = restored.lines()? {
+        writer.note_lines(shard.first, &lines);
+    }
+    let mut images = Images::open(restored)?;
+    let mut draws = restored.draws()?;
+    for from in (0..rows).step_by(BLOCK) {
+        let n = BLOCK.min(rows - from);
+        writer.write(shard.first + from, &images.block(from, n)?)?;
+        if let Some(draws) = &mut draws {
+            let block = draws_of(draws, from, n, restored.header().grid.pixels)?;
+            writer.write_draws(shard.first + from, block.view())?;
+        }
+        progress(shard.first + from + n, shard.all);
+    }
+    Ok(())
+}
+
+/// Draws [draws, n, D] of rows `from..from + n`.
+fn draws_of(draws: &mut RestoredDraws, from: usize, n: usize, d: usize) -> Result<Array3<f32>> {
+    let mut block = Array3::zeros((draws.count(), n, d));
+    for i in 0..n {
+        block
+            .index_axis_mut(Axis(1), i)
+            .assign(&draws.of(from + i)?);
+    }
+    Ok(block)
+}
+
+/// The images [N, D] of one part, open for reading.
+struct Images<'a> {
+    fits: Fits,
+    restored: &'a Restored,
+}
+
+impl<'a> Images<'a> {
+    fn open(restored: &'a Restored) -> Result<Self> {
+        Ok(Self {
+            fits: Fits::open(restored.path())?,
+            restored,
+        })
+    }
+
+    fn block(&mut self, from: usize, n: usize) -> Result<RestoredBlock> {
+        let header = self.restored.header();
+        let random = is_random(&header.interpolant);
+        let mut rows = |name: &str| self.rows(name, from, n);
+        Ok(RestoredBlock {
+            restored: rows("RESTORED")?,
+            sigma: random.then(|| rows("SIGMA")).transpose()?,
+            draw: random.then(|| rows("DRAW")).transpose()?,
+            quantiles: header
+                .quantiles
+                .iter()
+                .map(|q| rows(&quantile_name(*q)))
+                .collect::<Result<_>>()?,
+            observed: rows("OBSERVED")?,
+            ivar: rows("IVAR")?,
+        })
+    }
+
+    fn rows(&mut self, name: &str, from: usize, n: usize) -> Result<Array2<f32>> {
+        let path = self.restored.path();
+        let pixels = self.restored.header().grid.pixels;
+        seek(&mut self.fits, path, name)?;
+        let data = self.fits.section(from * pixels, n * pixels)?;
+        Array2::from_shape_vec((n, pixels), data).map_err(|e| foreign(path, name, &e.to_string()))
+    }
+}

@@ -1,0 +1,44 @@
+//! `selfsi merge`.
+
+use super::Global;
+use super::progress::Progress;
+use super::say::say;
+use crate::Result;
+use crate::catalog::merge;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Joins the shards of a restoration, as `selfsi restore --shard` wrote them, into one restored
+/// catalog: what one job would have written.
+///
+/// Every row must be there exactly once, and the shards of one run, config, seed and selection:
+/// otherwise nothing is written. Their order does not matter.
+#[derive(Debug, Args)]
+pub struct Merge {
+    /// Every shard, e.g. restored.shard-*.fits.
+    #[arg(required = true)]
+    shards: Vec<PathBuf>,
+    /// Restored catalog to write.
+    #[arg(short, long, visible_alias = "outfile")]
+    out: PathBuf,
+}
+
+impl Merge {
+    pub fn run(&self, global: &Global) -> Result<()> {
+        let mut bar = Progress::new("merging");
+        let merged = merge(&self.shards, &self.out, &mut |done, all| {
+            bar.show(done, all);
+        });
+        bar.finish();
+        let merged = merged?;
+        if global.json {
+            return say(serde_json::json!({"rows": merged.rows, "shards": merged.shards}));
+        }
+        say(format!(
+            "{}: {} rows from {} shards",
+            self.out.display(),
+            merged.rows,
+            merged.shards
+        ))
+    }
+}
