@@ -6,7 +6,7 @@ use crate::{Error, Result, atomic};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -55,8 +55,7 @@ impl Log {
     /// [`Error::Output`] if the files cannot be written.
     pub fn open(folder: &Path, start: u64, steps: u64, batch: usize, quiet: bool) -> Result<Self> {
         let path = folder.join("metrics.jsonl");
-        let kept: String = std::fs::read_to_string(&path)
-            .unwrap_or_default()
+        let kept: String = before(&path)?
             .lines()
             .filter(|l| step_of(l).is_some_and(|s| s <= start && start > 0))
             .flat_map(|l| [l, "\n"])
@@ -202,12 +201,23 @@ impl Log {
     fn line(&mut self, line: &Line) -> Result<()> {
         let text =
             serde_json::to_string(line).map_err(|e| Error::output(&self.path, e, "report this"))?;
-        writeln!(self.file, "{text}").map_err(|e| failed(&self.path, &e))
+        // In one call: a kill leaves the whole line or none of it.
+        let whole = text + "\n";
+        (self.file.write_all(whole.as_bytes())).map_err(|e| failed(&self.path, &e))
     }
 }
 
 fn failed(path: &Path, e: &std::io::Error) -> Error {
     Error::output(path, e, "check free space and permissions")
+}
+
+/// What an earlier start has logged. Bytes that are no text spoil their own line alone.
+fn before(path: &Path) -> Result<String> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(String::new()),
+        Err(e) => Err(failed(path, &e)),
+    }
 }
 
 fn step_of(line: &str) -> Option<u64> {
