@@ -1,6 +1,7 @@
 //! Faults of the machine: a process that is killed at any moment, a disk that is full. No file under its
 //! final name is ever incomplete, and what was lost is made again, bit for bit.
 
+#[allow(dead_code)] // parts of it serve other tests
 mod trained;
 
 use rand::{Rng, SeedableRng};
