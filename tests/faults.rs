@@ -6,7 +6,7 @@ mod trained;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use selfsi::catalog::{Prepared, Restored};
+use selfsi::catalog::Restored;
 use selfsi::train::Checkpoint;
 use std::fs;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -243,22 +243,6 @@ fn refused(output: &Output, at: u64) -> String {
 /// Sizes from nothing to just less than `whole`, one of them odd.
 fn sizes(whole: u64) -> [u64; 5] {
     [0, 100, whole / 3, whole / 2 + 1, whole - 1]
-}
-
-#[test]
-fn prepare_on_a_full_disk_says_so_and_leaves_nothing() {
-    let t = Trained::get();
-    let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("set.h5");
-    let whole = fs::metadata(t.path("set.h5")).unwrap().len();
-    for bytes in sizes(whole) {
-        let mut command = selfsi(&["prepare"]);
-        command.arg(t.path("ode.toml")).arg("--out").arg(&out);
-        let e = refused(&on_full_disk(&mut command, bytes), bytes);
-        assert!(e.contains("set.h5") || e.contains("rejected.csv"), "{e}");
-        assert_eq!(files(folder.path()), Vec::<PathBuf>::new(), "{bytes} bytes");
-    }
-    Prepared::open(t.path("set.h5")).unwrap();
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod survey_files;
 
 mod plate_files;
 
-use plate_files::{fibre_table, plate, results};
+use plate_files::{plate, results};
 use selfsi::catalog::{Block, Prepared, flag, inspect, prepare};
 use selfsi::config::Config;
 use std::path::Path;
