@@ -157,6 +157,7 @@ fn start(file: &File, header: &ImageSetHeader, n: usize) -> hdf5::Result<()> {
                 .chunk((CHUNK_ROWS.min(n.max(1)), width))
                 .shuffle()
                 .deflate(1)
+                .fletcher32()
                 .shape((n, width))
                 .create(*name)?;
         }

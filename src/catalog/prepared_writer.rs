@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 /// Rows per chunk: 1 MiB at 1024 pixels, HDF5's default chunk cache.
 const CHUNK_ROWS: usize = 256;
+/// Rows per chunk of a column.
+const COLUMN_ROWS: usize = 65_536;
 
 /// Writes a prepared set; it appears under its name only after [`PreparedWriter::finish`].
 #[derive(Debug)]
@@ -186,18 +188,30 @@ fn start(
             // Rejected rows are zeros: they should cost no disk.
             .shuffle()
             .deflate(1)
+            // A checksum, which reading compares.
+            .fletcher32()
             .shape((n, grid.pixels))
             .create(name)?;
     }
     for name in ["norm", "z", "ra", "dec"] {
-        file.new_dataset::<f64>().shape(n).create(name)?;
+        numbers::<f64>(file, name, n)?;
     }
     for name in ["plate", "mjd", "fiberid", "thing_id"] {
-        file.new_dataset::<i64>().shape(n).create(name)?;
+        numbers::<i64>(file, name, n)?;
     }
-    file.new_dataset::<i32>().shape(n).create("flag")?;
+    numbers::<i32>(file, "flag", n)?;
     for name in ["name", "reason", "source"] {
         file.new_dataset::<VarLenUnicode>().shape(n).create(name)?;
     }
     Ok(())
+}
+
+/// A column [N] with checksums.
+fn numbers<T: H5Type>(file: &File, name: &str, n: usize) -> hdf5::Result<()> {
+    file.new_dataset::<T>()
+        .chunk(COLUMN_ROWS.min(n.max(1)))
+        .fletcher32()
+        .shape(n)
+        .create(name)
+        .map(|_| ())
 }

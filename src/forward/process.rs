@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 /// How long a program that closed its stdout may take to exit, until its status is given up.
 const EXIT: Duration = Duration::from_secs(2);
 
+/// Bytes of an answer for which there is memory before any of them has come.
+const ROOM: usize = 1 << 24;
+
 #[derive(Debug)]
 pub(super) struct Program {
     command: String,
@@ -198,7 +201,8 @@ fn write_all(mut stdin: Option<impl Write>, from: &Receiver<Vec<u8>>) {
 
 fn read_all(mut stdout: Option<ChildStdout>, wanted: &Receiver<usize>, to: &Sender<Vec<u8>>) {
     for n in wanted {
-        let mut bytes = Vec::with_capacity(n);
+        // A program that promises more than it gives must not cost the memory.
+        let mut bytes = Vec::with_capacity(n.min(ROOM));
         if let Some(s) = &mut stdout {
             // An error counts as the end.
             let _ = s.take(n as u64).read_to_end(&mut bytes);

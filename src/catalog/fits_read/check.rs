@@ -1,0 +1,71 @@
+//! Whether a file is whole, and holds what was written.
+
+use super::{Fits, c};
+use crate::Result;
+use std::fs::File;
+use std::io::Read;
+
+/// How a gzipped file begins.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+impl Fits {
+    /// Compares the length of the file with where its last HDU ends: cfitsio says nothing of bytes
+    /// after it (an HDU cut off in its header), nor of data that nobody has read yet. A gzipped
+    /// file cannot be compared so: there a cut shows when the data is read.
+    ///
+    /// # Errors
+    /// [`crate::Error::Input`] if the file is cut off.
+    pub fn check_complete(&mut self) -> Result<()> {
+        let last = self.hdus()?.saturating_sub(1);
+        self.seek(last)?;
+        let (mut head, mut data, mut end, mut status) = (0, 0, 0, 0);
+        // SAFETY: the handle is open (as in every call below).
+        unsafe { c::ffghadll(self.file, &mut head, &mut data, &mut end, &mut status) };
+        self.checked(status, "")?;
+        let mut start = [0; 2];
+        let length = File::open(&self.path).and_then(|mut f| {
+            f.read_exact(&mut start)?;
+            Ok(f.metadata()?.len())
+        });
+        let length =
+            length.map_err(|e| self.error("", &e.to_string(), "a FITS file", "check the path"))?;
+        let end = u64::try_from(end).unwrap_or_default();
+        if start == GZIP || length == end {
+            return Ok(());
+        }
+        let problem = format!("{length} bytes, but HDU {last} ends at {end}: truncated or damaged");
+        Err(self.error(
+            "",
+            &problem,
+            "a complete FITS file",
+            "copy or download the file again",
+        ))
+    }
+
+    /// Compares every HDU with its CHECKSUM and DATASUM, where it has them; reads the whole file.
+    ///
+    /// # Errors
+    /// [`crate::Error::Input`] if one does not fit.
+    pub fn check_sums(&mut self) -> Result<()> {
+        for hdu in 0..self.hdus()? {
+            self.seek(hdu)?;
+            let (mut data, mut whole, mut status) = (0, 0, 0);
+            // -1: wrong; 0: the key is absent; 1: right.
+            unsafe { c::ffvcks(self.file, &mut data, &mut whole, &mut status) };
+            self.checked(status, "")?;
+            let wrong = match (data, whole) {
+                (-1, _) => "DATASUM",
+                (_, -1) => "CHECKSUM",
+                _ => continue,
+            };
+            let place = self.place();
+            return Err(self.error(
+                &place,
+                &format!("{wrong} does not fit: damaged, or edited"),
+                "what was written",
+                "copy the file again; if you edited it, renew its checksums (astropy: fitscheck --write)",
+            ));
+        }
+        Ok(())
+    }
+}
