@@ -12,12 +12,14 @@ targets=("$@")
 export CARGO_TARGET_DIR="$root/target"
 RUSTC_WRAPPER="$root/fuzz/instrument.sh" cargo build --release --manifest-path fuzz/Cargo.toml
 
+mkdir -p fuzz/artifacts
 seeds=fuzz/corpus
+
 if [[ ! -e $seeds/.done ]]; then
     rm -rf "$seeds"
     mkdir -p "$seeds"/{config,fits,hdf5,checkpoint,protocol,job}
     cp fuzz/seeds.toml survey_configs/*.toml survey_configs/images/galaxies.toml "$seeds/config"
-    selfsi() { (cd "$seeds/job" && "$root/target/release/selfsi" --threads 1 "$@") >/dev/null 2>&1; }
+    selfsi() { (cd "$seeds/job" && "$root/target/release/selfsi" --threads 1 "$@" >"$root/fuzz/artifacts/seeds.log" 2>&1) || { cat fuzz/artifacts/seeds.log; exit 1; }; }
     job=$root/fuzz/seeds.toml
     selfsi mock "$job"
     selfsi prepare "$job"
@@ -38,7 +40,7 @@ if [[ ! -e $seeds/.done ]]; then
     touch "$seeds/.done"
 fi
 
-mkdir -p fuzz/artifacts
+
 for target in "${targets[@]}"; do
     echo "== fuzz $target: $seconds s"
     log=fuzz/artifacts/$target.log

@@ -1,6 +1,9 @@
 //! What is read from outside, fed with any bytes: each function here must come back, without a panic,
 //! whatever it is given. libFuzzer drives them (`make fuzz`), and so does tests/fuzz.rs.
 
+mod datasets;
+
+use selfsi::Result;
 use selfsi::catalog::{
     Generated, Hdf5Catalog, ImageLayout, ImageSet, Layout, LogGrid, PixelMask, PixelScale,
     Prepared, Restored, RestoredImages, inspect, read_catalog, read_spec,
@@ -12,7 +15,6 @@ use selfsi::interpolant::Interpolant;
 use selfsi::nets::{self, VelocityField};
 use selfsi::random::{Purpose, Rows};
 use selfsi::train::Checkpoint;
-use selfsi::Result;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tch::{Device, Kind, Tensor};
@@ -26,10 +28,11 @@ const ROWS: usize = 4;
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target with its name.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("config", config),
     ("fits", fits),
     ("hdf5", hdf5),
+    ("datasets", datasets),
     ("checkpoint", checkpoint),
     ("protocol", protocol),
 ];
@@ -102,29 +105,42 @@ pub fn fits(data: &[u8]) -> bool {
 /// HDF5 files of every kind that is read.
 pub fn hdf5(data: &[u8]) -> bool {
     let path = file("h5", data);
-    told(inspect(&path));
+    let taken = read(&path);
+    let _ = fs::remove_file(path);
+    taken
+}
+
+/// HDF5 files that are not what they should be.
+pub fn datasets(data: &[u8]) -> bool {
+    let path = file("datasets.h5", &[]);
+    datasets::make(&path, data);
+    let taken = read(&path);
+    let _ = fs::remove_file(path);
+    taken
+}
+
+fn read(path: &Path) -> bool {
+    told(inspect(path));
     let mut taken = false;
-    if let Some(set) = told(Prepared::open(&path)) {
+    if let Some(set) = told(Prepared::open(path)) {
         taken = true;
         told(set.read(0..set.len().min(ROWS)));
     }
-    if let Some(set) = told(ImageSet::open(&path)) {
+    if let Some(set) = told(ImageSet::open(path)) {
         taken = true;
         told(set.read(0..set.len().min(ROWS)));
     }
     let (datasets, vacuum) = (Datasets::default(), AirOrVacuum::Vacuum);
-    if let Some(catalog) = told(Hdf5Catalog::open(&path, &datasets, vacuum)) {
+    if let Some(catalog) = told(Hdf5Catalog::open(path, &datasets, vacuum)) {
         taken = true;
         told(catalog.read(0..catalog.len().min(ROWS)));
     }
-    if let Some(truth) = told(Truth::open(&path, &LogGrid::new(&job().grid))) {
+    if let Some(truth) = told(Truth::open(path, &LogGrid::new(&job().grid))) {
         taken = true;
         let rows: Vec<usize> = (0..truth.len().min(ROWS)).collect();
         told(truth.read(&rows, &vec![1.0; rows.len()]));
     }
-    taken |= made(&path);
-    let _ = fs::remove_file(path);
-    taken
+    taken | made(path)
 }
 
 /// Restored images and generated samples, in either form.
@@ -164,8 +180,8 @@ pub fn checkpoint(data: &[u8]) -> bool {
     }
     let path = file("checkpoint", data);
     let opened = told(Checkpoint::open(&path));
-    let state = opened
-        .and_then(|c| NETWORK.with(|network| told(c.state(network.params(), Device::Cpu))));
+    let state =
+        opened.and_then(|c| NETWORK.with(|network| told(c.state(network.params(), Device::Cpu))));
     if let Some(state) = &state {
         assert!(state.is_finite());
     }

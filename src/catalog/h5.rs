@@ -200,3 +200,16 @@ pub(super) fn key(file: &File, name: &str) -> Option<String> {
     };
     text_attribute(file, name).or_else(number)
 }
+
+/// Numbers per chunk of [`numbers`].
+const CHUNK: usize = 65_536;
+
+/// A dataset of `n` numbers with checksums, which reading compares.
+///
+/// # Errors
+/// HDF5's.
+pub(super) fn numbers<T: H5Type>(file: &File, name: &str, n: usize) -> hdf5::Result<Dataset> {
+    let chunk = CHUNK.min(n.max(1));
+    let builder = file.new_dataset::<T>().chunk(chunk).fletcher32();
+    builder.shape(n).create(name)
+}

@@ -128,18 +128,13 @@ fn start(file: &File, header: &ImageSetHeader, n: usize) -> hdf5::Result<()> {
     ]
     .map(|v| v as i64);
     let softening: Vec<f64> = layout.scale.softening.into_iter().collect();
-    file.new_dataset_builder()
-        .with_data(&shape[..])
-        .create("shape")?;
+    h5::numbers::<i64>(file, "shape", shape.len())?.write_raw(&shape)?;
     for (name, values) in [
         ("softening", &softening),
         ("mean", &layout.scale.mean),
         ("std", &layout.scale.std),
     ] {
-        file.new_dataset::<f64>()
-            .shape(values.len())
-            .create(name)?
-            .write_raw(values)?;
+        h5::numbers::<f64>(file, name, values.len())?.write_raw(values)?;
     }
     let d = layout.pixels();
     let widths = [
@@ -162,8 +157,8 @@ fn start(file: &File, header: &ImageSetHeader, n: usize) -> hdf5::Result<()> {
                 .create(*name)?;
         }
     }
-    file.new_dataset::<i32>().shape(n).create("flag")?;
-    file.new_dataset::<i64>().shape(n).create("label")?;
+    h5::numbers::<i32>(file, "flag", n)?;
+    h5::numbers::<i64>(file, "label", n)?;
     for name in ["name", "reason", "source"] {
         file.new_dataset::<VarLenUnicode>().shape(n).create(name)?;
     }

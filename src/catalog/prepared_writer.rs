@@ -6,14 +6,12 @@ use crate::hdf5_output::Output;
 use crate::{Error, Result};
 use hdf5::types::VarLenUnicode;
 use hdf5::{File, H5Type};
-use ndarray::{Array1, ArrayView1, ArrayView2, s};
+use ndarray::{ArrayView1, ArrayView2, s};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Rows per chunk: 1 MiB at 1024 pixels, HDF5's default chunk cache.
 const CHUNK_ROWS: usize = 256;
-/// Rows per chunk of a column.
-const COLUMN_ROWS: usize = 65_536;
 
 /// Writes a prepared set; it appears under its name only after [`PreparedWriter::finish`].
 #[derive(Debug)]
@@ -175,12 +173,8 @@ fn start(
     file.new_attr::<i64>()
         .create("version")?
         .write_scalar(&VERSION)?;
-    file.new_dataset_builder()
-        .with_data(&Array1::from(grid.loglam()))
-        .create("loglam")?;
-    file.new_dataset_builder()
-        .with_data(&Array1::from(noise_rho.to_vec()))
-        .create("noise_rho")?;
+    h5::numbers::<f64>(file, "loglam", grid.pixels)?.write_raw(&grid.loglam())?;
+    h5::numbers::<f32>(file, "noise_rho", grid.pixels)?.write_raw(noise_rho)?;
     let rows = CHUNK_ROWS.min(n.max(1));
     for name in ["flux", "ivar", "lsf"] {
         file.new_dataset::<f32>()
@@ -194,24 +188,14 @@ fn start(
             .create(name)?;
     }
     for name in ["norm", "z", "ra", "dec"] {
-        numbers::<f64>(file, name, n)?;
+        h5::numbers::<f64>(file, name, n)?;
     }
     for name in ["plate", "mjd", "fiberid", "thing_id"] {
-        numbers::<i64>(file, name, n)?;
+        h5::numbers::<i64>(file, name, n)?;
     }
-    numbers::<i32>(file, "flag", n)?;
+    h5::numbers::<i32>(file, "flag", n)?;
     for name in ["name", "reason", "source"] {
         file.new_dataset::<VarLenUnicode>().shape(n).create(name)?;
     }
     Ok(())
-}
-
-/// A column [N] with checksums.
-fn numbers<T: H5Type>(file: &File, name: &str, n: usize) -> hdf5::Result<()> {
-    file.new_dataset::<T>()
-        .chunk(COLUMN_ROWS.min(n.max(1)))
-        .fletcher32()
-        .shape(n)
-        .create(name)
-        .map(|_| ())
 }

@@ -39,7 +39,7 @@ impl Program {
     pub fn start(program: &[String], timeout: f64) -> Result<Self> {
         let command = program.join(" ");
         let cannot = |problem: &dyn std::fmt::Display| {
-            failed(
+            Error::simulator(
                 &command,
                 format!("cannot be started: {problem}"),
                 "correct forward.program; relative paths start at the working directory",
@@ -107,7 +107,7 @@ impl Program {
 
     /// An error about this program.
     pub fn failed(&self, problem: impl Into<String>, fix: &str) -> Error {
-        failed(&self.command, problem.into(), fix)
+        Error::simulator(&self.command, problem.into(), fix)
     }
 
     fn ended(&mut self, got: usize, wanted: usize) -> Error {
@@ -139,14 +139,6 @@ impl Program {
 impl Drop for Program {
     fn drop(&mut self) {
         self.kill();
-    }
-}
-
-fn failed(command: &str, problem: String, fix: &str) -> Error {
-    Error::Simulator {
-        command: command.to_owned(),
-        problem,
-        fix: fix.to_owned(),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::atomic::Pending;
 use crate::{Error, Result};
 use driver::Refusal;
 use hdf5::File;
-use hdf5::file::{FileAccessBuilder, FileCreateBuilder};
+use hdf5::file::{FileAccessBuilder, FileCreateBuilder, LibraryVersion};
 use hdf5::sync::sync;
 use hdf5_sys::h5f::{H5F_ACC_TRUNC, H5Fcreate, H5Fget_vfd_handle};
 use hdf5_sys::h5p::{H5P_DEFAULT, H5Pset_driver};
@@ -90,7 +90,10 @@ fn create(path: &Path) -> hdf5::Result<(File, Arc<Refusal>)> {
         .to_str()
         .ok_or_else(|| format!("{path:?} is not UTF-8"))?;
     let name = CString::new(text).map_err(|e| e.to_string())?;
-    let access = FileAccessBuilder::new().finish()?;
+    // Since 1.10, which whoever reads them has, metadata carries checksums.
+    let mut access = FileAccessBuilder::new();
+    access.libver_bounds(LibraryVersion::V110, LibraryVersion::V110);
+    let access = access.finish()?;
     let creation = FileCreateBuilder::new().finish()?;
     sync(|| {
         // SAFETY: identifiers that live to the end of this block; under HDF5's lock, as `sync` takes it.
