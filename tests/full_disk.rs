@@ -19,12 +19,14 @@ use trained::Trained;
 fn fails_cleanly(command: impl Fn(&Path) -> Command) {
     let folder = tempfile::tempdir().unwrap();
     let whole = folder.path().join("whole");
+    assert_eq!("whole".len(), "out-0".len());
     fs::create_dir(&whole).unwrap();
     let output = command(&whole).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let largest = files(&whole).iter().map(|f| size(&whole.join(f))).max();
-    for bytes in sizes(largest.unwrap()) {
-        let out = folder.path().join(bytes.to_string());
+    for (i, bytes) in sizes(largest.unwrap()).into_iter().enumerate() {
+        // A name as long as the first: files may hold it.
+        let out = folder.path().join(format!("out-{i}"));
         fs::create_dir(&out).unwrap();
         refused(&on_full_disk(&mut command(&out), bytes), bytes);
         for file in files(&out) {
@@ -155,9 +157,12 @@ fn images() {
 fn generate() {
     // The model is trained by the first command, in the run's own folder, and only used from then on.
     let run = ImageRun::new(1, None, "kind = 'ode'");
+    let restored = run.path("run/restored.h5");
+    run.restore(&[], &restored).assert().success();
     for name in ["new.h5", "new.fits"] {
         fails_cleanly(|out| {
             let mut c = selfsi(&["generate", "-n", "20"]);
+            c.arg("--restored").arg(&restored);
             c.arg(run.path("run")).arg("--out").arg(out.join(name));
             for set in ["diffusion.steps=4", "diffusion.sampler.steps=2"] {
                 c.args(["--set", set]);

@@ -5,6 +5,7 @@
 
 mod check;
 mod columns;
+mod headers;
 mod history;
 
 pub(crate) use columns::Column;
@@ -12,7 +13,6 @@ pub(crate) use columns::Column;
 use crate::{Error, Result};
 use fitsio_sys as c;
 use std::ffi::CString;
-use std::fs::File;
 use std::os::raw::{c_char, c_int, c_long};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,8 @@ pub(crate) struct Fits {
     file: *mut c::fitsfile,
     path: PathBuf,
     hdu: usize,
+    /// Values that there can be in the file, compressed or not.
+    most: usize,
 }
 
 /// What an HDU holds.
@@ -42,7 +44,7 @@ pub(crate) enum Hdu {
 impl Fits {
     /// Opens a file (gzipped or not).
     pub fn open(path: &Path) -> Result<Self> {
-        File::open(path).map_err(|e| Error::input(path, "", e, "a FITS file", "check the path"))?;
+        let most = check::most(path)?;
         let name = CString::new(path.as_os_str().as_bytes())
             .map_err(|e| Error::input(path, "", e, "a file name without NUL", "rename it"))?;
         let mut file = std::ptr::null_mut();
@@ -62,6 +64,7 @@ impl Fits {
             file,
             path: path.to_path_buf(),
             hdu: 0,
+            most,
         })
     }
 
@@ -131,6 +134,7 @@ impl Fits {
 
     /// The `n` pixels of the current image after the first `skipped`; NaN where undefined.
     pub fn pixels_from(&mut self, skipped: usize, n: usize) -> Result<Vec<f64>> {
+        self.check_room(n, "image")?;
         let mut out = vec![0.0; n];
         let (mut any, mut status) = (0, 0);
         // SAFETY: `out` has room for the n pixels asked for.
@@ -152,6 +156,7 @@ impl Fits {
 
     /// `n` pixels of the current image from number `from` on; NaN where undefined.
     pub fn section(&mut self, from: usize, n: usize) -> Result<Vec<f32>> {
+        self.check_room(n, "image")?;
         let mut out = vec![0.0; n];
         let (mut any, mut status) = (0, 0);
         // SAFETY: `out` has room for the n pixels asked for; cfitsio checks that they exist.

@@ -59,8 +59,7 @@ pub fn write_spec(path: &Path, o: &Object, observed: &Observed, ivar: bool) -> R
         concat!("selfsi mock ", env!("CARGO_PKG_VERSION")),
     )?;
     coadd(&mut f, observed, ivar)?;
-    specobj(&mut f, o)?;
-    flush(&mut f)
+    specobj(&mut f, o)
 }
 
 fn coadd(f: &mut FitsFile, o: &Observed, ivar: bool) -> Result<()> {
@@ -164,15 +163,7 @@ pub fn write_catalog(path: &Path, objects: &[Object]) -> Result<()> {
     h.write_col(&mut f, "Z_PIPE", &doubles(|o| o.z))?;
     h.write_col(&mut f, "ZWARNING", &vec![0i32; objects.len()])?;
     h.write_col(&mut f, "IS_QSO_FINAL", &vec![1i32; objects.len()])?;
-    flush(&mut f)
-}
-
-/// A full disk shows here: closing reports nothing.
-fn flush(f: &mut FitsFile) -> Result<()> {
-    let mut status = 0;
-    // SAFETY: the pointer is that of an open file.
-    unsafe { fitsio_sys::ffflus(f.as_raw(), &mut status) };
-    fitsio::errors::check_status(status)
+    Ok(())
 }
 
 /// fitsio has no logical keys: VACUUM = T through cfitsio itself.

@@ -1,12 +1,40 @@
 //! Whether a file is whole, and holds what was written.
 
-use super::{Fits, c};
-use crate::Result;
+use super::{Fits, c, headers};
+use crate::{Error, Result};
 use std::fs::File;
 use std::io::Read;
+use std::path::Path;
 
 /// How a gzipped file begins.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// Values that one byte can stand for at most, compressed by gzip or in tiles.
+const SHRUNK: usize = 1032;
+
+/// How many values there can be in the file `path`, which is there and whose headers claim nothing
+/// impossible.
+///
+/// # Errors
+/// [`Error::Input`] otherwise.
+pub(super) fn most(path: &Path) -> Result<usize> {
+    let missing = |e| Error::input(path, "", e, "a FITS file", "check the path");
+    let mut file = File::open(path).map_err(missing)?;
+    let length = file.metadata().map_err(missing)?.len();
+    let mut start = [0; 2];
+    let plain = file.read_exact(&mut start).is_ok() && start != GZIP;
+    if plain && let Some(problem) = headers::impossible(&mut file).map_err(missing)? {
+        return Err(Error::input(
+            path,
+            "",
+            format!("{problem}: damaged"),
+            "sizes that a FITS file can have",
+            "copy or download the file again",
+        ));
+    }
+    Ok(usize::try_from(length)
+        .unwrap_or(usize::MAX)
+        .saturating_mul(SHRUNK))
+}
 
 impl Fits {
     /// Compares the length of the file with where its last HDU ends: cfitsio says nothing of bytes
@@ -37,6 +65,20 @@ impl Fits {
         Err(self.error(
             "",
             &problem,
+            "a complete FITS file",
+            "copy or download the file again",
+        ))
+    }
+
+    /// Refuses to make room for more values than the file can hold.
+    pub(super) fn check_room(&mut self, n: usize, what: &str) -> Result<()> {
+        if n <= self.most {
+            return Ok(());
+        }
+        let place = format!("{} {what}", self.place());
+        Err(self.error(
+            &place,
+            &format!("{n} values, more than the file can hold: truncated or damaged"),
             "a complete FITS file",
             "copy or download the file again",
         ))
