@@ -130,7 +130,7 @@ fn hdf5() {
         let size = |at: usize| u64::from_le_bytes(bytes[at + 8..at + 16].try_into().unwrap());
         found.map(|(at, _)| at..at + size(at) as usize).collect()
     };
-    fed("hdf5", &seeds, 300, heaps);
+    fed("hdf5", &seeds, 120, heaps);
 }
 
 #[test]
@@ -176,5 +176,5 @@ fn protocol() {
         answer(0x82, [1, 12, 1, 1, 1], 37),
         answer(0x81, [1, 12, 0, 0, 2], 24),
     ];
-    fed("protocol", &seeds, 60, nothing);
+    fed("protocol", &seeds, 30, nothing);
 }
