@@ -7,6 +7,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 const BLOCK: usize = 2880;
 const CARD: usize = 80;
+/// Blocks of a header that has no end: more than any file has.
+const ENDLESS: u64 = 1 << 40;
 /// Most columns and axes that the standard allows.
 const MOST: i64 = 999;
 
@@ -29,7 +31,7 @@ pub(super) fn impossible(file: &mut File) -> io::Result<Option<String>> {
     Ok(None)
 }
 
-/// The integers of the header that begins here, and its length in blocks; `None` if it has no end.
+/// The integers of the header that begins here, and its length in blocks; `None` if there is none.
 fn header(file: &mut File) -> io::Result<Option<(HashMap<String, i64>, u64)>> {
     let mut keys = HashMap::new();
     let mut block = [0; BLOCK];
@@ -53,7 +55,8 @@ fn header(file: &mut File) -> io::Result<Option<(HashMap<String, i64>, u64)>> {
             keys.entry(name).or_insert(value);
         }
     }
-    Ok(None)
+    // Without an end, it is the last; cfitsio goes by its sizes before it misses the end.
+    Ok((!keys.is_empty()).then_some((keys, ENDLESS)))
 }
 
 /// Bytes of an HDU's data without padding.
