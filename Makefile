@@ -9,7 +9,7 @@ RUN := export LIBTORCH="$(LIBTORCH)" PATH="$(VENV)/bin:$$PATH";
 comma := ,
 ODE := --set 'interpolant={kind="ode"}'
 
-.PHONY: help setup build cargo-build demo demo-mock demo-data demo-images toy notebooks study test cargo-test check lint cargo-lint bench bench-eager estep clean
+.PHONY: help setup build cargo-build demo demo-mock demo-data demo-images toy notebooks study test cargo-test check lint cargo-lint fuzz cargo-fuzz bench bench-eager estep clean
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -121,6 +121,12 @@ lint: setup            ## formatting and clippy, warnings denied
 cargo-lint:
 	cargo fmt --check
 	$(RUN) cargo clippy --release --all-targets -- -D warnings
+
+FUZZ_SECONDS ?= 20
+fuzz: build            ## the fuzz targets (fuzz/), FUZZ_SECONDS=20 each
+	@$(MAKE) --no-print-directory cargo-fuzz
+cargo-fuzz:
+	$(RUN) bash fuzz/run.sh $(FUZZ_SECONDS)
 
 bench: setup           ## criterion benches
 	$(RUN) cargo bench

@@ -96,10 +96,10 @@ impl Error {
     ) -> Self {
         Self::Input {
             path: path.as_ref().to_path_buf(),
-            place: place.to_string(),
+            place: one_line(place),
             problem: one_line(problem),
-            expected: expected.to_string(),
-            fix: fix.to_string(),
+            expected: one_line(expected),
+            fix: one_line(fix),
         }
     }
 
@@ -111,10 +111,10 @@ impl Error {
         fix: impl Display,
     ) -> Self {
         Self::Config {
-            origin: origin.to_string(),
-            key: key.to_string(),
+            origin: one_line(origin),
+            key: one_line(key),
             problem: one_line(problem),
-            fix: fix.to_string(),
+            fix: one_line(fix),
         }
     }
 
@@ -123,7 +123,16 @@ impl Error {
         Self::Output {
             path: path.as_ref().to_path_buf(),
             problem: one_line(problem),
-            fix: fix.to_string(),
+            fix: one_line(fix),
+        }
+    }
+
+    /// An [`Error::Simulator`] of `command`.
+    pub fn simulator(command: impl Display, problem: impl Display, fix: impl Display) -> Self {
+        Self::Simulator {
+            command: one_line(command),
+            problem: one_line(problem),
+            fix: one_line(fix),
         }
     }
 
@@ -132,12 +141,12 @@ impl Error {
         Self::Run {
             path: path.as_ref().to_path_buf(),
             problem: one_line(problem),
-            fix: fix.to_string(),
+            fix: one_line(fix),
         }
     }
 }
 
-/// Messages of the libraries below may span lines; ours never do.
+/// Messages of the libraries below, and what a file holds, may span lines; ours never do.
 fn one_line(text: impl Display) -> String {
     text.to_string()
         .split_whitespace()

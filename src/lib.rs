@@ -10,6 +10,7 @@ pub mod atomic;
 pub mod config;
 pub mod device;
 pub mod error;
+mod hdf5_output;
 mod host;
 pub mod random;
 pub mod statistics;

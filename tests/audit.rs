@@ -181,6 +181,10 @@ fn planted(catalog: &Path, copy: &str, lines: &[(usize, usize, f64)]) -> PathBuf
             }
         }
         hdu.write_section(&mut f, 0, flux.len(), &flux).unwrap();
+        let mut status = 0;
+        // SAFETY: an open file, at the HDU just written: its checksums are renewed.
+        unsafe { fitsio_sys::ffpcks(f.as_raw(), &mut status) };
+        assert_eq!(status, 0);
     }
     path
 }

@@ -2,29 +2,24 @@
 //! final name is ever incomplete, and what was lost is made again, bit for bit.
 
 #[allow(dead_code)] // parts of it serve other tests
+mod faulty;
+#[allow(dead_code)] // parts of it serve other tests
 mod trained;
 
+use faulty::{files, is_temporary, killed_after, on_full_disk, refused, selfsi, sizes};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use selfsi::catalog::Restored;
+use selfsi::catalog::{Prepared, Restored};
 use selfsi::train::Checkpoint;
 use std::fs;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Instant;
 use trained::Trained;
 
 const KILLS: usize = 50;
 /// Steps between checkpoints; validations come every 2.
 const INTERVAL: u64 = 3;
-
-fn selfsi(arguments: &[&str]) -> Command {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("selfsi"));
-    command.args(["--threads", "1"]).args(arguments);
-    command.env("OMP_NUM_THREADS", "1");
-    command
-}
 
 /// `selfsi train` of 24 steps into `run`.
 fn training(run: &Path, resume: bool) -> Command {
@@ -42,38 +37,6 @@ fn training(run: &Path, resume: bool) -> Command {
         command.arg("--resume");
     }
     command
-}
-
-/// Ends the command by SIGKILL after `patience`; whether it was still running.
-fn killed_after(command: &mut Command, patience: Duration) -> bool {
-    let mut child: Child = command
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::thread::sleep(patience);
-    child.kill().unwrap();
-    let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    let killed = output.status.signal() == Some(9);
-    assert!(killed || output.status.success(), "{said}");
-    killed
-}
-
-/// Every file under `folder`, with its path from there.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let walk = walkdir::WalkDir::new(folder).sort_by_file_name();
-    // A folder that is not there yet has none.
-    let found = walk.into_iter().flatten();
-    found
-        .filter(|e| e.file_type().is_file())
-        .map(|e| e.path().strip_prefix(folder).unwrap().to_path_buf())
-        .collect()
-}
-
-fn is_temporary(path: &Path) -> bool {
-    let name = path.file_name().unwrap().to_string_lossy();
-    name.starts_with('.') && name.ends_with(".part")
 }
 
 /// The lines of metrics.jsonl without the one value that is a timing; each is whole.
@@ -212,37 +175,64 @@ fn a_restoration_killed_at_any_moment_leaves_whole_files_or_none() {
     assert_eq!(files(folder.path()), expected, "nothing is left for ever");
 }
 
-/// Runs a command on a disk that takes files of `bytes` and no more.
-fn on_full_disk(command: &mut Command, bytes: u64) -> Output {
-    let limit = libc::rlimit {
-        rlim_cur: bytes,
-        rlim_max: bytes,
-    };
-    // SAFETY: both calls may be made between fork and exec.
-    unsafe {
-        command.pre_exec(move || {
-            libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
-            libc::setrlimit(libc::RLIMIT_FSIZE, &limit);
-            Ok(())
-        });
+/// Kills `command`, which writes one file into `folder` (and no other), at random moments: the file is
+/// absent or whole, by `check`, and in the end it is the only one.
+fn killed_at_any_moment(folder: &Path, command: impl Fn() -> Command, check: impl Fn(&Path)) {
+    let start = Instant::now();
+    assert!(command().output().unwrap().status.success());
+    let whole = start.elapsed();
+    let expected = files(folder);
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    for _ in 0..25 {
+        for file in &expected {
+            fs::remove_file(folder.join(file)).unwrap_or_default();
+        }
+        killed_after(&mut command(), whole.mul_f64(rng.random_range(0.2..1.1)));
+        for file in files(folder).iter().filter(|f| !is_temporary(f)) {
+            assert!(expected.contains(file), "{}", file.display());
+            check(&folder.join(file));
+        }
     }
-    command.output().unwrap()
+    assert!(command().output().unwrap().status.success());
+    assert_eq!(files(folder), expected, "nothing is left for ever");
 }
 
-/// The error of a command that must fail on its full disk, in one line that names a file.
-fn refused(output: &Output, at: u64) -> String {
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{at} bytes: {said}");
-    let errors: Vec<&str> = said.lines().filter(|l| l.contains("error")).collect();
-    assert_eq!(errors.len(), 1, "{at} bytes: {said}");
-    assert!(errors[0].contains("cannot be written"), "{said}");
-    assert!(!said.contains("panicked"), "{said}");
-    errors[0].to_owned()
+#[test]
+fn a_merge_killed_at_any_moment_leaves_the_whole_catalog_or_none() {
+    let t = Trained::get();
+    let parts = tempfile::tempdir().unwrap();
+    for part in ["1/3", "2/3", "3/3"] {
+        let mut c = t.restore("ode", &[], &parts.path().join("part.fits"));
+        c.args(["--shard", part]).assert().success();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let merging = || {
+        let mut command = selfsi(&["merge"]);
+        command.args(files(parts.path()).iter().map(|p| parts.path().join(p)));
+        command.arg("--out").arg(folder.path().join("merged.fits"));
+        command
+    };
+    killed_at_any_moment(folder.path(), merging, |file| {
+        assert_eq!(Restored::open(file).unwrap().objects().len(), trained::N);
+    });
 }
 
-/// Sizes from nothing to just less than `whole`, one of them odd.
-fn sizes(whole: u64) -> [u64; 5] {
-    [0, 100, whole / 3, whole / 2 + 1, whole - 1]
+#[test]
+fn a_preparation_killed_at_any_moment_leaves_the_whole_set_or_none() {
+    let t = Trained::get();
+    let folder = tempfile::tempdir().unwrap();
+    let preparing = || {
+        let mut command = selfsi(&["prepare"]);
+        command.arg(t.path("ode.toml"));
+        command.arg("--out").arg(folder.path().join("set.h5"));
+        command
+    };
+    killed_at_any_moment(folder.path(), preparing, |file| {
+        if file.extension().is_some_and(|e| e == "h5") {
+            let set = Prepared::open(file).unwrap();
+            set.read(0..trained::N).unwrap();
+        }
+    });
 }
 
 #[test]
@@ -256,7 +246,7 @@ fn restore_on_a_full_disk_says_so_and_leaves_nothing_half_written() {
         command
     };
     assert!(restoring().output().unwrap().status.success());
-    let whole = fs::metadata(&out).unwrap().len();
+    let whole = faulty::size(&out);
     let kept = fs::read(&out).unwrap();
     for bytes in sizes(whole) {
         let e = refused(&on_full_disk(&mut restoring(), bytes), bytes);
@@ -272,7 +262,7 @@ fn train_on_a_full_disk_keeps_its_last_checkpoint_and_continues_from_it() {
     let straight = folder.path().join("straight");
     training(&straight, false).output().unwrap();
     let expected = outcome(&straight);
-    let size = |name: &str| fs::metadata(straight.join(name)).unwrap().len();
+    let size = |name: &str| faulty::size(&straight.join(name));
     let log = size("metrics.jsonl");
     let checkpoint = size("checkpoints/step-00000024.safetensors");
     for bytes in [0, 100, log / 2, log.max(checkpoint) - 1] {

@@ -3,7 +3,9 @@
 //! fitsio's own calls interpret brackets in file names, panic on names that are not UTF-8 and do
 //! not know every column type; this wrapper does none of that. One handle belongs to one worker.
 
+mod check;
 mod columns;
+mod headers;
 mod history;
 
 pub(crate) use columns::Column;
@@ -11,8 +13,6 @@ pub(crate) use columns::Column;
 use crate::{Error, Result};
 use fitsio_sys as c;
 use std::ffi::CString;
-use std::fs::File;
-use std::io::Read;
 use std::os::raw::{c_char, c_int, c_long};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -20,15 +20,14 @@ use std::path::{Path, PathBuf};
 /// Longest value of a header key (FLEN_VALUE) and of an error text, with room to spare.
 const TEXT: usize = 256;
 
-/// How a gzipped file begins.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
-
 /// A FITS file open for reading, positioned at one HDU.
 #[derive(Debug)]
 pub(crate) struct Fits {
     file: *mut c::fitsfile,
     path: PathBuf,
     hdu: usize,
+    /// Values that there can be in the file, compressed or not.
+    most: usize,
 }
 
 /// What an HDU holds.
@@ -45,7 +44,7 @@ pub(crate) enum Hdu {
 impl Fits {
     /// Opens a file (gzipped or not).
     pub fn open(path: &Path) -> Result<Self> {
-        File::open(path).map_err(|e| Error::input(path, "", e, "a FITS file", "check the path"))?;
+        let most = check::most(path)?;
         let name = CString::new(path.as_os_str().as_bytes())
             .map_err(|e| Error::input(path, "", e, "a file name without NUL", "rename it"))?;
         let mut file = std::ptr::null_mut();
@@ -65,6 +64,7 @@ impl Fits {
             file,
             path: path.to_path_buf(),
             hdu: 0,
+            most,
         })
     }
 
@@ -77,36 +77,15 @@ impl Fits {
         Ok(usize::try_from(n).unwrap_or_default())
     }
 
-    /// Compares the length of the file with where its last HDU ends: cfitsio says nothing of bytes
-    /// after it (an HDU cut off in its header), nor of data that nobody has read yet. A gzipped
-    /// file cannot be compared so: there a cut shows when the data is read.
-    ///
-    /// # Errors
-    /// [`Error::Input`] if the file is cut off.
-    pub fn check_complete(&mut self) -> Result<()> {
-        let last = self.hdus()?.saturating_sub(1);
-        self.seek(last)?;
-        let (mut head, mut data, mut end, mut status) = (0, 0, 0, 0);
-        unsafe { c::ffghadll(self.file, &mut head, &mut data, &mut end, &mut status) };
-        self.checked(status, "")?;
-        let mut start = [0; 2];
-        let length = File::open(&self.path).and_then(|mut f| {
-            f.read_exact(&mut start)?;
-            Ok(f.metadata()?.len())
-        });
-        let length =
-            length.map_err(|e| self.error("", &e.to_string(), "a FITS file", "check the path"))?;
-        let end = u64::try_from(end).unwrap_or_default();
-        if start == GZIP || length == end {
-            return Ok(());
+    /// Moves to the extension of this EXTNAME and gives its number; `None` if there is none.
+    pub fn find(&mut self, name: &str) -> Result<Option<usize>> {
+        for hdu in 1..self.hdus()? {
+            self.seek(hdu)?;
+            if self.extname() == name {
+                return Ok(Some(hdu));
+            }
         }
-        let problem = format!("{length} bytes, but HDU {last} ends at {end}: truncated or damaged");
-        Err(self.error(
-            "",
-            &problem,
-            "a complete FITS file",
-            "copy or download the file again",
-        ))
+        Ok(None)
     }
 
     /// Moves to an HDU (0 is the primary); whether it is a table.
@@ -155,6 +134,7 @@ impl Fits {
 
     /// The `n` pixels of the current image after the first `skipped`; NaN where undefined.
     pub fn pixels_from(&mut self, skipped: usize, n: usize) -> Result<Vec<f64>> {
+        self.check_room(n, "image")?;
         let mut out = vec![0.0; n];
         let (mut any, mut status) = (0, 0);
         // SAFETY: `out` has room for the n pixels asked for.
@@ -176,6 +156,7 @@ impl Fits {
 
     /// `n` pixels of the current image from number `from` on; NaN where undefined.
     pub fn section(&mut self, from: usize, n: usize) -> Result<Vec<f32>> {
+        self.check_room(n, "image")?;
         let mut out = vec![0.0; n];
         let (mut any, mut status) = (0, 0);
         // SAFETY: `out` has room for the n pixels asked for; cfitsio checks that they exist.

@@ -1,6 +1,7 @@
 //! What the HDF5 readers and writers share: errors in our words, text in any of HDF5's forms.
 
 use super::provenance::{Key, Value};
+pub(super) use crate::hdf5_output::words;
 use crate::{Error, Result};
 use hdf5::types::{FixedAscii, FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
 use hdf5::{Dataset, File, H5Type, Hyperslab, Location, SliceOrIndex};
@@ -65,11 +66,6 @@ pub(super) fn bad(path: &Path, place: &str, e: &hdf5::Error) -> Error {
         "readable data of the documented type",
         "check that the copy is complete (h5ls -v)",
     )
-}
-
-/// HDF5's own account in one short line.
-pub(super) fn words(e: &hdf5::Error) -> String {
-    e.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
 /// Text without interior NUL, which HDF5 cannot hold.
@@ -203,4 +199,17 @@ pub(super) fn key(file: &File, name: &str) -> Option<String> {
         }
     };
     text_attribute(file, name).or_else(number)
+}
+
+/// Numbers per chunk of [`numbers`].
+const CHUNK: usize = 65_536;
+
+/// A dataset of `n` numbers with checksums, which reading compares.
+///
+/// # Errors
+/// HDF5's.
+pub(super) fn numbers<T: H5Type>(file: &File, name: &str, n: usize) -> hdf5::Result<Dataset> {
+    let chunk = CHUNK.min(n.max(1));
+    let builder = file.new_dataset::<T>().chunk(chunk).fletcher32();
+    builder.shape(n).create(name)
 }

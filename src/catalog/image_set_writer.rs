@@ -2,7 +2,7 @@
 
 use super::image_set::{FORMAT, PARTS, VERSION};
 use super::{ImageBlock, ImageSetHeader, Object, h5};
-use crate::atomic::Pending;
+use crate::hdf5_output::Output;
 use crate::{Error, Result};
 use hdf5::types::VarLenUnicode;
 use hdf5::{File, H5Type};
@@ -16,9 +16,8 @@ const CHUNK_ROWS: usize = 64;
 /// Writes a prepared set of images; it appears under its name only after [`ImageSetWriter::finish`].
 #[derive(Debug)]
 pub struct ImageSetWriter {
-    pending: Pending,
+    output: Output,
     path: PathBuf,
-    file: File,
     written: usize,
     rows: usize,
 }
@@ -30,13 +29,11 @@ impl ImageSetWriter {
     /// [`Error::Output`] if the file cannot be made.
     pub fn create(path: impl AsRef<Path>, header: &ImageSetHeader, rows: usize) -> Result<Self> {
         let path = path.as_ref().to_path_buf();
-        hdf5::silence_errors(true);
-        let pending = Pending::new(&path)?;
-        let file = start(pending.path(), header, rows).map_err(|e| unwritable(&path, &e))?;
+        let output = Output::create(&path)?;
+        output.put(|file| start(file, header, rows))?;
         Ok(Self {
-            pending,
+            output,
             path,
-            file,
             written: 0,
             rows,
         })
@@ -55,42 +52,10 @@ impl ImageSetWriter {
                 "give one object and one label per image",
             ));
         }
-        self.put(&rows, objects, labels, block)
-            .map_err(|e| unwritable(&self.path, &e))?;
+        self.output
+            .put(|file| put(file, &rows, objects, labels, block))?;
         self.written = rows.end;
         Ok(())
-    }
-
-    fn put(
-        &self,
-        rows: &Range<usize>,
-        objects: &[Object],
-        labels: &[i64],
-        block: &ImageBlock,
-    ) -> hdf5::Result<()> {
-        for (name, data) in PARTS.iter().zip(block.parts()) {
-            if data.ncols() > 0 {
-                let data = data.as_standard_layout();
-                self.file
-                    .dataset(name)?
-                    .write_slice(ArrayView2::from(&data), s![rows.clone(), ..])?;
-            }
-        }
-        let text = |f: &dyn Fn(&Object) -> &str| -> Vec<VarLenUnicode> {
-            objects.iter().map(|o| h5::text(f(o))).collect()
-        };
-        self.column(rows, "name", &text(&|o| &o.name))?;
-        self.column(rows, "reason", &text(&|o| &o.reason))?;
-        self.column(rows, "source", &text(&|o| &o.source))?;
-        let flags: Vec<i32> = objects.iter().map(|o| o.flag).collect();
-        self.column(rows, "flag", &flags)?;
-        self.column(rows, "label", labels)
-    }
-
-    fn column<T: H5Type>(&self, rows: &Range<usize>, name: &str, v: &[T]) -> hdf5::Result<()> {
-        self.file
-            .dataset(name)?
-            .write_slice(ArrayView1::from(v), s![rows.clone()])
     }
 
     /// Completes the file and gives it its name.
@@ -105,20 +70,41 @@ impl ImageSetWriter {
                 "write every row before finishing",
             ));
         }
-        self.file
-            .flush()
-            .and_then(|()| self.file.close())
-            .map_err(|e| unwritable(&self.path, &e))?;
-        self.pending.commit()
+        self.output.finish()
     }
 }
 
-fn unwritable(path: &Path, e: &hdf5::Error) -> Error {
-    Error::output(path, h5::words(e), "check free space and permissions")
+fn put(
+    file: &File,
+    rows: &Range<usize>,
+    objects: &[Object],
+    labels: &[i64],
+    block: &ImageBlock,
+) -> hdf5::Result<()> {
+    for (name, data) in PARTS.iter().zip(block.parts()) {
+        if data.ncols() > 0 {
+            let data = data.as_standard_layout();
+            file.dataset(name)?
+                .write_slice(ArrayView2::from(&data), s![rows.clone(), ..])?;
+        }
+    }
+    let text = |f: &dyn Fn(&Object) -> &str| -> Vec<VarLenUnicode> {
+        objects.iter().map(|o| h5::text(f(o))).collect()
+    };
+    column(file, rows, "name", &text(&|o| &o.name))?;
+    column(file, rows, "reason", &text(&|o| &o.reason))?;
+    column(file, rows, "source", &text(&|o| &o.source))?;
+    let flags: Vec<i32> = objects.iter().map(|o| o.flag).collect();
+    column(file, rows, "flag", &flags)?;
+    column(file, rows, "label", labels)
 }
 
-fn start(path: &Path, header: &ImageSetHeader, n: usize) -> hdf5::Result<File> {
-    let file = File::create(path)?;
+fn column<T: H5Type>(file: &File, rows: &Range<usize>, name: &str, v: &[T]) -> hdf5::Result<()> {
+    file.dataset(name)?
+        .write_slice(ArrayView1::from(v), s![rows.clone()])
+}
+
+fn start(file: &File, header: &ImageSetHeader, n: usize) -> hdf5::Result<()> {
     for (name, value) in [
         ("format", FORMAT),
         ("unit", &header.unit),
@@ -142,18 +128,13 @@ fn start(path: &Path, header: &ImageSetHeader, n: usize) -> hdf5::Result<File> {
     ]
     .map(|v| v as i64);
     let softening: Vec<f64> = layout.scale.softening.into_iter().collect();
-    file.new_dataset_builder()
-        .with_data(&shape[..])
-        .create("shape")?;
+    h5::numbers::<i64>(file, "shape", shape.len())?.write_raw(&shape)?;
     for (name, values) in [
         ("softening", &softening),
         ("mean", &layout.scale.mean),
         ("std", &layout.scale.std),
     ] {
-        file.new_dataset::<f64>()
-            .shape(values.len())
-            .create(name)?
-            .write_raw(values)?;
+        h5::numbers::<f64>(file, name, values.len())?.write_raw(values)?;
     }
     let d = layout.pixels();
     let widths = [
@@ -171,14 +152,15 @@ fn start(path: &Path, header: &ImageSetHeader, n: usize) -> hdf5::Result<File> {
                 .chunk((CHUNK_ROWS.min(n.max(1)), width))
                 .shuffle()
                 .deflate(1)
+                .fletcher32()
                 .shape((n, width))
                 .create(*name)?;
         }
     }
-    file.new_dataset::<i32>().shape(n).create("flag")?;
-    file.new_dataset::<i64>().shape(n).create("label")?;
+    h5::numbers::<i32>(file, "flag", n)?;
+    h5::numbers::<i64>(file, "label", n)?;
     for name in ["name", "reason", "source"] {
         file.new_dataset::<VarLenUnicode>().shape(n).create(name)?;
     }
-    Ok(file)
+    Ok(())
 }

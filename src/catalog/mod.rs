@@ -73,6 +73,7 @@ pub use regrid::Regridder;
 pub use report::{Report, flag_names};
 pub use restored::{Restored, RestoredBlock, RestoredHeader};
 pub use restored_draws::RestoredDraws;
+pub(crate) use restored_fits::{check_written, problem};
 pub use restored_images::{ImageTable, RestoredImages, RestoredImagesHeader, RestoredImagesWriter};
 pub use restored_merge::{Merged, merge};
 pub use restored_shard::Shard;

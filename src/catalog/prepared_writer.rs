@@ -2,11 +2,11 @@
 
 use super::prepared::{FORMAT, VERSION};
 use super::{Block, LogGrid, Object, h5};
-use crate::atomic::Pending;
+use crate::hdf5_output::Output;
 use crate::{Error, Result};
 use hdf5::types::VarLenUnicode;
 use hdf5::{File, H5Type};
-use ndarray::{Array1, ArrayView1, ArrayView2, s};
+use ndarray::{ArrayView1, ArrayView2, s};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -16,9 +16,8 @@ const CHUNK_ROWS: usize = 256;
 /// Writes a prepared set; it appears under its name only after [`PreparedWriter::finish`].
 #[derive(Debug)]
 pub struct PreparedWriter {
-    pending: Pending,
+    output: Output,
     path: PathBuf,
-    file: File,
     pixels: usize,
     written: Vec<bool>,
 }
@@ -49,14 +48,11 @@ impl PreparedWriter {
                 "give one per pixel",
             ));
         }
-        hdf5::silence_errors(true);
-        let pending = Pending::new(&path)?;
-        let file = start(pending.path(), grid, n_rows, noise_rho, flux_unit, config)
-            .map_err(|e| unwritable(&path, &e))?;
+        let output = Output::create(&path)?;
+        output.put(|file| start(file, grid, n_rows, noise_rho, flux_unit, config))?;
         Ok(Self {
-            pending,
+            output,
             path,
-            file,
             pixels: grid.pixels,
             written: vec![false; n_rows],
         })
@@ -67,10 +63,8 @@ impl PreparedWriter {
     /// # Errors
     /// [`Error::Output`] if the disk refuses.
     pub fn specsys(&mut self, frame: &str) -> Result<()> {
-        let attribute = self.file.new_attr::<VarLenUnicode>().create("specsys");
-        attribute
-            .and_then(|a| a.write_scalar(&h5::text(frame)))
-            .map_err(|e| unwritable(&self.path, &e))
+        self.output
+            .put(|file| h5::attribute(file, "specsys", &h5::text(frame)))
     }
 
     /// Writes the rows that begin at `start`: one object per spectrum of `block`.
@@ -98,48 +92,10 @@ impl PreparedWriter {
                 "give one row of pixels per object",
             ));
         }
-        self.put(start..end, objects, block)
-            .map_err(|e| unwritable(&self.path, &e))?;
+        self.output
+            .put(|file| put(file, start..end, objects, block))?;
         self.written[start..end].fill(true);
         Ok(())
-    }
-
-    fn put(&self, rows: Range<usize>, objects: &[Object], block: &Block) -> hdf5::Result<()> {
-        for (name, data) in [
-            ("flux", &block.flux),
-            ("ivar", &block.ivar),
-            ("lsf", &block.lsf),
-        ] {
-            let data = data.as_standard_layout();
-            self.file
-                .dataset(name)?
-                .write_slice(ArrayView2::from(&data), s![rows.clone(), ..])?;
-        }
-        self.column(&rows, "norm", objects, |o| o.norm)?;
-        self.column(&rows, "z", objects, |o| o.z)?;
-        self.column(&rows, "ra", objects, |o| o.ra)?;
-        self.column(&rows, "dec", objects, |o| o.dec)?;
-        self.column(&rows, "plate", objects, |o| o.plate)?;
-        self.column(&rows, "mjd", objects, |o| o.mjd)?;
-        self.column(&rows, "fiberid", objects, |o| o.fiberid)?;
-        self.column(&rows, "thing_id", objects, |o| o.thing_id)?;
-        self.column(&rows, "flag", objects, |o| o.flag)?;
-        self.column(&rows, "name", objects, |o| h5::text(&o.name))?;
-        self.column(&rows, "reason", objects, |o| h5::text(&o.reason))?;
-        self.column(&rows, "source", objects, |o| h5::text(&o.source))
-    }
-
-    fn column<T: H5Type>(
-        &self,
-        rows: &Range<usize>,
-        name: &str,
-        objects: &[Object],
-        value: impl Fn(&Object) -> T,
-    ) -> hdf5::Result<()> {
-        let values: Vec<T> = objects.iter().map(value).collect();
-        self.file
-            .dataset(name)?
-            .write_slice(ArrayView1::from(&values[..]), s![rows.clone()])
     }
 
     /// Completes the file and gives it its name.
@@ -154,27 +110,54 @@ impl PreparedWriter {
                 "write every row before finishing",
             ));
         }
-        self.file
-            .flush()
-            .and_then(|()| self.file.close())
-            .map_err(|e| unwritable(&self.path, &e))?;
-        self.pending.commit()
+        self.output.finish()
     }
 }
 
-fn unwritable(path: &Path, e: &hdf5::Error) -> Error {
-    Error::output(path, h5::words(e), "check free space and permissions")
+fn put(file: &File, rows: Range<usize>, objects: &[Object], block: &Block) -> hdf5::Result<()> {
+    for (name, data) in [
+        ("flux", &block.flux),
+        ("ivar", &block.ivar),
+        ("lsf", &block.lsf),
+    ] {
+        let data = data.as_standard_layout();
+        file.dataset(name)?
+            .write_slice(ArrayView2::from(&data), s![rows.clone(), ..])?;
+    }
+    column(file, &rows, "norm", objects, |o| o.norm)?;
+    column(file, &rows, "z", objects, |o| o.z)?;
+    column(file, &rows, "ra", objects, |o| o.ra)?;
+    column(file, &rows, "dec", objects, |o| o.dec)?;
+    column(file, &rows, "plate", objects, |o| o.plate)?;
+    column(file, &rows, "mjd", objects, |o| o.mjd)?;
+    column(file, &rows, "fiberid", objects, |o| o.fiberid)?;
+    column(file, &rows, "thing_id", objects, |o| o.thing_id)?;
+    column(file, &rows, "flag", objects, |o| o.flag)?;
+    column(file, &rows, "name", objects, |o| h5::text(&o.name))?;
+    column(file, &rows, "reason", objects, |o| h5::text(&o.reason))?;
+    column(file, &rows, "source", objects, |o| h5::text(&o.source))
+}
+
+fn column<T: H5Type>(
+    file: &File,
+    rows: &Range<usize>,
+    name: &str,
+    objects: &[Object],
+    value: impl Fn(&Object) -> T,
+) -> hdf5::Result<()> {
+    let values: Vec<T> = objects.iter().map(value).collect();
+    file.dataset(name)?
+        .write_slice(ArrayView1::from(&values[..]), s![rows.clone()])
 }
 
 fn start(
-    path: &Path,
+    file: &File,
     grid: &LogGrid,
     n: usize,
     noise_rho: &[f32],
     flux_unit: &str,
     config: &str,
-) -> hdf5::Result<File> {
-    let file = File::create(path)?;
+) -> hdf5::Result<()> {
     for (name, value) in [
         ("format", FORMAT),
         ("wavelength", "vacuum"),
@@ -190,12 +173,8 @@ fn start(
     file.new_attr::<i64>()
         .create("version")?
         .write_scalar(&VERSION)?;
-    file.new_dataset_builder()
-        .with_data(&Array1::from(grid.loglam()))
-        .create("loglam")?;
-    file.new_dataset_builder()
-        .with_data(&Array1::from(noise_rho.to_vec()))
-        .create("noise_rho")?;
+    h5::numbers::<f64>(file, "loglam", grid.pixels)?.write_raw(&grid.loglam())?;
+    h5::numbers::<f32>(file, "noise_rho", grid.pixels)?.write_raw(noise_rho)?;
     let rows = CHUNK_ROWS.min(n.max(1));
     for name in ["flux", "ivar", "lsf"] {
         file.new_dataset::<f32>()
@@ -203,18 +182,20 @@ fn start(
             // Rejected rows are zeros: they should cost no disk.
             .shuffle()
             .deflate(1)
+            // A checksum, which reading compares.
+            .fletcher32()
             .shape((n, grid.pixels))
             .create(name)?;
     }
     for name in ["norm", "z", "ra", "dec"] {
-        file.new_dataset::<f64>().shape(n).create(name)?;
+        h5::numbers::<f64>(file, name, n)?;
     }
     for name in ["plate", "mjd", "fiberid", "thing_id"] {
-        file.new_dataset::<i64>().shape(n).create(name)?;
+        h5::numbers::<i64>(file, name, n)?;
     }
-    file.new_dataset::<i32>().shape(n).create("flag")?;
+    h5::numbers::<i32>(file, "flag", n)?;
     for name in ["name", "reason", "source"] {
         file.new_dataset::<VarLenUnicode>().shape(n).create(name)?;
     }
-    Ok(file)
+    Ok(())
 }

@@ -73,10 +73,10 @@ pub struct Restored {
 }
 
 impl Restored {
-    /// Reads header and table.
+    /// Reads header and table, and the whole file once to compare it with its checksums.
     ///
     /// # Errors
-    /// [`Error::Input`] if the file is not a restored catalog of selfsi.
+    /// [`Error::Input`] if the file is not a restored catalog of selfsi, or damaged.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref().to_path_buf();
         let mut fits = Fits::open(&path)?;
@@ -85,6 +85,9 @@ impl Restored {
         if !creator.starts_with("selfsi") {
             return Err(foreign(&path, "PRIMARY", "CREATOR is not selfsi"));
         }
+        fits.check_complete()?;
+        fits.check_sums()?;
+        fits.seek(0)?;
         let text = |f: &mut Fits, k: &str| f.text_key(k).unwrap_or_default();
         let quantiles = (1..)
             .map_while(|i| fits.number_key(&format!("QUANT{i}")))
@@ -196,18 +199,8 @@ pub(super) fn foreign(path: &Path, place: &str, problem: &str) -> Error {
 
 /// Moves to the HDU `name`, which must be there, and gives its number.
 pub(super) fn seek(fits: &mut Fits, path: &Path, name: &str) -> Result<usize> {
-    sought(fits, name)?.ok_or_else(|| foreign(path, name, "no HDU of this name"))
-}
-
-/// As [`seek`] for an HDU that may be absent.
-pub(super) fn sought(fits: &mut Fits, name: &str) -> Result<Option<usize>> {
-    for hdu in 1..fits.hdus()? {
-        fits.seek(hdu)?;
-        if fits.extname() == name {
-            return Ok(Some(hdu));
-        }
-    }
-    Ok(None)
+    fits.find(name)?
+        .ok_or_else(|| foreign(path, name, "no HDU of this name"))
 }
 
 pub(super) fn numbers(fits: &mut Fits, path: &Path, name: &str, rows: usize) -> Result<Vec<f64>> {

@@ -1,7 +1,7 @@
 //! All the draws of a restored catalog: image HDU DRAWS [draws, objects, pixels].
 
 use super::fits_read::{Fits, Hdu};
-use super::restored::{Restored, foreign, sought};
+use super::restored::{Restored, foreign};
 use crate::Result;
 use ndarray::{Array1, Array2};
 
@@ -21,7 +21,7 @@ impl Restored {
     /// [`crate::Error::Input`] if the HDU has another shape than table and grid.
     pub fn draws(&self) -> Result<Option<RestoredDraws>> {
         let mut fits = Fits::open(self.path())?;
-        let Some(hdu) = sought(&mut fits, "DRAWS")? else {
+        let Some(hdu) = fits.find("DRAWS")? else {
             return Ok(None);
         };
         let (objects, pixels) = (self.objects().len(), self.header().grid.pixels);

@@ -1,5 +1,6 @@
 //! One FITS file being written: keys, tables, provenance, checksums. It appears when complete.
 
+use super::fits_read::Fits;
 use crate::atomic::Pending;
 use crate::{Error, Result};
 use fitsio::hdu::FitsHdu;
@@ -80,7 +81,7 @@ impl Sheet {
         }
         // SAFETY: the handle was just opened by cfitsio for writing and is given away here.
         let file = unsafe { FitsFile::from_raw(raw, FileOpenMode::READWRITE) };
-        let mut file = file.map_err(|e| failed(&e))?;
+        let mut file = file.map_err(|e| failed(&problem(&e)))?;
         let mut status = 0;
         // SAFETY: the handle is open; no axes are read.
         unsafe {
@@ -96,12 +97,14 @@ impl Sheet {
     }
 
     pub fn primary(&mut self) -> Result<FitsHdu> {
-        self.file.primary_hdu().map_err(|e| self.failed(&e))
+        self.file
+            .primary_hdu()
+            .map_err(|e| self.failed(&problem(&e)))
     }
 
     pub fn key<T: WritesKey>(&mut self, hdu: &FitsHdu, name: &str, value: T) -> Result<()> {
         hdu.write_key(&mut self.file, name, value)
-            .map_err(|e| self.failed(&e))
+            .map_err(|e| self.failed(&problem(&e)))
     }
 
     pub fn text(&mut self, hdu: &FitsHdu, name: &str, value: &str, comment: &str) -> Result<()> {
@@ -144,13 +147,13 @@ impl Sheet {
         };
         self.file
             .create_image(name, &description)
-            .map_err(|e| self.failed(&e))
+            .map_err(|e| self.failed(&problem(&e)))
     }
 
     /// Writes pixels from number `from` of an image on.
     pub fn pixels(&mut self, hdu: &FitsHdu, from: usize, data: &[f32]) -> Result<()> {
         hdu.write_section(&mut self.file, from, from + data.len(), data)
-            .map_err(|e| self.failed(&e))
+            .map_err(|e| self.failed(&problem(&e)))
     }
 
     pub fn table(&mut self, name: &str, columns: &[Column]) -> Result<FitsHdu> {
@@ -165,11 +168,11 @@ impl Sheet {
                 d.create()
             })
             .collect();
-        let described = described.map_err(|e| self.failed(&e))?;
+        let described = described.map_err(|e| self.failed(&problem(&e)))?;
         let hdu = self
             .file
             .create_table(name, &described)
-            .map_err(|e| self.failed(&e))?;
+            .map_err(|e| self.failed(&problem(&e)))?;
         for (i, c) in columns.iter().enumerate() {
             let key = |stem: &str| format!("{stem}{}", i + 1);
             if !c.unit.is_empty() {
@@ -205,7 +208,7 @@ impl Sheet {
             return Ok(());
         }
         hdu.write_col(&mut self.file, name, values)
-            .map_err(|e| self.failed(&e))
+            .map_err(|e| self.failed(&problem(&e)))
             .map(|_| ())
     }
 
@@ -220,12 +223,21 @@ impl Sheet {
                 fitsio_sys::ffmahd(f, i, std::ptr::null_mut(), &mut status);
                 fitsio_sys::ffpcks(f, &mut status);
             }
-            // A full disk shows here: closing reports nothing.
             fitsio_sys::ffflus(f, &mut status);
         }
         self.checked(status)?;
-        let Self { file, pending, .. } = self;
+        let Self {
+            file,
+            pending,
+            target,
+        } = self;
         drop(file);
+        // cfitsio says nothing of the last bytes, should the disk refuse them.
+        let written = Fits::open(pending.path()).and_then(|mut f| {
+            f.check_complete()?;
+            f.check_sums()
+        });
+        written.map_err(|_| cut_short(&target))?;
         pending.commit()
     }
 
@@ -239,6 +251,32 @@ impl Sheet {
         } else {
             Err(self.failed(&words(status)))
         }
+    }
+}
+
+/// Compares the length of a FITS file that was just written with what it must have: cfitsio says
+/// nothing of the last bytes, should the disk refuse them.
+///
+/// # Errors
+/// [`Error::Output`] if it is shorter.
+pub(crate) fn check_written(path: &Path) -> Result<()> {
+    let whole = Fits::open(path).and_then(|mut f| f.check_complete());
+    whole.map_err(|_| cut_short(path))
+}
+
+fn cut_short(target: &Path) -> Error {
+    Error::output(
+        target,
+        "the disk did not take all of it",
+        "check free space and permissions",
+    )
+}
+
+/// cfitsio's account of a failed write.
+pub(crate) fn problem(e: &fitsio::errors::Error) -> String {
+    match e {
+        fitsio::errors::Error::Fits(e) => format!("cfitsio {}: {}", e.status, e.message),
+        other => other.to_string(),
     }
 }
 

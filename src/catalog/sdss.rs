@@ -15,6 +15,8 @@ use std::path::Path;
 pub const FLUX_UNIT: &str = "10**-17 erg s-1 cm-2 Angstrom-1";
 /// How far, in pixels, a centre may lie from the SDSS lattice: `loglam` is a 32-bit float.
 const LATTICE: f64 = 0.02;
+/// Pixels of the longest spectrum that is placed on the lattice.
+const LONGEST: f64 = 1e6;
 
 /// One spec file.
 #[derive(Debug, Clone)]
@@ -222,10 +224,10 @@ pub(super) fn place_on_grid(
     let on_lattice = index.iter().all(|k| (k - k.round()).abs() < LATTICE)
         && index.windows(2).all(|w| w[1].round() > w[0].round());
     let first = index[0].round() as i64;
-    let span = index[index.len() - 1].round() as i64 - first + 1;
-    if !air && on_lattice && span < 1 << 20 {
+    let span = index[index.len() - 1].round() - index[0].round() + 1.0;
+    if !air && on_lattice && span < LONGEST {
         s.grid = NativeGrid::Sdss { first };
-        let span = usize::try_from(span).unwrap_or_default();
+        let span = span as usize;
         if span != index.len() {
             let place = |old: &[f32]| {
                 let mut new = vec![0.0; if old.is_empty() { 0 } else { span }];

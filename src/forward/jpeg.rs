@@ -116,9 +116,5 @@ pub fn jpeg_decode(file: &[u8]) -> Result<Vec<u8>> {
 }
 
 fn codec(e: &impl std::fmt::Display) -> Error {
-    Error::Simulator {
-        command: "jpeg".into(),
-        problem: e.to_string(),
-        fix: "report this image's shape as an error of selfsi".into(),
-    }
+    Error::simulator("jpeg", e, "report this image's shape as an error of selfsi")
 }

@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 /// How long a program that closed its stdout may take to exit, until its status is given up.
 const EXIT: Duration = Duration::from_secs(2);
 
+/// Bytes of an answer for which there is memory before any of them has come.
+const ROOM: usize = 1 << 24;
+
 #[derive(Debug)]
 pub(super) struct Program {
     command: String,
@@ -36,7 +39,7 @@ impl Program {
     pub fn start(program: &[String], timeout: f64) -> Result<Self> {
         let command = program.join(" ");
         let cannot = |problem: &dyn std::fmt::Display| {
-            failed(
+            Error::simulator(
                 &command,
                 format!("cannot be started: {problem}"),
                 "correct forward.program; relative paths start at the working directory",
@@ -104,7 +107,7 @@ impl Program {
 
     /// An error about this program.
     pub fn failed(&self, problem: impl Into<String>, fix: &str) -> Error {
-        failed(&self.command, problem.into(), fix)
+        Error::simulator(&self.command, problem.into(), fix)
     }
 
     fn ended(&mut self, got: usize, wanted: usize) -> Error {
@@ -136,14 +139,6 @@ impl Program {
 impl Drop for Program {
     fn drop(&mut self) {
         self.kill();
-    }
-}
-
-fn failed(command: &str, problem: String, fix: &str) -> Error {
-    Error::Simulator {
-        command: command.to_owned(),
-        problem,
-        fix: fix.to_owned(),
     }
 }
 
@@ -198,7 +193,8 @@ fn write_all(mut stdin: Option<impl Write>, from: &Receiver<Vec<u8>>) {
 
 fn read_all(mut stdout: Option<ChildStdout>, wanted: &Receiver<usize>, to: &Sender<Vec<u8>>) {
     for n in wanted {
-        let mut bytes = Vec::with_capacity(n);
+        // A program that promises more than it gives must not cost the memory.
+        let mut bytes = Vec::with_capacity(n.min(ROOM));
         if let Some(s) = &mut stdout {
             // An error counts as the end.
             let _ = s.take(n as u64).read_to_end(&mut bytes);

@@ -8,6 +8,8 @@ use crate::config::LatentUse;
 use tch::{Device, Kind, Tensor};
 
 const VERSION: u32 = 1;
+/// Most numbers and planes that a program may describe a row by.
+const MOST: usize = 65_536;
 const GREETING: &[u8; 8] = b"SELFSI>F";
 const REPLY: &[u8; 8] = b"F>SELFSI";
 /// Bytes of the reply to the greeting.
@@ -90,6 +92,11 @@ pub(super) fn promise(bytes: &[u8], pixels: usize) -> std::result::Result<Promis
     }
     if d != pixels {
         return Err(format!("it replies D = {d}, but rows have {pixels} pixels"));
+    }
+    if vector > MOST || planes > MOST {
+        return Err(format!(
+            "it announces {vector} numbers and {planes} planes per row, more than {MOST}"
+        ));
     }
     if parts > 3 {
         return Err(format!("its reply announces unknown parts ({parts:#b})"));

@@ -5,6 +5,7 @@ use super::instrument::Instrument;
 use super::spec_file::{spec_path, write_catalog, write_spec};
 use super::survey::Survey;
 use crate::atomic::{self, Pending};
+use crate::catalog::{check_written, problem};
 use crate::{Error, Result};
 use rayon::prelude::*;
 use std::fs;
@@ -87,7 +88,8 @@ pub fn write_sdss(
                 d.spoil(&mut observed);
             }
             write_spec(&path, o, &observed, damage != Some(Damage::NoColumn))
-                .map_err(|e| failed(&path, &e))?;
+                .map_err(|e| failed(&path, &problem(&e)))?;
+            check_written(&path)?;
             shorten(&path, damage).map_err(|e| failed(&path, &e))?;
         }
         progress(done.fetch_add(1, Ordering::Relaxed) + 1);
@@ -101,7 +103,9 @@ pub fn write_sdss(
     fs::rename(&unfinished, &spectra).map_err(|e| failed(&spectra, &e))?;
     let catalog = folder.join(CATALOG);
     let pending = Pending::new(&catalog)?;
-    write_catalog(pending.path(), &objects).map_err(|e| failed(&catalog, &e))?;
+    write_catalog(pending.path(), &objects).map_err(|e| failed(&catalog, &problem(&e)))?;
+    check_written(pending.path())
+        .map_err(|_| failed(&catalog, &"the disk did not take all of it"))?;
     pending.commit()
 }
 

@@ -1,10 +1,11 @@
 //! `truth.h5`: the clean spectra on the common grid, and what each was made from.
 
 use super::{Quasar, Survey};
-use crate::atomic::Pending;
+use crate::Result;
 use crate::catalog::LogGrid;
-use crate::{Error, Result};
+use crate::hdf5_output::Output;
 use hdf5::types::VarLenUnicode;
+use hdf5::{Dataset, File};
 use ndarray::{Array1, Array2};
 use rayon::prelude::*;
 use std::path::Path;
@@ -17,7 +18,7 @@ pub const FLUX_UNIT: &str = "1E-17 erg/cm^2/s/Ang";
 /// Writes objects `0..n` of `survey` on `grid`, calling `progress` with the number done so far.
 ///
 /// # Errors
-/// [`Error::Output`] if the file cannot be written; then none is left.
+/// [`crate::Error::Output`] if the file cannot be written; then none is left.
 pub fn write_truth(
     path: &Path,
     survey: &Survey,
@@ -25,20 +26,30 @@ pub fn write_truth(
     n: usize,
     mut progress: impl FnMut(usize),
 ) -> Result<()> {
-    let pending = Pending::new(path)?;
-    let failed = |e: hdf5::Error| Error::output(path, e, "check free space and permissions");
-    fill(pending.path(), survey, grid, n, &mut progress).map_err(failed)?;
-    pending.commit()
+    let output = Output::create(path)?;
+    let flux = output.put(|file| start(file, grid, n))?;
+    let mut quasars: Vec<Quasar> = Vec::with_capacity(n);
+    for start in (0..n).step_by(ROWS) {
+        let end = (start + ROWS).min(n);
+        let made: Vec<(Quasar, Vec<f32>)> = (start..end)
+            .into_par_iter()
+            .map(|i| survey.clean_on(i, grid))
+            .collect();
+        let mut block = Array2::zeros((end - start, grid.pixels));
+        for (mut row, (quasar, values)) in block.rows_mut().into_iter().zip(made) {
+            row.assign(&Array1::from(values));
+            quasars.push(quasar);
+        }
+        output.put(|_| flux.write_slice(&block, (start..end, ..)))?;
+        progress(end);
+    }
+    drop(flux);
+    output.put(|file| parameters(file, survey, &quasars))?;
+    output.finish()
 }
 
-fn fill(
-    path: &Path,
-    survey: &Survey,
-    grid: &LogGrid,
-    n: usize,
-    progress: &mut impl FnMut(usize),
-) -> hdf5::Result<()> {
-    let file = hdf5::File::create(path)?;
+/// The file without its objects; its dataset of the flux [N, D].
+fn start(file: &File, grid: &LogGrid, n: usize) -> hdf5::Result<Dataset> {
     let text = |key: &str, value: &str| -> hdf5::Result<()> {
         file.new_attr::<VarLenUnicode>()
             .create(key)?
@@ -52,33 +63,17 @@ fn fill(
     file.new_dataset_builder()
         .with_data(&Array1::from(grid.loglam()))
         .create("loglam")?;
-    let flux = file
-        .new_dataset::<f32>()
+    file.new_dataset::<f32>()
         .shape((n, d))
         .chunk((n.min(256), d))
-        .create("flux")?;
-    let mut quasars: Vec<Quasar> = Vec::with_capacity(n);
-    for start in (0..n).step_by(ROWS) {
-        let end = (start + ROWS).min(n);
-        let made: Vec<(Quasar, Vec<f32>)> = (start..end)
-            .into_par_iter()
-            .map(|i| survey.clean_on(i, grid))
-            .collect();
-        let mut block = Array2::zeros((end - start, d));
-        for (mut row, (quasar, values)) in block.rows_mut().into_iter().zip(made) {
-            row.assign(&Array1::from(values));
-            quasars.push(quasar);
-        }
-        flux.write_slice(&block, (start..end, ..))?;
-        progress(end);
-    }
-    let names: Vec<VarLenUnicode> = (0..n).map(|i| unicode(&survey.object(i).name)).collect();
-    file.new_dataset_builder().with_data(&names).create("id")?;
-    parameters(&file, survey, &quasars)
+        .create("flux")
 }
 
-/// The objects' parameters: [N] and [N, lines] datasets.
-fn parameters(file: &hdf5::File, survey: &Survey, quasars: &[Quasar]) -> hdf5::Result<()> {
+/// The objects' names and parameters: [N] and [N, lines] datasets.
+fn parameters(file: &File, survey: &Survey, quasars: &[Quasar]) -> hdf5::Result<()> {
+    let names = 0..quasars.len();
+    let names: Vec<VarLenUnicode> = names.map(|i| unicode(&survey.object(i).name)).collect();
+    file.new_dataset_builder().with_data(&names).create("id")?;
     let column = |name: &str, get: &dyn Fn(&Quasar) -> f64| -> hdf5::Result<()> {
         let values: Vec<f64> = quasars.iter().map(get).collect();
         file.new_dataset_builder()

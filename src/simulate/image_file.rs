@@ -1,12 +1,12 @@
 //! An HDF5 image set of observations, as `selfsi prepare` reads it by its default dataset names.
 
-use crate::atomic::Pending;
+use crate::Result;
 use crate::catalog::ImageLayout;
-use crate::{Error, Result};
+use crate::hdf5_output::Output;
 use hdf5::types::VarLenUnicode;
 use hdf5::{Dataset, File, Hyperslab, SliceOrIndex};
 use ndarray::{Array2, ArrayD, ArrayView1, IxDyn};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Images per chunk of the file.
 const CHUNK_ROWS: usize = 64;
@@ -26,9 +26,7 @@ pub(super) struct Block {
 /// The set under construction: images and ivar [N, H, W, C] ([N, H, W] for one channel), vector
 /// [N, K], planes [N, P, H, W], id and ans [N]; attributes mean, std, softening and unit.
 pub(super) struct ImageFile {
-    pending: Pending,
-    path: PathBuf,
-    file: File,
+    output: Output,
     channels: usize,
     height: usize,
     width: usize,
@@ -47,13 +45,10 @@ impl ImageFile {
         config: &str,
         n: usize,
     ) -> Result<Self> {
-        hdf5::silence_errors(true);
-        let pending = Pending::new(path)?;
-        let file = start(pending.path(), layout, unit, config, n).map_err(|e| failed(path, &e))?;
+        let output = Output::create(path)?;
+        output.put(|file| start(file, layout, unit, config, n))?;
         Ok(Self {
-            pending,
-            path: path.to_path_buf(),
-            file,
+            output,
             channels: layout.channels,
             height: layout.height,
             width: layout.width,
@@ -66,13 +61,19 @@ impl ImageFile {
     /// # Errors
     /// [`Error::Output`] if the disk refuses.
     pub fn write(&mut self, names: &[String], labels: &[i64], block: &Block) -> Result<()> {
-        self.put(names, labels, block)
-            .map_err(|e| failed(&self.path, &e))?;
+        self.output
+            .put(|file| self.put(file, names, labels, block))?;
         self.written += names.len();
         Ok(())
     }
 
-    fn put(&self, names: &[String], labels: &[i64], block: &Block) -> hdf5::Result<()> {
+    fn put(
+        &self,
+        file: &File,
+        names: &[String],
+        labels: &[i64],
+        block: &Block,
+    ) -> hdf5::Result<()> {
         let rows = self.written..self.written + names.len();
         let slab = |data: &Dataset| -> Hyperslab {
             let mut slab: Vec<SliceOrIndex> = vec![(..).into(); data.ndim()];
@@ -86,7 +87,7 @@ impl ImageFile {
             ("vector", &block.vector),
             ("planes", &block.planes),
         ] {
-            let Ok(data) = self.file.dataset(name) else {
+            let Ok(data) = file.dataset(name) else {
                 continue;
             };
             let flat: Vec<f32> = match name {
@@ -105,9 +106,9 @@ impl ImageFile {
             data.write_slice(&array, slab(&data))?;
         }
         let names: Vec<VarLenUnicode> = names.iter().map(|s| text(s)).collect();
-        let id = self.file.dataset("id")?;
+        let id = file.dataset("id")?;
         id.write_slice(ArrayView1::from(&names), slab(&id))?;
-        let ans = self.file.dataset("ans")?;
+        let ans = file.dataset("ans")?;
         ans.write_slice(ArrayView1::from(labels), slab(&ans))
     }
 
@@ -116,14 +117,8 @@ impl ImageFile {
     /// # Errors
     /// [`Error::Output`] if the disk refuses.
     pub fn finish(self) -> Result<()> {
-        let closed = self.file.flush().and_then(|()| self.file.close());
-        closed.map_err(|e| failed(&self.path, &e))?;
-        self.pending.commit()
+        self.output.finish()
     }
-}
-
-fn failed(path: &Path, e: &hdf5::Error) -> Error {
-    Error::output(path, e, "check free space and permissions")
 }
 
 /// Text without interior NUL, which HDF5 cannot hold.
@@ -132,13 +127,12 @@ fn text(s: &str) -> VarLenUnicode {
 }
 
 fn start(
-    path: &Path,
+    file: &File,
     layout: &ImageLayout,
     unit: &str,
     config: &str,
     n: usize,
-) -> hdf5::Result<File> {
-    let file = File::create(path)?;
+) -> hdf5::Result<()> {
     for (key, value) in [
         ("unit", unit),
         ("selfsi_version", env!("CARGO_PKG_VERSION")),
@@ -183,5 +177,5 @@ fn start(
     }
     file.new_dataset::<VarLenUnicode>().shape(n).create("id")?;
     file.new_dataset::<i64>().shape(n).create("ans")?;
-    Ok(file)
+    Ok(())
 }

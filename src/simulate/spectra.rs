@@ -1,10 +1,10 @@
 //! Observations of clean spectra.
 
-use crate::atomic::Pending;
 use crate::catalog::{Layout, LogGrid};
 use crate::config::{Config, ForwardConfig, NoiseFrom, SmoothingFrom};
 use crate::evaluate::Truth;
 use crate::forward::{self, Latent};
+use crate::hdf5_output::Output;
 use crate::random::{Purpose, Rows};
 use crate::{Error, Result};
 use hdf5::types::VarLenUnicode;
@@ -32,9 +32,8 @@ pub(super) fn simulate(
     let grid = LogGrid::new(&config.grid);
     let source = Source::open(clean, &grid)?;
     let n = source.clean.len();
-    let pending = Pending::new(out)?;
-    let failed = |e: hdf5::Error| Error::output(out, e, "check free space and permissions");
-    let mut target = Target::create(pending.path(), &source, &grid).map_err(failed)?;
+    let output = Output::create(out)?;
+    let target = output.put(|file| Target::create(file, &source, &grid))?;
     let model = forward::build(
         &forward,
         &Layout::Spectra {
@@ -67,13 +66,12 @@ pub(super) fn simulate(
             ));
         }
         let ivar = (latent.sigma * &level).square().reciprocal() * latent.good;
-        target
-            .write(start, &[y * &level, ivar, latent.lsf])
-            .map_err(failed)?;
+        let values = [y * &level, ivar, latent.lsf];
+        output.put(|_| target.write(start, &values))?;
         progress(end, n);
     }
     drop(target);
-    pending.commit()?;
+    output.finish()?;
     Ok(n)
 }
 
@@ -149,8 +147,7 @@ struct Target {
 }
 
 impl Target {
-    fn create(path: &Path, source: &Source, grid: &LogGrid) -> hdf5::Result<Self> {
-        let file = File::create(path)?;
+    fn create(file: &File, source: &Source, grid: &LogGrid) -> hdf5::Result<Self> {
         let (n, d) = (source.clean.len(), grid.pixels);
         for (key, value) in [
             ("wavelength", "vacuum"),
@@ -194,7 +191,7 @@ impl Target {
     }
 
     /// Writes flux, ivar and lsf of the rows from `start` on, each [n, D].
-    fn write(&mut self, start: usize, values: &[Tensor; 3]) -> hdf5::Result<()> {
+    fn write(&self, start: usize, values: &[Tensor; 3]) -> hdf5::Result<()> {
         for (image, value) in self.images.iter().zip(values) {
             let host = value.to_device(Device::Cpu).contiguous().view([-1]);
             let flat = Vec::<f32>::try_from(host).map_err(|e| hdf5::Error::from(e.to_string()))?;

@@ -1,25 +1,22 @@
 //! The clouds of a study as an HDF5 file, for figures of one's own.
 
 use super::Study;
-use crate::atomic::Pending;
-use crate::{Error, Result};
+use crate::Result;
+use crate::hdf5_output::Output;
 use clap::ValueEnum;
 use std::path::Path;
 
 /// Writes every cloud, [N, 2], as SHAPE/sigma-SIGMA/NAME, e.g. two-moons/sigma-1.0/observed.
 ///
 /// # Errors
-/// [`Error::Output`] if the file cannot be written.
+/// [`crate::Error::Output`] if the file cannot be written.
 pub fn write_clouds(path: &Path, study: &Study) -> Result<()> {
-    hdf5::silence_errors(true);
-    let pending = Pending::new(path)?;
-    put(pending.path(), study)
-        .map_err(|e| Error::output(path, e, "check free space and permissions"))?;
-    pending.commit()
+    let output = Output::create(path)?;
+    output.put(|file| put(file, study))?;
+    output.finish()
 }
 
-fn put(path: &Path, study: &Study) -> hdf5::Result<()> {
-    let file = hdf5::File::create(path)?;
+fn put(file: &hdf5::File, study: &Study) -> hdf5::Result<()> {
     for case in &study.cases {
         let shape = case.shape.to_possible_value();
         let shape = shape.as_ref().map_or("", |v| v.get_name());
@@ -32,5 +29,5 @@ fn put(path: &Path, study: &Study) -> hdf5::Result<()> {
                 .create(cloud.name.as_str())?;
         }
     }
-    file.close()
+    Ok(())
 }

@@ -13,6 +13,8 @@ use tch::{Device, Kind, Tensor};
 
 /// A checkpoint's header is filed under [`key`], which begins so.
 const KEY: &str = "selfsi networks ";
+/// The header's key for the checksum of everything else.
+const SUM: &str = "crc32c";
 /// How many numbered checkpoints stay in a run folder.
 const KEEP: usize = 2;
 
@@ -87,6 +89,15 @@ pub(crate) fn named(params: &Params, group: &str, flat: &Tensor) -> Vec<(String,
         .collect()
 }
 
+/// CRC-32C of a header and of named tensors, in any order.
+fn checksum(header: &serde_json::Value, mut tensors: Vec<(&str, &[u8])>) -> u32 {
+    tensors.sort_unstable();
+    let begin = crc32c::crc32c(header.to_string().as_bytes());
+    tensors.iter().fold(begin, |sum, (name, data)| {
+        crc32c::crc32c_append(crc32c::crc32c_append(sum, name.as_bytes()), data)
+    })
+}
+
 /// Writes named tensors to `path`, atomically.
 fn save(path: &Path, header: &impl Serialize, tensors: &[(String, Tensor)]) -> Result<()> {
     let entries = tensors
@@ -108,8 +119,10 @@ fn save(path: &Path, header: &impl Serialize, tensors: &[(String, Tensor)]) -> R
         })
         .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>()
         .map_err(|e| failed(&e))?;
-    let header = serde_json::to_string(header).map_err(|e| failed(&e))?;
-    let metadata = HashMap::from([(key(), header)]);
+    let mut header = serde_json::to_value(header).map_err(|e| failed(&e))?;
+    let parts = views.iter().map(|(name, view)| (*name, view.data()));
+    header[SUM] = checksum(&header, parts.collect()).into();
+    let metadata = HashMap::from([(key(), header.to_string())]);
     let file = safetensors::serialize(views, Some(metadata)).map_err(|e| failed(&e))?;
     atomic::write(path, &file)
 }
@@ -196,7 +209,7 @@ impl<H: DeserializeOwned> Saved<H> {
     /// Reads `path`.
     ///
     /// # Errors
-    /// [`Error::Run`] if it is not there, truncated or not a checkpoint of selfsi.
+    /// [`Error::Run`] if it is not there, damaged or not a checkpoint of selfsi.
     pub fn open(path: &Path) -> Result<Self> {
         let bad =
             |problem: String| Error::run(path, problem, "use another checkpoint or train again");
@@ -216,8 +229,21 @@ impl<H: DeserializeOwned> Saved<H> {
                 "use that version, or train again",
             ));
         }
-        let header =
-            serde_json::from_str(text).map_err(|e| bad(format!("unreadable header: {e}")))?;
+        let unreadable = |e: serde_json::Error| bad(format!("unreadable header: {e}"));
+        let mut said: serde_json::Value = serde_json::from_str(text).map_err(unreadable)?;
+        let sum = said.as_object_mut().and_then(|o| o.remove(SUM));
+        // Checkpoints were once written without.
+        if let Some(sum) = sum {
+            let file = SafeTensors::deserialize(&bytes).map_err(|e| bad(e.to_string()))?;
+            let parts = file.tensors();
+            let parts = parts
+                .iter()
+                .map(|(name, view)| (name.as_str(), view.data()));
+            if sum != checksum(&said, parts.collect()) {
+                return Err(bad("its checksum does not fit: damaged".into()));
+            }
+        }
+        let header = serde_json::from_value(said).map_err(unreadable)?;
         Ok(Self {
             path: path.to_path_buf(),
             bytes,

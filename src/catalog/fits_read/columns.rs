@@ -111,7 +111,9 @@ impl Fits {
                 "map another column in the config",
             ));
         }
-        let mut out = vec![zero; rows * column.repeat];
+        let n = rows.saturating_mul(column.repeat);
+        self.check_room(n, &column.name)?;
+        let mut out = vec![zero; n];
         // cfitsio writes `anynul` without asking whether it is there.
         let (mut any, mut status) = (0, 0);
         read(
@@ -135,6 +137,7 @@ impl Fits {
                 .map(ToString::to_string)
                 .collect());
         }
+        self.check_room(rows.saturating_mul(column.repeat.max(1)), &column.name)?;
         let width = column.repeat.max(1) + 1;
         let mut buffer: Vec<c_char> = vec![0; ROWS.min(rows.max(1)) * width];
         let mut out = Vec::with_capacity(rows);

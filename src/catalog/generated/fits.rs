@@ -77,34 +77,32 @@ pub(super) fn open(path: &Path) -> Result<Option<Found>> {
     let Some(shape) = image(&mut fits)? else {
         return Ok(None);
     };
+    fits.check_complete()?;
+    fits.check_sums()?;
     fits.seek(0)?;
     Ok(Some((Box::new(move |k| fits.text_key(k)), shape)))
 }
 
 /// Moves to the image GENERATED and gives its shape.
 fn image(fits: &mut Fits) -> Result<Option<Vec<usize>>> {
-    for hdu in 1..fits.hdus()? {
-        if let Hdu::Image(shape) = fits.go(hdu)?
-            && fits.extname() == "GENERATED"
-        {
-            return Ok(Some(shape));
-        }
+    let Some(hdu) = fits.find("GENERATED")? else {
+        return Ok(None);
+    };
+    match fits.go(hdu)? {
+        Hdu::Image(shape) => Ok(Some(shape)),
+        Hdu::Table { .. } => Ok(None),
     }
-    Ok(None)
 }
 
 /// log10 of the wavelengths [D].
 pub(super) fn loglam(path: &Path) -> Result<Vec<f64>> {
     let mut fits = Fits::open(path)?;
-    for hdu in 1..fits.hdus()? {
-        fits.seek(hdu)?;
-        if fits.extname() == "WAVELENGTH" {
-            let rows = fits.rows()?;
-            let column = fits.column("LOGLAM");
-            return column.map_or(Ok(Vec::new()), |c| fits.floats(&c, rows));
-        }
+    if fits.find("WAVELENGTH")?.is_none() {
+        return Ok(Vec::new());
     }
-    Ok(Vec::new())
+    let rows = fits.rows()?;
+    let column = fits.column("LOGLAM");
+    column.map_or(Ok(Vec::new()), |c| fits.floats(&c, rows))
 }
 
 /// `n` values of the image from number `from` on.

@@ -3,62 +3,45 @@
 use super::super::h5;
 use super::table::Table;
 use super::{GeneratedAxes, GeneratedHeader};
-use crate::atomic::Pending;
-use crate::{Error, Result};
+use crate::Result;
+use crate::hdf5_output::Output;
 use hdf5::types::VarLenUnicode;
 use hdf5::{Dataset, File};
 use ndarray::{Array2, IxDyn};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const IMAGE: &str = "generated";
 
 pub(super) struct Writer {
-    target: PathBuf,
-    pending: Pending,
-    file: File,
+    output: Output,
     image: Dataset,
 }
 
 impl Writer {
     pub fn create(path: &Path, header: &GeneratedHeader, rows: usize) -> Result<Self> {
-        hdf5::silence_errors(true);
-        let pending = Pending::new(path)?;
-        let (file, image) =
-            start(pending.path(), header, rows).map_err(|e| unwritable(path, &e))?;
-        Ok(Self {
-            target: path.to_path_buf(),
-            pending,
-            file,
-            image,
-        })
+        let output = Output::create(path)?;
+        let image = output.put(|file| start(file, header, rows))?;
+        Ok(Self { output, image })
     }
 
     /// Rows from number `start` on, [n, D].
     pub fn write(&mut self, start: usize, rows: &Array2<f32>) -> Result<()> {
         let range = start..start + rows.nrows();
-        h5::put(&self.image, rows, range).map_err(|e| unwritable(&self.target, &e))
+        self.output.put(|_| h5::put(&self.image, rows, range))
     }
 
     pub fn finish(self, table: &Table) -> Result<()> {
-        let written = write_table(&self.file, table).and_then(|()| self.file.flush());
         drop(self.image);
-        written
-            .and_then(|()| self.file.close())
-            .map_err(|e| unwritable(&self.target, &e))?;
-        self.pending.commit()
+        self.output.put(|file| write_table(file, table))?;
+        self.output.finish()
     }
 }
 
-fn unwritable(path: &Path, e: &hdf5::Error) -> Error {
-    Error::output(path, h5::words(e), "check free space and permissions")
-}
-
-fn start(path: &Path, header: &GeneratedHeader, rows: usize) -> hdf5::Result<(File, Dataset)> {
-    let file = File::create(path)?;
-    h5::attributes(&file, &header.keys())?;
+fn start(file: &File, header: &GeneratedHeader, rows: usize) -> hdf5::Result<Dataset> {
+    h5::attributes(file, &header.keys())?;
     let history = header.made.history.join("\n");
-    h5::attribute(&file, "history", &h5::text(&history))?;
+    h5::attribute(file, "history", &h5::text(&history))?;
     let image = file
         .new_dataset::<f32>()
         .shape(header.shape(rows))
@@ -69,12 +52,12 @@ fn start(path: &Path, header: &GeneratedHeader, rows: usize) -> hdf5::Result<(Fi
         &h5::text(header.bunit().unwrap_or_default()),
     )?;
     if let GeneratedAxes::Spectra { grid, .. } = &header.axes {
-        h5::column(&file, "wavelength", &grid.wavelength())?;
+        h5::column(file, "wavelength", &grid.wavelength())?;
         let wavelength = file.dataset("wavelength")?;
         h5::attribute(&wavelength, "unit", &h5::text("Angstrom"))?;
-        h5::column(&file, "loglam", &grid.loglam())?;
+        h5::column(file, "loglam", &grid.loglam())?;
     }
-    Ok((file, image))
+    Ok(image)
 }
 
 fn write_table(file: &File, table: &Table) -> hdf5::Result<()> {

@@ -96,6 +96,8 @@ pub(super) fn open(path: &Path) -> Result<(RestoredImagesHeader, ImageTable)> {
     let mut fits = Fits::open(path)?;
     fits.seek(0)?;
     check(&mut |k| fits.text_key(k)).map_err(|e| foreign(path, "PRIMARY", e.to_owned()))?;
+    fits.check_complete()?;
+    fits.check_sums()?;
     let shape = images(&mut fits, path, "RESTORED")?;
     fits.seek(0)?;
     let header = RestoredImagesHeader::read(&shape, &mut |k| fits.text_key(k))
@@ -164,11 +166,6 @@ fn images(fits: &mut Fits, path: &Path, name: &str) -> Result<Vec<usize>> {
 }
 
 fn find(fits: &mut Fits, path: &Path, name: &str) -> Result<usize> {
-    for hdu in 1..fits.hdus()? {
-        fits.seek(hdu)?;
-        if fits.extname() == name {
-            return Ok(hdu);
-        }
-    }
-    Err(foreign(path, name, "no HDU of this name".to_owned()))
+    fits.find(name)?
+        .ok_or_else(|| foreign(path, name, "no HDU of this name".to_owned()))
 }

@@ -4,7 +4,7 @@ use super::super::restored_unit::inverse_square;
 use super::super::{RestoredBlock, h5};
 use super::header::check;
 use super::{ImageTable, RestoredImagesHeader, foreign, part};
-use crate::atomic::Pending;
+use crate::hdf5_output::Output;
 use crate::{Error, Result};
 use hdf5::types::VarLenUnicode;
 use hdf5::{Dataset, File};
@@ -14,21 +14,17 @@ use std::path::{Path, PathBuf};
 
 pub(super) struct Writer {
     target: PathBuf,
-    pending: Pending,
-    file: File,
+    output: Output,
     images: Vec<(String, Dataset)>,
 }
 
 impl Writer {
     pub fn create(path: &Path, header: &RestoredImagesHeader, rows: usize) -> Result<Self> {
-        hdf5::silence_errors(true);
-        let pending = Pending::new(path)?;
-        let (file, images) =
-            start(pending.path(), header, rows).map_err(|e| unwritable(path, &e))?;
+        let output = Output::create(path)?;
+        let images = output.put(|file| start(file, header, rows))?;
         Ok(Self {
             target: path.to_path_buf(),
-            pending,
-            file,
+            output,
             images,
         })
     }
@@ -44,34 +40,26 @@ impl Writer {
                 )
             })?;
             let range = start..start + rows.nrows();
-            h5::put(data, rows, range).map_err(|e| unwritable(&self.target, &e))?;
+            self.output.put(|_| h5::put(data, rows, range))?;
         }
         Ok(())
     }
 
     pub fn finish(self, table: &ImageTable) -> Result<()> {
-        let written = write_table(&self.file, table).and_then(|()| self.file.flush());
         drop(self.images);
-        written
-            .and_then(|()| self.file.close())
-            .map_err(|e| unwritable(&self.target, &e))?;
-        self.pending.commit()
+        self.output.put(|file| write_table(file, table))?;
+        self.output.finish()
     }
 }
 
-fn unwritable(path: &Path, e: &hdf5::Error) -> Error {
-    Error::output(path, h5::words(e), "check free space and permissions")
-}
-
 fn start(
-    path: &Path,
+    file: &File,
     header: &RestoredImagesHeader,
     rows: usize,
-) -> hdf5::Result<(File, Vec<(String, Dataset)>)> {
-    let file = File::create(path)?;
-    h5::attributes(&file, &header.keys())?;
+) -> hdf5::Result<Vec<(String, Dataset)>> {
+    h5::attributes(file, &header.keys())?;
     let history = header.made.history.join("\n");
-    h5::attribute(&file, "history", &h5::text(&history))?;
+    h5::attribute(file, "history", &h5::text(&history))?;
     let mut images = Vec::new();
     for name in header.images() {
         let data = file
@@ -86,7 +74,7 @@ fn start(
         h5::attribute(&data, "bunit", &h5::text(&unit))?;
         images.push((name, data));
     }
-    Ok((file, images))
+    Ok(images)
 }
 
 fn write_table(file: &File, table: &ImageTable) -> hdf5::Result<()> {

@@ -1,0 +1,241 @@
+//! What is read from outside, fed with any bytes: each function here must come back, without a panic,
+//! whatever it is given. libFuzzer drives them (`make fuzz`), and so does tests/fuzz.rs.
+
+mod datasets;
+
+use selfsi::Result;
+use selfsi::catalog::{
+    Generated, Hdf5Catalog, ImageLayout, ImageSet, Layout, LogGrid, PixelMask, PixelScale,
+    Prepared, Restored, RestoredImages, inspect, read_catalog, read_spec,
+};
+use selfsi::config::{AirOrVacuum, Columns, Config, Datasets, LatentUse, MaskConfig};
+use selfsi::evaluate::Truth;
+use selfsi::forward::{Command, ForwardModel, Latent};
+use selfsi::interpolant::Interpolant;
+use selfsi::nets::{self, VelocityField};
+use selfsi::random::{Purpose, Rows};
+use selfsi::train::Checkpoint;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tch::{Device, Kind, Tensor};
+
+/// The tiny job that the seeds are made with.
+pub const JOB: &str = include_str!("../seeds.toml");
+/// Rows read of anything.
+const ROWS: usize = 4;
+
+/// Reads bytes; whether any of the readers took them.
+pub type Target = fn(&[u8]) -> bool;
+
+/// Every target with its name.
+pub const TARGETS: [(&str, Target); 6] = [
+    ("config", config),
+    ("fits", fits),
+    ("hdf5", hdf5),
+    ("datasets", datasets),
+    ("checkpoint", checkpoint),
+    ("protocol", protocol),
+];
+
+/// What a program of Rust's own does before `main`, and one thread for libtorch.
+pub fn begin() {
+    // SAFETY: a program that has ended must not end us.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    tch::set_num_threads(1);
+}
+
+/// An error is one line that says something.
+fn told<T>(result: Result<T>) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(e) => {
+            let text = e.to_string();
+            assert!(!text.is_empty() && !text.contains('\n'), "{text}");
+            None
+        }
+    }
+}
+
+/// `data` as a file of this process and target alone.
+fn file(target: &str, data: &[u8]) -> PathBuf {
+    let name = format!("selfsi-fuzz-{}.{target}", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    fs::write(&path, data).expect("a temporary file");
+    path
+}
+
+/// A config: what is taken is written out and read back as the same.
+pub fn config(data: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return false;
+    };
+    let Some(config) = told(Config::parse(text, "fuzz", &[])) else {
+        return false;
+    };
+    let Some(written) = told(config.to_toml()) else {
+        return false;
+    };
+    let again = Config::parse(&written, "fuzz", &[]).expect("what was written");
+    assert_eq!(again.to_toml().expect("as before"), written);
+    true
+}
+
+/// FITS files of every kind that is read.
+pub fn fits(data: &[u8]) -> bool {
+    let path = file("fits", data);
+    told(inspect(&path));
+    let mask = PixelMask::new(&MaskConfig::default()).expect("the default");
+    let mut taken = told(read_spec(&path, &mask, true)).is_some();
+    taken |= told(read_catalog(&path, &Columns::default())).is_some();
+    if let Some(restored) = told(Restored::open(&path)) {
+        taken = true;
+        for name in ["RESTORED", "SIGMA", "IVAR"] {
+            told(restored.image(name));
+        }
+        if let Some(Some(mut draws)) = told(restored.draws()) {
+            told(draws.of(0));
+        }
+        told(restored.shard());
+    }
+    taken |= made(&path);
+    let _ = fs::remove_file(path);
+    taken
+}
+
+/// HDF5 files of every kind that is read.
+pub fn hdf5(data: &[u8]) -> bool {
+    let path = file("h5", data);
+    let taken = read(&path);
+    let _ = fs::remove_file(path);
+    taken
+}
+
+/// HDF5 files that are not what they should be.
+pub fn datasets(data: &[u8]) -> bool {
+    let path = file("datasets.h5", &[]);
+    datasets::make(&path, data);
+    let taken = read(&path);
+    let _ = fs::remove_file(path);
+    taken
+}
+
+fn read(path: &Path) -> bool {
+    told(inspect(path));
+    let mut taken = false;
+    if let Some(set) = told(Prepared::open(path)) {
+        taken = true;
+        told(set.read(0..set.len().min(ROWS)));
+    }
+    if let Some(set) = told(ImageSet::open(path)) {
+        taken = true;
+        told(set.read(0..set.len().min(ROWS)));
+    }
+    let (datasets, vacuum) = (Datasets::default(), AirOrVacuum::Vacuum);
+    if let Some(catalog) = told(Hdf5Catalog::open(path, &datasets, vacuum)) {
+        taken = true;
+        told(catalog.read(0..catalog.len().min(ROWS)));
+    }
+    if let Some(truth) = told(Truth::open(path, &LogGrid::new(&job().grid))) {
+        taken = true;
+        let rows: Vec<usize> = (0..truth.len().min(ROWS)).collect();
+        told(truth.read(&rows, &vec![1.0; rows.len()]));
+    }
+    taken | made(path)
+}
+
+/// Restored images and generated samples, in either form.
+fn made(path: &Path) -> bool {
+    let mut taken = false;
+    if let Some(images) = told(RestoredImages::open(path)) {
+        taken = true;
+        told(images.image("RESTORED"));
+    }
+    if let Some(generated) = told(Generated::open(path)) {
+        taken = true;
+        let rows = generated.shape().first().copied().unwrap_or(0);
+        told(generated.read(0..rows.min(ROWS)));
+    }
+    taken
+}
+
+fn job() -> Config {
+    Config::parse(JOB, "seeds.toml", &[]).expect("the job of the seeds")
+}
+
+/// A network of the job of the seeds.
+fn network() -> Box<dyn VelocityField> {
+    let job = job();
+    let layout = Layout::Spectra {
+        grid: LogGrid::new(&job.grid),
+        noise_rho: Vec::new(),
+    };
+    let heads = Interpolant::new(&job.interpolant, job.network.noise_input()).heads();
+    nets::build(&job.network, &layout, heads, 1, Device::Cpu).expect("a network")
+}
+
+/// Checkpoints: what is taken fits the network, and is finite.
+pub fn checkpoint(data: &[u8]) -> bool {
+    thread_local! {
+        static NETWORK: Box<dyn VelocityField> = network();
+    }
+    let path = file("checkpoint", data);
+    let opened = told(Checkpoint::open(&path));
+    let state =
+        opened.and_then(|c| NETWORK.with(|network| told(c.state(network.params(), Device::Cpu))));
+    if let Some(state) = &state {
+        assert!(state.is_finite());
+    }
+    let _ = fs::remove_file(path);
+    state.is_some()
+}
+
+/// A simulator whose every answer is `data` but for its first byte, which chooses the job: what is
+/// taken of it has the shape that it must have.
+pub fn protocol(data: &[u8]) -> bool {
+    let Some((choice, answer)) = data.split_first() else {
+        return false;
+    };
+    let latent = [LatentUse::Kept, LatentUse::Redrawn, LatentUse::Hidden][usize::from(choice % 3)];
+    let (layout, d) = if choice & 128 == 0 {
+        let grid = LogGrid {
+            loglam0: 3.6,
+            dloglam: 1e-3,
+            pixels: 8,
+        };
+        let noise_rho = Vec::new();
+        (Layout::Spectra { grid, noise_rho }, 8)
+    } else {
+        let image = ImageLayout {
+            channels: 1,
+            height: 3,
+            width: 4,
+            scale: PixelScale {
+                softening: None,
+                mean: vec![0.0],
+                std: vec![1.0],
+            },
+            vector: 0,
+            planes: 0,
+        };
+        (Layout::Images(image), 12)
+    };
+    let path = file("protocol", answer);
+    let mut taken = false;
+    let program = ["cat".to_owned(), path.display().to_string()];
+    if let Some(model) = told(Command::start(&program, 20.0, latent, &layout)) {
+        let x = Tensor::zeros([2, d], (Kind::Float, Device::Cpu));
+        let recorded = Latent::of_pixels(x.ones_like(), x.ones_like(), x.zeros_like());
+        let random = Rows::range(1, Purpose::Simulate, 0, 2, Device::Cpu);
+        if let Some((y, latent)) = told(model.observe(&x, &recorded, &random)) {
+            taken = true;
+            assert_eq!(y.size(), [2, d]);
+            assert_eq!(latent.sigma.size(), [2, d]);
+            assert_ne!(y.isfinite().all().int64_value(&[]), 0);
+            let (k, p) = model.widths();
+            assert_eq!(latent.vector.size()[1], k as i64);
+            assert_eq!(latent.planes.size()[1], 12 * p as i64);
+        }
+    }
+    let _ = fs::remove_file(path);
+    taken
+}
