@@ -112,7 +112,7 @@ fn in_a_prepared_set() {
             (places, o.plate, o.mjd, o.fiberid, o.thing_id, o.flag)
         };
         let rows: Vec<_> = set.objects().iter().map(row).collect();
-        let images = [&block.flux, &block.ivar, &block.lsf].map(|v| bits(v));
+        let images = [&block.flux, &block.ivar, &block.lsf].map(bits);
         let loglam: Vec<u64> = set.grid().loglam().iter().map(|v| v.to_bits()).collect();
         Ok((rows, images, loglam))
     };
