@@ -105,7 +105,7 @@ impl Default for TrainConfig {
             warm_start: 2_000,
             batch: 64,
             resamplings: 2,
-            reuse: 1,
+            reuse: 4,
             pool: 1,
             growth: None,
             refresh: 1,
