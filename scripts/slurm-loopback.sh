@@ -54,7 +54,7 @@ clean_up() {
 trap clean_up EXIT
 mkdir "$work"/{log,state,spool,jobs}
 
-# One node of two cores. What needs control groups is left out: a container has none to give.
+# One node of two cores. A job that was put back waits until its old credential has expired. What needs control groups is left out: a container has none to give.
 node=$(hostname -s)
 cat >"$work/slurm.conf" <<CONF
 ClusterName=loopback
@@ -64,7 +64,7 @@ SlurmctldPort=26817
 SlurmdPort=26818
 AuthType=auth/munge
 CredType=cred/munge
-AuthInfo=socket=$work/munge.socket
+AuthInfo=socket=$work/munge.socket,cred_expire=15
 StateSaveLocation=$work/state
 SlurmdSpoolDir=$work/spool
 SlurmctldPidFile=$work/slurmctld.pid
