@@ -11,6 +11,7 @@ pub mod config;
 pub mod device;
 pub mod error;
 pub mod random;
+pub mod ranks;
 pub mod statistics;
 
 pub mod lines;
