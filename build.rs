@@ -23,7 +23,10 @@ fn mpi_rpath() {
         return;
     };
     let words = String::from_utf8_lossy(&output.stdout);
-    for folder in words.split_whitespace().filter_map(|w| w.strip_prefix("-L")) {
+    for folder in words
+        .split_whitespace()
+        .filter_map(|w| w.strip_prefix("-L"))
+    {
         println!("cargo:rustc-link-arg=-Wl,-rpath,{folder}");
     }
 }

@@ -206,7 +206,9 @@ fn default_threads() -> usize {
     let all = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
     let ranks = crate::ranks::here().and_then(|l| l.local_size);
     match ranks {
-        Some(n) if i64::try_from(available).is_ok_and(|a| a >= all) => (available / n.max(1)).max(1),
+        Some(n) if i64::try_from(available).is_ok_and(|a| a >= all) => {
+            (available / n.max(1)).max(1)
+        }
         _ => available,
     }
 }

@@ -83,7 +83,11 @@ mod tests {
     fn every_launcher_says_how_many_it_started() {
         assert_eq!(launched(&[("HOME", "/")]), None);
         for (set, size, local) in [
-            (&[("PMI_SIZE", "4"), ("MPI_LOCALNRANKS", "2")][..], 4, Some(2)),
+            (
+                &[("PMI_SIZE", "4"), ("MPI_LOCALNRANKS", "2")][..],
+                4,
+                Some(2),
+            ),
             (&[("OMPI_COMM_WORLD_SIZE", "8")], 8, None),
             (
                 &[

@@ -23,10 +23,8 @@ impl World {
     /// Starts MPI.
     pub fn start() -> Result<Self> {
         // One thread alone calls it.
-        let (universe, _) =
-            ::mpi::initialize_with_threading(Threading::Funneled).ok_or_else(|| {
-                Error::config("MPI", "MPI_Init", "it runs already", "report this")
-            })?;
+        let (universe, _) = ::mpi::initialize_with_threading(Threading::Funneled)
+            .ok_or_else(|| Error::config("MPI", "MPI_Init", "it runs already", "report this"))?;
         let world = universe.world();
         let local = world.split_shared(world.rank()).rank() as usize;
         Ok(Self {
