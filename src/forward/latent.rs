@@ -58,6 +58,12 @@ impl Latent {
         self.map(|t| t.narrow(0, start, n))
     }
 
+    /// Another handle on the same tensors.
+    #[must_use]
+    pub fn shallow_clone(&self) -> Self {
+        self.map(Tensor::shallow_clone)
+    }
+
     /// Each row `copies` times in a row.
     #[must_use]
     pub fn repeat(&self, copies: i64) -> Self {
