@@ -19,6 +19,7 @@ mod toy;
 mod train;
 
 use crate::config::Config;
+use crate::ranks::Ranks;
 use crate::{Error, Result};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -80,6 +81,14 @@ impl Global {
     /// As [`crate::device::device`].
     pub fn device(&self) -> Result<tch::Device> {
         crate::device::device(&self.device)
+    }
+
+    /// The torch device of one of `ranks`.
+    ///
+    /// # Errors
+    /// As [`crate::device::device`].
+    pub fn device_of(&self, ranks: &Ranks) -> Result<tch::Device> {
+        crate::device::device_of_rank(&self.device, ranks.local())
     }
 }
 

@@ -9,12 +9,18 @@ pub struct Launched {
     pub size: usize,
     /// How many of them on this machine, where that is known.
     pub local_size: Option<usize>,
-    /// The variable that says so.
+    /// Number of this one among them.
+    rank: usize,
+    /// The variable that says how many there are.
     key: &'static str,
 }
 
-/// Set by Open MPI, by MPICH and its kin (and by srun for them), and by srun.
-const SIZES: [&str; 3] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"];
+/// How many and which one, set by Open MPI, by MPICH and its kin (and by srun for them), and by srun.
+const SIZES: [(&str, &str); 3] = [
+    ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"),
+    ("PMI_SIZE", "PMI_RANK"),
+    ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID"),
+];
 const LOCAL_SIZES: [&str; 3] = [
     "OMPI_COMM_WORLD_LOCAL_SIZE",
     "MPI_LOCALNRANKS",
@@ -32,7 +38,8 @@ impl Launched {
     /// From the environment that `get` gives.
     pub fn of(get: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let number = |text: String| text.parse::<usize>().ok();
-        let (key, size) = (SIZES.into_iter()).find_map(|k| Some((k, number(get(k)?)?)))?;
+        let said = |(key, rank)| Some((key, number(get(key)?)?, get(rank)));
+        let (key, size, rank) = SIZES.into_iter().find_map(said)?;
         let even = |text: String| match text.split_once("(x") {
             Some((each, nodes)) if nodes.ends_with(')') => number(each.to_owned()),
             _ => number(text),
@@ -40,14 +47,18 @@ impl Launched {
         Some(Self {
             size,
             local_size: LOCAL_SIZES.into_iter().find_map(|k| even(get(k)?)),
+            rank: rank.and_then(number).unwrap_or(0),
             key,
         })
     }
 
     /// For processes that were started together and do not find each other: each would train the
-    /// whole run, into the same folder.
+    /// whole run, into the same folder. The first of them says so.
     pub(super) fn stranded(self) -> Error {
         let Self { size, key, .. } = self;
+        if self.rank > 0 {
+            return Error::Elsewhere;
+        }
         let (problem, fix) = if cfg!(feature = "mpi") {
             (
                 "but its MPI finds one: the launcher is of another MPI than the program was built with",

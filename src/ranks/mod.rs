@@ -6,8 +6,10 @@
 mod launched;
 #[cfg(feature = "mpi")]
 mod mpi;
+mod place;
 
 pub use launched::{Launched, here};
+pub use place::Place;
 
 use crate::{Error, Result};
 use std::cell::Cell;
@@ -103,6 +105,12 @@ impl Ranks {
         bound(self.rank)..bound(self.rank + 1)
     }
 
+    /// Where this rank's share of a batch of `rows` rows lies; alone: everywhere.
+    #[must_use]
+    pub fn place(&self, rows: i64) -> Place {
+        Place::part(&self.share(rows), rows)
+    }
+
     /// Whether any rank says so.
     #[must_use]
     pub fn any(&self, said: bool) -> bool {
@@ -150,17 +158,51 @@ impl Ranks {
         self.agree(found)
     }
 
-    /// The sum over ranks of `part` · `weight`, the same on all, on the device of `part`.
+    /// The sum over ranks of `part` [P], the same on all, on the device of `part`.
     ///
     /// # Errors
     /// [`Error::Torch`] if the numbers cannot be copied to the host.
-    pub fn sum(&self, part: Tensor, weight: f64) -> Result<Tensor> {
+    pub fn sum(&self, part: Tensor) -> Result<Tensor> {
         #[cfg(feature = "mpi")]
         if let Some(world) = self.world.as_ref().filter(|_| self.size > 1) {
-            return world.sum(&(part * weight));
+            return world.sum(&part);
         }
-        debug_assert!((weight - 1.0).abs() < f64::EPSILON);
         Ok(part)
+    }
+
+    /// The gradient [P] and the loss of a batch of `rows` rows, of which those given are the means
+    /// over this rank's share.
+    ///
+    /// # Errors
+    /// As [`Ranks::sum`].
+    pub fn mean(&self, gradient: Tensor, loss: Tensor, rows: i64) -> Result<(Tensor, Tensor)> {
+        if self.size == 1 {
+            return Ok((gradient, loss));
+        }
+        let share = self.share(rows);
+        let weight = (share.end - share.start) as f64 / rows as f64;
+        let p = gradient.size()[0];
+        let both = Tensor::cat(&[gradient, loss.view([1])], 0) * weight;
+        let both = self.sum(both)?;
+        Ok((both.narrow(0, 0, p), both.get(p)))
+    }
+
+    /// The rows of all ranks [K B, D] of K batches of B rows, of which this rank has its shares
+    /// [K b, D], one batch after the other.
+    ///
+    /// # Errors
+    /// As [`Ranks::sum`].
+    pub fn joined(&self, part: Tensor, batches: i64, rows: i64) -> Result<Tensor> {
+        if self.size == 1 {
+            return Ok(part);
+        }
+        let (share, d) = (self.share(rows), part.size()[1]);
+        let whole = part.new_zeros([batches, rows, d], (part.kind(), part.device()));
+        let n = share.end - share.start;
+        whole
+            .narrow(1, share.start, n)
+            .copy_(&part.view([batches, n, d]));
+        Ok(self.sum(whole.view([-1]))?.view([batches * rows, d]))
     }
 
     /// Overwrites `numbers` with those of the first rank.
@@ -228,7 +270,11 @@ mod tests {
         assert_eq!(alone.agree(Ok(3)).unwrap(), 3);
         assert_eq!(alone.on_first(|| Ok(4)).unwrap(), Some(4));
         let g = Tensor::from_slice(&[1f32, 2.0]);
-        assert_eq!(alone.sum(g.shallow_clone(), 1.0).unwrap(), g);
+        assert_eq!(alone.sum(g.shallow_clone()).unwrap(), g);
+        let (same, loss) = alone
+            .mean(g.shallow_clone(), Tensor::from(3f32), 5)
+            .unwrap();
+        assert!(same == g && loss.double_value(&[]) == 3.0);
         let mut numbers = [5.0];
         alone.tell(&mut numbers);
         assert_eq!(numbers, [5.0]);
