@@ -17,7 +17,6 @@ fn main() {
 /// The folders of MPI's libraries, where the compiler wrapper that built against them tells.
 fn mpi_rpath() {
     println!("cargo:rerun-if-env-changed=MPICC");
-    println!("cargo:rerun-if-env-changed=PATH");
     let mpicc = std::env::var("MPICC").unwrap_or_else(|_| "mpicc".into());
     let Ok(output) = std::process::Command::new(mpicc).arg("-show").output() else {
         return;

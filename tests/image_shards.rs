@@ -47,7 +47,10 @@ fn merged_shards_are_what_one_job_writes() {
                 .map(|p| RestoredImages::open(p).unwrap())
                 .into();
             assert_eq!(b.shard().unwrap(), None);
-            assert_eq!((a.header(), a.table()), (b.header(), b.table()));
+            assert_eq!(a.header(), b.header());
+            // Not equal to itself where a redshift is NaN.
+            let words = |r: &RestoredImages| format!("{:?}", r.table());
+            assert_eq!(words(&a), words(&b));
             for name in a.header().images() {
                 let bits = |r: &RestoredImages| {
                     let image = r.image(&name).unwrap();

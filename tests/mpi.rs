@@ -347,3 +347,30 @@ fn processes_that_do_not_find_each_other_are_refused() {
     );
     assert!(!study.path("run").exists());
 }
+
+#[test]
+fn the_script_of_a_cluster_starts_the_ranks_and_stops_them_in_time() {
+    let study = Study::new(24);
+    let printed = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_selfsi"));
+        command
+            .arg("slurm")
+            .arg(study.path("job.toml"))
+            .args(arguments);
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    let (alone, several) = (
+        printed(&[]),
+        printed(&["--ranks", "4", "--launcher", "srun --mpi=pmi2"]),
+    );
+    assert!(!alone.contains("srun") && alone.contains("kill -TERM"));
+    for part in [
+        "#SBATCH --ntasks=4",
+        "srun --mpi=pmi2 /",
+        "kill -USR1 \"$child\"",
+    ] {
+        assert!(several.contains(part), "{several}");
+    }
+    // The tasks that restore are one process each.
+    assert_eq!(several.matches("--ntasks").count(), 1);
+}

@@ -180,3 +180,29 @@ fn an_option_that_sbatch_would_misread_is_refused() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text.contains("holds a blank"), "{text}");
 }
+
+/// The scripts of MPI training are tested with it: tests/mpi.rs.
+#[cfg(not(feature = "mpi"))]
+#[test]
+fn ranks_are_refused_by_a_program_without_mpi() {
+    let t = Trained::get();
+    let mut c = selfsi();
+    c.arg("slurm")
+        .arg(t.path("ode.toml"))
+        .args(["--ranks", "4"]);
+    let output = c.output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.contains("--ranks") && text.contains("--features mpi"));
+    // Started by a launcher, each process would train the same run.
+    let out = t.path("stranded");
+    let mut c = selfsi();
+    c.arg("train")
+        .arg(t.path("ode.toml"))
+        .arg("--out")
+        .arg(&out);
+    c.envs([("PMI_SIZE", "4"), ("PMI_RANK", "0")]);
+    let text = String::from_utf8(c.output().unwrap().stderr).unwrap();
+    assert!(text.contains("one of 4 processes") && text.contains("without MPI"));
+    assert!(text.lines().count() == 1 && !out.exists());
+}
