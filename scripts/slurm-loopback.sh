@@ -5,7 +5,7 @@
 # a job array and merged; the result must be what one job restores, to the last byte of every image
 # and table. Everything is in one temporary folder; nothing under /etc is touched.
 #
-#     make build && scripts/slurm-loopback.sh
+#     make test-slurm
 #
 # It wants root (the packages, and slurmd, which becomes the user of a job). Where it cannot run it says
 # why and ends with 0, unless SLURM_LOOPBACK=required.
@@ -20,7 +20,7 @@ skip() {
 
 [ "$(id -u)" -eq 0 ] || skip "it needs root, for the packages and for slurmd"
 selfsi=$PWD/target/release/selfsi
-[ -x "$selfsi" ] || skip "no $selfsi; run make build first"
+[ -x "$selfsi" ] || skip "no $selfsi; run make build or build-mpi first"
 if ! command -v slurmctld slurmd sbatch munged >/dev/null; then
     command -v apt-get >/dev/null || skip "no slurmctld here, and no apt-get to install it with"
     apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq)
@@ -41,7 +41,7 @@ daemons=()
 clean_up() {
     status=$?
     if [ "$status" -ne 0 ]; then
-        for log in "$work"/log/*.log "$work"/jobs/*.log; do
+        for log in "$work"/log/*.log "$work"/jobs/*/*.log; do
             [ ! -e "$log" ] || { echo "== $log"; tail -n 40 "$log"; }
         done >&2
     fi
@@ -128,28 +128,15 @@ settings=(--seed 3 --threads 1
 config=survey_configs/demo.toml
 "$selfsi" "${settings[@]}" mock "$config"
 "$selfsi" "${settings[@]}" prepare "$config"
-"$selfsi" "${settings[@]}" slurm "$config" --run "$work/run" --restored "$work/restored.fits" \
-    --out "$work/jobs" --array 3 --cpus-per-task 1 --time 20 --partition short
 
 # submit WORDS…: sbatch, as the scripts say.
 submit() {
     local job
-    job=$(cd "$work/jobs" && sbatch --parsable "$@")
+    job=$(cd "$jobs" && sbatch --parsable "$@")
     echo "${job%%;*}"
 }
-train=$(submit train.sbatch)
-restore=$(submit --dependency="afterok:$train" restore.sbatch)
-merge=$(submit --dependency="afterok:$restore" merge.sbatch)
-echo "submitted: train $train, restore $restore, merge $merge"
-
-# The end of the time limit, in the middle of training.
-has_checkpoint() { compgen -G "$work/run/checkpoints/step-*" >/dev/null; }
-wait_for 120 "checkpoint of the training" has_checkpoint
-scancel --batch --signal=TERM "$train"
+has_checkpoint() { compgen -G "$run/checkpoints/step-*" >/dev/null; }
 requeued() { scontrol show job "$train" | grep -q 'Restarts=1'; }
-wait_for 60 "job that went back into the queue" requeued
-echo "training was stopped and went back into the queue"
-
 ended() {
     local state
     state=$(scontrol show job "$merge" | sed -n 's/.*JobState=\([A-Z_]*\).*/\1/p')
@@ -163,13 +150,35 @@ ended() {
         { echo "slurm-loopback: a job failed, and what depends on it can never run" >&2 && exit 1; }
     return 1
 }
-wait_for 600 "merged catalog" ended
-grep -q 'stopped at step .* by a signal' "$work"/jobs/selfsi-train-"$train".log
 
-"$selfsi" --threads 1 restore "$work/run" --out "$work/whole.fits"
-python3 - "$work/whole.fits" "$work/restored.fits" <<'PYTHON'
-"""Two restored catalogs are the same but for their primary headers, where the HISTORY of a merged one
-says so, and for the dates beside the checksums."""
+# campaign NAME OPTIONS…: train, restore in an array and merge, by the scripts of `selfsi slurm`.
+campaign() {
+    run=$work/$1
+    jobs=$work/jobs/$1
+    shift
+    "$selfsi" "${settings[@]}" slurm "$config" --run "$run" --restored "$run.fits" --out "$jobs" \
+        --array 3 --cpus-per-task 1 --time 20 --partition short "$@"
+    train=$(submit train.sbatch)
+    restore=$(submit --dependency="afterok:$train" restore.sbatch)
+    merge=$(submit --dependency="afterok:$restore" merge.sbatch)
+    echo "submitted: train $train, restore $restore, merge $merge"
+    # The end of the time limit, in the middle of training.
+    wait_for 120 "checkpoint of the training" has_checkpoint
+    scancel --batch --signal=TERM "$train"
+    wait_for 60 "job that went back into the queue" requeued
+    echo "training was stopped and went back into the queue"
+    wait_for 600 "merged catalog" ended
+    # One line of the first rank, and no other error.
+    [ "$(grep -c 'selfsi: error' "$jobs/selfsi-train-$train.log")" -eq 1 ]
+    grep -q 'stopped at step .* by a signal' "$jobs/selfsi-train-$train.log"
+    "$selfsi" --threads 1 restore "$run" --out "$run-whole.fits"
+    same "$run-whole.fits" "$run.fits"
+}
+
+# Two restored catalogs are the same but for their primary headers, where the HISTORY of a merged one
+# says so, and for the dates beside the checksums.
+same() {
+    python3 - "$@" <<'PYTHON'
 import sys
 
 def told(path):
@@ -183,4 +192,14 @@ if whole != merged:
     sys.exit("slurm-loopback: the merged catalog differs from that of one job")
 print(f"merged and whole are the same: {len(whole) * 80} bytes")
 PYTHON
+}
+
+campaign alone
+if "$selfsi" slurm "$config" --ranks 2 >/dev/null 2>&1; then
+    # MPICH, as make setup-mpi installs it, is started by SLURM through PMI-2.
+    campaign ranks --ranks 2 --launcher 'srun --mpi=pmi2'
+    grep -q 'training on 2 ranks' "$jobs/selfsi-train-$train.log"
+else
+    echo "slurm-loopback: no MPI in this build: only one process trains (make build-mpi)"
+fi
 echo "slurm-loopback: passed"
