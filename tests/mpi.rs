@@ -306,6 +306,7 @@ fn what_fails_on_any_rank_ends_all_with_one_line() {
     let file = study.path("file");
     std::fs::write(&file, "").unwrap();
     let missing = format!("survey.prepared=\"{}\"", study.path("none.h5").display());
+    let program = env!("CARGO_BIN_EXE_selfsi");
     let dead = "forward={kind=\"command\", program=[\"false\"]}";
     for (out, arguments, said) in [
         // The first rank alone writes.
@@ -318,7 +319,17 @@ fn what_fails_on_any_rank_ends_all_with_one_line() {
             &["--set", "train.batch=2"],
             "train.batch",
         ),
-        (study.path("dead"), &["--set", dead], "simulator"),
+        (
+            study.path("dead"),
+            &["--set", dead, "--set", "train.warm_start=0"],
+            "simulator",
+        ),
+        // The last rank alone: it is given another config.
+        (
+            study.path("odd"),
+            &[":", "-n", "1", program, "train", "odd.toml", "--out", "odd"],
+            "rank 3: odd.toml",
+        ),
     ] {
         let output = ended(study.train(3, &out, arguments).spawn().unwrap());
         let text = String::from_utf8(output.stderr).unwrap();

@@ -109,3 +109,12 @@ impl World {
         self.world.abort(1)
     }
 }
+
+impl Drop for World {
+    /// A rank that panics would wait here for the others, which wait for it elsewhere.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.abort();
+        }
+    }
+}
