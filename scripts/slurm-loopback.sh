@@ -19,7 +19,7 @@ skip() {
 }
 
 [ "$(id -u)" -eq 0 ] || skip "it needs root, for the packages and for slurmd"
-selfsi=$PWD/target/release/selfsi
+selfsi=${SELFSI:-$PWD/target/release/selfsi}
 [ -x "$selfsi" ] || skip "no $selfsi; run make build or build-mpi first"
 if ! command -v slurmctld slurmd sbatch munged >/dev/null; then
     command -v apt-get >/dev/null || skip "no slurmctld here, and no apt-get to install it with"
