@@ -307,7 +307,7 @@ fn what_fails_on_any_rank_ends_all_with_one_line() {
     std::fs::write(&file, "").unwrap();
     let missing = format!("survey.prepared=\"{}\"", study.path("none.h5").display());
     let program = env!("CARGO_BIN_EXE_selfsi");
-    let dead = "forward={kind=\"command\", program=[\"false\"], timeout=5}";
+    let dead = "forward={kind=\"command\", program=[\"false\"], timeout=5, latent=\"hidden\"}";
     for (out, arguments, said) in [
         // The first rank alone writes.
         (file.join("run"), &[][..], "cannot be written"),
