@@ -21,18 +21,21 @@ skip() {
 [ "$(id -u)" -eq 0 ] || skip "it needs root, for the packages and for slurmd"
 selfsi=${SELFSI:-$PWD/target/release/selfsi}
 [ -x "$selfsi" ] || skip "no $selfsi; run make build or build-mpi first"
-if ! command -v slurmctld slurmd sbatch munged >/dev/null; then
-    command -v apt-get >/dev/null || skip "no slurmctld here, and no apt-get to install it with"
-    apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq)
-    # Installing does not start the daemons of the packages: they would be in the way.
-    policy=/usr/sbin/policy-rc.d
-    [ -e "$policy" ] && policy= || printf '#!/bin/sh\nexit 101\n' >"$policy"
-    [ -z "$policy" ] || chmod +x "$policy"
-    installed=yes
-    { "${apt[@]}" update && "${apt[@]}" install -y --no-install-recommends \
-        slurmctld slurmd slurm-client munge; } >/dev/null 2>&1 || installed=
+missing() { ! type slurmctld slurmd sbatch munged >/dev/null 2>&1; }
+install_packages() {
+    # Without this Debian starts the daemons of the packages: they would be in the way.
+    local policy=/usr/sbin/policy-rc.d done=yes
+    if [ -e "$policy" ]; then policy=; else printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"; fi
+    export DEBIAN_FRONTEND=noninteractive
+    { apt-get -qq update && apt-get -qq install -y --no-install-recommends \
+        slurmctld slurmd slurm-client munge; } >/dev/null 2>&1 || done=
     [ -z "$policy" ] || rm -f "$policy"
-    [ -n "$installed" ] || skip "the packages slurmctld, slurmd, slurm-client and munge cannot be installed"
+    [ -n "$done" ]
+}
+if missing; then
+    type apt-get >/dev/null 2>&1 || skip "no slurmctld here, and no apt-get to install it with"
+    install_packages && ! missing ||
+        skip "the packages slurmctld, slurmd, slurm-client and munge cannot be installed"
 fi
 
 work=$(mktemp -d)
