@@ -10,6 +10,7 @@ pub mod atomic;
 pub mod config;
 pub mod device;
 pub mod error;
+mod host;
 pub mod random;
 pub mod ranks;
 pub mod statistics;

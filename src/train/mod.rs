@@ -25,7 +25,7 @@ pub(crate) use checkpoint::{named, newest, save_numbered};
 pub use clean::Clean;
 pub use data::{Data, Observations, Sampler, image_observations, observations};
 pub(crate) use estep::{EStep, evaluations, refreshes};
-pub(crate) use learner::{Learner, Stride};
+pub use learner::{Learner, Stride};
 pub use log::Denoising;
 pub(crate) use log::Log;
 pub(crate) use losses::Losses;

@@ -9,6 +9,7 @@ use super::data::Data;
 use crate::catalog::{Block, Layout};
 use crate::config::ForwardConfig;
 use crate::evaluate::{eigen, learn};
+use crate::host::matrix;
 use crate::random::Rows;
 use crate::{Error, Result};
 use ndarray::{Array2, s};
@@ -85,14 +86,7 @@ fn blocks(data: &Data) -> impl Iterator<Item = Result<Block>> + '_ {
     let n = o.len();
     (0..n).step_by(CHUNK as usize).map(move |start| {
         let count = CHUNK.min(n - start);
-        let host = |t: &Tensor| -> Result<Array2<f32>> {
-            let part = t.narrow(0, start, count).to_device(Device::Cpu);
-            let d = part.size()[1] as usize;
-            let flat = Vec::<f32>::try_from(part.contiguous().view([-1]))?;
-            Ok(Array2::from_shape_fn((count as usize, d), |(i, j)| {
-                flat[i * d + j]
-            }))
-        };
+        let host = |t: &Tensor| -> Result<Array2<f32>> { matrix(&t.narrow(0, start, count)) };
         let ivar = &o.latent.good / o.latent.sigma.square();
         Ok(Block {
             flux: host(&o.flux)?,
