@@ -1,15 +1,19 @@
 # make demo and make test are the two commands; make help lists the rest.
 VENV := $(CURDIR)/.venv
 CHECK := $(CURDIR)/.venv-check
+MPI := $(CURDIR)/.venv-mpi
 PYTHON ?= python3
 # An own libtorch (HPC) goes before the one of the virtual environment.
 LIBTORCH ?= $(shell $(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])' 2>/dev/null)/torch
 SELFSI := target/release/selfsi
 RUN := export LIBTORCH="$(LIBTORCH)" PATH="$(VENV)/bin:$$PATH";
+WITH_MPI = $(RUN) export MPICC="$(MPI)/bin/mpicc" SELFSI_MPIEXEC="$(MPI)/bin/mpiexec" \
+    LIBCLANG_PATH="$(wildcard $(MPI)/lib/python3.*/site-packages/clang/native)" \
+    BINDGEN_EXTRA_CLANG_ARGS="-I$$(gcc -print-file-name=include)";
 comma := ,
 ODE := --set 'interpolant={kind="ode"}'
 
-.PHONY: help setup build cargo-build demo demo-mock demo-data demo-images toy notebooks study test cargo-test check lint cargo-lint fuzz cargo-fuzz bench bench-eager estep clean
+.PHONY: help setup build cargo-build demo demo-mock demo-data demo-images toy notebooks study test cargo-test setup-mpi build-mpi cargo-build-mpi test-mpi cargo-test-mpi test-slurm check lint cargo-lint fuzz cargo-fuzz bench bench-eager estep clean
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -116,6 +120,29 @@ test: setup check      ## unit, integration and doc tests
 cargo-test:
 	$(RUN) export SELFSI_CHECK_PYTHON="$(CHECK)/bin/python"; cargo test --release
 
+# An MPI in a virtual environment of its own: its mpiexec must not come before a cluster's.
+$(MPI)/.done: requirements/mpi.txt
+	$(PYTHON) -m venv $(MPI)
+	$(MPI)/bin/pip install --quiet --no-cache-dir --no-deps -r requirements/mpi.txt
+	touch $@
+
+setup-mpi: $(MPI)/.done ## MPICH and libclang, without root: for where there is no MPI yet
+
+# As for LIBTORCH: a new make looks for what was just installed.
+build-mpi: setup setup-mpi ## the program with MPI (docs/cluster.md)
+	@$(MAKE) --no-print-directory cargo-build-mpi
+cargo-build-mpi:
+	$(WITH_MPI) cargo build --release --features mpi
+
+test-mpi: setup setup-mpi ## clippy and tests of training on several MPI ranks
+	@$(MAKE) --no-print-directory cargo-test-mpi
+cargo-test-mpi:
+	$(WITH_MPI) cargo clippy --release --all-targets --features mpi -- -D warnings
+	$(WITH_MPI) cargo test --release --features mpi --test mpi
+
+test-slurm: build-mpi  ## the scripts of selfsi slurm in a real SLURM on this machine; needs root
+	scripts/slurm-loopback.sh
+
 lint: setup            ## formatting and clippy, warnings denied
 	@$(MAKE) --no-print-directory cargo-lint
 cargo-lint:
@@ -148,4 +175,4 @@ estep: build           ## what the levers on the E-step cost and give: docs/este
 	$(PYTHON) scripts/estep.py demo
 
 clean:                 ## removes outputs and builds
-	rm -rf out target $(VENV) $(CHECK) $(BENCH)
+	rm -rf out target $(VENV) $(CHECK) $(MPI) $(BENCH)

@@ -9,6 +9,7 @@ use selfsi::config::{InterpolantConfig, TrainConfig, TransportConfig, UNet1dConf
 use selfsi::forward::{CorrelatedNoise, Gaussian, Latent};
 use selfsi::nets::{Pass, UNet1d, VelocityField};
 use selfsi::random::{Purpose, Rows};
+use selfsi::ranks::Place;
 use selfsi::train::{Learner, Observations, Step, Stride};
 use selfsi::transport::Transport;
 use std::io::{BufRead, Write};
@@ -65,6 +66,7 @@ fn main() {
         noise_known: true,
         clean: None,
         seed: 1,
+        place: Place::whole(),
     };
     let pairs = step.transport(&network, &data, 0);
     let mut learner = Learner::new(Box::new(network));

@@ -11,6 +11,7 @@ use selfsi::forward::{CorrelatedNoise, Latent, Quasar};
 use selfsi::interpolant::Interpolant;
 use selfsi::nets::{UNet1d, VelocityField};
 use selfsi::random::{Purpose, Rows};
+use selfsi::ranks::Place;
 use selfsi::train::{Adam, Observations, Pairs, Step};
 use selfsi::transport::Transport;
 use std::hint::black_box;
@@ -66,6 +67,7 @@ fn train(c: &mut Criterion) {
         noise_known: shape.noise_input,
         clean: None,
         seed: 1,
+        place: Place::whole(),
     };
     let net = network(&ODE);
     let params = net.params();

@@ -42,6 +42,21 @@ pub fn device(name: &str) -> Result<Device> {
     }
 }
 
+/// As [`device`] for the rank with this number on its machine: for `cuda` a device of its own, as far
+/// as there are enough.
+///
+/// # Errors
+/// As [`device`].
+pub fn device_of_rank(name: &str, local: usize) -> Result<Device> {
+    match device(name)? {
+        Device::Cuda(_) if name == "cuda" => {
+            let count = usize::try_from(Cuda::device_count()).unwrap_or(1).max(1);
+            Ok(Device::Cuda(local % count))
+        }
+        device => Ok(device),
+    }
+}
+
 fn refused(name: &str, problem: impl std::fmt::Display, fix: impl std::fmt::Display) -> Error {
     Error::config("--device", name, problem, fix)
 }
@@ -111,6 +126,7 @@ mod tests {
     #[test]
     fn the_cpu_is_always_there_and_other_words_are_refused() {
         assert_eq!(device("cpu").unwrap(), Device::Cpu);
+        assert_eq!(device_of_rank("cpu", 3).unwrap(), Device::Cpu);
         for name in ["gpu", "cuda:first", "cuda:-1", ""] {
             let e = device(name).unwrap_err().to_string();
             assert!(e.contains("--device") && !e.contains('\n'), "{e}");

@@ -68,6 +68,12 @@ pub enum Error {
         problem: String,
         fix: String,
     },
+    /// Another rank of the training failed: all end.
+    #[error("rank {rank}: {problem}")]
+    Rank { rank: usize, problem: String },
+    /// Another rank says what failed: nothing more is to be said.
+    #[error("stopped with the other ranks")]
+    Elsewhere,
     /// An error raised inside libtorch.
     #[error("libtorch: {}", first_line(.0))]
     Torch(#[from] tch::TchError),

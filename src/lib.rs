@@ -13,6 +13,7 @@ pub mod error;
 mod hdf5_output;
 mod host;
 pub mod random;
+pub mod ranks;
 pub mod statistics;
 
 pub mod lines;

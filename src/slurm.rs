@@ -19,6 +19,10 @@ pub struct Campaign {
     pub out: PathBuf,
     /// Tasks of the array.
     pub tasks: usize,
+    /// Processes that train together (MPI); 1 without.
+    pub ranks: usize,
+    /// What starts them, in the words of the shell: `srun`.
+    pub launcher: String,
     /// Global options of training and restoring, such as `--device cuda`.
     pub options: Vec<String>,
     /// Options that the run remembers: for training alone if there is one, else for restoring.
@@ -42,10 +46,17 @@ impl Campaign {
     /// The scripts, in the order in which the jobs depend on each other.
     ///
     /// # Errors
-    /// [`Error::Config`] for an `#SBATCH` option that holds a blank or an empty array.
+    /// [`Error::Config`] for an `#SBATCH` option that holds a blank, an empty array or no rank.
     pub fn scripts(&self) -> Result<Vec<Script>> {
         if self.tasks == 0 {
             return Err(refused("--array", "0 tasks", "give at least 1"));
+        }
+        if self.ranks == 0 {
+            return Err(refused("--ranks", "0 ranks", "give at least 1"));
+        }
+        if self.ranks > 1 && self.config.is_none() {
+            let problem = "this run is trained already, and each task restores as one process";
+            return Err(refused("--ranks", problem, "leave it out"));
         }
         for option in self.resources.iter().chain(&self.account) {
             if option.contains(|c: char| c.is_whitespace() || c.is_control()) {
@@ -67,12 +78,19 @@ impl Campaign {
 
     fn train(&self, config: &Path) -> Script {
         let (selfsi, run) = (quoted(&self.selfsi), quoted(&self.run));
-        let settings = [
+        let ntasks = format!("ntasks={}", self.ranks);
+        let mut settings = vec![
             "signal=B:TERM@120",
             "requeue",
             "open-mode=append",
             "output=selfsi-train-%j.log",
         ];
+        let (launcher, signal) = if self.ranks > 1 {
+            settings.push(&ntasks);
+            (self.launched(), "USR1")
+        } else {
+            (String::new(), "TERM")
+        };
         let body = format!(
             r#"# Continues where an earlier try of this job left off.
 set -- {threads}{options}{overrides} train {config} --out {run}
@@ -81,8 +99,8 @@ if [ -e {run}/config.toml ]; then set -- "$@" --resume; fi
 # SIGTERM comes 120 s before the time is up: selfsi writes a checkpoint, and the job goes back into
 # the queue. Only a child in the background leaves the shell free to pass the signal on.
 stopped=
-trap 'stopped=yes; kill -TERM "$child"' TERM
-{selfsi} "$@" &
+trap 'stopped=yes; kill -{signal} "$child"' TERM
+{launcher}{selfsi} "$@" &
 child=$!
 wait "$child"
 status=$?
@@ -100,6 +118,15 @@ exit "$status"
         );
         let resources = self.resources.iter().chain(&self.account);
         self.script("train.sbatch", &settings, resources, &body)
+    }
+
+    /// The launcher of the ranks. It gets SIGUSR1, which srun and mpirun pass on to every rank: at
+    /// SIGTERM they end them.
+    fn launched(&self) -> String {
+        format!(
+            "export SRUN_CPUS_PER_TASK=\"${{SLURM_CPUS_PER_TASK:-1}}\"\n{} ",
+            self.launcher
+        )
     }
 
     fn restore(&self) -> Script {

@@ -19,6 +19,7 @@ use selfsi::forward::{CorrelatedNoise, ForwardModel, Gaussian, Latent};
 use selfsi::interpolant::Interpolant;
 use selfsi::nets::{Fields, Mlp, Params, Pass, VelocityField};
 use selfsi::random::{Purpose, Rows};
+use selfsi::ranks::Place;
 use selfsi::train::{Adam, Observations, Sampler, Step, learning_rate};
 use selfsi::transport::Transport;
 use tch::{Device, Kind, Tensor, no_grad};
@@ -553,6 +554,7 @@ fn learn(
         noise_known: network.noise_input,
         clean: None,
         seed,
+        place: Place::whole(),
     };
     let heads = Interpolant::new(interpolant, false).heads();
     let new = || Mlp::new(d, 64, 2, heads, seed, Device::Cpu);

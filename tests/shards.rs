@@ -1,9 +1,11 @@
 //! Restoring in parts: joined, they are what one job writes, to the last bit; what is not all of one
 //! restoration is refused.
 
+mod same_fits;
 #[allow(dead_code)] // its HDF5 survey serves other tests
 mod trained;
 
+use same_fits::same;
 use selfsi::catalog::Restored;
 use std::path::{Path, PathBuf};
 use std::process::Command as Process;
@@ -55,27 +57,6 @@ fn refusal(files: &[PathBuf]) -> String {
     assert!(!out.exists());
     assert_eq!(text.trim().lines().count(), 1, "{text}");
     text
-}
-
-/// The bytes of a file but for its primary header: images, tables and their headers.
-fn without_primary(path: &Path) -> Vec<u8> {
-    let bytes = std::fs::read(path).unwrap();
-    let end = bytes.windows(8).position(|w| w == b"XTENSION").unwrap();
-    bytes[end..].to_vec()
-}
-
-/// As [`without_primary`], but for the dates beside the checksums.
-fn same(a: &Path, b: &Path) {
-    let plain = |path: &Path| {
-        let mut bytes = without_primary(path);
-        for card in bytes.chunks_mut(80) {
-            if card.starts_with(b"CHECKSUM") || card.starts_with(b"DATASUM ") {
-                card.fill(b' ');
-            }
-        }
-        bytes
-    };
-    assert!(plain(a) == plain(b), "{} differs", b.display());
 }
 
 #[test]
@@ -198,4 +179,30 @@ fn an_option_that_sbatch_would_misread_is_refused() {
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(text.contains("holds a blank"), "{text}");
+}
+
+/// The scripts of MPI training are tested with it: tests/mpi.rs.
+#[cfg(not(feature = "mpi"))]
+#[test]
+fn ranks_are_refused_by_a_program_without_mpi() {
+    let t = Trained::get();
+    let mut c = selfsi();
+    c.arg("slurm")
+        .arg(t.path("ode.toml"))
+        .args(["--ranks", "4"]);
+    let output = c.output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.contains("--ranks") && text.contains("--features mpi"));
+    // Started by a launcher, each process would train the same run.
+    let out = t.path("stranded");
+    let mut c = selfsi();
+    c.arg("train")
+        .arg(t.path("ode.toml"))
+        .arg("--out")
+        .arg(&out);
+    c.envs([("PMI_SIZE", "4"), ("PMI_RANK", "0")]);
+    let text = String::from_utf8(c.output().unwrap().stderr).unwrap();
+    assert!(text.contains("one of 4 processes") && text.contains("without MPI"));
+    assert!(text.lines().count() == 1 && !out.exists());
 }

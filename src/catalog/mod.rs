@@ -37,6 +37,7 @@ mod restored_fits;
 mod restored_images;
 mod restored_lines;
 mod restored_merge;
+mod restored_parts;
 mod restored_shard;
 mod restored_spec;
 mod restored_unit;

@@ -96,6 +96,18 @@ impl Provenance {
         ]
     }
 
+    /// What the parts of one restoration have in common, with its name in the header.
+    pub(super) fn shared(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("RUNSHA", self.run_sha256.clone()),
+            ("CFGSHA", self.config_sha256.clone()),
+            ("SEED", self.seed.to_string()),
+            ("METHOD", self.method.clone()),
+            ("NDRAWS", self.draws.to_string()),
+            ("QUANT", format!("{:?}", self.quantiles)),
+        ]
+    }
+
     /// The quantiles of the draws that are written: QUANT1, QUANT2, …
     pub(super) fn quantile_keys(&self) -> Vec<Key> {
         let name = |i: usize| format!("QUANT{}", i + 1);

@@ -4,10 +4,11 @@ use super::fits_read::Fits;
 use super::provenance::{is_random, quantile_name};
 use super::restored::{Restored, RestoredBlock, RestoredHeader, foreign, numbers, seek};
 use super::restored_draws::RestoredDraws;
-use super::restored_shard::Shard;
+use super::restored_images::{holds_images, merge_images};
+use super::restored_parts::{Place, check, none_given, said};
 use super::restored_writer::RestoredWriter;
+use crate::Result;
 use crate::atomic::not_an_input;
-use crate::{Error, Result};
 use ndarray::{Array2, Array3, Axis};
 use std::path::{Path, PathBuf};
 
@@ -24,16 +25,20 @@ pub struct Merged {
 /// A file and its place in the whole.
 struct Part {
     restored: Restored,
-    shard: Shard,
+    place: Place,
 }
 
-/// Writes the restored catalog whose parts are `files`, in any order: what the restoration would have
-/// written in one go, but for its HISTORY. Memory does not grow with it, but for its table.
+/// Writes the restored catalog, or the restored images, whose parts are `files`, in any order: what
+/// the restoration would have written in one go, but for its HISTORY. Memory does not grow with it,
+/// but for its table.
 ///
 /// # Errors
 /// [`Error::Input`] if a file is not a part, parts are of different restorations, or a row is
 /// missing or given twice; [`Error::Output`] if `out` is an input or cannot be written. Then there is
 /// no output.
+///
+/// [`Error::Input`]: crate::Error::Input
+/// [`Error::Output`]: crate::Error::Output
 pub fn merge(
     files: &[PathBuf],
     out: &Path,
@@ -41,149 +46,42 @@ pub fn merge(
 ) -> Result<Merged> {
     let inputs = files.iter().map(PathBuf::as_path);
     not_an_input(out, inputs, "give --out another name")?;
+    if files.first().is_some_and(|f| holds_images(f)) {
+        return merge_images(files, out, progress);
+    }
     let mut parts = files.iter().map(|f| open(f)).collect::<Result<Vec<_>>>()?;
-    parts.sort_by_key(|p| p.shard.number);
-    check_one_restoration(&parts)?;
-    check_every_shard(&parts)?;
-    check_every_row(&parts)?;
+    parts.sort_by_key(|p| p.place.shard.number);
+    check(&parts.iter().map(|p| &p.place).collect::<Vec<_>>())?;
     write(&parts, out, progress)
 }
 
 fn open(file: &Path) -> Result<Part> {
     let restored = Restored::open(file)?;
-    match restored.shard()? {
-        Some(shard) if (1..=shard.of).contains(&shard.number) => Ok(Part { restored, shard }),
-        _ => Err(refused(
-            file,
-            "no SHARD of NSHARDS: this is a whole catalog",
-            "give what selfsi restore --shard wrote",
-        )),
-    }
-}
-
-fn refused(file: &Path, problem: impl std::fmt::Display, fix: &str) -> Error {
-    Error::input(
-        file,
-        "",
-        problem,
-        "every part of one restoration, once",
-        fix,
-    )
+    let shard = said(file, restored.shard()?)?;
+    let shared = shared(&restored)?;
+    let place = Place::new(file, shard, restored.objects().len(), shared);
+    Ok(Part { restored, place })
 }
 
 /// Everything that the parts must share, with its name in the header.
-fn shared(p: &Part) -> Result<[(&'static str, String); 13]> {
-    let h = p.restored.header();
-    let draws = p.restored.draws()?.is_some();
-    Ok([
-        ("NSHARDS", p.shard.of.to_string()),
-        ("NROWSALL", p.shard.all.to_string()),
-        ("RUNSHA", h.run_sha256.clone()),
-        ("CFGSHA", h.config_sha256.clone()),
-        ("SEED", h.seed.to_string()),
-        ("METHOD", h.interpolant.clone()),
-        ("NDRAWS", h.draws.to_string()),
-        ("QUANT", format!("{:?}", h.quantiles)),
+fn shared(restored: &Restored) -> Result<Vec<(&'static str, String)>> {
+    let h = restored.header();
+    let draws = restored.draws()?.is_some();
+    let mut shared = h.made().shared();
+    shared.extend([
         ("FLUXUNIT", h.flux_unit.clone()),
         ("SPECSYS", format!("{:?}", h.specsys)),
         ("WAVELENGTH", format!("{:?}", h.grid)),
         ("DRAWS", if draws { "saved" } else { "not saved" }.into()),
-        ("SELSHA", p.shard.selection_sha256.clone()),
-    ])
-}
-
-fn check_one_restoration(parts: &[Part]) -> Result<()> {
-    let Some(first) = parts.first() else {
-        return Ok(());
-    };
-    let expected = shared(first)?;
-    for p in &parts[1..] {
-        for ((key, is), (_, should)) in shared(p)?.iter().zip(&expected) {
-            if is != should {
-                let other = first.restored.path().display();
-                return Err(refused(
-                    p.restored.path(),
-                    format!("of another restoration than {other}: {key} is {is}, there {should}"),
-                    "give the shards of one restoration",
-                ));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn check_every_shard(parts: &[Part]) -> Result<()> {
-    for pair in parts.windows(2) {
-        let (a, b) = (&pair[0], &pair[1]);
-        if a.shard.number == b.shard.number {
-            let (number, of) = (a.shard.number, a.shard.of);
-            let other = a.restored.path().display();
-            return Err(refused(
-                b.restored.path(),
-                format!("shard {number} of {of} is given twice, first as {other}"),
-                "leave one of them out",
-            ));
-        }
-    }
-    let Some(last) = parts.last() else {
-        return Ok(());
-    };
-    let there = |n: &usize| parts.iter().any(|p| p.shard.number == *n);
-    let missing: Vec<String> = (1..=last.shard.of)
-        .filter(|n| !there(n))
-        .map(|n| n.to_string())
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let (plural, are) = if missing.len() == 1 {
-        ("", "is")
-    } else {
-        ("s", "are")
-    };
-    let (list, of) = (missing.join(", "), last.shard.of);
-    Err(refused(
-        last.restored.path(),
-        format!("shard{plural} {list} of {of} {are} missing"),
-        &format!(
-            "run selfsi restore --shard {}/{of} … and merge again",
-            missing[0]
-        ),
-    ))
-}
-
-/// The parts lie end to end and fill the whole.
-fn check_every_row(parts: &[Part]) -> Result<()> {
-    let mut next = 0;
-    for p in parts {
-        let (first, rows) = (p.shard.first, p.restored.objects().len());
-        let end = first + rows;
-        let last = p.shard.number == p.shard.of;
-        if first != next || end > p.shard.all || (last && end != p.shard.all) {
-            return Err(refused(
-                p.restored.path(),
-                format!(
-                    "rows {first} to {end} of {} do not follow on row {next}: rows overlap or are missing",
-                    p.shard.all
-                ),
-                "restore this shard and its neighbours again",
-            ));
-        }
-        next = end;
-    }
-    Ok(())
+    ]);
+    Ok(shared)
 }
 
 fn write(parts: &[Part], out: &Path, progress: &mut dyn FnMut(usize, usize)) -> Result<Merged> {
     let Some(first) = parts.first() else {
-        return Err(Error::config(
-            "selfsi merge",
-            "SHARDS",
-            "no file is given",
-            "give what selfsi restore --shard wrote",
-        ));
+        return Err(none_given());
     };
-    let rows = first.shard.all;
+    let rows = first.place.shard.all;
     let header = RestoredHeader {
         history: history(first, parts.len())?,
         ..first.restored.header().clone()
@@ -229,7 +127,7 @@ fn copy(
     writer: &mut RestoredWriter,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<()> {
-    let Part { restored, shard } = part;
+    let (restored, shard) = (&part.restored, &part.place.shard);
     let rows = restored.objects().len();
     if rows == 0 {
         return Ok(());

@@ -21,28 +21,47 @@ pub struct Shard {
     pub selection_sha256: String,
 }
 
+impl Shard {
+    /// The keys that say it.
+    pub(super) fn keys(&self) -> Vec<Key> {
+        let whole = [
+            ("SHARD", self.number, "number of this part, from 1"),
+            ("NSHARDS", self.of, "parts of the restoration"),
+            (
+                "ROW0",
+                self.first,
+                "first row of this part in the whole, from 0",
+            ),
+            ("NROWSALL", self.all, "rows of the whole"),
+        ];
+        let mut keys: Vec<Key> = whole
+            .iter()
+            .map(|(name, value, comment)| Key::whole(name, *value as i64, comment))
+            .collect();
+        keys.push(Key::text("SELSHA", &self.selection_sha256, ""));
+        keys
+    }
+
+    /// From keys that `get` gives as text; `None` if they are not those of a part.
+    pub(super) fn read(get: &mut dyn FnMut(&str) -> Option<String>) -> Option<Self> {
+        let mut whole = |name: &str| get(name)?.parse().ok();
+        Some(Self {
+            number: whole("SHARD")?,
+            of: whole("NSHARDS")?,
+            first: whole("ROW0")?,
+            all: whole("NROWSALL")?,
+            selection_sha256: get("SELSHA").unwrap_or_default(),
+        })
+    }
+}
+
 impl RestoredWriter {
     /// Notes in the header that this is a part.
     ///
     /// # Errors
     /// [`crate::Error::Output`] if the file cannot be written.
     pub fn as_shard(mut self, shard: &Shard) -> Result<Self> {
-        let whole = [
-            ("SHARD", shard.number, "number of this part, from 1"),
-            ("NSHARDS", shard.of, "parts of the restoration"),
-            (
-                "ROW0",
-                shard.first,
-                "first row of this part in the whole, from 0",
-            ),
-            ("NROWSALL", shard.all, "rows of the whole"),
-        ];
-        let mut all: Vec<Key> = whole
-            .iter()
-            .map(|(name, value, comment)| Key::whole(name, *value as i64, comment))
-            .collect();
-        all.push(Key::text("SELSHA", &shard.selection_sha256, ""));
-        keys(&mut self.sheet, &all)?;
+        keys(&mut self.sheet, &shard.keys())?;
         Ok(self)
     }
 }
@@ -55,22 +74,6 @@ impl Restored {
     pub fn shard(&self) -> Result<Option<Shard>> {
         let mut fits = Fits::open(self.path())?;
         fits.seek(0)?;
-        let mut whole = |name: &str| fits.text_key(name)?.parse().ok();
-        let numbers = (
-            whole("SHARD"),
-            whole("NSHARDS"),
-            whole("ROW0"),
-            whole("NROWSALL"),
-        );
-        let (Some(number), Some(of), Some(first), Some(all)) = numbers else {
-            return Ok(None);
-        };
-        Ok(Some(Shard {
-            number,
-            of,
-            first,
-            all,
-            selection_sha256: fits.text_key("SELSHA").unwrap_or_default(),
-        }))
+        Ok(Shard::read(&mut |key| fits.text_key(key)))
     }
 }

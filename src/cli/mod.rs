@@ -19,6 +19,7 @@ mod toy;
 mod train;
 
 use crate::config::Config;
+use crate::ranks::Ranks;
 use crate::{Error, Result};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -56,7 +57,8 @@ pub struct Global {
         env = "SELFSI_TF32"
     )]
     pub tf32: Option<Tf32>,
-    /// Threads; default: every core that the process may use.
+    /// Threads; default: every core that the process may use (of MPI ranks without cores of their
+    /// own: its share).
     #[arg(long, global = true)]
     pub threads: Option<usize>,
     /// Overrides the config's seed.
@@ -119,6 +121,14 @@ impl Global {
     pub fn device(&self) -> Result<tch::Device> {
         crate::device::device(&self.device)
     }
+
+    /// The torch device of one of `ranks`.
+    ///
+    /// # Errors
+    /// As [`crate::device::device`].
+    pub fn device_of(&self, ranks: &Ranks) -> Result<tch::Device> {
+        crate::device::device_of_rank(&self.device, ranks.local())
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -163,7 +173,9 @@ pub fn main() -> ExitCode {
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("selfsi: error: {e}");
+            if !matches!(e, Error::Elsewhere) {
+                eprintln!("selfsi: error: {e}");
+            }
             ExitCode::FAILURE
         }
     }
@@ -220,8 +232,7 @@ fn keep_freed_memory() {
 }
 
 fn threads(asked: Option<usize>) -> Result<()> {
-    let available = std::thread::available_parallelism().map_or(1, usize::from);
-    let n = asked.unwrap_or(available);
+    let n = asked.unwrap_or_else(default_threads);
     if n == 0 {
         return Err(Error::config(
             "--threads",
@@ -236,4 +247,19 @@ fn threads(asked: Option<usize>) -> Result<()> {
         .map_err(|e| Error::config("--threads", n, e, "give another number"))?;
     tch::set_num_threads(n as i32);
     Ok(())
+}
+
+/// Every core that the process may use; of a machine that several ranks share without cores of their
+/// own, a share.
+fn default_threads() -> usize {
+    let available = std::thread::available_parallelism().map_or(1, usize::from);
+    // SAFETY: asks for a number of the system.
+    let all = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
+    let ranks = crate::ranks::here().and_then(|l| l.local_size);
+    match ranks {
+        Some(n) if i64::try_from(available).is_ok_and(|a| a >= all) => {
+            (available / n.max(1)).max(1)
+        }
+        _ => available,
+    }
 }

@@ -123,16 +123,9 @@ impl Restore {
                 ));
             }
         }
-        if part.is_some() {
-            return Err(Error::config(
-                "selfsi restore",
-                "--shard",
-                "for spectra, and this run restores images",
-                "restore all of them in one job, with --shard 1/1 inside a job array",
-            ));
-        }
+        let out = part.map_or_else(|| self.out.clone(), |p| p.path(&self.out));
         let mut bar = Progress::new("preparing");
-        let input = ImageInput::open(config, &self.input, &self.out, &mut |done, all| {
+        let input = ImageInput::open(config, &self.input, &out, &mut |done, all| {
             bar.show(done, all);
         });
         bar.finish();
@@ -144,14 +137,14 @@ impl Restore {
             config,
             seed: global.seed.unwrap_or(config.seed),
             input: &input,
-            out: &self.out,
-            selection: self.selection(None),
+            out: &out,
+            selection: self.selection(part),
             device: global.device()?,
         };
         let mut bar = Progress::new("restoring");
         let summary = restore_images(run, job, &mut |done, all| bar.show(done, all));
         bar.finish();
-        self.report(global, &self.out, summary?)
+        self.report(global, &out, summary?)
     }
 
     /// The part that is asked for, or that this task of a SLURM array has; `None` for everything.

@@ -31,6 +31,14 @@ pub struct Slurm {
     /// Tasks of the job array that restores.
     #[arg(long, default_value_t = 16)]
     array: usize,
+    /// Processes that train together, with --cpus-per-task cores each; needs a selfsi that was built
+    /// with --features mpi.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    ranks: usize,
+    /// What starts them, with the options that this cluster's MPI wants, e.g. 'srun --mpi=pmi2' or
+    /// mpirun.
+    #[arg(long, value_name = "COMMAND", default_value = "srun")]
+    launcher: String,
     /// Time limit of training and of each task, as sbatch takes it, e.g. 12:00:00.
     #[arg(long)]
     time: Option<String>,
@@ -79,6 +87,14 @@ impl Slurm {
 
     /// Checks the config, or the run, before a job can fail for it hours later.
     fn campaign(&self, global: &Global) -> Result<Campaign> {
+        if self.ranks > 1 && !cfg!(feature = "mpi") {
+            return Err(Error::config(
+                "selfsi slurm",
+                "--ranks",
+                "this selfsi was built without MPI",
+                "build with cargo build --release --features mpi",
+            ));
+        }
         let (config, run) = if self.target.is_dir() {
             Run::open(&self.target)?;
             if self.run.is_some() {
@@ -109,6 +125,8 @@ impl Slurm {
                 .map(|i| absolute(i))
                 .collect::<Result<_>>()?,
             tasks: self.array,
+            ranks: self.ranks,
+            launcher: self.launcher.clone(),
             options: vec!["--device".into(), global.device.clone()],
             overrides: overrides(global),
             resources: self.resources(),

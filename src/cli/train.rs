@@ -3,14 +3,21 @@
 use super::Global;
 use super::say::say;
 use crate::catalog::{ImageSet, Prepared, with_scale_of};
-use crate::train::{Data, Run, Trainer};
+use crate::config::Config;
+use crate::ranks::{self, Ranks};
+use crate::train::{Data, Outcome, Run, Trainer};
 use crate::{Error, Result};
 use clap::Args;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+use tch::Device;
 
 /// Learns the transport map from a prepared set, with Algorithm 2 of the method.
+///
+/// Under mpirun or srun each process takes its share of every batch, if this program was built with
+/// --features mpi. Ctrl-C, SIGTERM and SIGUSR1 write a checkpoint and stop.
 #[derive(Debug, Args)]
 pub struct Train {
     /// The TOML config.
@@ -25,8 +32,36 @@ pub struct Train {
 
 impl Train {
     pub fn run(&self, global: &Global) -> Result<()> {
-        let device = global.device()?;
+        let ranks = Ranks::start()?;
+        let found = self.on(&ranks, global);
+        ranks.end(found)
+    }
+
+    /// As one of `ranks`: every error is one that all agree on, lest one waits for the others.
+    fn on(&self, ranks: &Ranks, global: &Global) -> Result<()> {
+        let (run, data, device) = ranks.agree(self.set_up(ranks, global))?;
+        let trainer = Trainer::new(&run, &data, device, self.resume, ranks);
+        let mut trainer = ranks.agree(trainer)?;
+        let stop = ranks.agree(stop_on_signal())?;
+        if ranks.size() > 1 && ranks.is_first() && !global.json {
+            eprintln!("training on {} ranks", ranks.size());
+        }
+        let outcome = trainer.train(&stop, global.json)?;
+        ranks.on_first(|| self.report(global, &outcome))?;
+        Ok(())
+    }
+
+    fn set_up(&self, ranks: &Ranks, global: &Global) -> Result<(Run, Data, Device)> {
+        let device = global.device_of(ranks)?;
         let config = global.config(&self.config)?;
+        if config.train.batch < ranks.size() {
+            return Err(Error::config(
+                self.config.display(),
+                "train.batch",
+                format!("{} rows for {} ranks", config.train.batch, ranks.size()),
+                "give each rank a row at least",
+            ));
+        }
         // The run's config says how its images were scaled: new ones must be scaled alike.
         let set = |_| ImageSet::open(&config.survey.prepared);
         let images = config.image.map(set).transpose()?;
@@ -34,20 +69,7 @@ impl Train {
             Some(set) => with_scale_of(&config, set)?,
             None => config,
         };
-        let run = if self.resume {
-            let run = Run::open(&self.out)?;
-            run.check_prepared()?;
-            if *run.config() != config {
-                return Err(Error::run(
-                    &self.out,
-                    "the config differs from the one this run was started with",
-                    "resume with the same config and --set options, or start a new run",
-                ));
-            }
-            run
-        } else {
-            Run::plan(&self.out, &config)?
-        };
+        let run = self.plan(&config)?;
         let (seed, train) = (config.seed, &config.train);
         let data = match &images {
             Some(set) => Data::load_images(set, seed, train, device)?,
@@ -55,38 +77,80 @@ impl Train {
                 let set = Prepared::open(&config.survey.prepared)?;
                 Data::load(&set, seed, train, device)?
             }
+        };
+        Ok((run, data.with_clean(&config, device)?, device))
+    }
+
+    /// The run to make, or to continue.
+    fn plan(&self, config: &Config) -> Result<Run> {
+        if !self.resume {
+            return Run::plan(&self.out, config);
         }
-        .with_clean(&config, device)?;
-        let mut trainer = Trainer::new(&run, &data, device, self.resume)?;
-        let stop = stop_on_signal()?;
-        let outcome = trainer.train(&stop, global.json)?;
+        let run = Run::open(&self.out)?;
+        run.check_prepared()?;
+        if run.config() == config {
+            return Ok(run);
+        }
+        Err(Error::run(
+            &self.out,
+            "the config differs from the one this run was started with",
+            "resume with the same config and --set options, or start a new run",
+        ))
+    }
+
+    fn report(&self, global: &Global, outcome: &Outcome) -> Result<()> {
         if global.json {
             let best = outcome
                 .best
                 .map(|(step, score)| serde_json::json!({"step": step, "score": score}));
-            say(
+            return say(
                 serde_json::json!({"step": outcome.step, "best": best, "stopped_early": outcome.stopped_early}),
-            )?;
-        } else if let Some((step, score)) = outcome.best {
-            say(format!(
+            );
+        }
+        match outcome.best {
+            Some((step, score)) => say(format!(
                 "{}: {} steps; best validation at step {step}, score {score:.4}",
                 self.out.display(),
                 outcome.step
-            ))?;
+            )),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
-/// Set by Ctrl-C and SIGTERM; a second signal ends the process at once.
+/// Set by Ctrl-C, SIGTERM and SIGUSR1, which launchers of several processes pass on; a second Ctrl-C or
+/// SIGTERM ends the process at once.
 pub(super) fn stop_on_signal() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
+    let stop = Arc::clone(STOP.get_or_init(Arc::default));
+    // SAFETY: the handler does nothing but set a flag.
+    unsafe { libc::signal(libc::SIGUSR1, on_usr1 as *const () as libc::sighandler_t) };
     let flag = Arc::clone(&stop);
+    let mut first = None;
     ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            crate::atomic::abandon(130);
+        flag.store(true, Ordering::Relaxed);
+        match first {
+            None => first = Some(Instant::now()),
+            Some(since) if since.elapsed() < again() => {}
+            Some(_) => crate::atomic::abandon(130),
         }
     })
     .map_err(|e| Error::config("signals", "SIGTERM", e, "run again"))?;
     Ok(stop)
+}
+
+static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+
+extern "C" fn on_usr1(_: libc::c_int) {
+    if let Some(stop) = STOP.get() {
+        stop.store(true, Ordering::Relaxed);
+    }
+}
+
+/// How long after the first signal another one counts as a second: one Ctrl-C may reach a rank both
+/// from the terminal and from its launcher.
+fn again() -> Duration {
+    match ranks::here() {
+        Some(_) => Duration::from_secs(1),
+        None => Duration::ZERO,
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::batch::Restorer;
 use super::image_input::ImageInput;
+use super::shard::part_of;
 use super::{Selection, Source, Summary};
 use crate::Result;
 use crate::catalog::{
@@ -41,7 +42,11 @@ pub fn restore_images(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Summary> {
     let ImageJob { config, input, .. } = job;
-    let rows = input.select(job.selection)?;
+    let selected = input.select(job.selection)?;
+    let size = config.restore.batch;
+    // Of the whole, so that all parts hold the same images.
+    let noise_known = input.noise_known(&selected)?;
+    let (rows, shard) = part_of(job.selection, selected, input.set().objects(), size);
     let set = input.set().header();
     let layout = &set.layout;
     let source = Source {
@@ -54,7 +59,7 @@ pub fn restore_images(
     let header = RestoredImagesHeader {
         layout: layout.clone(),
         unit: set.unit.clone(),
-        noise_known: input.noise_known(&rows)?,
+        noise_known,
         made: restorer.made.clone(),
     };
     let pick = |i: &usize| input.set().objects()[*i].clone();
@@ -65,7 +70,9 @@ pub fn restore_images(
         vector: Array2::zeros((rows.len(), layout.vector)),
     };
     let mut writer = RestoredImagesWriter::create(job.out, &header, rows.len())?;
-    let size = config.restore.batch;
+    if let Some(shard) = &shard {
+        writer = writer.as_shard(shard)?;
+    }
     for (batch, start) in rows.chunks(size).zip((0..).step_by(size)) {
         let range = start..start + batch.len();
         let block = input.read(batch)?;

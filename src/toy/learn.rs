@@ -6,6 +6,7 @@ use crate::config::{Diffusion, InterpolantConfig, Scheme, TrainConfig, Transport
 use crate::forward::{CorrelatedNoise, Gaussian, Latent};
 use crate::nets::{Mlp, VelocityField};
 use crate::random::{Purpose, Rows};
+use crate::ranks::Place;
 use crate::train::{
     EStep, Learner, Observations, Sampler, Step, Stride, evaluations, learning_rate, refreshes,
 };
@@ -128,6 +129,7 @@ pub fn learn(
         noise_known: false,
         clean: None,
         seed,
+        place: Place::whole(),
     };
     let (d, heads) = (y.size()[1], transport.interpolant.heads());
     let new = || Mlp::new(d, WIDTH, DEPTH, heads, seed, Device::Cpu);

@@ -10,7 +10,7 @@ use super::pairs::Pairs;
 use super::step::Step;
 use crate::config::TrainConfig;
 use crate::nets::VelocityField;
-use crate::random::{Purpose, Rows, seed_dropout};
+use crate::random::{Purpose, seed_dropout};
 use crate::transport::Transport;
 use std::collections::VecDeque;
 use tch::{Kind, Tensor};
@@ -39,7 +39,7 @@ impl EStep {
     ) -> Pairs {
         let made_for = transported_at(rule.train, step);
         if self.pool.back().is_none_or(|(s, _)| *s != made_for) {
-            seed_dropout(rule.seed, 2 * made_for + 1);
+            seed_dropout(rule.seed, rule.place.index(2 * made_for + 1));
             let pairs = rule.transported(teacher, &batch(made_for), made_for);
             self.push(made_for, pairs, rule.train.pool);
         }
@@ -62,7 +62,7 @@ impl EStep {
         let all = self.rows.get_or_insert_with(|| Pairs::concatenate(batches));
         let b = all.x0.size()[0] / k;
         let device = all.x0.device();
-        let random = Rows::range(rule.seed, Purpose::Pool, step, b, device);
+        let random = (rule.place).streams(rule.seed, Purpose::Pool, step, b, device);
         let pick = (random.uniform(0, 1).squeeze_dim(1) * k).to_kind(Kind::Int64);
         let place = Tensor::arange(b, (Kind::Int64, device));
         all.select(&(pick.clamp_max(k - 1) * b + place))
@@ -76,7 +76,7 @@ impl EStep {
         (!x0.is_empty()).then(|| (steps, Tensor::cat(&x0, 0)))
     }
 
-    /// As [`EStep::saved`] told.
+    /// As [`EStep::saved`] told of whole batches.
     pub fn restored(
         rule: &Step<'_>,
         steps: &[u64],
@@ -86,8 +86,9 @@ impl EStep {
         let mut estep = Self::default();
         let b = x0.size()[0] / steps.len().max(1) as i64;
         for (k, step) in steps.iter().enumerate() {
-            let x0 = x0.narrow(0, k as i64 * b, b);
-            let pairs = rule.paired(x0, &batch(*step), *step);
+            let batch = batch(*step);
+            let x0 = x0.narrow(0, k as i64 * b + rule.place.first, batch.len());
+            let pairs = rule.paired(x0, &batch, *step);
             estep.push(*step, pairs, rule.train.pool);
         }
         estep

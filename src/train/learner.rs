@@ -35,13 +35,23 @@ impl<N: VelocityField + ?Sized> Learner<N> {
 
     /// One step down the gradient of `loss`.
     pub fn descend(&mut self, loss: &Tensor, stride: Stride) {
-        let step = self.adam.step as f64;
+        let gradient = self.gradient(loss);
+        self.follow(&gradient, stride);
+    }
+
+    /// The gradient [P] of `loss`.
+    pub fn gradient(&self, loss: &Tensor) -> Tensor {
         loss.backward();
+        self.network.params().take_gradient()
+    }
+
+    /// One step down a gradient [P].
+    pub fn follow(&mut self, gradient: &Tensor, stride: Stride) {
+        let step = self.adam.step as f64;
         let params = self.network.params();
-        let gradient = params.take_gradient();
         let weights = self
             .adam
-            .update(&params.flat(), &gradient, stride.rate, stride.clip);
+            .update(&params.flat(), gradient, stride.rate, stride.clip);
         params.set_flat(&weights);
         // Early averages forget the initial weights faster than the decay alone would.
         let decay = stride.ema.min((1.0 + step) / (10.0 + step));

@@ -11,6 +11,7 @@ use crate::forward::{ForwardModel, Latent};
 use crate::interpolant::loss;
 use crate::nets::{Pass, VelocityField};
 use crate::random::{Purpose, Rows};
+use crate::ranks::Place;
 use crate::transport::Transport;
 use tch::{Kind, Tensor};
 
@@ -24,6 +25,8 @@ pub struct Step<'a> {
     /// Clean data that stand in for a part of each batch.
     pub clean: Option<&'a Clean>,
     pub seed: u64,
+    /// Which rows of the whole batch the rows at hand are.
+    pub place: Place,
 }
 
 impl Step<'_> {
@@ -41,10 +44,13 @@ impl Step<'_> {
         step: u64,
     ) -> Pairs {
         let y = self.filled(batch, step);
-        let clean = self.clean_rows(step, &y, batch.len());
+        let clean = self.clean_rows(step, &y, self.place);
         let (n, rest) = (clean.size()[0], batch.len() - clean.size()[0]);
         // The source runs the live weights with dropout on, averaged ones in evaluation mode.
         let dropout = !self.train.ema_teacher && self.train.refresh == 1;
+        if rest == 0 {
+            return self.paired(clean, batch, step);
+        }
         let x = path(self.train, self.transport, step).run(
             teacher,
             &y.narrow(0, n, rest),
@@ -58,7 +64,7 @@ impl Step<'_> {
     /// The pairs of a batch whose transported rows `x0` [B, D] were made by [`Step::transported`].
     pub(super) fn paired(&self, x0: Tensor, batch: &Observations, step: u64) -> Pairs {
         let n = batch.len();
-        let clean = self.clean_count(step, n);
+        let clean = self.clean_count(step, n, self.place);
         let row = Tensor::arange(n, (Kind::Int64, x0.device())).unsqueeze(1);
         Pairs {
             x0,
@@ -74,21 +80,24 @@ impl Step<'_> {
     }
 
     fn rows(&self, purpose: Purpose, step: u64, batch: &Observations) -> Rows {
-        Rows::range(self.seed, purpose, step, batch.len(), batch.flux.device())
+        let (n, device) = (batch.len(), batch.flux.device());
+        self.place.streams(self.seed, purpose, step, n, device)
     }
 
     /// Draws from `population` in place of transported observations.
     pub fn draw(&self, population: &GaussianPopulation, batch: &Observations, step: u64) -> Pairs {
-        let n = batch.len() * self.copies();
-        let rows = Rows::range(self.seed, Purpose::WarmStart, step, n, batch.flux.device());
-        let clean = self.clean_rows(step, &batch.flux, n);
+        let (n, device) = (batch.len() * self.copies(), batch.flux.device());
+        let place = self.place.repeated(self.copies());
+        let rows = place.streams(self.seed, Purpose::WarmStart, step, n, device);
+        let latent = batch.latent.repeat(self.copies());
+        let clean = self.clean_rows(step, &latent.sigma, place);
         let k = clean.size()[0];
-        let row = Tensor::arange(n, (Kind::Int64, batch.flux.device())).unsqueeze(1);
+        let row = Tensor::arange(n, (Kind::Int64, device)).unsqueeze(1);
         Pairs {
             x0: Tensor::cat(&[clean, population.draw(&rows.narrow(k, n - k))], 0),
             recorded: None,
             clean: row.lt(k),
-            latent: batch.latent.repeat(self.copies()),
+            latent,
         }
     }
 
@@ -104,7 +113,9 @@ impl Step<'_> {
             clean,
             latent,
         } = pairs;
-        let rows = |purpose| Rows::range(self.seed, purpose, step, x0.size()[0], x0.device());
+        let place = self.place.repeated(self.copies());
+        let (n, device) = (x0.size()[0], x0.device());
+        let rows = |purpose| place.streams(self.seed, purpose, step, n, device);
         let (fresh, drawn) = self.forward.observe(x0, latent, &rows(Purpose::Forward))?;
         let random = rows(Purpose::Interpolant);
         let (x1, latent) = match recorded {
@@ -131,16 +142,24 @@ impl Step<'_> {
         ))
     }
 
-    /// Clean data for the leading rows of a batch like `of` [B, D]: [n, D], n = 0 where there are none.
-    fn clean_rows(&self, step: u64, of: &Tensor, batch: i64) -> Tensor {
-        match self.clean {
-            Some(clean) => clean.draw(self.seed, step, self.clean_count(step, batch)),
-            None => of.narrow(0, 0, 0),
-        }
+    /// Clean data for the leading rows of a batch, as far as they are among those at hand, which are
+    /// like `of` [n, D] and lie at `place`: [k, D], k = 0 where there are none.
+    fn clean_rows(&self, step: u64, of: &Tensor, place: Place) -> Tensor {
+        let Some(clean) = self.clean else {
+            return of.narrow(0, 0, 0);
+        };
+        let n = of.size()[0];
+        let all = clean.count(self.seed, step, place.of(n));
+        let k = place.among_leading(n, all);
+        clean
+            .draw(self.seed, step, all)
+            .narrow(0, place.first.min(all), k)
     }
 
-    fn clean_count(&self, step: u64, batch: i64) -> i64 {
-        self.clean.map_or(0, |c| c.count(self.seed, step, batch))
+    /// How many rows [`Step::clean_rows`] gives for `n` rows at `place`.
+    fn clean_count(&self, step: u64, n: i64, place: Place) -> i64 {
+        let all = |c: &Clean| c.count(self.seed, step, place.of(n));
+        self.clean.map_or(0, |c| place.among_leading(n, all(c)))
     }
 
     pub(super) fn copies(&self) -> i64 {

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::forward::{self, ForwardModel};
 use crate::nets::VelocityField;
 use crate::random::seed_dropout;
+use crate::ranks::{Place, Ranks};
 use crate::transport::Transport;
 use crate::{Error, Result};
 use std::path::PathBuf;
@@ -40,6 +41,8 @@ pub struct Trainer<'a> {
     run: &'a Run,
     data: &'a Data,
     device: Device,
+    /// The first one validates, writes and speaks; all hold the same weights.
+    ranks: &'a Ranks,
     forward: Box<dyn ForwardModel>,
     transport: Transport,
     learner: Learner,
@@ -57,11 +60,18 @@ pub struct Trainer<'a> {
 }
 
 impl<'a> Trainer<'a> {
-    /// At step 0, or, with `resume`, where the newest checkpoint left off.
+    /// At step 0, or, with `resume`, where the newest checkpoint left off, on whatever number of
+    /// `ranks`.
     ///
     /// # Errors
     /// [`Error::Run`] if a checkpoint does not fit the config; as [`forward::build`].
-    pub fn new(run: &'a Run, data: &'a Data, device: Device, resume: bool) -> Result<Self> {
+    pub fn new(
+        run: &'a Run,
+        data: &'a Data,
+        device: Device,
+        resume: bool,
+        ranks: &'a Ranks,
+    ) -> Result<Self> {
         let config = run.config();
         let (live, teacher) = (
             run.network(&data.layout, device)?,
@@ -81,6 +91,7 @@ impl<'a> Trainer<'a> {
             run,
             data,
             device,
+            ranks,
             forward,
             transport: e_step,
             learner: Learner::new(live),
@@ -136,9 +147,12 @@ impl<'a> Trainer<'a> {
         Sampler::new(config.seed, self.data.training.len(), config.train.batch)
     }
 
-    /// The observations of a step.
+    /// This rank's share of the observations of a step.
     fn batch(&self, sampler: &mut Sampler, step: u64) -> Observations {
-        let rows = Tensor::from_slice(&sampler.rows(step)).to_device(self.device);
+        let rows = sampler.rows(step);
+        let share = self.ranks.share(rows.len() as i64);
+        let rows = &rows[share.start as usize..share.end as usize];
+        let rows = Tensor::from_slice(rows).to_device(self.device);
         self.data.training.select(&rows)
     }
 
@@ -157,24 +171,26 @@ impl<'a> Trainer<'a> {
         let config = self.config();
         let t = &config.train;
         if self.learner.adam.step < t.warm_start {
-            if !quiet {
+            if !quiet && self.ranks.is_first() {
                 eprintln!("warm start: learning the Gaussian population behind the observations");
             }
-            self.population = Some(GaussianPopulation::learn(
+            self.population = Some(self.ranks.agree(GaussianPopulation::learn(
                 &config.survey.prepared,
                 self.data,
                 &config.forward,
                 self.device,
-            )?);
+            ))?);
         }
-        self.run.create()?;
-        let mut log = Log::open(
-            self.run.folder(),
-            self.learner.adam.step,
-            t.steps,
-            t.batch,
-            quiet,
-        )?;
+        let mut log = self.ranks.on_first(|| {
+            self.run.create()?;
+            Log::open(
+                self.run.folder(),
+                self.learner.adam.step,
+                t.steps,
+                t.batch,
+                quiet,
+            )
+        })?;
         let mut sampler = self.sampler();
         while self.unvalidated || (self.learner.adam.step < t.steps && !self.patience_over()) {
             if !self.unvalidated {
@@ -185,28 +201,30 @@ impl<'a> Trainer<'a> {
             if self.unvalidated {
                 self.validate(&mut log)?;
             }
-            let stopping = stop.load(Ordering::Relaxed);
+            let stopping = self.ranks.any(stop.load(Ordering::Relaxed));
             if stopping {
                 self.check_finite()?;
             }
             if due(t.checkpoint_every) || self.patience_over() || stopping {
                 let path = self.save()?;
                 if stopping && done < t.steps {
-                    log.finish();
-                    return Err(Error::Interrupted {
+                    log.iter().for_each(Log::finish);
+                    return self.ranks.agree(Err(Error::Interrupted {
                         step: done,
                         checkpoint: path,
-                    });
+                    }));
                 }
             }
         }
-        if self.patience_over() {
-            log.say(&format!(
-                "step {}: no better validation in the last {}; stopping",
-                self.learner.adam.step, t.patience
-            ));
+        if let Some(log) = &log {
+            if self.patience_over() {
+                log.say(&format!(
+                    "step {}: no better validation in the last {}; stopping",
+                    self.learner.adam.step, t.patience
+                ));
+            }
+            log.finish();
         }
-        log.finish();
         Ok(Outcome {
             step: self.learner.adam.step,
             best: self.best,
@@ -215,7 +233,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// One optimiser step with its line in the log. Where F fails, the state of before is saved.
-    fn one_step(&mut self, sampler: &mut Sampler, log: &mut Log) -> Result<()> {
+    fn one_step(&mut self, sampler: &mut Sampler, log: &mut Option<Log>) -> Result<()> {
         let t = &self.config().train;
         let step = self.learner.adam.step;
         if let Err(problem) = self.step(step, sampler) {
@@ -230,10 +248,20 @@ impl<'a> Trainer<'a> {
             self.check_finite()?;
             let mean = self.losses.take_mean();
             let cost = evaluations(t, &self.transport, done);
-            log.step(done, mean, self.rate(step), Some(cost))?;
+            let rate = self.rate(step);
+            self.note(log, |log| log.step(done, mean, rate, Some(cost)))?;
         }
         self.unvalidated = due(t.validate_every);
         Ok(())
+    }
+
+    /// Writes into the log, which the first rank has.
+    fn note(
+        &self,
+        log: &mut Option<Log>,
+        write: impl FnOnce(&mut Log) -> Result<()>,
+    ) -> Result<()> {
+        self.ranks.agree(log.as_mut().map_or(Ok(()), write))
     }
 
     /// Saves the state of the last whole step, if it is one to continue from.
@@ -252,15 +280,19 @@ impl<'a> Trainer<'a> {
     fn step(&mut self, step: u64, sampler: &mut Sampler) -> Result<()> {
         let t = &self.config().train;
         let pairs = self.pairs(step, sampler);
-        seed_dropout(self.config().seed, 2 * step);
+        seed_dropout(self.config().seed, self.place().index(2 * step));
         let network = self.learner.network.as_ref();
-        let loss = self.rule().loss(network, &pairs, step)?;
+        let loss = self.rule().loss(network, &pairs, step);
+        let loss = self.ranks.agree(loss)?;
         let stride = Stride {
             rate: self.rate(step),
             clip: t.clip,
             ema: t.ema,
         };
-        self.learner.descend(&loss, stride);
+        let gradient = self.learner.gradient(&loss);
+        let mean = self.ranks.mean(gradient, loss.detach(), t.batch as i64);
+        let (gradient, loss) = self.ranks.agree(mean)?;
+        self.learner.follow(&gradient, stride);
         self.losses.push(&loss);
         Ok(())
     }
@@ -296,7 +328,12 @@ impl<'a> Trainer<'a> {
             noise_known: config.network.noise_input(),
             clean: self.data.clean.as_ref(),
             seed: config.seed,
+            place: self.place(),
         }
+    }
+
+    fn place(&self) -> Place {
+        self.ranks.place(self.config().train.batch as i64)
     }
 
     fn rate(&self, step: u64) -> f64 {
@@ -309,32 +346,36 @@ impl<'a> Trainer<'a> {
         patience > 0 && self.stale >= patience
     }
 
-    fn validate(&mut self, log: &mut Log) -> Result<()> {
+    fn validate(&mut self, log: &mut Option<Log>) -> Result<()> {
         let frozen = self.teacher.params().flat();
         self.teacher.params().set_flat(&self.learner.averaged);
-        let found = self.validator.run(
-            self.teacher.as_ref(),
-            &self.transport,
-            self.forward.as_ref(),
-        );
+        let found = self.ranks.on_first(|| {
+            self.validator.run(
+                self.teacher.as_ref(),
+                &self.transport,
+                self.forward.as_ref(),
+            )
+        });
         self.teacher.params().set_flat(&frozen);
         // Still unvalidated: a resumed run begins with this validation.
         let v = found.map_err(|e| self.halted(e))?;
         self.unvalidated = false;
-        let step = self.learner.adam.step;
-        let better = v.score.is_finite() && self.best.is_none_or(|(_, s)| v.score < s);
+        let mut score = [v.as_ref().map_or(f64::NAN, |v| v.score)];
+        self.ranks.tell(&mut score);
+        let ([score], step) = (score, self.learner.adam.step);
+        let better = score.is_finite() && self.best.is_none_or(|(_, s)| score < s);
         if better {
-            (self.best, self.stale) = (Some((step, v.score)), 0);
-            save_weights(
-                &self.run.best(),
-                &self.header()?,
-                self.learner.network.params(),
-                &self.learner.averaged,
-            )?;
+            (self.best, self.stale) = (Some((step, score)), 0);
+            self.ranks.on_first(|| {
+                let (params, averaged) = (self.learner.network.params(), &self.learner.averaged);
+                save_weights(&self.run.best(), &self.header()?, params, averaged)
+            })?;
         } else {
             self.stale += 1;
         }
-        log.validation(step, &v, better)
+        self.note(log, |log| {
+            v.map_or(Ok(()), |v| log.validation(step, &v, better))
+        })
     }
 
     fn header(&self) -> Result<Header> {
@@ -361,13 +402,26 @@ impl<'a> Trainer<'a> {
             adam_second: self.learner.adam.second.shallow_clone(),
             teacher: self.teacher.params().flat(),
             restored: self.validator.last.as_ref().map(Tensor::shallow_clone),
-            pool: self.estep.saved().map(|(_, x0)| x0),
+            pool: None,
         }
     }
 
+    /// Writes a checkpoint, which does not tell on how many ranks it was made. Its path on the first.
     fn save(&self) -> Result<PathBuf> {
-        let (folder, params) = (self.run.checkpoints(), self.learner.network.params());
-        save_state(&folder, &self.header()?, params, &self.state())
+        let rows = self.config().train.batch as i64;
+        let whole = |(steps, x0): (Vec<u64>, Tensor)| {
+            let joined = self.ranks.joined(x0, steps.len() as i64, rows);
+            self.ranks.agree(joined)
+        };
+        let state = State {
+            pool: self.estep.saved().map(whole).transpose()?,
+            ..self.state()
+        };
+        let path = self.ranks.on_first(|| {
+            let (folder, params) = (self.run.checkpoints(), self.learner.network.params());
+            save_state(&folder, &self.header()?, params, &state)
+        })?;
+        Ok(path.unwrap_or_default())
     }
 
     /// Looks at the losses and at all that a checkpoint would hold.
@@ -377,15 +431,15 @@ impl<'a> Trainer<'a> {
         } else if !self.state().is_finite() {
             "the weights or their optimiser's state are not finite"
         } else {
-            return Ok(());
+            return self.ranks.agree(Ok(()));
         };
         let none = || PathBuf::from("none");
-        Err(Error::Diverged {
+        self.ranks.agree(Err(Error::Diverged {
             step: self.learner.adam.step,
             problem: problem.into(),
             checkpoint: self.run.newest().unwrap_or_else(none),
             fix: "start a new run with a lower train.learning_rate, or check the data with selfsi inspect"
                 .into(),
-        })
+        }))
     }
 }

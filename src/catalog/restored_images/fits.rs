@@ -2,6 +2,7 @@
 
 use super::super::RestoredBlock;
 use super::super::fits_read::{Column as Found, Fits, Hdu};
+use super::super::provenance::Key;
 use super::super::restored_fits::{Column, Sheet, ascii};
 use super::super::restored_unit::inverse_square;
 use super::super::restored_writer::keys;
@@ -38,6 +39,11 @@ impl Writer {
             images.push((name, hdu));
         }
         Ok(Self { sheet, images })
+    }
+
+    /// More keys of the file.
+    pub fn keys(&mut self, more: &[Key]) -> Result<()> {
+        keys(&mut self.sheet, more)
     }
 
     pub fn write(&mut self, start: usize, block: &RestoredBlock) -> Result<()> {

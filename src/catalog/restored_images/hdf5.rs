@@ -1,5 +1,6 @@
 //! Restored images as HDF5: the names of the FITS form in lower case, keys as attributes.
 
+use super::super::provenance::Key;
 use super::super::restored_unit::inverse_square;
 use super::super::{RestoredBlock, h5};
 use super::header::check;
@@ -27,6 +28,11 @@ impl Writer {
             output,
             images,
         })
+    }
+
+    /// More keys of the file.
+    pub fn keys(&mut self, more: &[Key]) -> Result<()> {
+        h5::attributes(&self.file, more).map_err(|e| unwritable(&self.target, &e))
     }
 
     pub fn write(&mut self, start: usize, block: &RestoredBlock) -> Result<()> {

@@ -4,7 +4,7 @@ use super::super::provenance::{Key, Provenance, flag_keys, is_random, quantile_n
 use super::super::{ImageLayout, PixelScale};
 
 /// CONTENT of every such file: what tells it from a restored catalog of spectra.
-const CONTENT: &str = "images";
+pub(super) const CONTENT: &str = "images";
 
 /// What a file of restored images says of itself.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,13 +7,15 @@
 mod fits;
 mod hdf5;
 pub(super) mod header;
+mod merge;
 mod table;
 
 pub use header::RestoredImagesHeader;
+pub(super) use merge::{holds_images, merge_images};
 pub use table::ImageTable;
 
 use super::format::{Format, format};
-use super::{ImageLayout, Object, RestoredBlock};
+use super::{ImageLayout, Object, RestoredBlock, Shard};
 use crate::{Error, Result};
 use ndarray::Array2;
 use std::ops::Range;
@@ -54,6 +56,18 @@ impl RestoredImagesWriter {
             written: 0,
             sink,
         })
+    }
+
+    /// Notes in the file that this is a part of a restoration.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if the file cannot be written.
+    pub fn as_shard(mut self, shard: &Shard) -> Result<Self> {
+        match &mut self.sink {
+            Sink::Fits(w) => w.keys(&shard.keys())?,
+            Sink::Hdf5(w) => w.keys(&shard.keys())?,
+        }
+        Ok(self)
     }
 
     /// Writes the next rows, [n, D] each and in the units of the file; NaN where there is nothing.

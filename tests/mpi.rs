@@ -1,0 +1,387 @@
+//! Training on several MPI ranks: what one process makes of the same batches, whatever the number of
+//! ranks; stopped, failed and continued without a rank left behind. `make test-mpi` runs it, with the
+//! mpiexec of the MPI that the program was built with (SELFSI_MPIEXEC).
+
+mod prepared_set;
+
+use ndarray::Array2;
+use safetensors::SafeTensors;
+use selfsi::catalog::{Object, flag};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const N: usize = 60;
+const D: usize = 32;
+const UNIT: &str = "1E-17 erg/cm^2/s/Ang";
+
+/// A folder with a config, a prepared set and a set of clean spectra.
+struct Study {
+    folder: tempfile::TempDir,
+}
+
+impl Study {
+    /// An odd batch, so that no two ranks have equal shares; every kind of random number but dropout,
+    /// which is drawn by batch.
+    fn new(steps: u64) -> Self {
+        let study = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        let text = format!(
+            "seed = 3
+            [grid]
+            pixels = {D}
+            [survey]
+            prepared = '{set}'
+            [survey.source]
+            kind = 'hdf5'
+            file = 'o.h5'
+            wavelength = 'vacuum'
+            flux_unit = '{UNIT}'
+            [forward]
+            kind = 'gaussian'
+            sigma = 0.5
+            [interpolant]
+            kind = 'sde'
+            gamma = 1.0
+            diffusion = 'channel'
+            epsilon = 1.0
+            [transport]
+            steps = 3
+            [network]
+            channels = [4, 8]
+            patch = 4
+            margin = 8
+            kernel = 3
+            attention = false
+            embedding = 8
+            [train]
+            steps = {steps}
+            warm_start = 5
+            reuse = 3
+            resamplings = 2
+            batch = 9
+            heldout = 0.2
+            validate_every = 16
+            checkpoint_every = 8
+            [train.clean]
+            prepared = '{clean}'
+            fraction = 0.3",
+            set = study.path("set.h5").display(),
+            clean = study.path("clean.h5").display(),
+        );
+        std::fs::write(study.path("job.toml"), &text).unwrap();
+        study.write_set("set.h5", &text, 0.5);
+        study.write_set("clean.h5", &text, 0.0);
+        study
+    }
+
+    /// Wavy spectra; noisy ones have masked pixels.
+    fn write_set(&self, name: &str, text: &str, noise: f32) {
+        let flux = Array2::from_shape_fn((N, D), |(i, j)| {
+            let clean = 1.0 + 0.3 * (0.7 * i as f32).sin() * (j as f32 / 9.0).sin();
+            clean + noise * ((i * D + j) as f32 * 12.9898).sin()
+        });
+        let masked = |(i, j): (usize, usize)| noise > 0.0 && i % 3 == 0 && (10..13).contains(&j);
+        let ivar = Array2::from_shape_fn((N, D), |at| if masked(at) { 0.0 } else { 4.0 });
+        let object = |i: usize| Object {
+            name: format!("{name} {i}"),
+            z: 3.0,
+            norm: 2.0,
+            flag: flag::GOOD,
+            ..Object::default()
+        };
+        let objects: Vec<Object> = (0..N).map(object).collect();
+        prepared_set::write(&self.path(name), text, UNIT, &objects, flux, ivar);
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// `selfsi train` on `ranks` ranks, or as one process without a launcher for 0.
+    fn train(&self, ranks: usize, out: &Path, arguments: &[&str]) -> Command {
+        let program = env!("CARGO_BIN_EXE_selfsi");
+        let mut command = match ranks {
+            0 => Command::new(program),
+            n => {
+                let mpiexec = std::env::var("SELFSI_MPIEXEC");
+                let mut c = Command::new(mpiexec.unwrap_or_else(|_| "mpiexec".into()));
+                c.args(["-n", &n.to_string()]).arg(program);
+                c
+            }
+        };
+        command.args(["--threads", "1", "train"]);
+        command.arg(self.path("job.toml")).arg("--out").arg(out);
+        command
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// The run `name`, trained to its end.
+    fn trained(&self, ranks: usize, name: &str, arguments: &[&str]) -> Run {
+        let out = self.path(name);
+        let output = ended(self.train(ranks, &out, arguments).spawn().unwrap());
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{text}");
+        Run(out)
+    }
+}
+
+/// What `child` gave; it is killed, and the test fails, where it hangs.
+fn ended(mut child: Child) -> Output {
+    let begin = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if begin.elapsed() > Duration::from_secs(300) {
+            child.kill().unwrap();
+            panic!("it hangs");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.wait_with_output().unwrap()
+}
+
+struct Run(PathBuf);
+
+impl Run {
+    fn checkpoints(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.0.join("checkpoints")).into_iter();
+        let mut found: Vec<PathBuf> = entries.flatten().map(|e| e.unwrap().path()).collect();
+        found.sort();
+        found
+    }
+
+    /// The bytes of the newest checkpoint.
+    fn newest(&self) -> Vec<u8> {
+        std::fs::read(self.checkpoints().pop().unwrap()).unwrap()
+    }
+
+    /// The weights and the average of the newest checkpoint.
+    fn weights(&self) -> Vec<f64> {
+        let bytes = self.newest();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let mut named = file.tensors();
+        named.retain(|(n, _)| n.starts_with("weights/") || n.starts_with("averaged/"));
+        named.sort_by(|a, b| a.0.cmp(&b.0));
+        let floats = |b: &[u8]| f64::from(f32::from_le_bytes(b.try_into().unwrap()));
+        let all = named
+            .iter()
+            .flat_map(|(_, t)| t.data().chunks(4).map(floats));
+        all.collect()
+    }
+
+    /// The lines of metrics.jsonl that tell of the loss: steps and losses.
+    fn losses(&self) -> Vec<(u64, f64)> {
+        let text = std::fs::read_to_string(self.0.join("metrics.jsonl")).unwrap();
+        let line = |l: &str| {
+            let line: serde_json::Value = serde_json::from_str(l).unwrap();
+            Some((line["step"].as_u64()?, line["loss"].as_f64()?))
+        };
+        text.lines().filter_map(line).collect()
+    }
+}
+
+/// |a − b|/|b|.
+fn difference(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    let norm = |it: &mut dyn Iterator<Item = f64>| it.map(|v| v * v).sum::<f64>().sqrt();
+    norm(&mut a.iter().zip(b).map(|(x, y)| x - y)) / norm(&mut b.iter().copied())
+}
+
+#[test]
+fn any_number_of_ranks_learns_what_one_process_learns() {
+    let study = Study::new(24);
+    let alone = study.trained(0, "alone", &[]);
+    for ranks in [1, 2, 3] {
+        let run = study.trained(ranks, &format!("ranks{ranks}"), &[]);
+        let apart = difference(&run.weights(), &alone.weights());
+        println!("{ranks} ranks: the weights are {apart:.1e} apart");
+        assert!(apart < 1e-5, "{ranks} ranks: {apart}");
+        assert!(ranks > 1 || run.newest() == alone.newest());
+        for ((step, a), (other, b)) in run.losses().iter().zip(alone.losses()) {
+            assert_eq!(*step, other);
+            assert!((a - b).abs() < 1e-4 * b.abs(), "step {step}: {a}, {b}");
+        }
+        assert_eq!(run.losses().len(), alone.losses().len());
+    }
+}
+
+#[test]
+fn the_same_number_of_ranks_gives_the_same_run_to_the_last_bit() {
+    let study = Study::new(24);
+    let [a, b] = ["a", "b"].map(|name| study.trained(2, name, &[]));
+    assert!(a.newest() == b.newest());
+    assert_eq!(a.losses(), b.losses());
+}
+
+#[test]
+fn a_run_stopped_by_a_signal_continues_on_another_number_of_ranks() {
+    // Too long to end before it is stopped.
+    for signal in ["-TERM", "-USR1"] {
+        let study = Study::new(4000);
+        let out = study.path("run");
+        let run = Run(out.clone());
+        let child = study.train(2, &out, &[]).spawn().unwrap();
+        let begin = Instant::now();
+        while run.checkpoints().is_empty() {
+            assert!(begin.elapsed() < Duration::from_secs(120), "no checkpoint");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let sent = Command::new("kill")
+            .args([signal, &child.id().to_string()])
+            .status();
+        assert!(sent.unwrap().success());
+        let output = ended(child);
+        assert!(!output.status.success());
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(text.matches("selfsi: error").count(), 1, "{text}");
+        assert!(
+            text.contains("stopped at step") && text.contains("--resume"),
+            "{text}"
+        );
+        let newest = run.checkpoints().pop().unwrap();
+        assert!(text.contains(&newest.display().to_string()), "{text}");
+        let step = |path: &Path| -> u64 {
+            let name = path.file_stem().unwrap().to_string_lossy();
+            name.trim_start_matches("step-").parse().unwrap()
+        };
+        // Goes on from there, on three.
+        let before = step(&newest);
+        let child = study.train(3, &out, &["--resume"]).spawn().unwrap();
+        let begin = Instant::now();
+        while run
+            .checkpoints()
+            .last()
+            .is_none_or(|p| step(p) < before + 16)
+        {
+            assert!(
+                begin.elapsed() < Duration::from_secs(120),
+                "it does not continue"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let sent = Command::new("kill")
+            .args([signal, &child.id().to_string()])
+            .status();
+        assert!(sent.unwrap().success());
+        assert!(!ended(child).status.success());
+    }
+}
+
+#[test]
+fn a_killed_run_continues_on_another_number_of_ranks_as_if_nothing_had_been() {
+    let study = Study::new(24);
+    let straight = study.trained(0, "straight", &[]);
+    let run = study.trained(2, "run", &[]);
+    // As if it had been killed after the one before the last, within a reused batch.
+    std::fs::remove_file(run.checkpoints().pop().unwrap()).unwrap();
+    for ranks in [3, 0] {
+        let name = format!("on-{ranks}");
+        copy(&run.0, &study.path(&name));
+        let continued = study.trained(ranks, &name, &["--resume"]);
+        let apart = difference(&continued.weights(), &straight.weights());
+        assert!(apart < 1e-5, "{apart}");
+        assert_eq!(continued.losses().len(), straight.losses().len());
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            std::fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_fails_on_any_rank_ends_all_with_one_line() {
+    let study = Study::new(24);
+    let file = study.path("file");
+    std::fs::write(&file, "").unwrap();
+    let missing = format!("survey.prepared=\"{}\"", study.path("none.h5").display());
+    let program = env!("CARGO_BIN_EXE_selfsi");
+    let dead = "forward={kind=\"command\", program=[\"false\"], timeout=5, latent=\"hidden\"}";
+    for (out, arguments, said) in [
+        // The first rank alone writes.
+        (file.join("run"), &[][..], "cannot be written"),
+        // All ranks read.
+        (study.path("missing"), &["--set", &missing], "none.h5"),
+        // More ranks than rows of a batch.
+        (
+            study.path("few"),
+            &["--set", "train.batch=2"],
+            "train.batch",
+        ),
+        (
+            study.path("dead"),
+            &["--set", dead, "--set", "train.warm_start=0"],
+            "simulator",
+        ),
+        // The last rank alone: it is given another config.
+        (
+            study.path("odd"),
+            &[":", "-n", "1", program, "train", "odd.toml", "--out", "odd"],
+            "rank 3: odd.toml",
+        ),
+    ] {
+        let output = ended(study.train(3, &out, arguments).spawn().unwrap());
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success(), "{text}");
+        let lines: Vec<&str> = text
+            .lines()
+            .filter(|l| l.contains("selfsi: error"))
+            .collect();
+        assert_eq!(lines.len(), 1, "{text}");
+        assert!(lines[0].contains(said), "{text}");
+    }
+}
+
+#[test]
+fn processes_that_do_not_find_each_other_are_refused() {
+    let study = Study::new(24);
+    // A launcher whose processes are none of this MPI's.
+    let mut command = study.train(0, &study.path("run"), &[]);
+    command.env("OMPI_COMM_WORLD_SIZE", "2");
+    let output = command.output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text.contains("one of 2 processes") && text.lines().count() == 1,
+        "{text}"
+    );
+    assert!(!study.path("run").exists());
+}
+
+#[test]
+fn the_script_of_a_cluster_starts_the_ranks_and_stops_them_in_time() {
+    let study = Study::new(24);
+    let printed = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_selfsi"));
+        command
+            .arg("slurm")
+            .arg(study.path("job.toml"))
+            .args(arguments);
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    let (alone, several) = (
+        printed(&[]),
+        printed(&["--ranks", "4", "--launcher", "srun --mpi=pmi2"]),
+    );
+    assert!(!alone.contains("srun") && alone.contains("kill -TERM"));
+    for part in [
+        "#SBATCH --ntasks=4",
+        "srun --mpi=pmi2 /",
+        "kill -USR1 \"$child\"",
+    ] {
+        assert!(several.contains(part), "{several}");
+    }
+    // The tasks that restore are one process each.
+    assert_eq!(several.matches("--ntasks").count(), 1);
+}
