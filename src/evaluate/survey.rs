@@ -76,10 +76,10 @@ pub fn evaluate_runs(
     };
     let oracle = clean_population(&set, &truth, &split)?;
 
-    let mut candidates: Vec<Candidate> = catalogs
-        .iter()
-        .flat_map(|c| c.candidates(&set, &split.scored))
-        .collect();
+    let mut candidates: Vec<Candidate> = Vec::new();
+    for catalog in &catalogs {
+        candidates.extend(catalog.candidates(&set, &split.scored)?);
+    }
     let finite: Vec<usize> = (0..split.scored.len())
         .filter(|i| {
             candidates

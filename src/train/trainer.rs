@@ -2,7 +2,8 @@
 
 use super::adam::{Adam, learning_rate};
 use super::checkpoint::{Checkpoint, Header, State, save_state, save_weights};
-use super::data::{Data, Sampler};
+use super::data::Data;
+use super::feed::Feed;
 use super::log::Log;
 use super::run::{Run, config_sha256};
 use super::step::{Pairs, Step};
@@ -86,7 +87,7 @@ impl<'a> Trainer<'a> {
             adam: Adam::new(&flat),
             pairs: None,
             losses: Vec::new(),
-            validator: Validator::new(data, config.seed, config.train.batch),
+            validator: Validator::new(data, config.seed, config.train.batch)?,
             population: None,
             live,
             teacher,
@@ -154,10 +155,10 @@ impl<'a> Trainer<'a> {
         }
         self.run.create()?;
         let mut log = Log::open(self.run.folder(), self.adam.step, t.steps, t.batch, quiet)?;
-        let mut sampler = Sampler::new(config.seed, self.data.training.len(), t.batch);
+        let mut feed = Feed::new(&self.data.training, config.seed, t.batch);
         while self.unvalidated || (self.adam.step < t.steps && !self.patience_over()) {
             if !self.unvalidated {
-                self.one_step(&mut sampler, &mut log)?;
+                self.one_step(&mut feed, &mut log)?;
             }
             let done = self.adam.step;
             let due = |every: u64| done.is_multiple_of(every) || done == t.steps;
@@ -194,10 +195,10 @@ impl<'a> Trainer<'a> {
     }
 
     /// One optimiser step with its line in the log. Where F fails, the state of before is saved.
-    fn one_step(&mut self, sampler: &mut Sampler, log: &mut Log) -> Result<()> {
+    fn one_step(&mut self, feed: &mut Feed<'_>, log: &mut Log) -> Result<()> {
         let t = &self.config().train;
         let step = self.adam.step;
-        let loss = match self.step(step, sampler) {
+        let loss = match self.step(step, feed) {
             Ok(loss) => loss,
             Err(problem) => return Err(self.halted(problem)),
         };
@@ -230,10 +231,10 @@ impl<'a> Trainer<'a> {
     }
 
     /// One optimiser step; the loss stays on the device.
-    fn step(&mut self, step: u64, sampler: &mut Sampler) -> Result<Tensor> {
+    fn step(&mut self, step: u64, feed: &mut Feed<'_>) -> Result<Tensor> {
         let config = self.config();
         let t = &config.train;
-        let pairs = self.pairs(step, sampler);
+        let pairs = self.pairs(step, feed)?;
         seed_dropout(config.seed, 2 * step);
         let loss = self.rule().loss(self.live.as_ref(), &pairs, step)?;
         if step >= t.warm_start {
@@ -260,18 +261,14 @@ impl<'a> Trainer<'a> {
 
     /// What the interpolant is fitted to in this step. A batch that is in use is transported again
     /// after a resumption: the teacher, which does not change meanwhile, is in the checkpoint.
-    fn pairs(&mut self, step: u64, sampler: &mut Sampler) -> Pairs {
+    fn pairs(&mut self, step: u64, feed: &mut Feed<'_>) -> Result<Pairs> {
         let t = &self.config().train;
-        let mut batch = |step| {
-            let rows = Tensor::from_slice(&sampler.rows(step)).to_device(self.device);
-            self.data.training.select(&rows)
-        };
         if let (true, Some(population)) = (step < t.warm_start, &self.population) {
-            return self.rule().draw(population, &batch(step), step);
+            return Ok(self.rule().draw(population, &feed.batch(step)?, step));
         }
         let made_for = self.transported_at(step);
         if let Some((_, pairs)) = self.pairs.take_if(|(s, _)| *s == made_for) {
-            return pairs;
+            return Ok(pairs);
         }
         if step == made_for && (t.refresh == 1 || (step - t.warm_start).is_multiple_of(t.refresh)) {
             let weights = if t.ema_teacher {
@@ -281,10 +278,11 @@ impl<'a> Trainer<'a> {
             };
             self.teacher.params().set_flat(&weights);
         }
-        let batch = batch(made_for);
+        let batch = feed.batch(made_for)?;
         seed_dropout(self.config().seed, 2 * made_for + 1);
-        self.rule()
-            .transport(self.teacher.as_ref(), &batch, made_for)
+        Ok(self
+            .rule()
+            .transport(self.teacher.as_ref(), &batch, made_for))
     }
 
     fn rule(&self) -> Step<'_> {
