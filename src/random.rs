@@ -31,6 +31,7 @@ pub enum Purpose {
     Generate = 23,
     Baselines = 31,
     Audit = 40,
+    Pool = 50,
 }
 
 /// A seed that depends on all of its arguments.
@@ -50,6 +51,12 @@ fn hash(x: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(MIX1);
     z = (z ^ (z >> 27)).wrapping_mul(MIX2);
     z ^ (z >> 31)
+}
+
+/// Dropout is the one user of torch's own generator: seeded before each use, so that what is computed
+/// again after a resumption comes out the same.
+pub(crate) fn seed_dropout(seed: u64, index: u64) {
+    tch::manual_seed((derive(seed, Purpose::Dropout, index) >> 1) as i64);
 }
 
 /// Random tensors for a batch of rows; each row has a stream of its own.

@@ -75,6 +75,7 @@ fn carry(interpolant: &InterpolantConfig, field: &Exact, y: &Tensor, latent: &La
         scheme: Scheme::Heun,
         steps: 200,
         grading: 1.0,
+        ..TransportConfig::default()
     };
     let random = rows(9, y.size()[0]);
     Transport::new(interpolant, &heun, false).run(field, y, latent, &random, false)
@@ -176,7 +177,8 @@ fn the_iterates_contract_at_the_rate_of_the_closed_form() {
 fn the_self_consistent_loop_finds_the_clean_population_in_one_dimension() {
     tch::set_num_threads(1);
     let y = normals(6, 6000, VARIANCE + SIGMA * SIGMA);
-    let map = learn(Arm::FokkerPlanck, &y, SIGMA, 1000, 1).unwrap();
+    let settings = Arm::FokkerPlanck.settings(1000);
+    let (map, _) = learn(Arm::FokkerPlanck, &settings, &y, SIGMA, 1).unwrap();
     let fresh = normals(7, 10_000, VARIANCE + SIGMA * SIGMA);
     let x = map.restore(&fresh, &rows(8, 10_000));
     let mean = x.mean(Kind::Double).double_value(&[]);

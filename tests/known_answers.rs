@@ -187,6 +187,7 @@ fn graded(
         scheme,
         steps,
         grading,
+        ..TransportConfig::default()
     };
     Transport::new(interpolant, &config, false)
 }

@@ -52,6 +52,7 @@ fn fields(net: &UNet1d, phase: u64) -> Fields {
     let pass = Pass {
         dropout: false,
         phase,
+        bf16: false,
     };
     net.fields(&t, &x, &latent, pass)
 }
@@ -110,6 +111,7 @@ fn a_row_does_not_depend_on_the_others_in_its_batch() {
         let pass = Pass {
             dropout: false,
             phase: 3,
+            bf16: false,
         };
         let alone = net.fields(&one(&t), &one(&x), &latent.select(&index), pass);
         for (alone, all) in [
@@ -125,5 +127,28 @@ fn a_row_does_not_depend_on_the_others_in_its_batch() {
                 "{i}"
             );
         }
+    }
+}
+
+#[test]
+fn in_bfloat16_the_fields_are_those_of_fp32_to_its_precision() {
+    let net = moved();
+    let (t, x, latent) = input();
+    let exact = fields(&net, 3);
+    let pass = Pass {
+        dropout: false,
+        phase: 3,
+        bf16: true,
+    };
+    let rounded = net.fields(&t, &x, &latent, pass);
+    // 8 bits of mantissa, through some twenty layers.
+    for (a, b) in [
+        (&exact.velocity, &rounded.velocity),
+        (&exact.denoiser.unwrap(), &rounded.denoiser.unwrap()),
+    ] {
+        assert_eq!(b.kind(), Kind::Float);
+        let error = (a - b).square().mean(Kind::Double).sqrt() / a.std(false);
+        let error = error.double_value(&[]);
+        assert!(error > 0.0 && error < 0.03, "{error}");
     }
 }

@@ -200,6 +200,7 @@ fn transported(config: &InterpolantConfig, field: &Exact, truth: f64) -> f64 {
         scheme: Scheme::Heun,
         steps: 200,
         grading: 1.0,
+        ..TransportConfig::default()
     };
     let y = rows(Purpose::Simulate).normal(0, 1).to_kind(Kind::Double);
     // Exactly the variance wanted, so that the sample's own does not matter.

@@ -9,7 +9,8 @@ use selfsi::nets::{Fields, Params, Pass, VelocityField};
 use selfsi::random::{Purpose, Rows};
 use selfsi::statistics::median;
 use selfsi::toy::{
-    Shape, half_width, knn_divergence, maximum_mean_discrepancy, neighbour_distances,
+    Arm, Settings, Shape, half_width, knn_divergence, learn, maximum_mean_discrepancy,
+    neighbour_distances,
 };
 use selfsi::transport::Transport;
 use std::path::Path;
@@ -190,6 +191,7 @@ fn final_variance(interpolant: &InterpolantConfig, scale: f64) -> f64 {
         scheme: Scheme::Euler,
         steps: 20,
         grading: 1.0,
+        ..TransportConfig::default()
     };
     let transport = Transport::new(interpolant, &euler, false);
     let ones = Tensor::ones([n, 1], (Kind::Float, Device::Cpu));
@@ -268,12 +270,64 @@ fn the_command_writes_figure_table_and_json_the_same_at_any_number_of_threads() 
     );
 }
 
+/// Two-dimensional observations of N(0, 1) under noise of 0.5, and what the SDE restores of them.
+fn restored_gaussian(set: &[&str]) -> (f64, f64, [u64; 2]) {
+    tch::set_num_threads(1);
+    let sigma = 0.5f64;
+    let observed = |index| rows(index, 6000).normal(0, 2) * (1.0 + sigma.powi(2)).sqrt();
+    let set: Vec<String> = set.iter().map(|s| (*s).to_owned()).collect();
+    let settings = Settings::of(Arm::Sde, 1500, &set).unwrap();
+    let (map, cost) = learn(Arm::Sde, &settings, &observed(40), sigma, 1).unwrap();
+    let x = map.restore(&observed(41), &rows(42, 6000));
+    let mean = x.mean_dim([0i64].as_slice(), false, Kind::Double);
+    (
+        mean.abs().max().double_value(&[]),
+        x.var(true).double_value(&[]),
+        cost,
+    )
+}
+
+#[test]
+fn the_loop_finds_the_population_with_every_lever_on_the_e_step() {
+    // Batches of 256, 2 resamplings of each, 3 passes for a gradient.
+    let gradients = 1500 * 256 * 2 * 3;
+    for (set, e_step) in [
+        (&[][..], 1500 / 8 * 20 + 20),
+        (&["train.pool=8", "train.reuse=16"], 1500 / 16 * 20 + 20),
+        (&["train.refresh=80"], 1500 / 8 * 20 + 20),
+        (
+            &["transport.scheme='heun'", "transport.steps=6"],
+            1500 / 8 * 12 + 12,
+        ),
+    ] {
+        let (mean, variance, cost) = restored_gaussian(set);
+        println!("{set:?}: mean {mean:.3}, variance {variance:.3}");
+        assert!(mean < 0.06, "{set:?}: {mean}");
+        assert!((variance - 1.0).abs() < 0.15, "{set:?}: {variance}");
+        assert_eq!(cost, [256 * e_step, gradients], "{set:?}");
+    }
+    let grown = ["train.growth={from=4,until=0.5}"];
+    let (mean, variance, cost) = restored_gaussian(&grown);
+    assert!(
+        mean < 0.06 && (variance - 1.0).abs() < 0.15,
+        "{mean} {variance}"
+    );
+    // Half of the way from 4 to 20 steps, half at 20: 16 on average.
+    assert!(
+        (cost[0] as f64 / (256.0 * 188.0) - 16.0).abs() < 0.1,
+        "{cost:?}"
+    );
+}
+
 #[test]
 fn what_cannot_be_done_is_refused_in_a_line() {
     let folder = tempfile::tempdir().unwrap();
     for (arguments, key) in [
         (["--sigma", "-1"], "--sigma"),
-        (["--set", "train.steps=3"], "--set"),
+        (["--set", "train.steps=3"], "train.steps"),
+        (["--set", "train.reuse=0"], "train.reuse"),
+        (["--set", "train.pol=2"], "train.pol"),
+        (["--set", "train.growth.form=2"], "train.growth"),
         (["--steps", "0"], "--steps"),
     ] {
         let mut command = Command::cargo_bin("selfsi").unwrap();

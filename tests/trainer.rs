@@ -344,6 +344,49 @@ fn a_run_continues_bit_for_bit_within_a_reused_batch_whoever_transported_it() {
 }
 
 #[test]
+fn a_run_with_a_pool_a_growing_path_and_bfloat16_continues_bit_for_bit() {
+    let (study, straight) = straight();
+    let arguments = [
+        "train.pool=3",
+        "train.growth={from=1,until=0.7}",
+        "transport.bf16=true",
+        "train.steps=75",
+        "train.checkpoint_every=60",
+    ]
+    .map(|set| ["--set", set])
+    .concat();
+    let whole = study.finished("pool", &arguments);
+    let again = continued_from_the_one_before(study, "pool", &arguments);
+    assert_same_weights(&whole, &again);
+    assert_same_metrics(&whole, &again);
+    assert!(whole.last != straight.last);
+}
+
+#[test]
+fn the_log_counts_what_the_run_cost() {
+    let (study, _) = straight();
+    // 75 steps of 8 observations, 2 resamplings, 3 passes; 11 batches, transported in 4 steps, or,
+    // growing, in 1, 1.4, 1.8 … 4 steps, rounded.
+    let sets = ["--set", "train.steps=75"];
+    let growth = ["--set", "train.growth={from=1,until=0.7}"];
+    for (run, arguments, path) in [
+        ("cost", sets.to_vec(), 11 * 4),
+        (
+            "grown",
+            [sets, growth].concat(),
+            1 + 1 + 2 + 2 + 3 + 3 + 3 + 4 + 4 + 4 + 4,
+        ),
+    ] {
+        let run = study.finished(run, &arguments);
+        let (_, line) = (run.metrics.iter().rev())
+            .find(|(_, line)| line.contains("evaluations"))
+            .unwrap();
+        let expected = format!("\"evaluations\":[{},{}]", 8 * path, 75 * 8 * 2 * 3);
+        assert!(line.contains(&expected), "{expected}: {line}");
+    }
+}
+
+#[test]
 fn a_run_continues_bit_for_bit_within_the_warm_start() {
     let (study, _) = straight();
     let arguments = [

@@ -13,6 +13,7 @@ const B: i64 = 3;
 const OFF: Pass = Pass {
     dropout: false,
     phase: 0,
+    bf16: false,
 };
 
 fn layout(channels: usize, size: usize, vector: usize, planes: usize) -> ImageLayout {

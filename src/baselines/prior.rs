@@ -134,6 +134,7 @@ fn pass(phase: u64) -> Pass {
     Pass {
         dropout: false,
         phase,
+        bf16: false,
     }
 }
 

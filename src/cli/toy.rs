@@ -3,7 +3,7 @@
 use super::Global;
 use super::say::say;
 use crate::plot::{Clouds, save};
-use crate::toy::{Arm, Plan, Shape, markdown, run, write_clouds};
+use crate::toy::{Arm, Plan, Settings, Shape, markdown, run, write_clouds};
 use crate::{Error, Result, atomic};
 use clap::Args;
 use std::path::PathBuf;
@@ -41,6 +41,7 @@ impl Toy {
             steps: self.steps,
             samples: self.samples,
             seed: global.seed.unwrap_or(0),
+            set: global.set.clone(),
         };
         // The trainings run side by side, each on a thread of its own.
         tch::set_num_threads(1);
@@ -66,9 +67,6 @@ impl Toy {
     fn check(&self, global: &Global) -> Result<()> {
         let refused =
             |key: &str, problem: &str, fix: &str| Err(Error::config("toy", key, problem, fix));
-        if !global.set.is_empty() {
-            return refused("--set", "there is no config to override", "leave it out");
-        }
         if global.device()? != tch::Device::Cpu {
             return refused("--device", "the toy runs on the CPU", "leave it out");
         }
@@ -81,6 +79,9 @@ impl Toy {
                 "steps and samples must be positive",
                 "raise them",
             );
+        }
+        for arm in &self.interpolant {
+            Settings::of(*arm, self.steps, &global.set)?;
         }
         Ok(())
     }

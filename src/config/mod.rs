@@ -15,7 +15,8 @@ pub use forward::{Chroma, ForwardConfig, LatentUse, NoiseFrom, SmoothingFrom, St
 pub use image::{ImageConfig, ImageDatasets};
 pub use interpolant::{Diffusion, InterpolantConfig};
 pub use mock::{MockConfig, MockFormat};
-pub use model::{CleanConfig, RestoreConfig, Scheme, TrainConfig, TransportConfig};
+pub(crate) use model::check_training;
+pub use model::{CleanConfig, GrowthConfig, RestoreConfig, Scheme, TrainConfig, TransportConfig};
 pub use network::{NetworkConfig, UNet1dConfig, UNet2dConfig};
 pub use survey::{
     AirOrVacuum, Columns, Datasets, DesiColumns, GridConfig, MaskConfig, MaskKind, NormaliseConfig,
@@ -23,6 +24,7 @@ pub use survey::{
 };
 
 use crate::{Error, Result};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -144,6 +146,29 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// `base` with `overrides` of the form `section.key=value`, of which those in `keys`, and what lies
+/// below them, may be named.
+pub(crate) fn overridden<T: Serialize + DeserializeOwned>(
+    base: &T,
+    overrides: &[String],
+    keys: &[&str],
+) -> Result<T> {
+    let origin = "--set";
+    let bad = |e: toml::ser::Error| Error::config(origin, "", e, "report this");
+    let mut table = toml::Table::try_from(base).map_err(bad)?;
+    for o in overrides {
+        let key = o.split('=').next().unwrap_or_default().trim();
+        let below =
+            |k: &&str| key == *k || key.strip_prefix(*k).is_some_and(|r| r.starts_with('.'));
+        if !keys.iter().any(below) {
+            let fix = format!("known here: {}", keys.join(", "));
+            return Err(Error::config(origin, key, "no such key here", fix));
+        }
+        apply_override(&mut table, o)?;
+    }
+    serde_path_to_error::deserialize(table).map_err(|e| explain(origin, &e))
 }
 
 /// Refuses `key` unless `ok`; shared by the sections' checks.

@@ -1,6 +1,6 @@
 //! The transport, how it is trained and used.
 
-use super::{Config, require};
+use super::{Config, NetworkConfig, require};
 use crate::Result;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -28,6 +28,9 @@ pub struct TransportConfig {
     /// The steps end at t = (1 − k/steps)^`grading`: above 1, they shrink towards the clean side,
     /// where the fine structure is made.
     pub grading: f64,
+    /// Whether the network of spectra computes in bfloat16 wherever Φ is run.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub bf16: bool,
 }
 
 impl Default for TransportConfig {
@@ -36,6 +39,7 @@ impl Default for TransportConfig {
             scheme: Scheme::Multistep,
             steps: 16,
             grading: 2.5,
+            bf16: false,
         }
     }
 }
@@ -55,6 +59,13 @@ pub struct TrainConfig {
     pub resamplings: usize,
     /// Steps that each transported batch serves, with fresh F, t and z in each.
     pub reuse: u64,
+    /// Transported batches that a step draws its rows from, the latest ones; the oldest makes room
+    /// for the next every `reuse` steps. 1: the newest alone.
+    #[serde(skip_serializing_if = "is_one")]
+    pub pool: usize,
+    /// A coarser Φ at first; absent: `transport.steps` throughout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub growth: Option<GrowthConfig>,
     /// T_tr: steps between refreshes of the transport map's frozen weights (a multiple of
     /// `reuse`); 1: the live ones.
     pub refresh: u64,
@@ -100,6 +111,8 @@ impl Default for TrainConfig {
             batch: 64,
             resamplings: 2,
             reuse: 1,
+            pool: 1,
+            growth: None,
             refresh: 1,
             ema_teacher: true,
             epsilon: 0.0,
@@ -126,6 +139,24 @@ const MEMORY: f64 = 2.0;
 #[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_usual_memory(memory: &f64) -> bool {
     *memory == MEMORY
+}
+
+/// `[train.growth]`: how the number of Φ's steps grows in training, linearly from `from` to
+/// `transport.steps`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrowthConfig {
+    /// Steps of Φ when the warm start is over.
+    pub from: usize,
+    /// Part of the training after the warm start that the growth takes: below 1, so that the end is
+    /// trained on the full path.
+    pub until: f64,
+}
+
+// serde's skip_serializing_if passes a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_one(n: &usize) -> bool {
+    *n == 1
 }
 
 /// `[train.clean]`: partly clean data.
@@ -161,25 +192,53 @@ impl Default for RestoreConfig {
 }
 
 pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
-    let positive = |v: f64| v > 0.0 && v.is_finite();
     let ok =
         |yes: bool, key: &str, problem: &str, fix: &str| require(yes, origin, key, problem, fix);
     super::forward::check(&c.forward, origin)?;
     super::network::check(&c.network, origin)?;
     super::interpolant::check(c, origin)?;
+    check_training(&c.train, &c.transport, origin)?;
     ok(
-        c.transport.steps > 0,
+        !c.transport.bf16 || matches!(c.network, NetworkConfig::Unet1d(_)),
+        "transport.bf16",
+        "for the 1-D U-Net alone",
+        "give network.bf16 = true for images",
+    )?;
+    ok(
+        c.restore.draws > 0 && c.restore.batch > 0,
+        "restore.draws",
+        "draws and batch must be positive",
+        "give e.g. 16",
+    )?;
+    ok(
+        c.restore.quantiles.iter().all(|q| (0.0..=1.0).contains(q)),
+        "restore.quantiles",
+        "not all in 0..1",
+        "give e.g. [0.16, 0.84]",
+    )
+}
+
+/// Checks `[train]` and `[transport]`.
+pub(crate) fn check_training(
+    t: &TrainConfig,
+    transport: &TransportConfig,
+    origin: &str,
+) -> Result<()> {
+    let positive = |v: f64| v > 0.0 && v.is_finite();
+    let ok =
+        |yes: bool, key: &str, problem: &str, fix: &str| require(yes, origin, key, problem, fix);
+    ok(
+        transport.steps > 0,
         "transport.steps",
         "no steps",
         "give at least 1",
     )?;
     ok(
-        positive(c.transport.grading),
+        positive(transport.grading),
         "transport.grading",
         "not positive",
         "give 1 for equal steps, 2 for finer ones at the clean side",
     )?;
-    let t = &c.train;
     ok(
         t.steps > 0 && t.batch > 0,
         "train.steps",
@@ -197,6 +256,24 @@ pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
         "train.reuse",
         "must be positive",
         "give 1 to transport anew in every step",
+    )?;
+    ok(
+        t.pool > 0,
+        "train.pool",
+        "must be positive",
+        "give 1 to fit each step to the newest transported batch alone",
+    )?;
+    ok(
+        (t.growth.as_ref()).is_none_or(|g| (1..=transport.steps).contains(&g.from)),
+        "train.growth.from",
+        "not between 1 and transport.steps",
+        "give e.g. 4",
+    )?;
+    ok(
+        (t.growth.as_ref()).is_none_or(|g| g.until > 0.0 && g.until <= 1.0),
+        "train.growth.until",
+        "not in (0, 1]",
+        "give e.g. 0.7",
     )?;
     ok(
         t.refresh > 0 && (t.refresh.is_multiple_of(t.reuse) || t.refresh == 1),
@@ -277,17 +354,5 @@ pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
         "train.validate_every",
         "validate_every and checkpoint_every must be positive",
         "give e.g. 500",
-    )?;
-    ok(
-        c.restore.draws > 0 && c.restore.batch > 0,
-        "restore.draws",
-        "draws and batch must be positive",
-        "give e.g. 16",
-    )?;
-    ok(
-        c.restore.quantiles.iter().all(|q| (0.0..=1.0).contains(q)),
-        "restore.quantiles",
-        "not all in 0..1",
-        "give e.g. [0.16, 0.84]",
     )
 }

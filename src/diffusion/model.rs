@@ -103,6 +103,7 @@ impl Model {
             let pass = Pass {
                 dropout: false,
                 phase,
+                bf16: false,
             };
             self.edm.denoise(self.network.as_ref(), x, &sigma, pass)
         };

@@ -6,13 +6,15 @@ use super::record::ModelRecord;
 use super::state::{self, Header, State};
 use crate::catalog::Layout;
 use crate::config::{Config, DiffusionConfig};
-use crate::nets::{Pass, VelocityField};
-use crate::random::{Purpose, Rows, derive};
-use crate::train::{Adam, Clean, Denoising, Log, Sampler, learning_rate, newest};
+use crate::nets::Pass;
+use crate::random::{Purpose, Rows, derive, seed_dropout};
+use crate::train::{
+    Adam, Clean, Denoising, Learner, Log, Losses, Sampler, Stride, learning_rate, newest,
+};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Device, Tensor, no_grad};
 
 /// Steps between lines of the log.
 const LOG_EVERY: u64 = 20;
@@ -41,12 +43,10 @@ pub struct DiffusionTrainer<'a> {
     seed: u64,
     samples: &'a Samples,
     device: Device,
-    network: Box<dyn VelocityField>,
+    learner: Learner,
     edm: Edm,
-    averaged: Tensor,
-    adam: Adam,
-    /// Losses since the last line of the log, on the device.
-    losses: Vec<Tensor>,
+    /// Since the last line of the log.
+    losses: Losses,
     denoising: Option<Denoising>,
 }
 
@@ -64,7 +64,6 @@ impl<'a> DiffusionTrainer<'a> {
         device: Device,
     ) -> Result<Self> {
         let network = network(config, &samples.layout, device)?;
-        let flat = network.params().flat();
         let mut trainer = Self {
             folder: folder.to_path_buf(),
             record_sha256: record.sha256(),
@@ -72,11 +71,9 @@ impl<'a> DiffusionTrainer<'a> {
             seed: derive(config.seed, Purpose::Diffusion, 0),
             samples,
             device,
-            network,
+            learner: Learner::new(network),
             edm: Edm::of(&samples.training),
-            averaged: flat.copy(),
-            adam: Adam::new(&flat),
-            losses: Vec::new(),
+            losses: Losses::default(),
             denoising: None,
         };
         if let Some(path) = newest(&checkpoints(folder)) {
@@ -87,12 +84,12 @@ impl<'a> DiffusionTrainer<'a> {
 
     fn restore(&mut self, path: &Path) -> Result<()> {
         let saved = state::open(path, &self.record_sha256)?;
-        let state = state::state(&saved, self.network.params(), self.device)?;
-        self.network.params().set_flat(&state.weights);
-        (self.averaged, self.adam) = (state.averaged, state.adam);
+        let learner = &mut self.learner;
+        let state = state::state(&saved, learner.network.params(), self.device)?;
+        learner.network.params().set_flat(&state.weights);
+        (learner.averaged, learner.adam) = (state.averaged, state.adam);
         self.edm = state::edm(path, &saved, self.device)?;
-        let loss = |l: &f32| Tensor::from(*l).to_device(self.device);
-        self.losses = saved.header.losses.iter().map(loss).collect();
+        self.losses = Losses::recorded(&saved.header.losses, self.device);
         self.denoising = saved.header.denoising;
         Ok(())
     }
@@ -104,19 +101,17 @@ impl<'a> DiffusionTrainer<'a> {
     /// the weights are not finite; [`Error::Output`] if the disk is full.
     pub fn train(&mut self, stop: &AtomicBool, quiet: bool) -> Result<()> {
         let (steps, batch) = (self.config.steps, self.config.batch);
-        let mut log = Log::open(&self.folder, self.adam.step, steps, batch, quiet)?;
+        let mut log = Log::open(&self.folder, self.learner.adam.step, steps, batch, quiet)?;
         let mut sampler = Sampler::new(self.seed, self.samples.training.size()[0], batch);
-        while self.adam.step < steps {
-            let step = self.adam.step;
-            let loss = self.step(step, &mut sampler);
-            self.losses.push(loss);
-            let done = self.adam.step;
+        while self.learner.adam.step < steps {
+            let step = self.learner.adam.step;
+            self.step(step, &mut sampler);
+            let done = self.learner.adam.step;
             let due = |every: u64| done.is_multiple_of(every) || done == steps;
             let checkpoint = due(self.config.checkpoint_every);
             if due(LOG_EVERY) || checkpoint {
                 self.check_finite()?;
-                log.step(done, mean(&self.losses), self.rate(step))?;
-                self.losses.clear();
+                log.step(done, self.losses.take_mean(), self.rate(step), None)?;
             }
             if checkpoint {
                 let found = self.measure();
@@ -141,27 +136,22 @@ impl<'a> DiffusionTrainer<'a> {
     }
 
     /// One optimiser step; the loss stays on the device.
-    fn step(&mut self, step: u64, sampler: &mut Sampler) -> Tensor {
+    fn step(&mut self, step: u64, sampler: &mut Sampler) {
         let x0 = self.batch(step, sampler);
-        tch::manual_seed((derive(self.seed, Purpose::Dropout, step) >> 1) as i64);
+        seed_dropout(self.seed, step);
         let pass = Pass {
             dropout: true,
             phase: step,
+            ..Pass::default()
         };
         let loss = self.loss(&x0, step, pass);
-        loss.backward();
-        let params = self.network.params();
-        let gradient = params.take_gradient();
-        let (rate, clip) = (self.rate(step), self.config.clip);
-        let weights = self.adam.update(&params.flat(), &gradient, rate, clip);
-        params.set_flat(&weights);
-        // Early averages forget the initial weights faster than the decay alone would.
-        let decay = self
-            .config
-            .ema
-            .min((1.0 + step as f64) / (10.0 + step as f64));
-        self.averaged = &self.averaged * decay + weights * (1.0 - decay);
-        loss.detach()
+        let stride = Stride {
+            rate: self.rate(step),
+            clip: self.config.clip,
+            ema: self.config.ema,
+        };
+        self.learner.descend(&loss, stride);
+        self.losses.push(&loss);
     }
 
     /// Samples [B, D] of a step, clean data in their leading rows.
@@ -184,14 +174,14 @@ impl<'a> DiffusionTrainer<'a> {
         let sigma = (random.normal(0, 1) * self.config.p_std + self.config.p_mean).exp();
         let noise = random.normal(1, d);
         self.edm
-            .loss(self.network.as_ref(), x0, &noise, &sigma, pass)
+            .loss(self.learner.network.as_ref(), x0, &noise, &sigma, pass)
     }
 
     /// The losses of the averaged weights.
     fn measure(&self) -> Denoising {
-        let params = self.network.params();
+        let params = self.learner.network.params();
         let live = params.flat();
-        params.set_flat(&self.averaged);
+        params.set_flat(&self.learner.averaged);
         let loss = |x: &Tensor| {
             let x = x.narrow(0, 0, MEASURED.min(x.size()[0]));
             let loss = no_grad(|| self.loss(&x, MEASUREMENT, Pass::default()));
@@ -213,32 +203,32 @@ impl<'a> DiffusionTrainer<'a> {
 
     fn save(&self) -> Result<PathBuf> {
         let header = Header {
-            step: self.adam.step,
+            step: self.learner.adam.step,
             record_sha256: self.record_sha256.clone(),
             sigma_data: self.edm.sigma_data,
             denoising: self.denoising,
-            losses: Vec::<f32>::try_from(on_host(&self.losses))?,
+            losses: self.losses.to_vec()?,
         };
         let folder = checkpoints(&self.folder);
-        let params = self.network.params();
+        let params = self.learner.network.params();
         state::save(&folder, &header, params, &self.state(), &self.edm)
     }
 
     fn state(&self) -> State {
         State {
-            weights: self.network.params().flat(),
-            averaged: self.averaged.shallow_clone(),
+            weights: self.learner.network.params().flat(),
+            averaged: self.learner.averaged.shallow_clone(),
             adam: Adam {
-                first: self.adam.first.shallow_clone(),
-                second: self.adam.second.shallow_clone(),
-                step: self.adam.step,
+                first: self.learner.adam.first.shallow_clone(),
+                second: self.learner.adam.second.shallow_clone(),
+                step: self.learner.adam.step,
             },
         }
     }
 
     fn check_finite(&self) -> Result<()> {
-        let finite = self.averaged.isfinite().all().int64_value(&[]) != 0;
-        let problem = if !self.losses.is_empty() && !mean(&self.losses).is_finite() {
+        let finite = self.learner.averaged.isfinite().all().int64_value(&[]) != 0;
+        let problem = if !self.losses.are_finite() {
             "the loss of the diffusion model is not finite"
         } else if !finite {
             "the weights of the diffusion model are not finite"
@@ -247,22 +237,10 @@ impl<'a> DiffusionTrainer<'a> {
         };
         let newest = newest(&checkpoints(&self.folder));
         Err(Error::Diverged {
-            step: self.adam.step,
+            step: self.learner.adam.step,
             problem: problem.into(),
             checkpoint: newest.unwrap_or_else(|| PathBuf::from("none")),
             fix: "give --retrain with a lower --set diffusion.learning_rate".into(),
         })
     }
-}
-
-/// Losses [n] on the host; empty for none.
-fn on_host(losses: &[Tensor]) -> Tensor {
-    if losses.is_empty() {
-        return Tensor::zeros([0], (Kind::Float, Device::Cpu));
-    }
-    Tensor::stack(losses, 0).to_device(Device::Cpu)
-}
-
-fn mean(losses: &[Tensor]) -> f64 {
-    on_host(losses).mean(Kind::Double).double_value(&[])
 }

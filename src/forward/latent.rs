@@ -64,6 +64,12 @@ impl Latent {
         self.map(|t| t.to_device(device))
     }
 
+    /// Another handle on the same tensors.
+    #[must_use]
+    pub fn shallow_clone(&self) -> Self {
+        self.map(Tensor::shallow_clone)
+    }
+
     /// Each row `copies` times in a row.
     #[must_use]
     pub fn repeat(&self, copies: i64) -> Self {

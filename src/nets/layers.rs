@@ -1,7 +1,13 @@
-//! Layers shared by the networks.
+//! Layers shared by the networks. Each computes in the kind of its input: one in bfloat16 rounds the
+//! weights too, which themselves stay in fp32.
 
 use super::Params;
 use tch::{Kind, Tensor};
+
+/// `weights` in the kind of `x`.
+fn like<const N: usize>(x: &Tensor, weights: [&Tensor; N]) -> [Tensor; N] {
+    weights.map(|w| w.to_kind(x.kind()))
+}
 
 /// x W + b on the last axis.
 #[derive(Debug)]
@@ -26,7 +32,8 @@ impl Linear {
     }
 
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.linear(&self.weight, Some(&self.bias))
+        let [weight, bias] = like(x, [&self.weight, &self.bias]);
+        x.linear(&weight, Some(&bias))
     }
 }
 
@@ -61,7 +68,8 @@ impl Coarsen {
     /// [B, inputs, L] → [B, outputs, L / factor].
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let f = self.factor;
-        x.conv1d(&self.weight, Some(&self.bias), f, f / 2, 1, 1)
+        let [weight, bias] = like(x, [&self.weight, &self.bias]);
+        x.conv1d(&weight, Some(&bias), f, f / 2, 1, 1)
     }
 }
 
@@ -96,7 +104,8 @@ impl Refine {
     /// [B, inputs, L] → [B, outputs, L · factor].
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let f = self.factor;
-        x.conv_transpose1d(&self.weight, Some(&self.bias), f, f / 2, 0, 1, 1)
+        let [weight, bias] = like(x, [&self.weight, &self.bias]);
+        x.conv_transpose1d(&weight, Some(&bias), f, f / 2, 0, 1, 1)
     }
 }
 
@@ -123,7 +132,8 @@ impl Conv1d {
     }
 
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.conv1d(&self.weight, Some(&self.bias), 1, self.padding, 1, 1)
+        let [weight, bias] = like(x, [&self.weight, &self.bias]);
+        x.conv1d(&weight, Some(&bias), 1, self.padding, 1, 1)
     }
 }
 
@@ -155,13 +165,8 @@ impl GroupNorm {
     }
 
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.group_norm(
-            self.groups,
-            Some(&self.weight),
-            Some(&self.bias),
-            1e-5,
-            false,
-        )
+        let [weight, bias] = like(x, [&self.weight, &self.bias]);
+        x.group_norm(self.groups, Some(&weight), Some(&bias), 1e-5, false)
     }
 }
 

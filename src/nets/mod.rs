@@ -41,6 +41,9 @@ pub struct Pass {
     /// Number of the evaluation: a network with an inner grid moves it from one to the next, so
     /// that no error can lock to the grid and build up.
     pub phase: u64,
+    /// Whether the 1-D U-Net computes in bfloat16: for passes without gradient. (That for images says
+    /// so in its own config.)
+    pub bf16: bool,
 }
 
 /// A learned velocity field. At initialisation Φ is the identity, or, where the noise is known to

@@ -172,14 +172,20 @@ fn place(x: &Tensor) -> Tensor {
 
 impl VelocityField for UNet1d {
     fn fields(&self, t: &Tensor, x: &Tensor, latent: &Latent, pass: Pass) -> Fields {
-        let e = self.time.forward(t);
+        let kind = if pass.bf16 {
+            Kind::BFloat16
+        } else {
+            Kind::Float
+        };
+        let e = self.time.forward(t).to_kind(kind);
         let (d, shift) = (x.size()[1], self.shift(pass.phase));
         let scales = self.scales(t, latent);
         let skip = x * scales.skip;
         let x = x * scales.input;
         let extended = self
             .inputs(&x, latent)
-            .reflection_pad1d([self.margin + shift, self.margin - shift]);
+            .reflection_pad1d([self.margin + shift, self.margin - shift])
+            .to_kind(kind);
         let mut h = self.stem.forward(&extended);
         let mut skips = Vec::with_capacity(self.down.len());
         for level in &self.down {
@@ -206,6 +212,7 @@ impl VelocityField for UNet1d {
             }
         }
         let out = self.out.forward(&self.norm.forward(&h).silu());
+        let out = out.to_kind(Kind::Float);
         let out = out.narrow(2, self.margin + shift, d);
         let out = out.reshape([-1, self.heads, 2, d]);
         let Fields { velocity, denoiser } =
@@ -299,7 +306,11 @@ impl Attention {
         let (q, k, v) = (qkv.select(1, 0), qkv.select(1, 1), qkv.select(1, 2));
         let weights =
             (q.matmul(&k.transpose(2, 3)) / (width as f64).sqrt()).softmax(-1, Kind::Float);
-        let h = weights.matmul(&v).transpose(2, 3).reshape([b, c, l]);
+        let h = weights
+            .to_kind(v.kind())
+            .matmul(&v)
+            .transpose(2, 3)
+            .reshape([b, c, l]);
         x + self.out.forward(&h)
     }
 }

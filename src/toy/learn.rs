@@ -1,15 +1,18 @@
 //! Algorithm 2 on points: what one arm of the study learns from noisy observations alone.
 
+use super::Settings;
 use crate::Result;
 use crate::config::{Diffusion, InterpolantConfig, Scheme, TrainConfig, TransportConfig};
 use crate::forward::{CorrelatedNoise, Gaussian, Latent};
 use crate::nets::{Mlp, VelocityField};
 use crate::random::{Purpose, Rows};
-use crate::train::{Adam, Observations, Sampler, Step, learning_rate};
+use crate::train::{
+    EStep, Learner, Observations, Sampler, Step, Stride, evaluations, learning_rate, refreshes,
+};
 use crate::transport::Transport;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Device, Kind, Tensor};
 
 /// Width and depth of the perceptron.
 const WIDTH: i64 = 128;
@@ -52,34 +55,34 @@ impl Arm {
         }
     }
 
-    /// The transport of training and of restoring alike.
-    fn transport(self) -> Transport {
-        let (scheme, steps) = match self {
+    /// What the arm is trained with unless `--set` says otherwise: the same for every arm but for the
+    /// recorded observations, which are no end of the Fokker–Planck path, and for its scheme.
+    #[must_use]
+    pub fn settings(self, steps: u64) -> Settings {
+        let (scheme, path, mix) = match self {
             // As in the source.
-            Self::Ode | Self::Sde => (Scheme::Euler, EVALUATIONS),
+            Self::Ode | Self::Sde => (Scheme::Euler, EVALUATIONS, 0.9),
             // Of its doubled drift Euler's error is a sixth of a variance as large as the noise's.
-            Self::FokkerPlanck => (Scheme::Heun, EVALUATIONS / 2),
+            Self::FokkerPlanck => (Scheme::Heun, EVALUATIONS / 2, 1.0),
         };
-        let config = TransportConfig {
-            scheme,
-            steps,
-            grading: 1.0,
-        };
-        Transport::new(&self.interpolant(), &config, false)
-    }
-
-    /// Settings of training, the same for every arm but for the recorded observations, which are no
-    /// end of the Fokker–Planck path.
-    fn train(self, steps: u64) -> TrainConfig {
-        TrainConfig {
-            steps,
-            batch: 256,
-            resamplings: 2,
-            reuse: 8,
-            mix: if self == Self::FokkerPlanck { 1.0 } else { 0.9 },
-            learning_rate: 3e-3,
-            ema: 0.95,
-            ..TrainConfig::default()
+        Settings {
+            transport: TransportConfig {
+                scheme,
+                steps: path,
+                grading: 1.0,
+                ..TransportConfig::default()
+            },
+            train: TrainConfig {
+                steps,
+                warm_start: 0,
+                batch: 256,
+                resamplings: 2,
+                reuse: 8,
+                mix,
+                learning_rate: 3e-3,
+                ema: 0.95,
+                ..TrainConfig::default()
+            },
         }
     }
 }
@@ -99,12 +102,20 @@ impl Learned {
     }
 }
 
-/// The map that `arm` learns in `steps` steps from observations `y` [N, d].
+/// The map that `arm` learns with `settings` from observations `y` [N, d]. The second value is what it
+/// cost: passes of one observation through the network, of the E-step and of the gradients.
 ///
 /// # Errors
 /// As [`Step::loss`].
-pub fn learn(arm: Arm, y: &Tensor, sigma: f64, steps: u64, seed: u64) -> Result<Learned> {
-    let (transport, train) = (arm.transport(), arm.train(steps));
+pub fn learn(
+    arm: Arm,
+    settings: &Settings,
+    y: &Tensor,
+    sigma: f64,
+    seed: u64,
+) -> Result<(Learned, [u64; 2])> {
+    let train = &settings.train;
+    let transport = Transport::new(&arm.interpolant(), &settings.transport, false);
     let observed = Observations {
         latent: latent(y, sigma),
         flux: y.shallow_clone(),
@@ -113,47 +124,38 @@ pub fn learn(arm: Arm, y: &Tensor, sigma: f64, steps: u64, seed: u64) -> Result<
     let rule = Step {
         forward: &forward,
         transport: &transport,
-        train: &train,
+        train,
         noise_known: false,
         clean: None,
         seed,
     };
-    let new = || {
-        Mlp::new(
-            y.size()[1],
-            WIDTH,
-            DEPTH,
-            transport.interpolant.heads(),
-            seed,
-            Device::Cpu,
-        )
-    };
-    let (live, teacher) = (new(), new());
-    let mut averaged = live.params().flat();
-    let mut adam = Adam::new(&averaged);
+    let (d, heads) = (y.size()[1], transport.interpolant.heads());
+    let new = || Mlp::new(d, WIDTH, DEPTH, heads, seed, Device::Cpu);
+    let (mut learner, teacher) = (Learner::new(Box::new(new())), new());
+    let mut estep = EStep::default();
     let mut sampler = Sampler::new(seed, observed.len(), train.batch);
-    let mut pairs = None;
-    for step in 0..steps {
-        if step.is_multiple_of(train.reuse) {
-            teacher.params().set_flat(&averaged);
-            let batch = observed.select(&Tensor::from_slice(&sampler.rows(step)));
-            pairs = Some(rule.transport(&teacher, &batch, step));
+    let mut batch = |step| Ok(observed.select(&Tensor::from_slice(&sampler.rows(step))));
+    for step in 0..train.steps {
+        if refreshes(train, step) {
+            teacher.params().set_flat(&learner.averaged);
         }
-        let Some(pairs) = &pairs else { continue };
-        rule.loss(&live, pairs, step)?.backward();
-        let gradient = live.params().take_gradient();
-        let rate = learning_rate(step, steps, train.warmup, train.learning_rate);
-        let weights = adam.update(&live.params().flat(), &gradient, rate, train.clip);
-        live.params().set_flat(&weights);
-        let decay = train.ema.min((1.0 + step as f64) / (10.0 + step as f64));
-        averaged = no_grad(|| &averaged * decay + weights * (1.0 - decay));
+        let pairs = estep.pairs(&rule, &teacher, step, &mut batch)?;
+        let loss = rule.loss(learner.network.as_ref(), &pairs, step)?;
+        let stride = Stride {
+            rate: learning_rate(step, train.steps, train.warmup, train.learning_rate),
+            clip: train.clip,
+            ema: train.ema,
+        };
+        learner.descend(&loss, stride);
     }
-    teacher.params().set_flat(&averaged);
-    Ok(Learned {
+    teacher.params().set_flat(&learner.averaged);
+    let cost = evaluations(train, &transport, train.steps);
+    let learned = Learned {
         network: teacher,
         transport,
         sigma,
-    })
+    };
+    Ok((learned, cost))
 }
 
 /// Every coordinate observed, with noise of one level.

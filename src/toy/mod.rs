@@ -7,6 +7,7 @@
 mod clouds;
 mod learn;
 mod metrics;
+mod settings;
 mod shapes;
 mod study;
 mod table;
@@ -14,6 +15,7 @@ mod table;
 pub use clouds::write_clouds;
 pub use learn::{Arm, Learned, learn};
 pub use metrics::{half_width, knn_divergence, maximum_mean_discrepancy, neighbour_distances};
+pub use settings::Settings;
 pub use shapes::Shape;
 pub use study::{Case, Cloud, Plan, Scores, Study, run};
 pub use table::markdown;

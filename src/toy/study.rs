@@ -2,7 +2,7 @@
 
 use super::learn::points;
 use super::metrics::{half_width, knn_divergence, maximum_mean_discrepancy, neighbour_distances};
-use super::{Arm, Shape, learn};
+use super::{Arm, Settings, Shape, learn};
 use crate::Result;
 use crate::evaluate::{Slices, sliced_wasserstein};
 use crate::random::{Purpose, Rows, derive};
@@ -31,6 +31,9 @@ pub struct Plan {
     /// Observations that each arm learns from.
     pub samples: usize,
     pub seed: u64,
+    /// Settings of the trainings, `section.key=value`, that differ from those of the arm.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set: Vec<String>,
 }
 
 /// Results of a plan.
@@ -54,6 +57,10 @@ pub struct Case {
 pub struct Cloud {
     pub name: String,
     pub scores: Scores,
+    /// Passes of one observation through the network that its training took, in units of a forward
+    /// one: E-step, gradients. None for points that are given.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub evaluations: Option<[u64; 2]>,
     /// [N, 2]; for the figure.
     #[serde(skip)]
     pub points: Array2<f32>,
@@ -111,10 +118,11 @@ pub fn run(plan: &Plan, finished: &(dyn Fn(Shape, f64, Arm) + Sync)) -> Result<S
 }
 
 /// Learned from the observations of number 0, restored are those of number 1.
-fn restored(plan: &Plan, shape: Shape, sigma: f64, arm: Arm) -> Result<Array2<f32>> {
+fn restored(plan: &Plan, shape: Shape, sigma: f64, arm: Arm) -> Result<(Array2<f32>, [u64; 2])> {
     let seed = derive(plan.seed, Purpose::Toy, shape as u64);
     let (_, observed) = points(shape, sigma, plan.samples, seed, 0);
-    let map = learn(arm, &observed, sigma, plan.steps, seed)?;
+    let settings = Settings::of(arm, plan.steps, &plan.set)?;
+    let (map, evaluations) = learn(arm, &settings, &observed, sigma, seed)?;
     let (_, fresh) = points(shape, sigma, SCORED, seed, 1);
     let random = Rows::range(
         seed,
@@ -123,29 +131,38 @@ fn restored(plan: &Plan, shape: Shape, sigma: f64, arm: Arm) -> Result<Array2<f3
         SCORED as i64,
         Device::Cpu,
     );
-    array(&map.restore(&fresh, &random))
+    Ok((array(&map.restore(&fresh, &random))?, evaluations))
 }
 
 /// The clouds of a case, scored on the clean points of number 2.
-fn case(plan: &Plan, shape: Shape, sigma: f64, restored: &[Array2<f32>]) -> Result<Case> {
+fn case(
+    plan: &Plan,
+    shape: Shape,
+    sigma: f64,
+    restored: &[(Array2<f32>, [u64; 2])],
+) -> Result<Case> {
     let seed = derive(plan.seed, Purpose::Toy, shape as u64);
     let (clean, observed) = points(shape, sigma, SCORED, seed, 1);
     let (truth, _) = points(shape, sigma, SCORED, seed, 2);
     let truth = array(&truth)?;
     let names = ["clean", "observed"].map(str::to_owned);
     let arms = plan.arms.iter().map(|a| a.name().to_owned());
-    let first = [array(&clean)?, array(&observed)?];
+    let first = [array(&clean)?, array(&observed)?].map(|points| (points, None));
+    let learned = restored
+        .iter()
+        .map(|(points, cost)| (points.clone(), Some(*cost)));
     let clouds = names
         .into_iter()
         .chain(arms)
-        .zip(first.into_iter().chain(restored.iter().cloned()));
+        .zip(first.into_iter().chain(learned));
     Ok(Case {
         shape,
         sigma,
         clouds: clouds
-            .map(|(name, points)| Cloud {
+            .map(|(name, (points, evaluations))| Cloud {
                 name,
                 scores: scores(shape, points.view(), truth.view(), seed),
+                evaluations,
                 points,
             })
             .collect(),

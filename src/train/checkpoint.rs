@@ -31,6 +31,9 @@ pub struct Header {
     pub unvalidated: bool,
     /// Losses since the last line of the log.
     pub losses: Vec<f32>,
+    /// The steps that the transported batches in use were made for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pool: Vec<u64>,
 }
 
 /// The tensors of a checkpoint; the weights and what belongs to them are vectors [P].
@@ -44,9 +47,12 @@ pub struct State {
     pub teacher: Tensor,
     /// Φ(y) of the last validation [n, D], if there was one.
     pub restored: Option<Tensor>,
+    /// The transported batches in use [K B, D], oldest first, if there are any.
+    pub pool: Option<Tensor>,
 }
 
 const RESTORED: &str = "validation/restored";
+const POOL: &str = "estep/pool";
 
 impl State {
     /// Whether every weight and what belongs to it is finite.
@@ -123,7 +129,9 @@ pub fn save_state(
         .into_iter()
         .flat_map(|(group, flat)| named(params, group, flat))
         .collect();
-    tensors.extend((state.restored.iter()).map(|t| (RESTORED.to_owned(), t.shallow_clone())));
+    for (name, tensor) in [(RESTORED, &state.restored), (POOL, &state.pool)] {
+        tensors.extend((tensor.iter()).map(|t| (name.to_owned(), t.shallow_clone())));
+    }
     save_numbered(folder, header.step, header, &tensors)
 }
 
@@ -291,6 +299,7 @@ impl Checkpoint {
             adam_second: self.group("adam.second", params, device)?,
             teacher: self.group("teacher", params, device)?,
             restored: self.matrix(RESTORED, device)?,
+            pool: self.matrix(POOL, device)?,
         })
     }
 }

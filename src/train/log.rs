@@ -18,6 +18,10 @@ struct Line<'a> {
     loss: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lr: Option<f64>,
+    /// Passes of one observation through the network so far, in units of a forward one: E-step,
+    /// gradients.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evaluations: Option<[u64; 2]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     spectra_per_s: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,11 +93,18 @@ impl Log {
         })
     }
 
-    /// After step `step`: the mean loss since the last call, and the learning rate.
+    /// After step `step`: the mean loss since the last call, the learning rate, and what the steps so
+    /// far cost ([`Line::evaluations`]).
     ///
     /// # Errors
     /// [`Error::Output`] if the disk is full.
-    pub fn step(&mut self, step: u64, loss: f64, lr: f64) -> Result<()> {
+    pub fn step(
+        &mut self,
+        step: u64,
+        loss: f64,
+        lr: f64,
+        evaluations: Option<[u64; 2]>,
+    ) -> Result<()> {
         let seconds = self.since.elapsed().as_secs_f64();
         let rate = ((step - self.from) * self.batch) as f64 / seconds.max(1e-9);
         (self.since, self.from) = (Instant::now(), step);
@@ -104,6 +115,7 @@ impl Log {
             step,
             loss: Some(loss),
             lr: Some(lr),
+            evaluations,
             spectra_per_s: Some(rate),
             ..Line::default()
         })?;

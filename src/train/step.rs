@@ -2,6 +2,8 @@
 
 use super::clean::Clean;
 use super::data::Observations;
+use super::estep::path;
+use super::pairs::Pairs;
 use super::warm_start::GaussianPopulation;
 use crate::Result;
 use crate::config::TrainConfig;
@@ -10,7 +12,7 @@ use crate::interpolant::loss;
 use crate::nets::{Pass, VelocityField};
 use crate::random::{Purpose, Rows};
 use crate::transport::Transport;
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 /// What stays the same from step to step.
 pub struct Step<'a> {
@@ -24,42 +26,55 @@ pub struct Step<'a> {
     pub seed: u64,
 }
 
-/// Clean spectra with the observations they came from: what the interpolant is fitted to.
-#[derive(Debug)]
-pub struct Pairs {
-    /// [B, D], each serving as often as `resamplings` says.
-    x0: Tensor,
-    /// The recorded observations of the same rows; none in the warm start.
-    recorded: Option<Tensor>,
-    /// How many of the leading rows are clean data, for which the recorded ones say nothing.
-    clean: i64,
-    latent: Latent,
-}
-
 impl Step<'_> {
-    /// E-step: x = Φ(y) with the teacher's weights, without gradient; `step` seeds it.
+    /// E-step: x = Φ(y) with the teacher's weights, without gradient, each x for `resamplings` rows;
+    /// `step` seeds it.
     pub fn transport(&self, teacher: &dyn VelocityField, batch: &Observations, step: u64) -> Pairs {
-        let device = batch.flux.device();
-        let rows = |purpose| Rows::range(self.seed, purpose, step, batch.len(), device);
-        let y = batch.filled(&rows(Purpose::MaskFill));
+        self.transported(teacher, batch, step).repeat(self.copies())
+    }
+
+    /// As [`Step::transport`], each x once.
+    pub(super) fn transported(
+        &self,
+        teacher: &dyn VelocityField,
+        batch: &Observations,
+        step: u64,
+    ) -> Pairs {
+        let y = self.filled(batch, step);
         let clean = self.clean_rows(step, &y, batch.len());
         let (n, rest) = (clean.size()[0], batch.len() - clean.size()[0]);
         // The source runs the live weights with dropout on, averaged ones in evaluation mode.
         let dropout = !self.train.ema_teacher && self.train.refresh == 1;
-        let x = self.transport.run(
+        let x = path(self.train, self.transport, step).run(
             teacher,
             &y.narrow(0, n, rest),
             &batch.latent.narrow(n, rest),
-            &rows(Purpose::Transport).narrow(n, rest),
+            &self.rows(Purpose::Transport, step, batch).narrow(n, rest),
             dropout,
         );
-        let repeat = |t: &Tensor| t.repeat_interleave_self_int(self.copies(), 0, None);
+        self.paired(Tensor::cat(&[clean, x], 0), batch, step)
+    }
+
+    /// The pairs of a batch whose transported rows `x0` [B, D] were made by [`Step::transported`].
+    pub(super) fn paired(&self, x0: Tensor, batch: &Observations, step: u64) -> Pairs {
+        let n = batch.len();
+        let clean = self.clean_count(step, n);
+        let row = Tensor::arange(n, (Kind::Int64, x0.device())).unsqueeze(1);
         Pairs {
-            x0: repeat(&Tensor::cat(&[clean, x], 0)),
-            recorded: Some(repeat(&y)),
-            clean: n * self.copies(),
-            latent: batch.latent.repeat(self.copies()),
+            x0,
+            recorded: Some(self.filled(batch, step)),
+            clean: row.lt(clean),
+            latent: batch.latent.shallow_clone(),
         }
+    }
+
+    /// The observations with normals on their masked pixels, as Φ takes them.
+    fn filled(&self, batch: &Observations, step: u64) -> Tensor {
+        batch.filled(&self.rows(Purpose::MaskFill, step, batch))
+    }
+
+    fn rows(&self, purpose: Purpose, step: u64, batch: &Observations) -> Rows {
+        Rows::range(self.seed, purpose, step, batch.len(), batch.flux.device())
     }
 
     /// Draws from `population` in place of transported observations.
@@ -68,10 +83,11 @@ impl Step<'_> {
         let rows = Rows::range(self.seed, Purpose::WarmStart, step, n, batch.flux.device());
         let clean = self.clean_rows(step, &batch.flux, n);
         let k = clean.size()[0];
+        let row = Tensor::arange(n, (Kind::Int64, batch.flux.device())).unsqueeze(1);
         Pairs {
             x0: Tensor::cat(&[clean, population.draw(&rows.narrow(k, n - k))], 0),
             recorded: None,
-            clean: k,
+            clean: row.lt(k),
             latent: batch.latent.repeat(self.copies()),
         }
     }
@@ -94,8 +110,7 @@ impl Step<'_> {
         let (x1, latent) = match recorded {
             None => (fresh, drawn),
             Some(y) => {
-                let keep = random.uniform(0, 1).lt(self.train.mix);
-                let _ = keep.narrow(0, 0, *clean).fill_(1);
+                let keep = random.uniform(0, 1).lt(self.train.mix).logical_or(clean);
                 (fresh.where_self(&keep, y), drawn.or_else(&keep, latent))
             }
         };
@@ -107,6 +122,7 @@ impl Step<'_> {
         let pass = Pass {
             dropout: true,
             phase: step,
+            bf16: false,
         };
         Ok(loss(
             &field.fields(&t, &sample.point, &latent, pass),
@@ -118,12 +134,16 @@ impl Step<'_> {
     /// Clean data for the leading rows of a batch like `of` [B, D]: [n, D], n = 0 where there are none.
     fn clean_rows(&self, step: u64, of: &Tensor, batch: i64) -> Tensor {
         match self.clean {
-            Some(clean) => clean.draw(self.seed, step, clean.count(self.seed, step, batch)),
+            Some(clean) => clean.draw(self.seed, step, self.clean_count(step, batch)),
             None => of.narrow(0, 0, 0),
         }
     }
 
-    fn copies(&self) -> i64 {
+    fn clean_count(&self, step: u64, batch: i64) -> i64 {
+        self.clean.map_or(0, |c| c.count(self.seed, step, batch))
+    }
+
+    pub(super) fn copies(&self) -> i64 {
         self.train.resamplings as i64
     }
 

@@ -3,21 +3,25 @@
 use super::adam::{Adam, learning_rate};
 use super::checkpoint::{Checkpoint, Header, State, save_state, save_weights};
 use super::data::Data;
+use super::estep::{EStep, evaluations, refreshes};
 use super::feed::Feed;
+use super::learner::{Learner, Stride};
 use super::log::Log;
+use super::losses::Losses;
+use super::pairs::Pairs;
 use super::run::{Run, config_sha256};
-use super::step::{Pairs, Step};
+use super::step::Step;
 use super::validate::Validator;
 use super::warm_start::GaussianPopulation;
 use crate::config::Config;
 use crate::forward::{self, ForwardModel};
 use crate::nets::VelocityField;
-use crate::random::{Purpose, derive};
+use crate::random::seed_dropout;
 use crate::transport::Transport;
 use crate::{Error, Result};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 /// Steps between lines of the log: often enough to watch, rare enough not to wait for the device.
 const LOG_EVERY: u64 = 20;
@@ -39,14 +43,12 @@ pub struct Trainer<'a> {
     device: Device,
     forward: Box<dyn ForwardModel>,
     transport: Transport,
-    live: Box<dyn VelocityField>,
+    learner: Learner,
+    /// Weights of Φ in the E-step.
     teacher: Box<dyn VelocityField>,
-    averaged: Tensor,
-    adam: Adam,
-    /// The transported batch in use (train.reuse), with the step that it was made for.
-    pairs: Option<(u64, Pairs)>,
-    /// Losses since the last line of the log, on the device.
-    losses: Vec<Tensor>,
+    estep: EStep,
+    /// Since the last line of the log.
+    losses: Losses,
     validator: Validator,
     population: Option<GaussianPopulation>,
     best: Option<(u64, f64)>,
@@ -76,20 +78,17 @@ impl<'a> Trainer<'a> {
         transport.check_noise(&data.layout)?;
         let e_step = transport.with_epsilon(config.train.epsilon);
         e_step.check_noise(&data.layout)?;
-        let flat = live.params().flat();
         let mut trainer = Self {
             run,
             data,
             device,
             forward,
             transport: e_step,
-            averaged: flat.copy(),
-            adam: Adam::new(&flat),
-            pairs: None,
-            losses: Vec::new(),
+            learner: Learner::new(live),
+            estep: EStep::default(),
+            losses: Losses::default(),
             validator: Validator::new(data, config.seed, config.train.batch)?,
             population: None,
-            live,
             teacher,
             best: None,
             stale: 0,
@@ -111,21 +110,32 @@ impl<'a> Trainer<'a> {
                 "undo the change of config.toml, or start a new run",
             ));
         }
-        let state = checkpoint.state(self.live.params(), self.device)?;
-        self.live.params().set_flat(&state.weights);
+        let learner = &mut self.learner;
+        let state = checkpoint.state(learner.network.params(), self.device)?;
+        learner.network.params().set_flat(&state.weights);
         self.teacher.params().set_flat(&state.teacher);
-        self.averaged = state.averaged;
+        learner.averaged = state.averaged;
         self.validator.last = state.restored;
-        let loss = |l: &f32| Tensor::from(*l).to_device(self.device);
-        self.losses = header.losses.iter().map(loss).collect();
-        self.adam = Adam {
+        self.losses = Losses::recorded(&header.losses, self.device);
+        learner.adam = Adam {
             first: state.adam_first,
             second: state.adam_second,
             step: header.step,
         };
         (self.best, self.stale) = (header.best, header.stale);
         self.unvalidated = header.unvalidated;
+        if let Some(x0) = &state.pool {
+            let mut feed = self.feed();
+            let mut batch = |step| feed.batch(step);
+            self.estep = EStep::restored(&self.rule(), &header.pool, x0, &mut batch)?;
+        }
         Ok(())
+    }
+
+    /// The observations of each step.
+    fn feed(&self) -> Feed<'a> {
+        let config = self.config();
+        Feed::new(&self.data.training, config.seed, config.train.batch)
     }
 
     fn config(&self) -> &'a Config {
@@ -142,7 +152,7 @@ impl<'a> Trainer<'a> {
     pub fn train(&mut self, stop: &AtomicBool, quiet: bool) -> Result<Outcome> {
         let config = self.config();
         let t = &config.train;
-        if self.adam.step < t.warm_start {
+        if self.learner.adam.step < t.warm_start {
             if !quiet {
                 eprintln!("warm start: learning the Gaussian population behind the observations");
             }
@@ -154,13 +164,19 @@ impl<'a> Trainer<'a> {
             )?);
         }
         self.run.create()?;
-        let mut log = Log::open(self.run.folder(), self.adam.step, t.steps, t.batch, quiet)?;
-        let mut feed = Feed::new(&self.data.training, config.seed, t.batch);
-        while self.unvalidated || (self.adam.step < t.steps && !self.patience_over()) {
+        let mut log = Log::open(
+            self.run.folder(),
+            self.learner.adam.step,
+            t.steps,
+            t.batch,
+            quiet,
+        )?;
+        let mut feed = self.feed();
+        while self.unvalidated || (self.learner.adam.step < t.steps && !self.patience_over()) {
             if !self.unvalidated {
                 self.one_step(&mut feed, &mut log)?;
             }
-            let done = self.adam.step;
+            let done = self.learner.adam.step;
             let due = |every: u64| done.is_multiple_of(every) || done == t.steps;
             if self.unvalidated {
                 self.validate(&mut log)?;
@@ -183,36 +199,34 @@ impl<'a> Trainer<'a> {
         if self.patience_over() {
             log.say(&format!(
                 "step {}: no better validation in the last {}; stopping",
-                self.adam.step, t.patience
+                self.learner.adam.step, t.patience
             ));
         }
         log.finish();
         Ok(Outcome {
-            step: self.adam.step,
+            step: self.learner.adam.step,
             best: self.best,
-            stopped_early: self.adam.step < t.steps,
+            stopped_early: self.learner.adam.step < t.steps,
         })
     }
 
     /// One optimiser step with its line in the log. Where F fails, the state of before is saved.
     fn one_step(&mut self, feed: &mut Feed<'_>, log: &mut Log) -> Result<()> {
         let t = &self.config().train;
-        let step = self.adam.step;
-        let loss = match self.step(step, feed) {
-            Ok(loss) => loss,
-            Err(problem) => return Err(self.halted(problem)),
-        };
-        self.losses.push(loss);
-        let done = self.adam.step;
+        let step = self.learner.adam.step;
+        if let Err(problem) = self.step(step, feed) {
+            return Err(self.halted(problem));
+        }
+        let done = self.learner.adam.step;
         let due = |every: u64| done.is_multiple_of(every) || done == t.steps;
         if [LOG_EVERY, t.checkpoint_every, t.validate_every]
             .map(due)
             .contains(&true)
         {
             self.check_finite()?;
-            let mean = mean(&self.losses);
-            self.losses.clear();
-            log.step(done, mean, self.rate(step))?;
+            let mean = self.losses.take_mean();
+            let cost = evaluations(t, &self.transport, done);
+            log.step(done, mean, self.rate(step), Some(cost))?;
         }
         self.unvalidated = due(t.validate_every);
         Ok(())
@@ -222,7 +236,7 @@ impl<'a> Trainer<'a> {
     fn halted(&self, problem: Error) -> Error {
         match self.check_finite().and_then(|()| self.save()) {
             Ok(checkpoint) => Error::Halted {
-                step: self.adam.step,
+                step: self.learner.adam.step,
                 checkpoint,
                 problem: Box::new(problem),
             },
@@ -231,58 +245,41 @@ impl<'a> Trainer<'a> {
     }
 
     /// One optimiser step; the loss stays on the device.
-    fn step(&mut self, step: u64, feed: &mut Feed<'_>) -> Result<Tensor> {
-        let config = self.config();
-        let t = &config.train;
-        let pairs = self.pairs(step, feed)?;
-        seed_dropout(config.seed, 2 * step);
-        let loss = self.rule().loss(self.live.as_ref(), &pairs, step)?;
-        if step >= t.warm_start {
-            self.pairs = Some((self.transported_at(step), pairs));
-        }
-        loss.backward();
-        let params = self.live.params();
-        let gradient = params.take_gradient();
-        let weights = self
-            .adam
-            .update(&params.flat(), &gradient, self.rate(step), t.clip);
-        params.set_flat(&weights);
-        // Early averages forget the initial weights faster than the decay alone would.
-        let decay = t.ema.min((1.0 + step as f64) / (10.0 + step as f64));
-        self.averaged = &self.averaged * decay + weights * (1.0 - decay);
-        Ok(loss.detach())
-    }
-
-    /// The step for which the batch that `step` uses is transported.
-    fn transported_at(&self, step: u64) -> u64 {
+    fn step(&mut self, step: u64, feed: &mut Feed<'_>) -> Result<()> {
         let t = &self.config().train;
-        step - (step - t.warm_start) % t.reuse
+        let pairs = self.pairs(step, feed)?;
+        seed_dropout(self.config().seed, 2 * step);
+        let network = self.learner.network.as_ref();
+        let loss = self.rule().loss(network, &pairs, step)?;
+        let stride = Stride {
+            rate: self.rate(step),
+            clip: t.clip,
+            ema: t.ema,
+        };
+        self.learner.descend(&loss, stride);
+        self.losses.push(&loss);
+        Ok(())
     }
 
-    /// What the interpolant is fitted to in this step. A batch that is in use is transported again
-    /// after a resumption: the teacher, which does not change meanwhile, is in the checkpoint.
+    /// What the interpolant is fitted to in this step.
     fn pairs(&mut self, step: u64, feed: &mut Feed<'_>) -> Result<Pairs> {
         let t = &self.config().train;
         if let (true, Some(population)) = (step < t.warm_start, &self.population) {
             return Ok(self.rule().draw(population, &feed.batch(step)?, step));
         }
-        let made_for = self.transported_at(step);
-        if let Some((_, pairs)) = self.pairs.take_if(|(s, _)| *s == made_for) {
-            return Ok(pairs);
-        }
-        if step == made_for && (t.refresh == 1 || (step - t.warm_start).is_multiple_of(t.refresh)) {
+        if refreshes(t, step) {
             let weights = if t.ema_teacher {
-                self.averaged.shallow_clone()
+                self.learner.averaged.shallow_clone()
             } else {
-                self.live.params().flat()
+                self.learner.network.params().flat()
             };
             self.teacher.params().set_flat(&weights);
         }
-        let batch = feed.batch(made_for)?;
-        seed_dropout(self.config().seed, 2 * made_for + 1);
-        Ok(self
-            .rule()
-            .transport(self.teacher.as_ref(), &batch, made_for))
+        let mut estep = std::mem::take(&mut self.estep);
+        let mut batch = |step| feed.batch(step);
+        let pairs = estep.pairs(&self.rule(), self.teacher.as_ref(), step, &mut batch);
+        self.estep = estep;
+        pairs
     }
 
     fn rule(&self) -> Step<'_> {
@@ -309,7 +306,7 @@ impl<'a> Trainer<'a> {
 
     fn validate(&mut self, log: &mut Log) -> Result<()> {
         let frozen = self.teacher.params().flat();
-        self.teacher.params().set_flat(&self.averaged);
+        self.teacher.params().set_flat(&self.learner.averaged);
         let found = self.validator.run(
             self.teacher.as_ref(),
             &self.transport,
@@ -319,15 +316,15 @@ impl<'a> Trainer<'a> {
         // Still unvalidated: a resumed run begins with this validation.
         let v = found.map_err(|e| self.halted(e))?;
         self.unvalidated = false;
-        let step = self.adam.step;
+        let step = self.learner.adam.step;
         let better = v.score.is_finite() && self.best.is_none_or(|(_, s)| v.score < s);
         if better {
             (self.best, self.stale) = (Some((step, v.score)), 0);
             save_weights(
                 &self.run.best(),
                 &self.header()?,
-                self.live.params(),
-                &self.averaged,
+                self.learner.network.params(),
+                &self.learner.averaged,
             )?;
         } else {
             self.stale += 1;
@@ -337,34 +334,40 @@ impl<'a> Trainer<'a> {
 
     fn header(&self) -> Result<Header> {
         Ok(Header {
-            step: self.adam.step,
+            step: self.learner.adam.step,
             config_sha256: config_sha256(self.config())?,
             best: self.best,
             stale: self.stale,
             unvalidated: self.unvalidated,
-            losses: Vec::<f32>::try_from(on_host(&self.losses))?,
+            losses: self.losses.to_vec()?,
+            pool: self
+                .estep
+                .saved()
+                .map(|(steps, _)| steps)
+                .unwrap_or_default(),
         })
     }
 
     fn state(&self) -> State {
         State {
-            weights: self.live.params().flat(),
-            averaged: self.averaged.shallow_clone(),
-            adam_first: self.adam.first.shallow_clone(),
-            adam_second: self.adam.second.shallow_clone(),
+            weights: self.learner.network.params().flat(),
+            averaged: self.learner.averaged.shallow_clone(),
+            adam_first: self.learner.adam.first.shallow_clone(),
+            adam_second: self.learner.adam.second.shallow_clone(),
             teacher: self.teacher.params().flat(),
             restored: self.validator.last.as_ref().map(Tensor::shallow_clone),
+            pool: self.estep.saved().map(|(_, x0)| x0),
         }
     }
 
     fn save(&self) -> Result<PathBuf> {
-        let (folder, params) = (self.run.checkpoints(), self.live.params());
+        let (folder, params) = (self.run.checkpoints(), self.learner.network.params());
         save_state(&folder, &self.header()?, params, &self.state())
     }
 
     /// Looks at the losses and at all that a checkpoint would hold.
     fn check_finite(&self) -> Result<()> {
-        let problem = if !self.losses.is_empty() && !mean(&self.losses).is_finite() {
+        let problem = if !self.losses.are_finite() {
             "the loss is not finite"
         } else if !self.state().is_finite() {
             "the weights or their optimiser's state are not finite"
@@ -373,29 +376,11 @@ impl<'a> Trainer<'a> {
         };
         let none = || PathBuf::from("none");
         Err(Error::Diverged {
-            step: self.adam.step,
+            step: self.learner.adam.step,
             problem: problem.into(),
             checkpoint: self.run.newest().unwrap_or_else(none),
             fix: "start a new run with a lower train.learning_rate, or check the data with selfsi inspect"
                 .into(),
         })
     }
-}
-
-/// Dropout is the one user of torch's own generator: seeded before each use, so that a batch that
-/// is transported again after a resumption comes out the same.
-fn seed_dropout(seed: u64, index: u64) {
-    tch::manual_seed((derive(seed, Purpose::Dropout, index) >> 1) as i64);
-}
-
-/// Losses [n] on the host; empty for none.
-fn on_host(losses: &[Tensor]) -> Tensor {
-    if losses.is_empty() {
-        return Tensor::zeros([0], (Kind::Float, Device::Cpu));
-    }
-    Tensor::stack(losses, 0).to_device(Device::Cpu)
-}
-
-fn mean(losses: &[Tensor]) -> f64 {
-    on_host(losses).mean(Kind::Double).double_value(&[])
 }

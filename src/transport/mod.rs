@@ -23,6 +23,7 @@ pub struct Transport {
     scheme: Scheme,
     steps: usize,
     grading: f64,
+    bf16: bool,
 }
 
 impl Transport {
@@ -36,6 +37,7 @@ impl Transport {
             scheme: transport.scheme,
             steps: transport.steps,
             grading: transport.grading,
+            bf16: transport.bf16,
         }
     }
 
@@ -44,6 +46,30 @@ impl Transport {
     pub fn with_epsilon(mut self, epsilon: f64) -> Self {
         self.diffusion = self.diffusion.map(|d| d.with_ratio(epsilon));
         self
+    }
+
+    /// The same with another number of steps.
+    #[must_use]
+    pub fn with_steps(mut self, steps: usize) -> Self {
+        self.steps = steps;
+        self
+    }
+
+    /// How many steps it takes.
+    #[must_use]
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// How often it evaluates the network.
+    #[must_use]
+    pub fn evaluations(&self) -> u64 {
+        let each = match self.scheme {
+            Scheme::Euler => 1,
+            Scheme::Multistep if !self.is_random() => 1,
+            Scheme::Heun | Scheme::Multistep => 2,
+        };
+        each * self.steps as u64
     }
 
     /// Whether this is the SDE: whether noise is drawn.
@@ -102,6 +128,7 @@ impl Transport {
                 let pass = Pass {
                     dropout,
                     phase: k as u64,
+                    bf16: self.bf16,
                 };
                 let drift = self.drift(field, t, &x, latent, pass);
                 if self.scheme == Scheme::Multistep && !self.is_random() {

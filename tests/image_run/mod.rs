@@ -162,6 +162,7 @@ impl ImageRun {
             best: None,
             stale: 0,
             losses: vec![],
+            pool: vec![],
             unvalidated: Default::default(),
         };
         let header = serde_json::to_string(&header).unwrap();

@@ -1,0 +1,50 @@
+//! The M-step: a network, its optimiser and the running average of its weights.
+
+use super::adam::Adam;
+use crate::nets::VelocityField;
+use tch::{Tensor, no_grad};
+
+/// Weights on their way down a loss.
+pub(crate) struct Learner<N: VelocityField + ?Sized = dyn VelocityField> {
+    pub network: Box<N>,
+    /// Running average of the weights, [P].
+    pub averaged: Tensor,
+    pub adam: Adam,
+}
+
+/// How far one step goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stride {
+    pub rate: f64,
+    /// Largest norm of the gradient.
+    pub clip: f64,
+    /// Decay of the averaged weights, per step.
+    pub ema: f64,
+}
+
+impl<N: VelocityField + ?Sized> Learner<N> {
+    /// With the weights of `network` as the first of the average.
+    pub fn new(network: Box<N>) -> Self {
+        let flat = network.params().flat();
+        Self {
+            averaged: flat.copy(),
+            adam: Adam::new(&flat),
+            network,
+        }
+    }
+
+    /// One step down the gradient of `loss`.
+    pub fn descend(&mut self, loss: &Tensor, stride: Stride) {
+        let step = self.adam.step as f64;
+        loss.backward();
+        let params = self.network.params();
+        let gradient = params.take_gradient();
+        let weights = self
+            .adam
+            .update(&params.flat(), &gradient, stride.rate, stride.clip);
+        params.set_flat(&weights);
+        // Early averages forget the initial weights faster than the decay alone would.
+        let decay = stride.ema.min((1.0 + step) / (10.0 + step));
+        self.averaged = no_grad(|| &self.averaged * decay + weights * (1.0 - decay));
+    }
+}
