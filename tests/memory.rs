@@ -117,7 +117,7 @@ fn peak(folder: &Path, arguments: &[&str]) -> f64 {
 
 #[test]
 fn peaks_of_memory_grow_by_what_names_the_objects_alone() {
-    let commands: [(&str, &[&str]); 10] = [
+    let commands: [(&str, &[&str]); 9] = [
         ("inspect, catalog", &["inspect", "catalog.h5"]),
         ("prepare", &["prepare", "job.toml"]),
         ("inspect, set", &["inspect", "set.h5"]),
