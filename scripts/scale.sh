@@ -41,13 +41,14 @@ rm -rf "$here/run"
 step train "$program" train "$config" --out "$here/run" "${set[@]}"
 rm -f "$here"/restored*
 step restore "$program" restore "$here/run" --out "$here/run/restored.fits" -n "$restored"
-half=$((restored < 20000 ? restored : 20000))
-for part in 1 2; do
-    step "restore --shard $part/2, of $half" "$program" restore "$here/run" --out "$here/restored.fits" -n "$half" --shard "$part/2"
+part=$((restored < 20000 ? restored : 20000))
+for i in 1 2; do
+    step "restore --shard $i/2, of $part" "$program" restore "$here/run" --out "$here/restored.fits" -n "$part" --shard "$i/2"
 done
-step "merge, of $half" "$program" merge "$here"/restored.shard-*.fits --out "$here/merged.fits"
+step "merge, of $part" "$program" merge "$here"/restored.shard-*.fits --out "$here/merged.fits"
 step "inspect (restored)" "$program" inspect "$here/run/restored.fits"
-step audit "$program" audit "$here/run" "$here/merged.fits" --simulations 200 --out "$here/audit.fits"
+few=$((restored < 1000 ? restored : 1000))
+"$program" restore "$here/run" --out "$here/few.fits" -n "$few"
+step "audit, of $few" "$program" audit "$here/run" "$here/few.fits" --simulations 200 --out "$here/audit.fits"
 step evaluate "$program" evaluate "$here/run" --truth "$here/mock/truth.h5"
-step diagnose "$program" diagnose "$here/run"
 cat "$table"

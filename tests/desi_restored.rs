@@ -47,7 +47,7 @@ fn make(folder: &Path) {
         [grid]
         min = 3700.0
         max = 9000.0
-        pixels = 64
+        pixels = 128
         [survey]
         prepared = 'set.h5'
         [survey.source]
@@ -144,7 +144,8 @@ fn each_coadd_file_has_its_restored_twin_whatever_the_order_of_the_catalog() {
         .args(["inspect", "a/restored-main-dark-0.fits"])
         .output()
         .unwrap();
-    assert!(String::from_utf8_lossy(&out.stdout).contains("DESI coadd"));
+    let text = String::from_utf8_lossy(&out.stdout);
+    assert!(text.contains("DESI coadd"), "{out:?}");
 }
 
 #[test]

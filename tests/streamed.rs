@@ -1,6 +1,7 @@
 //! A run on a survey that does not fit into `train.memory`: read from the prepared set as it goes,
 //! the same every time, and continued bit for bit.
 
+#[allow(dead_code)] // the other tests use more of it
 mod trained;
 
 use selfsi::catalog::Prepared;

@@ -30,7 +30,7 @@ pub fn restored_spec_path(folder: &Path, o: &Object) -> Result<PathBuf> {
         return Err(Error::output(
             folder,
             format!(
-                "object {} has neither plate, MJD and fibre nor a DESI coadd file, which files of restored spectra are named by",
+                "object {} has no plate, MJD and fibre, which SDSS spec files are named by, and no DESI coadd file",
                 o.name
             ),
             "restore without --spectra: the restored catalog holds every object",
