@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # A mock survey of SPECTRA spectra through every command, with the peak of each one's memory:
 #     scripts/scale.sh SPECTRA FOLDER [RESTORED]
-# RESTORED: at most so many spectra are restored (default: all). docs/scale.md has what it measured.
+# RESTORED: at most so many spectra are restored (default: all). THREADS: of each command (default: all cores).
+# docs/scale.md has what it measured.
 set -euo pipefail
 spectra=$1 folder=$2 restored=${3:-$1}
 root=$(cd "$(dirname "$0")/.." && pwd)
-program=${SELFSI:-$root/target/release/selfsi}
+program=(${SELFSI:-$root/target/release/selfsi} --threads ${THREADS:-$(nproc)})
 config=$root/survey_configs/scale.toml
 here="$folder/n$spectra"
 mkdir -p "$here"
@@ -31,24 +32,24 @@ sys.exit(code)
 PY
 }
 
-test -f "$here/mock/truth.h5" || step mock "$program" mock "$config" "${set[@]}"
+test -f "$here/mock/truth.h5" || step mock "${program[@]}" mock "$config" "${set[@]}"
 test -f "$here/observed.h5" ||
-    step simulate "$program" simulate "$config" --from "$here/mock/truth.h5" --out "$here/observed.h5" "${set[@]}"
-step "inspect (catalog)" "$program" inspect "$here/observed.h5"
-step prepare "$program" prepare "$config" "${set[@]}"
-step "inspect (prepared set)" "$program" inspect "$here/prepared.h5"
+    step simulate "${program[@]}" simulate "$config" --from "$here/mock/truth.h5" --out "$here/observed.h5" "${set[@]}"
+step "inspect (catalog)" "${program[@]}" inspect "$here/observed.h5"
+step prepare "${program[@]}" prepare "$config" "${set[@]}"
+step "inspect (prepared set)" "${program[@]}" inspect "$here/prepared.h5"
 rm -rf "$here/run"
-step train "$program" train "$config" --out "$here/run" "${set[@]}"
+step train "${program[@]}" train "$config" --out "$here/run" "${set[@]}"
 rm -f "$here"/restored*
-step restore "$program" restore "$here/run" --out "$here/run/restored.fits" -n "$restored"
+step restore "${program[@]}" restore "$here/run" --out "$here/run/restored.fits" -n "$restored"
 part=$((restored < 20000 ? restored : 20000))
 for i in 1 2; do
-    step "restore --shard $i/2, of $part" "$program" restore "$here/run" --out "$here/restored.fits" -n "$part" --shard "$i/2"
+    step "restore --shard $i/2, of $part" "${program[@]}" restore "$here/run" --out "$here/restored.fits" -n "$part" --shard "$i/2"
 done
-step "merge, of $part" "$program" merge "$here"/restored.shard-*.fits --out "$here/merged.fits"
-step "inspect (restored)" "$program" inspect "$here/run/restored.fits"
+step "merge, of $part" "${program[@]}" merge "$here"/restored.shard-*.fits --out "$here/merged.fits"
+step "inspect (restored)" "${program[@]}" inspect "$here/run/restored.fits"
 few=$((restored < 1000 ? restored : 1000))
-"$program" restore "$here/run" --out "$here/few.fits" -n "$few"
-step "audit, of $few" "$program" audit "$here/run" "$here/few.fits" --simulations 200 --out "$here/audit.fits"
-step evaluate "$program" evaluate "$here/run" --truth "$here/mock/truth.h5"
+"${program[@]}" restore "$here/run" --out "$here/few.fits" -n "$few"
+step "audit, of $few" "${program[@]}" audit "$here/run" "$here/few.fits" --simulations 200 --out "$here/audit.fits"
+step evaluate "${program[@]}" evaluate "$here/run" --truth "$here/mock/truth.h5"
 cat "$table"
