@@ -1,6 +1,7 @@
 //! Use of a trained run: observations → restored catalog, batch by batch.
 
 mod batch;
+mod files;
 mod given;
 mod image_input;
 mod images;
@@ -16,16 +17,15 @@ pub use input::Input;
 pub use shard::Part;
 
 use crate::ahead::ahead;
-use crate::atomic::not_an_input;
 use crate::catalog::{
-    Block, Object, Prepared, Provenance, Restored, RestoredBlock, RestoredHeader, RestoredWriter,
-    desi_source, flag, is_random, restored_desi_path, restored_spec_path, write_restored_desi,
-    write_restored_spec,
+    Block, Object, Prepared, Provenance, Restored, RestoredHeader, RestoredWriter, desi_source,
+    flag, is_random, write_restored_desi,
 };
 use crate::config::Config;
 use crate::lines::{MeasuredLines, NO_LINES, over_draws};
 use crate::train::Run;
 use crate::{Error, Result};
+use files::{check_paths, desi_path, write_spectra};
 use ndarray::{ArrayView3, Axis};
 use rayon::prelude::*;
 use shard::part_of;
@@ -258,67 +258,4 @@ fn check_draws(header: &RestoredHeader) -> Result<()> {
         "this run gives one restoration of each object, no draws",
         "leave it out, or train with [interpolant] kind = \"sde\"",
     ))
-}
-
-/// The file of the restored spectra of a DESI coadd file: of several jobs each writes its own.
-fn desi_path(folder: &Path, source: &Path, part: Option<Part>) -> PathBuf {
-    let path = restored_desi_path(folder, source);
-    part.map_or(path.clone(), |p| p.path(&path))
-}
-
-/// Before hours of work: every object has a file name, and none of them is the observation's own or
-/// another's.
-fn check_paths<'a>(
-    folder: &Path,
-    part: Option<Part>,
-    objects: impl Iterator<Item = &'a Object>,
-) -> Result<()> {
-    let mut coadds: HashMap<PathBuf, &Path> = HashMap::new();
-    for o in objects.filter(|o| o.flag == flag::GOOD) {
-        if let Some((source, _)) = desi_source(o) {
-            let path = desi_path(folder, source, part);
-            match coadds.get(&path) {
-                None => not_an_input(&path, [source], "give --spectra another folder")?,
-                Some(other) if *other != source => {
-                    return Err(Error::output(
-                        &path,
-                        format!(
-                            "the restored spectra of both {} and {} would be called so",
-                            other.display(),
-                            source.display()
-                        ),
-                        "restore them one by one, with a folder for each",
-                    ));
-                }
-                Some(_) => continue,
-            }
-            coadds.insert(path, source);
-            continue;
-        }
-        let path = restored_spec_path(folder, o)?;
-        let source = Path::new(&o.source).canonicalize();
-        if source.is_ok_and(|s| path.canonicalize().is_ok_and(|p| p == s)) {
-            return Err(Error::output(
-                &path,
-                "this is the observation itself",
-                "give --spectra another folder",
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn write_spectra(
-    folder: &Path,
-    header: &RestoredHeader,
-    objects: &[Object],
-    block: &RestoredBlock,
-) -> Result<()> {
-    objects
-        .par_iter()
-        .enumerate()
-        .filter(|(_, o)| o.flag == flag::GOOD && desi_source(o).is_none())
-        .try_for_each(|(i, o)| {
-            write_restored_spec(&restored_spec_path(folder, o)?, header, o, block, i)
-        })
 }
