@@ -9,7 +9,7 @@ RUN := export LIBTORCH="$(LIBTORCH)" PATH="$(VENV)/bin:$$PATH";
 comma := ,
 ODE := --set 'interpolant={kind="ode"}'
 
-.PHONY: help setup build cargo-build demo demo-mock demo-data demo-images toy notebooks study scale test cargo-test check lint cargo-lint bench clean
+.PHONY: help setup build cargo-build demo demo-mock demo-data demo-images toy notebooks study scale test cargo-test check lint cargo-lint bench bench-eager estep clean
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -129,5 +129,21 @@ cargo-lint:
 bench: setup           ## criterion benches
 	$(RUN) cargo bench
 
+# All of torch, to be timed beside: some 5 GB.
+BENCH := $(CURDIR)/.venv-bench
+$(BENCH)/.done: requirements/bench.txt
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/pip install --quiet --no-cache-dir -r requirements/bench.txt
+	touch $@
+
+bench-eager: setup $(BENCH)/.done ## a training step and a restoration beside PyTorch's eager mode
+	$(RUN) mkdir -p out; cargo build --release --bench eager --message-format json | $(PYTHON) -c "import json,sys; print([m['executable'] for m in map(json.loads, sys.stdin) if m.get('executable')][-1])" > out/eager.path
+	$(BENCH)/bin/python benches/eager.py "$$(cat out/eager.path)"
+
+estep: build           ## what the levers on the E-step cost and give: docs/estep.md (hours)
+	test -f out/demo/prepared.h5 || { $(SELFSI) mock survey_configs/demo.toml && $(SELFSI) prepare survey_configs/demo.toml; }
+	$(PYTHON) scripts/estep.py moons
+	$(PYTHON) scripts/estep.py demo
+
 clean:                 ## removes outputs and builds
-	rm -rf out target $(VENV) $(CHECK)
+	rm -rf out target $(VENV) $(CHECK) $(BENCH)

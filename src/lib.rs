@@ -11,6 +11,7 @@ pub mod atomic;
 pub mod config;
 pub mod device;
 pub mod error;
+mod host;
 pub mod random;
 pub mod statistics;
 

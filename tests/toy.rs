@@ -329,6 +329,7 @@ fn what_cannot_be_done_is_refused_in_a_line() {
         (["--set", "train.pol=2"], "train.pol"),
         (["--set", "train.growth.form=2"], "train.growth"),
         (["--steps", "0"], "--steps"),
+        (["--tf32", "on"], "--tf32"),
     ] {
         let mut command = Command::cargo_bin("selfsi").unwrap();
         command

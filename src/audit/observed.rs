@@ -3,6 +3,7 @@
 use super::examine::Restorations;
 use super::halves::{identity, same};
 use crate::catalog::{Block, Object, Prepared, Restored};
+use crate::host::tensor;
 use crate::restore::read_rows;
 use crate::{Error, Result};
 use ndarray::Array2;
@@ -141,10 +142,7 @@ impl<'a> Observed<'a> {
             let norm = self.catalog.objects()[self.row(*k)].norm;
             row.mapv_inplace(|v| (f64::from(v) / norm) as f32);
         }
-        let flat: Vec<f32> = x.iter().copied().collect();
-        Ok(Tensor::from_slice(&flat)
-            .view([part.len() as i64, -1])
-            .to_device(self.device))
+        Ok(tensor(&x, self.device))
     }
 }
 

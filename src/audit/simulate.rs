@@ -5,9 +5,10 @@
 //! (y', Φ(y')) has the law of (y, Φ(y)) over the population, so that a p-value from these is right
 //! on average over the catalog. What the catalog itself claims takes no part.
 
-use super::examine::{Examiner, Findings, Restorations, host};
+use super::examine::{Examiner, Findings, Restorations};
 use crate::Result;
 use crate::catalog::{Block, Object};
+use crate::host;
 use crate::random::{Purpose, Rows};
 use crate::restore::Restorer;
 use crate::train::{Observations, observations};
@@ -47,7 +48,7 @@ pub fn simulated(
     let z: Vec<f64> = objects.iter().map(|o| o.z).collect();
     let x = restorations(restorer, &restorer.draws(&fresh, &renamed));
     let mut findings = examiner.examine(&x, &fresh, &numbers, &z)?;
-    let (x, truth) = (host(&x.restored)?, host(&truth)?);
+    let (x, truth) = (host::numbers(&x.restored)?, host::numbers(&truth)?);
     let pixels = examiner.wavelength.len();
     let rows = x.chunks(pixels).zip(truth.chunks(pixels));
     for (found, (x, truth)) in findings.iter_mut().zip(rows) {

@@ -9,7 +9,8 @@
 //! moments agrees with the true one where σ is small (σ²) and where it is large (the covariance).
 
 use super::Denoiser;
-use super::sampler::{heun, levels};
+use super::sampler::levels;
+use crate::diffusion::heun_step;
 use crate::forward::{Latent, Linear};
 use crate::random::Rows;
 use crate::train::Observations;
@@ -54,8 +55,11 @@ impl Posterior<'_> {
         // Far from everything, the posterior is about as wide as the noise level and centred at its mean.
         let centre = self.estimate(&mean, levels[0], 0, y, latent);
         let start = centre + random.normal(0, y.size()[1]) * levels[0];
-        heun(start, &levels, |x, sigma, phase| {
-            self.estimate(x, sigma, phase, y, latent)
+        let estimate =
+            |x: &Tensor, sigma: f64, phase: u64| self.estimate(x, sigma, phase, y, latent);
+        let pairs = levels.windows(2).enumerate();
+        pairs.fold(start, |x, (i, pair)| {
+            heun_step(&x, [pair[0], pair[1]], 2 * i as u64, &estimate)
         })
     }
 

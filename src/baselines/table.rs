@@ -6,6 +6,7 @@ use super::{Fit, Gaussian, Posterior, Prior};
 use crate::Result;
 use crate::evaluate::{Answer, Method, Moments, Observed, Sampled, Sampling};
 use crate::forward::Linear;
+use crate::host::matrix;
 use crate::random::{Purpose, Rows, derive};
 use crate::train::{Observations, image_observations, observations};
 use ndarray::{Array2, ArrayView2};
@@ -228,10 +229,7 @@ impl Work<'_> {
     }
 
     fn answer(&self, method: Method, name: &str, draws: &Tensor, note: String) -> Result<Answer> {
-        let values = Vec::<f32>::try_from(draws.to_device(Device::Cpu).contiguous().view([-1]))?;
-        let pixels = draws.size()[1] as usize;
-        let rows = values.len() / pixels.max(1);
-        let values = Array2::from_shape_fn((rows, pixels), |(i, j)| values[i * pixels + j]);
+        let values = matrix(draws)?;
         if values.iter().any(|v| !v.is_finite()) {
             return Ok(left_out(name, "its draws are not finite"));
         }

@@ -46,6 +46,16 @@ pub struct Global {
     /// Where tensors live: cpu, cuda or cuda:N.
     #[arg(long, global = true, default_value = "cpu", env = "SELFSI_DEVICE")]
     pub device: String,
+    /// Matrix products and convolutions of a GPU in TensorFloat-32: on, or off throughout; default:
+    /// convolutions alone, as libtorch does.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "on|off",
+        env = "SELFSI_TF32"
+    )]
+    pub tf32: Option<Tf32>,
     /// Threads; default: every core that the process may use.
     #[arg(long, global = true)]
     pub threads: Option<usize>,
@@ -58,6 +68,35 @@ pub struct Global {
     /// Overrides a config key, e.g. --set train.batch=32; repeatable.
     #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
     pub set: Vec<String>,
+}
+
+/// Whether a GPU may round the inputs of matrix products to 10 bits of mantissa.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Tf32 {
+    On,
+    Off,
+}
+
+impl Tf32 {
+    /// By the variables that libtorch and the CUDA libraries read when they start: before the first
+    /// tensor and the first thread.
+    fn set(self, device: &str) -> Result<()> {
+        if device == "cpu" {
+            return Err(Error::config(
+                "--tf32",
+                "tf32",
+                "the CPU knows no TensorFloat-32",
+                "leave it out, or give --device cuda",
+            ));
+        }
+        let (name, value) = match self {
+            Self::On => ("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "1"),
+            Self::Off => ("NVIDIA_TF32_OVERRIDE", "0"),
+        };
+        // SAFETY: no other thread has been started yet.
+        unsafe { std::env::set_var(name, value) };
+        Ok(())
+    }
 }
 
 impl Global {
@@ -132,6 +171,9 @@ pub fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> Result<()> {
     let g = &cli.global;
+    if let Some(tf32) = g.tf32 {
+        tf32.set(&g.device)?;
+    }
     threads(g.threads)?;
     // Training handles signals itself: it has a checkpoint to write.
     if !matches!(cli.command, Command::Train(_) | Command::Generate(_)) {

@@ -11,6 +11,6 @@ mod trainer;
 pub use edm::Edm;
 pub use model::{Model, begin};
 pub use record::{ModelRecord, Origin};
-pub use sampler::{heun, noise_levels};
+pub use sampler::{heun, heun_step, noise_levels};
 pub use state::Header as ModelHeader;
 pub use trainer::{DiffusionTrainer, Samples};

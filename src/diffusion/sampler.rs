@@ -8,7 +8,7 @@ use tch::Tensor;
 #[must_use]
 pub fn noise_levels(c: &SamplerConfig) -> Vec<f64> {
     let [high, low] = [c.sigma_max, c.sigma_min].map(|s| s.powf(1.0 / c.rho));
-    let last = (c.steps - 1) as f64;
+    let last = c.steps.saturating_sub(1).max(1) as f64;
     let level = |i: usize| (high + i as f64 / last * (low - high)).powf(c.rho);
     (0..c.steps).map(level).chain([0.0]).collect()
 }
@@ -28,21 +28,29 @@ pub fn heun(
 ) -> Result<Tensor> {
     let mut x = x.shallow_clone();
     for (i, pair) in levels.windows(2).enumerate() {
-        let (now, next) = (pair[0], pair[1]);
-        let slope = |x: &Tensor, sigma: f64, half: u64| {
-            (x - denoise(x, sigma, 2 * i as u64 + half)) / sigma
-        };
-        let first = slope(&x, now, 0);
-        let euler = &x + &first * (next - now);
-        // The slope has no value at σ = 0: the last step is Euler's.
-        x = if next > 0.0 {
-            x + (first + slope(&euler, next, 1)) * (0.5 * (next - now))
-        } else {
-            euler
-        };
+        x = heun_step(&x, [pair[0], pair[1]], 2 * i as u64, denoise);
         tick()?;
     }
     Ok(x)
+}
+
+/// One step between two `levels`; `phase` is the number of its first evaluation.
+pub fn heun_step(
+    x: &Tensor,
+    levels: [f64; 2],
+    phase: u64,
+    denoise: &dyn Fn(&Tensor, f64, u64) -> Tensor,
+) -> Tensor {
+    let [now, next] = levels;
+    let slope = |x: &Tensor, sigma: f64, phase: u64| (x - denoise(x, sigma, phase)) / sigma;
+    let first = slope(x, now, phase);
+    let euler = x + &first * (next - now);
+    // The slope has no value at σ = 0: the last step is Euler's.
+    if next > 0.0 {
+        x + (first + slope(&euler, next, phase + 1)) * (0.5 * (next - now))
+    } else {
+        euler
+    }
 }
 
 #[cfg(test)]
@@ -56,6 +64,11 @@ mod tests {
             steps,
             ..SamplerConfig::default()
         }
+    }
+
+    #[test]
+    fn a_single_step_goes_from_the_largest_noise_level_to_none() {
+        assert!((noise_levels(&config(1))[0] - 80.0).abs() < 1e-9);
     }
 
     #[test]

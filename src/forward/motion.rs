@@ -1,6 +1,5 @@
 //! Motion blur: the image is averaged along a short line.
 
-use super::blur::reflected;
 use crate::random::Rows;
 use tch::{Kind, Tensor};
 
@@ -47,6 +46,8 @@ pub(super) fn convolve(x: &Tensor, kernels: &Tensor) -> Tensor {
 
 fn pad(x: &Tensor, dim: i64, by: i64) -> Tensor {
     let n = x.size()[dim as usize];
-    let places: Vec<i64> = (-by..n + by).map(|i| reflected(i, n)).collect();
-    x.index_select(dim, &Tensor::from_slice(&places).to_device(x.device()))
+    // As `blur::reflected`, on the device: a list from the host would be copied there in every call.
+    let place = Tensor::arange_start(-by, n + by, (Kind::Int64, x.device())).remainder(2 * n);
+    let back = &place * -1 + (2 * n - 1);
+    x.index_select(dim, &place.minimum(&back))
 }

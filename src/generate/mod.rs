@@ -8,6 +8,7 @@ use crate::atomic::not_an_input;
 use crate::catalog::{GeneratedAxes, GeneratedHeader, GeneratedWriter, Generation};
 use crate::config::{Config, SamplerConfig};
 use crate::diffusion::{DiffusionTrainer, Model, ModelHeader, ModelRecord, begin};
+use crate::host::matrix;
 use crate::restore::in_units;
 use crate::train::{Run, config_sha256};
 use crate::{Error, Result};
@@ -212,7 +213,5 @@ fn values(axes: &GeneratedAxes, x: &Tensor) -> Result<Array2<f32>> {
         GeneratedAxes::Spectra { .. } => x.shallow_clone(),
         GeneratedAxes::Images(layout) => in_units(layout, x),
     };
-    let shape = (x.size()[0] as usize, x.size()[1] as usize);
-    let flat = Vec::<f32>::try_from(x.to_device(Device::Cpu).contiguous().view([-1]))?;
-    Ok(Array2::from_shape_fn(shape, |(i, j)| flat[i * shape.1 + j]))
+    matrix(&x)
 }

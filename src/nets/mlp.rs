@@ -48,7 +48,8 @@ impl Mlp {
 
 impl VelocityField for Mlp {
     fn fields(&self, t: &Tensor, x: &Tensor, _latent: &Latent, _pass: Pass) -> Fields {
-        let mut h = Tensor::cat(&[x, &self.time.forward(t)], 1);
+        let time = self.time.forward(t).expand([x.size()[0], -1], false);
+        let mut h = Tensor::cat(&[x, &time], 1);
         for layer in &self.hidden {
             h = layer.forward(&h).silu();
         }

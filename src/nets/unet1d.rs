@@ -15,7 +15,7 @@
 //!   starts from that of a white population of variance 1 (the EDM form), and what the network
 //!   adds is in units of the signal, not of the noise.
 
-use super::layers::{Coarsen, Conv1d, GroupNorm, Linear, Refine, TimeEmbedding};
+use super::layers::{Coarsen, Conv1d, GroupNorm, Linear, Merge, Refine, TimeEmbedding};
 use super::{Fields, Params, Pass, VelocityField, split_heads};
 use crate::config::UNet1dConfig;
 use crate::forward::Latent;
@@ -53,7 +53,7 @@ struct Down {
 #[derive(Debug)]
 struct Up {
     refine: Refine,
-    merge: Conv1d,
+    merge: Merge,
     blocks: Vec<Block>,
 }
 
@@ -88,7 +88,7 @@ impl UNet1d {
         for i in (0..levels).rev() {
             up.push(Up {
                 refine: Refine::new(&mut p, &format!("up{i}.refine"), c[i + 1], c[i], 2),
-                merge: Conv1d::new(&mut p, &format!("up{i}.merge"), 2 * c[i], c[i], 1),
+                merge: Merge::new(&mut p, &format!("up{i}.merge"), c[i]),
                 blocks: (0..config.blocks)
                     .map(|j| block(&mut p, format!("up{i}.{j}"), c[i]))
                     .collect(),
@@ -113,18 +113,18 @@ impl UNet1d {
         }
     }
 
-    /// Channels [B, C, D]: the scaled spectrum `x`, the mask, the noise level and the place.
-    fn inputs(&self, x: &Tensor, latent: &Latent) -> Tensor {
+    /// Channels: the scaled spectrum `x`, the mask and the noise level, [B, C, D], and the place, which
+    /// is the same for all rows, [1, 1 + 2 K, D].
+    fn inputs(&self, x: &Tensor, latent: &Latent) -> [Tensor; 2] {
         let mut channels = vec![x.shallow_clone(), latent.good.shallow_clone()];
         if self.noise_input {
             // ln σ over the range that matters: below 1e-3 noise is as good as absent.
             channels.push(latent.sigma.clamp_min(1e-3).log());
         }
-        let place = place(x).expand([x.size()[0], -1, -1], false);
-        Tensor::cat(&[Tensor::stack(&channels, 1), place], 1)
+        [Tensor::stack(&channels, 1), place(x)]
     }
 
-    /// The preconditioning at times `t` [B, 1], each [B, D].
+    /// The preconditioning at times `t` [B, 1] or [1, 1], each [B, D].
     fn scales(&self, t: &Tensor, latent: &Latent) -> Scales {
         let one = latent.sigma.ones_like();
         if !self.noise_input {
@@ -182,11 +182,12 @@ impl VelocityField for UNet1d {
         let scales = self.scales(t, latent);
         let skip = x * scales.skip;
         let x = x * scales.input;
-        let extended = self
-            .inputs(&x, latent)
-            .reflection_pad1d([self.margin + shift, self.margin - shift])
-            .to_kind(kind);
-        let mut h = self.stem.forward(&extended);
+        let extended = self.inputs(&x, latent).map(|channels| {
+            channels
+                .reflection_pad1d([self.margin + shift, self.margin - shift])
+                .to_kind(kind)
+        });
+        let mut h = self.stem.forward_parts(&extended);
         let mut skips = Vec::with_capacity(self.down.len());
         for level in &self.down {
             for b in &level.blocks {
@@ -206,7 +207,7 @@ impl VelocityField for UNet1d {
         }
         for (level, skip) in self.up.iter().zip(skips.iter().rev()) {
             let fine = level.refine.forward(&h);
-            h = level.merge.forward(&Tensor::cat(&[&fine, skip], 1));
+            h = level.merge.forward(&fine, skip);
             for b in &level.blocks {
                 h = b.forward(&h, &e, pass.dropout);
             }
@@ -262,7 +263,7 @@ impl Block {
     fn forward(&self, x: &Tensor, e: &Tensor, train: bool) -> Tensor {
         let film = self.film.forward(e).unsqueeze(-1);
         let film = film.chunk(2, 1);
-        let h = self.norm1.forward(x) * (&film[0] + 1.0) + &film[1];
+        let h = film[1].addcmul(&self.norm1.forward(x), &(&film[0] + 1.0));
         let h = self.norm2.forward(&self.conv1.forward(&h.silu())).silu();
         let h = if train && self.dropout > 0.0 {
             h.dropout(self.dropout, true)

@@ -4,6 +4,7 @@ use super::Source;
 use crate::Result;
 use crate::catalog::{Block, Layout, Object, Provenance, RestoredBlock, flag, is_random};
 use crate::config::InterpolantConfig;
+use crate::host::{matrix, numbers};
 use crate::nets::VelocityField;
 use crate::random::{Purpose, Rows};
 use crate::train::{Observations, Run, config_sha256, observations};
@@ -211,7 +212,7 @@ fn mark(object: &mut Object, finite: bool) -> bool {
 /// Draws [draws, n, D] on the host; NaN in the rows that are flagged.
 fn all_draws(draws: &Tensor, objects: &[Object]) -> Result<Array3<f32>> {
     let size: Vec<usize> = draws.size().iter().map(|v| *v as usize).collect();
-    let flat = Vec::<f32>::try_from(draws.to_device(Device::Cpu).contiguous().view([-1]))?;
+    let flat = numbers(draws)?;
     let mut all = Array3::from_shape_fn((size[0], size[1], size[2]), |(k, i, j)| {
         flat[(k * size[1] + i) * size[2] + j]
     });
@@ -225,9 +226,14 @@ fn all_draws(draws: &Tensor, objects: &[Object]) -> Result<Array3<f32>> {
 
 /// [n, D] on the host; NaN in the rows that are not usable.
 fn to_array(t: &Tensor, usable: &[bool]) -> Result<Array2<f32>> {
-    let (n, d) = (t.size()[0] as usize, t.size()[1] as usize);
-    let flat = Vec::<f32>::try_from(t.to_device(Device::Cpu).contiguous().view([-1]))?;
-    Ok(Array2::from_shape_fn((n, d), |(i, j)| {
-        if usable[i] { flat[i * d + j] } else { f32::NAN }
-    }))
+    let mut array = matrix(t)?;
+    for (mut row, _) in array
+        .rows_mut()
+        .into_iter()
+        .zip(usable)
+        .filter(|(_, u)| !**u)
+    {
+        row.fill(f32::NAN);
+    }
+    Ok(array)
 }

@@ -5,6 +5,7 @@ use crate::atomic::not_an_input;
 use crate::catalog::{ImageLayout, ImageSource, Layout, PixelScale, RawImages, pixel_scale};
 use crate::config::{Config, ImageConfig, SurveySource};
 use crate::forward::{self, Latent};
+use crate::host::{matrix, tensor};
 use crate::random::{Purpose, Rows};
 use crate::{Error, Result};
 use ndarray::{Array2, Zip};
@@ -63,10 +64,10 @@ pub(super) fn simulate(
         // An unknown level is infinite, and 0 · ∞ at a masked pixel is not.
         let ivar = ivar.where_self(&latent.good.gt(0.0), &ivar.zeros_like());
         let mut block = Block {
-            images: array(&y, out)?,
-            ivar: array(&ivar, out)?,
-            vector: array(&latent.vector, out)?,
-            planes: array(&latent.planes, out)?,
+            images: matrix(&y)?,
+            ivar: matrix(&ivar)?,
+            vector: matrix(&latent.vector)?,
+            planes: matrix(&latent.planes)?,
         };
         to_file_units(&mut block, &layout.scale, image.height * image.width);
         let rows = start..end;
@@ -110,20 +111,4 @@ fn to_file_units(block: &mut Block, scale: &PixelScale, plane: usize) {
             *v = value as f32;
             *ivar = (f64::from(*ivar) * slope * slope) as f32;
         });
-}
-
-fn tensor(a: &Array2<f32>, device: Device) -> Tensor {
-    let shape = [a.nrows() as i64, a.ncols() as i64];
-    let standard = a.as_standard_layout();
-    Tensor::from_slice(standard.as_slice().unwrap_or_default())
-        .view(shape)
-        .to_device(device)
-}
-
-fn array(t: &Tensor, out: &Path) -> Result<Array2<f32>> {
-    let host = t.to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
-    let size = host.size();
-    let flat = Vec::<f32>::try_from(host.view([-1]))?;
-    Array2::from_shape_vec((size[0] as usize, size[1] as usize), flat)
-        .map_err(|e| Error::output(out, e, "report this: F gave rows of unequal length"))
 }

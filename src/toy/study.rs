@@ -5,12 +5,13 @@ use super::metrics::{half_width, knn_divergence, maximum_mean_discrepancy, neigh
 use super::{Arm, Settings, Shape, learn};
 use crate::Result;
 use crate::evaluate::{Slices, sliced_wasserstein};
+use crate::host::matrix;
 use crate::random::{Purpose, Rows, derive};
 use crate::statistics::median;
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use tch::{Device, Tensor};
+use tch::Device;
 
 /// Points that are restored and scored.
 const SCORED: usize = 2000;
@@ -131,7 +132,7 @@ fn restored(plan: &Plan, shape: Shape, sigma: f64, arm: Arm) -> Result<(Array2<f
         SCORED as i64,
         Device::Cpu,
     );
-    Ok((array(&map.restore(&fresh, &random))?, evaluations))
+    Ok((matrix(&map.restore(&fresh, &random))?, evaluations))
 }
 
 /// The clouds of a case, scored on the clean points of number 2.
@@ -144,10 +145,10 @@ fn case(
     let seed = derive(plan.seed, Purpose::Toy, shape as u64);
     let (clean, observed) = points(shape, sigma, SCORED, seed, 1);
     let (truth, _) = points(shape, sigma, SCORED, seed, 2);
-    let truth = array(&truth)?;
+    let truth = matrix(&truth)?;
     let names = ["clean", "observed"].map(str::to_owned);
     let arms = plan.arms.iter().map(|a| a.name().to_owned());
-    let first = [array(&clean)?, array(&observed)?].map(|points| (points, None));
+    let first = [matrix(&clean)?, matrix(&observed)?].map(|points| (points, None));
     let learned = restored
         .iter()
         .map(|(points, cost)| (points.clone(), Some(*cost)));
@@ -179,11 +180,4 @@ fn scores(shape: Shape, cloud: ArrayView2<f32>, truth: ArrayView2<f32>, seed: u6
         spacing: spacing(cloud) / spacing(truth),
         width: widths.map(|(cloud, truth)| cloud / truth),
     }
-}
-
-/// Points [N, 2] on the host.
-fn array(t: &Tensor) -> Result<Array2<f32>> {
-    let (n, d) = (t.size()[0] as usize, t.size()[1] as usize);
-    let flat = Vec::<f32>::try_from(t.contiguous().view([-1]))?;
-    Ok(Array2::from_shape_fn((n, d), |(i, j)| flat[i * d + j]))
 }

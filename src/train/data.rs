@@ -6,6 +6,7 @@ use super::training::{Read, Training, gathered};
 use crate::catalog::{Block, ImageBlock, ImageSet, Layout, Prepared};
 use crate::config::TrainConfig;
 use crate::forward::{ForwardModel, Latent};
+use crate::host::tensor;
 use crate::{Error, Result};
 use std::path::Path;
 use std::sync::Arc;
@@ -178,14 +179,6 @@ pub fn image_observations(block: &ImageBlock, device: Device) -> Observations {
             ..Latent::from_ivar(&ivar, &ivar.zeros_like())
         },
     }
-}
-
-fn tensor(a: &ndarray::Array2<f32>, device: Device) -> Tensor {
-    let shape = [a.nrows() as i64, a.ncols() as i64];
-    let standard = a.as_standard_layout();
-    Tensor::from_slice(standard.as_slice().unwrap_or_default())
-        .view(shape)
-        .to_device(device)
 }
 
 /// The zeros of a line-spread function that there is not, without the memory for them.

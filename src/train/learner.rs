@@ -5,7 +5,7 @@ use crate::nets::VelocityField;
 use tch::{Tensor, no_grad};
 
 /// Weights on their way down a loss.
-pub(crate) struct Learner<N: VelocityField + ?Sized = dyn VelocityField> {
+pub struct Learner<N: VelocityField + ?Sized = dyn VelocityField> {
     pub network: Box<N>,
     /// Running average of the weights, [P].
     pub averaged: Tensor,
@@ -14,7 +14,7 @@ pub(crate) struct Learner<N: VelocityField + ?Sized = dyn VelocityField> {
 
 /// How far one step goes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Stride {
+pub struct Stride {
     pub rate: f64,
     /// Largest norm of the gradient.
     pub clip: f64,

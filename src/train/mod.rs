@@ -29,7 +29,7 @@ pub use clean::Clean;
 pub use data::{Data, Observations, image_observations, observations};
 pub(crate) use estep::{EStep, evaluations, refreshes};
 pub use feed::Feed;
-pub(crate) use learner::{Learner, Stride};
+pub use learner::{Learner, Stride};
 pub use log::Denoising;
 pub(crate) use log::Log;
 pub(crate) use losses::Losses;

@@ -9,9 +9,10 @@ use super::data::Data;
 use crate::catalog::{Block, Layout};
 use crate::config::ForwardConfig;
 use crate::evaluate::{eigen, learn};
+use crate::host::matrix;
 use crate::random::Rows;
 use crate::{Error, Result};
-use ndarray::{Array2, s};
+use ndarray::s;
 use std::path::Path;
 use tch::{Device, Tensor};
 
@@ -91,16 +92,11 @@ fn blocks(data: &Data) -> impl Iterator<Item = Result<Block>> + '_ {
     (0..read).map(move |k| {
         let start = k * chunks / read * CHUNK;
         let part = o.part(start..(start + CHUNK).min(o.len()))?;
-        let host = |t: &Tensor| -> Result<Array2<f32>> {
-            let (n, d) = (t.size()[0] as usize, t.size()[1] as usize);
-            let flat = Vec::<f32>::try_from(t.to_device(Device::Cpu).contiguous().view([-1]))?;
-            Ok(Array2::from_shape_fn((n, d), |(i, j)| flat[i * d + j]))
-        };
         let ivar = &part.latent.good / part.latent.sigma.square();
         Ok(Block {
-            flux: host(&part.flux)?,
-            ivar: host(&ivar)?,
-            lsf: host(&part.latent.lsf)?,
+            flux: matrix(&part.flux)?,
+            ivar: matrix(&ivar)?,
+            lsf: matrix(&part.latent.lsf)?,
         })
     })
 }

@@ -164,7 +164,7 @@ impl Transport {
         latent: &Latent,
         pass: Pass,
     ) -> Tensor {
-        let times = x.new_full([x.size()[0], 1], t, (x.kind(), x.device()));
+        let times = x.new_full([1, 1], t, (x.kind(), x.device()));
         let fields = field.fields(&times, x, latent, pass);
         match self.active().and_then(|d| d.drift(t, &fields, latent)) {
             Some(added) => fields.velocity + added,

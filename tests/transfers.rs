@@ -1,0 +1,93 @@
+//! The transport loop and a gradient step stay on their device: no number is copied to the host, and
+//! none is uploaded but by constructors. Without a GPU a transfer cannot be counted, so that it is
+//! the sources that are read: these are all the ways in which tch moves numbers.
+
+use std::path::{Path, PathBuf};
+
+/// What a step of training and a run of Φ are made of. The rest of src/forward runs programs and codecs
+/// on the host.
+const ON_DEVICE: [&str; 26] = [
+    "transport/mod.rs",
+    "transport/diffusion.rs",
+    "interpolant/mod.rs",
+    "nets/layers.rs",
+    "nets/layers2d.rs",
+    "nets/unet1d.rs",
+    "nets/unet2d.rs",
+    "nets/unet2d_block.rs",
+    "nets/encoder.rs",
+    "nets/mlp.rs",
+    "forward/gaussian.rs",
+    "forward/quasar.rs",
+    "forward/smooth.rs",
+    "forward/noise.rs",
+    "forward/blur.rs",
+    "forward/motion.rs",
+    "forward/mask.rs",
+    "forward/poisson.rs",
+    "forward/rays.rs",
+    "forward/latent.rs",
+    "forward/stages.rs",
+    "train/step.rs",
+    "train/estep.rs",
+    "train/pairs.rs",
+    "train/learner.rs",
+    "train/adam.rs",
+];
+const TO_HOST: [&str; 8] = [
+    "Device::Cpu",
+    "double_value(",
+    "int64_value(",
+    "f_double_value(",
+    "copy_data(",
+    "::try_from(",
+    "numbers(",
+    "host::",
+];
+const TO_DEVICE: [&str; 4] = ["from_slice(", "to_device(", "from_data", "Tensor::from("];
+
+fn source(file: &str) -> String {
+    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file);
+    let text = std::fs::read_to_string(&path).unwrap();
+    text.split("#[cfg(test)]").next().unwrap().to_owned()
+}
+
+/// Lines with the function that each stands in, comments left out.
+fn lines(text: &str) -> Vec<(String, &str)> {
+    let mut function = String::new();
+    text.lines()
+        .map(str::trim)
+        .filter(|l| !l.starts_with("//"))
+        .map(|line| {
+            if let Some((_, rest)) = line.split_once("fn ") {
+                function = rest.split(['(', '<']).next().unwrap().to_owned();
+            }
+            (function.clone(), line)
+        })
+        .collect()
+}
+
+#[test]
+fn nothing_in_the_loop_comes_to_the_host() {
+    for file in ON_DEVICE {
+        for (function, line) in lines(&source(file)) {
+            let host = TO_HOST.iter().find(|w| line.contains(**w));
+            // Kernels on the host are for tests and evaluations.
+            if function.ends_with("_host") {
+                continue;
+            }
+            assert!(host.is_none(), "src/{file}, fn {function}: {line}");
+        }
+    }
+}
+
+#[test]
+fn numbers_are_uploaded_by_constructors_alone() {
+    for file in ON_DEVICE {
+        for (function, line) in lines(&source(file)) {
+            let upload = TO_DEVICE.iter().any(|w| line.contains(w));
+            let constructor = ["new", "matrix"].contains(&function.as_str());
+            assert!(!upload || constructor, "src/{file}, fn {function}: {line}");
+        }
+    }
+}
