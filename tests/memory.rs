@@ -95,6 +95,7 @@ fn config(folder: &Path) {
 }
 
 /// Peak resident memory of `selfsi` in `folder`, bytes.
+#[allow(clippy::zombie_processes)] // wait4 waits for it
 fn peak(folder: &Path, arguments: &[&str]) -> f64 {
     let child = Command::new(assert_cmd::cargo::cargo_bin!("selfsi"))
         .current_dir(folder)
