@@ -13,7 +13,7 @@ WITH_MPI = $(RUN) export MPICC="$(MPI)/bin/mpicc" SELFSI_MPIEXEC="$(MPI)/bin/mpi
 comma := ,
 ODE := --set 'interpolant={kind="ode"}'
 
-.PHONY: help setup build cargo-build demo demo-mock demo-data demo-images toy notebooks study test cargo-test setup-mpi build-mpi cargo-build-mpi test-mpi cargo-test-mpi test-slurm check lint cargo-lint fuzz cargo-fuzz bench bench-eager estep clean
+.PHONY: help setup build cargo-build demo demo-mock demo-data demo-images toy notebooks study scale test cargo-test setup-mpi build-mpi cargo-build-mpi test-mpi cargo-test-mpi test-slurm check lint cargo-lint fuzz cargo-fuzz bench bench-eager estep clean
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -114,6 +114,10 @@ study-%:
 	$(SELFSI) plot spectra out/$*/ode/restored.fits --truth out/$*/mock/truth.h5 --out data/study/$*/spectra-ode.png
 	$(SELFSI) plot spectra out/$*/sde/restored.fits --truth out/$*/mock/truth.h5 --out data/study/$*/spectra.png
 	$(SELFSI) plot population out/$*/ode/restored.fits out/$*/sde/restored.fits --truth out/$*/mock/truth.h5 --out data/study/$*/population.png
+
+SCALE ?= 1000000
+scale: build           ## a mock survey of SCALE=1000000 spectra through every command, with peaks of memory: hours
+	SELFSI="$(CURDIR)/$(SELFSI)" scripts/scale.sh $(SCALE) out/scale
 
 test: setup check      ## unit, integration and doc tests
 	@$(MAKE) --no-print-directory cargo-test

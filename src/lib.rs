@@ -6,6 +6,7 @@
 //! Generation stands on restorations: [`diffusion`] (a model trained on them) → [`generate`].
 //! Modules are listed floor by floor: an upper floor may use the lower ones, never the reverse.
 
+pub mod ahead;
 pub mod atomic;
 pub mod config;
 pub mod device;

@@ -44,7 +44,7 @@ fn learned() -> GaussianPopulation {
             }),
             noise_rho: vec![0.0; D as usize],
         },
-        training: observed(N, SIGMA, 0),
+        training: observed(N, SIGMA, 0).into(),
         heldout: observed(10, SIGMA, 1),
         clean: None,
     };

@@ -94,7 +94,7 @@ pub fn audit(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) ->
     let every: Vec<usize> = (0..observed.len()).collect();
     for part in every.chunks(size) {
         let (block, objects) = observed.batch(part)?;
-        let x = observed.restorations(part);
+        let x = observed.restorations(part)?;
         let z: Vec<f64> = objects.iter().map(|o| o.z).collect();
         let y = observations(&block, job.device);
         let findings = examiner.examine(&x, &y, &restorer.numbers(&objects), &z)?;

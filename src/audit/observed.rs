@@ -3,9 +3,10 @@
 use super::examine::Restorations;
 use super::halves::{identity, same};
 use crate::catalog::{Block, Object, Prepared, Restored};
+use crate::host::tensor;
 use crate::restore::read_rows;
 use crate::{Error, Result};
-use ndarray::{Array2, Axis};
+use ndarray::Array2;
 use std::collections::HashMap;
 use tch::{Device, Tensor};
 
@@ -16,9 +17,7 @@ pub struct Observed<'a> {
     set: &'a Prepared,
     /// Rows of the catalog and of the set.
     rows: Vec<(usize, usize)>,
-    restored: Array2<f32>,
-    draw: Option<Array2<f32>>,
-    observed: Array2<f32>,
+    sde: bool,
     device: Device,
 }
 
@@ -60,9 +59,7 @@ impl<'a> Observed<'a> {
             catalog,
             set,
             rows,
-            restored: catalog.image("RESTORED")?,
-            draw: sde.then(|| catalog.image("DRAW")).transpose()?,
-            observed: catalog.image("OBSERVED")?,
+            sde,
             device,
         })
     }
@@ -95,9 +92,10 @@ impl<'a> Observed<'a> {
             .iter()
             .map(|k| self.catalog.objects()[self.row(*k)].clone())
             .collect();
-        for ((k, o), flux) in part.iter().zip(&objects).zip(block.flux.rows()) {
+        let recorded = self.image("OBSERVED", part)?;
+        let recorded = recorded.rows().into_iter();
+        for ((o, flux), recorded) in objects.iter().zip(block.flux.rows()).zip(recorded) {
             let physical = flux.mapv(|f| f * o.norm as f32);
-            let recorded = self.observed.row(self.row(*k));
             if !same(physical.iter(), recorded.iter()) {
                 let problem = format!("the input's observation of {} is another one", o.name);
                 return Err(foreign(self.catalog, self.set, &problem));
@@ -107,12 +105,15 @@ impl<'a> Observed<'a> {
     }
 
     /// The catalog's restorations of the objects `part`, normalised.
-    #[must_use]
-    pub fn restorations(&self, part: &[usize]) -> Restorations {
-        Restorations {
-            restored: self.normalised(&self.restored, part),
-            draw: self.draw.as_ref().map(|d| self.normalised(d, part)),
-        }
+    ///
+    /// # Errors
+    /// [`Error::Input`] if they cannot be read.
+    pub fn restorations(&self, part: &[usize]) -> Result<Restorations> {
+        let draw = || self.normalised("DRAW", part);
+        Ok(Restorations {
+            restored: self.normalised("RESTORED", part)?,
+            draw: self.sde.then(draw).transpose()?,
+        })
     }
 
     /// `count` simulations in batches of at most `size`: the number of the round and its objects,
@@ -129,17 +130,19 @@ impl<'a> Observed<'a> {
         rounds
     }
 
-    fn normalised(&self, image: &Array2<f32>, part: &[usize]) -> Tensor {
+    /// Rows of the image `name` of the objects `part`, [n, D].
+    fn image(&self, name: &str, part: &[usize]) -> Result<Array2<f32>> {
         let rows: Vec<usize> = part.iter().map(|k| self.row(*k)).collect();
-        let mut x = image.select(Axis(0), &rows);
-        for (mut row, i) in x.rows_mut().into_iter().zip(&rows) {
-            let norm = self.catalog.objects()[*i].norm;
+        self.catalog.rows(name)?.read(&rows)
+    }
+
+    fn normalised(&self, name: &str, part: &[usize]) -> Result<Tensor> {
+        let mut x = self.image(name, part)?;
+        for (mut row, k) in x.rows_mut().into_iter().zip(part) {
+            let norm = self.catalog.objects()[self.row(*k)].norm;
             row.mapv_inplace(|v| (f64::from(v) / norm) as f32);
         }
-        let flat: Vec<f32> = x.iter().copied().collect();
-        Tensor::from_slice(&flat)
-            .view([rows.len() as i64, -1])
-            .to_device(self.device)
+        Ok(tensor(&x, self.device))
     }
 }
 

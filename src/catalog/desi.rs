@@ -4,7 +4,9 @@
 //! X of B, R, Z (or one, BRZ) images X_WAVELENGTH [n], X_FLUX, X_IVAR, X_MASK [N, n] and
 //! X_RESOLUTION [N, diagonals, n]; FIBERMAP tells the targets. Vacuum wavelengths, barycentric.
 
-use super::desi_coadd::{Coadd, absent, by_name, check_unit, lattice_edges, read_coadd};
+use super::desi_coadd::{
+    Coadd, absent, by_name, check_unit, is_of_exposures, lattice_edges, read_coadd,
+};
 use super::fits_read::Fits;
 use super::index::files_called;
 use super::pixel_mask::PixelMask;
@@ -146,8 +148,16 @@ fn fibermap(path: &Path) -> Result<Vec<CatalogRow>> {
     fits.check_complete()?;
     let hdus = by_name(&mut fits)?;
     check_unit(&mut fits, &hdus)?;
-    if !hdus.contains_key("FIBERMAP") {
+    let Some(hdu) = hdus.get("FIBERMAP") else {
         return Err(absent(&fits, "FIBERMAP"));
+    };
+    if is_of_exposures(&fits.go(*hdu)?) {
+        return Err(fits.error(
+            "HDU FIBERMAP",
+            "single exposures (EXPID), several to a target",
+            "a DESI coadd file, one spectrum to a target",
+            "give the coadd-*.fits file beside it, or co-add with desispec (desi_coadd_spectra)",
+        ));
     }
     let columns = DesiColumns {
         zwarn: "COADD_FIBERSTATUS".into(),

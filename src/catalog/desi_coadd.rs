@@ -1,6 +1,6 @@
 //! One spectrum of a DESI coadd file, its arms joined on one lattice of 0.8 Å.
 
-use super::fits_read::{Fits, Hdu};
+use super::fits_read::{Column, Fits, Hdu};
 use super::pixel_mask::PixelMask;
 use super::spectrum::{NativeGrid, Spectrum};
 use crate::config::MaskKind;
@@ -228,6 +228,16 @@ fn section(
         }
     }
     fits.section(row * size, size)
+}
+
+/// Whether a FIBERMAP is that of a file of single exposures (spectra-*.fits), several to a target,
+/// with the cosmic rays of each: co-adding them is DESI's pipeline's work.
+pub(super) fn is_of_exposures(fibermap: &Hdu) -> bool {
+    let has = |columns: &[Column], name: &str| {
+        let is = |c: &Column| c.name.eq_ignore_ascii_case(name);
+        columns.iter().any(is)
+    };
+    matches!(fibermap, Hdu::Table { columns, .. } if has(columns, "EXPID") && !has(columns, "COADD_FIBERSTATUS"))
 }
 
 /// An HDU that a coadd file must have.

@@ -71,11 +71,18 @@ pub struct ImageSetHeader {
 /// A prepared set of images open for reading; objects are in memory.
 #[derive(Debug)]
 pub struct ImageSet {
-    path: PathBuf,
-    file: File,
+    images: PreparedImages,
     header: ImageSetHeader,
     objects: Vec<Object>,
     labels: Vec<i64>,
+}
+
+/// The images of a prepared set without its objects: what a thread of its own reads.
+#[derive(Debug, Clone)]
+pub struct PreparedImages {
+    path: PathBuf,
+    file: File,
+    rows: usize,
 }
 
 impl ImageSet {
@@ -137,8 +144,11 @@ impl ImageSet {
             })
             .collect();
         Ok(Self {
-            path,
-            file,
+            images: PreparedImages {
+                path,
+                file,
+                rows: n,
+            },
             header,
             objects,
             labels,
@@ -147,7 +157,7 @@ impl ImageSet {
 
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.images.path
     }
 
     #[must_use]
@@ -177,16 +187,32 @@ impl ImageSet {
         &self.labels
     }
 
+    /// The images alone.
+    #[must_use]
+    pub fn images(&self) -> PreparedImages {
+        self.images.clone()
+    }
+
+    /// As [`PreparedImages::read`].
+    ///
+    /// # Errors
+    /// As [`PreparedImages::read`].
+    pub fn read(&self, rows: Range<usize>) -> Result<ImageBlock> {
+        self.images.read(rows)
+    }
+}
+
+impl PreparedImages {
     /// Reads the images of `rows`.
     ///
     /// # Errors
     /// [`Error::Input`] if the rows do not exist or cannot be read.
     pub fn read(&self, rows: Range<usize>) -> Result<ImageBlock> {
-        if rows.end > self.len() || rows.start > rows.end {
+        if rows.end > self.rows || rows.start > rows.end {
             return Err(foreign(
                 &self.path,
                 &format!("rows {}..{}", rows.start, rows.end),
-                format!("there are {}", self.len()),
+                format!("there are {}", self.rows),
             ));
         }
         let get = |name: &str| -> Result<Array2<f32>> {

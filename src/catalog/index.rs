@@ -1,6 +1,7 @@
 //! The spectra of a folder tree, in spec and spPlate files, found in one walk.
 
-use super::{sdss, sp_plate};
+use super::sdss;
+use super::sp_plate::{self, Fibre};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -12,11 +13,11 @@ use walkdir::WalkDir;
 pub(super) type Key = (i64, i64, i64);
 
 /// Where a spectrum is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Place {
     pub path: PathBuf,
-    /// Its row, in a spPlate file.
-    pub row: Option<usize>,
+    /// Its row and fibre, in a spPlate file.
+    pub row: Option<(usize, Fibre)>,
 }
 
 /// Spectra by what the names of their files, or the plates, say.
@@ -86,13 +87,13 @@ impl Index {
     }
 
     fn add_plate(&mut self, path: &Path) -> Result<()> {
-        for (row, key) in sp_plate::fibres(path)?.into_iter().enumerate() {
-            self.add(key, path.to_path_buf(), Some(row));
+        for (row, fibre) in sp_plate::fibres(path)?.into_iter().enumerate() {
+            self.add(fibre.key, path.to_path_buf(), Some((row, fibre)));
         }
         Ok(())
     }
 
-    fn add(&mut self, key: Key, path: PathBuf, row: Option<usize>) {
+    fn add(&mut self, key: Key, path: PathBuf, row: Option<(usize, Fibre)>) {
         match self.files.entry(key) {
             Entry::Vacant(v) => _ = v.insert(Place { path, row }),
             Entry::Occupied(_) if self.twins.last() == Some(&path) => {}

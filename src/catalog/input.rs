@@ -169,23 +169,18 @@ impl Input {
 
     /// Names that occur more than once, each once.
     pub fn duplicates(&self) -> Vec<String> {
-        let mut seen = BTreeSet::new();
-        let mut twice = BTreeSet::new();
-        let mut look = |name: &str| {
-            if !name.is_empty() && !seen.insert(name.to_owned()) {
-                twice.insert(name.to_owned());
-            }
-        };
-        match self {
+        let mut names: Vec<&str> = match self {
             Self::Sdss { rows, .. } => {
-                for r in rows.iter().filter_map(|r| r.row.as_ref()) {
-                    look(&r.object.name);
-                }
+                let named = rows.iter().filter_map(|r| r.row.as_ref());
+                named.map(|r| &*r.object.name).collect()
             }
-            Self::Desi(survey) => survey.names().for_each(&mut look),
-            Self::Hdf5 { catalog, .. } => catalog.names().iter().for_each(|n| look(n)),
-        }
-        twice.into_iter().collect()
+            Self::Desi(survey) => survey.names().collect(),
+            Self::Hdf5 { catalog, .. } => catalog.names().iter().map(|n| &**n).collect(),
+        };
+        names.sort_unstable();
+        let runs = names.chunk_by(|a, b| a == b);
+        let twice = runs.filter(|run| run.len() > 1 && !run[0].is_empty());
+        twice.map(|run| run[0].to_owned()).collect()
     }
 
     /// Catalog rows without a file.
@@ -318,7 +313,7 @@ impl SdssRow {
             Some(file) => {
                 object.source = match file.row {
                     None => file.path.display().to_string(),
-                    Some(row) => format!("{} row {row}", file.path.display()),
+                    Some((row, _)) => format!("{} row {row}", file.path.display()),
                 };
                 if object.flag == flag::GOOD {
                     let pipeline = self.row.is_none() || (zwarning.is_none() && select.zwarning);

@@ -4,7 +4,7 @@ use super::fits_read::{Fits, Hdu};
 use super::inspect::{Inspection, range, rounded};
 use super::pixel_mask::{PixelMask, SPPIXMASK};
 use super::spectrum::NativeGrid;
-use super::{flag_names, sdss, sp_plate, table};
+use super::{desi_coadd, flag_names, sdss, sp_plate, table};
 use crate::Result;
 use crate::config::{Columns, MaskConfig};
 use serde_json::{Map, Value, json};
@@ -213,9 +213,21 @@ pub(super) fn written(
     Ok(i)
 }
 
-/// Facts of a DESI coadd file, which is recognised but cannot be prepared directly.
+/// Facts of a DESI coadd file, or of one of single exposures, which cannot be prepared.
 pub(super) fn desi(path: &Path, fits: &mut Fits, hdus: &[(String, Hdu)]) -> Result<Inspection> {
-    let mut i = Inspection::new(path, "DESI coadd");
+    let exposures = hdus
+        .iter()
+        .find(|(n, _)| n.eq_ignore_ascii_case("FIBERMAP"))
+        .is_some_and(|(_, h)| desi_coadd::is_of_exposures(h));
+    let kind = if exposures {
+        "DESI spectra"
+    } else {
+        "DESI coadd"
+    };
+    let mut i = Inspection::new(path, kind);
+    if exposures {
+        i.problem("single exposures, which are not read: give the coadd-*.fits file beside it");
+    }
     let at = |name: &str| hdus.iter().position(|(n, _)| n.eq_ignore_ascii_case(name));
     if let Some(Hdu::Table { rows, .. }) = at("FIBERMAP").map(|k| &hdus[k].1) {
         i.fact("targets", *rows);
@@ -252,12 +264,12 @@ pub(super) fn desi(path: &Path, fits: &mut Fits, hdus: &[(String, Hdu)]) -> Resu
 /// Facts of an SDSS plate file.
 pub(super) fn plate(path: &Path, fits: &mut Fits, hdus: &[(String, Hdu)]) -> Result<Inspection> {
     let mut i = Inspection::new(path, "SDSS plate");
-    let keys = sp_plate::fibres(path)?;
-    if let Some((plate, mjd, _)) = keys.first() {
-        i.fact("plate", *plate);
-        i.fact("mjd", *mjd);
+    let fibres = sp_plate::fibres(path)?;
+    if let Some((plate, mjd, _)) = fibres.first().map(|f| f.key) {
+        i.fact("plate", plate);
+        i.fact("mjd", mjd);
     }
-    i.fact("spectra", keys.len());
+    i.fact("spectra", fibres.len());
     fits.seek(0)?;
     let key = |fits: &mut Fits, name: &str| fits.number_key(name).unwrap_or(f64::NAN);
     let (first, step) = (key(fits, "COEFF0"), key(fits, "COEFF1"));

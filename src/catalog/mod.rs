@@ -32,6 +32,7 @@ mod rebin;
 mod regrid;
 mod report;
 mod restored;
+mod restored_desi;
 mod restored_draws;
 mod restored_fits;
 mod restored_images;
@@ -54,7 +55,7 @@ pub use audit_table::{AuditHeader, AuditRow, FeatureRow, audit_flag, write_audit
 pub use block::Block;
 pub use generated::{Generated, GeneratedAxes, GeneratedHeader, GeneratedWriter, Generation};
 pub use grid::LogGrid;
-pub use image_set::{ImageBlock, ImageSet, ImageSetHeader};
+pub use image_set::{ImageBlock, ImageSet, ImageSetHeader, PreparedImages};
 pub use image_set_writer::ImageSetWriter;
 pub use images::{
     ImageReport, ImageSource, RawImages, ScaleFrom, pixel_scale, prepare_images, with_scale_of,
@@ -66,13 +67,14 @@ pub use normalise::{Level, level};
 pub use object::{Object, flag};
 pub use pixel_mask::{PixelMask, SPPIXMASK};
 pub use prepare::{prepare, prepare_from, rejected_path};
-pub use prepared::Prepared;
+pub use prepared::{Prepared, PreparedSpectra};
 pub use prepared_writer::PreparedWriter;
 pub use provenance::{Provenance, is_random};
 pub use rebin::Rebin;
 pub use regrid::Regridder;
 pub use report::{Report, flag_names};
-pub use restored::{Restored, RestoredBlock, RestoredHeader};
+pub use restored::{Restored, RestoredBlock, RestoredHeader, RestoredRows};
+pub use restored_desi::{desi_source, restored_desi_path, write_restored_desi};
 pub use restored_draws::RestoredDraws;
 pub(crate) use restored_fits::{check_written, problem};
 pub use restored_images::{ImageTable, RestoredImages, RestoredImagesHeader, RestoredImagesWriter};

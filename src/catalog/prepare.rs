@@ -1,4 +1,5 @@
-//! A survey → a prepared set: read, mask, regrid, normalise, select; in chunks, in parallel.
+//! A survey → a prepared set: read, mask, regrid, normalise, select; in chunks, in parallel. One
+//! chunk is read while the one before it is computed and the one before that is written.
 
 use super::input::{Input, Item};
 use super::normalise::level;
@@ -6,15 +7,19 @@ use super::pixel_mask::PixelMask;
 use super::report::{RejectedList, Report};
 use super::select::{by_spectrum, reject};
 use super::{Block, LogGrid, Object, PreparedWriter, Regridder, flag};
+use crate::ahead::ahead;
 use crate::atomic::not_an_input;
 use crate::config::{Config, SurveySource};
 use crate::{Error, Result};
 use ndarray::s;
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
+use std::thread;
 
-/// Rows in memory at a time.
+/// Rows of a chunk.
 const CHUNK: usize = 256;
+/// Chunks that wait between reading and computing, and between computing and writing.
+const AHEAD: usize = 1;
 
 /// Prepares the survey that `config` names and writes it to `out`, with the list of rejected
 /// spectra beside it. `progress` is told (rows done, rows) after each chunk.
@@ -67,25 +72,32 @@ pub fn prepare_from(
     }
     let mut list = RejectedList::create(&list_path)?;
     progress(0, n);
-    for start in (0..n).step_by(CHUNK) {
-        let end = (start + CHUNK).min(n);
-        let items = input.read(start..end, &mask, &config.select)?;
-        for item in items.iter().filter(|i| i.spectrum.is_some()) {
-            report.without_lsf += usize::from(item.lacks_lsf);
-            report.without_mask += usize::from(item.lacks_mask);
-            report.other_grid +=
-                usize::from(item.spectrum.as_ref().is_some_and(|s| input.is_odd(s)));
-        }
-        let (objects, block) = chunk(config, &regridder, &grid, items);
-        for (i, object) in objects.iter().enumerate() {
-            report.count(object);
-            if object.flag != flag::GOOD {
-                list.add(start + i, object)?;
+    thread::scope(|scope| {
+        let starts = || (0..n).step_by(CHUNK);
+        let read = starts().map(|start| {
+            let end = (start + CHUNK).min(n);
+            input.read(start..end, &mask, &config.select)
+        });
+        let work = |items: Result<Vec<Item>>| -> Result<Chunk> {
+            Ok(chunk(config, &input, &regridder, &grid, items?))
+        };
+        let read = ahead(scope, AHEAD, read);
+        for (start, chunk) in starts().zip(ahead(scope, AHEAD, read.map(work))) {
+            let chunk = chunk?;
+            for (i, object) in chunk.objects.iter().enumerate() {
+                report.count(object);
+                if object.flag != flag::GOOD {
+                    list.add(start + i, object)?;
+                }
             }
+            report.without_lsf += chunk.without_lsf;
+            report.without_mask += chunk.without_mask;
+            report.other_grid += chunk.other_grid;
+            writer.write(start, &chunk.objects, &chunk.block)?;
+            progress(start + chunk.objects.len(), n);
         }
-        writer.write(start, &objects, &block)?;
-        progress(end, n);
-    }
+        Ok::<(), Error>(())
+    })?;
     if report.used == 0 {
         return Err(nothing_left(source, &report));
     }
@@ -94,27 +106,48 @@ pub fn prepare_from(
     Ok(report)
 }
 
+/// Rows that are ready to be written.
+struct Chunk {
+    objects: Vec<Object>,
+    block: Block,
+    without_lsf: usize,
+    without_mask: usize,
+    other_grid: usize,
+}
+
 fn chunk(
     config: &Config,
+    input: &Input,
     regridder: &Regridder,
     grid: &LogGrid,
     items: Vec<Item>,
-) -> (Vec<Object>, Block) {
+) -> Chunk {
+    let read = |yes: &dyn Fn(&Item) -> bool| {
+        let read = items.iter().filter(|i| i.spectrum.is_some());
+        read.filter(|i| yes(i)).count()
+    };
+    let odd = |i: &Item| i.spectrum.as_ref().is_some_and(|s| input.is_odd(s));
+    let mut chunk = Chunk {
+        objects: Vec::with_capacity(items.len()),
+        block: Block::masked(items.len(), grid.pixels),
+        without_lsf: read(&|i| i.lacks_lsf),
+        without_mask: read(&|i| i.lacks_mask),
+        other_grid: read(&odd),
+    };
     let done: Vec<(Object, Option<Block>)> = items
         .into_par_iter()
         .map(|item| one(config, regridder, grid, item))
         .collect();
-    let mut block = Block::masked(done.len(), grid.pixels);
-    let mut objects = Vec::with_capacity(done.len());
+    let block = &mut chunk.block;
     for (i, (object, row)) in done.into_iter().enumerate() {
         if let Some(row) = row {
             block.flux.slice_mut(s![i, ..]).assign(&row.flux.row(0));
             block.ivar.slice_mut(s![i, ..]).assign(&row.ivar.row(0));
             block.lsf.slice_mut(s![i, ..]).assign(&row.lsf.row(0));
         }
-        objects.push(object);
+        chunk.objects.push(object);
     }
-    (objects, block)
+    chunk
 }
 
 /// One spectrum on the common grid, normalised; `None` if it is rejected.

@@ -16,12 +16,19 @@ pub(super) const VERSION: i64 = 1;
 /// A prepared set open for reading. Objects are in memory, spectra are read when asked for.
 #[derive(Debug)]
 pub struct Prepared {
-    path: PathBuf,
-    file: File,
+    spectra: PreparedSpectra,
     grid: LogGrid,
     flux_unit: String,
     noise_rho: Vec<f32>,
     objects: Vec<Object>,
+}
+
+/// The spectra of a prepared set without its objects: what a thread of its own reads.
+#[derive(Debug, Clone)]
+pub struct PreparedSpectra {
+    path: PathBuf,
+    file: File,
+    rows: usize,
 }
 
 impl Prepared {
@@ -61,8 +68,11 @@ impl Prepared {
         }
         Ok(Self {
             flux_unit: h5::text_attribute(&file, "flux_unit").unwrap_or_default(),
-            path,
-            file,
+            spectra: PreparedSpectra {
+                path,
+                file,
+                rows: objects.len(),
+            },
             grid,
             noise_rho,
             objects,
@@ -94,7 +104,7 @@ impl Prepared {
     /// Reference frame of the wavelengths, as FITS names it; `None` where the input did not say.
     #[must_use]
     pub fn specsys(&self) -> Option<String> {
-        h5::text_attribute(&self.file, "specsys")
+        h5::text_attribute(&self.spectra.file, "specsys")
     }
 
     /// Correlation of the noise of pixel i with pixel i+1 caused by regridding, [D]; last 0.
@@ -119,26 +129,42 @@ impl Prepared {
 
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.spectra.path
     }
 
     /// The TOML text of the job that made the set.
     #[must_use]
     pub fn config(&self) -> String {
-        h5::text_attribute(&self.file, "config").unwrap_or_default()
+        h5::text_attribute(&self.spectra.file, "config").unwrap_or_default()
     }
 
+    /// The spectra alone.
+    #[must_use]
+    pub fn spectra(&self) -> PreparedSpectra {
+        self.spectra.clone()
+    }
+
+    /// As [`PreparedSpectra::read`].
+    ///
+    /// # Errors
+    /// As [`PreparedSpectra::read`].
+    pub fn read(&self, rows: Range<usize>) -> Result<Block> {
+        self.spectra.read(rows)
+    }
+}
+
+impl PreparedSpectra {
     /// Reads the spectra of `rows`.
     ///
     /// # Errors
     /// [`Error::Input`] if the rows do not exist or cannot be read.
     pub fn read(&self, rows: Range<usize>) -> Result<Block> {
-        if rows.end > self.len() || rows.start > rows.end {
+        if rows.end > self.rows || rows.start > rows.end {
             return Err(Error::input(
                 &self.path,
                 format!("rows {}..{}", rows.start, rows.end),
                 "no such rows",
-                format!("rows within 0..{}", self.len()),
+                format!("rows within 0..{}", self.rows),
                 "ask for fewer",
             ));
         }

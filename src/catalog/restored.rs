@@ -5,7 +5,7 @@ use super::fits_read::{Fits, Hdu};
 use super::object::Object;
 use super::provenance::Provenance;
 use crate::{Error, Result};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1};
 use std::path::{Path, PathBuf};
 
 /// What a restored catalog says of how it was made.
@@ -168,22 +168,49 @@ impl Restored {
     /// # Errors
     /// [`Error::Input`] if the file has no such image.
     pub fn image(&self, name: &str) -> Result<Array2<f32>> {
+        let all: Vec<usize> = (0..self.objects.len()).collect();
+        self.rows(name)?.read(&all)
+    }
+}
+
+/// A way into one image of a restored catalog, of which rows are read when they are asked for.
+pub struct RestoredRows {
+    fits: Fits,
+    pixels: usize,
+}
+
+impl Restored {
+    /// The image HDU `name`, to be read by rows.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the file has no such image.
+    pub fn rows(&self, name: &str) -> Result<RestoredRows> {
         let mut fits = Fits::open(&self.path)?;
         let hdu = seek(&mut fits, &self.path, name)?;
-        let shape = (self.objects.len(), self.header.grid.pixels);
-        if fits.go(hdu)? != Hdu::Image(vec![shape.0, shape.1]) {
+        let pixels = self.header.grid.pixels;
+        if fits.go(hdu)? != Hdu::Image(vec![self.objects.len(), pixels]) {
             return Err(foreign(
                 &self.path,
                 name,
                 "the image has another shape than table and grid",
             ));
         }
-        let data = fits
-            .pixels(shape.0 * shape.1)?
-            .into_iter()
-            .map(|v| v as f32)
-            .collect();
-        Array2::from_shape_vec(shape, data).map_err(|e| foreign(&self.path, name, &e.to_string()))
+        Ok(RestoredRows { fits, pixels })
+    }
+}
+
+impl RestoredRows {
+    /// Rows `rows` of the image, in that order, [n, D].
+    ///
+    /// # Errors
+    /// [`Error::Input`] if they cannot be read.
+    pub fn read(&mut self, rows: &[usize]) -> Result<Array2<f32>> {
+        let mut all = Array2::zeros((rows.len(), self.pixels));
+        for (mut to, row) in all.rows_mut().into_iter().zip(rows) {
+            let values = self.fits.section(row * self.pixels, self.pixels)?;
+            to.assign(&ArrayView1::from(&values));
+        }
+        Ok(all)
     }
 }
 

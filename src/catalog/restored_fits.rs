@@ -5,7 +5,7 @@ use crate::atomic::Pending;
 use crate::{Error, Result};
 use fitsio::hdu::FitsHdu;
 use fitsio::headers::WritesKey;
-use fitsio::images::{ImageDescription, ImageType};
+use fitsio::images::{ImageDescription, ImageType, WriteImage};
 use fitsio::tables::{ColumnDataType, ColumnDescription, WritesCol};
 use fitsio::{FileOpenMode, FitsFile};
 use std::ffi::CString;
@@ -141,8 +141,18 @@ impl Sheet {
 
     /// An empty image of 32-bit floats, axes in C order.
     pub fn image(&mut self, name: &str, dimensions: &[usize]) -> Result<FitsHdu> {
+        self.image_of(name, ImageType::Float, dimensions)
+    }
+
+    /// An empty image of numbers of the given kind, axes in C order.
+    pub fn image_of(
+        &mut self,
+        name: &str,
+        data_type: ImageType,
+        dimensions: &[usize],
+    ) -> Result<FitsHdu> {
         let description = ImageDescription {
-            data_type: ImageType::Float,
+            data_type,
             dimensions,
         };
         self.file
@@ -151,7 +161,7 @@ impl Sheet {
     }
 
     /// Writes pixels from number `from` of an image on.
-    pub fn pixels(&mut self, hdu: &FitsHdu, from: usize, data: &[f32]) -> Result<()> {
+    pub fn pixels<T: WriteImage>(&mut self, hdu: &FitsHdu, from: usize, data: &[T]) -> Result<()> {
         hdu.write_section(&mut self.file, from, from + data.len(), data)
             .map_err(|e| self.failed(&problem(&e)))
     }
@@ -210,6 +220,39 @@ impl Sheet {
         hdu.write_col(&mut self.file, name, values)
             .map_err(|e| self.failed(&problem(&e)))
             .map(|_| ())
+    }
+
+    /// Writes `values` into a column, from row `start` (from 0) on.
+    pub fn rows<T: WritesCol>(
+        &mut self,
+        hdu: &FitsHdu,
+        name: &str,
+        start: usize,
+        values: &[T],
+    ) -> Result<()> {
+        let rows = start..start + values.len();
+        T::write_col_range(&mut self.file, hdu, name, values, &rows)
+            .map_err(|e| self.failed(&e))
+            .map(|_| ())
+    }
+
+    /// As [`Sheet::rows`] for a column of text of the current table: fitsio can write
+    /// whole columns of text alone.
+    pub fn texts(&mut self, name: &str, start: usize, values: &[String]) -> Result<()> {
+        let name = c_text(name);
+        let cells: Vec<CString> = values.iter().map(|v| c_text(v)).collect();
+        let mut cells: Vec<_> = cells.iter().map(|c| c.as_ptr().cast_mut()).collect();
+        let (first, count) = (start as i64 + 1, cells.len() as i64);
+        let (mut number, mut status) = (0, 0);
+        // SAFETY: the handle is open at the table; the name and each cell end in NUL and outlive the
+        // calls, which only read them.
+        unsafe {
+            let f = self.file.as_raw();
+            let exact = 1;
+            fitsio_sys::ffgcno(f, exact, name.as_ptr().cast_mut(), &mut number, &mut status);
+            fitsio_sys::ffpcls(f, number, first, 1, count, cells.as_mut_ptr(), &mut status);
+        }
+        self.checked(status)
     }
 
     /// Writes CHECKSUM and DATASUM of every HDU and gives the file its name.

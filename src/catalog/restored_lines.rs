@@ -100,13 +100,18 @@ pub(super) fn line_columns(flux_unit: &str) -> Vec<Column> {
     columns().map(|c| c.described(flux_unit)).collect()
 }
 
-/// Fills the columns, one row per object.
-pub(super) fn write_lines(sheet: &mut Sheet, hdu: &FitsHdu, rows: &[MeasuredLines]) -> Result<()> {
+/// Fills the columns of the rows from `start` on, one for each object.
+pub(super) fn write_lines(
+    sheet: &mut Sheet,
+    hdu: &FitsHdu,
+    start: usize,
+    rows: &[MeasuredLines],
+) -> Result<()> {
     for column in columns() {
         // One NaN for all: what is read back and written again must not differ in its sign bit.
         let plain = |v: f64| if v.is_nan() { f64::NAN } else { v };
         let values: Vec<f64> = rows.iter().map(|r| plain(column.of(r))).collect();
-        sheet.column(hdu, &column.name, &values)?;
+        sheet.rows(hdu, &column.name, start, &values)?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The parts of a restoration → one restored catalog, block by block.
 
+use super::Object;
 use super::fits_read::Fits;
 use super::provenance::{is_random, quantile_name};
 use super::restored::{Restored, RestoredBlock, RestoredHeader, foreign, numbers, seek};
@@ -92,10 +93,13 @@ fn write(parts: &[Part], out: &Path, progress: &mut dyn FnMut(usize, usize)) -> 
     if first.restored.draws()?.is_some() {
         writer = writer.with_draws(&header)?;
     }
-    let (mut objects, mut heldout) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+    let (mut objects, mut heldout) = (
+        Vec::<&Object>::with_capacity(rows),
+        Vec::with_capacity(rows),
+    );
     for p in parts {
         copy(p, &mut writer, progress)?;
-        objects.extend_from_slice(p.restored.objects());
+        objects.extend(p.restored.objects());
         heldout.extend_from_slice(p.restored.heldout());
     }
     writer.finish(&objects, &heldout)?;

@@ -30,7 +30,7 @@ pub fn restored_spec_path(folder: &Path, o: &Object) -> Result<PathBuf> {
         return Err(Error::output(
             folder,
             format!(
-                "object {} has no plate, MJD and fibre, which SDSS spec files are named by",
+                "object {} has no plate, MJD and fibre, which SDSS spec files are named by, and no DESI coadd file",
                 o.name
             ),
             "restore without --spectra: the restored catalog holds every object",
@@ -172,7 +172,7 @@ fn specobj(sheet: &mut Sheet, o: &Object) -> Result<()> {
 }
 
 /// 1/σ²; 0, "not known", where σ is not a positive number.
-fn inverse_variance(sigma: f32) -> f32 {
+pub(super) fn inverse_variance(sigma: f32) -> f32 {
     let ivar = (sigma * sigma).recip();
     if sigma > 0.0 && ivar.is_finite() {
         ivar

@@ -13,7 +13,12 @@ use crate::lines::{MeasuredLines, NO_LINES};
 use fitsio::hdu::FitsHdu;
 use fitsio::tables::ColumnDataType as T;
 use ndarray::ArrayView3;
+use std::borrow::Borrow;
 use std::path::Path;
+
+/// Rows of the table that are written together: a table lies row by row on disk, and one column of
+/// all of them would go through the whole of it.
+const ROWS: usize = 4096;
 
 /// Writes a restored catalog as a stream; the file appears only when it is complete.
 pub struct RestoredWriter {
@@ -129,13 +134,13 @@ impl RestoredWriter {
     ///
     /// # Errors
     /// [`crate::Error::Output`] if the disk is full.
-    pub fn finish(mut self, objects: &[Object], heldout: &[bool]) -> Result<()> {
+    pub fn finish<O: Borrow<Object>>(mut self, objects: &[O], heldout: &[bool]) -> Result<()> {
         self.catalog(objects, heldout)?;
         wavelengths(&mut self.sheet, &self.loglam)?;
         self.sheet.finish()
     }
 
-    fn catalog(&mut self, objects: &[Object], heldout: &[bool]) -> Result<()> {
+    fn catalog<O: Borrow<Object>>(&mut self, objects: &[O], heldout: &[bool]) -> Result<()> {
         type Get<V> = fn(&Object) -> V;
         let texts: [(&str, &str, Get<String>); 4] = [
             ("NAME", "meta.id;meta.main", |o| ascii(&o.name)),
@@ -158,7 +163,7 @@ impl RestoredWriter {
         ];
         let mut columns = Vec::new();
         for (name, ucd, get) in &texts {
-            let width = objects.iter().map(|o| get(o).len()).max();
+            let width = objects.iter().map(|o| get(o.borrow()).len()).max();
             columns.push(Column {
                 width: width.unwrap_or(0).max(1),
                 ..Column::new(name, T::String).ucd(ucd)
@@ -177,22 +182,31 @@ impl RestoredWriter {
         columns.push(Column::new("HELDOUT", T::Short));
         columns.extend(line_columns(&self.flux_unit));
         let hdu = self.sheet.table("CATALOG", &columns)?;
-        for (name, _, get) in texts {
-            let values: Vec<String> = objects.iter().map(get).collect();
-            self.sheet.column(&hdu, name, &values)?;
+        for start in (0..objects.len()).step_by(ROWS) {
+            let rows = start..(start + ROWS).min(objects.len());
+            let part = &objects[rows.clone()];
+            for (name, _, get) in &texts {
+                let values: Vec<String> = part.iter().map(|o| get(o.borrow())).collect();
+                self.sheet.texts(name, start, &values)?;
+            }
+            for (name, _, get) in &whole {
+                let values: Vec<i64> = part.iter().map(|o| get(o.borrow())).collect();
+                self.sheet.rows(&hdu, name, start, &values)?;
+            }
+            for (name, _, _, get) in &real {
+                let values: Vec<f64> = part.iter().map(|o| get(o.borrow())).collect();
+                self.sheet.rows(&hdu, name, start, &values)?;
+            }
+            self.sheet
+                .rows(&hdu, "SNR", start, &self.snr[rows.clone()])?;
+            let held: Vec<i16> = heldout[rows.clone()]
+                .iter()
+                .map(|h| i16::from(*h))
+                .collect();
+            self.sheet.rows(&hdu, "HELDOUT", start, &held)?;
+            write_lines(&mut self.sheet, &hdu, start, &self.lines[rows])?;
         }
-        for (name, _, get) in whole {
-            let values: Vec<i64> = objects.iter().map(get).collect();
-            self.sheet.column(&hdu, name, &values)?;
-        }
-        for (name, _, _, get) in real {
-            let values: Vec<f64> = objects.iter().map(get).collect();
-            self.sheet.column(&hdu, name, &values)?;
-        }
-        self.sheet.column(&hdu, "SNR", &self.snr)?;
-        let heldout: Vec<i16> = heldout.iter().map(|h| i16::from(*h)).collect();
-        self.sheet.column(&hdu, "HELDOUT", &heldout)?;
-        write_lines(&mut self.sheet, &hdu, &self.lines)
+        Ok(())
     }
 }
 

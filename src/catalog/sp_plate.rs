@@ -5,12 +5,13 @@
 //! map (5) tells the fibres. λ = 10^(COEFF0 + COEFF1·i) Å, vacuum. The redshifts are in the
 //! spZbest-PLATE-MJD.fits beside it.
 
+use super::Object;
 use super::fits_read::{Fits, Hdu};
 use super::index::Key;
 use super::pixel_mask::PixelMask;
 use super::sdss::{self, SpecFile};
 use super::spectrum::{NativeGrid, Spectrum};
-use super::table::read_fibres;
+use super::table::{CatalogRow, read_fibres};
 use crate::config::MaskKind;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -24,11 +25,20 @@ pub(super) fn is_plate(name: &str) -> bool {
     stem.starts_with("spPlate-") && stem.ends_with(".fits")
 }
 
+/// What the plug map says of a spectrum.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Fibre {
+    pub key: Key,
+    /// Degrees; NaN where unknown.
+    pub ra: f64,
+    pub dec: f64,
+}
+
 /// The spectra of a plate file, in the order of its rows.
 ///
 /// # Errors
 /// [`crate::Error::Input`] for a file that is truncated or none of the kind.
-pub(super) fn fibres(path: &Path) -> Result<Vec<Key>> {
+pub(super) fn fibres(path: &Path) -> Result<Vec<Fibre>> {
     let mut fits = Fits::open(path)?;
     fits.check_complete()?;
     let (rows, _) = shape(&mut fits)?;
@@ -44,20 +54,22 @@ pub(super) fn fibres(path: &Path) -> Result<Vec<Key>> {
             "download the file again",
         ));
     }
-    Ok(fibres
-        .iter()
-        .map(|f| (plate, mjd, f.object.fiberid))
-        .collect())
+    let fibre = |f: CatalogRow| Fibre {
+        key: (plate, mjd, f.object.fiberid),
+        ra: f.object.ra,
+        dec: f.object.dec,
+    };
+    Ok(fibres.into_iter().map(fibre).collect())
 }
 
-/// Spectrum number `row` of a plate file; its redshift, from the spZbest file beside, is read only if
+/// Spectrum number `row` of a plate file, which is that of `fibre`; its redshift, from the spZbest file beside, is read only if
 /// `pipeline`, and is NaN without that file.
 ///
 /// # Errors
 /// As [`sdss::read_spec`].
 pub(super) fn read_row(
     path: &Path,
-    row: usize,
+    (row, fibre): (usize, Fibre),
     mask: &PixelMask,
     pipeline: bool,
 ) -> Result<SpecFile> {
@@ -66,7 +78,7 @@ pub(super) fn read_row(
     sdss::check_unit(&mut fits)?;
     let (first, step) = (number(&mut fits, "COEFF0")?, number(&mut fits, "COEFF1")?);
     let air = sdss::in_air(&mut fits);
-    let (plate, mjd) = (number(&mut fits, "PLATEID")?, number(&mut fits, "MJD")?);
+    let (plate, mjd, fiberid) = fibre.key;
     let version = sdss::version(&mut fits);
     let flux = fits.section(row * n, n)?;
     let mut image = |hdu: usize| -> Result<Option<Vec<f64>>> {
@@ -104,14 +116,20 @@ pub(super) fn read_row(
     mask.apply(&mut spectrum, &bits);
     let loglam: Vec<f64> = (0..n).map(|i| first + step * i as f64).collect();
     sdss::place_on_grid(&mut fits, &mut spectrum, &loglam, air)?;
-    let mut object = read_fibres(fits)?.swap_remove(row).object;
+    let mut object = Object {
+        name: sdss::name(plate, mjd, fiberid),
+        plate,
+        mjd,
+        fiberid,
+        ra: fibre.ra,
+        dec: fibre.dec,
+        source: format!("{} row {row}", path.display()),
+        ..Object::default()
+    };
     let mut zwarning = None;
     if pipeline {
-        (object.z, zwarning) = redshift(path, object.fiberid)?;
+        (object.z, zwarning) = redshift(path, fiberid)?;
     }
-    (object.plate, object.mjd) = (plate as i64, mjd as i64);
-    object.name = sdss::name(object.plate, object.mjd, object.fiberid);
-    object.source = format!("{} row {row}", path.display());
     Ok(SpecFile {
         spectrum,
         object,

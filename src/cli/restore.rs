@@ -34,7 +34,8 @@ pub struct Restore {
     /// files' own SPALL or SPECOBJ count); rows without a file are left out.
     #[arg(long, value_name = "FILE")]
     catalog: Option<PathBuf>,
-    /// Also write each restored object as DIR/PLATE/spec-PLATE-MJD-FIBER.fits, in the SDSS form.
+    /// Also write the restored spectra in their survey's own form: each SDSS object as
+    /// DIR/PLATE/spec-PLATE-MJD-FIBER.fits, the targets of each DESI coadd file as DIR/restored-*.fits.
     #[arg(long, value_name = "DIR")]
     spectra: Option<PathBuf>,
     /// Also write every draw of the SDE, image DRAWS: what `selfsi evaluate` needs for the calibration.

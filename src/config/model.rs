@@ -79,6 +79,11 @@ pub struct TrainConfig {
     /// Clean data that take the place of a part of the transported ones; absent: there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clean: Option<CleanConfig>,
+    /// GiB that the observations of training may take. A larger part stays in the prepared set and is
+    /// read in windows of half of this, the next while the network computes; it is shuffled by chunks
+    /// of the file, and within each window.
+    #[serde(skip_serializing_if = "is_usual_memory")]
+    pub memory: f64,
     pub learning_rate: f64,
     /// Fraction of the steps over which the learning rate rises, before its cosine descent.
     pub warmup: f64,
@@ -113,6 +118,7 @@ impl Default for TrainConfig {
             epsilon: 0.0,
             mix: 0.9,
             clean: None,
+            memory: MEMORY,
             learning_rate: 1e-3,
             warmup: 0.05,
             clip: 1.0,
@@ -124,6 +130,15 @@ impl Default for TrainConfig {
             patience: 0,
         }
     }
+}
+
+/// GiB of observations in memory, unless the config says otherwise.
+const MEMORY: f64 = 2.0;
+
+// serde's skip_serializing_if passes a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_usual_memory(memory: &f64) -> bool {
+    *memory == MEMORY
 }
 
 /// `[train.growth]`: how the number of Φ's steps grows in training, linearly from `from` to
@@ -291,6 +306,12 @@ pub(crate) fn check_training(
         "train.clean.fraction",
         "not in (0, 1]",
         "give e.g. 0.1, or leave [train.clean] out",
+    )?;
+    ok(
+        t.memory >= 0.0 && t.memory.is_finite(),
+        "train.memory",
+        "not a number of GiB",
+        "give e.g. 2.0",
     )?;
     ok(
         positive(t.learning_rate),

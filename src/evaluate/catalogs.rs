@@ -16,7 +16,8 @@ pub(super) struct Catalog {
     suffix: String,
     file: Restored,
     rows: HashMap<String, usize>,
-    images: Vec<(Kind, String, Array2<f32>)>,
+    /// Kind, name in the table and HDU of each image of restorations.
+    images: Vec<(Kind, String, &'static str)>,
 }
 
 impl Catalog {
@@ -35,19 +36,18 @@ impl Catalog {
                 "restore it again with this run",
             ));
         }
-        let image = |hdu: &str| file.image(hdu);
         let images = if is_random(&header.interpolant) {
+            let mean = format!("mean of {} SDE draws", header.draws);
             vec![
-                (Kind::Draw, "one SDE draw".to_owned(), image("DRAW")?),
-                (
-                    Kind::Mean,
-                    format!("mean of {} SDE draws", header.draws),
-                    image("RESTORED")?,
-                ),
+                (Kind::Draw, "one SDE draw".to_owned(), "DRAW"),
+                (Kind::Mean, mean, "RESTORED"),
             ]
         } else {
-            vec![(Kind::Ode, "ODE restoration".to_owned(), image("RESTORED")?)]
+            vec![(Kind::Ode, "ODE restoration".to_owned(), "RESTORED")]
         };
+        for (_, _, hdu) in &images {
+            file.rows(hdu)?;
+        }
         let rows = index(file.objects().iter().map(|o| o.name.as_str()));
         Ok(Self {
             suffix,
@@ -63,25 +63,29 @@ impl Catalog {
         Some((self.file.objects()[*row].flag, self.file.heldout()[*row]))
     }
 
-    /// This catalog's restorations of rows `scored` of the prepared set, normalised.
-    pub fn candidates(&self, set: &Prepared, scored: &[usize]) -> Vec<Candidate> {
-        self.images
-            .iter()
-            .map(|(kind, what, image)| {
-                let mut flux = Array2::zeros((scored.len(), image.ncols()));
-                for (mut row, i) in flux.rows_mut().into_iter().zip(scored) {
-                    let object = &set.objects()[*i];
-                    if let Some(r) = self.rows.get(&object.name) {
-                        row.assign(&image.row(*r).mapv(|v| (f64::from(v) / object.norm) as f32));
-                    }
+    /// This catalog's restorations of rows `scored` of the prepared set, normalised; only they are
+    /// read.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if they cannot be read.
+    pub fn candidates(&self, set: &Prepared, scored: &[usize]) -> Result<Vec<Candidate>> {
+        let candidate = |(kind, what, hdu): &(Kind, String, &'static str)| {
+            let mut image = self.file.rows(hdu)?;
+            let mut flux = Array2::zeros((scored.len(), set.grid().pixels));
+            for (mut row, i) in flux.rows_mut().into_iter().zip(scored) {
+                let object = &set.objects()[*i];
+                if let Some(r) = self.rows.get(&object.name) {
+                    let found = image.read(&[*r])?;
+                    row.assign(&found.row(0).mapv(|v| (f64::from(v) / object.norm) as f32));
                 }
-                Candidate {
-                    name: format!("{what}{}", self.suffix),
-                    kind: *kind,
-                    flux,
-                }
+            }
+            Ok(Candidate {
+                name: format!("{what}{}", self.suffix),
+                kind: *kind,
+                flux,
             })
-            .collect()
+        };
+        self.images.iter().map(candidate).collect()
     }
 
     /// Calibration of the draws of rows `scored` of the prepared set against their truth in `known`;

@@ -4,7 +4,7 @@ use super::catalogs::Catalog;
 use super::learned::learn;
 use super::moments::Accumulator;
 use super::result::Evaluation;
-use super::sampling::{Samplers, SpectraRows, answer, of_spectra, read};
+use super::sampling::{Samplers, SpectraRows, answer, evenly, of_spectra, read};
 use super::study::{Candidate, Scored, TruePopulation, study};
 use super::truth::Truth;
 use crate::catalog::{Block, Prepared};
@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 
 /// Rows read at once.
 const CHUNK: usize = 1024;
+/// Rows that moments are learned from, at most: evenly spread over a larger survey.
+const LEARNED_FROM: usize = 100 * CHUNK;
 
 /// A finished evaluation, and how many held-out spectra could not take part in it.
 #[derive(Debug)]
@@ -35,7 +37,8 @@ pub struct RunFiles {
 /// Compares the restored catalogs of `runs`, all of one survey, with the truth, in one table called
 /// `name`. Scored are at most `most` of the spectra that are held out from every training, usable,
 /// present in the truth and restored in every catalog; the learned moments come from the training
-/// observations, the oracle's from all clean spectra that are not scored. `samplers` may add rows.
+/// observations, the oracle's from the clean spectra that are not scored, of a large survey from an even
+/// part of them. `samplers` may add rows.
 ///
 /// # Errors
 /// [`Error::Input`] if a file cannot be read or does not belong to the others; [`Error::Config`] if
@@ -65,8 +68,9 @@ pub fn evaluate_runs(
     }
     let split = Split::new(&set, &truth, &catalogs, most);
     let known = if config.forward.has_closed_form() {
+        let training = evenly(&split.training, LEARNED_FROM);
         Some(learn(
-            || observed(&set, &split.training),
+            || observed(&set, &training),
             &config.forward,
             &set.grid(),
             set.noise_rho(),
@@ -76,10 +80,10 @@ pub fn evaluate_runs(
     };
     let oracle = clean_population(&set, &truth, &split)?;
 
-    let mut candidates: Vec<Candidate> = catalogs
-        .iter()
-        .flat_map(|c| c.candidates(&set, &split.scored))
-        .collect();
+    let mut candidates: Vec<Candidate> = Vec::new();
+    for catalog in &catalogs {
+        candidates.extend(catalog.candidates(&set, &split.scored)?);
+    }
     let finite: Vec<usize> = (0..split.scored.len())
         .filter(|i| {
             candidates
@@ -211,8 +215,7 @@ fn observed<'a>(set: &'a Prepared, rows: &'a [usize]) -> impl Iterator<Item = Re
 fn clean_population(set: &Prepared, truth: &Truth, split: &Split) -> Result<TruePopulation> {
     let d = set.grid().pixels;
     let mut sums = Accumulator::new(d);
-    let rows: Vec<(usize, f64)> = split
-        .clean
+    let rows: Vec<(usize, f64)> = evenly(&split.clean, LEARNED_FROM)
         .iter()
         .map(|(i, t)| (*t, set.objects()[*i].norm))
         .collect();

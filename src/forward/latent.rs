@@ -1,7 +1,7 @@
 //! What is known of an observation besides its pixels: the latent M of the method.
 
 use crate::random::Rows;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// Variance of what a channel does to a pixel besides adding noise (smoothing, tilt), in normalised
 /// flux, roughly.
@@ -56,6 +56,12 @@ impl Latent {
     #[must_use]
     pub fn narrow(&self, start: i64, n: i64) -> Self {
         self.map(|t| t.narrow(0, start, n))
+    }
+
+    /// On another device.
+    #[must_use]
+    pub fn to_device(&self, device: Device) -> Self {
+        self.map(|t| t.to_device(device))
     }
 
     /// Another handle on the same tensors.

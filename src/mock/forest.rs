@@ -115,11 +115,14 @@ impl Forest {
             })
             .collect();
         self.fft.process(&mut field);
-        // tau[j]: Lyα optical depth of the gas j fine pixels blueward of the quasar's Lyα.
+        // tau[j]: Lyα optical depth of the gas j fine pixels blueward of the quasar's Lyα, as far as it
+        // absorbs in the pixels that are asked for: no line reaches farther there than Lyα.
         let top = fine::index(((1.0 + z) * LYMAN[0].0).log10());
         let alpha = LYMAN[0].0.log10();
+        let seen = usize::try_from(top - first + 1).unwrap_or(0);
         let tau: Vec<f64> = field
             .iter()
+            .take(seen)
             .enumerate()
             .map(|(j, g)| {
                 let log1z = fine::loglam(top - j as i64) - alpha;

@@ -1,6 +1,6 @@
 //! `truth.h5`: the clean spectra on the common grid, and what each was made from.
 
-use super::{Quasar, Survey};
+use super::{DrawnLine, Quasar, Survey};
 use crate::Result;
 use crate::catalog::LogGrid;
 use crate::hdf5_output::Output;
@@ -8,6 +8,7 @@ use hdf5::types::VarLenUnicode;
 use hdf5::{Dataset, File};
 use ndarray::{Array1, Array2};
 use rayon::prelude::*;
+use std::ops::Range;
 use std::path::Path;
 
 /// Spectra made and written at a time: memory stays flat in the survey's size.
@@ -27,8 +28,8 @@ pub fn write_truth(
     mut progress: impl FnMut(usize),
 ) -> Result<()> {
     let output = Output::create(path)?;
-    let flux = output.put(|file| start(file, grid, n))?;
-    let mut quasars: Vec<Quasar> = Vec::with_capacity(n);
+    let (flux, parameters) =
+        output.put(|file| Ok((start(file, grid, n)?, Parameters::create(file, survey, n)?)))?;
     for start in (0..n).step_by(ROWS) {
         let end = (start + ROWS).min(n);
         let made: Vec<(Quasar, Vec<f32>)> = (start..end)
@@ -36,15 +37,18 @@ pub fn write_truth(
             .map(|i| survey.clean_on(i, grid))
             .collect();
         let mut block = Array2::zeros((end - start, grid.pixels));
+        let mut quasars = Vec::with_capacity(end - start);
         for (mut row, (quasar, values)) in block.rows_mut().into_iter().zip(made) {
             row.assign(&Array1::from(values));
             quasars.push(quasar);
         }
-        output.put(|_| flux.write_slice(&block, (start..end, ..)))?;
+        output.put(|_| {
+            flux.write_slice(&block, (start..end, ..))?;
+            parameters.write(survey, start..end, &quasars)
+        })?;
         progress(end);
     }
-    drop(flux);
-    output.put(|file| parameters(file, survey, &quasars))?;
+    drop((flux, parameters));
     output.finish()
 }
 
@@ -69,41 +73,75 @@ fn start(file: &File, grid: &LogGrid, n: usize) -> hdf5::Result<Dataset> {
         .create("flux")
 }
 
-/// The objects' names and parameters: [N] and [N, lines] datasets.
-fn parameters(file: &File, survey: &Survey, quasars: &[Quasar]) -> hdf5::Result<()> {
-    let names = 0..quasars.len();
-    let names: Vec<VarLenUnicode> = names.map(|i| unicode(&survey.object(i).name)).collect();
-    file.new_dataset_builder().with_data(&names).create("id")?;
-    let column = |name: &str, get: &dyn Fn(&Quasar) -> f64| -> hdf5::Result<()> {
-        let values: Vec<f64> = quasars.iter().map(get).collect();
+type OfQuasar = fn(&Quasar) -> f64;
+type OfLine = fn(&DrawnLine) -> f64;
+
+/// The objects' names and parameters: [N] and [N, lines] datasets, written block by block.
+struct Parameters {
+    names: Dataset,
+    columns: Vec<(Dataset, OfQuasar)>,
+    tables: Vec<(Dataset, OfLine)>,
+}
+
+impl Parameters {
+    fn create(file: &File, survey: &Survey, n: usize) -> hdf5::Result<Self> {
+        let lines = survey.lines();
+        let names: Vec<VarLenUnicode> = lines.iter().map(|l| unicode(&l.name)).collect();
         file.new_dataset_builder()
-            .with_data(&values)
-            .create(name)
-            .map(|_| ())
-    };
-    column("z", &|q| q.z)?;
-    column("level", &|q| q.level)?;
-    column("slope", &|q| q.slope)?;
-    column("blue_slope", &|q| q.blue)?;
-    let names: Vec<VarLenUnicode> = survey.lines().iter().map(|l| unicode(&l.name)).collect();
-    file.new_dataset_builder()
-        .with_data(&names)
-        .create("line_name")?;
-    let wavelengths: Vec<f64> = survey.lines().iter().map(|l| l.wavelength).collect();
-    file.new_dataset_builder()
-        .with_data(&wavelengths)
-        .create("line_wavelength")?;
-    let shape = (quasars.len(), survey.lines().len());
-    let table = |name: &str, get: &dyn Fn(&super::DrawnLine) -> f64| -> hdf5::Result<()> {
-        let values = Array2::from_shape_fn(shape, |(i, j)| get(&quasars[i].lines[j]));
+            .with_data(&names)
+            .create("line_name")?;
+        let wavelengths: Vec<f64> = lines.iter().map(|l| l.wavelength).collect();
         file.new_dataset_builder()
-            .with_data(&values)
-            .create(name)
-            .map(|_| ())
-    };
-    table("line_ew", &|l| l.ew)?;
-    table("line_width", &|l| l.width)?;
-    table("line_shift", &|l| l.shift)
+            .with_data(&wavelengths)
+            .create("line_wavelength")?;
+        let column = |(name, get): (&str, OfQuasar)| {
+            let data = file.new_dataset::<f64>().shape(n).create(name)?;
+            Ok((data, get))
+        };
+        let table = |(name, get): (&str, OfLine)| {
+            let shape = (n, lines.len());
+            let data = file.new_dataset::<f64>().shape(shape).create(name)?;
+            Ok((data, get))
+        };
+        let columns: [(&str, OfQuasar); 4] = [
+            ("z", |q| q.z),
+            ("level", |q| q.level),
+            ("slope", |q| q.slope),
+            ("blue_slope", |q| q.blue),
+        ];
+        let tables: [(&str, OfLine); 3] = [
+            ("line_ew", |l| l.ew),
+            ("line_width", |l| l.width),
+            ("line_shift", |l| l.shift),
+        ];
+        Ok(Self {
+            names: file.new_dataset::<VarLenUnicode>().shape(n).create("id")?,
+            columns: columns
+                .into_iter()
+                .map(column)
+                .collect::<hdf5::Result<_>>()?,
+            tables: tables.into_iter().map(table).collect::<hdf5::Result<_>>()?,
+        })
+    }
+
+    /// Writes objects `rows`.
+    fn write(&self, survey: &Survey, rows: Range<usize>, quasars: &[Quasar]) -> hdf5::Result<()> {
+        let names: Vec<VarLenUnicode> = rows
+            .clone()
+            .map(|i| unicode(&survey.object(i).name))
+            .collect();
+        self.names.write_slice(&names, rows.clone())?;
+        for (data, get) in &self.columns {
+            let values: Vec<f64> = quasars.iter().map(get).collect();
+            data.write_slice(&values, rows.clone())?;
+        }
+        for (data, get) in &self.tables {
+            let shape = (quasars.len(), survey.lines().len());
+            let values = Array2::from_shape_fn(shape, |(i, j)| get(&quasars[i].lines[j]));
+            data.write_slice(&values, (rows.clone(), ..))?;
+        }
+        Ok(())
+    }
 }
 
 /// HDF5's variable-length strings end at a NUL, which none of ours has.

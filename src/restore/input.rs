@@ -60,7 +60,7 @@ impl Input {
         let set = Prepared::open(path)?;
         same_grid(config, &set)?;
         let by_name = |o: &Object| !is_trained(o, config.seed, &config.train);
-        let heldout = heldout(config, set.objects());
+        let heldout = heldout(config, &set);
         Ok(Self {
             path: path.to_path_buf(),
             rows: (0..set.len()).collect(),
@@ -86,7 +86,7 @@ impl Input {
         let _ = std::fs::remove_file(rejected_path(temporary.path()));
         let set = Prepared::open(temporary.path())?;
         let mut notes = notes(&report, catalog.is_some());
-        let heldout = heldout(config, set.objects()).unwrap_or_else(|| {
+        let heldout = heldout(config, &set).unwrap_or_else(|| {
             notes.push(format!(
                 "HELDOUT is false throughout: there is no training set {} to compare with",
                 config.survey.prepared.display()
@@ -178,9 +178,16 @@ fn same_grid(config: &Config, set: &Prepared) -> Result<()> {
     ))
 }
 
-/// Whether each object was kept out of training; `None` if the training set is not at hand.
-fn heldout(config: &Config, objects: &[Object]) -> Option<Vec<bool>> {
-    let set = Prepared::open(&config.survey.prepared).ok()?;
+/// Whether each object of `input` was kept out of training; `None` if the training set is not at
+/// hand. Where that is the input itself, its objects are not read a second time.
+fn heldout(config: &Config, input: &Prepared) -> Option<Vec<bool>> {
+    let training = &config.survey.prepared;
+    let objects = input.objects();
+    let same = training.canonicalize().ok()? == input.path().canonicalize().ok()?;
+    if same {
+        return Some(kept_out(config, objects, objects));
+    }
+    let set = Prepared::open(training).ok()?;
     Some(kept_out(config, set.objects(), objects))
 }
 

@@ -1,6 +1,7 @@
 //! Use of a trained run: observations → restored catalog, batch by batch.
 
 mod batch;
+mod files;
 mod given;
 mod image_input;
 mod images;
@@ -15,22 +16,28 @@ pub use images::{ImageJob, restore_images};
 pub use input::Input;
 pub use shard::Part;
 
+use crate::ahead::ahead;
 use crate::catalog::{
-    Block, Object, Prepared, Provenance, RestoredBlock, RestoredHeader, RestoredWriter, flag,
-    is_random, restored_spec_path, write_restored_spec,
+    Block, Object, Prepared, Provenance, Restored, RestoredHeader, RestoredWriter, desi_source,
+    flag, is_random, write_restored_desi,
 };
 use crate::config::Config;
 use crate::lines::{MeasuredLines, NO_LINES, over_draws};
 use crate::train::Run;
 use crate::{Error, Result};
+use files::{check_paths, desi_path, write_spectra};
 use ndarray::{ArrayView3, Axis};
 use rayon::prelude::*;
 use shard::part_of;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::thread;
 use tch::Device;
 
 /// Rows of a prepared set that are decompressed together: one chunk of the file.
 const CHUNK: usize = 256;
+/// Batches that are read while the network is busy.
+const AHEAD: usize = 2;
 
 /// Which rows of the input to restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +81,8 @@ pub struct Source<'a> {
 pub struct Output {
     /// The restored catalog (FITS).
     pub catalog: PathBuf,
-    /// Folder for one SDSS spec file per restored object.
+    /// Folder for the restored spectra in the form of their survey: a spec file for each SDSS object, a
+    /// file for each DESI coadd file.
     pub spectra: Option<PathBuf>,
     /// Whether the catalog holds all the draws of the SDE.
     pub draws: bool,
@@ -117,7 +125,7 @@ pub fn config_of(run: &Run, overrides: &[String]) -> Result<Config> {
 /// [`Error::Run`] if the run has no checkpoint, [`Error::Input`] if the selection is empty,
 /// [`Error::Config`] if the draws of an ODE are asked for,
 /// [`Error::Output`] if something cannot be written: then there is no catalog, and every file of a
-/// single object is either complete or absent.
+/// single object is either complete or absent. Files in DESI's form are written after the catalog.
 pub fn restore(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) -> Result<Summary> {
     let Job {
         config,
@@ -129,13 +137,9 @@ pub fn restore(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) 
     let selected = input.select(job.selection)?;
     let size = config.restore.batch;
     let (rows, shard) = part_of(job.selection, selected, input.set().objects(), size);
-    let mut objects: Vec<Object> = rows
-        .iter()
-        .map(|r| input.set().objects()[*r].clone())
-        .collect();
-    let heldout: Vec<bool> = rows.iter().map(|r| input.heldout()[*r]).collect();
+    let all = input.set().objects();
     if let Some(folder) = &output.spectra {
-        check_paths(folder, &objects)?;
+        check_paths(folder, job.selection.part, rows.iter().map(|r| &all[*r]))?;
     }
     let source = Source {
         config,
@@ -156,21 +160,38 @@ pub fn restore(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) 
     if output.draws {
         writer = writer.with_draws(&header)?;
     }
+    // Objects of which restoring said something new: few.
+    let mut changed: HashMap<usize, Object> = HashMap::new();
     let mut restored = 0;
-    for (batch, start) in rows.chunks(size).zip((0..).step_by(size)) {
-        let block = read_rows(input.set(), batch)?;
-        let part = &mut objects[start..start + batch.len()];
-        let (result, draws) = restorer.spectra(&block, part)?;
-        restored += part.iter().filter(|o| o.flag == flag::GOOD).count();
-        writer.write(start, &result)?;
-        writer.write_draws(start, draws.view())?;
-        writer.note_lines(start, &lines(&wavelength, part, draws.view()));
-        if let Some(folder) = &output.spectra {
-            write_spectra(folder, &header, part, &result)?;
+    thread::scope(|scope| {
+        let batches = rows.chunks(size);
+        let blocks = ahead(scope, AHEAD, batches.map(|b| read_rows(input.set(), b)));
+        for ((batch, start), block) in rows.chunks(size).zip((0..).step_by(size)).zip(blocks) {
+            let mut part: Vec<Object> = batch.iter().map(|r| all[*r].clone()).collect();
+            let (result, draws) = restorer.spectra(&block?, &mut part)?;
+            restored += part.iter().filter(|o| o.flag == flag::GOOD).count();
+            writer.write(start, &result)?;
+            writer.write_draws(start, draws.view())?;
+            writer.note_lines(start, &lines(&wavelength, &part, draws.view()));
+            if let Some(folder) = &output.spectra {
+                write_spectra(folder, &header, &part, &result)?;
+            }
+            let news = part.into_iter().zip(batch);
+            changed.extend(news.filter_map(|(o, r)| (o.flag != all[*r].flag).then_some((*r, o))));
+            progress(start + batch.len(), rows.len());
         }
-        progress(start + batch.len(), rows.len());
+        Ok::<(), Error>(())
+    })?;
+    let objects = rows.iter().map(|r| changed.get(r).unwrap_or(&all[*r]));
+    let heldout: Vec<bool> = rows.iter().map(|r| input.heldout()[*r]).collect();
+    writer.finish(&objects.collect::<Vec<_>>(), &heldout)?;
+    if let Some(folder) = &output.spectra
+        && rows.iter().any(|r| desi_source(&all[*r]).is_some())
+    {
+        let catalog = Restored::open(&output.catalog)?;
+        let path = |source: &Path| desi_path(folder, source, job.selection.part);
+        write_restored_desi(&catalog, &header.history, path)?;
     }
-    writer.finish(&objects, &heldout)?;
     Ok(Summary {
         rows: rows.len(),
         restored,
@@ -237,35 +258,4 @@ fn check_draws(header: &RestoredHeader) -> Result<()> {
         "this run gives one restoration of each object, no draws",
         "leave it out, or train with [interpolant] kind = \"sde\"",
     ))
-}
-
-/// Before hours of work: every object has a file name, and none of them is the observation's own.
-fn check_paths(folder: &Path, objects: &[Object]) -> Result<()> {
-    for o in objects.iter().filter(|o| o.flag == flag::GOOD) {
-        let path = restored_spec_path(folder, o)?;
-        let source = Path::new(&o.source).canonicalize();
-        if source.is_ok_and(|s| path.canonicalize().is_ok_and(|p| p == s)) {
-            return Err(Error::output(
-                &path,
-                "this is the observation itself",
-                "give --spectra another folder",
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn write_spectra(
-    folder: &Path,
-    header: &RestoredHeader,
-    objects: &[Object],
-    block: &RestoredBlock,
-) -> Result<()> {
-    objects
-        .par_iter()
-        .enumerate()
-        .filter(|(_, o)| o.flag == flag::GOOD)
-        .try_for_each(|(i, o)| {
-            write_restored_spec(&restored_spec_path(folder, o)?, header, o, block, i)
-        })
 }

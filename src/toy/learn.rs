@@ -136,12 +136,12 @@ pub fn learn(
     let (mut learner, teacher) = (Learner::new(Box::new(new())), new());
     let mut estep = EStep::default();
     let mut sampler = Sampler::new(seed, observed.len(), train.batch);
-    let mut batch = |step| observed.select(&Tensor::from_slice(&sampler.rows(step)));
+    let mut batch = |step| Ok(observed.select(&Tensor::from_slice(&sampler.rows(step))));
     for step in 0..train.steps {
         if refreshes(train, step) {
             teacher.params().set_flat(&learner.averaged);
         }
-        let pairs = estep.pairs(&rule, &teacher, step, &mut batch);
+        let pairs = estep.pairs(&rule, &teacher, step, &mut batch)?;
         let loss = rule.loss(learner.network.as_ref(), &pairs, step)?;
         let stride = Stride {
             rate: learning_rate(step, train.steps, train.warmup, train.learning_rate),

@@ -1,16 +1,15 @@
-//! The observations of a prepared set, on the device, split into a training and a held-out part.
+//! The observations of a prepared set, split into a training and a held-out part.
 
 use super::Clean;
 use super::split::Split;
+use super::training::{Read, Training, gathered};
 use crate::catalog::{Block, ImageBlock, ImageSet, Layout, Prepared};
 use crate::config::TrainConfig;
 use crate::forward::{ForwardModel, Latent};
-use crate::random::{Purpose, derive};
+use crate::host::tensor;
 use crate::{Error, Result};
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 use std::path::Path;
+use std::sync::Arc;
 use tch::{Device, Tensor};
 
 /// Rows read at once.
@@ -31,6 +30,15 @@ impl Observations {
         Self {
             flux: self.flux.index_select(0, index),
             latent: self.latent.select(index),
+        }
+    }
+
+    /// The `n` rows from `start` on.
+    #[must_use]
+    pub fn narrow(&self, start: i64, n: i64) -> Self {
+        Self {
+            flux: self.flux.narrow(0, start, n),
+            latent: self.latent.narrow(start, n),
         }
     }
 
@@ -58,25 +66,33 @@ impl Observations {
     }
 }
 
-/// A prepared set in memory.
+/// What a run trains and validates on.
 #[derive(Debug)]
 pub struct Data {
     pub layout: Layout,
-    pub training: Observations,
+    pub training: Training,
+    /// The first of those held out: as many as the validation uses.
     pub heldout: Observations,
     /// Clean data (`[train.clean]`).
     pub clean: Option<Clean>,
 }
 
+/// Most held-out observations in memory.
+const HELDOUT: usize = 512;
+const GIB: f64 = (1u64 << 30) as f64;
+
 impl Data {
-    /// Reads the usable rows of `set`.
+    /// The usable rows of `set`; a training part larger than `train.memory` stays there.
     ///
     /// # Errors
     /// [`Error::Input`] if the set cannot be read, or either part would be empty.
     pub fn load(set: &Prepared, seed: u64, train: &TrainConfig, device: Device) -> Result<Self> {
-        let read = |rows| Ok(observations(&set.read(rows)?, device));
-        let parts = Split { seed, train }.read(set.objects(), set.path(), &read)?;
-        Ok(Self::of(set.layout(), parts))
+        let spectra = set.spectra();
+        let read: Read = Arc::new(move |rows| Ok(observations(&spectra.read(rows)?, Device::Cpu)));
+        let split = Split { seed, train }.of(set.objects(), set.path())?;
+        // Flux, mask, noise level and width of each pixel.
+        let each = 16 * set.grid().pixels as u64;
+        Self::of(set.layout(), read, split, (each, train), device)
     }
 
     /// As [`Data::load`], from a set of images.
@@ -89,21 +105,33 @@ impl Data {
         train: &TrainConfig,
         device: Device,
     ) -> Result<Self> {
-        let read = |rows| Ok(image_observations(&set.read(rows)?, device));
-        let parts = Split { seed, train }.read(set.objects(), set.path(), &read)?;
-        Ok(Self::of(
-            Layout::Images(set.header().layout.clone()),
-            parts.map(without_lsf),
-        ))
+        let images = set.images();
+        let read: Read = Arc::new(move |rows| {
+            let block = images.read(rows)?;
+            Ok(without_lsf(image_observations(&block, Device::Cpu)))
+        });
+        let split = Split { seed, train }.of(set.objects(), set.path())?;
+        let layout = &set.header().layout;
+        let planes = layout.planes * layout.height * layout.width;
+        let each = 12 * layout.pixels() + 4 * (layout.vector + planes);
+        let layout = Layout::Images(layout.clone());
+        Self::of(layout, read, split, (each as u64, train), device)
     }
 
-    fn of(layout: Layout, [training, heldout]: [Observations; 2]) -> Self {
-        Self {
+    fn of(
+        layout: Layout,
+        read: Read,
+        [training, mut heldout]: [Vec<u32>; 2],
+        (each, train): (u64, &TrainConfig),
+        device: Device,
+    ) -> Result<Self> {
+        heldout.truncate(HELDOUT);
+        Ok(Self {
             layout,
-            training,
-            heldout,
+            heldout: gathered(&read, &heldout, device, &|| false)?,
+            training: Training::of(read, training, (each, (train.memory * GIB) as u64), device)?,
             clean: None,
-        }
+        })
     }
 
     /// Whether the observations of `set` come with the latents that `forward` tells the network.
@@ -153,14 +181,6 @@ pub fn image_observations(block: &ImageBlock, device: Device) -> Observations {
     }
 }
 
-fn tensor(a: &ndarray::Array2<f32>, device: Device) -> Tensor {
-    let shape = [a.nrows() as i64, a.ncols() as i64];
-    let standard = a.as_standard_layout();
-    Tensor::from_slice(standard.as_slice().unwrap_or_default())
-        .view(shape)
-        .to_device(device)
-}
-
 /// The zeros of a line-spread function that there is not, without the memory for them.
 fn without_lsf(mut observations: Observations) -> Observations {
     let lsf = &observations.latent.lsf;
@@ -176,72 +196,5 @@ pub(super) fn concatenate(parts: &[Observations]) -> Observations {
     Observations {
         flux: Tensor::cat(&flux, 0),
         latent: Latent::concatenate(&latents),
-    }
-}
-
-/// Batches in shuffled epochs: every observation once per epoch, in an order that depends on the
-/// seed and the epoch alone.
-#[derive(Debug)]
-pub struct Sampler {
-    seed: u64,
-    n: u64,
-    batch: u64,
-    epoch: Option<(u64, Vec<i64>)>,
-}
-
-impl Sampler {
-    /// Batches of `batch` out of `n` observations.
-    #[must_use]
-    pub fn new(seed: u64, n: i64, batch: usize) -> Self {
-        Self {
-            seed,
-            n: n as u64,
-            batch: batch as u64,
-            epoch: None,
-        }
-    }
-
-    /// The rows of step `step`, int64 [batch]; a batch may run into the next epoch.
-    pub fn rows(&mut self, step: u64) -> Vec<i64> {
-        (step * self.batch..(step + 1) * self.batch)
-            .map(|i| self.row(i / self.n, i % self.n))
-            .collect()
-    }
-
-    fn row(&mut self, epoch: u64, position: u64) -> i64 {
-        if self.epoch.as_ref().is_none_or(|(e, _)| *e != epoch) {
-            let mut order: Vec<i64> = (0..self.n as i64).collect();
-            let seed = derive(self.seed, Purpose::Shuffle, epoch);
-            order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-            self.epoch = Some((epoch, order));
-        }
-        self.epoch
-            .as_ref()
-            .map_or(0, |(_, order)| order[position as usize])
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_epoch_holds_every_row_once_and_the_next_is_in_another_order() {
-        let mut sampler = Sampler::new(3, 10, 5);
-        let epoch = |s: &mut Sampler, k: u64| [s.rows(2 * k), s.rows(2 * k + 1)].concat();
-        let (first, second) = (epoch(&mut sampler, 0), epoch(&mut sampler, 1));
-        assert_ne!(first, second);
-        for mut e in [first, second] {
-            e.sort_unstable();
-            assert_eq!(e, (0..10).collect::<Vec<i64>>());
-        }
-    }
-
-    #[test]
-    fn a_sampler_that_starts_late_continues_the_same_sequence() {
-        let mut a = Sampler::new(3, 7, 4);
-        let all: Vec<_> = (0..9).map(|s| a.rows(s)).collect();
-        let mut b = Sampler::new(3, 7, 4);
-        assert_eq!(b.rows(8), all[8]);
     }
 }

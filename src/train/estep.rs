@@ -8,6 +8,7 @@
 use super::data::Observations;
 use super::pairs::Pairs;
 use super::step::Step;
+use crate::Result;
 use crate::config::TrainConfig;
 use crate::nets::VelocityField;
 use crate::random::{Purpose, seed_dropout};
@@ -30,20 +31,23 @@ pub(crate) struct EStep {
 impl EStep {
     /// What step `step` is fitted to, each row as often as `train.resamplings` says; `batch` gives the
     /// observations of a step, `teacher` the weights of Φ.
+    ///
+    /// # Errors
+    /// The first of `batch`; nothing has changed then.
     pub fn pairs(
         &mut self,
         rule: &Step<'_>,
         teacher: &dyn VelocityField,
         step: u64,
-        batch: &mut dyn FnMut(u64) -> Observations,
-    ) -> Pairs {
+        batch: &mut dyn FnMut(u64) -> Result<Observations>,
+    ) -> Result<Pairs> {
         let made_for = transported_at(rule.train, step);
         if self.pool.back().is_none_or(|(s, _)| *s != made_for) {
             seed_dropout(rule.seed, rule.place.index(2 * made_for + 1));
-            let pairs = rule.transported(teacher, &batch(made_for), made_for);
+            let pairs = rule.transported(teacher, &batch(made_for)?, made_for);
             self.push(made_for, pairs, rule.train.pool);
         }
-        self.drawn(rule, step).repeat(rule.copies())
+        Ok(self.drawn(rule, step).repeat(rule.copies()))
     }
 
     fn push(&mut self, made_for: u64, pairs: Pairs, keep: usize) {
@@ -77,21 +81,24 @@ impl EStep {
     }
 
     /// As [`EStep::saved`] told of whole batches.
+    ///
+    /// # Errors
+    /// The first of `batch`.
     pub fn restored(
         rule: &Step<'_>,
         steps: &[u64],
         x0: &Tensor,
-        batch: &mut dyn FnMut(u64) -> Observations,
-    ) -> Self {
+        batch: &mut dyn FnMut(u64) -> Result<Observations>,
+    ) -> Result<Self> {
         let mut estep = Self::default();
         let b = x0.size()[0] / steps.len().max(1) as i64;
         for (k, step) in steps.iter().enumerate() {
-            let batch = batch(*step);
+            let batch = batch(*step)?;
             let x0 = x0.narrow(0, k as i64 * b + rule.place.first, batch.len());
             let pairs = rule.paired(x0, &batch, *step);
             estep.push(*step, pairs, rule.train.pool);
         }
-        estep
+        Ok(estep)
     }
 }
 

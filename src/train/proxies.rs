@@ -19,7 +19,7 @@ const NEIGHBOUR: i64 = 5;
 /// Random divisions into halves that are averaged over.
 const SPLITS: i64 = 8;
 /// Training observations that the components are learned from.
-const BASIS_ROWS: i64 = 1024;
+pub(super) const BASIS_ROWS: i64 = 1024;
 /// Fewer held-out observations say nothing.
 const FEWEST: i64 = 64;
 

@@ -1,13 +1,11 @@
 //! Which objects train, which validate and which take no part: decided by what an object is and the
 //! seed alone.
 
-use super::data::{CHUNK, Observations, concatenate};
 use crate::catalog::Object;
 use crate::config::TrainConfig;
 use crate::random::{Purpose, derive_uniform};
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
-use std::ops::Range;
 use std::path::Path;
 
 /// Whether an object is kept out of training: decided by what it is (its THING_ID where it has one,
@@ -44,29 +42,20 @@ pub(super) struct Split<'a> {
 }
 
 impl Split<'_> {
-    /// The usable rows of training and those held out, read by `read` in chunks.
-    pub fn read(
-        &self,
-        objects: &[Object],
-        path: &Path,
-        read: &dyn Fn(Range<usize>) -> Result<Observations>,
-    ) -> Result<[Observations; 2]> {
+    /// The usable rows of training and those held out, ascending.
+    ///
+    /// # Errors
+    /// [`Error::Input`] (naming `path`) if there are none of either.
+    pub fn of(&self, objects: &[Object], path: &Path) -> Result<[Vec<u32>; 2]> {
         let mut parts = [Vec::new(), Vec::new()];
-        for start in (0..objects.len()).step_by(CHUNK) {
-            let end = (start + CHUNK).min(objects.len());
-            let chunk = read(start..end)?;
-            for (side, part) in parts.iter_mut().enumerate() {
-                part.push(chunk.kept(|k| {
-                    let object = &objects[start + k];
-                    let takes_part = match side {
-                        0 => is_trained(object, self.seed, self.train),
-                        _ => is_heldout(object, self.seed, self.train.heldout),
-                    };
-                    object.flag == 0 && takes_part
-                }));
+        for (row, object) in (0..).zip(objects).filter(|(_, o)| o.flag == 0) {
+            if is_trained(object, self.seed, self.train) {
+                parts[0].push(row);
+            }
+            if is_heldout(object, self.seed, self.train.heldout) {
+                parts[1].push(row);
             }
         }
-        let parts = parts.map(|p| concatenate(&p));
         for (part, what) in parts.iter().zip(["training", "held-out"]) {
             if part.is_empty() {
                 return Err(Error::input(

@@ -2,8 +2,9 @@
 
 use super::adam::{Adam, learning_rate};
 use super::checkpoint::{Checkpoint, Header, State, save_state, save_weights};
-use super::data::{Data, Observations, Sampler};
+use super::data::Data;
 use super::estep::{EStep, evaluations, refreshes};
+use super::feed::Feed;
 use super::learner::{Learner, Stride};
 use super::log::Log;
 use super::losses::Losses;
@@ -97,7 +98,7 @@ impl<'a> Trainer<'a> {
             learner: Learner::new(live),
             estep: EStep::default(),
             losses: Losses::default(),
-            validator: Validator::new(data, config.seed, config.train.batch),
+            validator: Validator::new(data, config.seed, config.train.batch)?,
             population: None,
             teacher,
             best: None,
@@ -135,25 +136,19 @@ impl<'a> Trainer<'a> {
         (self.best, self.stale) = (header.best, header.stale);
         self.unvalidated = header.unvalidated;
         if let Some(x0) = &state.pool {
-            let mut sampler = self.sampler();
-            let mut batch = |step| self.batch(&mut sampler, step);
-            self.estep = EStep::restored(&self.rule(), &header.pool, x0, &mut batch);
+            let mut feed = self.feed();
+            let mut batch = |step| feed.batch(step);
+            self.estep = EStep::restored(&self.rule(), &header.pool, x0, &mut batch)?;
         }
         Ok(())
     }
 
-    fn sampler(&self) -> Sampler {
+    /// This rank's share of the observations of each step.
+    fn feed(&self) -> Feed<'a> {
         let config = self.config();
-        Sampler::new(config.seed, self.data.training.len(), config.train.batch)
-    }
-
-    /// This rank's share of the observations of a step.
-    fn batch(&self, sampler: &mut Sampler, step: u64) -> Observations {
-        let rows = sampler.rows(step);
-        let share = self.ranks.share(rows.len() as i64);
-        let rows = &rows[share.start as usize..share.end as usize];
-        let rows = Tensor::from_slice(rows).to_device(self.device);
-        self.data.training.select(&rows)
+        let batch = config.train.batch;
+        let share = self.ranks.share(batch as i64);
+        Feed::new(&self.data.training, config.seed, batch).of(share)
     }
 
     fn config(&self) -> &'a Config {
@@ -191,10 +186,10 @@ impl<'a> Trainer<'a> {
                 quiet,
             )
         })?;
-        let mut sampler = self.sampler();
+        let mut feed = self.feed();
         while self.unvalidated || (self.learner.adam.step < t.steps && !self.patience_over()) {
             if !self.unvalidated {
-                self.one_step(&mut sampler, &mut log)?;
+                self.one_step(&mut feed, &mut log)?;
             }
             let done = self.learner.adam.step;
             let due = |every: u64| done.is_multiple_of(every) || done == t.steps;
@@ -233,10 +228,10 @@ impl<'a> Trainer<'a> {
     }
 
     /// One optimiser step with its line in the log. Where F fails, the state of before is saved.
-    fn one_step(&mut self, sampler: &mut Sampler, log: &mut Option<Log>) -> Result<()> {
+    fn one_step(&mut self, feed: &mut Feed<'_>, log: &mut Option<Log>) -> Result<()> {
         let t = &self.config().train;
         let step = self.learner.adam.step;
-        if let Err(problem) = self.step(step, sampler) {
+        if let Err(problem) = self.step(step, feed) {
             return Err(self.halted(problem));
         }
         let done = self.learner.adam.step;
@@ -277,12 +272,13 @@ impl<'a> Trainer<'a> {
     }
 
     /// One optimiser step; the loss stays on the device.
-    fn step(&mut self, step: u64, sampler: &mut Sampler) -> Result<()> {
+    fn step(&mut self, step: u64, feed: &mut Feed<'_>) -> Result<()> {
         let t = &self.config().train;
-        let pairs = self.pairs(step, sampler);
-        seed_dropout(self.config().seed, self.place().index(2 * step));
-        let network = self.learner.network.as_ref();
-        let loss = self.rule().loss(network, &pairs, step);
+        let loss = self.pairs(step, feed).and_then(|pairs| {
+            seed_dropout(self.config().seed, self.place().index(2 * step));
+            let network = self.learner.network.as_ref();
+            self.rule().loss(network, &pairs, step)
+        });
         let loss = self.ranks.agree(loss)?;
         let stride = Stride {
             rate: self.rate(step),
@@ -298,11 +294,10 @@ impl<'a> Trainer<'a> {
     }
 
     /// What the interpolant is fitted to in this step.
-    fn pairs(&mut self, step: u64, sampler: &mut Sampler) -> Pairs {
+    fn pairs(&mut self, step: u64, feed: &mut Feed<'_>) -> Result<Pairs> {
         let t = &self.config().train;
         if let (true, Some(population)) = (step < t.warm_start, &self.population) {
-            let batch = self.batch(sampler, step);
-            return self.rule().draw(population, &batch, step);
+            return Ok(self.rule().draw(population, &feed.batch(step)?, step));
         }
         if refreshes(t, step) {
             let weights = if t.ema_teacher {
@@ -313,7 +308,7 @@ impl<'a> Trainer<'a> {
             self.teacher.params().set_flat(&weights);
         }
         let mut estep = std::mem::take(&mut self.estep);
-        let mut batch = |step| self.batch(sampler, step);
+        let mut batch = |step| feed.batch(step);
         let pairs = estep.pairs(&self.rule(), self.teacher.as_ref(), step, &mut batch);
         self.estep = estep;
         pairs

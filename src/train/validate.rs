@@ -6,7 +6,7 @@
 
 use super::band_power::Bands;
 use super::data::{Data, Observations};
-use super::proxies::{Comparison, Proxies};
+use super::proxies::{BASIS_ROWS, Comparison, Proxies};
 use crate::Result;
 use crate::forward::ForwardModel;
 use crate::nets::VelocityField;
@@ -56,8 +56,10 @@ pub struct Validator {
 
 impl Validator {
     /// On at most 512 of the held-out observations, transported `batch` at a time.
-    #[must_use]
-    pub fn new(data: &Data, seed: u64, batch: usize) -> Self {
+    ///
+    /// # Errors
+    /// [`crate::Error::Input`] if the training observations that it also looks at cannot be read.
+    pub fn new(data: &Data, seed: u64, batch: usize) -> Result<Self> {
         let device = data.heldout.flux.device();
         let n = data.heldout.len().min(512);
         let held = data
@@ -71,16 +73,17 @@ impl Validator {
             .square()
             .sum_dim_intlist([0i64].as_slice(), true, Kind::Float)
             .sqrt();
-        Self {
+        let basis = data.training.part(0..data.training.len().min(BASIS_ROWS))?;
+        Ok(Self {
             seed,
-            comparison: Comparison::new(&data.training, &y, seed),
+            comparison: Comparison::new(&basis, &y, seed),
             y,
             held,
             batch: batch as i64,
             directions: directions / norm,
             bands: Bands::new(&data.layout, device),
             last: None,
-        }
+        })
     }
 
     /// Compares F(Φ(y)) with y; the same random numbers every time, so that scores differ only

@@ -12,12 +12,15 @@ use crate::evaluate::{eigen, learn};
 use crate::host::matrix;
 use crate::random::Rows;
 use crate::{Error, Result};
-use ndarray::{Array2, s};
+use ndarray::s;
 use std::path::Path;
 use tch::{Device, Tensor};
 
 /// Rows on the host at once.
 const CHUNK: i64 = 1024;
+/// Rows that it is learned from, at most: chunks evenly spread over a larger survey. What more would
+/// add to mean and covariance is below the self-consistent loop's own errors, and costs two readings.
+const LEARNED_FROM: i64 = 100 * CHUNK;
 /// Modes with less than this part of the largest variance are left out.
 const NEGLIGIBLE: f64 = 1e-9;
 
@@ -31,7 +34,8 @@ pub struct GaussianPopulation {
 }
 
 impl GaussianPopulation {
-    /// Learned from the training part of `data`, behind the channel of `forward`.
+    /// Learned from the training part of `data`, of more than 100,000 observations an even part of so
+    /// many, behind the channel of `forward`.
     ///
     /// # Errors
     /// [`Error::Input`] (naming `set`, where the data came from) if they hold no signal.
@@ -80,18 +84,19 @@ impl GaussianPopulation {
     }
 }
 
-/// The training part, on the host.
+/// The training part, on the host; of a large one an even part.
 fn blocks(data: &Data) -> impl Iterator<Item = Result<Block>> + '_ {
     let o = &data.training;
-    let n = o.len();
-    (0..n).step_by(CHUNK as usize).map(move |start| {
-        let count = CHUNK.min(n - start);
-        let host = |t: &Tensor| -> Result<Array2<f32>> { matrix(&t.narrow(0, start, count)) };
-        let ivar = &o.latent.good / o.latent.sigma.square();
+    let chunks = o.len().div_euclid(CHUNK) + i64::from(o.len() % CHUNK > 0);
+    let read = chunks.min(LEARNED_FROM / CHUNK);
+    (0..read).map(move |k| {
+        let start = k * chunks / read * CHUNK;
+        let part = o.part(start..(start + CHUNK).min(o.len()))?;
+        let ivar = &part.latent.good / part.latent.sigma.square();
         Ok(Block {
-            flux: host(&o.flux)?,
-            ivar: host(&ivar)?,
-            lsf: host(&o.latent.lsf)?,
+            flux: matrix(&part.flux)?,
+            ivar: matrix(&ivar)?,
+            lsf: matrix(&part.latent.lsf)?,
         })
     })
 }

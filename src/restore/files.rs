@@ -1,0 +1,76 @@
+//! The files of restored spectra, in the form of their survey.
+
+use super::Part;
+use crate::atomic::not_an_input;
+use crate::catalog::{
+    Object, RestoredBlock, RestoredHeader, desi_source, flag, restored_desi_path,
+    restored_spec_path, write_restored_spec,
+};
+use crate::{Error, Result};
+use rayon::prelude::*;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// The file of the restored spectra of a DESI coadd file: of several jobs each writes its own.
+pub(super) fn desi_path(folder: &Path, source: &Path, part: Option<Part>) -> PathBuf {
+    let path = restored_desi_path(folder, source);
+    part.map_or(path.clone(), |p| p.path(&path))
+}
+
+/// Before hours of work: every object has a file name, and none of them is the observation's own or
+/// another's.
+pub(super) fn check_paths<'a>(
+    folder: &Path,
+    part: Option<Part>,
+    objects: impl Iterator<Item = &'a Object>,
+) -> Result<()> {
+    let mut coadds: HashMap<PathBuf, &Path> = HashMap::new();
+    for o in objects.filter(|o| o.flag == flag::GOOD) {
+        if let Some((source, _)) = desi_source(o) {
+            let path = desi_path(folder, source, part);
+            match coadds.get(&path) {
+                None => not_an_input(&path, [source], "give --spectra another folder")?,
+                Some(other) if *other != source => {
+                    return Err(Error::output(
+                        &path,
+                        format!(
+                            "the restored spectra of both {} and {} would be called so",
+                            other.display(),
+                            source.display()
+                        ),
+                        "restore them one by one, with a folder for each",
+                    ));
+                }
+                Some(_) => continue,
+            }
+            coadds.insert(path, source);
+            continue;
+        }
+        let path = restored_spec_path(folder, o)?;
+        let source = Path::new(&o.source).canonicalize();
+        if source.is_ok_and(|s| path.canonicalize().is_ok_and(|p| p == s)) {
+            return Err(Error::output(
+                &path,
+                "this is the observation itself",
+                "give --spectra another folder",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Writes the file of each restored object of a batch, but for those of DESI, of which a file holds many.
+pub(super) fn write_spectra(
+    folder: &Path,
+    header: &RestoredHeader,
+    objects: &[Object],
+    block: &RestoredBlock,
+) -> Result<()> {
+    objects
+        .par_iter()
+        .enumerate()
+        .filter(|(_, o)| o.flag == flag::GOOD && desi_source(o).is_none())
+        .try_for_each(|(i, o)| {
+            write_restored_spec(&restored_spec_path(folder, o)?, header, o, block, i)
+        })
+}
