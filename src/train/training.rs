@@ -144,7 +144,7 @@ pub(super) fn gathered(
         let whole = read(first as usize..group[group.len() - 1] as usize + 1)?;
         let wanted: Vec<i64> = group.iter().map(|r| i64::from(r - first)).collect();
         let part = whole.select(&Tensor::from_slice(&wanted));
-        let all = all.get_or_insert_with(|| empty(&part, rows.len() as i64, device));
+        let all = all.get_or_insert_with(|| empty(&whole, rows.len() as i64, device));
         fill(all, done, &part);
         done += part.len();
     }
@@ -154,7 +154,7 @@ pub(super) fn gathered(
     }
 }
 
-/// Memory for `n` rows like those of `part`.
+/// Memory for `n` rows like those of `part`, as they were read.
 fn empty(part: &Observations, n: i64, device: Device) -> Observations {
     let like = |t: &Tensor| t.new_empty([n, t.size()[1]], (t.kind(), device));
     let lsf = &part.latent.lsf;
