@@ -32,7 +32,7 @@ impl Writer {
 
     /// More keys of the file.
     pub fn keys(&mut self, more: &[Key]) -> Result<()> {
-        h5::attributes(&self.file, more).map_err(|e| unwritable(&self.target, &e))
+        self.output.put(|file| h5::attributes(file, more))
     }
 
     pub fn write(&mut self, start: usize, block: &RestoredBlock) -> Result<()> {
