@@ -71,7 +71,7 @@ demo-images: build $(VENV)/.digits ## real digits, half of their pixels lost: si
 	@echo "restored images: $(IMAGES)/run/restored.fits; picture: $(IMAGES)/images.png"
 
 toy: build             ## two moons, 8 Gaussians, checkerboard: restored by ODE and SDE, measured and drawn
-	$(SELFSI) toy --out out/toy
+	$(SELFSI) toy --out out/toy $(TOY)
 
 # The notebooks open what make demo and make toy wrote.
 $(CHECK)/.notebooks: $(CHECK)/.done requirements/notebooks.txt
@@ -141,7 +141,7 @@ cargo-build-mpi:
 test-mpi: setup setup-mpi ## clippy and tests of training on several MPI ranks
 	@$(MAKE) --no-print-directory cargo-test-mpi
 cargo-test-mpi:
-	$(WITH_MPI) cargo clippy --release --all-targets --features mpi -- -D warnings
+	$(WITH_MPI) cargo clippy --release --lib --bins --test mpi --features mpi -- -D warnings
 	$(WITH_MPI) cargo test --release --features mpi --test mpi
 
 test-slurm: build-mpi  ## the scripts of selfsi slurm in a real SLURM on this machine; needs root

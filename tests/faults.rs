@@ -102,7 +102,7 @@ fn a_training_killed_at_fifty_moments_is_that_of_one_never_killed() {
             .status
             .success()
     );
-    let whole = start.elapsed();
+    let mut whole = start.elapsed();
     let expected = outcome(&straight);
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let mut kills = 0;
@@ -125,6 +125,8 @@ fn a_training_killed_at_fifty_moments_is_that_of_one_never_killed() {
                 break;
             }
             if !killed_after(&mut command, moment) {
+                // Measured while the machine was busier: the moments must fall within a run.
+                whole = whole.mul_f64(0.8);
                 break;
             }
             kills += 1;
