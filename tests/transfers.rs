@@ -86,7 +86,8 @@ fn numbers_are_uploaded_by_constructors_alone() {
     for file in ON_DEVICE {
         for (function, line) in lines(&source(file)) {
             let upload = TO_DEVICE.iter().any(|w| line.contains(w));
-            let constructor = ["new", "matrix"].contains(&function.as_str());
+            // `Latent::to_device` serves batches that come from disk.
+            let constructor = ["new", "matrix", "to_device"].contains(&function.as_str());
             assert!(!upload || constructor, "src/{file}, fn {function}: {line}");
         }
     }
