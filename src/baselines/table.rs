@@ -6,10 +6,10 @@ use super::{Fit, Gaussian, Posterior, Prior};
 use crate::Result;
 use crate::evaluate::{Answer, Method, Moments, Observed, Sampled, Sampling};
 use crate::forward::Linear;
-use crate::host::matrix;
+use crate::host::{matrix, tensor};
 use crate::random::{Purpose, Rows, derive};
 use crate::train::{Observations, image_observations, observations};
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 use tch::{Device, Kind, Tensor};
 
 /// Fewest clean objects to train a prior on, observations to learn one from, objects to tune on.
@@ -120,7 +120,7 @@ impl Work<'_> {
             );
             return Ok(left_out("DPS", &why));
         }
-        let clean = tensor(clean.view(), self.device);
+        let clean = tensor(clean, self.device);
         let prior = match Prior::new(&self.task.layout, &clean, self.seed(0)) {
             Ok(prior) => prior,
             Err(why) => return Ok(left_out("DPS", &why)),
@@ -135,7 +135,7 @@ impl Work<'_> {
         };
         (self.say)("DPS: tuning its strength, sampling");
         let tuning = on_device(tuning, self.device);
-        let truth = tensor(truth.view(), self.device);
+        let truth = tensor(truth, self.device);
         let zeta = dps.best(&tuning, &truth, &STRENGTHS, &self.rows(2, tuning.len()));
         let draws = dps.draw(&self.scored, zeta, &self.rows(3, self.scored.len()));
         let note = format!(
@@ -219,7 +219,7 @@ impl Work<'_> {
                 let mean = Tensor::from_slice(&mean)
                     .unsqueeze(0)
                     .to_device(self.device);
-                Gaussian::new(&mean, &tensor(covariance.view(), self.device))
+                Gaussian::new(&mean, &tensor(&covariance, self.device))
             }
             None => Gaussian::new(
                 &Tensor::zeros([1, pixels], options),
@@ -274,10 +274,4 @@ fn on_device(observed: &Observed, device: Device) -> Observations {
         Observed::Spectra(block) => observations(block, device),
         Observed::Images(block) => image_observations(block, device),
     }
-}
-
-fn tensor(a: ArrayView2<f32>, device: Device) -> Tensor {
-    let flat: Vec<f32> = a.iter().copied().collect();
-    let shape = [a.nrows() as i64, a.ncols() as i64];
-    Tensor::from_slice(&flat).view(shape).to_device(device)
 }

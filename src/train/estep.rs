@@ -47,7 +47,11 @@ impl EStep {
             let pairs = rule.transported(teacher, &batch(made_for)?, made_for);
             self.push(made_for, pairs, rule.train.pool);
         }
-        Ok(self.drawn(rule, step).repeat(rule.copies()))
+        Ok(match self.pool.back() {
+            // Nothing to draw from: the batch itself, without a copy of it.
+            Some((_, only)) if self.pool.len() == 1 => only.repeat(rule.copies()),
+            _ => self.drawn(rule, step).repeat(rule.copies()),
+        })
     }
 
     fn push(&mut self, made_for: u64, pairs: Pairs, keep: usize) {
@@ -72,15 +76,18 @@ impl EStep {
         all.select(&(pick.clamp_max(k - 1) * b + place))
     }
 
-    /// The steps that the batches in use were made for, and their transported rows [K B, D]; `None`
-    /// for none.
-    pub fn saved(&self) -> Option<(Vec<u64>, Tensor)> {
-        let x0: Vec<&Tensor> = self.pool.iter().map(|(_, pairs)| &pairs.x0).collect();
-        let steps = self.pool.iter().map(|(step, _)| *step).collect();
-        (!x0.is_empty()).then(|| (steps, Tensor::cat(&x0, 0)))
+    /// The steps that the batches in use were made for.
+    pub fn steps(&self) -> Vec<u64> {
+        self.pool.iter().map(|(step, _)| *step).collect()
     }
 
-    /// As [`EStep::saved`] told of whole batches.
+    /// Their transported rows [K B, D]; `None` for none.
+    pub fn transported(&self) -> Option<Tensor> {
+        let x0: Vec<&Tensor> = self.pool.iter().map(|(_, pairs)| &pairs.x0).collect();
+        (!x0.is_empty()).then(|| Tensor::cat(&x0, 0))
+    }
+
+    /// As [`EStep::steps`] and [`EStep::transported`] told of whole batches.
     ///
     /// # Errors
     /// The first of `batch`.
@@ -95,7 +102,7 @@ impl EStep {
         for (k, step) in steps.iter().enumerate() {
             let batch = batch(*step)?;
             let x0 = x0.narrow(0, k as i64 * b + rule.place.first, batch.len());
-            let pairs = rule.paired(x0, &batch, *step);
+            let pairs = rule.paired(x0, rule.filled(&batch, *step), &batch, *step);
             estep.push(*step, pairs, rule.train.pool);
         }
         Ok(estep)

@@ -49,7 +49,7 @@ impl Step<'_> {
         // The source runs the live weights with dropout on, averaged ones in evaluation mode.
         let dropout = !self.train.ema_teacher && self.train.refresh == 1;
         if rest == 0 {
-            return self.paired(clean, batch, step);
+            return self.paired(clean, y, batch, step);
         }
         let x = path(self.train, self.transport, step).run(
             teacher,
@@ -58,24 +58,31 @@ impl Step<'_> {
             &self.rows(Purpose::Transport, step, batch).narrow(n, rest),
             dropout,
         );
-        self.paired(Tensor::cat(&[clean, x], 0), batch, step)
+        self.paired(Tensor::cat(&[clean, x], 0), y, batch, step)
     }
 
-    /// The pairs of a batch whose transported rows `x0` [B, D] were made by [`Step::transported`].
-    pub(super) fn paired(&self, x0: Tensor, batch: &Observations, step: u64) -> Pairs {
+    /// The pairs of a batch whose transported rows `x0` [B, D] were made by [`Step::transported`] of
+    /// its `filled` observations.
+    pub(super) fn paired(
+        &self,
+        x0: Tensor,
+        filled: Tensor,
+        batch: &Observations,
+        step: u64,
+    ) -> Pairs {
         let n = batch.len();
         let clean = self.clean_count(step, n, self.place);
         let row = Tensor::arange(n, (Kind::Int64, x0.device())).unsqueeze(1);
         Pairs {
             x0,
-            recorded: Some(self.filled(batch, step)),
+            recorded: Some(filled),
             clean: row.lt(clean),
             latent: batch.latent.shallow_clone(),
         }
     }
 
     /// The observations with normals on their masked pixels, as Φ takes them.
-    fn filled(&self, batch: &Observations, step: u64) -> Tensor {
+    pub(super) fn filled(&self, batch: &Observations, step: u64) -> Tensor {
         batch.filled(&self.rows(Purpose::MaskFill, step, batch))
     }
 

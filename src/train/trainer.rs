@@ -381,11 +381,7 @@ impl<'a> Trainer<'a> {
             stale: self.stale,
             unvalidated: self.unvalidated,
             losses: self.losses.to_vec()?,
-            pool: self
-                .estep
-                .saved()
-                .map(|(steps, _)| steps)
-                .unwrap_or_default(),
+            pool: self.estep.steps(),
         })
     }
 
@@ -404,12 +400,13 @@ impl<'a> Trainer<'a> {
     /// Writes a checkpoint, which does not tell on how many ranks it was made. Its path on the first.
     fn save(&self) -> Result<PathBuf> {
         let rows = self.config().train.batch as i64;
-        let whole = |(steps, x0): (Vec<u64>, Tensor)| {
-            let joined = self.ranks.joined(x0, steps.len() as i64, rows);
+        let batches = self.estep.steps().len() as i64;
+        let whole = |x0| {
+            let joined = self.ranks.joined(x0, batches, rows);
             self.ranks.agree(joined)
         };
         let state = State {
-            pool: self.estep.saved().map(whole).transpose()?,
+            pool: self.estep.transported().map(whole).transpose()?,
             ..self.state()
         };
         let path = self.ranks.on_first(|| {
