@@ -154,10 +154,11 @@ cargo-lint:
 	$(RUN) cargo clippy --release --all-targets -- -D warnings
 
 FUZZ_SECONDS ?= 20
-fuzz: build            ## the fuzz targets (fuzz/), FUZZ_SECONDS=20 each
+FUZZ_SEED ?= 0
+fuzz: build            ## the fuzz targets (fuzz/), FUZZ_SECONDS=20 each; FUZZ_SEED=N: always the same inputs
 	@$(MAKE) --no-print-directory cargo-fuzz
 cargo-fuzz:
-	$(RUN) bash fuzz/run.sh $(FUZZ_SECONDS)
+	$(RUN) FUZZ_SEED=$(FUZZ_SEED) bash fuzz/run.sh $(FUZZ_SECONDS)
 
 bench: setup           ## criterion benches
 	$(RUN) cargo bench

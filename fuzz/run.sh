@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# fuzz/run.sh SECONDS [TARGET...]: each target (default: all) for so long, from seeds that selfsi makes.
+# fuzz/run.sh SECONDS [TARGET...]: each target (default: all) for so long, from inputs that selfsi makes.
+# FUZZ_SEED=N: the same mutations each time, as CI wants them (a failure is then of the change).
 # Fails if one panics, hangs or takes more than 4 GB; its input is then kept in fuzz/artifacts/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -53,7 +54,7 @@ fi
 export OMP_NUM_THREADS=1 RUST_BACKTRACE=1
 for target in "${targets[@]}"; do
     log=$artifacts/$target.log
-    options=(-max_total_time="$seconds" -rss_limit_mb=4096 -artifact_prefix="$artifacts/$target-" -timeout=30)
+    options=(-seed="${FUZZ_SEED:-0}" -max_total_time="$seconds" -rss_limit_mb=4096 -artifact_prefix="$artifacts/$target-" -timeout=30)
     # HDF5 itself hangs or crashes on some spoilt files (docs/faults.md): there, panics alone are ours.
     [[ $target != hdf5 ]] || options+=(-timeout=5 -fork=1 -ignore_crashes=1 -ignore_timeouts=1 -ignore_ooms=1)
     status=0

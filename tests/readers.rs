@@ -610,6 +610,23 @@ fn a_column_of_the_wrong_shape_and_a_link_to_nowhere_are_flagged_rows() {
 }
 
 #[test]
+fn a_table_that_claims_more_rows_than_its_file_can_hold_takes_no_memory_for_them() {
+    let folder = survey(&[Spec::new(1), Spec::new(2)]);
+    let at = folder.path().join("spectra").join(Spec::new(1).file_name());
+    let mut bytes = fs::read(&at).unwrap();
+    let coadd = bytes.windows(8).position(|w| w == b"XTENSION").unwrap();
+    let rows = bytes[coadd..].windows(10).position(|w| w == b"NAXIS2  = ");
+    let value = coadd + rows.unwrap() + 10;
+    bytes[value..value + 20].copy_from_slice(b"            10000000");
+    fs::write(&at, bytes).unwrap();
+    let c = config(folder.path(), "sdss", &[]);
+    assert_eq!(run(&c).unwrap().used, 1);
+    let (set, _) = read(&c);
+    let reason = &set.objects()[0].reason;
+    assert!(reason.contains("more than the file can hold"), "{reason}");
+}
+
+#[test]
 fn a_folder_that_cannot_be_walked_is_one_line_and_no_output() {
     let folder = survey(&[Spec::new(1)]);
     std::os::unix::fs::symlink(".", folder.path().join("spectra/loop")).unwrap();

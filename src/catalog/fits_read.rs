@@ -26,8 +26,7 @@ pub(crate) struct Fits {
     file: *mut c::fitsfile,
     path: PathBuf,
     hdu: usize,
-    /// Values that there can be in the file, compressed or not.
-    most: usize,
+    extent: check::Extent,
 }
 
 /// What an HDU holds.
@@ -44,7 +43,7 @@ pub(crate) enum Hdu {
 impl Fits {
     /// Opens a file (gzipped or not).
     pub fn open(path: &Path) -> Result<Self> {
-        let most = check::most(path)?;
+        let extent = check::extent(path)?;
         let name = CString::new(path.as_os_str().as_bytes())
             .map_err(|e| Error::input(path, "", e, "a file name without NUL", "rename it"))?;
         let mut file = std::ptr::null_mut();
@@ -64,7 +63,7 @@ impl Fits {
             file,
             path: path.to_path_buf(),
             hdu: 0,
-            most,
+            extent,
         })
     }
 

@@ -10,13 +10,22 @@ use std::path::Path;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// Values that one byte can stand for at most, compressed by gzip or in tiles.
 const SHRUNK: usize = 1032;
+/// Values that one byte can hold at most as it is: bits (TFORM `X`).
+const BITS: usize = 8;
 
-/// How many values there can be in the file `path`, which is there and whose headers claim nothing
-/// impossible.
+/// How many bytes there are in a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Extent {
+    bytes: usize,
+    /// Not gzipped.
+    plain: bool,
+}
+
+/// The extent of the file `path`, which is there and whose headers claim nothing impossible.
 ///
 /// # Errors
 /// [`Error::Input`] otherwise.
-pub(super) fn most(path: &Path) -> Result<usize> {
+pub(super) fn extent(path: &Path) -> Result<Extent> {
     let missing = |e| Error::input(path, "", e, "a FITS file", "check the path");
     let mut file = File::open(path).map_err(missing)?;
     let length = file.metadata().map_err(missing)?.len();
@@ -31,9 +40,8 @@ pub(super) fn most(path: &Path) -> Result<usize> {
             "copy or download the file again",
         ));
     }
-    Ok(usize::try_from(length)
-        .unwrap_or(usize::MAX)
-        .saturating_mul(SHRUNK))
+    let bytes = usize::try_from(length).unwrap_or(usize::MAX);
+    Ok(Extent { bytes, plain })
 }
 
 impl Fits {
@@ -72,7 +80,16 @@ impl Fits {
 
     /// Refuses to make room for more values than the file can hold.
     pub(super) fn check_room(&mut self, n: usize, what: &str) -> Result<()> {
-        if n <= self.most {
+        // Images compressed in tiles are known by cfitsio alone.
+        let mut status = 0;
+        let tiles = unsafe { c::fits_is_compressed_image(self.file, &mut status) } != 0;
+        self.checked(status, what)?;
+        let shrunk = if self.extent.plain && !tiles {
+            BITS
+        } else {
+            SHRUNK
+        };
+        if n <= self.extent.bytes.saturating_mul(shrunk) {
             return Ok(());
         }
         let place = format!("{} {what}", self.place());
