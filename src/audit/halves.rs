@@ -1,9 +1,9 @@
 //! Split halves: two runs, trained on disjoint halves of the survey, restore the same observations.
 //! What the data support, both find.
 
-use crate::catalog::{Object, Restored};
+use crate::catalog::{Object, Restored, RestoredRows};
 use crate::{Error, Result};
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array1, Axis};
 use std::collections::HashMap;
 
 /// Difference of two restorations, in units of their combined SIGMA, from which they disagree. Two
@@ -38,28 +38,22 @@ impl Halves {
             .filter(|i| b.objects()[*i].flag == 0)
             .map(|i| (identity(&b.objects()[i]), i))
             .collect();
-        let images = |name| Ok::<_, Error>((a.image(name)?, b.image(name)?));
-        let (observed, restored, sigma) =
-            (images("OBSERVED")?, images("RESTORED")?, images("SIGMA")?);
+        // Row by row: six images of a survey would not fit into memory.
+        let images = |name| Ok::<_, Error>((a.rows(name)?, b.rows(name)?));
+        let mut observed = images("OBSERVED")?;
+        let (mut restored, mut sigma) = (images("RESTORED")?, images("SIGMA")?);
         let difference = |(i, object): (usize, &Object)| {
             let row = rows.get(&identity(object)).filter(|_| object.flag == 0);
             row.map(|j| {
-                same_observation(
-                    b,
-                    object,
-                    observed.0.row(i).iter(),
-                    observed.1.row(*j).iter(),
-                )?;
-                let row = |images: &(Array2<f32>, Array2<f32>)| {
-                    let (a, b) = (
-                        images.0.index_axis(Axis(0), i),
-                        images.1.index_axis(Axis(0), *j),
-                    );
-                    (a.to_owned(), b.to_owned())
+                let both = |images: &mut (RestoredRows, RestoredRows)| {
+                    Ok::<_, Error>((images.0.read(&[i])?, images.1.read(&[*j])?))
                 };
-                let ((xa, xb), (sa, sb)) = (row(&restored), row(&sigma));
+                let (ya, yb) = both(&mut observed)?;
+                same_observation(b, object, ya.iter(), yb.iter())?;
+                let ((xa, xb), (sa, sb)) = (both(&mut restored)?, both(&mut sigma)?);
                 let combined = (&sa * &sa + &sb * &sb).mapv(f32::sqrt);
-                Ok((xa - xb) / combined.mapv(|s| s.max(f32::MIN_POSITIVE)))
+                let difference = (xa - xb) / combined.mapv(|s| s.max(f32::MIN_POSITIVE));
+                Ok(difference.index_axis_move(Axis(0), 0))
             })
             .transpose()
         };

@@ -6,9 +6,11 @@ use super::spectra::{Panel, Spectra};
 use crate::catalog::{Object, Restored, is_random};
 use crate::evaluate::{Truth, best_smoothing, fill_masked};
 use crate::{Error, Result};
-use ndarray::{Array2, Axis};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+
+/// Objects of which a population is drawn at most: more would fill memory, and show nothing new.
+const MOST: usize = 1 << 16;
 
 /// Which objects of a catalog to draw.
 #[derive(Debug, Clone, Default)]
@@ -29,13 +31,12 @@ pub fn catalog_spectra(path: &Path, truth: Option<&Path>, choice: &Choice) -> Re
     let rows = chosen(path, file.objects(), file.heldout(), choice)?;
     let header = file.header();
     let sde = is_random(&header.interpolant);
-    let observed = file.image("OBSERVED")?;
-    let ivar = file.image("IVAR")?;
-    let restored = file.image("RESTORED")?;
-    let of_draws = |name| sde.then(|| file.image(name)).transpose();
+    let read = |name: &str| file.rows(name)?.read(&rows);
+    let (observed, ivar, restored) = (read("OBSERVED")?, read("IVAR")?, read("RESTORED")?);
+    let of_draws = |name| sde.then(|| read(name)).transpose();
     let (sigma, draw) = (of_draws("SIGMA")?, of_draws("DRAW")?);
     let truth = truth.map(|t| Truth::open(t, &header.grid)).transpose()?;
-    let panels = rows.iter().map(|i| {
+    let panels = rows.iter().enumerate().map(|(k, i)| {
         let object = &file.objects()[*i];
         let clean = match truth
             .as_ref()
@@ -47,11 +48,11 @@ pub fn catalog_spectra(path: &Path, truth: Option<&Path>, choice: &Choice) -> Re
         Ok(Panel {
             title: format!("{}   z = {:.3}", object.name, object.z),
             z: object.z,
-            observed: observed.row(*i).to_vec(),
-            good: ivar.row(*i).iter().map(|v| *v > 0.0).collect(),
-            restored: restored.row(*i).to_vec(),
-            sigma: sigma.as_ref().map(|s| s.row(*i).to_vec()),
-            draw: draw.as_ref().map(|d| d.row(*i).to_vec()),
+            observed: observed.row(k).to_vec(),
+            good: ivar.row(k).iter().map(|v| *v > 0.0).collect(),
+            restored: restored.row(k).to_vec(),
+            sigma: sigma.as_ref().map(|s| s.row(k).to_vec()),
+            draw: draw.as_ref().map(|d| d.row(k).to_vec()),
             truth: clean,
         })
     });
@@ -69,7 +70,8 @@ pub fn catalog_spectra(path: &Path, truth: Option<&Path>, choice: &Choice) -> Re
 
 /// Mean, scatter and power spectra of the objects that are usable in all of the restored catalogs
 /// `paths` (of one survey); with a truth, of those that it holds, and with the best Gaussian smoothing
-/// beside them. An SDE catalog's single draws are taken, not their means.
+/// beside them. An SDE catalog's single draws are taken, not their means. Of more than 65,536 objects
+/// as many are taken, evenly spread over the catalog, and the legend says so.
 ///
 /// # Errors
 /// As [`catalog_spectra`].
@@ -101,7 +103,9 @@ pub fn catalog_population(paths: &[PathBuf], truth: Option<&Path>) -> Result<Cur
         .filter(|n| files.iter().all(|(_, _, rows)| rows.contains_key(*n)))
         .filter(|n| in_truth(n).is_some())
         .collect();
-    if usable.len() < 2 {
+    let (all, n) = (usable.len(), usable.len().min(MOST));
+    let usable: Vec<&str> = (0..n).map(|k| usable[k * all / n]).collect();
+    if n < 2 {
         return Err(Error::input(
             first,
             "CATALOG",
@@ -116,23 +120,28 @@ pub fn catalog_population(paths: &[PathBuf], truth: Option<&Path>) -> Result<Cur
         let norm: Vec<f64> = at.iter().map(|i| file.objects()[*i].norm).collect();
         (at, norm)
     };
-    let normalised = |image: Array2<f32>, at: &[usize], norm: &[f64]| {
-        let mut x = image.select(Axis(0), at);
+    let normalised = |file: &Restored, name: &str, at: &[usize], norm: &[f64]| {
+        let mut x = file.rows(name)?.read(at)?;
         for (mut row, norm) in x.rows_mut().into_iter().zip(norm) {
             row.mapv_inplace(|v| (f64::from(v) / norm) as f32);
         }
-        x
+        Ok::<_, Error>(x)
     };
     let (at, norm) = of(&files[0]);
-    let ivar = file.image("IVAR")?.select(Axis(0), &at);
-    let observed = normalised(file.image("OBSERVED")?, &at, &norm);
+    let ivar = file.rows("IVAR")?.read(&at)?;
+    let observed = normalised(file, "OBSERVED", &at, &norm)?;
     let named = |name: &str, role, flux| Population {
         name: name.to_owned(),
         role,
         flux,
     };
     let filled = fill_masked(observed.view(), ivar.view());
-    let mut populations = vec![named("observed", Role::Observed, filled)];
+    let observed_name = if n < all {
+        format!("observed ({n} of {all} objects)")
+    } else {
+        "observed".to_owned()
+    };
+    let mut populations = vec![named(&observed_name, Role::Observed, filled)];
     if let Some(t) = &truth {
         let rows: Vec<usize> = usable.iter().filter_map(|n| t.find(n)).collect();
         let clean = t.read(&rows, &norm)?;
@@ -157,7 +166,7 @@ pub fn catalog_population(paths: &[PathBuf], truth: Option<&Path>) -> Result<Cur
             ("ODE restoration", Role::Ode, "RESTORED")
         };
         let (at, norm) = of(entry);
-        populations.push(named(name, role, normalised(file.image(hdu)?, &at, &norm)));
+        populations.push(named(name, role, normalised(file, hdu, &at, &norm)?));
     }
     Ok(population_curves(&grid.wavelength(), &populations))
 }
