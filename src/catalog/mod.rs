@@ -55,6 +55,7 @@ pub use audit_table::{AuditHeader, AuditRow, FeatureRow, audit_flag, write_audit
 pub use block::Block;
 pub use generated::{Generated, GeneratedAxes, GeneratedHeader, GeneratedWriter, Generation};
 pub use grid::LogGrid;
+pub(crate) use h5::names as hdf5_names;
 pub use image_set::{ImageBlock, ImageSet, ImageSetHeader, PreparedImages};
 pub use image_set_writer::ImageSetWriter;
 pub use images::{
