@@ -15,6 +15,7 @@ pub(super) use merge::{holds_images, merge_images};
 pub use table::ImageTable;
 
 use super::format::{Format, format};
+use super::provenance::single;
 use super::{ImageLayout, Object, RestoredBlock, Shard};
 use crate::{Error, Result};
 use ndarray::Array2;
@@ -180,7 +181,7 @@ impl RestoredImages {
         &self.header.layout
     }
 
-    /// `ode` or `sde`.
+    /// As [`Provenance::method`](super::Provenance::method).
     #[must_use]
     pub fn method(&self) -> &str {
         &self.header.made.method
@@ -189,11 +190,7 @@ impl RestoredImages {
     /// As of [`super::Restored::single`].
     #[must_use]
     pub fn single(&self) -> &'static str {
-        if self.method() == "sde" {
-            "DRAW"
-        } else {
-            "RESTORED"
-        }
+        single(self.method())
     }
 
     /// SDE draws per object; 1 for the ODE.
