@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Rows per chunk of the file.
-const CHUNK_ROWS: usize = 64;
+pub(super) const CHUNK_ROWS: usize = 64;
 
 /// Writes a prepared set of images; it appears under its name only after [`ImageSetWriter::finish`].
 #[derive(Debug)]

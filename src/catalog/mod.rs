@@ -3,6 +3,7 @@
 mod airvac;
 mod audit_table;
 mod block;
+mod chosen;
 mod desi;
 mod desi_coadd;
 mod fits_read;
@@ -11,6 +12,7 @@ mod generated;
 mod grid;
 mod h5;
 mod hdf5;
+mod image_block;
 mod image_set;
 mod image_set_writer;
 mod images;
@@ -56,7 +58,8 @@ pub use block::Block;
 pub use generated::{Generated, GeneratedAxes, GeneratedHeader, GeneratedWriter, Generation};
 pub use grid::LogGrid;
 pub(crate) use h5::names as hdf5_names;
-pub use image_set::{ImageBlock, ImageSet, ImageSetHeader, PreparedImages};
+pub use image_block::ImageBlock;
+pub use image_set::{ImageSet, ImageSetHeader, PreparedImages};
 pub use image_set_writer::ImageSetWriter;
 pub use images::{
     ImageReport, ImageSource, RawImages, ScaleFrom, pixel_scale, prepare_images, with_scale_of,

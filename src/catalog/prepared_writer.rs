@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Rows per chunk: 1 MiB at 1024 pixels, HDF5's default chunk cache.
-const CHUNK_ROWS: usize = 256;
+pub(super) const CHUNK_ROWS: usize = 256;
 
 /// Writes a prepared set; it appears under its name only after [`PreparedWriter::finish`].
 #[derive(Debug)]

@@ -18,7 +18,7 @@ pub use shard::Part;
 
 use crate::ahead::ahead;
 use crate::catalog::{
-    Block, Object, Prepared, Provenance, Restored, RestoredHeader, RestoredWriter, desi_source,
+    Object, Provenance, Restored, RestoredHeader, RestoredWriter, desi_source,
     flag, is_random, write_restored_desi,
 };
 use crate::config::Config;
@@ -34,8 +34,6 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use tch::Device;
 
-/// Rows of a prepared set that are decompressed together: one chunk of the file.
-const CHUNK: usize = 256;
 /// Batches that are read while the network is busy.
 const AHEAD: usize = 2;
 
@@ -165,7 +163,7 @@ pub fn restore(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) 
     let mut restored = 0;
     thread::scope(|scope| {
         let batches = rows.chunks(size);
-        let blocks = ahead(scope, AHEAD, batches.map(|b| read_rows(input.set(), b)));
+        let blocks = ahead(scope, AHEAD, batches.map(|b| input.set().read_rows(b)));
         for ((batch, start), block) in rows.chunks(size).zip((0..).step_by(size)).zip(blocks) {
             let mut part: Vec<Object> = batch.iter().map(|r| all[*r].clone()).collect();
             let (result, draws) = restorer.spectra(&block?, &mut part)?;
@@ -211,28 +209,6 @@ fn header(input: &Input, made: Provenance) -> RestoredHeader {
         run_sha256: made.run_sha256,
         history: made.history,
     }
-}
-
-/// The spectra of `rows`, which ascend; only chunks of the file that hold one of them are read,
-/// one after the other.
-///
-/// # Errors
-/// [`Error::Input`] if the set cannot be read.
-pub fn read_rows(set: &Prepared, rows: &[usize]) -> Result<Block> {
-    let mut block = Block::masked(rows.len(), set.grid().pixels);
-    let mut done = 0;
-    for part in rows.chunk_by(|a, b| a / CHUNK == b / CHUNK) {
-        let (first, last) = (part[0], part[part.len() - 1]);
-        let whole = set.read(first..last + 1)?;
-        for (i, row) in (done..).zip(part) {
-            let from = row - first;
-            block.flux.row_mut(i).assign(&whole.flux.row(from));
-            block.ivar.row_mut(i).assign(&whole.ivar.row(from));
-            block.lsf.row_mut(i).assign(&whole.lsf.row(from));
-        }
-        done += part.len();
-    }
-    Ok(block)
 }
 
 /// The lines of restored `objects`, measured on their draws [draws, n, D].
