@@ -25,11 +25,7 @@ mod tests {
     #[test]
     fn every_row_is_found_in_the_order_asked_for_and_no_more_is_read_than_its_chunk() {
         let found: Vec<_> = by_chunk(&[3, 7, 5, 12, 19, 1], 10).collect();
-        let expected = [
-            (3..8, vec![0, 4, 2]),
-            (12..20, vec![0, 7]),
-            (1..2, vec![0]),
-        ];
+        let expected = [(3..8, vec![0, 4, 2]), (12..20, vec![0, 7]), (1..2, vec![0])];
         assert_eq!(found, expected);
         assert_eq!(by_chunk(&[], 10).count(), 0);
     }

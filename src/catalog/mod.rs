@@ -43,6 +43,7 @@ mod restored_merge;
 mod restored_parts;
 mod restored_shard;
 mod restored_spec;
+mod restored_table;
 mod restored_unit;
 mod restored_writer;
 mod sdss;
@@ -85,7 +86,7 @@ pub use restored_images::{ImageTable, RestoredImages, RestoredImagesHeader, Rest
 pub use restored_merge::{Merged, merge};
 pub use restored_shard::Shard;
 pub use restored_spec::{restored_spec_path, write_restored_spec};
-pub use restored_writer::RestoredWriter;
+pub use restored_writer::{RestoredPart, RestoredWriter};
 pub use sdss::{FLUX_UNIT, SpecFile, read_spec};
 pub use spectrum::{Centres, NativeGrid, Spectrum};
 pub use table::{CatalogRow, read_catalog};

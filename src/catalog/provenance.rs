@@ -27,7 +27,11 @@ pub fn is_random(method: &str) -> bool {
 /// The image that holds single restorations by `method`: of an ODE the one restoration is a draw in that
 /// sense.
 pub(super) fn single(method: &str) -> &'static str {
-    if is_random(method) { "DRAW" } else { "RESTORED" }
+    if is_random(method) {
+        "DRAW"
+    } else {
+        "RESTORED"
+    }
 }
 
 /// A value of a header.

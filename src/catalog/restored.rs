@@ -63,6 +63,24 @@ pub struct RestoredBlock {
     pub ivar: Array2<f32>,
 }
 
+impl RestoredBlock {
+    /// The image called `name` in a file, if there is one; quantiles are taken one after the other.
+    pub(super) fn image<'a>(
+        &'a self,
+        name: &str,
+        quantiles: &mut dyn Iterator<Item = &'a Array2<f32>>,
+    ) -> Option<&'a Array2<f32>> {
+        match name {
+            "RESTORED" => Some(&self.restored),
+            "SIGMA" => self.sigma.as_ref(),
+            "DRAW" => self.draw.as_ref(),
+            "OBSERVED" => Some(&self.observed),
+            "IVAR" => Some(&self.ivar),
+            _ => quantiles.next(),
+        }
+    }
+}
+
 /// A restored catalog, read back.
 #[derive(Debug)]
 pub struct Restored {

@@ -56,7 +56,8 @@ impl Truth {
             ));
         }
         let flux = open("flux")?;
-        let names = hdf5_names(&open("id")?).map_err(|e| bad("id", &e, "[N] strings or integers"))?;
+        let names =
+            hdf5_names(&open("id")?).map_err(|e| bad("id", &e, "[N] strings or integers"))?;
         if flux.shape() != [names.len(), grid.pixels] {
             return Err(bad(
                 "flux",

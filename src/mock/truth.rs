@@ -85,12 +85,9 @@ impl Parameters {
             .create("line_name")?;
         let wavelengths: Vec<f64> = lines.iter().map(|l| l.wavelength).collect();
         numbers::<f64>(file, "line_wavelength", &[lines.len()])?.write_raw(&wavelengths)?;
-        let column = |(name, get): (&str, OfQuasar)| {
-            Ok((numbers::<f64>(file, name, &[n])?, get))
-        };
-        let table = |(name, get): (&str, OfLine)| {
-            Ok((numbers::<f64>(file, name, &[n, lines.len()])?, get))
-        };
+        let column = |(name, get): (&str, OfQuasar)| Ok((numbers::<f64>(file, name, &[n])?, get));
+        let table =
+            |(name, get): (&str, OfLine)| Ok((numbers::<f64>(file, name, &[n, lines.len()])?, get));
         let columns: [(&str, OfQuasar); 4] = [
             ("z", |q| q.z),
             ("level", |q| q.level),
@@ -114,10 +111,8 @@ impl Parameters {
 
     /// Writes objects `rows`.
     fn write(&self, survey: &Survey, rows: Range<usize>, quasars: &[Quasar]) -> hdf5::Result<()> {
-        let names: Vec<VarLenUnicode> = rows
-            .clone()
-            .map(|i| text(&survey.object(i).name))
-            .collect();
+        let names: Vec<VarLenUnicode> =
+            rows.clone().map(|i| text(&survey.object(i).name)).collect();
         self.names.write_slice(&names, rows.clone())?;
         for (data, get) in &self.columns {
             let values: Vec<f64> = quasars.iter().map(get).collect();

@@ -2,13 +2,11 @@
 
 use super::Selection;
 use super::input::{choose, kept_out, with_suffix};
+use crate::Result;
 use crate::atomic::{Pending, not_an_input};
-use crate::catalog::{
-    ImageSet, Object, flag, prepare_images, rejected_path, with_scale_of,
-};
+use crate::catalog::{ImageSet, Object, flag, prepare_images, rejected_path, with_scale_of};
 use crate::config::{Config, SurveySource};
 use crate::train::is_trained;
-use crate::Result;
 use std::path::{Path, PathBuf};
 
 /// Images that are read together to see whether any has a noise level.

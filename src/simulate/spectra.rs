@@ -174,8 +174,8 @@ impl Source {
                 "positive numbers [N]",
             ));
         }
-        let ids = Ids::read(&file)
-            .map_err(|e| bad("id", e.to_string(), "texts or whole numbers [N]"))?;
+        let ids =
+            Ids::read(&file).map_err(|e| bad("id", e.to_string(), "texts or whole numbers [N]"))?;
         Ok(Self {
             ids,
             z: column("z")?,

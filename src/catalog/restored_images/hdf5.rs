@@ -4,7 +4,7 @@ use super::super::provenance::Key;
 use super::super::restored_unit::inverse_square;
 use super::super::{RestoredBlock, h5};
 use super::header::check;
-use super::{ImageTable, RestoredImagesHeader, foreign, part};
+use super::{ImageTable, RestoredImagesHeader, foreign};
 use crate::hdf5_output::Output;
 use crate::{Error, Result};
 use hdf5::{Dataset, File};
@@ -37,7 +37,7 @@ impl Writer {
     pub fn write(&mut self, start: usize, block: &RestoredBlock) -> Result<()> {
         let mut quantiles = block.quantiles.iter();
         for (name, data) in &self.images {
-            let rows = part(block, name, &mut quantiles).ok_or_else(|| {
+            let rows = block.image(name, &mut quantiles).ok_or_else(|| {
                 Error::output(
                     &self.target,
                     format!("a block without {name}"),

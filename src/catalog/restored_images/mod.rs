@@ -117,22 +117,6 @@ fn unknown(path: &Path) -> Error {
     )
 }
 
-/// The image `name` of a block, if it has it; quantiles are taken one after the other.
-fn part<'a>(
-    block: &'a RestoredBlock,
-    name: &str,
-    quantiles: &mut dyn Iterator<Item = &'a Array2<f32>>,
-) -> Option<&'a Array2<f32>> {
-    match name {
-        "RESTORED" => Some(&block.restored),
-        "SIGMA" => block.sigma.as_ref(),
-        "DRAW" => block.draw.as_ref(),
-        "OBSERVED" => Some(&block.observed),
-        "IVAR" => Some(&block.ivar),
-        _ => quantiles.next(),
-    }
-}
-
 /// Restored images, read back: header and table in memory, images when asked for.
 #[derive(Debug)]
 pub struct RestoredImages {
