@@ -7,9 +7,11 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use selfsi::catalog::{
-    Block, LogGrid, Object, PreparedWriter, RestoredBlock, RestoredHeader, RestoredWriter, flag,
+    Block, LogGrid, Object, PreparedWriter, RestoredBlock, RestoredHeader, RestoredPart,
+    RestoredWriter, flag,
 };
 use selfsi::config::Config;
+use selfsi::lines::NO_LINES;
 use std::path::{Path, PathBuf};
 
 const N: usize = 400;
@@ -116,9 +118,17 @@ impl Study {
                 observed: physical(&y),
                 ivar: ivar.clone(),
             };
-            let mut file = RestoredWriter::create(study.run().join(name), &header, N).unwrap();
-            file.write(0, &block).unwrap();
-            file.finish(&objects, &heldout).unwrap();
+            let path = study.run().join(name);
+            let mut file = RestoredWriter::create(path, &header, objects.iter(), false).unwrap();
+            let part = RestoredPart {
+                objects: &objects,
+                heldout: &heldout,
+                block: &block,
+                lines: &[NO_LINES; N],
+                draws: None,
+            };
+            file.write(0, part).unwrap();
+            file.finish().unwrap();
         }
         study
     }

@@ -6,10 +6,10 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use selfsi::catalog::{
-    LogGrid, Object, Restored, RestoredBlock, RestoredHeader, RestoredWriter, flag,
+    LogGrid, Object, Restored, RestoredBlock, RestoredHeader, RestoredPart, RestoredWriter, flag,
 };
 use selfsi::config::GridConfig;
-use selfsi::lines::{C_KMS, LINES, measure, over_draws};
+use selfsi::lines::{C_KMS, LINES, NO_LINES, measure, over_draws};
 
 const Z: f64 = 2.9;
 /// σ of the synthetic lines, km/s.
@@ -171,10 +171,16 @@ fn lines_are_read_back_from_the_catalog_as_they_were_noted() {
     });
     let flux = spectrum(2.0, 3.0, 1549.06).insert_axis(Axis(0));
     let lines = over_draws(&wavelength(), flux.view(), Z);
-    let mut writer = RestoredWriter::create(&path, &header, 2).unwrap();
-    writer.write(0, &block).unwrap();
-    writer.note_lines(0, &[lines]);
-    writer.finish(&objects, &[true, true]).unwrap();
+    let mut writer = RestoredWriter::create(&path, &header, objects.iter(), false).unwrap();
+    let part = RestoredPart {
+        objects: &objects,
+        heldout: &[true, true],
+        block: &block,
+        lines: &[lines, NO_LINES],
+        draws: None,
+    };
+    writer.write(0, part).unwrap();
+    writer.finish().unwrap();
 
     let restored = Restored::open(&path).unwrap();
     assert!(restored.draws().unwrap().is_none());

@@ -5,10 +5,11 @@ mod trained;
 
 use ndarray::{Array2, s};
 use selfsi::catalog::{
-    LogGrid, Object, PixelMask, Prepared, Restored, RestoredBlock, RestoredHeader, RestoredWriter,
-    flag, read_spec, restored_spec_path, write_restored_spec,
+    LogGrid, Object, PixelMask, Prepared, Restored, RestoredBlock, RestoredHeader, RestoredPart,
+    RestoredWriter, flag, read_spec, restored_spec_path, write_restored_spec,
 };
 use selfsi::config::{GridConfig, MaskConfig};
+use selfsi::lines::NO_LINES;
 use std::path::{Path, PathBuf};
 use trained::{N, Trained, config, hdf5_source, hdf5_survey, selfsi, train};
 
@@ -132,11 +133,19 @@ fn a_catalog_is_read_back_as_it_was_written() {
         let path = folder.path().join(format!("{kind}[1].fits"));
         let (h, b, o) = (header(kind), block(kind == "sde"), objects());
         let heldout = [true, false, false, true, false];
-        let mut w = RestoredWriter::create(&path, &h, 5).unwrap();
-        w.write(3, &part(&b, 3, 5)).unwrap();
-        w.write(0, &part(&b, 0, 3)).unwrap();
+        let mut w = RestoredWriter::create(&path, &h, o.iter(), false).unwrap();
+        for (from, to) in [(3, 5), (0, 3)] {
+            let written = RestoredPart {
+                objects: &o[from..to],
+                heldout: &heldout[from..to],
+                block: &part(&b, from, to),
+                lines: &vec![NO_LINES; to - from],
+                draws: None,
+            };
+            w.write(from, written).unwrap();
+        }
         assert!(!path.exists(), "nothing appears before it is complete");
-        w.finish(&o, &heldout).unwrap();
+        w.finish().unwrap();
 
         let r = Restored::open(&path).unwrap();
         let close = |a: f64, b: f64| (a - b).abs() < 1e-12;
@@ -176,9 +185,24 @@ fn a_catalog_is_read_back_as_it_was_written() {
 fn an_unfinished_catalog_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("restored.fits");
-    let mut w = RestoredWriter::create(&path, &header("ode"), 5).unwrap();
-    w.write(0, &part(&block(false), 0, 3)).unwrap();
+    let (objects, block) = (objects(), part(&block(false), 0, 3));
+    let create = || RestoredWriter::create(&path, &header("ode"), objects.iter(), false).unwrap();
+    let three = RestoredPart {
+        objects: &objects[..3],
+        heldout: &[false; 3],
+        block: &block,
+        lines: &[NO_LINES; 3],
+        draws: None,
+    };
+    let mut w = create();
+    w.write(0, three).unwrap();
     drop(w);
+    let mut w = create();
+    w.write(0, three).unwrap();
+    let e = w.finish().unwrap_err().to_string();
+    assert!(e.contains("3 of 5 rows"), "{e}");
+    let e = create().write(3, three).unwrap_err().to_string();
+    assert!(e.contains("rows 3..6 of 5") && !e.contains('\n'), "{e}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
@@ -188,10 +212,8 @@ fn a_place_that_cannot_be_written_is_one_clear_line() {
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
     let path = file.join("restored.fits");
-    let e = RestoredWriter::create(&path, &header("ode"), 5)
-        .err()
-        .unwrap();
-    let e = e.to_string();
+    let e = RestoredWriter::create(&path, &header("ode"), objects().iter(), false);
+    let e = e.err().unwrap().to_string();
     assert!(e.contains("cannot be written") && !e.contains('\n'), "{e}");
 }
 

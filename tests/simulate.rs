@@ -123,3 +123,60 @@ fn a_channel_that_needs_observations_and_a_foreign_grid_are_refused_in_one_line(
         assert!(!folder.path().join("none.h5").exists());
     }
 }
+
+/// Clean spectra of `ids` with the datasets of `more`.
+fn clean<T: hdf5::H5Type>(folder: &Path, ids: &[T], more: &[(&str, Vec<f64>)]) {
+    let grid = selfsi::catalog::LogGrid::new(&selfsi::config::GridConfig {
+        min: 4000.0,
+        max: 6500.0,
+        pixels: 128,
+    });
+    let file = hdf5::File::create(folder.join("clean.h5")).unwrap();
+    let flux = ndarray::Array2::from_elem((ids.len(), 128), 1.0f32);
+    let builder = file.new_dataset_builder();
+    builder.with_data(&flux).create("flux").unwrap();
+    let builder = file.new_dataset_builder();
+    builder.with_data(ids).create("id").unwrap();
+    for (name, values) in [("loglam", grid.loglam())].iter().chain(more) {
+        let builder = file.new_dataset_builder();
+        builder.with_data(values).create(*name).unwrap();
+    }
+}
+
+fn simulated(folder: &Path) -> assert_cmd::assert::Assert {
+    let mut command = selfsi(folder);
+    command.args(["simulate", "c.toml", "--from", "clean.h5"]);
+    command.args(["--out", "observed.h5"]).assert()
+}
+
+#[test]
+fn names_are_kept_whether_texts_of_any_form_or_numbers() {
+    use hdf5::types::{FixedAscii, VarLenUnicode};
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("c.toml"), CONFIG).unwrap();
+    let ids = || {
+        let file = hdf5::File::open(folder.path().join("observed.h5")).unwrap();
+        file.dataset("id").unwrap()
+    };
+    // As h5py writes numpy's array of bytes.
+    let fixed = ["A1", "B 2"].map(|s| FixedAscii::<8>::from_ascii(s).unwrap());
+    clean(folder.path(), &fixed, &[]);
+    simulated(folder.path()).success();
+    let texts = ids().read_raw::<VarLenUnicode>().unwrap();
+    assert_eq!(texts.iter().map(|s| s.as_str()).collect::<Vec<_>>(), ["A1", "B 2"]);
+    clean(folder.path(), &[7i64, 8], &[]);
+    simulated(folder.path()).success();
+    assert!(ids().dtype().unwrap().is::<i64>());
+    assert_eq!(ids().read_raw::<i64>().unwrap(), [7, 8]);
+}
+
+#[test]
+fn redshifts_of_another_number_are_the_input_s_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("c.toml"), CONFIG).unwrap();
+    clean(folder.path(), &[7i64, 8], &[("z", vec![3.0; 3])]);
+    let output = simulated(folder.path()).failure();
+    let text = String::from_utf8_lossy(&output.get_output().stderr);
+    assert!(text.contains("clean.h5 [z]: 3 for 2 spectra"), "{text}");
+    assert!(!folder.path().join("observed.h5").exists());
+}

@@ -4,7 +4,6 @@ use super::examine::Restorations;
 use super::halves::{identity, same};
 use crate::catalog::{Block, Object, Prepared, Restored};
 use crate::host::tensor;
-use crate::restore::read_rows;
 use crate::{Error, Result};
 use ndarray::Array2;
 use std::collections::HashMap;
@@ -87,7 +86,7 @@ impl<'a> Observed<'a> {
     /// [`Error::Input`] if the set cannot be read, or its observation is not that of the catalog.
     pub fn batch(&self, part: &[usize]) -> Result<(Block, Vec<Object>)> {
         let rows: Vec<usize> = part.iter().map(|k| self.rows[*k].1).collect();
-        let block = read_rows(self.set, &rows)?;
+        let block = self.set.read_rows(&rows)?;
         let objects: Vec<Object> = part
             .iter()
             .map(|k| self.catalog.objects()[self.row(*k)].clone())

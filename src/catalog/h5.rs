@@ -1,7 +1,7 @@
 //! What the HDF5 readers and writers share: errors in our words, text in any of HDF5's forms.
 
 use super::provenance::{Key, Value};
-pub(super) use crate::hdf5_output::words;
+pub(super) use crate::hdf5_output::{attribute, numbers, text, words};
 use crate::{Error, Result};
 use hdf5::types::{FixedAscii, FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
 use hdf5::{Dataset, File, H5Type, Hyperslab, Location, SliceOrIndex};
@@ -68,11 +68,6 @@ pub(super) fn bad(path: &Path, place: &str, e: &hdf5::Error) -> Error {
     )
 }
 
-/// Text without interior NUL, which HDF5 cannot hold.
-pub(super) fn text(s: &str) -> VarLenUnicode {
-    s.replace('\0', " ").parse().unwrap_or_default()
-}
-
 /// A text attribute in any of HDF5's string forms; `None` if absent or not text.
 pub(super) fn text_attribute(at: &Location, name: &str) -> Option<String> {
     let attribute = at.attr(name).ok()?;
@@ -113,7 +108,7 @@ pub(super) fn text_attribute(at: &Location, name: &str) -> Option<String> {
 ///
 /// # Errors
 /// HDF5's error if the type is neither.
-pub(super) fn names(data: &Dataset) -> hdf5::Result<Vec<String>> {
+pub(crate) fn names(data: &Dataset) -> hdf5::Result<Vec<String>> {
     fn all<T: hdf5::H5Type>(data: &Dataset, f: impl Fn(&T) -> String) -> hdf5::Result<Vec<String>> {
         Ok(data.read_raw::<T>()?.iter().map(f).collect())
     }
@@ -128,14 +123,6 @@ pub(super) fn names(data: &Dataset) -> hdf5::Result<Vec<String>> {
         TypeDescriptor::Integer(_) => all::<i64>(data, ToString::to_string),
         other => Err(format!("{other} is neither text nor an integer").into()),
     }
-}
-
-/// Writes an attribute.
-///
-/// # Errors
-/// HDF5's.
-pub(super) fn attribute<T: H5Type>(at: &Location, name: &str, value: &T) -> hdf5::Result<()> {
-    at.new_attr::<T>().create(name)?.write_scalar(value)
 }
 
 /// Writes header keys as attributes of their names in lower case.
@@ -154,15 +141,30 @@ pub(super) fn attributes(at: &Location, keys: &[Key]) -> hdf5::Result<()> {
     Ok(())
 }
 
-/// Writes a column of a table under its name in lower case.
+/// Writes a column of numbers under its name in lower case.
 ///
 /// # Errors
 /// HDF5's.
-pub(super) fn column<T: H5Type>(file: &File, name: &str, values: &[T]) -> hdf5::Result<()> {
-    file.new_dataset::<T>()
+pub(super) fn column<T: H5Type>(file: &File, name: &str, values: &[T]) -> hdf5::Result<Dataset> {
+    let data = numbers::<T>(file, &name.to_lowercase(), &[values.len()])?;
+    data.write_raw(values)?;
+    Ok(data)
+}
+
+/// Writes a column of texts under its name in lower case.
+///
+/// # Errors
+/// HDF5's.
+pub(super) fn texts<'a>(
+    file: &File,
+    name: &str,
+    values: impl IntoIterator<Item = &'a str>,
+) -> hdf5::Result<()> {
+    let values: Vec<VarLenUnicode> = values.into_iter().map(text).collect();
+    file.new_dataset::<VarLenUnicode>()
         .shape(values.len())
         .create(name.to_lowercase().as_str())?
-        .write_raw(values)
+        .write_raw(&values)
 }
 
 /// Rows `range` of images and all of their other axes.
@@ -199,17 +201,4 @@ pub(super) fn key(file: &File, name: &str) -> Option<String> {
         }
     };
     text_attribute(file, name).or_else(number)
-}
-
-/// Numbers per chunk of [`numbers`].
-const CHUNK: usize = 65_536;
-
-/// A dataset of `n` numbers with checksums, which reading compares.
-///
-/// # Errors
-/// HDF5's.
-pub(super) fn numbers<T: H5Type>(file: &File, name: &str, n: usize) -> hdf5::Result<Dataset> {
-    let chunk = CHUNK.min(n.max(1));
-    let builder = file.new_dataset::<T>().chunk(chunk).fletcher32();
-    builder.shape(n).create(name)
 }

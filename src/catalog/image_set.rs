@@ -3,7 +3,9 @@
 //! Rows are in the order of the input and include the rejected ones (`flag` ≠ 0, all zero). Written
 //! and read in blocks: memory does not grow with the number of images.
 
-use super::{ImageLayout, Object, PixelScale, h5};
+use super::chosen::by_chunk;
+use super::image_set_writer::CHUNK_ROWS;
+use super::{ImageBlock, ImageLayout, Object, PixelScale, h5};
 use crate::{Error, Result};
 use hdf5::{File, H5Type};
 use ndarray::{Array2, s};
@@ -14,49 +16,6 @@ pub(super) const FORMAT: &str = "selfsi-images";
 pub(super) const VERSION: i64 = 1;
 /// The datasets of a block, in the order of [`ImageBlock::parts`].
 pub(super) const PARTS: [&str; 4] = ["pixels", "ivar", "vector", "planes"];
-
-/// Some consecutive images; row i of every array belongs to the i-th.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ImageBlock {
-    /// Normalised pixels, channel by channel, row by row, [n, D]; exactly 0 where masked, never NaN.
-    pub pixels: Array2<f32>,
-    /// Inverse variance of the normalised pixels, [n, D]; 0 where masked, infinite where no noise
-    /// level is known.
-    pub ivar: Array2<f32>,
-    /// Numbers that describe the corruption, [n, K].
-    pub vector: Array2<f32>,
-    /// Planes that describe it, [n, P · H · W].
-    pub planes: Array2<f32>,
-}
-
-impl ImageBlock {
-    /// `n` masked images.
-    #[must_use]
-    pub fn masked(n: usize, layout: &ImageLayout) -> Self {
-        let plane = layout.height * layout.width;
-        Self {
-            pixels: Array2::zeros((n, layout.pixels())),
-            ivar: Array2::zeros((n, layout.pixels())),
-            vector: Array2::zeros((n, layout.vector)),
-            planes: Array2::zeros((n, layout.planes * plane)),
-        }
-    }
-
-    /// Number of images.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.pixels.nrows()
-    }
-
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    pub(super) fn parts(&self) -> [&Array2<f32>; 4] {
-        [&self.pixels, &self.ivar, &self.vector, &self.planes]
-    }
-}
 
 /// What a set of images says of itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -199,6 +158,23 @@ impl ImageSet {
     /// As [`PreparedImages::read`].
     pub fn read(&self, rows: Range<usize>) -> Result<ImageBlock> {
         self.images.read(rows)
+    }
+
+    /// Reads the images numbered `rows`, in that order.
+    ///
+    /// # Errors
+    /// As [`PreparedImages::read`].
+    pub fn read_rows(&self, rows: &[usize]) -> Result<ImageBlock> {
+        let mut block = ImageBlock::masked(rows.len(), &self.header.layout);
+        let mut done = 0;
+        for (range, within) in by_chunk(rows, CHUNK_ROWS) {
+            let chunk = self.read(range)?.select(&within);
+            for (to, from) in block.parts_mut().into_iter().zip(chunk.parts()) {
+                to.slice_mut(s![done..done + within.len(), ..]).assign(from);
+            }
+            done += within.len();
+        }
+        Ok(block)
     }
 }
 
@@ -346,6 +322,8 @@ mod tests {
             assert_eq!(set.read(0..5).unwrap(), all);
             assert_eq!(set.read(1..4).unwrap(), part(1..4));
             assert!(set.read(4..6).is_err());
+            let chosen = set.read_rows(&[3, 0, 4]).unwrap();
+            assert_eq!(chosen, all.select(&[3, 0, 4]));
         }
     }
 }

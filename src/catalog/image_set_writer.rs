@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Rows per chunk of the file.
-const CHUNK_ROWS: usize = 64;
+pub(super) const CHUNK_ROWS: usize = 64;
 
 /// Writes a prepared set of images; it appears under its name only after [`ImageSetWriter::finish`].
 #[derive(Debug)]
@@ -111,13 +111,9 @@ fn start(file: &File, header: &ImageSetHeader, n: usize) -> hdf5::Result<()> {
         ("selfsi_version", env!("CARGO_PKG_VERSION")),
         ("config", &header.config),
     ] {
-        file.new_attr::<VarLenUnicode>()
-            .create(name)?
-            .write_scalar(&h5::text(value))?;
+        h5::attribute(file, name, &h5::text(value))?;
     }
-    file.new_attr::<i64>()
-        .create("version")?
-        .write_scalar(&VERSION)?;
+    h5::attribute(file, "version", &VERSION)?;
     let layout = &header.layout;
     let shape = [
         layout.channels,
@@ -128,13 +124,13 @@ fn start(file: &File, header: &ImageSetHeader, n: usize) -> hdf5::Result<()> {
     ]
     .map(|v| v as i64);
     let softening: Vec<f64> = layout.scale.softening.into_iter().collect();
-    h5::numbers::<i64>(file, "shape", shape.len())?.write_raw(&shape)?;
+    h5::column(file, "shape", &shape)?;
     for (name, values) in [
         ("softening", &softening),
         ("mean", &layout.scale.mean),
         ("std", &layout.scale.std),
     ] {
-        h5::numbers::<f64>(file, name, values.len())?.write_raw(values)?;
+        h5::column(file, name, values)?;
     }
     let d = layout.pixels();
     let widths = [
@@ -157,8 +153,8 @@ fn start(file: &File, header: &ImageSetHeader, n: usize) -> hdf5::Result<()> {
                 .create(*name)?;
         }
     }
-    h5::numbers::<i32>(file, "flag", n)?;
-    h5::numbers::<i64>(file, "label", n)?;
+    h5::numbers::<i32>(file, "flag", &[n])?;
+    h5::numbers::<i64>(file, "label", &[n])?;
     for name in ["name", "reason", "source"] {
         file.new_dataset::<VarLenUnicode>().shape(n).create(name)?;
     }

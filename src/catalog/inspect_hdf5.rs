@@ -1,6 +1,7 @@
 //! Facts of HDF5 files: prepared sets and catalogs.
 
 use super::inspect::{Inspection, range, rounded};
+use super::select::snr as snr_of;
 use super::{Prepared, flag, flag_names, h5};
 use crate::Result;
 use hdf5::Group;
@@ -9,8 +10,9 @@ use std::path::Path;
 
 /// Groups deeper than this are not listed.
 const DEPTH: usize = 4;
-/// Spectra looked at for statistics, and read at a time.
+/// Spectra looked at for statistics, and how many are read at a time.
 const LOOKED_AT: usize = 1024;
+const READ: usize = 256;
 
 /// Whether an HDF5 file claims to be a prepared set.
 pub fn says_prepared(path: &Path) -> bool {
@@ -59,19 +61,15 @@ pub(super) fn prepared(set: &Prepared) -> Result<Inspection> {
         .filter(|r| objects[*r].flag == flag::GOOD)
         .collect();
     let (mut good, mut all, mut known, mut snr) = (0usize, 0usize, 0usize, Vec::new());
-    for row in rows.iter().take(LOOKED_AT) {
-        let block = set.read(*row..row + 1)?;
-        let here: Vec<f64> = block
-            .flux
-            .iter()
-            .zip(&block.ivar)
-            .filter(|(_, v)| **v > 0.0)
-            .map(|(f, v)| f64::from(*f) * f64::from(*v).sqrt())
-            .collect();
-        good += here.len();
-        all += grid.pixels;
+    for part in rows[..rows.len().min(LOOKED_AT)].chunks(READ) {
+        let block = set.read_rows(part)?;
+        for (flux, ivar) in block.flux.rows().into_iter().zip(block.ivar.rows()) {
+            let here = snr_of(flux, ivar);
+            good += here.len();
+            snr.extend(super::normalise::median(here));
+        }
+        all += block.flux.len();
         known += block.lsf.iter().filter(|l| **l > 0.0).count();
-        snr.extend(super::normalise::median(here));
     }
     if all > 0 {
         i.fact("good_pixels", rounded(good as f64 / all as f64));

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Images looked at for statistics.
+/// Images looked at for statistics, and how many are read at a time.
 const LOOKED_AT: usize = 256;
+const READ: usize = 64;
 
 /// As [`source`], but first whether they are restored images of selfsi.
 pub(super) fn restored_or_source(path: &Path) -> Result<Option<Inspection>> {
@@ -117,8 +118,8 @@ pub(super) fn prepared(set: &ImageSet) -> Result<Inspection> {
     labels(&mut i, set.labels());
     let (mut values, mut sigma) = (Vec::new(), Vec::new());
     let (mut masked, mut unknown, mut all) = (0usize, 0usize, 0usize);
-    for row in rows.iter().take(LOOKED_AT) {
-        let block = set.read(*row..row + 1)?;
+    for part in rows[..rows.len().min(LOOKED_AT)].chunks(READ) {
+        let block = set.read_rows(part)?;
         all += block.pixels.len();
         for (v, ivar) in block.pixels.iter().zip(&block.ivar) {
             masked += usize::from(*ivar == 0.0);

@@ -3,6 +3,7 @@
 mod airvac;
 mod audit_table;
 mod block;
+mod chosen;
 mod desi;
 mod desi_coadd;
 mod fits_read;
@@ -11,6 +12,7 @@ mod generated;
 mod grid;
 mod h5;
 mod hdf5;
+mod image_block;
 mod image_set;
 mod image_set_writer;
 mod images;
@@ -41,6 +43,7 @@ mod restored_merge;
 mod restored_parts;
 mod restored_shard;
 mod restored_spec;
+mod restored_table;
 mod restored_unit;
 mod restored_writer;
 mod sdss;
@@ -55,7 +58,9 @@ pub use audit_table::{AuditHeader, AuditRow, FeatureRow, audit_flag, write_audit
 pub use block::Block;
 pub use generated::{Generated, GeneratedAxes, GeneratedHeader, GeneratedWriter, Generation};
 pub use grid::LogGrid;
-pub use image_set::{ImageBlock, ImageSet, ImageSetHeader, PreparedImages};
+pub(crate) use h5::names as hdf5_names;
+pub use image_block::ImageBlock;
+pub use image_set::{ImageSet, ImageSetHeader, PreparedImages};
 pub use image_set_writer::ImageSetWriter;
 pub use images::{
     ImageReport, ImageSource, RawImages, ScaleFrom, pixel_scale, prepare_images, with_scale_of,
@@ -81,7 +86,7 @@ pub use restored_images::{ImageTable, RestoredImages, RestoredImagesHeader, Rest
 pub use restored_merge::{Merged, merge};
 pub use restored_shard::Shard;
 pub use restored_spec::{restored_spec_path, write_restored_spec};
-pub use restored_writer::RestoredWriter;
+pub use restored_writer::{RestoredPart, RestoredWriter};
 pub use sdss::{FLUX_UNIT, SpecFile, read_spec};
 pub use spectrum::{Centres, NativeGrid, Spectrum};
 pub use table::{CatalogRow, read_catalog};

@@ -62,6 +62,8 @@ pub mod flag {
     pub const LEVEL: i32 = 32;
     /// The restoration is not finite.
     pub const NOT_FINITE: i32 = 64;
+    /// The reason of [`NOT_FINITE`].
+    pub const NOT_FINITE_REASON: &str = "the restoration is not finite";
 
     /// Name and meaning of every bit, for headers and documentation.
     pub const MEANINGS: [(i32, &str, &str); 7] = [
@@ -71,6 +73,6 @@ pub mod flag {
         (COVERAGE, "COVERAGE", "too few good pixels"),
         (SNR, "SNR", "too little signal"),
         (LEVEL, "LEVEL", "no significant level to normalise by"),
-        (NOT_FINITE, "NOT_FINITE", "the restoration is not finite"),
+        (NOT_FINITE, "NOT_FINITE", NOT_FINITE_REASON),
     ];
 }

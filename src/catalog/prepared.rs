@@ -4,6 +4,8 @@
 //! every object of the catalog can be answered for. Written and read in blocks: memory does not
 //! grow with the number of spectra.
 
+use super::chosen::by_chunk;
+use super::prepared_writer::CHUNK_ROWS;
 use super::{Block, Layout, LogGrid, Object, h5};
 use crate::{Error, Result};
 use hdf5::{Dataset, File, H5Type};
@@ -13,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 pub(super) const FORMAT: &str = "selfsi-prepared";
 pub(super) const VERSION: i64 = 1;
+
 /// A prepared set open for reading. Objects are in memory, spectra are read when asked for.
 #[derive(Debug)]
 pub struct Prepared {
@@ -150,6 +153,24 @@ impl Prepared {
     /// As [`PreparedSpectra::read`].
     pub fn read(&self, rows: Range<usize>) -> Result<Block> {
         self.spectra.read(rows)
+    }
+
+    /// Reads the spectra numbered `rows`, in that order.
+    ///
+    /// # Errors
+    /// As [`PreparedSpectra::read`].
+    pub fn read_rows(&self, rows: &[usize]) -> Result<Block> {
+        let mut block = Block::masked(rows.len(), self.grid.pixels);
+        let mut done = 0;
+        for (range, within) in by_chunk(rows, CHUNK_ROWS) {
+            let chunk = self.read(range)?.select(&within);
+            let to = s![done..done + within.len(), ..];
+            block.flux.slice_mut(to).assign(&chunk.flux);
+            block.ivar.slice_mut(to).assign(&chunk.ivar);
+            block.lsf.slice_mut(to).assign(&chunk.lsf);
+            done += within.len();
+        }
+        Ok(block)
     }
 }
 
@@ -306,6 +327,7 @@ mod tests {
         assert_eq!(p.read(0..5).unwrap(), all);
         assert_eq!(p.read(1..3).unwrap(), part(1..3));
         assert!(p.read(4..6).is_err());
+        assert_eq!(p.read_rows(&[3, 0, 4]).unwrap(), all.select(&[3, 0, 4]));
     }
 
     #[test]

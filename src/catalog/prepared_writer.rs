@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Rows per chunk: 1 MiB at 1024 pixels, HDF5's default chunk cache.
-const CHUNK_ROWS: usize = 256;
+pub(super) const CHUNK_ROWS: usize = 256;
 
 /// Writes a prepared set; it appears under its name only after [`PreparedWriter::finish`].
 #[derive(Debug)]
@@ -166,15 +166,11 @@ fn start(
         ("selfsi_version", env!("CARGO_PKG_VERSION")),
         ("config", config),
     ] {
-        file.new_attr::<VarLenUnicode>()
-            .create(name)?
-            .write_scalar(&h5::text(value))?;
+        h5::attribute(file, name, &h5::text(value))?;
     }
-    file.new_attr::<i64>()
-        .create("version")?
-        .write_scalar(&VERSION)?;
-    h5::numbers::<f64>(file, "loglam", grid.pixels)?.write_raw(&grid.loglam())?;
-    h5::numbers::<f32>(file, "noise_rho", grid.pixels)?.write_raw(noise_rho)?;
+    h5::attribute(file, "version", &VERSION)?;
+    h5::column(file, "loglam", &grid.loglam())?;
+    h5::column(file, "noise_rho", noise_rho)?;
     let rows = CHUNK_ROWS.min(n.max(1));
     for name in ["flux", "ivar", "lsf"] {
         file.new_dataset::<f32>()
@@ -188,12 +184,12 @@ fn start(
             .create(name)?;
     }
     for name in ["norm", "z", "ra", "dec"] {
-        h5::numbers::<f64>(file, name, n)?;
+        h5::numbers::<f64>(file, name, &[n])?;
     }
     for name in ["plate", "mjd", "fiberid", "thing_id"] {
-        h5::numbers::<i64>(file, name, n)?;
+        h5::numbers::<i64>(file, name, &[n])?;
     }
-    h5::numbers::<i32>(file, "flag", n)?;
+    h5::numbers::<i32>(file, "flag", &[n])?;
     for name in ["name", "reason", "source"] {
         file.new_dataset::<VarLenUnicode>().shape(n).create(name)?;
     }

@@ -24,6 +24,16 @@ pub fn is_random(method: &str) -> bool {
     method.ends_with("sde")
 }
 
+/// The image that holds single restorations by `method`: of an ODE the one restoration is a draw in that
+/// sense.
+pub(super) fn single(method: &str) -> &'static str {
+    if is_random(method) {
+        "DRAW"
+    } else {
+        "RESTORED"
+    }
+}
+
 /// A value of a header.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value {
@@ -133,7 +143,19 @@ pub(super) fn quantile_name(q: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::quantile_name;
+    use super::{quantile_name, single};
+
+    #[test]
+    fn the_mean_of_random_draws_is_no_single_restoration() {
+        for (method, image) in [
+            ("ode", "RESTORED"),
+            ("fokker-planck", "RESTORED"),
+            ("sde", "DRAW"),
+            ("fokker-planck-sde", "DRAW"),
+        ] {
+            assert_eq!(single(method), image, "{method}");
+        }
+    }
 
     #[test]
     fn quantiles_are_named_by_their_percentage() {

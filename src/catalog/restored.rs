@@ -3,9 +3,9 @@
 use super::LogGrid;
 use super::fits_read::{Fits, Hdu};
 use super::object::Object;
-use super::provenance::Provenance;
+use super::provenance::{Provenance, single};
 use crate::{Error, Result};
-use ndarray::{Array2, ArrayView1};
+use ndarray::Array2;
 use std::path::{Path, PathBuf};
 
 /// What a restored catalog says of how it was made.
@@ -17,7 +17,7 @@ pub struct RestoredHeader {
     /// Reference frame of the wavelengths as FITS names it (`HELIOCEN`); `None` where the input
     /// does not say.
     pub specsys: Option<String>,
-    /// `ode` or `sde`.
+    /// As [`Provenance::method`].
     pub interpolant: String,
     /// SDE draws per object; 1 for the ODE.
     pub draws: usize,
@@ -63,6 +63,24 @@ pub struct RestoredBlock {
     pub ivar: Array2<f32>,
 }
 
+impl RestoredBlock {
+    /// The image called `name` in a file, if there is one; quantiles are taken one after the other.
+    pub(super) fn image<'a>(
+        &'a self,
+        name: &str,
+        quantiles: &mut dyn Iterator<Item = &'a Array2<f32>>,
+    ) -> Option<&'a Array2<f32>> {
+        match name {
+            "RESTORED" => Some(&self.restored),
+            "SIGMA" => self.sigma.as_ref(),
+            "DRAW" => self.draw.as_ref(),
+            "OBSERVED" => Some(&self.observed),
+            "IVAR" => Some(&self.ivar),
+            _ => quantiles.next(),
+        }
+    }
+}
+
 /// A restored catalog, read back.
 #[derive(Debug)]
 pub struct Restored {
@@ -87,40 +105,25 @@ impl Restored {
         }
         fits.check_complete()?;
         fits.check_sums()?;
+        seek(&mut fits, &path, "RESTORED")?;
+        let specsys = fits.text_key("SPECSYS");
+        let grid = grid(&mut fits, &path)?;
         fits.seek(0)?;
-        let text = |f: &mut Fits, k: &str| f.text_key(k).unwrap_or_default();
         let quantiles = (1..)
             .map_while(|i| fits.number_key(&format!("QUANT{i}")))
             .collect();
-        let mut header = RestoredHeader {
-            grid: LogGrid {
-                loglam0: 0.0,
-                dloglam: 0.0,
-                pixels: 0,
-            },
-            flux_unit: text(&mut fits, "FLUXUNIT"),
-            specsys: None,
-            interpolant: text(&mut fits, "METHOD"),
-            draws: fits.number_key("NDRAWS").unwrap_or(1.0) as usize,
+        let mut text = |name: &str| fits.text_key(name).unwrap_or_default();
+        let header = RestoredHeader {
+            grid,
+            flux_unit: text("FLUXUNIT"),
+            specsys,
+            interpolant: text("METHOD"),
+            draws: text("NDRAWS").parse().unwrap_or(1),
             quantiles,
-            seed: text(&mut fits, "SEED").parse::<i64>().unwrap_or(0) as u64,
-            config_sha256: text(&mut fits, "CFGSHA"),
-            run_sha256: text(&mut fits, "RUNSHA"),
+            seed: text("SEED").parse::<i64>().unwrap_or(0) as u64,
+            config_sha256: text("CFGSHA"),
+            run_sha256: text("RUNSHA"),
             history: Vec::new(),
-        };
-        seek(&mut fits, &path, "RESTORED")?;
-        header.specsys = fits.text_key("SPECSYS");
-        seek(&mut fits, &path, "WAVELENGTH")?;
-        let pixels = fits.rows()?;
-        let loglam = numbers(&mut fits, &path, "LOGLAM", pixels)?;
-        let (Some(first), Some(last)) = (loglam.first(), loglam.last()) else {
-            return Err(foreign(&path, "WAVELENGTH", "no pixels"));
-        };
-        let dloglam = (last - first) / (pixels.max(2) - 1) as f64;
-        header.grid = LogGrid {
-            loglam0: *first,
-            dloglam,
-            pixels,
         };
         let (objects, heldout) = objects(&mut fits, &path)?;
         Ok(Self {
@@ -144,11 +147,7 @@ impl Restored {
     /// The image that holds single draws: of the ODE the one restoration is a draw in that sense.
     #[must_use]
     pub fn single(&self) -> &'static str {
-        if self.header.interpolant == "sde" {
-            "DRAW"
-        } else {
-            "RESTORED"
-        }
+        single(&self.header.interpolant)
     }
 
     /// The rows, in the order of the images.
@@ -205,12 +204,15 @@ impl RestoredRows {
     /// # Errors
     /// [`Error::Input`] if they cannot be read.
     pub fn read(&mut self, rows: &[usize]) -> Result<Array2<f32>> {
-        let mut all = Array2::zeros((rows.len(), self.pixels));
-        for (mut to, row) in all.rows_mut().into_iter().zip(rows) {
-            let values = self.fits.section(row * self.pixels, self.pixels)?;
-            to.assign(&ArrayView1::from(&values));
+        let mut all = Vec::with_capacity(rows.len() * self.pixels);
+        // Rows that follow one another in the file are read at once.
+        for run in rows.chunk_by(|a, b| a + 1 == *b) {
+            let (from, n) = (run[0] * self.pixels, run.len() * self.pixels);
+            all.extend(self.fits.section(from, n)?);
         }
-        Ok(all)
+        let fix = "give the file that selfsi restore wrote";
+        Array2::from_shape_vec((rows.len(), self.pixels), all)
+            .map_err(|e| self.fits.error("", &e.to_string(), "whole rows", fix))
     }
 }
 
@@ -235,6 +237,13 @@ pub(super) fn numbers(fits: &mut Fits, path: &Path, name: &str, rows: usize) -> 
         .column(name)
         .ok_or_else(|| foreign(path, name, "the column is missing"))?;
     fits.floats(&column, rows)
+}
+
+fn grid(fits: &mut Fits, path: &Path) -> Result<LogGrid> {
+    seek(fits, path, "WAVELENGTH")?;
+    let pixels = fits.rows()?;
+    let loglam = numbers(fits, path, "LOGLAM", pixels)?;
+    LogGrid::of(&loglam).ok_or_else(|| foreign(path, "LOGLAM", "not equally spaced"))
 }
 
 fn objects(fits: &mut Fits, path: &Path) -> Result<(Vec<Object>, Vec<bool>)> {

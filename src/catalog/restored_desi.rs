@@ -10,13 +10,13 @@
 //! SDE: images that DESI does not know and readers pass over.
 
 use super::fits_read::Fits;
-use super::normalise::median;
 use super::object::{Object, flag};
 use super::provenance::is_random;
 use super::restored::{Restored, RestoredHeader, RestoredRows};
 use super::restored_fits::{Column, Sheet};
 use super::restored_spec::inverse_variance;
 use super::restored_writer::provenance;
+use super::select::median_snr;
 use crate::{Error, Result};
 use fitsio::hdu::FitsHdu;
 use fitsio::images::ImageType;
@@ -108,7 +108,7 @@ fn write_file(
         for arm in &arms {
             arm.write(&mut sheet, start, &block)?;
         }
-        snr.extend(block.snr());
+        snr.extend(median_snr(&block.observed, &block.observed_ivar));
     }
     let columns = [
         Column::new("TARGETID", T::LongLong),
@@ -296,19 +296,6 @@ impl Images {
             observed: self.observed.read(rows)?,
             observed_ivar: self.observed_ivar.read(rows)?,
         })
-    }
-}
-
-impl Rows {
-    /// Median S/N per good pixel of each observation; NaN where it has none.
-    fn snr(&self) -> Vec<f32> {
-        let rows = self.observed.rows().into_iter();
-        let of_row = |(flux, ivar): (ndarray::ArrayView1<f32>, ndarray::ArrayView1<f32>)| {
-            let good = flux.iter().zip(ivar).filter(|(_, v)| **v > 0.0);
-            let snr = good.map(|(f, v)| f64::from(*f) * f64::from(*v).sqrt());
-            median(snr.collect()).map_or(f32::NAN, |s| s as f32)
-        };
-        rows.zip(self.observed_ivar.rows()).map(of_row).collect()
     }
 }
 

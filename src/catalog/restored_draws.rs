@@ -3,7 +3,8 @@
 use super::fits_read::{Fits, Hdu};
 use super::restored::{Restored, foreign};
 use crate::Result;
-use ndarray::{Array1, Array2};
+use ndarray::{Array2, Array3, Axis};
+use std::ops::Range;
 
 /// The draws of a restored catalog, open for reading.
 #[derive(Debug)]
@@ -55,11 +56,21 @@ impl RestoredDraws {
     /// # Errors
     /// [`crate::Error::Input`] if the file is damaged, or has no such row.
     pub fn of(&mut self, row: usize) -> Result<Array2<f32>> {
-        let mut out = Array2::zeros((self.draws, self.pixels));
-        for (draw, mut to) in out.rows_mut().into_iter().enumerate() {
-            let from = (draw * self.objects + row) * self.pixels;
-            to.assign(&Array1::from(self.fits.section(from, self.pixels)?));
+        Ok(self.of_rows(row..row + 1)?.remove_axis(Axis(1)))
+    }
+
+    /// The draws of the objects `rows`, [draws, n, D].
+    ///
+    /// # Errors
+    /// As [`RestoredDraws::of`].
+    pub(super) fn of_rows(&mut self, rows: Range<usize>) -> Result<Array3<f32>> {
+        let shape = (self.draws, rows.len(), self.pixels);
+        let mut all = Array3::zeros(shape);
+        for (draw, mut to) in all.outer_iter_mut().enumerate() {
+            let from = (draw * self.objects + rows.start) * self.pixels;
+            let values = self.fits.section(from, rows.len() * self.pixels)?;
+            to.iter_mut().zip(values).for_each(|(to, v)| *to = v);
         }
-        Ok(out)
+        Ok(all)
     }
 }

@@ -4,13 +4,13 @@ use super::Object;
 use super::fits_read::Fits;
 use super::provenance::{is_random, quantile_name};
 use super::restored::{Restored, RestoredBlock, RestoredHeader, foreign, numbers, seek};
-use super::restored_draws::RestoredDraws;
 use super::restored_images::{holds_images, merge_images};
 use super::restored_parts::{Place, check, none_given, said};
-use super::restored_writer::RestoredWriter;
+use super::restored_writer::{RestoredPart, RestoredWriter};
 use crate::Result;
 use crate::atomic::not_an_input;
-use ndarray::{Array2, Array3, Axis};
+use crate::lines::NO_LINES;
+use ndarray::Array2;
 use std::path::{Path, PathBuf};
 
 /// Rows that are copied together.
@@ -87,22 +87,15 @@ fn write(parts: &[Part], out: &Path, progress: &mut dyn FnMut(usize, usize)) -> 
         history: history(first, parts.len())?,
         ..first.restored.header().clone()
     };
-    let mut writer = RestoredWriter::create(out, &header, rows)?;
+    let objects: Vec<&Object> = parts.iter().flat_map(|p| p.restored.objects()).collect();
+    let draws = first.restored.draws()?.is_some();
+    let mut writer = RestoredWriter::create(out, &header, objects.into_iter(), draws)?;
     // A grid fitted to the pixels could differ from them in the last digit.
     writer.loglam = loglam(&first.restored)?;
-    if first.restored.draws()?.is_some() {
-        writer = writer.with_draws(&header)?;
-    }
-    let (mut objects, mut heldout) = (
-        Vec::<&Object>::with_capacity(rows),
-        Vec::with_capacity(rows),
-    );
     for p in parts {
         copy(p, &mut writer, progress)?;
-        objects.extend(p.restored.objects());
-        heldout.extend_from_slice(p.restored.heldout());
     }
-    writer.finish(&objects, &heldout)?;
+    writer.finish()?;
     Ok(Merged {
         rows,
         shards: parts.len(),
@@ -125,7 +118,7 @@ fn loglam(restored: &Restored) -> Result<Vec<f64>> {
     numbers(&mut fits, restored.path(), "LOGLAM", pixels)
 }
 
-/// Copies the images and the lines of one part.
+/// Copies the rows of one part.
 fn copy(
     part: &Part,
     writer: &mut RestoredWriter,
@@ -136,32 +129,26 @@ fn copy(
     if rows == 0 {
         return Ok(());
     }
-    if let Some(lines) = restored.lines()? {
-        writer.note_lines(shard.first, &lines);
-    }
+    let lines = restored.lines()?;
+    let lines = lines.unwrap_or_else(|| vec![NO_LINES; rows]);
     let mut images = Images::open(restored)?;
     let mut draws = restored.draws()?;
     for from in (0..rows).step_by(BLOCK) {
         let n = BLOCK.min(rows - from);
-        writer.write(shard.first + from, &images.block(from, n)?)?;
-        if let Some(draws) = &mut draws {
-            let block = draws_of(draws, from, n, restored.header().grid.pixels)?;
-            writer.write_draws(shard.first + from, block.view())?;
-        }
+        let these = from..from + n;
+        let draws = draws.as_mut().map(|d| d.of_rows(these.clone()));
+        let draws = draws.transpose()?;
+        let part = RestoredPart {
+            objects: &restored.objects()[these.clone()],
+            heldout: &restored.heldout()[these.clone()],
+            block: &images.block(from, n)?,
+            lines: &lines[these],
+            draws: draws.as_ref().map(|d| d.view()),
+        };
+        writer.write(shard.first + from, part)?;
         progress(shard.first + from + n, shard.all);
     }
     Ok(())
-}
-
-/// Draws [draws, n, D] of rows `from..from + n`.
-fn draws_of(draws: &mut RestoredDraws, from: usize, n: usize, d: usize) -> Result<Array3<f32>> {
-    let mut block = Array3::zeros((draws.count(), n, d));
-    for i in 0..n {
-        block
-            .index_axis_mut(Axis(1), i)
-            .assign(&draws.of(from + i)?);
-    }
-    Ok(block)
 }
 
 /// The images [N, D] of one part, open for reading.

@@ -1,213 +1,149 @@
-//! Writing the restored catalog: images as a stream, then the tables and checksums.
+//! Writing the restored catalog: images and table as a stream, then the wavelengths and checksums.
 
 use super::LogGrid;
-use super::normalise::median;
 use super::object::Object;
 use super::provenance::{Key, Provenance, Value, flag_keys, is_random, quantile_name};
 use super::restored::{RestoredBlock, RestoredHeader};
-use super::restored_fits::{Column, Sheet, ascii};
-use super::restored_lines::{line_columns, write_lines};
+use super::restored_fits::{Column, Sheet};
+use super::restored_table::{self as table, TableRows};
 use super::restored_unit::inverse_square;
+use super::select::median_snr;
 use crate::Result;
-use crate::lines::{MeasuredLines, NO_LINES};
+use crate::lines::MeasuredLines;
 use fitsio::hdu::FitsHdu;
 use fitsio::tables::ColumnDataType as T;
 use ndarray::ArrayView3;
-use std::borrow::Borrow;
 use std::path::Path;
 
-/// Rows of the table that are written together: a table lies row by row on disk, and one column of
-/// all of them would go through the whole of it.
-const ROWS: usize = 4096;
+/// Consecutive rows to be written, one object each.
+#[derive(Debug, Clone, Copy)]
+pub struct RestoredPart<'a> {
+    pub objects: &'a [Object],
+    /// Whether each was kept out of training.
+    pub heldout: &'a [bool],
+    pub block: &'a RestoredBlock,
+    /// [`NO_LINES`](crate::lines::NO_LINES) where none was measured.
+    pub lines: &'a [MeasuredLines],
+    /// All draws [draws, n, D], physical units; of use where the catalog holds them.
+    pub draws: Option<ArrayView3<'a, f32>>,
+}
 
 /// Writes a restored catalog as a stream; the file appears only when it is complete.
 pub struct RestoredWriter {
     pub(super) sheet: Sheet,
     /// log10 of the wavelength of each pixel.
     pub(super) loglam: Vec<f64>,
-    flux_unit: String,
+    rows: usize,
+    written: usize,
     images: Vec<(String, FitsHdu)>,
-    /// Median S/N per good pixel of each observation; NaN where it has none.
-    snr: Vec<f32>,
-    lines: Vec<MeasuredLines>,
     /// The image of all draws, where it is asked for.
     draws: Option<FitsHdu>,
+    table: FitsHdu,
 }
 
 impl RestoredWriter {
-    /// Lays out the images for `n_rows` objects.
+    /// Lays out images and table for `objects`; with an image DRAWS of all draws if `draws`. Of the objects
+    /// only the length of their texts is taken: their rows are written with [`RestoredWriter::write`].
     ///
     /// # Errors
     /// [`crate::Error::Output`] if the file cannot be written.
-    pub fn create(path: impl AsRef<Path>, header: &RestoredHeader, n_rows: usize) -> Result<Self> {
+    pub fn create<'a>(
+        path: impl AsRef<Path>,
+        header: &RestoredHeader,
+        objects: impl ExactSizeIterator<Item = &'a Object>,
+        draws: bool,
+    ) -> Result<Self> {
         let mut sheet = Sheet::create(path.as_ref())?;
         primary(&mut sheet, header)?;
+        let rows = objects.len();
         let mut images = Vec::new();
         for name in image_names(header) {
-            let hdu = sheet.image(&name, &[n_rows, header.grid.pixels])?;
+            let hdu = sheet.image(&name, &[rows, header.grid.pixels])?;
             image_keys(&mut sheet, &hdu, &name, header)?;
             images.push((name, hdu));
         }
+        let draws = draws.then(|| all_draws(&mut sheet, header, rows));
         Ok(Self {
+            draws: draws.transpose()?,
+            table: table::create(&mut sheet, objects, &header.flux_unit)?,
             sheet,
             loglam: header.grid.loglam(),
-            flux_unit: header.flux_unit.clone(),
+            rows,
+            written: 0,
             images,
-            snr: vec![f32::NAN; n_rows],
-            lines: vec![NO_LINES; n_rows],
-            draws: None,
         })
     }
 
-    /// Lays out the image DRAWS, to be filled by [`RestoredWriter::write_draws`].
+    /// Writes rows `start..` of images and table.
     ///
     /// # Errors
-    /// [`crate::Error::Output`] if the file cannot be written.
-    pub fn with_draws(mut self, header: &RestoredHeader) -> Result<Self> {
-        let shape = [header.draws, self.snr.len(), header.grid.pixels];
-        let hdu = self.sheet.image("DRAWS", &shape)?;
-        image_keys(&mut self.sheet, &hdu, "DRAWS", header)?;
-        self.sheet
-            .text(&hdu, "CTYPE3", "DRAW", "draw of the SDE, from 1")?;
-        for key in ["CRPIX3", "CRVAL3", "CDELT3"] {
-            self.sheet.key(&hdu, key, (1.0, ""))?;
+    /// [`crate::Error::Output`] if the disk is full, the block lacks an image of the header, or the rows
+    /// are not those that were announced.
+    pub fn write(&mut self, start: usize, part: RestoredPart<'_>) -> Result<()> {
+        let RestoredPart { block, objects, .. } = part;
+        let n = objects.len();
+        let lengths = [block.restored.nrows(), part.heldout.len(), part.lines.len()];
+        if lengths != [n; 3] || start + n > self.rows {
+            let problem = format!(
+                "rows {start}..{} of {}, of {lengths:?} images, heldout and lines",
+                start + n,
+                self.rows
+            );
+            return Err(self.sheet.failed(&problem));
         }
-        self.draws = Some(hdu);
-        Ok(self)
-    }
-
-    /// Writes the draws [draws, n, D] of rows `start..`, physical units, where they are asked for.
-    ///
-    /// # Errors
-    /// [`crate::Error::Output`] if the disk is full.
-    pub fn write_draws(&mut self, start: usize, draws: ArrayView3<f32>) -> Result<()> {
-        let Some(hdu) = &self.draws else {
+        if n == 0 {
             return Ok(());
-        };
-        for (k, draw) in draws.outer_iter().enumerate() {
-            let from = (k * self.snr.len() + start) * self.loglam.len();
-            let data: Vec<f32> = draw.iter().copied().collect();
-            self.sheet.pixels(hdu, from, &data)?;
         }
-        Ok(())
-    }
-
-    /// Notes the lines of rows `start..`; those of rows that are never given are NaN.
-    pub fn note_lines(&mut self, start: usize, lines: &[MeasuredLines]) {
-        self.lines[start..start + lines.len()].copy_from_slice(lines);
-    }
-
-    /// Writes rows `start..` of every image.
-    ///
-    /// # Errors
-    /// [`crate::Error::Output`] if the disk is full or the block lacks an image of the header.
-    pub fn write(&mut self, start: usize, block: &RestoredBlock) -> Result<()> {
         let mut quantiles = block.quantiles.iter();
         for (name, hdu) in &self.images {
-            let rows = match name.as_str() {
-                "RESTORED" => Some(&block.restored),
-                "SIGMA" => block.sigma.as_ref(),
-                "DRAW" => block.draw.as_ref(),
-                "OBSERVED" => Some(&block.observed),
-                "IVAR" => Some(&block.ivar),
-                _ => quantiles.next(),
-            };
-            let rows = rows.ok_or_else(|| self.sheet.failed(&format!("a block without {name}")))?;
+            let rows = block
+                .image(name, &mut quantiles)
+                .ok_or_else(|| self.sheet.failed(&format!("a block without {name}")))?;
             let data: Vec<f32> = rows.iter().copied().collect();
             self.sheet.pixels(hdu, start * self.loglam.len(), &data)?;
         }
-        for (i, (flux, ivar)) in block
-            .observed
-            .rows()
-            .into_iter()
-            .zip(block.ivar.rows())
-            .enumerate()
-        {
-            let good = flux.iter().zip(ivar).filter(|(_, v)| **v > 0.0);
-            let snr = good.map(|(f, v)| f64::from(*f) * f64::from(*v).sqrt());
-            self.snr[start + i] = median(snr.collect()).map_or(f32::NAN, |s| s as f32);
+        if let Some(hdu) = &self.draws {
+            let draws = part.draws.ok_or_else(|| self.sheet.failed(&"no draws"))?;
+            for (k, draw) in draws.outer_iter().enumerate() {
+                let from = (k * self.rows + start) * self.loglam.len();
+                let data: Vec<f32> = draw.iter().copied().collect();
+                self.sheet.pixels(hdu, from, &data)?;
+            }
         }
+        let rows = TableRows {
+            objects,
+            snr: &median_snr(&block.observed, &block.ivar),
+            heldout: part.heldout,
+            lines: part.lines,
+        };
+        table::write(&mut self.sheet, &self.table, start, rows)?;
+        self.written += n;
         Ok(())
     }
 
-    /// Writes the tables and checksums and moves the file to its place.
+    /// Writes the wavelengths and checksums and moves the file to its place.
     ///
     /// # Errors
-    /// [`crate::Error::Output`] if the disk is full.
-    pub fn finish<O: Borrow<Object>>(mut self, objects: &[O], heldout: &[bool]) -> Result<()> {
-        self.catalog(objects, heldout)?;
+    /// [`crate::Error::Output`] if rows are missing or the disk is full.
+    pub fn finish(mut self) -> Result<()> {
+        if self.written != self.rows {
+            let problem = format!("{} of {} rows were written", self.written, self.rows);
+            return Err(self.sheet.failed(&problem));
+        }
         wavelengths(&mut self.sheet, &self.loglam)?;
         self.sheet.finish()
     }
+}
 
-    fn catalog<O: Borrow<Object>>(&mut self, objects: &[O], heldout: &[bool]) -> Result<()> {
-        type Get<V> = fn(&Object) -> V;
-        let texts: [(&str, &str, Get<String>); 4] = [
-            ("NAME", "meta.id;meta.main", |o| ascii(&o.name)),
-            ("SDSS_NAME", "meta.id", sdss_name),
-            ("REASON", "", |o| ascii(&o.reason)),
-            ("SOURCE", "meta.ref", |o| ascii(&o.source)),
-        ];
-        let whole: [(&str, bool, Get<i64>); 5] = [
-            ("PLATE", true, |o| o.plate),
-            ("MJD", true, |o| o.mjd),
-            ("FIBERID", true, |o| o.fiberid),
-            ("THING_ID", true, |o| o.thing_id),
-            ("FLAG", false, |o| i64::from(o.flag)),
-        ];
-        let real: [(&str, &str, &str, Get<f64>); 4] = [
-            ("RA", "deg", "pos.eq.ra;meta.main", |o| o.ra),
-            ("DEC", "deg", "pos.eq.dec;meta.main", |o| o.dec),
-            ("Z", "", "src.redshift", |o| o.z),
-            ("NORM", &self.flux_unit, "", |o| o.norm),
-        ];
-        let mut columns = Vec::new();
-        for (name, ucd, get) in &texts {
-            let width = objects.iter().map(|o| get(o.borrow()).len()).max();
-            columns.push(Column {
-                width: width.unwrap_or(0).max(1),
-                ..Column::new(name, T::String).ucd(ucd)
-            });
-        }
-        columns.extend(whole.iter().map(|(name, nullable, _)| Column {
-            nullable: *nullable,
-            // SDSS-V's catalog ids need 64 bits.
-            ..Column::new(name, T::LongLong)
-        }));
-        columns.extend(
-            real.iter()
-                .map(|(name, unit, ucd, _)| Column::new(name, T::Double).unit(unit).ucd(ucd)),
-        );
-        columns.push(Column::new("SNR", T::Float).ucd("stat.snr"));
-        columns.push(Column::new("HELDOUT", T::Short));
-        columns.extend(line_columns(&self.flux_unit));
-        let hdu = self.sheet.table("CATALOG", &columns)?;
-        for start in (0..objects.len()).step_by(ROWS) {
-            let rows = start..(start + ROWS).min(objects.len());
-            let part = &objects[rows.clone()];
-            for (name, _, get) in &texts {
-                let values: Vec<String> = part.iter().map(|o| get(o.borrow())).collect();
-                self.sheet.texts(name, start, &values)?;
-            }
-            for (name, _, get) in &whole {
-                let values: Vec<i64> = part.iter().map(|o| get(o.borrow())).collect();
-                self.sheet.rows(&hdu, name, start, &values)?;
-            }
-            for (name, _, _, get) in &real {
-                let values: Vec<f64> = part.iter().map(|o| get(o.borrow())).collect();
-                self.sheet.rows(&hdu, name, start, &values)?;
-            }
-            self.sheet
-                .rows(&hdu, "SNR", start, &self.snr[rows.clone()])?;
-            let held: Vec<i16> = heldout[rows.clone()]
-                .iter()
-                .map(|h| i16::from(*h))
-                .collect();
-            self.sheet.rows(&hdu, "HELDOUT", start, &held)?;
-            write_lines(&mut self.sheet, &hdu, start, &self.lines[rows])?;
-        }
-        Ok(())
+/// Lays out the image DRAWS [draws, rows, D].
+fn all_draws(sheet: &mut Sheet, header: &RestoredHeader, rows: usize) -> Result<FitsHdu> {
+    let hdu = sheet.image("DRAWS", &[header.draws, rows, header.grid.pixels])?;
+    image_keys(sheet, &hdu, "DRAWS", header)?;
+    sheet.text(&hdu, "CTYPE3", "DRAW", "draw of the SDE, from 1")?;
+    for key in ["CRPIX3", "CRVAL3", "CDELT3"] {
+        sheet.key(&hdu, key, (1.0, ""))?;
     }
+    Ok(hdu)
 }
 
 /// The table WAVELENGTH of pixels at `loglam`.
@@ -222,16 +158,6 @@ pub(super) fn wavelengths(sheet: &mut Sheet, loglam: &[f64]) -> Result<()> {
     let wavelength: Vec<f64> = loglam.iter().map(|l| 10f64.powf(*l)).collect();
     sheet.column(&hdu, "WAVELENGTH", &wavelength)?;
     sheet.column(&hdu, "LOGLAM", loglam)
-}
-
-/// The catalog's own name of an SDSS object; blank where the name was made from plate, MJD and
-/// fibre, or belongs to another survey.
-fn sdss_name(o: &Object) -> String {
-    if o.plate < 0 || o.name == super::sdss::name(o.plate, o.mjd, o.fiberid) {
-        String::new()
-    } else {
-        ascii(&o.name)
-    }
 }
 
 /// Writes header keys into the primary HDU.

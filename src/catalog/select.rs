@@ -3,7 +3,7 @@
 use super::normalise::median;
 use super::{Object, flag};
 use crate::config::SelectConfig;
-use ndarray::ArrayView1;
+use ndarray::{Array2, ArrayView1};
 
 /// Adds a flag and its reason to an object.
 pub(super) fn reject(object: &mut Object, bit: i32, reason: &str) {
@@ -31,6 +31,20 @@ pub(super) fn by_catalog(config: &SelectConfig, object: &mut Object, zwarning: O
     }
 }
 
+/// Signal-to-noise of each good pixel of one spectrum.
+pub(super) fn snr(flux: ArrayView1<f32>, ivar: ArrayView1<f32>) -> Vec<f64> {
+    let good = flux.iter().zip(ivar).filter(|(_, v)| **v > 0.0);
+    good.map(|(f, v)| f64::from(*f) * f64::from(*v).sqrt())
+        .collect()
+}
+
+/// Median signal-to-noise per good pixel of each of some spectra [n, D]; NaN where there is none.
+pub(super) fn median_snr(flux: &Array2<f32>, ivar: &Array2<f32>) -> Vec<f32> {
+    let rows = flux.rows().into_iter().zip(ivar.rows());
+    rows.map(|(flux, ivar)| median(snr(flux, ivar)).map_or(f32::NAN, |s| s as f32))
+        .collect()
+}
+
 /// What the spectrum on the common grid says: coverage and median S/N per good pixel.
 pub(super) fn by_spectrum(
     config: &SelectConfig,
@@ -38,12 +52,7 @@ pub(super) fn by_spectrum(
     flux: ArrayView1<f32>,
     ivar: ArrayView1<f32>,
 ) {
-    let snr: Vec<f64> = flux
-        .iter()
-        .zip(ivar)
-        .filter(|(_, v)| **v > 0.0)
-        .map(|(f, v)| f64::from(*f) * f64::from(*v).sqrt())
-        .collect();
+    let snr = snr(flux, ivar);
     let covered = snr.len() as f64 / flux.len() as f64;
     if covered < config.coverage_min || snr.is_empty() {
         let reason = format!(

@@ -6,7 +6,6 @@ use super::result::Kind;
 use super::study::{Candidate, Scored};
 use crate::catalog::{Prepared, Restored, is_random};
 use crate::{Error, Result};
-use ndarray::Array2;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -25,9 +24,7 @@ impl Catalog {
     pub fn open(path: &Path, suffix: String, set: &Prepared) -> Result<Self> {
         let file = Restored::open(path)?;
         let header = file.header();
-        if header.grid.pixels != set.grid().pixels
-            || (header.grid.loglam0 - set.grid().loglam0).abs() > 1e-6
-        {
+        if !header.grid.matches(&set.grid()) {
             return Err(Error::input(
                 path,
                 "HDU RESTORED",
@@ -63,21 +60,25 @@ impl Catalog {
         Some((self.file.objects()[*row].flag, self.file.heldout()[*row]))
     }
 
+    /// Row and norm of each of the rows `scored` of the prepared set, which all are in this catalog.
+    fn scored(&self, set: &Prepared, scored: &[usize]) -> (Vec<usize>, Vec<f64>) {
+        let objects = scored.iter().map(|i| &set.objects()[*i]);
+        objects
+            .filter_map(|o| Some((*self.rows.get(&o.name)?, o.norm)))
+            .unzip()
+    }
+
     /// This catalog's restorations of rows `scored` of the prepared set, normalised; only they are
     /// read.
     ///
     /// # Errors
     /// [`Error::Input`] if they cannot be read.
     pub fn candidates(&self, set: &Prepared, scored: &[usize]) -> Result<Vec<Candidate>> {
+        let (rows, norms) = self.scored(set, scored);
         let candidate = |(kind, what, hdu): &(Kind, String, &'static str)| {
-            let mut image = self.file.rows(hdu)?;
-            let mut flux = Array2::zeros((scored.len(), set.grid().pixels));
-            for (mut row, i) in flux.rows_mut().into_iter().zip(scored) {
-                let object = &set.objects()[*i];
-                if let Some(r) = self.rows.get(&object.name) {
-                    let found = image.read(&[*r])?;
-                    row.assign(&found.row(0).mapv(|v| (f64::from(v) / object.norm) as f32));
-                }
+            let mut flux = self.file.rows(hdu)?.read(&rows)?;
+            for (mut row, norm) in flux.rows_mut().into_iter().zip(&norms) {
+                row.mapv_inplace(|v| (f64::from(v) / norm) as f32);
             }
             Ok(Candidate {
                 name: format!("{what}{}", self.suffix),
@@ -100,28 +101,22 @@ impl Catalog {
         if !is_random(&header.interpolant) || header.draws < 2 {
             return Ok(None);
         }
-        // Every scored object is in the catalog.
-        let objects: Vec<(usize, f64)> = scored
-            .iter()
-            .map(|i| &set.objects()[*i])
-            .filter_map(|o| Some((*self.rows.get(&o.name)?, o.norm)))
-            .collect();
+        let (rows, norms) = self.scored(set, scored);
         let mut tally = Tally::default();
         if let Some(mut draws) = self.file.draws()? {
-            for (i, (row, norm)) in objects.iter().enumerate() {
+            for (i, (row, norm)) in rows.iter().zip(&norms).enumerate() {
                 let x = draws.of(*row)?.mapv(|v| (f64::from(v) / norm) as f32);
                 let truth = known.truth.row(i);
                 tally.add(x.view(), truth, &known.wavelength, known.z[i]);
             }
         }
         let lines = self.file.lines()?.map_or_else(Vec::new, |lines| {
-            let (rows, norm): (Vec<usize>, Vec<f64>) = objects.into_iter().unzip();
             let measured: Vec<_> = rows.iter().map(|r| lines[*r]).collect();
             line_calibrations(
                 &measured,
                 header.draws,
                 known.truth.view(),
-                &norm,
+                &norms,
                 &known.wavelength,
                 &known.z,
             )

@@ -203,12 +203,8 @@ impl Split {
 
 /// The observations in `rows` of the set, in order.
 fn observed<'a>(set: &'a Prepared, rows: &'a [usize]) -> impl Iterator<Item = Result<Block>> + 'a {
-    rows.chunk_by(|a, b| a / CHUNK == b / CHUNK).map(|group| {
-        let first = group[0];
-        let block = set.read(first..group[group.len() - 1] + 1)?;
-        let keep: Vec<usize> = group.iter().map(|i| i - first).collect();
-        Ok(block.select(&keep))
-    })
+    rows.chunk_by(|a, b| a / CHUNK == b / CHUNK)
+        .map(|group| set.read_rows(group))
 }
 
 /// The oracle's population: the clean spectra that are not scored.

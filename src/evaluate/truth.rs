@@ -1,8 +1,7 @@
 //! The clean spectra of a survey whose truth is known: an HDF5 catalog on the common grid.
 
-use crate::catalog::LogGrid;
+use crate::catalog::{LogGrid, hdf5_names};
 use crate::{Error, Result};
-use hdf5::types::VarLenUnicode;
 use hdf5::{Dataset, File};
 use ndarray::{Array1, Array2, s};
 use std::collections::HashMap;
@@ -57,7 +56,8 @@ impl Truth {
             ));
         }
         let flux = open("flux")?;
-        let names = names(&open("id")?).map_err(|e| bad("id", &e, "[N] strings or integers"))?;
+        let names =
+            hdf5_names(&open("id")?).map_err(|e| bad("id", &e, "[N] strings or integers"))?;
         if flux.shape() != [names.len(), grid.pixels] {
             return Err(bad(
                 "flux",
@@ -130,19 +130,4 @@ impl Truth {
         }
         Ok(out)
     }
-}
-
-/// Names as text, also where they are integers.
-fn names(id: &Dataset) -> hdf5::Result<Vec<String>> {
-    if id.dtype()?.is::<VarLenUnicode>() {
-        return Ok(id
-            .read_1d::<VarLenUnicode>()?
-            .iter()
-            .map(|n| n.as_str().to_owned())
-            .collect());
-    }
-    if let Ok(names) = id.read_1d::<hdf5::types::VarLenAscii>() {
-        return Ok(names.iter().map(|n| n.as_str().to_owned()).collect());
-    }
-    Ok(id.read_1d::<i64>()?.iter().map(i64::to_string).collect())
 }

@@ -1,6 +1,9 @@
 //! HDF5 files under construction: complete or absent, and a refusal of the disk is one clear error.
 
+mod content;
 mod driver;
+
+pub(crate) use content::{attribute, numbers, text};
 
 use crate::atomic::Pending;
 use crate::{Error, Result};

@@ -3,7 +3,7 @@
 use super::{DrawnLine, Quasar, Survey};
 use crate::Result;
 use crate::catalog::LogGrid;
-use crate::hdf5_output::Output;
+use crate::hdf5_output::{Output, attribute, numbers, text};
 use hdf5::types::VarLenUnicode;
 use hdf5::{Dataset, File};
 use ndarray::{Array1, Array2};
@@ -54,23 +54,16 @@ pub fn write_truth(
 
 /// The file without its objects; its dataset of the flux [N, D].
 fn start(file: &File, grid: &LogGrid, n: usize) -> hdf5::Result<Dataset> {
-    let text = |key: &str, value: &str| -> hdf5::Result<()> {
-        file.new_attr::<VarLenUnicode>()
-            .create(key)?
-            .write_scalar(&unicode(value))
-    };
-    text("wavelength", "vacuum")?;
-    text("frame", "observed")?;
-    text("flux_unit", FLUX_UNIT)?;
-    text("selfsi_version", env!("CARGO_PKG_VERSION"))?;
-    let d = grid.pixels;
-    file.new_dataset_builder()
-        .with_data(&Array1::from(grid.loglam()))
-        .create("loglam")?;
-    file.new_dataset::<f32>()
-        .shape((n, d))
-        .chunk((n.min(256), d))
-        .create("flux")
+    for (key, value) in [
+        ("wavelength", "vacuum"),
+        ("frame", "observed"),
+        ("flux_unit", FLUX_UNIT),
+        ("selfsi_version", env!("CARGO_PKG_VERSION")),
+    ] {
+        attribute(file, key, &text(value))?;
+    }
+    numbers::<f64>(file, "loglam", &[grid.pixels])?.write_raw(&grid.loglam())?;
+    numbers::<f32>(file, "flux", &[n, grid.pixels])
 }
 
 type OfQuasar = fn(&Quasar) -> f64;
@@ -86,23 +79,15 @@ struct Parameters {
 impl Parameters {
     fn create(file: &File, survey: &Survey, n: usize) -> hdf5::Result<Self> {
         let lines = survey.lines();
-        let names: Vec<VarLenUnicode> = lines.iter().map(|l| unicode(&l.name)).collect();
+        let names: Vec<VarLenUnicode> = lines.iter().map(|l| text(&l.name)).collect();
         file.new_dataset_builder()
             .with_data(&names)
             .create("line_name")?;
         let wavelengths: Vec<f64> = lines.iter().map(|l| l.wavelength).collect();
-        file.new_dataset_builder()
-            .with_data(&wavelengths)
-            .create("line_wavelength")?;
-        let column = |(name, get): (&str, OfQuasar)| {
-            let data = file.new_dataset::<f64>().shape(n).create(name)?;
-            Ok((data, get))
-        };
-        let table = |(name, get): (&str, OfLine)| {
-            let shape = (n, lines.len());
-            let data = file.new_dataset::<f64>().shape(shape).create(name)?;
-            Ok((data, get))
-        };
+        numbers::<f64>(file, "line_wavelength", &[lines.len()])?.write_raw(&wavelengths)?;
+        let column = |(name, get): (&str, OfQuasar)| Ok((numbers::<f64>(file, name, &[n])?, get));
+        let table =
+            |(name, get): (&str, OfLine)| Ok((numbers::<f64>(file, name, &[n, lines.len()])?, get));
         let columns: [(&str, OfQuasar); 4] = [
             ("z", |q| q.z),
             ("level", |q| q.level),
@@ -126,10 +111,8 @@ impl Parameters {
 
     /// Writes objects `rows`.
     fn write(&self, survey: &Survey, rows: Range<usize>, quasars: &[Quasar]) -> hdf5::Result<()> {
-        let names: Vec<VarLenUnicode> = rows
-            .clone()
-            .map(|i| unicode(&survey.object(i).name))
-            .collect();
+        let names: Vec<VarLenUnicode> =
+            rows.clone().map(|i| text(&survey.object(i).name)).collect();
         self.names.write_slice(&names, rows.clone())?;
         for (data, get) in &self.columns {
             let values: Vec<f64> = quasars.iter().map(get).collect();
@@ -142,9 +125,4 @@ impl Parameters {
         }
         Ok(())
     }
-}
-
-/// HDF5's variable-length strings end at a NUL, which none of ours has.
-fn unicode(text: &str) -> VarLenUnicode {
-    text.parse().unwrap_or_default()
 }

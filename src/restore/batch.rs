@@ -204,7 +204,7 @@ fn stream_of(o: &Object) -> i64 {
 fn mark(object: &mut Object, finite: bool) -> bool {
     if object.flag == flag::GOOD && !finite {
         object.flag = flag::NOT_FINITE;
-        object.reason = "the restoration is not finite".into();
+        object.reason = flag::NOT_FINITE_REASON.into();
     }
     object.flag == flag::GOOD
 }

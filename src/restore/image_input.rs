@@ -2,17 +2,14 @@
 
 use super::Selection;
 use super::input::{choose, kept_out, with_suffix};
+use crate::Result;
 use crate::atomic::{Pending, not_an_input};
-use crate::catalog::{
-    ImageBlock, ImageSet, Object, flag, prepare_images, rejected_path, with_scale_of,
-};
+use crate::catalog::{ImageSet, Object, flag, prepare_images, rejected_path, with_scale_of};
 use crate::config::{Config, SurveySource};
 use crate::train::is_trained;
-use crate::{Error, Result};
-use ndarray::{Array2, Axis, concatenate};
 use std::path::{Path, PathBuf};
 
-/// Rows of a prepared set that are decompressed together: one chunk of the file.
+/// Images that are read together to see whether any has a noise level.
 const CHUNK: usize = 64;
 
 /// Images that are ready to restore.
@@ -119,40 +116,12 @@ impl ImageInput {
         choose(&self.path, 0..self.set.len(), &self.heldout, s)
     }
 
-    /// The images of `rows`, which ascend; only chunks of the file that hold one of them are read.
-    pub(super) fn read(&self, rows: &[usize]) -> Result<ImageBlock> {
-        let mut parts = Vec::new();
-        for part in rows.chunk_by(|a, b| a / CHUNK == b / CHUNK) {
-            let (first, last) = (part[0], part[part.len() - 1]);
-            let whole = self.set.read(first..last + 1)?;
-            let from: Vec<usize> = part.iter().map(|row| row - first).collect();
-            let pick = |a: &Array2<f32>| a.select(Axis(0), &from);
-            parts.push(ImageBlock {
-                pixels: pick(&whole.pixels),
-                ivar: pick(&whole.ivar),
-                vector: pick(&whole.vector),
-                planes: pick(&whole.planes),
-            });
-        }
-        let join = |f: fn(&ImageBlock) -> &Array2<f32>| {
-            let views: Vec<_> = parts.iter().map(|p| f(p).view()).collect();
-            concatenate(Axis(0), &views)
-                .map_err(|e| Error::input(&self.path, "", e, "images", "prepare the set again"))
-        };
-        Ok(ImageBlock {
-            pixels: join(|b| &b.pixels)?,
-            ivar: join(|b| &b.ivar)?,
-            vector: join(|b| &b.vector)?,
-            planes: join(|b| &b.planes)?,
-        })
-    }
-
     /// Whether the noise level of any pixel of the usable ones of `rows` is known.
     pub(super) fn noise_known(&self, rows: &[usize]) -> Result<bool> {
         let usable = |i: &usize| self.set.objects()[*i].flag == flag::GOOD;
         let rows: Vec<usize> = rows.iter().copied().filter(usable).collect();
         for part in rows.chunks(CHUNK) {
-            let ivar = self.read(part)?.ivar;
+            let ivar = self.set.read_rows(part)?.ivar;
             if ivar.iter().any(|v| *v > 0.0 && v.is_finite()) {
                 return Ok(true);
             }

@@ -75,7 +75,7 @@ pub fn restore_images(
     }
     for (batch, start) in rows.chunks(size).zip((0..).step_by(size)) {
         let range = start..start + batch.len();
-        let block = input.read(batch)?;
+        let block = input.set().read_rows(batch)?;
         let objects: &mut [Object] = &mut table.objects[range.clone()];
         let observed = image_observations(&block, job.device);
         let draws = in_units(layout, &restorer.draws(&observed, objects));

@@ -18,8 +18,8 @@ pub use shard::Part;
 
 use crate::ahead::ahead;
 use crate::catalog::{
-    Block, Object, Prepared, Provenance, Restored, RestoredHeader, RestoredWriter, desi_source,
-    flag, is_random, write_restored_desi,
+    Object, Provenance, Restored, RestoredHeader, RestoredPart, RestoredWriter, desi_source, flag,
+    is_random, write_restored_desi,
 };
 use crate::config::Config;
 use crate::lines::{MeasuredLines, NO_LINES, over_draws};
@@ -29,13 +29,10 @@ use files::{check_paths, desi_path, write_spectra};
 use ndarray::{ArrayView3, Axis};
 use rayon::prelude::*;
 use shard::part_of;
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::thread;
 use tch::Device;
 
-/// Rows of a prepared set that are decompressed together: one chunk of the file.
-const CHUNK: usize = 256;
 /// Batches that are read while the network is busy.
 const AHEAD: usize = 2;
 
@@ -153,38 +150,36 @@ pub fn restore(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) 
         check_draws(&header)?;
     }
     let wavelength = header.grid.wavelength();
-    let mut writer = RestoredWriter::create(&output.catalog, &header, rows.len())?;
+    let objects = rows.iter().map(|r| &all[*r]);
+    let mut writer = RestoredWriter::create(&output.catalog, &header, objects, output.draws)?;
     if let Some(shard) = &shard {
         writer = writer.as_shard(shard)?;
     }
-    if output.draws {
-        writer = writer.with_draws(&header)?;
-    }
-    // Objects of which restoring said something new: few.
-    let mut changed: HashMap<usize, Object> = HashMap::new();
     let mut restored = 0;
     thread::scope(|scope| {
         let batches = rows.chunks(size);
-        let blocks = ahead(scope, AHEAD, batches.map(|b| read_rows(input.set(), b)));
+        let blocks = ahead(scope, AHEAD, batches.map(|b| input.set().read_rows(b)));
         for ((batch, start), block) in rows.chunks(size).zip((0..).step_by(size)).zip(blocks) {
-            let mut part: Vec<Object> = batch.iter().map(|r| all[*r].clone()).collect();
-            let (result, draws) = restorer.spectra(&block?, &mut part)?;
-            restored += part.iter().filter(|o| o.flag == flag::GOOD).count();
-            writer.write(start, &result)?;
-            writer.write_draws(start, draws.view())?;
-            writer.note_lines(start, &lines(&wavelength, &part, draws.view()));
+            let mut objects: Vec<Object> = batch.iter().map(|r| all[*r].clone()).collect();
+            let heldout: Vec<bool> = batch.iter().map(|r| input.heldout()[*r]).collect();
+            let (block, draws) = restorer.spectra(&block?, &mut objects)?;
+            restored += objects.iter().filter(|o| o.flag == flag::GOOD).count();
+            let part = RestoredPart {
+                objects: &objects,
+                heldout: &heldout,
+                block: &block,
+                lines: &lines(&wavelength, &objects, draws.view()),
+                draws: Some(draws.view()),
+            };
+            writer.write(start, part)?;
             if let Some(folder) = &output.spectra {
-                write_spectra(folder, &header, &part, &result)?;
+                write_spectra(folder, &header, &objects, &block)?;
             }
-            let news = part.into_iter().zip(batch);
-            changed.extend(news.filter_map(|(o, r)| (o.flag != all[*r].flag).then_some((*r, o))));
             progress(start + batch.len(), rows.len());
         }
         Ok::<(), Error>(())
     })?;
-    let objects = rows.iter().map(|r| changed.get(r).unwrap_or(&all[*r]));
-    let heldout: Vec<bool> = rows.iter().map(|r| input.heldout()[*r]).collect();
-    writer.finish(&objects.collect::<Vec<_>>(), &heldout)?;
+    writer.finish()?;
     if let Some(folder) = &output.spectra
         && rows.iter().any(|r| desi_source(&all[*r]).is_some())
     {
@@ -211,28 +206,6 @@ fn header(input: &Input, made: Provenance) -> RestoredHeader {
         run_sha256: made.run_sha256,
         history: made.history,
     }
-}
-
-/// The spectra of `rows`, which ascend; only chunks of the file that hold one of them are read,
-/// one after the other.
-///
-/// # Errors
-/// [`Error::Input`] if the set cannot be read.
-pub fn read_rows(set: &Prepared, rows: &[usize]) -> Result<Block> {
-    let mut block = Block::masked(rows.len(), set.grid().pixels);
-    let mut done = 0;
-    for part in rows.chunk_by(|a, b| a / CHUNK == b / CHUNK) {
-        let (first, last) = (part[0], part[part.len() - 1]);
-        let whole = set.read(first..last + 1)?;
-        for (i, row) in (done..).zip(part) {
-            let from = row - first;
-            block.flux.row_mut(i).assign(&whole.flux.row(from));
-            block.ivar.row_mut(i).assign(&whole.ivar.row(from));
-            block.lsf.row_mut(i).assign(&whole.lsf.row(from));
-        }
-        done += part.len();
-    }
-    Ok(block)
 }
 
 /// The lines of restored `objects`, measured on their draws [draws, n, D].

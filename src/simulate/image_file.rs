@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::catalog::ImageLayout;
-use crate::hdf5_output::Output;
+use crate::hdf5_output::{Output, attribute, numbers, text};
 use hdf5::types::VarLenUnicode;
 use hdf5::{Dataset, File, Hyperslab, SliceOrIndex};
 use ndarray::{Array2, ArrayD, ArrayView1, IxDyn};
@@ -121,11 +121,6 @@ impl ImageFile {
     }
 }
 
-/// Text without interior NUL, which HDF5 cannot hold.
-fn text(s: &str) -> VarLenUnicode {
-    s.replace('\0', " ").parse().unwrap_or_default()
-}
-
 fn start(
     file: &File,
     layout: &ImageLayout,
@@ -138,20 +133,14 @@ fn start(
         ("selfsi_version", env!("CARGO_PKG_VERSION")),
         ("config", config),
     ] {
-        file.new_attr::<VarLenUnicode>()
-            .create(key)?
-            .write_scalar(&text(value))?;
+        attribute(file, key, &text(value))?;
     }
-    let numbers = |key: &str, values: &[f64]| {
-        let attribute = file.new_attr::<f64>().shape(values.len()).create(key)?;
-        attribute.write_raw(values)
-    };
-    numbers("mean", &layout.scale.mean)?;
-    numbers("std", &layout.scale.std)?;
+    for (key, values) in [("mean", &layout.scale.mean), ("std", &layout.scale.std)] {
+        let each = file.new_attr::<f64>().shape(values.len()).create(key)?;
+        each.write_raw(values)?;
+    }
     if let Some(softening) = layout.scale.softening {
-        file.new_attr::<f64>()
-            .create("softening")?
-            .write_scalar(&softening)?;
+        attribute(file, "softening", &softening)?;
     }
     let (c, h, w) = (layout.channels, layout.height, layout.width);
     let image = match c {
@@ -172,10 +161,11 @@ fn start(
             .chunk(chunk)
             .shuffle()
             .deflate(1)
+            .fletcher32()
             .shape(shape)
             .create(name)?;
     }
     file.new_dataset::<VarLenUnicode>().shape(n).create("id")?;
-    file.new_dataset::<i64>().shape(n).create("ans")?;
+    numbers::<i64>(file, "ans", &[n])?;
     Ok(())
 }

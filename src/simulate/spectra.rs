@@ -1,13 +1,13 @@
 //! Observations of clean spectra.
 
-use crate::catalog::{Layout, LogGrid};
+use crate::catalog::{Layout, LogGrid, hdf5_names};
 use crate::config::{Config, ForwardConfig, NoiseFrom, SmoothingFrom};
 use crate::evaluate::Truth;
 use crate::forward::{self, Latent};
-use crate::hdf5_output::Output;
+use crate::hdf5_output::{Output, attribute, numbers, text};
 use crate::random::{Purpose, Rows};
 use crate::{Error, Result};
-use hdf5::types::VarLenUnicode;
+use hdf5::types::{TypeDescriptor, VarLenUnicode};
 use hdf5::{Dataset, File};
 use ndarray::Array1;
 use std::path::Path;
@@ -99,10 +99,40 @@ fn needs_no_observation(forward: &ForwardConfig) -> Result<()> {
 
 /// The clean spectra and what goes with them.
 struct Source {
-    file: File,
     clean: Truth,
+    ids: Ids,
+    z: Option<Vec<f64>>,
     /// 1 where the file gives none.
     level: Vec<f64>,
+}
+
+/// What the spectra are called, numbers where the clean ones have numbers.
+enum Ids {
+    Texts(Vec<String>),
+    Numbers(Vec<i64>),
+}
+
+impl Ids {
+    fn read(file: &File) -> hdf5::Result<Self> {
+        let id = file.dataset("id")?;
+        match id.dtype()?.to_descriptor()? {
+            TypeDescriptor::Integer(_) | TypeDescriptor::Unsigned(_) => {
+                id.read_raw().map(Self::Numbers)
+            }
+            _ => hdf5_names(&id).map(Self::Texts),
+        }
+    }
+
+    fn write(&self, file: &File) -> hdf5::Result<()> {
+        match self {
+            Self::Numbers(ids) => numbers::<i64>(file, "id", &[ids.len()])?.write_raw(ids),
+            Self::Texts(ids) => {
+                let ids: Vec<VarLenUnicode> = ids.iter().map(|s| text(s)).collect();
+                let builder = file.new_dataset::<VarLenUnicode>();
+                builder.shape(ids.len()).create("id")?.write_raw(&ids)
+            }
+        }
+    }
 }
 
 impl Source {
@@ -123,20 +153,35 @@ impl Source {
         if clean.is_empty() {
             return Err(bad("flux", "no spectra".into(), "at least one"));
         }
-        let level: Vec<f64> = match file.dataset("level") {
-            Ok(level) => level
-                .read_raw()
-                .map_err(|e| bad("level", e.to_string(), "positive numbers [N]"))?,
-            Err(_) => vec![1.0; n],
+        let column = |name: &str| -> Result<Option<Vec<f64>>> {
+            let Ok(data) = file.dataset(name) else {
+                return Ok(None);
+            };
+            match data.read_raw() {
+                Ok(values) if values.len() == n => Ok(Some(values)),
+                Ok(values) => {
+                    let problem = format!("{} for {n} spectra", values.len());
+                    Err(bad(name, problem, "numbers [N]"))
+                }
+                Err(e) => Err(bad(name, e.to_string(), "numbers [N]")),
+            }
         };
-        if level.len() != n || level.iter().any(|l| !(*l > 0.0 && l.is_finite())) {
+        let level = column("level")?.unwrap_or_else(|| vec![1.0; n]);
+        if level.iter().any(|l| !(*l > 0.0 && l.is_finite())) {
             return Err(bad(
                 "level",
                 "not a positive number for each".into(),
                 "positive numbers [N]",
             ));
         }
-        Ok(Self { file, clean, level })
+        let ids =
+            Ids::read(&file).map_err(|e| bad("id", e.to_string(), "texts or whole numbers [N]"))?;
+        Ok(Self {
+            ids,
+            z: column("z")?,
+            clean,
+            level,
+        })
     }
 }
 
@@ -154,36 +199,18 @@ impl Target {
             ("frame", "observed"),
             ("selfsi_version", env!("CARGO_PKG_VERSION")),
         ] {
-            let value: VarLenUnicode = value.parse().unwrap_or_default();
-            file.new_attr::<VarLenUnicode>()
-                .create(key)?
-                .write_scalar(&value)?;
+            attribute(file, key, &text(value))?;
         }
         let column = |name: &str, values: &[f64]| {
-            file.new_dataset_builder()
-                .with_data(values)
-                .create(name)
-                .map(|_| ())
+            numbers::<f64>(file, name, &[values.len()])?.write_raw(values)
         };
         column("loglam", &grid.loglam())?;
         column("level", &source.level)?;
-        if let Ok(z) = source.file.dataset("z") {
-            column("z", &z.read_raw::<f64>()?)?;
+        if let Some(z) = &source.z {
+            column("z", z)?;
         }
-        let id = source.file.dataset("id")?;
-        match id.read_1d::<VarLenUnicode>() {
-            Ok(names) => file.new_dataset_builder().with_data(&names).create("id")?,
-            Err(_) => file
-                .new_dataset_builder()
-                .with_data(&id.read_1d::<i64>()?)
-                .create("id")?,
-        };
-        let image = |name: &str| {
-            file.new_dataset::<f32>()
-                .shape((n, d))
-                .chunk((n.min(256), d))
-                .create(name)
-        };
+        source.ids.write(file)?;
+        let image = |name: &str| numbers::<f32>(file, name, &[n, d]);
         Ok(Self {
             images: [image("flux")?, image("ivar")?, image("lsf")?],
             pixels: d,

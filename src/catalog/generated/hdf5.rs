@@ -5,7 +5,6 @@ use super::table::Table;
 use super::{GeneratedAxes, GeneratedHeader};
 use crate::Result;
 use crate::hdf5_output::Output;
-use hdf5::types::VarLenUnicode;
 use hdf5::{Dataset, File};
 use ndarray::{Array2, IxDyn};
 use std::ops::Range;
@@ -42,18 +41,11 @@ fn start(file: &File, header: &GeneratedHeader, rows: usize) -> hdf5::Result<Dat
     h5::attributes(file, &header.keys())?;
     let history = header.made.history.join("\n");
     h5::attribute(file, "history", &h5::text(&history))?;
-    let image = file
-        .new_dataset::<f32>()
-        .shape(header.shape(rows))
-        .create(IMAGE)?;
-    h5::attribute(
-        &image,
-        "bunit",
-        &h5::text(header.bunit().unwrap_or_default()),
-    )?;
+    let image = h5::numbers::<f32>(file, IMAGE, &header.shape(rows))?;
+    let unit = header.bunit().unwrap_or_default();
+    h5::attribute(&image, "bunit", &h5::text(unit))?;
     if let GeneratedAxes::Spectra { grid, .. } = &header.axes {
-        h5::column(file, "wavelength", &grid.wavelength())?;
-        let wavelength = file.dataset("wavelength")?;
+        let wavelength = h5::column(file, "wavelength", &grid.wavelength())?;
         h5::attribute(&wavelength, "unit", &h5::text("Angstrom"))?;
         h5::column(file, "loglam", &grid.loglam())?;
     }
@@ -62,8 +54,7 @@ fn start(file: &File, header: &GeneratedHeader, rows: usize) -> hdf5::Result<Dat
 
 fn write_table(file: &File, table: &Table) -> hdf5::Result<()> {
     for (name, values) in table.texts() {
-        let values: Vec<VarLenUnicode> = values.iter().map(|v| h5::text(v)).collect();
-        h5::column(file, name, &values)?;
+        h5::texts(file, name, values.iter().map(String::as_str))?;
     }
     for (name, values) in table.integers() {
         h5::column(file, name, &values)?;

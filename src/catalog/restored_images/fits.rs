@@ -7,7 +7,7 @@ use super::super::restored_fits::{Column, Sheet, ascii};
 use super::super::restored_unit::inverse_square;
 use super::super::restored_writer::keys;
 use super::header::check;
-use super::{ImageTable, RestoredImagesHeader, foreign, part};
+use super::{ImageTable, RestoredImagesHeader, foreign};
 use crate::Result;
 use fitsio::hdu::FitsHdu;
 use fitsio::tables::ColumnDataType as T;
@@ -49,7 +49,8 @@ impl Writer {
     pub fn write(&mut self, start: usize, block: &RestoredBlock) -> Result<()> {
         let mut quantiles = block.quantiles.iter();
         for (name, hdu) in &self.images {
-            let rows = part(block, name, &mut quantiles)
+            let rows = block
+                .image(name, &mut quantiles)
                 .ok_or_else(|| self.sheet.failed(&format!("a block without {name}")))?;
             let data = rows.as_standard_layout();
             let pixels = data.as_slice().unwrap_or_default();

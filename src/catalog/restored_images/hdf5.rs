@@ -4,10 +4,9 @@ use super::super::provenance::Key;
 use super::super::restored_unit::inverse_square;
 use super::super::{RestoredBlock, h5};
 use super::header::check;
-use super::{ImageTable, RestoredImagesHeader, foreign, part};
+use super::{ImageTable, RestoredImagesHeader, foreign};
 use crate::hdf5_output::Output;
 use crate::{Error, Result};
-use hdf5::types::VarLenUnicode;
 use hdf5::{Dataset, File};
 use ndarray::{Array2, IxDyn};
 use std::ops::Range;
@@ -38,7 +37,7 @@ impl Writer {
     pub fn write(&mut self, start: usize, block: &RestoredBlock) -> Result<()> {
         let mut quantiles = block.quantiles.iter();
         for (name, data) in &self.images {
-            let rows = part(block, name, &mut quantiles).ok_or_else(|| {
+            let rows = block.image(name, &mut quantiles).ok_or_else(|| {
                 Error::output(
                     &self.target,
                     format!("a block without {name}"),
@@ -68,10 +67,7 @@ fn start(
     h5::attribute(file, "history", &h5::text(&history))?;
     let mut images = Vec::new();
     for name in header.images() {
-        let data = file
-            .new_dataset::<f32>()
-            .shape(header.shape(rows))
-            .create(name.to_lowercase().as_str())?;
+        let data = h5::numbers::<f32>(file, &name.to_lowercase(), &header.shape(rows))?;
         let unit = if name == "IVAR" {
             inverse_square(&header.unit).unwrap_or_default()
         } else {
@@ -85,16 +81,14 @@ fn start(
 
 fn write_table(file: &File, table: &ImageTable) -> hdf5::Result<()> {
     for (name, values) in table.texts() {
-        let values: Vec<VarLenUnicode> = values.into_iter().map(h5::text).collect();
-        h5::column(file, name, &values)?;
+        h5::texts(file, name, values)?;
     }
     for (name, values) in table.integers() {
         h5::column(file, name, &values)?;
     }
     if table.vector.ncols() > 0 {
-        file.new_dataset_builder()
-            .with_data(&table.vector)
-            .create("vector")?;
+        let (rows, width) = table.vector.dim();
+        h5::numbers::<f32>(file, "vector", &[rows, width])?.write(&table.vector)?;
     }
     Ok(())
 }

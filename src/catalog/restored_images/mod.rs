@@ -15,6 +15,7 @@ pub(super) use merge::{holds_images, merge_images};
 pub use table::ImageTable;
 
 use super::format::{Format, format};
+use super::provenance::single;
 use super::{ImageLayout, Object, RestoredBlock, Shard};
 use crate::{Error, Result};
 use ndarray::Array2;
@@ -116,22 +117,6 @@ fn unknown(path: &Path) -> Error {
     )
 }
 
-/// The image `name` of a block, if it has it; quantiles are taken one after the other.
-fn part<'a>(
-    block: &'a RestoredBlock,
-    name: &str,
-    quantiles: &mut dyn Iterator<Item = &'a Array2<f32>>,
-) -> Option<&'a Array2<f32>> {
-    match name {
-        "RESTORED" => Some(&block.restored),
-        "SIGMA" => block.sigma.as_ref(),
-        "DRAW" => block.draw.as_ref(),
-        "OBSERVED" => Some(&block.observed),
-        "IVAR" => Some(&block.ivar),
-        _ => quantiles.next(),
-    }
-}
-
 /// Restored images, read back: header and table in memory, images when asked for.
 #[derive(Debug)]
 pub struct RestoredImages {
@@ -180,7 +165,7 @@ impl RestoredImages {
         &self.header.layout
     }
 
-    /// `ode` or `sde`.
+    /// As [`Provenance::method`](super::Provenance::method).
     #[must_use]
     pub fn method(&self) -> &str {
         &self.header.made.method
@@ -189,11 +174,7 @@ impl RestoredImages {
     /// As of [`super::Restored::single`].
     #[must_use]
     pub fn single(&self) -> &'static str {
-        if self.method() == "sde" {
-            "DRAW"
-        } else {
-            "RESTORED"
-        }
+        single(self.method())
     }
 
     /// SDE draws per object; 1 for the ODE.

@@ -2,11 +2,11 @@
 //! set.
 
 use super::result::ImageKind;
-use crate::catalog::{ImageBlock, ImageLayout, ImageSet, ImageSource, RestoredImages, is_random};
+use crate::catalog::{ImageLayout, ImageSet, ImageSource, RestoredImages, is_random};
 use crate::evaluate::catalogs::index;
 use crate::evaluate::survey::RunFiles;
 use crate::{Error, Result};
-use ndarray::{Array2, Axis, concatenate};
+use ndarray::{Array2, Axis};
 use std::collections::HashMap;
 use std::path::PathBuf;
 
@@ -115,39 +115,4 @@ pub(super) fn read_clean(
         }
     }
     Ok(as_shown(out, layout))
-}
-
-/// Rows of the prepared set, in rising order.
-pub(super) fn read_rows(set: &ImageSet, rows: &[usize]) -> Result<ImageBlock> {
-    let mut blocks = vec![ImageBlock::masked(0, &set.header().layout)];
-    for group in rows.chunk_by(|a, b| a / CHUNK == b / CHUNK) {
-        let first = group[0];
-        let block = set.read(first..group[group.len() - 1] + 1)?;
-        let keep: Vec<usize> = group.iter().map(|i| i - first).collect();
-        let select = |a: &Array2<f32>| a.select(Axis(0), &keep);
-        blocks.push(ImageBlock {
-            pixels: select(&block.pixels),
-            ivar: select(&block.ivar),
-            vector: select(&block.vector),
-            planes: select(&block.planes),
-        });
-    }
-    let cat = |part: fn(&ImageBlock) -> &Array2<f32>| {
-        let views: Vec<_> = blocks.iter().map(|b| part(b).view()).collect();
-        concatenate(Axis(0), &views).map_err(|e| {
-            Error::input(
-                set.path(),
-                "",
-                e,
-                "a prepared set of images",
-                "prepare it again",
-            )
-        })
-    };
-    Ok(ImageBlock {
-        pixels: cat(|b| &b.pixels)?,
-        ivar: cat(|b| &b.ivar)?,
-        vector: cat(|b| &b.vector)?,
-        planes: cat(|b| &b.planes)?,
-    })
 }

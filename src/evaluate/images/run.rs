@@ -1,7 +1,7 @@
 //! From files to arrays: joins a prepared set of images, the clean ones and restored files by name.
 
 use super::baselines::{Task, baselines};
-use super::files::{File, open_restored, read_clean, read_rows};
+use super::files::{File, open_restored, read_clean};
 use super::measure::Reference;
 use super::result::{ImageEvaluation, ImageKind};
 use super::sampling::{ImageRows, of_images};
@@ -96,8 +96,8 @@ pub fn evaluate_images(
         shape,
         scale: &layout.scale,
         forward: &config.forward,
-        scored: &read_rows(&set, &chosen.set)?,
-        learning: &read_rows(&set, &learning)?,
+        scored: &set.read_rows(&chosen.set)?,
+        learning: &set.read_rows(&learning)?,
         truth: normalised.view(),
     };
     let (classical, left_out) = baselines(&task);

@@ -1,6 +1,6 @@
 //! What the methods that sample may use of a survey of images.
 
-use super::files::{read_clean, read_rows};
+use super::files::read_clean;
 use super::result::ImageKind;
 use super::run::{finite_rows, shift};
 use crate::Result;
@@ -61,9 +61,9 @@ pub(super) fn of_images<'a>(
         layout: Layout::Images(layout.clone()),
         forward: &config.forward,
         seed: config.seed,
-        scored: Observed::Images(read_rows(set, rows.scored.0)?),
-        learning: Observed::Images(read_rows(set, &evenly(&rows.training, LEARNING))?),
-        tuning: (Observed::Images(read_rows(set, &tuned)?), tuning_truth),
+        scored: Observed::Images(set.read_rows(rows.scored.0)?),
+        learning: Observed::Images(set.read_rows(&evenly(&rows.training, LEARNING))?),
+        tuning: (Observed::Images(set.read_rows(&tuned)?), tuning_truth),
         clean: read(&evenly(&others, CLEAN))?.0,
         moments: None,
     })
