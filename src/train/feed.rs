@@ -56,7 +56,7 @@ impl<'a> Feed<'a> {
         }
     }
 
-    /// Of each batch, the rows at the places `share` alone.
+    /// Of each batch, the rows at the places `share` alone: one at least.
     #[must_use]
     pub fn of(mut self, share: Range<i64>) -> Self {
         self.share = share.start as usize..share.end as usize;
@@ -94,13 +94,9 @@ impl<'a> Feed<'a> {
         if self.held.len() == 1 && self.coming.is_none() {
             self.coming = Some(self.reading(source, last + 1));
         }
-        Ok(match parts.pop() {
-            Some(only) if parts.is_empty() => only,
-            Some(last) => {
-                parts.push(last);
-                concatenate(&parts)
-            }
-            None => source.window(&[], &|| false)?.to_device(source.device()),
+        Ok(match parts.len() {
+            1 => parts.remove(0),
+            _ => concatenate(&parts),
         })
     }
 
