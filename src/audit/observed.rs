@@ -2,7 +2,7 @@
 
 use super::examine::Restorations;
 use super::halves::{identity, same};
-use crate::catalog::{Block, Object, Prepared, Restored};
+use crate::catalog::{Block, Object, Prepared, Restored, is_random};
 use crate::host::tensor;
 use crate::restore::read_rows;
 use crate::{Error, Result};
@@ -17,7 +17,6 @@ pub struct Observed<'a> {
     set: &'a Prepared,
     /// Rows of the catalog and of the set.
     rows: Vec<(usize, usize)>,
-    sde: bool,
     device: Device,
 }
 
@@ -54,12 +53,10 @@ impl<'a> Observed<'a> {
             ));
         }
         rows.sort_by_key(|(_, row)| *row);
-        let sde = catalog.header().interpolant == "sde";
         Ok(Self {
             catalog,
             set,
             rows,
-            sde,
             device,
         })
     }
@@ -109,10 +106,11 @@ impl<'a> Observed<'a> {
     /// # Errors
     /// [`Error::Input`] if they cannot be read.
     pub fn restorations(&self, part: &[usize]) -> Result<Restorations> {
+        let random = is_random(&self.catalog.header().interpolant);
         let draw = || self.normalised("DRAW", part);
         Ok(Restorations {
             restored: self.normalised("RESTORED", part)?,
-            draw: self.sde.then(draw).transpose()?,
+            draw: random.then(draw).transpose()?,
         })
     }
 

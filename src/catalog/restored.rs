@@ -3,7 +3,7 @@
 use super::LogGrid;
 use super::fits_read::{Fits, Hdu};
 use super::object::Object;
-use super::provenance::Provenance;
+use super::provenance::{Provenance, is_random};
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView1};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ pub struct RestoredHeader {
     /// Reference frame of the wavelengths as FITS names it (`HELIOCEN`); `None` where the input
     /// does not say.
     pub specsys: Option<String>,
-    /// `ode` or `sde`.
+    /// As [`Provenance::method`].
     pub interpolant: String,
     /// SDE draws per object; 1 for the ODE.
     pub draws: usize,
@@ -144,7 +144,7 @@ impl Restored {
     /// The image that holds single draws: of the ODE the one restoration is a draw in that sense.
     #[must_use]
     pub fn single(&self) -> &'static str {
-        if self.header.interpolant == "sde" {
+        if is_random(&self.header.interpolant) {
             "DRAW"
         } else {
             "RESTORED"

@@ -15,7 +15,7 @@ pub(super) use merge::{holds_images, merge_images};
 pub use table::ImageTable;
 
 use super::format::{Format, format};
-use super::{ImageLayout, Object, RestoredBlock, Shard};
+use super::{ImageLayout, Object, RestoredBlock, Shard, is_random};
 use crate::{Error, Result};
 use ndarray::Array2;
 use std::ops::Range;
@@ -180,7 +180,7 @@ impl RestoredImages {
         &self.header.layout
     }
 
-    /// `ode` or `sde`.
+    /// As [`Provenance::method`].
     #[must_use]
     pub fn method(&self) -> &str {
         &self.header.made.method
@@ -189,7 +189,7 @@ impl RestoredImages {
     /// As of [`super::Restored::single`].
     #[must_use]
     pub fn single(&self) -> &'static str {
-        if self.method() == "sde" {
+        if is_random(self.method()) {
             "DRAW"
         } else {
             "RESTORED"
