@@ -323,6 +323,22 @@ fn two_halves_are_disjoint_and_where_they_disagree_is_told() {
 }
 
 #[test]
+fn how_a_catalog_was_restored_it_says_itself() {
+    let survey = Survey::get();
+    let catalog = survey.path("other-draws.fits");
+    let how = "restore={draws=2, quantiles=[0.25], batch=7}";
+    let mut restore = selfsi();
+    restore.args(["--set", how, "restore"]);
+    restore.arg(survey.path("sde")).arg("--out").arg(&catalog);
+    restore.assert().success();
+    json(audit("sde", &catalog));
+    let table = catalog.with_extension("audit.fits");
+    let mut fits = FitsFile::open(table).unwrap();
+    let primary = fits.primary_hdu().unwrap();
+    assert_eq!(primary.read_key::<i64>(&mut fits, "NDRAWS").unwrap(), 2);
+}
+
+#[test]
 fn what_does_not_belong_together_is_refused_in_one_line() {
     let survey = Survey::get();
     let catalog = survey.catalog("sde");
@@ -332,7 +348,8 @@ fn what_does_not_belong_together_is_refused_in_one_line() {
         command.args([option, value]);
         failure(command)
     };
-    assert!(with("--set", "restore.draws=5").contains("repeat the --set"));
+    assert!(with("--set", "transport.steps=5").contains("repeat the --set"));
+    assert!(with("--set", "restore.draws=5").contains("the catalog is of 4 draws"));
     assert!(with("--set", "train.half=1").contains("trained otherwise"));
     assert!(with("--alpha", "2").contains("--alpha"));
     assert!(with("--out", &catalog.display().to_string()).contains("--out"));

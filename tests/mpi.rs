@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 const N: usize = 60;
 const D: usize = 32;
+const PROGRAM: &str = env!("CARGO_BIN_EXE_selfsi");
 const UNIT: &str = "1E-17 erg/cm^2/s/Ang";
 
 /// A folder with a config, a prepared set and a set of clean spectra.
@@ -99,24 +100,11 @@ impl Study {
         self.folder.path().join(name)
     }
 
-    /// `selfsi train` on `ranks` ranks, or as one process without a launcher for 0.
+    /// `selfsi train` on `ranks` ranks.
     fn train(&self, ranks: usize, out: &Path, arguments: &[&str]) -> Command {
-        let program = env!("CARGO_BIN_EXE_selfsi");
-        let mut command = match ranks {
-            0 => Command::new(program),
-            n => {
-                let mpiexec = std::env::var("SELFSI_MPIEXEC");
-                let mut c = Command::new(mpiexec.unwrap_or_else(|_| "mpiexec".into()));
-                c.args(["-n", &n.to_string()]).arg(program);
-                c
-            }
-        };
-        command.args(["--threads", "1", "train"]);
-        command.arg(self.path("job.toml")).arg("--out").arg(out);
-        command
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        let mut command = on_ranks(ranks);
+        command.arg("train").arg(self.path("job.toml"));
+        command.arg("--out").arg(out).args(arguments);
         command
     }
 
@@ -128,6 +116,32 @@ impl Study {
         assert!(output.status.success(), "{text}");
         Run(out)
     }
+}
+
+/// `selfsi` on `ranks` ranks, or as one process without a launcher for 0.
+fn on_ranks(ranks: usize) -> Command {
+    let mut command = if ranks == 0 {
+        Command::new(PROGRAM)
+    } else {
+        let mpiexec = std::env::var("SELFSI_MPIEXEC");
+        let mut c = Command::new(mpiexec.unwrap_or_else(|_| "mpiexec".into()));
+        c.args(["-n", &ranks.to_string()]).arg(PROGRAM);
+        c
+    };
+    command.args(["--threads", "1"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// The one line of selfsi's own on the stderr of a command that failed, on however many ranks.
+fn refusal(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{text}");
+    let lines: Vec<&str> = (text.lines())
+        .filter(|l| l.contains("selfsi: error"))
+        .collect();
+    assert_eq!(lines.len(), 1, "{text}");
+    lines[0].to_owned()
 }
 
 /// What `child` gave; it is killed, and the test fails, where it hangs.
@@ -233,10 +247,7 @@ fn a_run_stopped_by_a_signal_continues_on_another_number_of_ranks() {
             .args([signal, &child.id().to_string()])
             .status();
         assert!(sent.unwrap().success());
-        let output = ended(child);
-        assert!(!output.status.success());
-        let text = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(text.matches("selfsi: error").count(), 1, "{text}");
+        let text = refusal(&ended(child));
         assert!(
             text.contains("stopped at step") && text.contains("--resume"),
             "{text}"
@@ -306,7 +317,6 @@ fn what_fails_on_any_rank_ends_all_with_one_line() {
     let file = study.path("file");
     std::fs::write(&file, "").unwrap();
     let missing = format!("survey.prepared=\"{}\"", study.path("none.h5").display());
-    let program = env!("CARGO_BIN_EXE_selfsi");
     let dead = "forward={kind=\"command\", program=[\"false\"], timeout=5, latent=\"hidden\"}";
     for (out, arguments, said) in [
         // The first rank alone writes.
@@ -327,19 +337,13 @@ fn what_fails_on_any_rank_ends_all_with_one_line() {
         // The last rank alone: it is given another config.
         (
             study.path("odd"),
-            &[":", "-n", "1", program, "train", "odd.toml", "--out", "odd"],
+            &[":", "-n", "1", PROGRAM, "train", "odd.toml", "--out", "odd"],
             "rank 3: odd.toml",
         ),
     ] {
         let output = ended(study.train(3, &out, arguments).spawn().unwrap());
-        let text = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success(), "{text}");
-        let lines: Vec<&str> = text
-            .lines()
-            .filter(|l| l.contains("selfsi: error"))
-            .collect();
-        assert_eq!(lines.len(), 1, "{text}");
-        assert!(lines[0].contains(said), "{text}");
+        let text = refusal(&output);
+        assert!(text.contains(said), "{text}");
     }
 }
 
@@ -360,10 +364,27 @@ fn processes_that_do_not_find_each_other_are_refused() {
 }
 
 #[test]
+fn a_command_that_knows_no_ranks_is_refused_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in ["generate", "restore", "evaluate"] {
+        let out = folder.path().join(command);
+        let mut started = on_ranks(2);
+        started.arg(command).arg("run").arg("--out").arg(&out);
+        let text = refusal(&ended(started.spawn().unwrap()));
+        assert!(
+            text.contains("one of 2 processes")
+                && text.contains("selfsi train alone runs on several ranks"),
+            "{text}"
+        );
+        assert!(!out.exists());
+    }
+}
+
+#[test]
 fn the_script_of_a_cluster_starts_the_ranks_and_stops_them_in_time() {
     let study = Study::new(24);
     let printed = |arguments: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_selfsi"));
+        let mut command = Command::new(PROGRAM);
         command
             .arg("slurm")
             .arg(study.path("job.toml"))

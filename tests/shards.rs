@@ -181,6 +181,33 @@ fn an_option_that_sbatch_would_misread_is_refused() {
     assert!(text.contains("holds a blank"), "{text}");
 }
 
+#[test]
+fn processes_started_together_are_refused_but_where_each_names_its_part() {
+    let t = Trained::get();
+    let out = t.path("together.fits");
+    let started = |mut command: assert_cmd::Command, rank: &str| {
+        command.envs([("PMI_SIZE", "2"), ("PMI_RANK", rank)]);
+        let output = command.output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        (output.status.success(), text)
+    };
+    let (success, text) = started(t.restore("ode", &[], &out), "0");
+    assert!(!success && !out.exists());
+    assert!(text.contains("one of 2 processes") && text.contains("selfsi train alone"));
+    assert_eq!(text.lines().count(), 1, "{text}");
+    // One line is enough.
+    assert_eq!(
+        started(t.restore("ode", &[], &out), "1"),
+        (false, String::new())
+    );
+    for (part, rank) in [("1/2", "0"), ("2/2", "1")] {
+        let mut shard = t.restore("ode", &[], &out);
+        shard.args(["--shard", part]);
+        let (success, text) = started(shard, rank);
+        assert!(success, "{text}");
+    }
+}
+
 /// The scripts of MPI training are tested with it: tests/mpi.rs.
 #[cfg(not(feature = "mpi"))]
 #[test]

@@ -1,7 +1,7 @@
 //! Split halves: two runs, trained on disjoint halves of the survey, restore the same observations.
 //! What the data support, both find.
 
-use crate::catalog::{Object, Restored, RestoredRows};
+use crate::catalog::{Object, Restored, RestoredRows, is_random};
 use crate::{Error, Result};
 use ndarray::{Array1, Axis};
 use std::collections::HashMap;
@@ -134,7 +134,7 @@ fn check(a: &Restored, b: &Restored) -> Result<()> {
         return Err(foreign(b, "it is a restoration by the same run"));
     }
     for (catalog, h) in [(a, ha), (b, hb)] {
-        if h.interpolant != "sde" || h.draws < 2 {
+        if !is_random(&h.interpolant) || h.draws < 2 {
             return Err(foreign(
                 catalog,
                 "it states no uncertainty (SIGMA), the unit of the difference",

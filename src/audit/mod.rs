@@ -64,8 +64,9 @@ pub struct Job<'a> {
 pub fn audit(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) -> Result<Audit> {
     let set = job.input.set();
     let (layout, grid) = (set.layout(), set.grid());
+    let config = restored_by(run, &job)?;
     let source = Source {
-        config: job.config,
+        config: &config,
         seed: derive(job.seed, Purpose::Audit, 0),
         origin: job.input.origin(),
         device: job.device,
@@ -125,13 +126,31 @@ pub fn audit(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) ->
     Ok(judge.audit(header, found))
 }
 
+/// The config that made the catalog: how many draws, it says itself.
+fn restored_by(run: &Run, job: &Job<'_>) -> Result<Config> {
+    let (header, mut config) = (job.catalog.header(), job.config.clone());
+    let asked = config.restore.draws;
+    let other = asked != run.config().restore.draws && asked != header.draws;
+    if other && config.interpolant.is_random() {
+        return Err(Error::config(
+            "--set",
+            "restore.draws",
+            format!("{asked}, and the catalog is of {} draws", header.draws),
+            "leave it out: the catalog says it",
+        ));
+    }
+    config.restore.draws = header.draws;
+    config.restore.quantiles.clone_from(&header.quantiles);
+    Ok(config)
+}
+
 /// The catalog must be this run's, by this config.
 fn check_made(catalog: &Restored, made: &Provenance) -> Result<()> {
     let header = catalog.header();
     let fix = if header.run_sha256 != made.run_sha256 {
         "give the run that restored it (RUNSHA), as it was then"
     } else if header.config_sha256 != made.config_sha256 {
-        "repeat the --set options of that selfsi restore"
+        "repeat the --set transport… of that selfsi restore"
     } else {
         return Ok(());
     };

@@ -2,7 +2,7 @@
 
 use super::examine::Restorations;
 use super::halves::{identity, same};
-use crate::catalog::{Block, Object, Prepared, Restored};
+use crate::catalog::{Block, Object, Prepared, Restored, is_random};
 use crate::host::tensor;
 use crate::{Error, Result};
 use ndarray::Array2;
@@ -16,7 +16,6 @@ pub struct Observed<'a> {
     set: &'a Prepared,
     /// Rows of the catalog and of the set.
     rows: Vec<(usize, usize)>,
-    sde: bool,
     device: Device,
 }
 
@@ -53,12 +52,10 @@ impl<'a> Observed<'a> {
             ));
         }
         rows.sort_by_key(|(_, row)| *row);
-        let sde = catalog.header().interpolant == "sde";
         Ok(Self {
             catalog,
             set,
             rows,
-            sde,
             device,
         })
     }
@@ -108,10 +105,11 @@ impl<'a> Observed<'a> {
     /// # Errors
     /// [`Error::Input`] if they cannot be read.
     pub fn restorations(&self, part: &[usize]) -> Result<Restorations> {
+        let random = is_random(&self.catalog.header().interpolant);
         let draw = || self.normalised("DRAW", part);
         Ok(Restorations {
             restored: self.normalised("RESTORED", part)?,
-            draw: self.sde.then(draw).transpose()?,
+            draw: random.then(draw).transpose()?,
         })
     }
 

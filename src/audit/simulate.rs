@@ -7,7 +7,7 @@
 
 use super::examine::{Examiner, Findings, Restorations};
 use crate::Result;
-use crate::catalog::{Block, Object};
+use crate::catalog::{Block, Object, is_random};
 use crate::host;
 use crate::random::{Purpose, Rows};
 use crate::restore::Restorer;
@@ -61,10 +61,9 @@ pub fn simulated(
 
 /// What a catalog holds of `draws` [draws, B, D].
 fn restorations(restorer: &Restorer, draws: &Tensor) -> Restorations {
-    let sde = restorer.made.method == "sde";
     Restorations {
         restored: draws.mean_dim([0i64].as_slice(), false, Kind::Float),
-        draw: sde.then(|| draws.get(0)),
+        draw: is_random(&restorer.made.method).then(|| draws.get(0)),
     }
 }
 

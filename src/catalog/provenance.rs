@@ -11,6 +11,7 @@ pub struct Provenance {
     pub draws: usize,
     pub quantiles: Vec<f64>,
     pub seed: u64,
+    /// Of the config without `[restore]`.
     pub config_sha256: String,
     /// SHA-256 of the checkpoint.
     pub run_sha256: String,
@@ -98,7 +99,7 @@ impl Provenance {
                 uncertainty,
                 "source of the uncertainty; none: not estimated",
             ),
-            // SHA-256 of the resolved config and of the checkpoint: no room for a comment.
+            // SHA-256 of the config without [restore] and of the checkpoint: no room for a comment.
             Key::text("CFGSHA", &self.config_sha256, ""),
             Key::text("RUNSHA", &self.run_sha256, ""),
             Key::whole("NDRAWS", self.draws as i64, "draws per object"),

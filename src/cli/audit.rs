@@ -52,7 +52,8 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// `--set` repeats that of the restoration; `--seed` is that of the simulations.
+    /// `--set` repeats what the restoration set of [transport]; its draws the catalog tells. `--seed` is
+    /// that of the simulations.
     pub fn run(&self, global: &Global) -> Result<()> {
         self.check()?;
         let run = Run::open(&self.run)?;

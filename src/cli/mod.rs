@@ -19,7 +19,7 @@ mod toy;
 mod train;
 
 use crate::config::Config;
-use crate::ranks::Ranks;
+use crate::ranks::{self, Ranks};
 use crate::{Error, Result};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -183,6 +183,12 @@ pub fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> Result<()> {
     let g = &cli.global;
+    // Of a command without ranks, each process of a launcher would write the same files.
+    match &cli.command {
+        Command::Train(_) => {}
+        Command::Restore(r) if r.names_its_part() => {}
+        _ => ranks::check_alone()?,
+    }
     if let Some(tf32) = g.tf32 {
         tf32.set(&g.device)?;
     }
@@ -255,8 +261,7 @@ fn default_threads() -> usize {
     let available = std::thread::available_parallelism().map_or(1, usize::from);
     // SAFETY: asks for a number of the system.
     let all = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
-    let ranks = crate::ranks::here().and_then(|l| l.local_size);
-    match ranks {
+    match ranks::here().and_then(|l| l.local_size) {
         Some(n) if i64::try_from(available).is_ok_and(|a| a >= all) => {
             (available / n.max(1)).max(1)
         }

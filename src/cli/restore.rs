@@ -148,6 +148,11 @@ impl Restore {
         self.report(global, &out, summary?)
     }
 
+    /// Whether the command line says which part it restores: then others may restore theirs beside it.
+    pub(super) fn names_its_part(&self) -> bool {
+        self.shard.as_deref().is_some_and(|s| s != SLURM)
+    }
+
     /// The part that is asked for, or that this task of a SLURM array has; `None` for everything.
     fn part(&self) -> Result<Option<Part>> {
         let asked = self.shard.as_deref();

@@ -3,7 +3,7 @@
 //! Every number is a mean over objects of the mean over an object's pixels, and its error comes
 //! from the scatter over the objects: pixels of one object are correlated, objects are not.
 
-use super::ensemble::{Place, crps};
+use super::ensemble::{Pit, crps};
 use super::line_calibration::LineCalibration;
 use super::population::Band;
 use crate::statistics::standard_deviation;
@@ -137,15 +137,15 @@ impl Tally {
 
 fn scores(mut draws: Vec<f32>, truth: f32) -> Scores {
     draws.sort_by(f32::total_cmp);
-    let place = Place::of(truth, &draws);
+    let pit = Pit::of(truth, &draws);
     let values = draws.iter().map(|v| f64::from(*v));
     let mean = values.clone().sum::<f64>() / draws.len() as f64;
     let mut scores = [0.0; SQUARE + 1];
     for (b, score) in scores[..BINS].iter_mut().enumerate() {
-        *score = place.within(b as f64 / BINS as f64, (b + 1) as f64 / BINS as f64);
+        *score = pit.within(b as f64 / BINS as f64, (b + 1) as f64 / BINS as f64);
     }
     for (score, p) in scores[COVERAGE..CRPS].iter_mut().zip(LEVELS) {
-        *score = place.within(0.5 - 0.5 * p, 0.5 + 0.5 * p);
+        *score = pit.within(0.5 - 0.5 * p, 0.5 + 0.5 * p);
     }
     scores[CRPS] = crps(truth, &draws);
     scores[VARIANCE] = standard_deviation(values).powi(2);

@@ -7,12 +7,12 @@
 /// equal probability, whatever the law is. So the transform is uniform over 0..1 exactly, for any m:
 /// no correction for the finite number of draws is needed.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Place {
+pub struct Pit {
     pub low: f64,
     pub high: f64,
 }
 
-impl Place {
+impl Pit {
     /// Of `truth` among `sorted` draws; between equal ones every place is as probable.
     #[must_use]
     pub fn of(truth: f32, sorted: &[f32]) -> Self {
@@ -61,10 +61,10 @@ mod tests {
             (2.0, 0.2, 0.8),
             (9.0, 0.8, 1.0),
         ] {
-            let place = Place::of(truth, &draws);
-            assert!((place.low - low).abs() < 1e-12 && (place.high - high).abs() < 1e-12);
+            let pit = Pit::of(truth, &draws);
+            assert!((pit.low - low).abs() < 1e-12 && (pit.high - high).abs() < 1e-12);
         }
-        let p = Place {
+        let p = Pit {
             low: 0.2,
             high: 0.4,
         };

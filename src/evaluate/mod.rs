@@ -38,7 +38,7 @@ pub use bars::{bars, regime};
 pub use blur::blur_matrix;
 pub use calibration::{BINS, Calibration, Coverage, LEVELS, Mean, PixelCalibration, Tally};
 pub use channel::Channel;
-pub use ensemble::{Place, crps};
+pub use ensemble::{Pit, crps};
 pub use fill::{interpolate, observed as fill_masked};
 pub use filter::LinearFilter;
 pub use learned::learn;

@@ -1,6 +1,6 @@
 //! What a launcher (mpirun, mpiexec, srun) tells a process of how many it started.
 
-use crate::Error;
+use crate::{Error, Result};
 
 /// How this process was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,17 @@ pub fn here() -> Option<Launched> {
     Launched::of(|key| std::env::var(key).ok())
 }
 
+/// Refuses to be one of several processes: for commands that know no ranks.
+///
+/// # Errors
+/// [`Error::Config`] on the first of them, [`Error::Elsewhere`] on the others.
+pub fn check_alone() -> Result<()> {
+    match here() {
+        Some(l) if l.size > 1 => Err(l.undivided()),
+        _ => Ok(()),
+    }
+}
+
 impl Launched {
     /// From the environment that `get` gives.
     pub fn of(get: impl Fn(&str) -> Option<String>) -> Option<Self> {
@@ -53,12 +64,8 @@ impl Launched {
     }
 
     /// For processes that were started together and do not find each other: each would train the
-    /// whole run, into the same folder. The first of them says so.
+    /// whole run, into the same folder.
     pub(super) fn stranded(self) -> Error {
-        let Self { size, key, .. } = self;
-        if self.rank > 0 {
-            return Error::Elsewhere;
-        }
         let (problem, fix) = if cfg!(feature = "mpi") {
             (
                 "but its MPI finds one: the launcher is of another MPI than the program was built with",
@@ -70,8 +77,27 @@ impl Launched {
                 "build with cargo build --release --features mpi, or start one process",
             )
         };
+        self.refused("selfsi train", problem, fix)
+    }
+
+    /// For processes that were started together with a command that knows no ranks: each would do
+    /// all of its work, and write the same files.
+    fn undivided(self) -> Error {
+        self.refused(
+            "selfsi",
+            "and each would do the same: selfsi train alone runs on several ranks",
+            "start one process; selfsi restore: one for each --shard I/N",
+        )
+    }
+
+    /// The first of them says so.
+    fn refused(self, command: &str, problem: &str, fix: &str) -> Error {
+        let Self { size, key, .. } = self;
+        if self.rank > 0 {
+            return Error::Elsewhere;
+        }
         Error::config(
-            "selfsi train",
+            command,
             key,
             format!("this is one of {size} processes, {problem}"),
             format!("{fix} (env -u {key} for runs that have nothing to do with each other)"),

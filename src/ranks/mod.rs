@@ -8,7 +8,7 @@ mod launched;
 mod mpi;
 mod place;
 
-pub use launched::{Launched, here};
+pub use launched::{Launched, check_alone, here};
 pub use place::Place;
 
 use crate::{Error, Result};

@@ -1,13 +1,13 @@
 //! One batch of observations through the transport: draws, their moments, physical units.
 
-use super::Source;
+use super::{Source, digest};
 use crate::Result;
 use crate::catalog::{Block, Layout, Object, Provenance, RestoredBlock, flag, is_random};
 use crate::config::InterpolantConfig;
 use crate::host::{matrix, numbers};
 use crate::nets::VelocityField;
 use crate::random::{Purpose, Rows};
-use crate::train::{Observations, Run, config_sha256, observations};
+use crate::train::{Observations, Run, observations};
 use crate::transport::Transport;
 use ndarray::{Array2, Array3, Axis};
 use sha2::{Digest, Sha256};
@@ -52,7 +52,7 @@ impl Restorer {
                     Vec::new()
                 },
                 seed,
-                config_sha256: config_sha256(config)?,
+                config_sha256: digest(config)?,
                 run_sha256,
                 history,
             },

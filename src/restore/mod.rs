@@ -21,9 +21,9 @@ use crate::catalog::{
     Object, Provenance, Restored, RestoredHeader, RestoredPart, RestoredWriter, desi_source, flag,
     is_random, write_restored_desi,
 };
-use crate::config::Config;
+use crate::config::{Config, RestoreConfig};
 use crate::lines::{MeasuredLines, NO_LINES, over_draws};
-use crate::train::Run;
+use crate::train::{Run, config_sha256};
 use crate::{Error, Result};
 use files::{check_paths, desi_path, write_spectra};
 use ndarray::{ArrayView3, Axis};
@@ -112,6 +112,15 @@ pub fn config_of(run: &Run, overrides: &[String]) -> Result<Config> {
         "the run was trained otherwise",
         "override keys of [restore] and [transport] alone",
     ))
+}
+
+/// SHA-256 of the config without `[restore]`, the CFGSHA of a restored catalog. That says itself what
+/// counts of `[restore]`, the draws and quantiles; the batch is a matter of memory.
+fn digest(config: &Config) -> Result<String> {
+    config_sha256(&Config {
+        restore: RestoreConfig::default(),
+        ..config.clone()
+    })
 }
 
 /// Restores the input of `job` with the trained `run`. Every selected row is in the catalog; rows

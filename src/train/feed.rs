@@ -2,7 +2,7 @@
 //! which the next one is read while the network is busy with this one.
 
 use super::data::{Observations, concatenate};
-use super::order::{Place, Sampler};
+use super::order::{Pick, Sampler};
 use super::training::{Streamed, Training};
 use crate::Result;
 use std::ops::Range;
@@ -56,7 +56,7 @@ impl<'a> Feed<'a> {
         }
     }
 
-    /// Of each batch, the rows at the places `share` alone.
+    /// Of each batch, the rows at the places `share` alone: one at least.
     #[must_use]
     pub fn of(mut self, share: Range<i64>) -> Self {
         self.share = share.start as usize..share.end as usize;
@@ -68,39 +68,35 @@ impl<'a> Feed<'a> {
     /// # Errors
     /// [`crate::Error::Input`] if the set cannot be read any more.
     pub fn batch(&mut self, step: u64) -> Result<Observations> {
-        let places = self.sampler.places(step);
-        let places = &places[self.share.start..self.share.end.min(places.len())];
+        let picks = self.sampler.picks(step);
+        let picks = &picks[self.share.start..self.share.end.min(picks.len())];
         match self.training {
             Training::Resident(all) => {
-                let rows: Vec<i64> = places.iter().map(|p| p.row).collect();
+                let rows: Vec<i64> = picks.iter().map(|p| p.row).collect();
                 Ok(all.select(&Tensor::from_slice(&rows).to_device(all.flux.device())))
             }
-            Training::Streamed(source) => self.streamed(source, places),
+            Training::Streamed(source) => self.streamed(source, picks),
         }
     }
 
-    fn streamed(&mut self, source: &Streamed, places: &[Place]) -> Result<Observations> {
+    fn streamed(&mut self, source: &Streamed, picks: &[Pick]) -> Result<Observations> {
         // What is over makes room before anything else is read.
-        let wanted = |number: &u64| places.iter().any(|p| p.window == *number);
+        let wanted = |number: &u64| picks.iter().any(|p| p.window == *number);
         self.held.retain(|(number, _)| wanted(number));
         let mut parts = Vec::new();
-        for run in places.chunk_by(|a, b| a.window == b.window) {
+        for run in picks.chunk_by(|a, b| a.window == b.window) {
             let at: Vec<i64> = run.iter().map(|p| p.at).collect();
             let window = self.window(source, run[0].window)?;
             let part = window.select(&Tensor::from_slice(&at));
             parts.push(part.to_device(source.device()));
         }
-        let last = places.last().map_or(0, |p| p.window);
+        let last = picks.last().map_or(0, |p| p.window);
         if self.held.len() == 1 && self.coming.is_none() {
             self.coming = Some(self.reading(source, last + 1));
         }
-        Ok(match parts.pop() {
-            Some(only) if parts.is_empty() => only,
-            Some(last) => {
-                parts.push(last);
-                concatenate(&parts)
-            }
-            None => source.window(&[], &|| false)?.to_device(source.device()),
+        Ok(match parts.len() {
+            1 => parts.remove(0),
+            _ => concatenate(&parts),
         })
     }
 

@@ -33,7 +33,7 @@ pub use learner::{Learner, Stride};
 pub use log::Denoising;
 pub(crate) use log::Log;
 pub(crate) use losses::Losses;
-pub use order::{Place, Sampler};
+pub use order::{Pick, Sampler};
 pub use pairs::Pairs;
 pub use proxies::{Proxies, Proxy};
 pub(crate) use run::sha256_file;

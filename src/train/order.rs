@@ -6,9 +6,9 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use std::ops::Range;
 
-/// Where the observation of one place in a batch is.
+/// An observation that is picked for a batch, and where it is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct Pick {
     /// Its row.
     pub row: i64,
     /// The window it is in, counted through all epochs; 0 without windows.
@@ -89,13 +89,13 @@ impl Sampler {
 
     /// The rows of step `step`, int64 [batch]; a batch may run into the next epoch.
     pub fn rows(&mut self, step: u64) -> Vec<i64> {
-        self.places(step).iter().map(|p| p.row).collect()
+        self.picks(step).iter().map(|p| p.row).collect()
     }
 
-    /// Where the observations of step `step` are.
-    pub fn places(&mut self, step: u64) -> Vec<Place> {
+    /// The observations of step `step`.
+    pub fn picks(&mut self, step: u64) -> Vec<Pick> {
         (step * self.batch..(step + 1) * self.batch)
-            .map(|i| self.place(i / self.n, i % self.n))
+            .map(|i| self.pick(i / self.n, i % self.n))
             .collect()
     }
 
@@ -108,10 +108,10 @@ impl Sampler {
             .unwrap_or_default()
     }
 
-    fn place(&mut self, epoch: u64, position: u64) -> Place {
+    fn pick(&mut self, epoch: u64, position: u64) -> Pick {
         let seed = self.seed;
         if let Some(windows) = &mut self.windows {
-            return windows.place(seed, epoch, position);
+            return windows.pick(seed, epoch, position);
         }
         if self.epoch.as_ref().is_none_or(|(e, _)| *e != epoch) {
             let mut order: Vec<i64> = (0..self.n as i64).collect();
@@ -120,7 +120,7 @@ impl Sampler {
         }
         let order = self.epoch.as_ref().map(|(_, order)| order);
         let row = order.map_or(0, |order| order[position as usize]);
-        Place {
+        Pick {
             row,
             window: 0,
             at: row,
@@ -142,14 +142,14 @@ impl Windows {
         self.blocks.len().div_ceil(self.each).max(1) as u64
     }
 
-    fn place(&mut self, seed: u64, epoch: u64, position: u64) -> Place {
+    fn pick(&mut self, seed: u64, epoch: u64, position: u64) -> Pick {
         let starts = &self.epoch(seed, epoch).starts;
         let k = starts.partition_point(|s| *s <= position) - 1;
         let within = (position - starts[k]) as usize;
         let number = epoch * self.count() + k as u64;
         let window = self.open(seed, number);
         let at = window.order[within];
-        Place {
+        Pick {
             row: window.rows[at as usize],
             window: number,
             at,
@@ -255,13 +255,13 @@ mod tests {
     }
 
     #[test]
-    fn one_window_follows_another_and_each_place_tells_where_its_row_is() {
+    fn one_window_follows_another_and_each_pick_tells_where_its_row_is() {
         let mut sampler = windowed();
-        let places: Vec<Place> = (0..15).flat_map(|s| sampler.places(s)).collect();
+        let picks: Vec<Pick> = (0..15).flat_map(|s| sampler.picks(s)).collect();
         // Four windows an epoch: two blocks each, the last of one.
-        let numbers: Vec<u64> = places.iter().map(|p| p.window).collect();
+        let numbers: Vec<u64> = picks.iter().map(|p| p.window).collect();
         assert!(numbers.is_sorted() && numbers[119] == 11);
-        for p in places {
+        for p in picks {
             let rows = sampler.window(p.window);
             assert!(rows.is_sorted() && rows[p.at as usize] == p.row);
         }
@@ -270,10 +270,10 @@ mod tests {
     #[test]
     fn where_it_starts_and_what_was_asked_before_does_not_matter() {
         let mut a = windowed();
-        let all: Vec<_> = (0..20).map(|s| a.places(s)).collect();
+        let all: Vec<_> = (0..20).map(|s| a.picks(s)).collect();
         for step in [19, 3, 12, 4] {
-            assert_eq!(windowed().places(step), all[step as usize]);
-            assert_eq!(a.places(step), all[step as usize]);
+            assert_eq!(windowed().picks(step), all[step as usize]);
+            assert_eq!(a.picks(step), all[step as usize]);
         }
     }
 }
