@@ -163,7 +163,10 @@ fn names_are_kept_whether_texts_of_any_form_or_numbers() {
     clean(folder.path(), &fixed, &[]);
     simulated(folder.path()).success();
     let texts = ids().read_raw::<VarLenUnicode>().unwrap();
-    assert_eq!(texts.iter().map(|s| s.as_str()).collect::<Vec<_>>(), ["A1", "B 2"]);
+    assert_eq!(
+        texts.iter().map(|s| s.as_str()).collect::<Vec<_>>(),
+        ["A1", "B 2"]
+    );
     clean(folder.path(), &[7i64, 8], &[]);
     simulated(folder.path()).success();
     assert!(ids().dtype().unwrap().is::<i64>());
