@@ -81,7 +81,7 @@ fn in_a_checkpoint() {
     let run = selfsi::train::Run::open(&t.run("sde")).unwrap();
     let set = Prepared::open(t.path("set.h5")).unwrap();
     let network = run.network(&set.layout(), Device::Cpu).unwrap();
-    let read = |path: &Path| {
+    let read = |path: &Path| -> Result<_> {
         let checkpoint = Checkpoint::open(path)?;
         let state = checkpoint.state(network.params(), Device::Cpu)?;
         let numbers = |t: &tch::Tensor| bits(&Vec::<f32>::try_from(t.view([-1])).unwrap());
@@ -102,7 +102,7 @@ fn in_a_restored_catalog() {
     let out = t.path("flipped.fits");
     let mut restoring = t.restore("sde", &[], &out);
     restoring.arg("--save-draws").assert().success();
-    let read = |path: &Path| {
+    let read = |path: &Path| -> Result<_> {
         let restored = Restored::open(path)?;
         let image = |name| restored.image(name).map(|v| bits(&v));
         let images = ["RESTORED", "SIGMA", "DRAW", "OBSERVED", "IVAR"].map(image);
@@ -118,7 +118,7 @@ fn in_a_restored_catalog() {
 fn in_a_prepared_set() {
     let set = Trained::get().path("set.h5");
     let heaps = heaps(&set);
-    let read = |path: &Path| {
+    let read = |path: &Path| -> Result<_> {
         let set = Prepared::open(path)?;
         let block = set.read(0..set.len())?;
         let row = |o: &Object| {

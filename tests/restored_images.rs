@@ -169,6 +169,31 @@ fn inspect_tells_restored_images_in_both_formats() {
 }
 
 #[test]
+fn inspect_takes_damaged_restored_images_for_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["r.fits", "r.h5"] {
+        let path = folder.path().join(file);
+        write(&path, &header(3, "sde", 4, 2));
+        let mut bytes = std::fs::read(&path).unwrap();
+        // The class 7 of row 3, in FITS's order of bytes or HDF5's.
+        let label: [u8; 24] = if file == "r.fits" {
+            let mut row = [0u8; 24];
+            (row[7], row[23]) = (7, 1);
+            row
+        } else {
+            let mut rows = [0u8; 24];
+            (rows[8], rows[16]) = (7, 1);
+            rows
+        };
+        let at = bytes.windows(24).position(|w| w == label).unwrap();
+        bytes[at + label.iter().position(|b| *b == 7).unwrap()] = 6;
+        std::fs::write(&path, bytes).unwrap();
+        let e = selfsi::catalog::inspect(&path).unwrap_err().to_string();
+        assert!(e.contains(file) && !e.contains('\n'), "{e}");
+    }
+}
+
+#[test]
 fn rows_that_are_missing_or_too_many_and_other_extensions_are_refused_and_leave_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let header = header(3, "sde", 8, 2);

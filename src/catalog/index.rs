@@ -27,16 +27,20 @@ pub(super) struct Index {
     /// Further files of the same spectra (gzipped twins, full beside lite, plates beside spec
     /// files), of which these spectra are not read.
     pub twins: Vec<PathBuf>,
+    redshifts: bool,
 }
 
 impl Index {
     /// Walks the folders and takes the files among `paths`; a spec file that is named here itself
-    /// may have any name.
+    /// may have any name. The pipeline's redshifts of plates are looked up if `redshifts`.
     ///
     /// # Errors
     /// [`Error::Input`] if a path, or a folder below it, cannot be read, or holds no spectrum.
-    pub fn new(paths: &[PathBuf]) -> Result<Self> {
-        let mut index = Self::default();
+    pub fn new(paths: &[PathBuf], redshifts: bool) -> Result<Self> {
+        let mut index = Self {
+            redshifts,
+            ..Self::default()
+        };
         for path in paths {
             if path.is_file() && name_of(path).is_some_and(sp_plate::is_plate) {
                 index.add_plate(path)?;
@@ -87,7 +91,10 @@ impl Index {
     }
 
     fn add_plate(&mut self, path: &Path) -> Result<()> {
-        for (row, fibre) in sp_plate::fibres(path)?.into_iter().enumerate() {
+        for (row, fibre) in sp_plate::fibres(path, self.redshifts)?
+            .into_iter()
+            .enumerate()
+        {
             self.add(fibre.key, path.to_path_buf(), Some((row, fibre)));
         }
         Ok(())

@@ -264,7 +264,7 @@ pub(super) fn desi(path: &Path, fits: &mut Fits, hdus: &[(String, Hdu)]) -> Resu
 /// Facts of an SDSS plate file.
 pub(super) fn plate(path: &Path, fits: &mut Fits, hdus: &[(String, Hdu)]) -> Result<Inspection> {
     let mut i = Inspection::new(path, "SDSS plate");
-    let fibres = sp_plate::fibres(path)?;
+    let fibres = sp_plate::fibres(path, false)?;
     if let Some((plate, mjd, _)) = fibres.first().map(|f| f.key) {
         i.fact("plate", plate);
         i.fact("mjd", mjd);

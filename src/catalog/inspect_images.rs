@@ -1,6 +1,7 @@
 //! Facts of images: any source that `prepare` reads, and prepared sets of images.
 
 use super::inspect::{Inspection, range, rounded};
+use super::restored_images::says_images;
 use super::{ImageSet, ImageSource, Object, PixelScale, RestoredImages, flag, flag_names, images};
 use crate::Result;
 use crate::config::ImageDatasets;
@@ -16,6 +17,8 @@ const READ: usize = 64;
 pub(super) fn restored_or_source(path: &Path) -> Result<Option<Inspection>> {
     match RestoredImages::open(path) {
         Ok(file) => Ok(Some(restored(&file))),
+        // Damaged, not something else.
+        Err(e) if says_images(path) => Err(e),
         Err(_) => source(path),
     }
 }

@@ -1,7 +1,8 @@
 //! A survey → a prepared set: read, mask, regrid, normalise, select; in chunks, in parallel. One
 //! chunk is read while the one before it is computed and the one before that is written.
 
-use super::input::{Input, Item};
+use super::input::Input;
+use super::item::Item;
 use super::normalise::level;
 use super::pixel_mask::PixelMask;
 use super::report::{RejectedList, Report};
@@ -56,9 +57,9 @@ pub fn prepare_from(
     let mut report = Report::new(out, &list_path, &grid, n);
     report.duplicate_names = input.duplicates();
     report.rows_without_file = input.without_file();
-    if let Input::Sdss { unnamed, twins, .. } = &input {
-        report.files_without_row.clone_from(unnamed);
-        report.twin_files.clone_from(twins);
+    if let Input::Sdss(survey) = &input {
+        report.files_without_row.clone_from(&survey.unnamed);
+        report.twin_files.clone_from(&survey.twins);
     }
     if let Input::Desi(survey) = &input {
         report.twin_files.clone_from(&survey.twins);

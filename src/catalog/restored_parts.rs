@@ -2,7 +2,11 @@
 
 use super::Shard;
 use crate::{Error, Result};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+
+/// Missing parts that a message names.
+const NAMED: usize = 10;
 
 /// A file and its place in the whole.
 #[derive(Debug)]
@@ -118,27 +122,31 @@ fn check_every_shard(parts: &[&Place]) -> Result<()> {
     let Some(last) = parts.last() else {
         return Ok(());
     };
-    let there = |n: &usize| parts.iter().any(|p| p.shard.number == *n);
-    let missing: Vec<String> = (1..=last.shard.of)
-        .filter(|n| !there(n))
-        .map(|n| n.to_string())
-        .collect();
-    if missing.is_empty() {
+    let of = last.shard.of;
+    // Every number is there once, from 1 to `of` at most.
+    let missing = of - parts.len();
+    let given: BTreeSet<usize> = parts.iter().map(|p| p.shard.number).collect();
+    let named = (1..=of).filter(|n| !given.contains(n)).take(NAMED);
+    let named: Vec<String> = named.map(|n| n.to_string()).collect();
+    let Some(first) = named.first() else {
         return Ok(());
-    }
-    let (plural, are) = if missing.len() == 1 {
+    };
+    let (plural, are) = if missing == 1 {
         ("", "is")
     } else {
         ("s", "are")
     };
-    let (list, of) = (missing.join(", "), last.shard.of);
+    let more = match missing - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
     Err(refused(
         &last.path,
-        format!("shard{plural} {list} of {of} {are} missing"),
-        &format!(
-            "run selfsi restore --shard {}/{of} … and merge again",
-            missing[0]
+        format!(
+            "shard{plural} {}{more} of {of} {are} missing",
+            named.join(", ")
         ),
+        &format!("run selfsi restore --shard {first}/{of} … and merge again"),
     ))
 }
 
@@ -147,7 +155,7 @@ fn check_every_row(parts: &[&Place]) -> Result<()> {
     let mut next = 0;
     for p in parts {
         let (first, rows) = (p.shard.first, p.rows);
-        let end = first + rows;
+        let end = first.saturating_add(rows);
         let last = p.shard.number == p.shard.of;
         if first != next || end > p.shard.all || (last && end != p.shard.all) {
             return Err(refused(
@@ -162,4 +170,40 @@ fn check_every_row(parts: &[&Place]) -> Result<()> {
         next = end;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Place, Shard, check};
+    use std::path::Path;
+
+    #[test]
+    fn however_many_parts_a_header_claims_a_few_of_the_missing_are_named() {
+        let shard = Shard {
+            number: 3,
+            of: usize::MAX,
+            first: 0,
+            all: 9,
+            selection_sha256: String::new(),
+        };
+        let place = Place::new(Path::new("a.fits"), shard, 9, vec![]);
+        let e = check(&[&place]).unwrap_err().to_string();
+        let missing = usize::MAX - 11;
+        let words = format!("shards 1, 2, 4, 5, 6, 7, 8, 9, 10, 11 and {missing} more of");
+        assert!(e.contains(&words) && !e.contains('\n'), "{e}");
+    }
+
+    #[test]
+    fn a_part_whose_first_row_is_beyond_all_numbers_does_not_follow() {
+        let shard = Shard {
+            number: 1,
+            of: 1,
+            first: usize::MAX,
+            all: 9,
+            selection_sha256: String::new(),
+        };
+        let place = Place::new(Path::new("a.fits"), shard, 9, vec![]);
+        let e = check(&[&place]).unwrap_err().to_string();
+        assert!(e.contains("do not follow"), "{e}");
+    }
 }

@@ -14,6 +14,7 @@ use super::spectrum::{NativeGrid, Spectrum};
 use super::table::{CatalogRow, read_fibres};
 use crate::config::MaskKind;
 use crate::{Error, Result};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 const IVAR: usize = 1;
@@ -25,20 +26,24 @@ pub(super) fn is_plate(name: &str) -> bool {
     stem.starts_with("spPlate-") && stem.ends_with(".fits")
 }
 
-/// What the plug map says of a spectrum.
+/// What the plug map says of a spectrum, and the spZbest file beside it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Fibre {
     pub key: Key,
     /// Degrees; NaN where unknown.
     pub ra: f64,
     pub dec: f64,
+    /// NaN where unknown.
+    pub z: f64,
+    pub zwarning: Option<i64>,
 }
 
-/// The spectra of a plate file, in the order of its rows.
+/// The spectra of a plate file, in the order of its rows; with the redshifts of the spZbest file beside
+/// it, where there is one, if `redshifts`.
 ///
 /// # Errors
 /// [`crate::Error::Input`] for a file that is truncated or none of the kind.
-pub(super) fn fibres(path: &Path) -> Result<Vec<Fibre>> {
+pub(super) fn fibres(path: &Path, redshifts: bool) -> Result<Vec<Fibre>> {
     let mut fits = Fits::open(path)?;
     fits.check_complete()?;
     let (rows, _) = shape(&mut fits)?;
@@ -54,16 +59,25 @@ pub(super) fn fibres(path: &Path) -> Result<Vec<Fibre>> {
             "download the file again",
         ));
     }
-    let fibre = |f: CatalogRow| Fibre {
-        key: (plate, mjd, f.object.fiberid),
-        ra: f.object.ra,
-        dec: f.object.dec,
+    let found = match beside(path).filter(|_| redshifts) {
+        Some(results) => read_fibres(Fits::open(&results)?)?,
+        None => Vec::new(),
+    };
+    let found: HashMap<i64, &CatalogRow> = found.iter().map(|f| (f.object.fiberid, f)).collect();
+    let fibre = |f: CatalogRow| {
+        let result = found.get(&f.object.fiberid);
+        Fibre {
+            key: (plate, mjd, f.object.fiberid),
+            ra: f.object.ra,
+            dec: f.object.dec,
+            z: result.map_or(f64::NAN, |r| r.object.z),
+            zwarning: result.and_then(|r| r.zwarning),
+        }
     };
     Ok(fibres.into_iter().map(fibre).collect())
 }
 
-/// Spectrum number `row` of a plate file, which is that of `fibre`; its redshift, from the spZbest file beside, is read only if
-/// `pipeline`, and is NaN without that file.
+/// Spectrum number `row` of a plate file, which is that of `fibre`.
 ///
 /// # Errors
 /// As [`sdss::read_spec`].
@@ -71,7 +85,6 @@ pub(super) fn read_row(
     path: &Path,
     (row, fibre): (usize, Fibre),
     mask: &PixelMask,
-    pipeline: bool,
 ) -> Result<SpecFile> {
     let mut fits = Fits::open(path)?;
     let (_, n) = shape(&mut fits)?;
@@ -116,24 +129,21 @@ pub(super) fn read_row(
     mask.apply(&mut spectrum, &bits);
     let loglam: Vec<f64> = (0..n).map(|i| first + step * i as f64).collect();
     sdss::place_on_grid(&mut fits, &mut spectrum, &loglam, air)?;
-    let mut object = Object {
+    let object = Object {
         name: sdss::name(plate, mjd, fiberid),
         plate,
         mjd,
         fiberid,
         ra: fibre.ra,
         dec: fibre.dec,
+        z: fibre.z,
         source: format!("{} row {row}", path.display()),
         ..Object::default()
     };
-    let mut zwarning = None;
-    if pipeline {
-        (object.z, zwarning) = redshift(path, fiberid)?;
-    }
     Ok(SpecFile {
         spectrum,
         object,
-        zwarning,
+        zwarning: fibre.zwarning,
         version,
         has_lsf,
         has_mask,
@@ -159,16 +169,6 @@ fn number(fits: &mut Fits, key: &str) -> Result<f64> {
         let fix = "give spPlate-PLATE-MJD.fits files";
         fits.error(&place, "missing", "the header of a spPlate file", fix)
     })
-}
-
-/// Redshift and ZWARNING of a fibre by the spZbest file beside a plate file.
-fn redshift(plate: &Path, fiberid: i64) -> Result<(f64, Option<i64>)> {
-    let Some(path) = beside(plate) else {
-        return Ok((f64::NAN, None));
-    };
-    let fits = read_fibres(Fits::open(&path)?)?;
-    let found = fits.into_iter().find(|f| f.object.fiberid == fiberid);
-    Ok(found.map_or((f64::NAN, None), |f| (f.object.z, f.zwarning)))
 }
 
 /// spZbest-*.fits beside spPlate-*.fits, or in a folder below (as the survey lays them out).

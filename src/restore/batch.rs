@@ -71,19 +71,14 @@ impl Restorer {
         objects: &mut [Object],
     ) -> Result<(RestoredBlock, Array3<f32>)> {
         let draws = self.draws(&observations(block, self.device), objects);
-        let norms: Vec<f32> = objects.iter().map(|o| o.norm as f32).collect();
-        let norm = Tensor::from_slice(&norms)
-            .to_device(self.device)
-            .unsqueeze(1);
-        let scaled = |a: &Array2<f32>, power: i32| {
-            let mut a = a.clone();
-            for (mut row, n) in a.rows_mut().into_iter().zip(&norms) {
-                row.mapv_inplace(|v| v * n.powi(power));
-            }
-            a
-        };
-        let (observed, ivar) = (scaled(&block.flux, 1), scaled(&block.ivar, -2));
-        let draws = draws * norm;
+        let norms: Vec<f64> = objects.iter().map(|o| o.norm).collect();
+        let (observed, ivar) = (
+            scaled(&block.flux, &norms, 1),
+            scaled(&block.ivar, &norms, -2),
+        );
+        let norms: Vec<f32> = norms.iter().map(|n| *n as f32).collect();
+        let norms = Tensor::from_slice(&norms).to_device(self.device);
+        let draws = draws * norms.unsqueeze(1);
         let restored = self.moments(&draws, objects, observed, ivar)?;
         Ok((restored, all_draws(&draws, objects)?))
     }
@@ -161,6 +156,17 @@ impl Restorer {
     }
 }
 
+/// Rows of `a`, each times a power of its norm. In double precision: of a flux of 1e-20, the inverse
+/// variance of one is beyond single precision, and 0 times infinity is not 0.
+fn scaled(a: &Array2<f32>, norms: &[f64], power: i32) -> Array2<f32> {
+    let mut a = a.clone();
+    for (mut row, norm) in a.rows_mut().into_iter().zip(norms) {
+        let factor = norm.powi(power);
+        row.mapv_inplace(|v| (f64::from(v) * factor) as f32);
+    }
+    a
+}
+
 /// The name of an interpolant's transport in a restored catalog.
 fn method(interpolant: &InterpolantConfig) -> &'static str {
     match interpolant {
@@ -236,4 +242,21 @@ fn to_array(t: &Tensor, usable: &[bool]) -> Result<Array2<f32>> {
         row.fill(f32::NAN);
     }
     Ok(array)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::scaled;
+    use ndarray::array;
+
+    #[test]
+    fn inverse_variances_of_very_small_fluxes_are_neither_infinite_nor_nan() {
+        let (normalised, norms) = (array![[0.01f32, 0.0], [4.0, 0.0]], [1e-20, 2.0]);
+        let physical = scaled(&normalised, &norms, -2);
+        assert!((physical[[0, 0]] / 1e38 - 1.0).abs() < 1e-6);
+        assert_eq!(
+            [physical[[0, 1]], physical[[1, 0]], physical[[1, 1]]],
+            [0.0, 1.0, 0.0]
+        );
+    }
 }

@@ -23,12 +23,21 @@ struct Part {
 
 /// Whether `path` is to be read as restored images rather than spectra.
 pub(in crate::catalog) fn holds_images(path: &Path) -> bool {
-    let content = || {
+    matches!(format(path), Some(Format::Hdf5)) || says_images(path)
+}
+
+/// Whether `path` says that it holds restored images.
+pub(in crate::catalog) fn says_images(path: &Path) -> bool {
+    let of_fits = || {
         let mut fits = Fits::open(path).ok()?;
         fits.seek(0).ok()?;
         fits.text_key("CONTENT")
     };
-    matches!(format(path), Some(Format::Hdf5)) || content().as_deref() == Some(CONTENT)
+    let content = match format(path) {
+        Some(Format::Hdf5) => h5::open(path).ok().and_then(|f| h5::key(&f, "content")),
+        _ => of_fits(),
+    };
+    content.as_deref() == Some(CONTENT)
 }
 
 /// As [`crate::catalog::merge`], for images; the format is that of the name `out`.

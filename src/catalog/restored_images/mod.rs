@@ -11,7 +11,7 @@ mod merge;
 mod table;
 
 pub use header::RestoredImagesHeader;
-pub(super) use merge::{holds_images, merge_images};
+pub(super) use merge::{holds_images, merge_images, says_images};
 pub use table::ImageTable;
 
 use super::format::{Format, format};
