@@ -132,15 +132,24 @@ pub(super) fn of_spectra<'a>(
     })
 }
 
-/// Rows of the set, in rising order.
-pub(super) fn read(set: &Prepared, rows: &[usize]) -> Result<Block> {
-    let mut parts = vec![Block::masked(0, set.grid().pixels)];
-    for group in rows.chunk_by(|a, b| a / CHUNK == b / CHUNK) {
+/// Rows of the set, in rising order, as a stream of blocks.
+pub(super) fn blocks<'a>(
+    set: &'a Prepared,
+    rows: &'a [usize],
+) -> impl Iterator<Item = Result<Block>> + 'a {
+    rows.chunk_by(|a, b| a / CHUNK == b / CHUNK).map(|group| {
         let first = group[0];
         let block = set.read(first..group[group.len() - 1] + 1)?;
         let keep: Vec<usize> = group.iter().map(|i| i - first).collect();
-        parts.push(block.select(&keep));
-    }
+        Ok(block.select(&keep))
+    })
+}
+
+/// The same in one block.
+pub(super) fn read(set: &Prepared, rows: &[usize]) -> Result<Block> {
+    let none = Ok(Block::masked(0, set.grid().pixels));
+    let parts = std::iter::once(none).chain(blocks(set, rows));
+    let parts = parts.collect::<Result<Vec<_>>>()?;
     let join = |part: fn(&Block) -> &Array2<f32>| {
         let views: Vec<_> = parts.iter().map(|b| part(b).view()).collect();
         concatenate(Axis(0), &views).unwrap_or_default()
