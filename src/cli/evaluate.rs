@@ -17,7 +17,7 @@ pub struct Evaluate {
     /// Clean spectra of the survey (HDF5): flux, loglam, id; or clean images in any of their formats
     #[arg(long, value_name = "FILE", required_unless_present = "report")]
     truth: Option<PathBuf>,
-    /// Restored catalogs of the one RUN; default: RUN/restored*.fits, of images also .h5
+    /// Restored catalogs of the one RUN; default: RUN/restored*.fits, of images also .h5, but for audits and shards
     #[arg(long, value_name = "FILE", num_args = 1..)]
     restored: Vec<PathBuf>,
     /// Folder for evaluation.json and evaluation.md; default: RUN, where there is one
