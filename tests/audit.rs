@@ -2,16 +2,19 @@
 
 mod fits_text;
 mod prepared_set;
+mod run_folder;
 
 use assert_cmd::Command;
 use fits_text::texts;
 use fitsio::FitsFile;
 use fitsio::images::ReadImage;
 use ndarray::Array2;
+use prepared_set::{UNIT, objects, survey};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
-use selfsi::catalog::{Object, flag};
+use run_folder::{failure, selfsi};
+use selfsi::catalog::flag;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -50,22 +53,14 @@ impl Survey {
         });
         let mut ivar = Array2::from_elem((N, D), SIGMA.powi(-2) as f32);
         ivar.row_mut(4).fill(0.0);
-        let objects: Vec<Object> = (0..N)
-            .map(|i| Object {
-                name: format!("Q{i}"),
-                norm: 1.0 + (i % 3) as f64,
-                flag: if i == 4 { flag::SNR } else { flag::GOOD },
-                reason: if i == 4 {
-                    "too little signal".into()
-                } else {
-                    String::new()
-                },
-                ..Object::default()
-            })
-            .collect();
+        let mut objects = objects(N);
+        for (i, o) in objects.iter_mut().enumerate() {
+            (o.z, o.norm) = (0.0, 1.0 + (i % 3) as f64);
+        }
+        objects[4].flag = flag::SNR;
+        objects[4].reason = "too little signal".into();
         let text = survey.config("kind = 'ode'", "");
-        let unit = "10**-17 erg/(s cm2 Angstrom)";
-        prepared_set::write(&survey.path("set.h5"), &text, unit, &objects, flux, ivar);
+        prepared_set::write(&survey.path("set.h5"), &text, UNIT, &objects, flux, ivar);
         let sde = "kind = 'sde'\ngamma = 1.0\ndiffusion = 'channel'\nepsilon = 1.0";
         for (run, interpolant, train) in [
             ("ode", "kind = 'ode'", ""),
@@ -90,15 +85,7 @@ impl Survey {
 
     fn config(&self, interpolant: &str, train: &str) -> String {
         format!(
-            "seed = 5
-            [grid]
-            pixels = {D}
-            [survey]
-            prepared = '{}'
-            [survey.source]
-            kind = 'sdss'
-            catalog = 'none.fits'
-            spectra = 'none'
+            "{}
             [forward]
             kind = 'quasar'
             tilt = 0.02
@@ -126,7 +113,7 @@ impl Survey {
             {train}
             [restore]
             draws = 4",
-            self.path("set.h5").display()
+            survey(&self.path("set.h5"), D)
         )
     }
 
@@ -138,12 +125,6 @@ impl Survey {
     fn catalog(&self, run: &str) -> PathBuf {
         self.path(&format!("{run}.fits"))
     }
-}
-
-fn selfsi() -> Command {
-    let mut command = Command::cargo_bin("selfsi").unwrap();
-    command.args(["--threads", "1"]);
-    command
 }
 
 /// A line of height 1 at pixel `at`.
@@ -209,14 +190,6 @@ fn near(catalog: &Path, wave: f64, pixel: usize) -> bool {
     let grid: Vec<f64> = column(catalog, "WAVELENGTH", "WAVELENGTH");
     let found = grid.iter().position(|w| *w > wave * (1.0 - 1e-9));
     found.is_some_and(|f| f.abs_diff(pixel) <= 2)
-}
-
-/// Runs and returns stderr, which must be one line.
-fn failure(mut command: Command) -> String {
-    let output = command.assert().failure().get_output().clone();
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(text.lines().count(), 1, "{text}");
-    text
 }
 
 #[test]

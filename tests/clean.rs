@@ -4,10 +4,11 @@ mod prepared_set;
 
 use assert_cmd::Command;
 use ndarray::Array2;
+use prepared_set::{UNIT, objects, survey};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
-use selfsi::catalog::{Object, Prepared};
+use selfsi::catalog::Prepared;
 use selfsi::config::Config;
 use selfsi::train::{Clean, Data, is_heldout};
 use std::path::PathBuf;
@@ -38,15 +39,7 @@ impl Study {
 
     fn text(&self) -> String {
         format!(
-            "seed = 3
-            grid.pixels = {D}
-            [survey]
-            prepared = '{}'
-            [survey.source]
-            kind = 'hdf5'
-            file = 'o.h5'
-            wavelength = 'vacuum'
-            flux_unit = ''
+            "{}
             [forward]
             kind = 'gaussian'
             sigma = 0.2
@@ -65,7 +58,7 @@ impl Study {
             patch = 4
             margin = 16
             embedding = 16",
-            self.path("set.h5").display()
+            survey(&self.path("set.h5"), D)
         )
     }
 
@@ -96,14 +89,11 @@ impl Study {
             // One clean spectrum has a gap.
             ivar[[7, 3]] = 0.0;
         }
-        let objects: Vec<Object> = (0..N)
-            .map(|i| Object {
-                name: format!("{prefix}{i}"),
-                norm: 1.0,
-                ..Object::default()
-            })
-            .collect();
-        prepared_set::write(&self.path(name), &self.text(), "", &objects, flux, ivar);
+        let mut objects = objects(N);
+        for o in &mut objects {
+            (o.name, o.norm) = (o.name.replace('Q', prefix), 1.0);
+        }
+        prepared_set::write(&self.path(name), &self.text(), UNIT, &objects, flux, ivar);
     }
 
     fn data(&self, config: &Config) -> selfsi::Result<Data> {

@@ -4,21 +4,20 @@
 //! Needs a Python with numpy; SELFSI_CHECK_PYTHON names it (`make test` does).
 
 mod prepared_set;
+mod run_folder;
 
 use assert_cmd::Command;
 use ndarray::Array2;
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
+use prepared_set::{NETWORK, UNIT, objects, survey, waves};
+use run_folder::{Left, checkpoints, error_line, selfsi};
 use safetensors::SafeTensors;
-use selfsi::catalog::{LogGrid, Object};
+use selfsi::catalog::LogGrid;
 use selfsi::config::Config;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 const N: usize = 60;
 const D: usize = 64;
-const UNIT: &str = "1E-17 erg/cm^2/s/Ang";
 const GAUSSIAN: &str = "kind = 'gaussian'\nsigma = 0.5";
 
 /// A folder with a prepared set; configs differ in F.
@@ -37,23 +36,9 @@ impl Study {
         let folder = tempfile::tempdir().unwrap();
         let study = Self { folder, python };
         let text = study.config("gaussian", GAUSSIAN);
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let mut normals = |d: usize| {
-            Array2::<f32>::from_shape_simple_fn((N, d), || StandardNormal.sample(&mut rng))
-        };
-        let amplitude = normals(1);
-        let flux = Array2::from_shape_fn((N, D), |(i, j)| {
-            1.0 + 0.3 * amplitude[[i, 0]] * (j as f32 / 9.0).sin()
-        }) + normals(D) * 0.5;
-        let objects: Vec<Object> = (0..N)
-            .map(|i| Object {
-                name: format!("Q{i}"),
-                norm: 1.0,
-                ..Object::default()
-            })
-            .collect();
+        let [_, flux] = waves(N, D);
         let ivar = Array2::from_elem((N, D), 4.0);
-        prepared_set::write(&study.path("set.h5"), &text, UNIT, &objects, flux, ivar);
+        prepared_set::write(&study.path("set.h5"), &text, UNIT, &objects(N), flux, ivar);
         Some(study)
     }
 
@@ -65,27 +50,14 @@ impl Study {
     /// is the first of them.
     fn config(&self, name: &str, forward: &str) -> String {
         let text = format!(
-            "seed = 3
-            [grid]
-            pixels = {D}
-            [survey]
-            prepared = '{}'
-            [survey.source]
-            kind = 'hdf5'
-            file = 'o.h5'
-            wavelength = 'vacuum'
-            flux_unit = '{UNIT}'
+            "{survey}
             [forward]
             {forward}
             [transport]
             steps = 2
             [network]
-            channels = [4, 8]
-            patch = 4
             margin = 16
-            kernel = 3
-            attention = false
-            embedding = 8
+            {NETWORK}
             [train]
             steps = 6
             warm_start = 0
@@ -94,7 +66,7 @@ impl Study {
             heldout = 0.2
             validate_every = 4
             checkpoint_every = 4",
-            self.path("set.h5").display()
+            survey = survey(&self.path("set.h5"), D)
         );
         std::fs::write(self.path(&format!("{name}.toml")), &text).unwrap();
         text
@@ -129,56 +101,13 @@ impl Study {
 
     /// A run that is stopped by the program: its last line.
     fn halted(&self, config: &str, run: &str) -> String {
-        let line = failure(&mut self.train(config, run, &[]));
+        let line = error_line(&mut self.train(config, run, &[]));
         let newest = checkpoints(&self.path(run)).pop().unwrap();
         for part in ["simulator.py", "--resume", newest.to_str().unwrap()] {
             assert!(line.contains(part), "{part}: {line}");
         }
         line
     }
-}
-
-fn selfsi() -> Command {
-    let mut command = Command::cargo_bin("selfsi").unwrap();
-    command.args(["--threads", "1"]);
-    command
-}
-
-/// The one line of selfsi's own on stderr, after exit code 1; the program's own lines come before.
-fn failure(command: &mut Command) -> String {
-    let output = command.assert().code(1).get_output().clone();
-    let text = String::from_utf8(output.stderr).unwrap();
-    let ours = text.lines().filter(|l| l.starts_with("selfsi: error:"));
-    assert_eq!(ours.count(), 1, "{text}");
-    let line = text.lines().last().unwrap();
-    assert!(line.starts_with("selfsi: error:"), "{text}");
-    println!("{line}");
-    line.to_owned()
-}
-
-fn checkpoints(run: &Path) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = std::fs::read_dir(run.join("checkpoints"))
-        .into_iter()
-        .flatten()
-        .map(|e| e.unwrap().path())
-        .collect();
-    found.sort();
-    found
-}
-
-/// Everything that must not depend on where a run was stopped.
-fn left_by(run: &Path) -> (Vec<u8>, Vec<u8>, Vec<String>) {
-    let lines = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
-    let lines = lines.lines().map(|l| {
-        let mut line: serde_json::Value = serde_json::from_str(l).unwrap();
-        line.as_object_mut().unwrap().remove("spectra_per_s");
-        line.to_string()
-    });
-    (
-        std::fs::read(checkpoints(run).pop().unwrap()).unwrap(),
-        std::fs::read(run.join("best.safetensors")).unwrap(),
-        lines.collect(),
-    )
 }
 
 fn weights(run: &Path) -> Vec<f32> {
@@ -241,7 +170,7 @@ fn a_run_that_the_program_stopped_in_a_step_or_a_validation_continues_bit_for_bi
             .assert()
             .success();
         assert!(
-            left_by(&study.path(&straight)) == left_by(&study.path(&stopped)),
+            Left::by(&study.path(&straight)) == Left::by(&study.path(&stopped)),
             "{name}"
         );
     }
@@ -280,7 +209,7 @@ fn a_program_that_cannot_be_started_or_speaks_otherwise_leaves_no_run() {
         ("tells", "3 numbers"),
     ] {
         study.config(behaviour, &study.simulator(behaviour, 0, 60.0));
-        let line = failure(&mut study.train(behaviour, behaviour, &[]));
+        let line = error_line(&mut study.train(behaviour, behaviour, &[]));
         assert!(line.contains(words), "{behaviour}: {line}");
         assert!(!study.path(behaviour).exists());
     }
@@ -292,13 +221,13 @@ fn a_program_that_cannot_be_started_or_speaks_otherwise_leaves_no_run() {
         ("echo", "['cat']", "SELFSI>F"),
     ] {
         study.config(name, &program(command));
-        let line = failure(&mut study.train(name, name, &[]));
+        let line = error_line(&mut study.train(name, name, &[]));
         assert!(line.contains(words), "{name}: {line}");
         assert!(!study.path(name).exists());
     }
     // The warm start needs moments of the channel, which nobody knows of a program.
     study.config("warm", &study.simulator("well", 0, 60.0));
-    let line = failure(&mut study.train("warm", "warm", &["--set", "train.warm_start=2"]));
+    let line = error_line(&mut study.train("warm", "warm", &["--set", "train.warm_start=2"]));
     assert!(line.contains("train.warm_start = 0"), "{line}");
     assert!(!study.path("warm").exists());
 }
@@ -344,9 +273,9 @@ fn simulate_runs_the_program_and_leaves_nothing_when_it_fails() {
         command
     };
     study.arm();
-    let line = failure(&mut simulate("program", "none.h5"));
+    let line = error_line(&mut simulate("program", "none.h5"));
     assert!(line.contains("exit status: 1"), "{line}");
-    let line = failure(&mut simulate("noiseless", "none.h5"));
+    let line = error_line(&mut simulate("noiseless", "none.h5"));
     assert!(line.contains("no noise level"), "{line}");
     let left = std::fs::read_dir(study.folder.path()).unwrap();
     let left = left.map(|e| e.unwrap().file_name().into_string().unwrap());

@@ -1,27 +1,17 @@
 //! `selfsi diagnose` as a user meets it: the exact Gaussian sequence, and the verdict on a run.
 
+mod run_folder;
+
 use assert_cmd::Command;
+use run_folder::{failure, selfsi};
 use selfsi::train::{Proxies, Proxy};
 use serde_json::{Value, json};
 use std::path::Path;
-
-fn selfsi() -> Command {
-    let mut command = Command::cargo_bin("selfsi").unwrap();
-    command.args(["--threads", "1"]);
-    command
-}
 
 /// What a command that succeeds prints.
 fn printed(command: &mut Command) -> String {
     let output = command.assert().success().get_output().clone();
     String::from_utf8(output.stdout).unwrap()
-}
-
-fn failure(command: &mut Command) -> String {
-    let output = command.assert().code(1).get_output().clone();
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(text.lines().count(), 1, "{text}");
-    text
 }
 
 fn diagnose(run: &Path) -> Command {

@@ -2,19 +2,16 @@
 //! same in a run that was resumed.
 
 mod prepared_set;
+mod run_folder;
 
-use assert_cmd::Command;
 use ndarray::Array2;
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
-use selfsi::catalog::Object;
+use prepared_set::{NETWORK, UNIT, objects, survey, waves};
+use run_folder::{checkpoints, metrics, selfsi};
 use serde_json::Value;
 use std::path::PathBuf;
 
 const N: usize = 250;
 const D: usize = 64;
-const UNIT: &str = "1E-17 erg/cm^2/s/Ang";
 const TRAIN: &str = "[train]
     steps = 40
     warm_start = 0
@@ -22,24 +19,6 @@ const TRAIN: &str = "[train]
     heldout = 0.4
     validate_every = 10
     checkpoint_every = 20";
-
-fn selfsi() -> Command {
-    let mut command = Command::cargo_bin("selfsi").unwrap();
-    command.args(["--threads", "1"]);
-    command
-}
-
-/// Waves of one period and random amplitudes under noise, [N, D].
-fn waves() -> Array2<f32> {
-    let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let mut normals =
-        |d: usize| Array2::<f32>::from_shape_simple_fn((N, d), || StandardNormal.sample(&mut rng));
-    let amplitude = normals(1);
-    let noise = normals(D) * 0.5;
-    Array2::from_shape_fn((N, D), |(i, j)| {
-        1.0 + 0.3 * amplitude[[i, 0]] * (j as f32 / 9.0).sin() + noise[[i, j]]
-    })
-}
 
 /// A folder with a job `job.toml` on [`N`] noisy waves of 64 pixels.
 struct Study {
@@ -56,16 +35,7 @@ impl Study {
     fn spectra() -> Self {
         let study = Self::new();
         let text = format!(
-            "seed = 3
-            [grid]
-            pixels = {}
-            [survey]
-            prepared = '{}'
-            [survey.source]
-            kind = 'hdf5'
-            file = 'o.h5'
-            wavelength = 'vacuum'
-            flux_unit = '{}'
+            "{survey}
             [forward]
             kind = 'gaussian'
             sigma = 0.5
@@ -74,29 +44,15 @@ impl Study {
             [transport]
             steps = 4
             [network]
-            channels = [4, 8]
-            patch = 4
             margin = 16
-            kernel = 3
-            attention = false
-            embedding = 8
-{TRAIN}",
-            D,
-            study.path("set.h5").display(),
-            UNIT
+            {NETWORK}
+            {TRAIN}",
+            survey = survey(&study.path("set.h5"), D)
         );
         std::fs::write(study.path("job.toml"), &text).unwrap();
-        let flux = waves();
+        let [_, flux] = waves(N, D);
         let ivar = Array2::from_elem(flux.dim(), 4.0);
-        let objects: Vec<Object> = (0..N)
-            .map(|i| Object {
-                name: format!("Q{i}"),
-                z: 3.0,
-                norm: 2.0,
-                ..Object::default()
-            })
-            .collect();
-        prepared_set::write(&study.path("set.h5"), &text, UNIT, &objects, flux, ivar);
+        prepared_set::write(&study.path("set.h5"), &text, UNIT, &objects(N), flux, ivar);
         study
     }
 
@@ -132,7 +88,8 @@ impl Study {
         );
         std::fs::write(study.path("job.toml"), &text).unwrap();
         let file = hdf5::File::create(study.path("raw.h5")).unwrap();
-        let images = waves().into_shape_with_order((N, 1, 8, 8)).unwrap();
+        let [_, images] = waves(N, D);
+        let images = images.into_shape_with_order((N, 1, 8, 8)).unwrap();
         let builder = file.new_dataset_builder();
         builder.with_data(&images).create("images").unwrap();
         drop(file);
@@ -154,11 +111,9 @@ impl Study {
     }
 
     fn validations(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.path("run/metrics.jsonl")).unwrap();
-        let lines = text.lines().map(|l| serde_json::from_str(l).unwrap());
+        let mut lines = metrics(&self.path("run"));
+        lines.retain(|l| l.get("validation").is_some());
         lines
-            .filter(|l: &Value| l.get("validation").is_some())
-            .collect()
     }
 }
 
@@ -199,11 +154,7 @@ fn a_resumed_run_writes_the_same() {
     study.train(&[]);
     let before = study.validations();
     // As if it had been killed after step 20.
-    let mut checkpoints: Vec<PathBuf> = std::fs::read_dir(study.path("run/checkpoints"))
-        .unwrap()
-        .map(|e| e.unwrap().path())
-        .collect();
-    checkpoints.sort();
+    let checkpoints = checkpoints(&study.path("run"));
     assert_eq!(checkpoints.len(), 2);
     std::fs::remove_file(&checkpoints[1]).unwrap();
     study.train(&["--resume"]);

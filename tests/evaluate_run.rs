@@ -1,14 +1,17 @@
 //! `selfsi evaluate` and `selfsi plot` on the files that the other commands write.
 
-use assert_cmd::Command;
+mod prepared_set;
+mod run_folder;
+
 use hdf5::types::VarLenUnicode;
 use ndarray::{Array1, Array2};
+use prepared_set::{UNIT, objects, survey, waves};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
+use run_folder::{failure, selfsi};
 use selfsi::catalog::{
-    Block, LogGrid, Object, PreparedWriter, RestoredBlock, RestoredHeader, RestoredPart,
-    RestoredWriter, flag,
+    LogGrid, Object, RestoredBlock, RestoredHeader, RestoredPart, RestoredWriter, flag,
 };
 use selfsi::config::Config;
 use selfsi::lines::NO_LINES;
@@ -16,7 +19,6 @@ use std::path::{Path, PathBuf};
 
 const N: usize = 400;
 const D: usize = 64;
-const UNIT: &str = "1E-17 erg/cm^2/s/Ang";
 
 /// A run folder with a prepared set, its truth and two restored catalogs: one by the ODE, whose
 /// restorations are the truth itself, and one by the SDE. Objects 0, 4, 8 … are held out; object 4
@@ -32,67 +34,35 @@ impl Study {
         };
         std::fs::create_dir(study.run()).unwrap();
         let text = format!(
-            "seed = 3
-            [grid]
-            pixels = {D}
-            [survey]
-            prepared = '{}'
-            [survey.source]
-            kind = 'hdf5'
-            file = 'o.h5'
-            wavelength = 'vacuum'
-            flux_unit = '{UNIT}'
+            "{}
             [forward]
             kind = 'gaussian'
             sigma = 0.5",
-            study.path("set.h5").display()
+            survey(&study.path("set.h5"), D)
         );
         let config = Config::parse(&text, "test", &[]).unwrap();
         std::fs::write(study.run().join("config.toml"), config.to_toml().unwrap()).unwrap();
         let grid = LogGrid::new(&config.grid);
 
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let mut normals = |n: usize, d: usize| {
-            Array2::<f32>::from_shape_simple_fn((n, d), || StandardNormal.sample(&mut rng))
-        };
-        let amplitude = normals(N, 1);
-        let x = Array2::from_shape_fn((N, D), |(i, j)| {
-            1.0 + 0.3 * amplitude[[i, 0]] * (j as f32 / 9.0).sin()
+        let [x, y] = waves(N, D);
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        let scatter = Array2::from_shape_simple_fn((N, D), || {
+            0.05 * Distribution::<f32>::sample(&StandardNormal, &mut rng)
         });
-        let y = &x + &(normals(N, D) * 0.5);
-        let objects: Vec<Object> = (0..N)
-            .map(|i| Object {
-                name: format!("Q{i}"),
-                z: 3.0,
-                norm: 2.0 + (i % 3) as f64,
-                flag: if i == 4 { flag::SNR } else { flag::GOOD },
-                reason: if i == 4 {
-                    "too little signal".into()
-                } else {
-                    String::new()
-                },
-                ..Object::default()
-            })
-            .collect();
+        let mut objects = objects(N);
+        for (i, o) in objects.iter_mut().enumerate() {
+            o.norm += (i % 3) as f64;
+        }
+        objects[4].flag = flag::SNR;
+        objects[4].reason = "too little signal".into();
         let physical = |a: &Array2<f32>| {
             Array2::from_shape_fn((N, D), |(i, j)| a[[i, j]] * objects[i].norm as f32)
         };
         let mut ivar = Array2::from_elem((N, D), 4.0f32);
         ivar.row_mut(4).fill(0.0);
 
-        let mut set =
-            PreparedWriter::create(study.path("set.h5"), &grid, N, &[0.0; D], UNIT, &text).unwrap();
-        set.write(
-            0,
-            &objects,
-            &Block {
-                flux: y.clone(),
-                ivar: ivar.clone(),
-                lsf: Array2::zeros((N, D)),
-            },
-        )
-        .unwrap();
-        set.finish().unwrap();
+        let (flux, weight) = (y.clone(), ivar.clone());
+        prepared_set::write(&study.path("set.h5"), &text, UNIT, &objects, flux, weight);
         study.write_truth(&grid, &objects, &physical(&x));
 
         let heldout: Vec<bool> = (0..N).map(|i| i % 4 == 0).collect();
@@ -113,7 +83,7 @@ impl Study {
             let block = RestoredBlock {
                 restored: physical(&x),
                 sigma: sde.then(|| Array2::from_elem((N, D), 0.1)),
-                draw: sde.then(|| physical(&(&x + &(normals(N, D) * 0.05)))),
+                draw: sde.then(|| physical(&(&x + &scatter))),
                 quantiles: vec![],
                 observed: physical(&y),
                 ivar: ivar.clone(),
@@ -165,18 +135,6 @@ impl Study {
     fn run(&self) -> PathBuf {
         self.path("run")
     }
-}
-
-fn selfsi() -> Command {
-    Command::cargo_bin("selfsi").unwrap()
-}
-
-/// Runs and returns stderr, which must be one line.
-fn failure(command: &mut Command) -> String {
-    let output = command.assert().failure().get_output().clone();
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(text.lines().count(), 1, "{text}");
-    text
 }
 
 fn is_png(path: &Path) -> bool {

@@ -4,11 +4,14 @@
 //! back from τ = 1 by the ODE, y becomes m + √(v/(v + σ²)) (y − m); by the reverse of the heat flow
 //! (ε = 1), a draw from the posterior N(m + v/(v + σ²) (y − m), v σ²/(v + σ²)).
 
+mod prepared_set;
 // Its small job alone is used here.
 #[allow(dead_code)]
 mod trained;
 
 use fitsio::FitsFile;
+use ndarray::Array2;
+use selfsi::catalog::Restored;
 use selfsi::config::{Config, InterpolantConfig, Scheme, TransportConfig};
 use selfsi::forward::Latent;
 use selfsi::interpolant::Interpolant;
@@ -18,7 +21,7 @@ use selfsi::toy::{Arm, learn};
 use selfsi::transport::Transport;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
-use trained::{config, hdf5_source, hdf5_survey, selfsi};
+use trained::{D, config, hdf5_source, hdf5_survey, selfsi, train};
 
 const SIGMA: f64 = 0.8;
 const MEAN: f64 = 0.7;
@@ -230,6 +233,39 @@ fn only_additive_gaussian_noise_has_it_and_recorded_observations_are_no_end_of_i
         other.contains("interpolant.kind") && other.contains("forward.kind"),
         "{other}"
     );
+}
+
+#[test]
+fn draws_along_the_path_are_told_from_their_mean() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let text = gaussian(folder.path(), "kind = 'fokker-planck'\nepsilon = 1.0", "");
+    std::fs::write(at("job.toml"), &text).unwrap();
+    let [_, flux] = prepared_set::waves(40, D);
+    let ivar = Array2::from_elem(flux.dim(), 0.3f32.powi(-2));
+    let (objects, unit) = (prepared_set::objects(40), prepared_set::UNIT);
+    prepared_set::write(&at("set.h5"), &text, unit, &objects, flux, ivar);
+    train(&at("job.toml"), &at("run"));
+    let mut restore = selfsi();
+    restore.arg("restore").arg(at("run")).arg("--out");
+    restore.arg(at("run/restored.fits")).assert().success();
+
+    let catalog = Restored::open(at("run/restored.fits")).unwrap();
+    assert_eq!(catalog.header().interpolant, "fokker-planck-sde");
+    // What a population is made of, for `selfsi generate` and for the audit.
+    assert_eq!(catalog.single(), "DRAW");
+    let mut audit = selfsi();
+    audit.args(["audit", "--simulations", "200"]).arg(at("run"));
+    audit.arg(catalog.path()).assert().success();
+    let mut table = FitsFile::open(at("run/restored.audit.fits")).unwrap();
+    let hdu = table.hdu("AUDIT").unwrap();
+    let draws: Vec<f64> = hdu.read_col(&mut table, "DRAW_CHI2").unwrap();
+    assert!(draws.iter().all(|v| v.is_finite()));
+    // The audit lies beside the catalog and is not taken for one.
+    let mut generate = selfsi();
+    generate.args(["generate", "--set", "diffusion.steps=2", "-n", "2"]);
+    generate.arg(at("run")).arg("--out").arg(at("new.fits"));
+    generate.assert().success();
 }
 
 #[test]

@@ -3,10 +3,12 @@
 //! mpiexec of the MPI that the program was built with (SELFSI_MPIEXEC).
 
 mod prepared_set;
+mod run_folder;
 
 use ndarray::Array2;
+use prepared_set::{NETWORK, UNIT, objects, survey};
+use run_folder::{checkpoints, copy, metrics};
 use safetensors::SafeTensors;
-use selfsi::catalog::{Object, flag};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -14,7 +16,6 @@ use std::time::{Duration, Instant};
 const N: usize = 60;
 const D: usize = 32;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_selfsi");
-const UNIT: &str = "1E-17 erg/cm^2/s/Ang";
 
 /// A folder with a config, a prepared set and a set of clean spectra.
 struct Study {
@@ -29,16 +30,7 @@ impl Study {
             folder: tempfile::tempdir().unwrap(),
         };
         let text = format!(
-            "seed = 3
-            [grid]
-            pixels = {D}
-            [survey]
-            prepared = '{set}'
-            [survey.source]
-            kind = 'hdf5'
-            file = 'o.h5'
-            wavelength = 'vacuum'
-            flux_unit = '{UNIT}'
+            "{survey}
             [forward]
             kind = 'gaussian'
             sigma = 0.5
@@ -50,12 +42,8 @@ impl Study {
             [transport]
             steps = 3
             [network]
-            channels = [4, 8]
-            patch = 4
             margin = 8
-            kernel = 3
-            attention = false
-            embedding = 8
+            {NETWORK}
             [train]
             steps = {steps}
             warm_start = 5
@@ -68,7 +56,7 @@ impl Study {
             [train.clean]
             prepared = '{clean}'
             fraction = 0.3",
-            set = study.path("set.h5").display(),
+            survey = survey(&study.path("set.h5"), D),
             clean = study.path("clean.h5").display(),
         );
         std::fs::write(study.path("job.toml"), &text).unwrap();
@@ -85,14 +73,10 @@ impl Study {
         });
         let masked = |(i, j): (usize, usize)| noise > 0.0 && i % 3 == 0 && (10..13).contains(&j);
         let ivar = Array2::from_shape_fn((N, D), |at| if masked(at) { 0.0 } else { 4.0 });
-        let object = |i: usize| Object {
-            name: format!("{name} {i}"),
-            z: 3.0,
-            norm: 2.0,
-            flag: flag::GOOD,
-            ..Object::default()
-        };
-        let objects: Vec<Object> = (0..N).map(object).collect();
+        let mut objects = objects(N);
+        for o in &mut objects {
+            o.name = format!("{name} {}", o.name);
+        }
         prepared_set::write(&self.path(name), text, UNIT, &objects, flux, ivar);
     }
 
@@ -161,10 +145,7 @@ struct Run(PathBuf);
 
 impl Run {
     fn checkpoints(&self) -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(self.0.join("checkpoints")).into_iter();
-        let mut found: Vec<PathBuf> = entries.flatten().map(|e| e.unwrap().path()).collect();
-        found.sort();
-        found
+        checkpoints(&self.0)
     }
 
     /// The bytes of the newest checkpoint.
@@ -188,12 +169,8 @@ impl Run {
 
     /// The lines of metrics.jsonl that tell of the loss: steps and losses.
     fn losses(&self) -> Vec<(u64, f64)> {
-        let text = std::fs::read_to_string(self.0.join("metrics.jsonl")).unwrap();
-        let line = |l: &str| {
-            let line: serde_json::Value = serde_json::from_str(l).unwrap();
-            Some((line["step"].as_u64()?, line["loss"].as_f64()?))
-        };
-        text.lines().filter_map(line).collect()
+        let line = |l: &serde_json::Value| Some((l["step"].as_u64()?, l["loss"].as_f64()?));
+        metrics(&self.0).iter().filter_map(line).collect()
     }
 }
 
@@ -298,19 +275,6 @@ fn a_killed_run_continues_on_another_number_of_ranks_as_if_nothing_had_been() {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            std::fs::copy(&path, &target).unwrap();
-        }
-    }
-}
-
 #[test]
 fn what_fails_on_any_rank_ends_all_with_one_line() {
     let study = Study::new(24);
@@ -366,7 +330,7 @@ fn processes_that_do_not_find_each_other_are_refused() {
 #[test]
 fn a_command_that_knows_no_ranks_is_refused_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
-    for command in ["generate", "restore", "evaluate"] {
+    for command in ["generate", "restore", "merge"] {
         let out = folder.path().join(command);
         let mut started = on_ranks(2);
         started.arg(command).arg("run").arg("--out").arg(&out);

@@ -1,9 +1,11 @@
 //! The restored catalog and the files of single objects: what is written is what was computed, all
 //! of it or nothing, from whatever kind of input, in any order.
 
+mod run_folder;
 mod trained;
 
 use ndarray::{Array2, s};
+use run_folder::error_line;
 use selfsi::catalog::{
     LogGrid, Object, PixelMask, Prepared, Restored, RestoredBlock, RestoredHeader, RestoredPart,
     RestoredWriter, flag, read_spec, restored_spec_path, write_restored_spec,
@@ -12,17 +14,6 @@ use selfsi::config::{GridConfig, MaskConfig};
 use selfsi::lines::NO_LINES;
 use std::path::{Path, PathBuf};
 use trained::{N, Trained, config, hdf5_source, hdf5_survey, selfsi, train};
-
-/// Runs `command`, which must fail with exit code 1 and one line, and gives that line.
-fn failure(command: &mut assert_cmd::Command) -> String {
-    let output = command.output().unwrap();
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{text}");
-    let errors: Vec<_> = text.lines().filter(|l| l.contains("error:")).collect();
-    assert_eq!(errors.len(), 1, "{text}");
-    assert!(!text.contains("panicked"), "{text}");
-    errors[0].to_owned()
-}
 
 const UNIT: &str = "10**-17 erg s-1 cm-2 Angstrom-1";
 
@@ -422,10 +413,10 @@ fn objects_have_files_of_their_own_only_where_they_were_restored() {
 fn the_observations_themselves_are_never_overwritten() {
     let t = Trained::get();
     let mut c = t.restore("ode", &[], &t.path("over.fits"));
-    let e = failure(c.arg("--spectra").arg(t.path("mock/spectra")));
+    let e = error_line(c.arg("--spectra").arg(t.path("mock/spectra")));
     assert!(e.contains("the observation itself"), "{e}");
     for input in [t.path("set.h5"), t.path("mock/catalog.fits")] {
-        let e = failure(&mut t.restore("ode", &[&input], &input));
+        let e = error_line(&mut t.restore("ode", &[&input], &input));
         assert!(e.contains("this is the input"), "{e}");
     }
     assert!(!t.path("over.fits").exists());
@@ -439,7 +430,7 @@ fn an_hdf5_catalog_is_read_as_the_runs_own_was() {
     hdf5_survey(&other, 6);
     // A run on SDSS files cannot know its datasets.
     let out = t.path("hdf5.fits");
-    let e = failure(&mut t.restore("ode", &[&file], &out));
+    let e = error_line(&mut t.restore("ode", &[&file], &out));
     assert!(e.contains("write a config") && !out.exists(), "{e}");
 
     let toml = t.path("hdf5.toml");
@@ -462,7 +453,7 @@ fn an_hdf5_catalog_is_read_as_the_runs_own_was() {
     assert_eq!(r.header().specsys, None);
     assert_eq!(r.header().flux_unit, "10**-17 erg/(s cm2 Angstrom)");
     let own = t.path("hdf5-own");
-    let e = failure(
+    let e = error_line(
         t.restore("hdf5", &[&other], &t.path("no.fits"))
             .arg("--spectra")
             .arg(&own),
@@ -489,11 +480,11 @@ fn what_cannot_be_restored_is_told_in_one_line_and_nothing_is_left() {
         (vec![spectra, set], "several kinds"),
     ] {
         let paths: Vec<&Path> = inputs.iter().map(PathBuf::as_path).collect();
-        let e = failure(&mut t.restore("ode", &paths, &out));
+        let e = error_line(&mut t.restore("ode", &paths, &out));
         assert!(e.contains(expected), "{expected}: {e}");
         assert_eq!(listing(folder.path()).len(), 1, "{expected}");
     }
-    let e = failure(t.restore("ode", &[], &out).args(["--set", "train.batch=9"]));
+    let e = error_line(t.restore("ode", &[], &out).args(["--set", "train.batch=9"]));
     assert!(e.contains("[restore] and [transport]"), "{e}");
 }
 
@@ -510,7 +501,7 @@ fn a_full_disk_is_told_in_one_line_and_nothing_is_left() {
         out.display()
     );
     let mut c = assert_cmd::Command::new("bash");
-    let e = failure(c.arg("-c").arg(script));
+    let e = error_line(c.arg("-c").arg(script));
     assert!(e.contains("cannot be written"), "{e}");
     assert_eq!(listing(folder.path()).len(), 1);
 }

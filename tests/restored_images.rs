@@ -2,9 +2,11 @@
 //! what is computed where the answer is known: untrained, the transport is the identity.
 
 mod image_run;
+mod run_folder;
 
 use image_run::{ImageRun, selfsi};
 use ndarray::{Array2, s};
+use run_folder::error_line;
 use selfsi::catalog::{
     ImageLayout, ImageTable, Object, PixelScale, Provenance, RestoredBlock, RestoredImages,
     RestoredImagesHeader, RestoredImagesWriter, flag,
@@ -357,16 +359,6 @@ fn an_image_becomes_the_same_whatever_is_restored_with_it_from_whatever_file_int
     assert!(!run.path("raw.fits.prepared.h5").exists());
 }
 
-fn failure(command: &mut assert_cmd::Command) -> String {
-    let output = command.output().unwrap();
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{text}");
-    let errors: Vec<_> = text.lines().filter(|l| l.contains("error:")).collect();
-    assert_eq!(errors.len(), 1, "{text}");
-    assert!(!text.contains("panicked"), "{text}");
-    errors[0].to_owned()
-}
-
 #[test]
 fn bad_input_is_refused_in_one_line() {
     let run = ImageRun::new(1, None, "kind = 'ode'");
@@ -380,12 +372,12 @@ fn bad_input_is_refused_in_one_line() {
         (vec![], vec!["--mintarget", "99"], "no row is selected"),
     ] {
         let inputs: Vec<&Path> = inputs.iter().map(PathBuf::as_path).collect();
-        let line = failure(run.restore(&inputs, &out).args(arguments));
+        let line = error_line(run.restore(&inputs, &out).args(arguments));
         assert!(line.contains(word), "{line}");
     }
-    let line = failure(&mut run.restore(&[], &run.path("bad.txt")));
+    let line = error_line(&mut run.restore(&[], &run.path("bad.txt")));
     assert!(line.contains("neither .fits nor .h5"), "{line}");
-    let line = failure(&mut run.restore(&[], &run.path("set.h5")));
+    let line = error_line(&mut run.restore(&[], &run.path("set.h5")));
     assert!(line.contains("this is the input"), "{line}");
     run.restore(&[], &out).assert().success();
     let plot = |arguments: &[&str]| {
@@ -399,10 +391,10 @@ fn bad_input_is_refused_in_one_line() {
         (vec!["--name", "M 31"], "M 31"),
         (vec!["--truth", "absent.h5"], "absent.h5"),
     ] {
-        let line = failure(plot(&["--out", &png]).args(arguments));
+        let line = error_line(plot(&["--out", &png]).args(arguments));
         assert!(line.contains(word), "{line}");
     }
-    let line = failure(plot(&["--out", "grid.gif"]).args(["--count", "2"]));
+    let line = error_line(plot(&["--out", "grid.gif"]).args(["--count", "2"]));
     assert!(line.contains(".png nor .svg"), "{line}");
     assert!(!Path::new(&png).exists());
 }

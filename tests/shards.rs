@@ -169,6 +169,19 @@ fn the_scripts_give_what_the_commands_give() {
 }
 
 #[test]
+fn the_options_of_a_gpu_reach_training_and_restoring() {
+    let mut c = selfsi();
+    c.args(["slurm", "--device", "cuda", "--tf32", "on"]);
+    c.arg(Trained::get().path("ode.toml"));
+    let text = String::from_utf8(c.output().unwrap().stdout).unwrap();
+    assert_eq!(
+        text.matches("--device cuda --tf32 on ").count(),
+        2,
+        "{text}"
+    );
+}
+
+#[test]
 fn an_option_that_sbatch_would_misread_is_refused() {
     let t = Trained::get();
     let mut c = selfsi();

@@ -324,6 +324,7 @@ fn what_cannot_be_done_is_refused_in_a_line() {
     let folder = tempfile::tempdir().unwrap();
     for (arguments, key) in [
         (["--sigma", "-1"], "--sigma"),
+        (["--sigma", "0.5,1.0,0.5"], "given twice"),
         (["--set", "train.steps=3"], "train.steps"),
         (["--set", "train.reuse=0"], "train.reuse"),
         (["--set", "train.pol=2"], "train.pol"),

@@ -2,15 +2,16 @@
 //! stopped on the way, and what cannot be continued is refused in one clear line.
 
 mod prepared_set;
+mod run_folder;
 
 use assert_cmd::Command;
 use ndarray::{Array2, s};
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
+use prepared_set::{NETWORK, UNIT, objects, survey, waves};
+use run_folder::{Left, checkpoints, copy, failure, metrics, selfsi};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
-use selfsi::catalog::{Object, Restored, flag};
-use std::path::{Path, PathBuf};
+use selfsi::catalog::{Restored, flag};
+use serde_json::json;
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -18,7 +19,6 @@ use std::time::{Duration, Instant};
 const N: usize = 150;
 const D: usize = 64;
 const STEPS: u64 = 240;
-const UNIT: &str = "1E-17 erg/cm^2/s/Ang";
 /// The warm start, the SDE and dropout: every kind of random number takes part.
 const MODEL: &str = "
     [forward]
@@ -31,17 +31,12 @@ const MODEL: &str = "
     epsilon = 1.0
     [transport]
     steps = 4
-    [network]
-    channels = [4, 8]
-    patch = 4
-    margin = 16
-    kernel = 3
-    attention = false
-    embedding = 8
-    dropout = 0.1
     [restore]
     draws = 3
-    quantiles = [0.5]";
+    quantiles = [0.5]
+    [network]
+    margin = 16
+    dropout = 0.1";
 
 /// A folder with a config and a prepared set.
 struct Study {
@@ -56,16 +51,7 @@ impl Study {
         // Validations and checkpoints at different steps: a resumed run meets either first. No
         // checkpoint falls to the end of a reused batch (steps 31 + 4 k).
         let text = format!(
-            "seed = 3
-            [grid]
-            pixels = {D}
-            [survey]
-            prepared = '{}'
-            [survey.source]
-            kind = 'hdf5'
-            file = 'o.h5'
-            wavelength = 'vacuum'
-            flux_unit = '{UNIT}'
+            "{survey}
             [train]
             steps = {STEPS}
             warm_start = 31
@@ -74,8 +60,9 @@ impl Study {
             heldout = 0.2
             validate_every = 40
             checkpoint_every = 50
-            {MODEL}",
-            study.path("set.h5").display()
+            {MODEL}
+            {NETWORK}",
+            survey = survey(&study.path("set.h5"), D)
         );
         std::fs::write(study.path("job.toml"), &text).unwrap();
         study.write_set(&text);
@@ -83,15 +70,7 @@ impl Study {
     }
 
     fn write_set(&self, text: &str) {
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let mut normals = |d: usize| {
-            Array2::<f32>::from_shape_simple_fn((N, d), || StandardNormal.sample(&mut rng))
-        };
-        let amplitude = normals(1);
-        let clean = Array2::from_shape_fn((N, D), |(i, j)| {
-            1.0 + 0.3 * amplitude[[i, 0]] * (j as f32 / 9.0).sin()
-        });
-        let mut flux = clean + normals(D) * 0.5;
+        let [_, mut flux] = waves(N, D);
         let mut ivar = Array2::from_elem((N, D), 4.0);
         // Every third spectrum has a masked stretch; row 4 is masked altogether.
         for i in (0..N).step_by(3) {
@@ -100,20 +79,9 @@ impl Study {
         }
         flux.row_mut(4).fill(0.0);
         ivar.row_mut(4).fill(0.0);
-        let objects: Vec<Object> = (0..N)
-            .map(|i| Object {
-                name: format!("Q{i}"),
-                z: 3.0,
-                norm: 2.0,
-                flag: if i == 4 { flag::COVERAGE } else { flag::GOOD },
-                reason: if i == 4 {
-                    "masked".into()
-                } else {
-                    String::new()
-                },
-                ..Object::default()
-            })
-            .collect();
+        let mut objects = objects(N);
+        objects[4].flag = flag::COVERAGE;
+        objects[4].reason = "masked".into();
         prepared_set::write(&self.path("set.h5"), text, UNIT, &objects, flux, ivar);
     }
 
@@ -125,7 +93,7 @@ impl Study {
     fn train(&self, run: &str, arguments: &[&str]) -> Command {
         let mut command = selfsi();
         command
-            .args(["--threads", "1", "train"])
+            .arg("train")
             .arg(self.path("job.toml"))
             .arg("--out")
             .arg(self.path(run))
@@ -134,9 +102,9 @@ impl Study {
     }
 
     /// A run in `run` trained without interruption.
-    fn finished(&self, run: &str, arguments: &[&str]) -> Trained {
+    fn finished(&self, run: &str, arguments: &[&str]) -> Left {
         self.train(run, arguments).assert().success();
-        Trained::read(&self.path(run))
+        Left::by(&self.path(run))
     }
 
     /// Starts a run in the background and waits until its metrics have reached `step`.
@@ -151,7 +119,8 @@ impl Study {
             .spawn()
             .unwrap();
         let begin = Instant::now();
-        while metrics(&self.path(run)).last().is_none_or(|l| l.0 < step) {
+        let reached = |l: &serde_json::Value| l["step"].as_u64().unwrap() >= step;
+        while !metrics(&self.path(run)).last().is_some_and(reached) {
             assert!(child.try_wait().unwrap().is_none(), "it ended too early");
             assert!(begin.elapsed() < Duration::from_secs(120), "it hangs");
             std::thread::sleep(Duration::from_millis(5));
@@ -160,60 +129,14 @@ impl Study {
     }
 }
 
-fn selfsi() -> Command {
-    Command::cargo_bin("selfsi").unwrap()
-}
-
-/// What a run leaves that must not depend on interruptions.
-#[derive(PartialEq)]
-struct Trained {
-    last: Vec<u8>,
-    best: Vec<u8>,
-    metrics: Vec<(u64, String)>,
-}
-
-impl Trained {
-    fn read(run: &Path) -> Self {
-        Self {
-            last: std::fs::read(checkpoints(run).pop().unwrap()).unwrap(),
-            best: std::fs::read(run.join("best.safetensors")).unwrap(),
-            metrics: metrics(run),
-        }
-    }
-}
-
-/// The step of each line of metrics.jsonl, and the line without the one value that is a timing.
-fn metrics(run: &Path) -> Vec<(u64, String)> {
-    let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default();
-    let complete = text.rfind('\n').map_or("", |end| &text[..end]);
-    complete
-        .lines()
-        .map(|l| {
-            let mut line: serde_json::Value = serde_json::from_str(l).unwrap();
-            line.as_object_mut().unwrap().remove("spectra_per_s");
-            (line["step"].as_u64().unwrap(), line.to_string())
-        })
-        .collect()
-}
-
 /// One study and its uninterrupted run, shared by the tests that only read them.
-fn straight() -> &'static (Study, Trained) {
-    static STRAIGHT: OnceLock<(Study, Trained)> = OnceLock::new();
+fn straight() -> &'static (Study, Left) {
+    static STRAIGHT: OnceLock<(Study, Left)> = OnceLock::new();
     STRAIGHT.get_or_init(|| {
         let study = Study::new();
         let trained = study.finished("straight", &[]);
         (study, trained)
     })
-}
-
-fn checkpoints(run: &Path) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = std::fs::read_dir(run.join("checkpoints"))
-        .into_iter()
-        .flatten()
-        .map(|e| e.unwrap().path())
-        .collect();
-    found.sort();
-    found
 }
 
 fn send(signal: &str, child: &Child) {
@@ -224,29 +147,8 @@ fn send(signal: &str, child: &Child) {
     assert!(sent.unwrap().success());
 }
 
-/// Runs and returns stderr, which must be one line, after exit code 1.
-fn failure(command: &mut Command) -> String {
-    let output = command.assert().code(1).get_output().clone();
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(text.lines().count(), 1, "{text}");
-    text
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            std::fs::copy(&path, &target).unwrap();
-        }
-    }
-}
-
 /// Stops a run with `signal` on the way, checks how it ended, and continues it to the end.
-fn stopped_and_resumed(signal: &str, run: &str) -> Trained {
+fn stopped_and_resumed(signal: &str, run: &str) -> Left {
     let (study, _) = straight();
     // Not at a step at which a line or a checkpoint is due anyway, whenever the signal comes.
     let child = study.started(run, 60);
@@ -264,17 +166,17 @@ fn stopped_and_resumed(signal: &str, run: &str) -> Trained {
         assert!(message.contains(part), "{part}: {text}");
     }
     study.train(run, &["--resume"]).assert().success();
-    Trained::read(&study.path(run))
+    Left::by(&study.path(run))
 }
 
-fn assert_same_metrics(a: &Trained, b: &Trained) {
-    for ((_, a), (_, b)) in a.metrics.iter().zip(&b.metrics) {
+fn assert_same_metrics(a: &Left, b: &Left) {
+    for (a, b) in a.metrics.iter().zip(&b.metrics) {
         assert_eq!(a, b);
     }
     assert_eq!(a.metrics.len(), b.metrics.len());
 }
 
-fn assert_same_weights(a: &Trained, b: &Trained) {
+fn assert_same_weights(a: &Left, b: &Left) {
     assert!(a.last == b.last, "the last checkpoint");
     assert!(a.best == b.best, "the best weights");
 }
@@ -308,11 +210,11 @@ fn a_killed_run_continues_bit_for_bit_from_its_last_checkpoint() {
     child.kill().unwrap();
     child.wait().unwrap();
     study.train("killed", &["--resume"]).assert().success();
-    assert_same_weights(straight, &Trained::read(&study.path("killed")));
+    assert_same_weights(straight, &Left::by(&study.path("killed")));
 }
 
 /// Drops the newest checkpoint of a finished run and continues from the one before.
-fn continued_from_the_one_before(study: &Study, run: &str, arguments: &[&str]) -> Trained {
+fn continued_from_the_one_before(study: &Study, run: &str, arguments: &[&str]) -> Left {
     std::fs::remove_file(checkpoints(&study.path(run)).pop().unwrap()).unwrap();
     let arguments = [arguments, &["--resume"]].concat();
     study.finished(run, &arguments)
@@ -378,11 +280,9 @@ fn the_log_counts_what_the_run_cost() {
         ),
     ] {
         let run = study.finished(run, &arguments);
-        let (_, line) = (run.metrics.iter().rev())
-            .find(|(_, line)| line.contains("evaluations"))
-            .unwrap();
-        let expected = format!("\"evaluations\":[{},{}]", 8 * path, 75 * 8 * 2 * 3);
-        assert!(line.contains(&expected), "{expected}: {line}");
+        let mut lines = run.metrics.iter().rev();
+        let said = lines.find_map(|line| line.get("evaluations")).unwrap();
+        assert_eq!(*said, json!([8 * path, 75 * 8 * 2 * 3]));
     }
 }
 
@@ -416,7 +316,7 @@ fn the_metrics_of_a_killed_run_are_those_of_a_straight_one() {
         .train("killed metrics", &["--resume"])
         .assert()
         .success();
-    assert_same_metrics(straight, &Trained::read(&study.path("killed metrics")));
+    assert_same_metrics(straight, &Left::by(&study.path("killed metrics")));
 }
 
 #[test]
@@ -424,7 +324,7 @@ fn to_resume_a_finished_run_changes_nothing() {
     let (study, straight) = straight();
     copy(&study.path("straight"), &study.path("finished"));
     study.train("finished", &["--resume"]).assert().success();
-    let after = Trained::read(&study.path("finished"));
+    let after = Left::by(&study.path("finished"));
     assert_same_weights(straight, &after);
     assert_same_metrics(straight, &after);
 }
@@ -440,7 +340,7 @@ fn another_config_is_not_resumed_and_a_run_is_not_overwritten() {
     assert!(e.contains("straight") && e.contains("--resume"), "{e}");
     let e = failure(&mut study.train("nothing", &["--resume"]));
     assert!(e.contains("nothing") && e.contains("config.toml"), "{e}");
-    assert!(*straight == Trained::read(&study.path("straight")));
+    assert!(*straight == Left::by(&study.path("straight")));
 }
 
 #[test]
@@ -582,7 +482,7 @@ fn what_a_row_is_restored_to_does_not_depend_on_the_batch() {
     let restore = |run: &str, out: &str, arguments: &[&str]| {
         let path = study.path(out);
         selfsi()
-            .args(["--threads", "1", "restore"])
+            .arg("restore")
             .arg(study.path(run))
             .arg("--out")
             .arg(&path)

@@ -1,6 +1,7 @@
 //! `selfsi completions`.
 
 use super::Cli;
+use super::say::say;
 use crate::Result;
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
@@ -13,12 +14,9 @@ pub struct Completions {
 
 impl Completions {
     pub fn run(&self) -> Result<()> {
-        clap_complete::generate(
-            self.shell,
-            &mut Cli::command(),
-            "selfsi",
-            &mut std::io::stdout(),
-        );
-        Ok(())
+        // Not to standard output itself: a reader that has gone away would be a panic.
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut Cli::command(), "selfsi", &mut script);
+        say(String::from_utf8_lossy(&script).trim_end())
     }
 }

@@ -4,6 +4,7 @@ use super::Global;
 use crate::baselines::{self, Settings};
 use crate::evaluate::images::{self, Features, Lpips, Networks};
 use crate::evaluate::{self, RunFiles, Sampling};
+use crate::restore::restored_in;
 use crate::{Error, Result, atomic};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ pub struct Evaluate {
     /// Clean spectra of the survey (HDF5): flux, loglam, id; or clean images in any of their formats
     #[arg(long, value_name = "FILE", required_unless_present = "report")]
     truth: Option<PathBuf>,
-    /// Restored catalogs of the one RUN; default: RUN/restored*.fits, of images also .h5
+    /// Restored catalogs of the one RUN; default: RUN/restored*.fits, of images also .h5, but for audits and shards
     #[arg(long, value_name = "FILE", num_args = 1..)]
     restored: Vec<PathBuf>,
     /// Folder for evaluation.json and evaluation.md; default: RUN, where there is one
@@ -133,11 +134,17 @@ impl Evaluate {
             ));
         }
         let config = global.config(&path)?;
-        let restored = match (&self.restored[..], &config.image) {
-            ([], None) => restored_files(run, &["fits"])?,
-            ([], Some(_)) => restored_files(run, &["fits", "fit", "h5", "hdf5"])?,
-            (given, _) => given.to_vec(),
+        let restored = match &self.restored[..] {
+            [] => restored_in(run, config.image.is_some()),
+            given => given.to_vec(),
         };
+        if restored.is_empty() {
+            return Err(Error::run(
+                run,
+                "there is no restored*.fits in this run",
+                "make one: selfsi restore RUN INPUT --out RUN/restored.fits",
+            ));
+        }
         Ok(RunFiles {
             name: file_name(run),
             config,
@@ -173,27 +180,4 @@ fn refused(problem: &str, fix: &str) -> Error {
 fn file_name(folder: &Path) -> String {
     let name = folder.file_name().unwrap_or(folder.as_os_str());
     name.to_string_lossy().into_owned()
-}
-
-/// RUN/restored* with one of the extensions, in the order of their names.
-fn restored_files(run: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>> {
-    let entries =
-        std::fs::read_dir(run).map_err(|e| Error::run(run, e, "check the folder's permissions"))?;
-    let mut files: Vec<PathBuf> = entries
-        .filter_map(|e| e.ok().map(|e| e.path()))
-        .filter(|p| {
-            let name = p.file_name().unwrap_or_default().to_string_lossy();
-            let extension = p.extension().unwrap_or_default().to_string_lossy();
-            name.starts_with("restored") && extensions.contains(&&*extension)
-        })
-        .collect();
-    files.sort();
-    if files.is_empty() {
-        return Err(Error::run(
-            run,
-            format!("there is no restored*.{} in this run", extensions.join("|")),
-            "make one: selfsi restore RUN INPUT --out RUN/restored.fits",
-        ));
-    }
-    Ok(files)
 }

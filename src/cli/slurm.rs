@@ -5,14 +5,14 @@ use super::say::say;
 use crate::slurm::{Campaign, Script};
 use crate::train::Run;
 use crate::{Error, Result, atomic};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
 /// Prints batch scripts for SLURM: train.sbatch (with a config), restore.sbatch (a job array) and
 /// merge.sbatch; how to submit them is said in each.
 ///
 /// Training stops with a checkpoint before its time is up and goes back into the queue. --device,
-/// --seed and --set are passed on.
+/// --tf32, --seed and --set are passed on.
 #[derive(Debug, Args)]
 pub struct Slurm {
     /// A TOML config to train with, or the run folder of `selfsi train`.
@@ -127,7 +127,7 @@ impl Slurm {
             tasks: self.array,
             ranks: self.ranks,
             launcher: self.launcher.clone(),
-            options: vec!["--device".into(), global.device.clone()],
+            options: options(global),
             overrides: overrides(global),
             resources: self.resources(),
             account: given(&[("account", &self.account)]),
@@ -154,6 +154,15 @@ fn given(options: &[(&str, &Option<String>)]) -> Vec<String> {
         Some(format!("{name}={value}"))
     });
     lines.collect()
+}
+
+/// `--device` and `--tf32`.
+fn options(global: &Global) -> Vec<String> {
+    let mut options = vec!["--device".into(), global.device.clone()];
+    if let Some(tf32) = global.tf32.and_then(|t| t.to_possible_value()) {
+        options.extend(["--tf32".into(), tf32.get_name().into()]);
+    }
+    options
 }
 
 /// `--seed` and `--set`, as they were given.

@@ -73,6 +73,14 @@ impl Toy {
         if self.sigma.iter().any(|s| !(*s > 0.0 && s.is_finite())) {
             return refused("--sigma", "not all positive", "give e.g. --sigma 0.5,1.0");
         }
+        // Each makes a group of toy.h5 of its own.
+        if twice(&self.shape) || twice(&self.sigma) || twice(&self.interpolant) {
+            return refused(
+                "--shape, --sigma, --interpolant",
+                "one of them is given twice",
+                "give each once",
+            );
+        }
         if self.steps == 0 || self.samples == 0 {
             return refused(
                 "--steps",
@@ -85,4 +93,8 @@ impl Toy {
         }
         Ok(())
     }
+}
+
+fn twice<T: PartialEq>(values: &[T]) -> bool {
+    (1..values.len()).any(|i| values[..i].contains(&values[i]))
 }

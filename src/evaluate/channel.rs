@@ -3,6 +3,7 @@
 use super::blur::blur_matrix;
 use crate::catalog::LogGrid;
 use crate::config::{ForwardConfig, SmoothingFrom};
+use crate::forward::possible_correlation;
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, ArrayView1};
 use rand::Rng;
@@ -26,6 +27,12 @@ pub struct Channel {
     pub noise_rho: Array1<f64>,
     /// Median width of the smoothing, σ in pixels.
     pub sigma_pixels: f64,
+}
+
+/// The correlations of neighbouring pixels' noise, as the forward model takes them, [D].
+pub(super) fn correlations(rho: &[f32]) -> Array1<f64> {
+    let rho = rho.iter().map(|r| possible_correlation(*r));
+    rho.map(f64::from).collect()
 }
 
 impl Channel {
@@ -83,11 +90,7 @@ impl Channel {
             mean_blur,
             tilt_variance: tilt * tilt / 3.0,
             lever: grid.wavelength().iter().map(|w| lever(*w)).collect(),
-            // Beyond ½ no such noise exists; the forward model clips likewise.
-            noise_rho: noise_rho
-                .iter()
-                .map(|r| f64::from(*r).clamp(-0.5, 0.5))
-                .collect(),
+            noise_rho: correlations(noise_rho),
             sigma_pixels,
         })
     }

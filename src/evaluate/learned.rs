@@ -1,6 +1,6 @@
 //! What the observations and the known channel tell of the clean population.
 
-use super::channel::Channel;
+use super::channel::{Channel, correlations};
 use super::moments::{Accumulator, Learned};
 use crate::Result;
 use crate::catalog::{Block, LogGrid};
@@ -22,10 +22,7 @@ pub fn learn<I>(
 where
     I: Iterator<Item = Result<Block>>,
 {
-    let rho = noise_rho
-        .iter()
-        .map(|r| f64::from(*r).clamp(-0.5, 0.5))
-        .collect();
+    let rho = correlations(noise_rho);
     let mut sums = Accumulator::new(grid.pixels);
     let (mut lsf, mut seen) = (Array1::<f64>::zeros(grid.pixels), 0.0);
     for block in blocks() {

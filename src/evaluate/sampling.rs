@@ -8,7 +8,7 @@ use super::truth::Truth;
 use crate::Result;
 use crate::catalog::{Block, ImageBlock, Layout, Prepared};
 use crate::config::ForwardConfig;
-use ndarray::{Array2, Axis, concatenate};
+use ndarray::Array2;
 
 /// At most so many observations to learn from, clean data, and observations to tune on.
 pub(super) const LEARNING: usize = 512;
@@ -124,32 +124,20 @@ pub(super) fn of_spectra<'a>(
         layout: set.layout(),
         forward,
         seed,
-        scored: Observed::Spectra(read(set, rows.scored)?),
-        learning: Observed::Spectra(read(set, &evenly(rows.training, LEARNING))?),
-        tuning: (Observed::Spectra(read(set, &tuned)?), clean(&tuning)?),
+        scored: Observed::Spectra(set.read_rows(rows.scored)?),
+        learning: Observed::Spectra(set.read_rows(&evenly(rows.training, LEARNING))?),
+        tuning: (Observed::Spectra(set.read_rows(&tuned)?), clean(&tuning)?),
         clean: clean(&evenly(&others, CLEAN))?,
         moments,
     })
 }
 
-/// Rows of the set, in rising order.
-pub(super) fn read(set: &Prepared, rows: &[usize]) -> Result<Block> {
-    let mut parts = vec![Block::masked(0, set.grid().pixels)];
-    for group in rows.chunk_by(|a, b| a / CHUNK == b / CHUNK) {
-        let first = group[0];
-        let block = set.read(first..group[group.len() - 1] + 1)?;
-        let keep: Vec<usize> = group.iter().map(|i| i - first).collect();
-        parts.push(block.select(&keep));
-    }
-    let join = |part: fn(&Block) -> &Array2<f32>| {
-        let views: Vec<_> = parts.iter().map(|b| part(b).view()).collect();
-        concatenate(Axis(0), &views).unwrap_or_default()
-    };
-    Ok(Block {
-        flux: join(|b| &b.flux),
-        ivar: join(|b| &b.ivar),
-        lsf: join(|b| &b.lsf),
-    })
+/// Rows of the set as a stream of blocks.
+pub(super) fn blocks<'a>(
+    set: &'a Prepared,
+    rows: &'a [usize],
+) -> impl Iterator<Item = Result<Block>> + 'a {
+    rows.chunks(CHUNK).map(|group| set.read_rows(group))
 }
 
 /// At most `most` of `rows` and never more than a quarter, evenly spread and in rising order; and the

@@ -4,10 +4,10 @@ use super::catalogs::Catalog;
 use super::learned::learn;
 use super::moments::Accumulator;
 use super::result::Evaluation;
-use super::sampling::{Samplers, SpectraRows, answer, evenly, of_spectra, read};
+use super::sampling::{Samplers, SpectraRows, answer, blocks, evenly, of_spectra};
 use super::study::{Candidate, Scored, TruePopulation, study};
 use super::truth::Truth;
-use crate::catalog::{Block, Prepared};
+use crate::catalog::Prepared;
 use crate::config::Config;
 use crate::{Error, Result};
 use ndarray::{Array2, Axis};
@@ -53,24 +53,13 @@ pub fn evaluate_runs(
     let config = of_one_survey(runs)?;
     let set = Prepared::open(&config.survey.prepared)?;
     let truth = Truth::open(truth, &set.grid())?;
-    let several = runs.iter().map(|r| r.restored.len()).sum::<usize>() > 1;
-    let mut catalogs = Vec::new();
-    for run in runs {
-        for path in &run.restored {
-            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-            let suffix = match (several, run.restored.len()) {
-                (false, _) => String::new(),
-                (true, 1) => format!(" ({})", run.name),
-                (true, _) => format!(" ({}/{stem})", run.name),
-            };
-            catalogs.push(Catalog::open(path, suffix, &set)?);
-        }
-    }
+    let catalogs = labelled(runs).map(|(path, suffix)| Catalog::open(path, suffix, &set));
+    let catalogs = catalogs.collect::<Result<Vec<_>>>()?;
     let split = Split::new(&set, &truth, &catalogs, most);
     let known = if config.forward.has_closed_form() {
         let training = evenly(&split.training, LEARNED_FROM);
         Some(learn(
-            || observed(&set, &training),
+            || blocks(&set, &training),
             &config.forward,
             &set.grid(),
             set.noise_rho(),
@@ -124,6 +113,22 @@ pub fn evaluate_runs(
     Ok(Outcome {
         evaluation,
         not_finite,
+    })
+}
+
+/// Every restored file of `runs`, and what tells its rows of the table from those of the others.
+pub(super) fn labelled(runs: &[RunFiles]) -> impl Iterator<Item = (&Path, String)> {
+    let several = runs.iter().map(|r| r.restored.len()).sum::<usize>() > 1;
+    runs.iter().flat_map(move |run| {
+        run.restored.iter().map(move |path| {
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            let suffix = match (several, run.restored.len()) {
+                (false, _) => String::new(),
+                (true, 1) => format!(" ({})", run.name),
+                (true, _) => format!(" ({}/{stem})", run.name),
+            };
+            (path.as_path(), suffix)
+        })
     })
 }
 
@@ -201,12 +206,6 @@ impl Split {
     }
 }
 
-/// The observations in `rows` of the set, in order.
-fn observed<'a>(set: &'a Prepared, rows: &'a [usize]) -> impl Iterator<Item = Result<Block>> + 'a {
-    rows.chunk_by(|a, b| a / CHUNK == b / CHUNK)
-        .map(|group| set.read_rows(group))
-}
-
 /// The oracle's population: the clean spectra that are not scored.
 fn clean_population(set: &Prepared, truth: &Truth, split: &Split) -> Result<TruePopulation> {
     let d = set.grid().pixels;
@@ -238,7 +237,7 @@ fn clean_population(set: &Prepared, truth: &Truth, split: &Split) -> Result<True
 }
 
 fn scored(set: &Prepared, truth: &Truth, rows: &[usize]) -> Result<Scored> {
-    let block = read(set, rows)?;
+    let block = set.read_rows(rows)?;
     let objects = || rows.iter().map(|i| &set.objects()[*i]);
     let found: Vec<usize> = objects().filter_map(|o| truth.find(&o.name)).collect();
     let norm: Vec<f64> = objects().map(|o| o.norm).collect();

@@ -23,7 +23,7 @@ impl Command {
     /// Starts `program` and tells it of the layout; a batch may take it `timeout` seconds.
     ///
     /// # Errors
-    /// [`Error::Simulator`] if it cannot be started or does not reply as the protocol says.
+    /// [`Error::Simulator`](crate::Error::Simulator) if it cannot be started or does not reply as the protocol says.
     pub fn start(
         program: &[String],
         timeout: f64,
@@ -91,65 +91,87 @@ impl Command {
     fn exchange(&self, x: &Tensor, recorded: &Latent, seeds: &[u64]) -> Result<[Vec<f32>; 5]> {
         // The program is as it was before a panic: it is only ever told whole batches.
         let mut program = self.program.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut arrays = vec![x, &recorded.good, &recorded.sigma];
-        if matches!(self.layout, Layout::Spectra { .. }) {
-            arrays.push(&recorded.lsf);
-        }
-        if self.latent == LatentUse::Kept {
-            let found = (recorded.vector.size()[1], recorded.planes.size()[1]);
-            let planes = self.promise.planes * self.plane();
-            if found != (self.promise.vector as i64, planes as i64) {
-                return Err(program.failed(
-                    format!(
-                        "it takes {} numbers and {planes} plane values per row as kept, but the \
-                         observations come with {} and {}",
-                        self.promise.vector, found.0, found.1
-                    ),
-                    "prepare the observations with what describes them, or set forward.latent",
-                ));
-            }
-            arrays.extend([&recorded.vector, &recorded.planes]);
-        }
+        let arrays = self.arrays(&program, x, recorded)?;
         program.send(protocol::request(seeds, &arrays)?);
         let widths = self.widths_of_answer(x.size()[1] as usize);
-        let numbers: usize = widths.iter().map(|(_, w)| w).sum();
+        let (rows, numbers) = (seeds.len(), widths.iter().map(|(_, w)| w).sum::<usize>());
         let head = protocol::head(&program.receive(HEAD_BYTES)?);
-        if head != (seeds.len(), numbers) {
+        if head != (rows, numbers) {
             return Err(program.failed(
                 format!(
-                    "its answer is of {} rows of {} numbers, not of {} rows of {numbers}",
-                    head.0,
-                    head.1,
-                    seeds.len()
+                    "its answer is of {} rows of {} numbers, not of {rows} rows of {numbers}",
+                    head.0, head.1
                 ),
                 "see data/simulators/README.md; nothing else may be printed to stdout",
             ));
         }
-        let bytes = program.receive(4 * numbers * seeds.len())?;
+        let bytes = program.receive(4 * numbers * rows)?;
         let mut left = &protocol::floats(&bytes)[..];
         let mut parts: [Vec<f32>; 5] = Default::default();
         for ((name, width), part) in widths.into_iter().zip(&mut parts) {
-            let (these, rest) = left.split_at(width * seeds.len());
-            let ok: fn(f32) -> bool = match name {
-                "sigma" => |v| v.is_finite() && v >= 0.0,
-                "good" => |v| v == 0.0 || v == 1.0,
-                _ => f32::is_finite,
-            };
-            if let Some(at) = these.iter().position(|v| !ok(*v)) {
-                return Err(program.failed(
-                    format!(
-                        "{name} of row {} of the batch, {}, is {}",
-                        at / width,
-                        self.place(at % width),
-                        these[at]
-                    ),
-                    "y must be finite, at masked pixels too; sigma finite and not negative; good 0 or 1",
-                ));
-            }
+            let (these, rest) = left.split_at(width * rows);
+            self.check_answer(&program, name, these, width)?;
             *part = these.to_vec();
             left = rest;
         }
         Ok(parts)
+    }
+
+    /// What the program is told of a batch, in the order of the protocol.
+    fn arrays<'a>(
+        &self,
+        program: &Program,
+        x: &'a Tensor,
+        recorded: &'a Latent,
+    ) -> Result<Vec<&'a Tensor>> {
+        let mut arrays = vec![x, &recorded.good, &recorded.sigma];
+        if matches!(self.layout, Layout::Spectra { .. }) {
+            arrays.push(&recorded.lsf);
+        }
+        if self.latent != LatentUse::Kept {
+            return Ok(arrays);
+        }
+        let found = (recorded.vector.size()[1], recorded.planes.size()[1]);
+        let planes = self.promise.planes * self.plane();
+        if found != (self.promise.vector as i64, planes as i64) {
+            return Err(program.failed(
+                format!(
+                    "it takes {} numbers and {planes} plane values per row as kept, but the \
+                     observations come with {} and {}",
+                    self.promise.vector, found.0, found.1
+                ),
+                "prepare the observations with what describes them, or set forward.latent",
+            ));
+        }
+        arrays.extend([&recorded.vector, &recorded.planes]);
+        Ok(arrays)
+    }
+
+    /// Refuses numbers that the array `name` of an answer, `width` a row, cannot hold.
+    fn check_answer(
+        &self,
+        program: &Program,
+        name: &str,
+        values: &[f32],
+        width: usize,
+    ) -> Result<()> {
+        let ok: fn(f32) -> bool = match name {
+            "sigma" => |v| v.is_finite() && v >= 0.0,
+            "good" => |v| v == 0.0 || v == 1.0,
+            _ => f32::is_finite,
+        };
+        let Some(at) = values.iter().position(|v| !ok(*v)) else {
+            return Ok(());
+        };
+        Err(program.failed(
+            format!(
+                "{name} of row {} of the batch, {}, is {}",
+                at / width,
+                self.place(at % width),
+                values[at]
+            ),
+            "y must be finite, at masked pixels too; sigma finite and not negative; good 0 or 1",
+        ))
     }
 
     /// Where number `i` of a row is.

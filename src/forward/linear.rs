@@ -4,6 +4,8 @@
 //! A, its transpose, and the covariance of the noise.
 
 use super::blur::Blur;
+use super::noise::possible;
+use super::smooth::recorded_widths;
 use super::{Latent, Smoothing, motion, rays};
 use crate::catalog::Layout;
 use crate::config::{ForwardConfig, LatentUse, NoiseFrom, SmoothingFrom, StageConfig};
@@ -12,8 +14,6 @@ use tch::{Device, Kind, Tensor, with_grad};
 /// Least standard deviation of the noise, normalised: without any, the systems that are solved with
 /// the noise's covariance would be singular.
 const LEAST_NOISE: f64 = 1e-3;
-/// Line-spread functions end here, pixels, as in the quasar channel.
-const LSF_LIMIT: f64 = 100.0;
 
 /// A linear channel: its parts, one after the other. Masked pixels are lost at the end.
 #[derive(Debug)]
@@ -216,10 +216,10 @@ fn image_parts(
 }
 
 impl Part {
-    /// Noise with the prepared set's correlations, which the forward model clips likewise.
+    /// Noise with the prepared set's correlations.
     fn correlated(rho: &[f32], sigma: Option<f64>, device: Device) -> Self {
         let pairs = &rho[..rho.len().saturating_sub(1)];
-        let rho: Vec<f32> = pairs.iter().map(|r| r.clamp(-0.5, 0.5)).collect();
+        let rho: Vec<f32> = pairs.iter().map(|r| possible(*r)).collect();
         Self::Correlated(
             Tensor::from_slice(&rho).unsqueeze(0).to_device(device),
             sigma,
@@ -235,7 +235,7 @@ impl Part {
         let image = || x.reshape([-1, c, h, w]);
         match self {
             Self::Noise(_) | Self::Correlated(..) => x.shallow_clone(),
-            Self::Lsf(smoothing) => smoothing.per_pixel(x, &latent.lsf.clamp(0.0, LSF_LIMIT)),
+            Self::Lsf(smoothing) => smoothing.per_pixel(x, &recorded_widths(latent)),
             Self::Smooth(smoothing, sigma) => {
                 let sigma = Tensor::full([1, 1], *sigma, (Kind::Float, x.device()));
                 smoothing.uniform(x, &sigma)

@@ -27,7 +27,7 @@ pub use gaussian::Gaussian;
 pub use jpeg::{jpeg_decode, jpeg_encode};
 pub use latent::Latent;
 pub use linear::Linear;
-pub use noise::CorrelatedNoise;
+pub use noise::{CorrelatedNoise, possible as possible_correlation};
 pub use quasar::Quasar;
 pub use smooth::{Smoothing, gaussian_smooth_host};
 pub use stages::Stages;

@@ -7,6 +7,12 @@
 use crate::random::Rows;
 use tch::{Device, Tensor};
 
+/// The nearest correlation of neighbouring pixels that shared ones can give: |ρ| ≤ ½.
+#[must_use]
+pub fn possible(rho: f32) -> f32 {
+    rho.clamp(-0.5, 0.5)
+}
+
 /// Draws u with Var u_i = 1 and Corr(u_i, u_{i+1}) = ρ_i, as u_i = c_i e_i + d_i e_{i+1}.
 #[derive(Debug)]
 pub struct CorrelatedNoise {
@@ -15,8 +21,7 @@ pub struct CorrelatedNoise {
 }
 
 impl CorrelatedNoise {
-    /// From ρ [D] (the last one has no neighbour and counts as 0). |ρ| beyond ½ cannot come from
-    /// shared pixels and is clipped.
+    /// From ρ [D] (the last one has no neighbour and counts as 0), each as far as it is [`possible`].
     #[must_use]
     pub fn new(rho: &[f32], device: Device) -> Self {
         if rho.iter().all(|r| *r == 0.0) {
@@ -26,7 +31,7 @@ impl CorrelatedNoise {
         let (mut c, mut d) = (vec![1f32; n], vec![0f32; n]);
         // Corr(u_i, u_{i+1}) = d_i c_{i+1}: solved from the last pixel backwards.
         for i in (0..n.saturating_sub(1)).rev() {
-            d[i] = (rho[i].clamp(-0.5, 0.5) / c[i + 1]).clamp(-0.9, 0.9);
+            d[i] = (possible(rho[i]) / c[i + 1]).clamp(-0.9, 0.9);
             c[i] = (1.0 - d[i] * d[i]).sqrt();
         }
         let tensor = |v: &[f32]| Tensor::from_slice(v).to_device(device);

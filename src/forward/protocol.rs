@@ -5,7 +5,8 @@
 use crate::Result;
 use crate::catalog::Layout;
 use crate::config::LatentUse;
-use tch::{Device, Kind, Tensor};
+use crate::host::numbers;
+use tch::Tensor;
 
 const VERSION: u32 = 1;
 /// Most numbers and planes that a program may describe a row by.
@@ -46,14 +47,10 @@ pub(super) fn greeting(layout: &Layout, latent: LatentUse) -> Vec<u8> {
         Layout::Images(image) => {
             let shape = [image.channels, image.height, image.width].map(|n| n as u32);
             put(&mut out, &shape);
-            let softening = image.scale.softening.unwrap_or(0.0);
-            let numbers = [softening];
-            let numbers = numbers.iter().chain(&image.scale.mean);
-            out.extend(
-                numbers
-                    .chain(&image.scale.std)
-                    .flat_map(|v| v.to_le_bytes()),
-            );
+            let scale = &image.scale;
+            let softening = [scale.softening.unwrap_or(0.0)];
+            let numbers = softening.iter().chain(&scale.mean).chain(&scale.std);
+            out.extend(numbers.flat_map(|v| v.to_le_bytes()));
         }
     }
     out
@@ -115,7 +112,7 @@ pub(super) fn request(seeds: &[u64], arrays: &[&Tensor]) -> Result<Vec<u8>> {
     put(&mut out, &[seeds.len() as u32]);
     out.extend(seeds.iter().flat_map(|s| s.to_le_bytes()));
     for array in arrays {
-        out.extend(host(array)?.iter().flat_map(|v| v.to_le_bytes()));
+        out.extend(numbers(array)?.iter().flat_map(|v| v.to_le_bytes()));
     }
     Ok(out)
 }
@@ -131,12 +128,6 @@ pub(super) fn head(bytes: &[u8]) -> (usize, usize) {
 pub(super) fn floats(bytes: &[u8]) -> Vec<f32> {
     let four = bytes.as_chunks::<4>().0;
     four.iter().map(|b| f32::from_le_bytes(*b)).collect()
-}
-
-/// The values of a tensor, row by row.
-pub(super) fn host(t: &Tensor) -> Result<Vec<f32>> {
-    let flat = t.detach().to_device(Device::Cpu).to_kind(Kind::Float);
-    Ok(Vec::try_from(flat.contiguous().view([-1]))?)
 }
 
 fn put(out: &mut Vec<u8>, words: &[u32]) {

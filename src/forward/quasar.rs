@@ -1,14 +1,12 @@
 //! The quasar channel: tilt, then smoothing, then noise, in the source's order.
 
+use super::smooth::recorded_widths;
 use super::{CorrelatedNoise, ForwardModel, Latent, Smoothing};
 use crate::Result;
 use crate::catalog::LogGrid;
 use crate::config::{NoiseFrom, SmoothingFrom};
 use crate::random::Rows;
 use tch::{Device, Kind, Tensor};
-
-/// Widths beyond this many pixels are clipped when they come from the data.
-const LSF_LIMIT: f64 = 100.0;
 
 /// Flux-calibration tilt ∘ Gaussian line-spread function ∘ Gaussian noise.
 #[derive(Debug)]
@@ -57,7 +55,7 @@ impl Quasar {
                 (self.smoothing.uniform(x, &sigma), sigma.expand_as(x))
             }
             SmoothingFrom::Lsf => {
-                let sigma = recorded.lsf.clamp(0.0, LSF_LIMIT);
+                let sigma = recorded_widths(recorded);
                 (self.smoothing.per_pixel(x, &sigma), sigma)
             }
         }

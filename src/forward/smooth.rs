@@ -1,7 +1,16 @@
 //! Gaussian smoothing along the wavelength axis, through Fourier transforms.
 
+use super::Latent;
 use rustfft::{FftPlanner, num_complex::Complex};
 use tch::{Device, Kind, Tensor};
+
+/// Line-spread functions of the data end here, pixels.
+const WIDEST: f64 = 100.0;
+
+/// The widths of the line-spread functions that the data record, σ in pixels, [B, D].
+pub(super) fn recorded_widths(latent: &Latent) -> Tensor {
+    latent.lsf.clamp(0.0, WIDEST)
+}
 
 /// Smooths batches of spectra on the device. The edges are reflected (half-sample: the edge pixel
 /// is repeated), so that no flux is lost and no dark rim appears: the spectrum and its mirror image

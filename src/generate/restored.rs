@@ -8,6 +8,7 @@ use crate::catalog::{
 };
 use crate::config::{Config, NormaliseConfig};
 use crate::diffusion::{Origin, Samples};
+use crate::restore::restored_in;
 use crate::train::{Clean, Run};
 use crate::{Error, Result};
 use ndarray::Array2;
@@ -41,7 +42,7 @@ impl RestoredSamples {
     /// [`Error::Input`] if there is none or more than one, if it cannot be read, if it is of
     /// another grid or shape than the run's, or if fewer than two usable rows took part in training.
     pub fn open(run: &Run, given: Option<&Path>) -> Result<Self> {
-        let path = given.map_or_else(|| own(run.folder()), |p| Ok(p.to_path_buf()))?;
+        let path = given.map_or_else(|| own(run), |p| Ok(p.to_path_buf()))?;
         let config = run.config();
         let file = if config.image.is_some() {
             File::Images(RestoredImages::open(&path)?)
@@ -247,17 +248,8 @@ fn images(file: &RestoredImages, rows: &[usize]) -> Result<Vec<f32>> {
 }
 
 /// The one restored catalog in the folder of a run.
-fn own(folder: &Path) -> Result<PathBuf> {
-    let is_one = |p: &PathBuf| {
-        let name = p.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with("restored") && [".fits", ".h5"].iter().any(|e| name.ends_with(e))
-    };
-    let entries = std::fs::read_dir(folder).into_iter().flatten();
-    let mut found: Vec<PathBuf> = entries
-        .filter_map(|e| Some(e.ok()?.path()))
-        .filter(is_one)
-        .collect();
-    found.sort();
+fn own(run: &Run) -> Result<PathBuf> {
+    let folder = run.folder();
     let place = folder.join("restored*.fits");
     let bad = |problem: String, fix: String| {
         Error::input(&place, "", problem, "one restored catalog of the run", fix)
@@ -266,7 +258,7 @@ fn own(folder: &Path) -> Result<PathBuf> {
         "selfsi restore {0} --out {0}/restored.fits",
         folder.display()
     );
-    match &found[..] {
+    match &restored_in(folder, run.config().image.is_some())[..] {
         [] => Err(bad(
             "there is no restored catalog to train on".into(),
             format!("{fix}, or give one with --restored"),

@@ -2,6 +2,7 @@
 
 mod batch;
 mod files;
+mod found;
 mod given;
 mod image_input;
 mod images;
@@ -9,6 +10,7 @@ mod input;
 mod shard;
 
 pub use batch::Restorer;
+pub use found::restored_in;
 pub use given::Given;
 pub use image_input::ImageInput;
 pub(crate) use images::in_units;

@@ -99,6 +99,14 @@ impl Part {
         out.with_file_name(name)
     }
 
+    /// Whether [`Part::path`] gave a file this stem.
+    pub(super) fn is_of(stem: &str) -> bool {
+        let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let numbers = stem.rsplit_once(".shard-");
+        let numbers = numbers.and_then(|(_, numbers)| numbers.split_once("-of-"));
+        numbers.is_some_and(|(i, n)| number(i) && number(n))
+    }
+
     /// Which of `rows` rows it holds: whole batches of `batch` rows, as evenly as they go. The same
     /// batches then pass through the network as without parts, and the numbers are the same to the
     /// last bit. Empty if there are more parts than batches.

@@ -4,11 +4,11 @@
 use super::result::ImageKind;
 use crate::catalog::{ImageLayout, ImageSet, ImageSource, RestoredImages, is_random};
 use crate::evaluate::catalogs::index;
-use crate::evaluate::survey::RunFiles;
+use crate::evaluate::survey::{RunFiles, labelled};
 use crate::{Error, Result};
 use ndarray::{Array2, Axis};
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::Path;
 
 /// Rows read at once.
 const CHUNK: usize = 256;
@@ -23,9 +23,7 @@ pub(super) struct File {
 
 /// The restored files of `runs`, which must fit the prepared set.
 pub(super) fn open_restored(runs: &[RunFiles], layout: &ImageLayout) -> Result<Vec<File>> {
-    let several = runs.iter().map(|r| r.restored.len()).sum::<usize>() > 1;
-    let each = |run: &RunFiles, path: &PathBuf| {
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let each = |(path, suffix): (&Path, String)| {
         let images = RestoredImages::open(path)?;
         let own = images.layout();
         let size = |l: &ImageLayout| [l.channels, l.height, l.width];
@@ -39,18 +37,12 @@ pub(super) fn open_restored(runs: &[RunFiles], layout: &ImageLayout) -> Result<V
             ));
         }
         Ok(File {
-            suffix: match (several, run.restored.len()) {
-                (false, _) => String::new(),
-                (true, 1) => format!(" ({})", run.name),
-                (true, _) => format!(" ({}/{stem})", run.name),
-            },
+            suffix,
             rows: index(images.objects().iter().map(|o| o.name.as_str())),
             images,
         })
     };
-    runs.iter()
-        .flat_map(|run| run.restored.iter().map(move |path| each(run, path)))
-        .collect()
+    labelled(runs).map(each).collect()
 }
 
 impl File {

@@ -17,6 +17,7 @@ mod result;
 mod richardson_lucy;
 mod run;
 mod sampling;
+mod scored;
 mod ssim;
 mod table;
 mod wiener;

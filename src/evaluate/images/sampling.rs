@@ -2,7 +2,8 @@
 
 use super::files::read_clean;
 use super::result::ImageKind;
-use super::run::{finite_rows, shift};
+use super::run::shift;
+use super::scored::finite_rows;
 use crate::Result;
 use crate::catalog::{ImageSet, ImageSource, Layout};
 use crate::config::Config;
