@@ -7,6 +7,7 @@ mod chosen;
 mod desi;
 mod desi_coadd;
 mod fits_read;
+mod fits_tables;
 mod format;
 mod generated;
 mod grid;
