@@ -84,7 +84,7 @@ pub use report::{Report, flag_names};
 pub use restored::{Restored, RestoredBlock, RestoredHeader, RestoredRows};
 pub use restored_desi::{desi_source, restored_desi_path, write_restored_desi};
 pub use restored_draws::RestoredDraws;
-pub(crate) use restored_fits::{check_written, problem};
+pub(crate) use restored_fits::{check_written, create_fits, problem};
 pub use restored_images::{ImageTable, RestoredImages, RestoredImagesHeader, RestoredImagesWriter};
 pub use restored_merge::{Merged, merge};
 pub use restored_shard::Shard;

@@ -24,31 +24,12 @@ impl Sheet {
     /// [`Error::Output`] if the file cannot be made.
     pub fn create(target: &Path) -> Result<Self> {
         let pending = Pending::new(target)?;
-        let failed = |e: &dyn Display| Error::output(target, e, "check free space and permissions");
-        let name = CString::new(pending.path().as_os_str().as_bytes()).map_err(|e| failed(&e))?;
-        let mut raw = std::ptr::null_mut();
-        let mut status = 0;
-        // SAFETY: the name ends in NUL and outlives the call. The plain-file call leaves brackets
-        // in names alone, which cfitsio otherwise takes for its own syntax.
-        unsafe { fitsio_sys::ffdkinit(&mut raw, name.as_ptr(), &mut status) };
-        if status != 0 {
-            return Err(failed(&words(status)));
-        }
-        // SAFETY: the handle was just opened by cfitsio for writing and is given away here.
-        let file = unsafe { FitsFile::from_raw(raw, FileOpenMode::READWRITE) };
-        let mut file = file.map_err(|e| failed(&problem(&e)))?;
-        let mut status = 0;
-        // SAFETY: the handle is open; no axes are read.
-        unsafe {
-            fitsio_sys::ffcrim(file.as_raw(), 8, 0, std::ptr::null_mut(), &mut status);
-        }
-        let sheet = Self {
+        let failed = |e| Error::output(target, problem(&e), "check free space and permissions");
+        Ok(Self {
             target: target.to_path_buf(),
-            file,
+            file: create_fits(pending.path()).map_err(failed)?,
             pending,
-        };
-        sheet.checked(status)?;
-        Ok(sheet)
+        })
     }
 
     pub fn primary(&mut self) -> Result<FitsHdu> {
@@ -177,6 +158,26 @@ impl Sheet {
             Err(self.failed(&words(status)))
         }
     }
+}
+
+/// A new FITS file with an empty primary HDU, whatever characters its name has: cfitsio's usual call takes
+/// brackets in it for syntax of its own, fitsio's refuses names that are not UTF-8 with a panic.
+///
+/// # Errors
+/// cfitsio's.
+pub(crate) fn create_fits(path: &Path) -> fitsio::errors::Result<FitsFile> {
+    let name = CString::new(path.as_os_str().as_bytes())?;
+    let mut raw = std::ptr::null_mut();
+    let mut status = 0;
+    // SAFETY: the name ends in NUL and outlives the call.
+    unsafe { fitsio_sys::ffdkinit(&mut raw, name.as_ptr(), &mut status) };
+    fitsio::errors::check_status(status)?;
+    // SAFETY: the handle was just opened by cfitsio for writing and is given away here.
+    let mut file = unsafe { FitsFile::from_raw(raw, FileOpenMode::READWRITE) }?;
+    // SAFETY: the handle is open; no axes are read.
+    unsafe { fitsio_sys::ffcrim(file.as_raw(), 8, 0, std::ptr::null_mut(), &mut status) };
+    fitsio::errors::check_status(status)?;
+    Ok(file)
 }
 
 /// Compares the length of a FITS file that was just written with what it must have: cfitsio says
