@@ -288,6 +288,24 @@ fn a_survey_on_disk_is_whole_and_damaged_as_announced() {
     }
 }
 
+/// cfitsio would see a selection in brackets; a name need not be UTF-8.
+#[test]
+fn a_folder_may_have_any_name() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let survey = survey(11);
+    let config = MockConfig::default();
+    let instrument = Instrument::new(&survey, &config, grid()).unwrap();
+    for name in [&b"a[1]b"[..], b"a(b)", b"\xff"] {
+        let root = folder.path().join(std::ffi::OsStr::from_bytes(name));
+        claim(&root, "made = 'by a test'").unwrap();
+        write_sdss(&root, &survey, &instrument, 1, 0, |_| ()).unwrap();
+        assert!(root.join("catalog.fits").is_file());
+        let spectrum = root.join("spectra").join(spec_path(&survey.object(0)));
+        assert!(spectrum.is_file());
+    }
+}
+
 #[test]
 fn a_folder_that_holds_something_else_is_refused_in_one_line() {
     let folder = tempfile::tempdir().unwrap();

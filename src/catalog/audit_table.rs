@@ -1,9 +1,10 @@
 //! The audit of a restored catalog: one FITS file with a row for each object and a row for each
 //! feature.
 
+use super::fits_tables::Column;
 use super::object::Object;
 use super::provenance::{Key, Provenance};
-use super::restored_fits::{Column, Sheet, ascii};
+use super::restored_fits::{Sheet, ascii};
 use super::restored_writer::{keys, provenance};
 use crate::Result;
 use fitsio::tables::ColumnDataType as T;
@@ -262,13 +263,7 @@ fn table<R>(
     whole: &[Whole<R>],
     real: &[Real<'_, R>],
 ) -> Result<()> {
-    let text = |(name, values): &(&'static str, Vec<String>)| {
-        let width = values.iter().map(String::len).max();
-        Column {
-            width: width.unwrap_or(0).max(1),
-            ..Column::new(name, T::String)
-        }
-    };
+    let text = |(name, values): &(&str, Vec<String>)| Column::texts(name, values);
     let mut columns: Vec<Column> = texts.iter().map(text).collect();
     columns.extend(whole.iter().map(|(n, _)| Column::new(n, T::LongLong)));
     columns.extend(

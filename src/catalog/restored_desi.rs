@@ -10,10 +10,11 @@
 //! SDE: images that DESI does not know and readers pass over.
 
 use super::fits_read::Fits;
+use super::fits_tables::Column;
 use super::object::{Object, flag};
 use super::provenance::is_random;
 use super::restored::{Restored, RestoredHeader, RestoredRows};
-use super::restored_fits::{Column, Sheet};
+use super::restored_fits::Sheet;
 use super::restored_spec::inverse_variance;
 use super::restored_writer::provenance;
 use super::select::median_snr;

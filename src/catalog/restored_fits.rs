@@ -1,4 +1,4 @@
-//! One FITS file being written: keys, tables, provenance, checksums. It appears when complete.
+//! One FITS file being written: keys, images, history, checksums. It appears when complete.
 
 use super::fits_read::Fits;
 use crate::atomic::Pending;
@@ -6,61 +6,16 @@ use crate::{Error, Result};
 use fitsio::hdu::FitsHdu;
 use fitsio::headers::WritesKey;
 use fitsio::images::{ImageDescription, ImageType, WriteImage};
-use fitsio::tables::{ColumnDataType, ColumnDescription, WritesCol};
 use fitsio::{FileOpenMode, FitsFile};
 use std::ffi::CString;
 use std::fmt::Display;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// A column of a table to be made.
-pub(super) struct Column {
-    pub name: String,
-    pub kind: ColumnDataType,
-    /// Characters of a text column, else 1.
-    pub width: usize,
-    pub unit: String,
-    /// IVOA's word for what it holds (TUCD), which TOPCAT and other tools go by; may be empty.
-    pub ucd: &'static str,
-    /// Whether −1 stands for an unknown value (TNULL).
-    pub nullable: bool,
-    /// What it holds, beside its name in the header; may be empty.
-    pub comment: &'static str,
-}
-
-impl Column {
-    pub fn new(name: &str, kind: ColumnDataType) -> Self {
-        Self {
-            name: name.to_owned(),
-            kind,
-            width: 1,
-            unit: String::new(),
-            ucd: "",
-            nullable: false,
-            comment: "",
-        }
-    }
-
-    pub fn unit(self, unit: &str) -> Self {
-        Self {
-            unit: unit.to_owned(),
-            ..self
-        }
-    }
-
-    pub fn ucd(self, ucd: &'static str) -> Self {
-        Self { ucd, ..self }
-    }
-
-    pub fn comment(self, comment: &'static str) -> Self {
-        Self { comment, ..self }
-    }
-}
-
 /// A FITS file under construction. Dropped without [`Sheet::finish`], it leaves nothing.
 pub(super) struct Sheet {
     target: PathBuf,
-    file: FitsFile,
+    pub(super) file: FitsFile,
     pending: Pending,
 }
 
@@ -69,37 +24,34 @@ impl Sheet {
     /// [`Error::Output`] if the file cannot be made.
     pub fn create(target: &Path) -> Result<Self> {
         let pending = Pending::new(target)?;
-        let failed = |e: &dyn Display| Error::output(target, e, "check free space and permissions");
-        let name = CString::new(pending.path().as_os_str().as_bytes()).map_err(|e| failed(&e))?;
-        let mut raw = std::ptr::null_mut();
-        let mut status = 0;
-        // SAFETY: the name ends in NUL and outlives the call. The plain-file call leaves brackets
-        // in names alone, which cfitsio otherwise takes for its own syntax.
-        unsafe { fitsio_sys::ffdkinit(&mut raw, name.as_ptr(), &mut status) };
-        if status != 0 {
-            return Err(failed(&words(status)));
-        }
-        // SAFETY: the handle was just opened by cfitsio for writing and is given away here.
-        let file = unsafe { FitsFile::from_raw(raw, FileOpenMode::READWRITE) };
-        let mut file = file.map_err(|e| failed(&problem(&e)))?;
-        let mut status = 0;
-        // SAFETY: the handle is open; no axes are read.
-        unsafe {
-            fitsio_sys::ffcrim(file.as_raw(), 8, 0, std::ptr::null_mut(), &mut status);
-        }
-        let sheet = Self {
+        let failed = |e| Error::output(target, problem(&e), "check free space and permissions");
+        Ok(Self {
             target: target.to_path_buf(),
-            file,
+            file: create_fits(pending.path()).map_err(failed)?,
             pending,
-        };
-        sheet.checked(status)?;
-        Ok(sheet)
+        })
     }
 
     pub fn primary(&mut self) -> Result<FitsHdu> {
         self.file
             .primary_hdu()
             .map_err(|e| self.failed(&problem(&e)))
+    }
+
+    /// Makes `hdu` the current one.
+    pub fn go(&mut self, hdu: &FitsHdu) -> Result<()> {
+        let mut status = 0;
+        // SAFETY: the handle is open; cfitsio checks the number itself and may be told to give no type.
+        unsafe {
+            let number = hdu.number as i32 + 1;
+            fitsio_sys::ffmahd(
+                self.file.as_raw(),
+                number,
+                std::ptr::null_mut(),
+                &mut status,
+            );
+        }
+        self.checked(status)
     }
 
     pub fn key<T: WritesKey>(&mut self, hdu: &FitsHdu, name: &str, value: T) -> Result<()> {
@@ -166,95 +118,6 @@ impl Sheet {
             .map_err(|e| self.failed(&problem(&e)))
     }
 
-    pub fn table(&mut self, name: &str, columns: &[Column]) -> Result<FitsHdu> {
-        let described: std::result::Result<Vec<_>, _> = columns
-            .iter()
-            .map(|c| {
-                let mut d = ColumnDescription::new(&c.name);
-                d.with_type(c.kind);
-                if c.width > 1 || matches!(c.kind, ColumnDataType::String) {
-                    d.that_repeats(c.width);
-                }
-                d.create()
-            })
-            .collect();
-        let described = described.map_err(|e| self.failed(&problem(&e)))?;
-        let hdu = self
-            .file
-            .create_table(name, &described)
-            .map_err(|e| self.failed(&problem(&e)))?;
-        for (i, c) in columns.iter().enumerate() {
-            let key = |stem: &str| format!("{stem}{}", i + 1);
-            if !c.unit.is_empty() {
-                self.text(&hdu, &key("TUNIT"), &c.unit, "")?;
-            }
-            if !c.ucd.is_empty() {
-                self.text(&hdu, &key("TUCD"), c.ucd, "")?;
-            }
-            if c.nullable {
-                self.key(&hdu, &key("TNULL"), (-1i64, "unknown"))?;
-            }
-            if !c.comment.is_empty() {
-                self.key_comment(&key("TTYPE"), c.comment)?;
-            }
-        }
-        Ok(hdu)
-    }
-
-    /// Changes the comment of a key of the current HDU.
-    fn key_comment(&mut self, name: &str, comment: &str) -> Result<()> {
-        let (name, comment) = (c_text(name), c_text(comment));
-        let mut status = 0;
-        // SAFETY: the handle is open, both texts end in NUL.
-        unsafe {
-            let f = self.file.as_raw();
-            fitsio_sys::ffmcom(f, name.as_ptr(), comment.as_ptr(), &mut status);
-        }
-        self.checked(status)
-    }
-
-    pub fn column<T: WritesCol>(&mut self, hdu: &FitsHdu, name: &str, values: &[T]) -> Result<()> {
-        if values.is_empty() {
-            return Ok(());
-        }
-        hdu.write_col(&mut self.file, name, values)
-            .map_err(|e| self.failed(&problem(&e)))
-            .map(|_| ())
-    }
-
-    /// Writes `values` into a column, from row `start` (from 0) on.
-    pub fn rows<T: WritesCol>(
-        &mut self,
-        hdu: &FitsHdu,
-        name: &str,
-        start: usize,
-        values: &[T],
-    ) -> Result<()> {
-        let rows = start..start + values.len();
-        T::write_col_range(&mut self.file, hdu, name, values, &rows)
-            .map_err(|e| self.failed(&e))
-            .map(|_| ())
-    }
-
-    /// As [`Sheet::rows`] for a column of text of the current table: fitsio can write
-    /// whole columns of text alone.
-    pub fn texts(&mut self, name: &str, start: usize, values: &[String]) -> Result<()> {
-        let name = c_text(name);
-        let cells: Vec<CString> = values.iter().map(|v| c_text(v)).collect();
-        let mut cells: Vec<_> = cells.iter().map(|c| c.as_ptr().cast_mut()).collect();
-        let (first, count) = (start as i64 + 1, cells.len() as i64);
-        let (mut number, mut status) = (0, 0);
-        // SAFETY: the handle is open at the table; the name and each cell end in NUL and outlive the
-        // calls, which only read them.
-        unsafe {
-            let f = self.file.as_raw();
-            let exact = 1;
-            fitsio_sys::ffgcno(f, exact, name.as_ptr().cast_mut(), &mut number, &mut status);
-            fitsio_sys::ffpcls(f, number, first, 1, count, cells.as_mut_ptr(), &mut status);
-        }
-        self.checked(status)
-    }
-
     /// Writes CHECKSUM and DATASUM of every HDU and gives the file its name.
     pub fn finish(mut self) -> Result<()> {
         let (mut hdus, mut status) = (0, 0);
@@ -288,13 +151,33 @@ impl Sheet {
         Error::output(&self.target, e, "check free space and permissions")
     }
 
-    fn checked(&self, status: i32) -> Result<()> {
+    pub(super) fn checked(&self, status: i32) -> Result<()> {
         if status == 0 {
             Ok(())
         } else {
             Err(self.failed(&words(status)))
         }
     }
+}
+
+/// A new FITS file with an empty primary HDU, whatever characters its name has: cfitsio's usual call takes
+/// brackets in it for syntax of its own, fitsio's refuses names that are not UTF-8 with a panic.
+///
+/// # Errors
+/// cfitsio's.
+pub(crate) fn create_fits(path: &Path) -> fitsio::errors::Result<FitsFile> {
+    let name = CString::new(path.as_os_str().as_bytes())?;
+    let mut raw = std::ptr::null_mut();
+    let mut status = 0;
+    // SAFETY: the name ends in NUL and outlives the call.
+    unsafe { fitsio_sys::ffdkinit(&mut raw, name.as_ptr(), &mut status) };
+    fitsio::errors::check_status(status)?;
+    // SAFETY: the handle was just opened by cfitsio for writing and is given away here.
+    let mut file = unsafe { FitsFile::from_raw(raw, FileOpenMode::READWRITE) }?;
+    // SAFETY: the handle is open; no axes are read.
+    unsafe { fitsio_sys::ffcrim(file.as_raw(), 8, 0, std::ptr::null_mut(), &mut status) };
+    fitsio::errors::check_status(status)?;
+    Ok(file)
 }
 
 /// Compares the length of a FITS file that was just written with what it must have: cfitsio says
@@ -336,7 +219,7 @@ pub(super) fn ascii(text: &str) -> String {
     out
 }
 
-fn c_text(text: &str) -> CString {
+pub(super) fn c_text(text: &str) -> CString {
     CString::new(ascii(text)).unwrap_or_default()
 }
 

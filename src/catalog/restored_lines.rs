@@ -1,11 +1,11 @@
 //! The measured emission lines as columns of CATALOG: LYA_PEAK, LYA_PEAK_ERR, LYA_CENTROID, … CIV_EW_ERR.
 
 use super::fits_read::Fits;
+use super::fits_tables::Column;
 use super::restored::{Restored, numbers, seek};
-use super::restored_fits::{Column, Sheet};
+use super::restored_fits::Sheet;
 use crate::Result;
 use crate::lines::{LINES, Measured, MeasuredLines, NO_LINES, Quantity};
-use fitsio::hdu::FitsHdu;
 use fitsio::tables::ColumnDataType as T;
 
 /// One column: which line, which of its quantities, the value or its error.
@@ -100,18 +100,13 @@ pub(super) fn line_columns(flux_unit: &str) -> Vec<Column> {
     columns().map(|c| c.described(flux_unit)).collect()
 }
 
-/// Fills the columns of the rows from `start` on, one for each object.
-pub(super) fn write_lines(
-    sheet: &mut Sheet,
-    hdu: &FitsHdu,
-    start: usize,
-    rows: &[MeasuredLines],
-) -> Result<()> {
+/// Fills the columns of rows `start..` of the current table, one for each object.
+pub(super) fn write_lines(sheet: &mut Sheet, start: usize, rows: &[MeasuredLines]) -> Result<()> {
     for column in columns() {
         // One NaN for all: what is read back and written again must not differ in its sign bit.
         let plain = |v: f64| if v.is_nan() { f64::NAN } else { v };
         let values: Vec<f64> = rows.iter().map(|r| plain(column.of(r))).collect();
-        sheet.rows(hdu, &column.name, start, &values)?;
+        sheet.rows(&column.name, start, &values)?;
     }
     Ok(())
 }

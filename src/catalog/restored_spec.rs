@@ -9,9 +9,10 @@
 //! as a true spectrum where the mean of the draws is smoother.
 
 use super::Object;
+use super::fits_tables::Column;
 use super::pixel_mask::SPPIXMASK;
 use super::restored::{RestoredBlock, RestoredHeader};
-use super::restored_fits::{Column, Sheet};
+use super::restored_fits::Sheet;
 use super::restored_unit::inverse_square;
 use super::restored_writer::provenance;
 use crate::{Error, Result};

@@ -1,7 +1,8 @@
 //! The table CATALOG of a restored catalog: a row for each object, laid out before any is written.
 
+use super::fits_tables::Column;
 use super::object::{Object, flag};
-use super::restored_fits::{Column, Sheet, ascii};
+use super::restored_fits::{Sheet, ascii};
 use super::restored_lines::{line_columns, write_lines};
 use crate::Result;
 use crate::lines::MeasuredLines;
@@ -93,23 +94,23 @@ pub(super) fn write(
     rows: TableRows<'_>,
 ) -> Result<()> {
     let objects = rows.objects;
-    sheet.rows(hdu, "SNR", start, rows.snr)?;
-    // The table is the current one from here on, as texts need it.
+    sheet.go(hdu)?;
     for (name, _, get) in &TEXTS {
         let values: Vec<String> = objects.iter().map(get).collect();
         sheet.texts(name, start, &values)?;
     }
     for (name, _, get) in &WHOLE {
         let values: Vec<i64> = objects.iter().map(get).collect();
-        sheet.rows(hdu, name, start, &values)?;
+        sheet.rows(name, start, &values)?;
     }
     for (name, _, get) in &REAL {
         let values: Vec<f64> = objects.iter().map(get).collect();
-        sheet.rows(hdu, name, start, &values)?;
+        sheet.rows(name, start, &values)?;
     }
     let heldout: Vec<i16> = rows.heldout.iter().map(|h| i16::from(*h)).collect();
-    sheet.rows(hdu, "HELDOUT", start, &heldout)?;
-    write_lines(sheet, hdu, start, rows.lines)
+    sheet.rows("SNR", start, rows.snr)?;
+    sheet.rows("HELDOUT", start, &heldout)?;
+    write_lines(sheet, start, rows.lines)
 }
 
 /// The catalog's own name of an SDSS object; blank where the name was made from plate, MJD and

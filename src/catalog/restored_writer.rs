@@ -1,10 +1,11 @@
 //! Writing the restored catalog: images and table as a stream, then the wavelengths and checksums.
 
 use super::LogGrid;
+use super::fits_tables::Column;
 use super::object::Object;
 use super::provenance::{Key, Provenance, Value, flag_keys, is_random, quantile_name};
 use super::restored::{RestoredBlock, RestoredHeader};
-use super::restored_fits::{Column, Sheet};
+use super::restored_fits::Sheet;
 use super::restored_table::{self as table, TableRows};
 use super::restored_unit::inverse_square;
 use super::select::median_snr;

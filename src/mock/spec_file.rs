@@ -4,7 +4,7 @@
 use super::fine::NATIVE;
 use super::instrument::Observed;
 use super::truth::FLUX_UNIT;
-use crate::catalog::Object;
+use crate::catalog::{Object, create_fits};
 use fitsio::FitsFile;
 use fitsio::errors::Result;
 use fitsio::tables::{ColumnDataType as T, ColumnDescription, ConcreteColumnDescription};
@@ -35,7 +35,7 @@ fn text(name: &str, width: usize) -> Result<ConcreteColumnDescription> {
 
 /// Writes `observed` to `path`, with or without the ivar column (a damaged file has none).
 pub fn write_spec(path: &Path, o: &Object, observed: &Observed, ivar: bool) -> Result<()> {
-    let mut f = FitsFile::create(path).open()?;
+    let mut f = create_fits(path)?;
     let primary = f.primary_hdu()?;
     primary.write_key(&mut f, "TELESCOP", "SDSS 2.5-M")?;
     primary.write_key(&mut f, "FLAVOR", "science")?;
@@ -129,7 +129,7 @@ fn specobj(f: &mut FitsFile, o: &Object) -> Result<()> {
 
 /// Writes the catalog of `objects`: the columns of DR16Q that describe identity, position, redshift.
 pub fn write_catalog(path: &Path, objects: &[Object]) -> Result<()> {
-    let mut f = FitsFile::create(path).open()?;
+    let mut f = create_fits(path)?;
     let width = objects.iter().map(|o| o.name.len()).max().unwrap_or(18);
     let columns = [
         text("SDSS_NAME", width)?,

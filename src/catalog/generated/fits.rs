@@ -1,7 +1,8 @@
 //! Generated samples as FITS: the image GENERATED, the table CATALOG and, for spectra, WAVELENGTH.
 
 use super::super::fits_read::{Fits, Hdu};
-use super::super::restored_fits::{Column, Sheet};
+use super::super::fits_tables::Column;
+use super::super::restored_fits::Sheet;
 use super::super::restored_writer::{keys, wavelength_axis, wavelengths};
 use super::table::Table;
 use super::{GeneratedAxes, GeneratedHeader};
@@ -42,13 +43,8 @@ impl Writer {
 
     pub fn finish(mut self, table: &Table) -> Result<()> {
         let (texts, integers) = (table.texts(), table.integers());
-        let mut columns: Vec<Column> = texts
-            .iter()
-            .map(|(name, values)| Column {
-                width: values.iter().map(String::len).max().unwrap_or(0).max(1),
-                ..Column::new(name, T::String)
-            })
-            .collect();
+        let text = |(name, values): &(&str, Vec<String>)| Column::texts(name, values);
+        let mut columns: Vec<Column> = texts.iter().map(text).collect();
         columns.extend(
             integers
                 .iter()

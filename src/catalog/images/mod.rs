@@ -14,10 +14,13 @@ mod npy;
 mod pickle;
 mod pictures;
 mod prepare;
+mod raw;
+mod reader;
 mod report;
 mod scale;
 
 pub use prepare::prepare_images;
+pub use raw::RawImages;
 pub use report::ImageReport;
 pub use scale::{ScaleFrom, pixel_scale, with_scale_of};
 
@@ -26,8 +29,7 @@ pub(super) use guess::guess;
 use super::PixelScale;
 use crate::config::{Config, ImageConfig, ImageDatasets};
 use crate::{Error, Result};
-use kind::Kind;
-use ndarray::{Array2, Axis, concatenate};
+use reader::Reader;
 use std::collections::HashSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -42,155 +44,6 @@ fn image_config(config: &Config) -> Result<&ImageConfig> {
             "add [image] with channels, height and width",
         )
     })
-}
-
-/// Some consecutive images; row i of every array belongs to the i-th.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RawImages {
-    /// Channel by channel, row by row, in the file's units, [n, D]; NaN where missing.
-    pub pixels: Array2<f32>,
-    /// Inverse variances [n, D], 0 where masked, infinite where unknown; `None` if there are none.
-    pub ivar: Option<Array2<f32>>,
-    /// Numbers that describe the corruption, [n, K].
-    pub vector: Array2<f32>,
-    /// Planes that describe it, [n, P · H · W].
-    pub planes: Array2<f32>,
-    /// Why an image could not be read (its pixels are NaN), [n].
-    pub problems: Vec<Option<String>>,
-}
-
-impl RawImages {
-    /// Pixels alone, all of them readable.
-    pub(super) fn of_pixels(pixels: Array2<f32>) -> Self {
-        let n = pixels.nrows();
-        Self {
-            pixels,
-            ivar: None,
-            vector: Array2::zeros((n, 0)),
-            planes: Array2::zeros((n, 0)),
-            problems: vec![None; n],
-        }
-    }
-
-    fn concatenate(parts: &[Self]) -> Result<Self> {
-        let cat = |arrays: Vec<&Array2<f32>>| {
-            let views: Vec<_> = arrays.iter().map(|a| a.view()).collect();
-            concatenate(Axis(0), &views)
-                .map_err(|e| Error::input("images", "", e, "equal widths", "read them one by one"))
-        };
-        // Without an inverse variance no noise level is known.
-        let unknown = |p: &Self| Array2::from_elem(p.pixels.dim(), f32::INFINITY);
-        let ivar: Vec<Array2<f32>> = parts
-            .iter()
-            .map(|p| p.ivar.clone().unwrap_or_else(|| unknown(p)))
-            .collect();
-        Ok(Self {
-            pixels: cat(parts.iter().map(|p| &p.pixels).collect())?,
-            ivar: match parts.iter().any(|p| p.ivar.is_some()) {
-                true => Some(cat(ivar.iter().collect())?),
-                false => None,
-            },
-            vector: cat(parts.iter().map(|p| &p.vector).collect())?,
-            planes: cat(parts.iter().map(|p| &p.planes).collect())?,
-            problems: parts.iter().flat_map(|p| p.problems.clone()).collect(),
-        })
-    }
-}
-
-/// One file, or one folder of pictures.
-#[derive(Debug)]
-enum Reader {
-    Cifar(cifar::Batch),
-    Pictures(pictures::Pictures),
-    Fits(fits_cube::Cube),
-    Hdf5(image_hdf5::Hdf5Images),
-    Npy(npy::Npy),
-}
-
-impl Reader {
-    fn open(path: &Path, datasets: &ImageDatasets, image: &ImageConfig) -> Result<Vec<Self>> {
-        Ok(match kind::of(path)? {
-            Kind::CifarFolder(files) => files
-                .iter()
-                .map(|f| cifar::Batch::open(f, image).map(Self::Cifar))
-                .collect::<Result<_>>()?,
-            Kind::Pictures(files) => {
-                vec![Self::Pictures(pictures::Pictures::new(path, files, image))]
-            }
-            Kind::Cifar => vec![Self::Cifar(cifar::Batch::open(path, image)?)],
-            Kind::Fits => vec![Self::Fits(fits_cube::Cube::open(path, image)?)],
-            Kind::Hdf5 => {
-                let images = image_hdf5::Hdf5Images::open(path, datasets, image)?;
-                vec![Self::Hdf5(images)]
-            }
-            Kind::Npy => vec![Self::Npy(npy::Npy::open(path, image)?)],
-        })
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Self::Cifar(r) => r.labels().len(),
-            Self::Pictures(r) => r.names().len(),
-            Self::Fits(r) => r.len(),
-            Self::Hdf5(r) => r.len(),
-            Self::Npy(r) => r.len(),
-        }
-    }
-
-    /// Names of the rows, where the format has any.
-    fn names(&self) -> Option<Vec<String>> {
-        match self {
-            Self::Cifar(r) => Some(r.names()),
-            Self::Pictures(r) => Some(r.names().to_vec()),
-            Self::Fits(r) => r.names().map(<[String]>::to_vec),
-            Self::Hdf5(r) => r.names().map(<[String]>::to_vec),
-            Self::Npy(_) => None,
-        }
-    }
-
-    fn labels(&self) -> Option<Vec<i64>> {
-        match self {
-            Self::Cifar(r) => Some(r.labels().to_vec()),
-            Self::Fits(r) => r.labels().map(<[i64]>::to_vec),
-            Self::Hdf5(r) => r.labels().map(<[i64]>::to_vec),
-            Self::Pictures(_) | Self::Npy(_) => None,
-        }
-    }
-
-    /// Numbers K and planes P per image.
-    fn widths(&self) -> (usize, usize) {
-        match self {
-            Self::Hdf5(r) => r.widths(),
-            _ => (0, 0),
-        }
-    }
-
-    fn scale(&self) -> Option<&PixelScale> {
-        match self {
-            Self::Hdf5(r) => r.scale(),
-            _ => None,
-        }
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Self::Cifar(r) => r.path(),
-            Self::Pictures(r) => r.path(),
-            Self::Fits(r) => r.path(),
-            Self::Hdf5(r) => r.path(),
-            Self::Npy(r) => r.path(),
-        }
-    }
-
-    fn read(&self, rows: Range<usize>) -> Result<RawImages> {
-        match self {
-            Self::Cifar(r) => r.read(rows),
-            Self::Pictures(r) => Ok(r.read(rows)),
-            Self::Fits(r) => r.read(rows),
-            Self::Hdf5(r) => r.read(rows),
-            Self::Npy(r) => r.read(rows),
-        }
-    }
 }
 
 /// Images of one shape, open for reading. Names and labels are in memory; pixels are not.

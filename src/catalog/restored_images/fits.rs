@@ -2,8 +2,9 @@
 
 use super::super::RestoredBlock;
 use super::super::fits_read::{Column as Found, Fits, Hdu};
+use super::super::fits_tables::Column;
 use super::super::provenance::Key;
-use super::super::restored_fits::{Column, Sheet, ascii};
+use super::super::restored_fits::{Sheet, ascii};
 use super::super::restored_unit::inverse_square;
 use super::super::restored_writer::keys;
 use super::header::check;
@@ -65,13 +66,8 @@ impl Writer {
             (name, values)
         });
         let integers = table.integers();
-        let mut columns: Vec<Column> = texts
-            .iter()
-            .map(|(name, values)| Column {
-                width: values.iter().map(String::len).max().unwrap_or(0).max(1),
-                ..Column::new(name, T::String)
-            })
-            .collect();
+        let text = |(name, values): &(&str, Vec<String>)| Column::texts(name, values);
+        let mut columns: Vec<Column> = texts.iter().map(text).collect();
         columns.extend(integers.iter().map(|(name, _)| Column {
             nullable: *name == "LABEL",
             ..Column::new(name, T::LongLong)
