@@ -24,15 +24,8 @@ enum What {
         /// Clean spectra (HDF5), for studies with known truth
         #[arg(long)]
         truth: Option<PathBuf>,
-        /// Objects by name; repeatable
-        #[arg(long = "name")]
-        names: Vec<String>,
-        /// Objects by row number, counted from 0; repeatable
-        #[arg(long = "row")]
-        rows: Vec<usize>,
-        /// How many objects, where neither names nor rows are given
-        #[arg(long, default_value_t = 4)]
-        count: usize,
+        #[command(flatten)]
+        objects: Objects,
         /// Picture to write: .png or .svg
         #[arg(long, short)]
         out: PathBuf,
@@ -44,15 +37,8 @@ enum What {
         /// Clean images, any that `selfsi prepare` reads, for studies with known truth
         #[arg(long)]
         truth: Option<PathBuf>,
-        /// Objects by name; repeatable
-        #[arg(long = "name")]
-        names: Vec<String>,
-        /// Objects by row number, counted from 0; repeatable
-        #[arg(long = "row")]
-        rows: Vec<usize>,
-        /// How many objects, where neither names nor rows are given
-        #[arg(long, default_value_t = 8)]
-        count: usize,
+        #[command(flatten)]
+        objects: Objects,
         /// Picture to write: .png or .svg
         #[arg(long, short)]
         out: PathBuf,
@@ -101,29 +87,49 @@ enum What {
     },
 }
 
+/// Which objects of a catalog are shown.
+#[derive(Debug, Args)]
+struct Objects {
+    /// Objects by name; repeatable
+    #[arg(long = "name")]
+    names: Vec<String>,
+    /// Objects by row number, counted from 0; repeatable
+    #[arg(long = "row")]
+    rows: Vec<usize>,
+    /// How many objects, where neither names nor rows are given; default: 4 spectra, 8 images
+    #[arg(long)]
+    count: Option<usize>,
+}
+
+impl Objects {
+    fn choice(&self, count: usize) -> Choice {
+        Choice {
+            names: self.names.clone(),
+            rows: self.rows.clone(),
+            count: self.count.unwrap_or(count),
+        }
+    }
+}
+
 impl Plot {
     pub fn run(&self, _global: &Global) -> Result<()> {
         match &self.what {
             What::Spectra {
                 restored,
                 truth,
-                names,
-                rows,
-                count,
+                objects,
                 out,
             } => {
-                let choice = chosen(names, rows, *count);
+                let choice = objects.choice(4);
                 save(out, &catalog_spectra(restored, truth.as_deref(), &choice)?)
             }
             What::Images {
                 restored,
                 truth,
-                names,
-                rows,
-                count,
+                objects,
                 out,
             } => {
-                let choice = chosen(names, rows, *count);
+                let choice = objects.choice(8);
                 save(out, &catalog_images(restored, truth.as_deref(), &choice)?)
             }
             What::Generated {
@@ -140,13 +146,5 @@ impl Plot {
                 out,
             } => save(out, &catalog_population(restored, truth.as_deref())?),
         }
-    }
-}
-
-fn chosen(names: &[String], rows: &[usize], count: usize) -> Choice {
-    Choice {
-        names: names.to_vec(),
-        rows: rows.to_vec(),
-        count,
     }
 }
