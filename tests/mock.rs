@@ -288,18 +288,24 @@ fn a_survey_on_disk_is_whole_and_damaged_as_announced() {
     }
 }
 
-/// cfitsio would see a selection in brackets; a name need not be UTF-8.
+/// cfitsio would see a selection in brackets; names that are not UTF-8 are beyond fitsio.
 #[test]
-fn a_folder_may_have_any_name() {
+fn a_folder_may_have_any_name_of_utf_8_and_another_is_refused_in_one_line() {
     use std::os::unix::ffi::OsStrExt;
     let folder = tempfile::tempdir().unwrap();
     let survey = survey(11);
     let config = MockConfig::default();
     let instrument = Instrument::new(&survey, &config, grid()).unwrap();
-    for name in [&b"a[1]b"[..], b"a(b)", b"\xff"] {
+    let write = |name: &[u8]| {
         let root = folder.path().join(std::ffi::OsStr::from_bytes(name));
         claim(&root, "made = 'by a test'").unwrap();
-        write_sdss(&root, &survey, &instrument, 1, 0, |_| ()).unwrap();
+        let written = write_sdss(&root, &survey, &instrument, 1, 0, |_| ());
+        written.map(|()| root)
+    };
+    let e = write(b"\xff").unwrap_err().to_string();
+    assert!(e.contains("utf-8") && !e.contains('\n'), "{e}");
+    for name in [&b"a[1]b"[..], b"a(b)"] {
+        let root = write(name).unwrap();
         assert!(root.join("catalog.fits").is_file());
         let spectrum = root.join("spectra").join(spec_path(&survey.object(0)));
         assert!(spectrum.is_file());

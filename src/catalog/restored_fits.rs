@@ -160,11 +160,11 @@ impl Sheet {
     }
 }
 
-/// A new FITS file with an empty primary HDU, whatever characters its name has: cfitsio's usual call takes
-/// brackets in it for syntax of its own, fitsio's refuses names that are not UTF-8 with a panic.
+/// A new FITS file with an empty primary HDU. fitsio's own call lets cfitsio take brackets in the name for
+/// its syntax, and panics where the name is not UTF-8.
 ///
 /// # Errors
-/// cfitsio's.
+/// cfitsio's, or that the name is not UTF-8.
 pub(crate) fn create_fits(path: &Path) -> fitsio::errors::Result<FitsFile> {
     let name = CString::new(path.as_os_str().as_bytes())?;
     let mut raw = std::ptr::null_mut();
