@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 /// What a step of training and a run of Φ are made of. The rest of src/forward runs programs and codecs
 /// on the host.
-const ON_DEVICE: [&str; 26] = [
+const ON_DEVICE: [&str; 27] = [
     "transport/mod.rs",
     "transport/diffusion.rs",
     "interpolant/mod.rs",
     "nets/layers.rs",
+    "nets/layers1d.rs",
     "nets/layers2d.rs",
     "nets/unet1d.rs",
     "nets/unet2d.rs",

@@ -2,6 +2,7 @@
 
 mod encoder;
 mod layers;
+mod layers1d;
 mod layers2d;
 mod mlp;
 mod params;
