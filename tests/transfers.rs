@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// What a step of training and a run of Φ are made of. The rest of src/forward runs programs and codecs
 /// on the host.
-const ON_DEVICE: [&str; 27] = [
+const ON_DEVICE: [&str; 28] = [
     "transport/mod.rs",
     "transport/diffusion.rs",
     "interpolant/mod.rs",
@@ -18,6 +18,7 @@ const ON_DEVICE: [&str; 27] = [
     "nets/unet2d_block.rs",
     "nets/encoder.rs",
     "nets/mlp.rs",
+    "nets/norm1d.rs",
     "forward/gaussian.rs",
     "forward/quasar.rs",
     "forward/smooth.rs",

@@ -5,6 +5,7 @@ mod layers;
 mod layers1d;
 mod layers2d;
 mod mlp;
+mod norm1d;
 mod params;
 mod unet1d;
 mod unet2d;

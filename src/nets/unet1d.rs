@@ -16,7 +16,8 @@
 //!   adds is in units of the signal, not of the noise.
 
 use super::layers::{Linear, TimeEmbedding};
-use super::layers1d::{Coarsen, Conv1d, Merge, Norm, Refine, layout, silu};
+use super::layers1d::{Coarsen, Conv1d, Merge, Refine, layout, silu};
+use super::norm1d::Norm;
 use super::{Fields, Params, Pass, VelocityField, split_heads};
 use crate::config::UNet1dConfig;
 use crate::forward::Latent;
