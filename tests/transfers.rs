@@ -6,17 +6,19 @@ use std::path::{Path, PathBuf};
 
 /// What a step of training and a run of Φ are made of. The rest of src/forward runs programs and codecs
 /// on the host.
-const ON_DEVICE: [&str; 26] = [
+const ON_DEVICE: [&str; 28] = [
     "transport/mod.rs",
     "transport/diffusion.rs",
     "interpolant/mod.rs",
     "nets/layers.rs",
+    "nets/layers1d.rs",
     "nets/layers2d.rs",
     "nets/unet1d.rs",
     "nets/unet2d.rs",
     "nets/unet2d_block.rs",
     "nets/encoder.rs",
     "nets/mlp.rs",
+    "nets/norm1d.rs",
     "forward/gaussian.rs",
     "forward/quasar.rs",
     "forward/smooth.rs",

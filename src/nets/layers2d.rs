@@ -83,12 +83,6 @@ pub(super) fn largest_divisor(n: i64, limit: i64) -> i64 {
     (1..=limit).rev().find(|d| n % d == 0).unwrap_or(1)
 }
 
-/// Sets the channels of a pixel side by side in memory. torch knows its channels_last layout by
-/// the strides alone, and every layer after this one keeps it.
-pub(super) fn channels_last(x: &Tensor) -> Tensor {
-    x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
-}
-
 /// Time, and numbers that describe the corruption, as one vector that steers every block.
 #[derive(Debug)]
 pub(super) struct Embedding {

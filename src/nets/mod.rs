@@ -2,8 +2,10 @@
 
 mod encoder;
 mod layers;
+mod layers1d;
 mod layers2d;
 mod mlp;
+mod norm1d;
 mod params;
 mod unet1d;
 mod unet2d;

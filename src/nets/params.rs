@@ -38,9 +38,19 @@ impl Params {
     }
 
     fn push(&mut self, name: &str, value: Tensor, shape: &[i64]) -> Tensor {
-        let weight = value.reshape(shape).contiguous().set_requires_grad(true);
+        let weight = self.arrange(value.reshape(shape)).set_requires_grad(true);
         self.named.push((name.to_owned(), weight.shallow_clone()));
         weight
+    }
+
+    /// On a processor, windows of a 1-D convolution [outputs, inputs, taps] have the inputs side by
+    /// side in memory, as the maps have them (layers1d): else every pass would rearrange them.
+    fn arrange(&self, weight: Tensor) -> Tensor {
+        if weight.dim() == 3 && !self.device.is_cuda() {
+            weight.transpose(1, 2).contiguous().transpose(1, 2)
+        } else {
+            weight.contiguous()
+        }
     }
 
     /// Names and weights.

@@ -15,7 +15,9 @@
 //!   starts from that of a white population of variance 1 (the EDM form), and what the network
 //!   adds is in units of the signal, not of the noise.
 
-use super::layers::{Coarsen, Conv1d, GroupNorm, Linear, Merge, Refine, TimeEmbedding};
+use super::layers::{Linear, TimeEmbedding};
+use super::layers1d::{Coarsen, Conv1d, Merge, Refine, layout, silu};
+use super::norm1d::Norm;
 use super::{Fields, Params, Pass, VelocityField, split_heads};
 use crate::config::UNet1dConfig;
 use crate::forward::Latent;
@@ -40,7 +42,7 @@ pub struct UNet1d {
     middle: Vec<Block>,
     attention: Option<Attention>,
     up: Vec<Up>,
-    norm: GroupNorm,
+    norm: Norm,
     out: Refine,
 }
 
@@ -94,7 +96,7 @@ impl UNet1d {
                     .collect(),
             });
         }
-        let norm = GroupNorm::new(&mut p, "out.norm", c[0]);
+        let norm = Norm::new(&mut p, "out.norm", c[0]);
         let out = Refine::zero(&mut p, "out", c[0], 2 * heads, config.patch);
         Self {
             params: p,
@@ -183,9 +185,8 @@ impl VelocityField for UNet1d {
         let skip = x * scales.skip;
         let x = x * scales.input;
         let extended = self.inputs(&x, latent).map(|channels| {
-            channels
-                .reflection_pad1d([self.margin + shift, self.margin - shift])
-                .to_kind(kind)
+            let sides = [self.margin + shift, self.margin - shift];
+            layout(&channels.reflection_pad1d(sides).to_kind(kind))
         });
         let mut h = self.stem.forward_parts(&extended);
         let mut skips = Vec::with_capacity(self.down.len());
@@ -206,15 +207,14 @@ impl VelocityField for UNet1d {
             h = b.forward(&h, &e, pass.dropout);
         }
         for (level, skip) in self.up.iter().zip(skips.iter().rev()) {
-            let fine = level.refine.forward(&h);
-            h = level.merge.forward(&fine, skip);
+            h = level.merge.forward(&level.refine, &h, skip);
             for b in &level.blocks {
                 h = b.forward(&h, &e, pass.dropout);
             }
         }
-        let out = self.out.forward(&self.norm.forward(&h).silu());
+        let out = self.out.forward(&silu(self.norm.forward(&h)));
         let out = out.to_kind(Kind::Float);
-        let out = out.narrow(2, self.margin + shift, d);
+        let out = out.narrow(3, self.margin + shift, d);
         let out = out.reshape([-1, self.heads, 2, d]);
         let Fields { velocity, denoiser } =
             split_heads(&(out.select(2, 0) + out.select(2, 1) * x.unsqueeze(1)));
@@ -233,10 +233,10 @@ impl VelocityField for UNet1d {
 /// convolution (zero at the start), added to the input.
 #[derive(Debug)]
 struct Block {
-    norm1: GroupNorm,
+    norm1: Norm,
     film: Linear,
     conv1: Conv1d,
-    norm2: GroupNorm,
+    norm2: Norm,
     conv2: Conv1d,
     dropout: f64,
 }
@@ -251,33 +251,34 @@ impl Block {
         dropout: f64,
     ) -> Self {
         Self {
-            norm1: GroupNorm::new(p, &format!("{name}.norm1"), channels),
+            norm1: Norm::new(p, &format!("{name}.norm1"), channels),
             film: Linear::zero(p, &format!("{name}.film"), embedding, 2 * channels),
             conv1: Conv1d::new(p, &format!("{name}.conv1"), channels, channels, kernel),
-            norm2: GroupNorm::new(p, &format!("{name}.norm2"), channels),
+            norm2: Norm::new(p, &format!("{name}.norm2"), channels),
             conv2: Conv1d::zero(p, &format!("{name}.conv2"), channels, channels, kernel),
             dropout,
         }
     }
 
     fn forward(&self, x: &Tensor, e: &Tensor, train: bool) -> Tensor {
-        let film = self.film.forward(e).unsqueeze(-1);
-        let film = film.chunk(2, 1);
-        let h = film[1].addcmul(&self.norm1.forward(x), &(&film[0] + 1.0));
-        let h = self.norm2.forward(&self.conv1.forward(&h.silu())).silu();
+        let film = self.film.forward(e).chunk(2, 1);
+        let h = silu(self.norm1.modulated(x, &film[0], &film[1]));
+        let h = silu(self.norm2.forward(&self.conv1.forward(&h)));
         let h = if train && self.dropout > 0.0 {
             h.dropout(self.dropout, true)
         } else {
             h
         };
-        x + self.conv2.forward(&h)
+        let mut h = self.conv2.forward(&h);
+        h += x;
+        h
     }
 }
 
 /// Self-attention over the pixels of the coarsest level, heads of 32 channels.
 #[derive(Debug)]
 struct Attention {
-    norm: GroupNorm,
+    norm: Norm,
     qkv: Conv1d,
     out: Conv1d,
     heads: i64,
@@ -286,7 +287,7 @@ struct Attention {
 impl Attention {
     fn new(p: &mut Params, channels: i64) -> Self {
         Self {
-            norm: GroupNorm::new(p, "attention.norm", channels),
+            norm: Norm::new(p, "attention.norm", channels),
             qkv: Conv1d::new(p, "attention.qkv", channels, 3 * channels, 1),
             out: Conv1d::zero(p, "attention.out", channels, channels, 1),
             heads: (1..=channels / 32)
@@ -297,21 +298,21 @@ impl Attention {
     }
 
     fn forward(&self, x: &Tensor) -> Tensor {
-        let (b, c, l) = (x.size()[0], x.size()[1], x.size()[2]);
+        let (b, c, l) = (x.size()[0], x.size()[1], x.size()[3]);
         let width = c / self.heads;
-        let qkv = self
-            .qkv
-            .forward(&self.norm.forward(x))
-            .view([b, 3, self.heads, width, l]);
-        let qkv = qkv.transpose(3, 4);
+        let qkv = self.qkv.forward(&self.norm.forward(x));
+        let qkv = qkv.view([b, 3, self.heads, width, l]).transpose(3, 4);
         let (q, k, v) = (qkv.select(1, 0), qkv.select(1, 1), qkv.select(1, 2));
         let weights =
             (q.matmul(&k.transpose(2, 3)) / (width as f64).sqrt()).softmax(-1, Kind::Float);
-        let h = weights
-            .to_kind(v.kind())
-            .matmul(&v)
-            .transpose(2, 3)
-            .reshape([b, c, l]);
-        x + self.out.forward(&h)
+        // [B, heads, L, width] → [B, C, 1, L], the channels of a pixel side by side.
+        let h = weights.to_kind(v.kind()).matmul(&v);
+        let h = h
+            .transpose(1, 2)
+            .reshape([b, 1, l, c])
+            .permute([0, 3, 1, 2]);
+        let mut h = self.out.forward(&h);
+        h += x;
+        h
     }
 }

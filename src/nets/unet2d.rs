@@ -7,7 +7,8 @@
 //! observation joins at the input (planes) and at the embedding of the time (numbers).
 
 use super::encoder::{PlaneEncoder, VectorEncoder};
-use super::layers2d::{Conv2d, Embedding, Norm, channels_last};
+use super::layers::channels_last;
+use super::layers2d::{Conv2d, Embedding, Norm};
 use super::unet2d_block::{Block, Common, Resample};
 use super::{Fields, Params, Pass, VelocityField, split_heads};
 use crate::catalog::ImageLayout;
