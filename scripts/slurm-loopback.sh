@@ -21,6 +21,8 @@ skip() {
 [ "$(id -u)" -eq 0 ] || skip "it needs root, for the packages and for slurmd"
 selfsi=${SELFSI:-$PWD/target/release/selfsi}
 [ -x "$selfsi" ] || skip "no $selfsi; run make build or build-mpi first"
+# The daemons, and what dpkg calls, which an ordinary user's PATH lacks.
+PATH=$PATH:/usr/sbin:/sbin
 missing() { ! type slurmctld slurmd sbatch munged >/dev/null 2>&1; }
 install_packages() {
     # Without this Debian starts the daemons of the packages: they would be in the way.
