@@ -1,10 +1,10 @@
 //! What the HDF5 readers and writers share: errors in our words, text in any of HDF5's forms.
 
 use super::provenance::{Key, Value};
-pub(super) use crate::hdf5_output::{attribute, numbers, text, words};
+pub(super) use crate::hdf5_output::{attribute, column, numbers, text, texts, words};
 use crate::{Error, Result};
 use hdf5::types::{FixedAscii, FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
-use hdf5::{Dataset, File, H5Type, Hyperslab, Location, SliceOrIndex};
+use hdf5::{Dataset, File, Hyperslab, Location, SliceOrIndex};
 use ndarray::{Array2, ArrayViewD};
 use std::ops::Range;
 use std::path::Path;
@@ -139,32 +139,6 @@ pub(super) fn attributes(at: &Location, keys: &[Key]) -> hdf5::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Writes a column of numbers under its name in lower case.
-///
-/// # Errors
-/// HDF5's.
-pub(super) fn column<T: H5Type>(file: &File, name: &str, values: &[T]) -> hdf5::Result<Dataset> {
-    let data = numbers::<T>(file, &name.to_lowercase(), &[values.len()])?;
-    data.write_raw(values)?;
-    Ok(data)
-}
-
-/// Writes a column of texts under its name in lower case.
-///
-/// # Errors
-/// HDF5's.
-pub(super) fn texts<'a>(
-    file: &File,
-    name: &str,
-    values: impl IntoIterator<Item = &'a str>,
-) -> hdf5::Result<()> {
-    let values: Vec<VarLenUnicode> = values.into_iter().map(text).collect();
-    file.new_dataset::<VarLenUnicode>()
-        .shape(values.len())
-        .create(name.to_lowercase().as_str())?
-        .write_raw(&values)
 }
 
 /// Rows `range` of images and all of their other axes.

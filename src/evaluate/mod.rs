@@ -50,6 +50,7 @@ pub use population::{Band, band_rmse, mae, rmse, scatter_ratio};
 pub use power::{band_edges, band_power, log_power, power_ratio};
 pub use report::{load, report};
 pub use result::{Bar, Distance, Evaluation, Kind, Regime, Row};
+pub(crate) use sampling::evenly;
 pub use sampling::{Answer, Method, Observed, Sampled, Samplers, Sampling};
 pub use sliced::{Slices, SquaredDistance, population_distance, sliced_wasserstein};
 pub use smoothing::{best_smoothing, gaussian_smooth};

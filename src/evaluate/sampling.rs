@@ -154,7 +154,7 @@ pub(super) fn apart<T: Copy + Ord>(rows: &[T], most: usize) -> (Vec<T>, Vec<T>) 
 }
 
 /// At most `most` of `rows`, evenly spread.
-pub(super) fn evenly<T: Copy>(rows: &[T], most: usize) -> Vec<T> {
+pub(crate) fn evenly<T: Copy>(rows: &[T], most: usize) -> Vec<T> {
     let n = rows.len();
     let taken = most.min(n);
     (0..taken).map(|k| rows[k * n / taken]).collect()

@@ -1,4 +1,4 @@
-//! What our HDF5 files are made of: texts, attributes, and numbers with checksums.
+//! What our HDF5 files are made of: attributes, columns of texts, and numbers with checksums.
 
 use hdf5::types::VarLenUnicode;
 use hdf5::{Dataset, File, H5Type, Location};
@@ -31,6 +31,32 @@ pub(crate) fn attribute<T: H5Type>(at: &Location, name: &str, value: &T) -> hdf5
 pub(crate) fn numbers<T: H5Type>(file: &File, name: &str, axes: &[usize]) -> hdf5::Result<Dataset> {
     let builder = file.new_dataset::<T>().chunk(chunk::<T>(axes));
     builder.fletcher32().shape(axes).create(name)
+}
+
+/// Writes a column of numbers under its name in lower case.
+///
+/// # Errors
+/// HDF5's.
+pub(crate) fn column<T: H5Type>(file: &File, name: &str, values: &[T]) -> hdf5::Result<Dataset> {
+    let data = numbers::<T>(file, &name.to_lowercase(), &[values.len()])?;
+    data.write_raw(values)?;
+    Ok(data)
+}
+
+/// Writes a column of texts under its name in lower case.
+///
+/// # Errors
+/// HDF5's.
+pub(crate) fn texts<'a>(
+    file: &File,
+    name: &str,
+    values: impl IntoIterator<Item = &'a str>,
+) -> hdf5::Result<()> {
+    let values: Vec<VarLenUnicode> = values.into_iter().map(text).collect();
+    file.new_dataset::<VarLenUnicode>()
+        .shape(values.len())
+        .create(name.to_lowercase().as_str())?
+        .write_raw(&values)
 }
 
 /// Whole rows, a power of two of them: blocks of as many, or of a multiple, fill their chunks.

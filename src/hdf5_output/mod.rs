@@ -3,7 +3,7 @@
 mod content;
 mod driver;
 
-pub(crate) use content::{attribute, numbers, text};
+pub(crate) use content::{attribute, column, numbers, text, texts};
 
 use crate::atomic::Pending;
 use crate::{Error, Result};

@@ -3,7 +3,7 @@
 use super::{DrawnLine, Quasar, Survey};
 use crate::Result;
 use crate::catalog::LogGrid;
-use crate::hdf5_output::{Output, attribute, numbers, text};
+use crate::hdf5_output::{Output, attribute, column, numbers, text, texts};
 use hdf5::types::VarLenUnicode;
 use hdf5::{Dataset, File};
 use ndarray::{Array1, Array2};
@@ -62,7 +62,7 @@ fn start(file: &File, grid: &LogGrid, n: usize) -> hdf5::Result<Dataset> {
     ] {
         attribute(file, key, &text(value))?;
     }
-    numbers::<f64>(file, "loglam", &[grid.pixels])?.write_raw(&grid.loglam())?;
+    column(file, "loglam", &grid.loglam())?;
     numbers::<f32>(file, "flux", &[n, grid.pixels])
 }
 
@@ -79,14 +79,12 @@ struct Parameters {
 impl Parameters {
     fn create(file: &File, survey: &Survey, n: usize) -> hdf5::Result<Self> {
         let lines = survey.lines();
-        let names: Vec<VarLenUnicode> = lines.iter().map(|l| text(&l.name)).collect();
-        file.new_dataset_builder()
-            .with_data(&names)
-            .create("line_name")?;
+        texts(file, "line_name", lines.iter().map(|l| &*l.name))?;
         let wavelengths: Vec<f64> = lines.iter().map(|l| l.wavelength).collect();
-        numbers::<f64>(file, "line_wavelength", &[lines.len()])?.write_raw(&wavelengths)?;
-        let column = |(name, get): (&str, OfQuasar)| Ok((numbers::<f64>(file, name, &[n])?, get));
-        let table =
+        column(file, "line_wavelength", &wavelengths)?;
+        let of_quasar =
+            |(name, get): (&str, OfQuasar)| Ok((numbers::<f64>(file, name, &[n])?, get));
+        let of_line =
             |(name, get): (&str, OfLine)| Ok((numbers::<f64>(file, name, &[n, lines.len()])?, get));
         let columns: [(&str, OfQuasar); 4] = [
             ("z", |q| q.z),
@@ -103,9 +101,12 @@ impl Parameters {
             names: file.new_dataset::<VarLenUnicode>().shape(n).create("id")?,
             columns: columns
                 .into_iter()
-                .map(column)
+                .map(of_quasar)
                 .collect::<hdf5::Result<_>>()?,
-            tables: tables.into_iter().map(table).collect::<hdf5::Result<_>>()?,
+            tables: tables
+                .into_iter()
+                .map(of_line)
+                .collect::<hdf5::Result<_>>()?,
         })
     }
 

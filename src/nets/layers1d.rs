@@ -208,18 +208,18 @@ impl Merge {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::random::{Purpose, Rows};
     use tch::Device;
 
-    fn normals(index: u64, shape: &[i64]) -> Tensor {
+    pub fn normals(index: u64, shape: &[i64]) -> Tensor {
         let n = shape.iter().product();
         let row = Rows::range(1, Purpose::Weights, index, 1, Device::Cpu).normal(0, n);
         row.view(shape)
     }
 
-    fn largest_difference(a: &Tensor, b: &Tensor) -> f64 {
+    pub fn largest_difference(a: &Tensor, b: &Tensor) -> f64 {
         assert_eq!(a.size(), b.size());
         (a - b).abs().max().double_value(&[])
     }

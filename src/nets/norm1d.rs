@@ -64,20 +64,9 @@ impl Norm {
 #[cfg(test)]
 mod tests {
     use super::super::layers1d::layout;
+    use super::super::layers1d::tests::{largest_difference, normals};
     use super::*;
-    use crate::random::{Purpose, Rows};
     use tch::Device;
-
-    fn normals(index: u64, shape: &[i64]) -> Tensor {
-        let n = shape.iter().product();
-        let row = Rows::range(1, Purpose::Weights, index, 1, Device::Cpu).normal(0, n);
-        row.view(shape)
-    }
-
-    fn largest_difference(a: &Tensor, b: &Tensor) -> f64 {
-        assert_eq!(a.size(), b.size());
-        (a - b).abs().max().double_value(&[])
-    }
 
     #[test]
     fn the_norm_is_libtorchs_with_scale_and_shift_after_it() {

@@ -4,7 +4,7 @@ use super::curves::Curves;
 use super::population::{Population, Role, population_curves};
 use super::spectra::{Panel, Spectra};
 use crate::catalog::{Object, Restored, is_random};
-use crate::evaluate::{Truth, best_smoothing, fill_masked};
+use crate::evaluate::{Truth, best_smoothing, evenly, fill_masked};
 use crate::{Error, Result};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -103,8 +103,9 @@ pub fn catalog_population(paths: &[PathBuf], truth: Option<&Path>) -> Result<Cur
         .filter(|n| files.iter().all(|(_, _, rows)| rows.contains_key(*n)))
         .filter(|n| in_truth(n).is_some())
         .collect();
-    let (all, n) = (usable.len(), usable.len().min(MOST));
-    let usable: Vec<&str> = (0..n).map(|k| usable[k * all / n]).collect();
+    let all = usable.len();
+    let usable = evenly(&usable, MOST);
+    let n = usable.len();
     if n < 2 {
         return Err(Error::input(
             first,
@@ -206,8 +207,7 @@ pub(super) fn chosen(
             .collect();
         let held: Vec<usize> = usable.iter().copied().filter(|i| heldout[*i]).collect();
         let pool = if held.is_empty() { usable } else { held };
-        let n = choice.count.min(pool.len());
-        rows.extend((0..n).map(|k| pool[k * pool.len() / n]));
+        rows = evenly(&pool, choice.count);
     }
     if rows.is_empty() {
         return Err(bad(

@@ -4,10 +4,10 @@ use crate::catalog::{Layout, LogGrid, hdf5_names};
 use crate::config::{Config, ForwardConfig, NoiseFrom, SmoothingFrom};
 use crate::evaluate::Truth;
 use crate::forward::{self, Latent};
-use crate::hdf5_output::{Output, attribute, numbers, text};
+use crate::hdf5_output::{Output, attribute, column, numbers, text, texts};
 use crate::random::{Purpose, Rows};
 use crate::{Error, Result};
-use hdf5::types::{TypeDescriptor, VarLenUnicode};
+use hdf5::types::TypeDescriptor;
 use hdf5::{Dataset, File};
 use ndarray::Array1;
 use std::path::Path;
@@ -125,12 +125,8 @@ impl Ids {
 
     fn write(&self, file: &File) -> hdf5::Result<()> {
         match self {
-            Self::Numbers(ids) => numbers::<i64>(file, "id", &[ids.len()])?.write_raw(ids),
-            Self::Texts(ids) => {
-                let ids: Vec<VarLenUnicode> = ids.iter().map(|s| text(s)).collect();
-                let builder = file.new_dataset::<VarLenUnicode>();
-                builder.shape(ids.len()).create("id")?.write_raw(&ids)
-            }
+            Self::Numbers(ids) => column(file, "id", ids).map(drop),
+            Self::Texts(ids) => texts(file, "id", ids.iter().map(String::as_str)),
         }
     }
 }
@@ -201,13 +197,10 @@ impl Target {
         ] {
             attribute(file, key, &text(value))?;
         }
-        let column = |name: &str, values: &[f64]| {
-            numbers::<f64>(file, name, &[values.len()])?.write_raw(values)
-        };
-        column("loglam", &grid.loglam())?;
-        column("level", &source.level)?;
+        column(file, "loglam", &grid.loglam())?;
+        column(file, "level", &source.level)?;
         if let Some(z) = &source.z {
-            column("z", z)?;
+            column(file, "z", z)?;
         }
         source.ids.write(file)?;
         let image = |name: &str| numbers::<f32>(file, name, &[n, d]);
