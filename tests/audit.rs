@@ -14,7 +14,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use run_folder::{failure, selfsi};
-use selfsi::catalog::flag;
+use selfsi::data::flag;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 

@@ -7,7 +7,8 @@ mod desi_files;
 
 use assert_cmd::Command;
 use desi_files::{UNIT, coadd, redshifts};
-use selfsi::catalog::{Restored, flag};
+use selfsi::data::flag;
+use selfsi::restored::Restored;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 

@@ -3,11 +3,12 @@
 use assert_cmd::Command;
 use hdf5::types::VarLenUnicode;
 use ndarray::{Array, Array2, Array3, Array4, ArrayD, Axis, Dimension, IxDyn, s};
-use selfsi::catalog::{
-    ImageReport, ImageSet, ImageSource, PixelScale, ScaleFrom, flag, inspect, prepare_images,
-};
+use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::{Config, ImageConfig, ImageDatasets};
-use selfsi::random::{Purpose, Rows};
+use selfsi::data::{PixelScale, flag};
+use selfsi::inspect::inspect;
+use selfsi::prepare::{ImageReport, ImageSet, ScaleFrom, prepare_images};
+use selfsi::survey::ImageSource;
 use std::path::{Path, PathBuf};
 use tch::Device;
 

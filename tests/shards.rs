@@ -6,7 +6,7 @@ mod same_fits;
 mod trained;
 
 use same_fits::same;
-use selfsi::catalog::Restored;
+use selfsi::restored::Restored;
 use std::path::{Path, PathBuf};
 use std::process::Command as Process;
 use trained::{D, N, Trained, selfsi};

@@ -1,7 +1,8 @@
 //! Split halves: two runs, trained on disjoint halves of the survey, restore the same observations.
 //! What the data support, both find.
 
-use crate::catalog::{Object, Restored, RestoredRows, is_random};
+use crate::data::{Object, is_random};
+use crate::restored::{Restored, RestoredRows};
 use crate::{Error, Result};
 use ndarray::{Array1, Axis};
 use std::collections::HashMap;
@@ -123,7 +124,8 @@ fn same_observation<'a>(
 
 fn check(a: &Restored, b: &Restored) -> Result<()> {
     let (ha, hb) = (a.header(), b.header());
-    let grid = |h: &crate::catalog::RestoredHeader| (h.grid.pixels, (h.grid.loglam0 * 1e9).round());
+    let grid =
+        |h: &crate::restored::RestoredHeader| (h.grid.pixels, (h.grid.loglam0 * 1e9).round());
     if grid(ha) != grid(hb) || ha.flux_unit != hb.flux_unit {
         return Err(foreign(
             b,

@@ -14,6 +14,7 @@ mod observed;
 mod prediction;
 mod residual;
 mod simulate;
+mod table;
 mod verdict;
 
 pub use examine::{CALLS, Examiner, Findings, Restorations, STATISTICS, Support};
@@ -24,13 +25,15 @@ pub use null::Null;
 pub use observed::Observed;
 pub use prediction::{Prediction, calls};
 pub use residual::{Fit, LineFilter};
+pub use table::{AuditHeader, AuditRow, FeatureRow, audit_flag, write_audit};
 pub use verdict::Verdicts;
 
-use crate::catalog::{AuditHeader, Provenance, Restored};
+use crate::base::random::{Purpose, derive};
 use crate::config::Config;
+use crate::data::Provenance;
 use crate::forward;
-use crate::random::{Purpose, derive};
 use crate::restore::{Input, Restorer, Source};
+use crate::restored::Restored;
 use crate::train::{Run, observations};
 use crate::{Error, Result};
 use simulate::simulated;

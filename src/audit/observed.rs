@@ -2,8 +2,10 @@
 
 use super::examine::Restorations;
 use super::halves::{identity, same};
-use crate::catalog::{Block, Object, Prepared, Restored, is_random};
-use crate::host::tensor;
+use crate::base::tensors::tensor;
+use crate::data::{Block, Object, is_random};
+use crate::prepare::Prepared;
+use crate::restored::Restored;
 use crate::{Error, Result};
 use ndarray::Array2;
 use std::collections::HashMap;

@@ -2,8 +2,8 @@
 //! scatter, of noise and of nuisances.
 
 use crate::Result;
+use crate::base::random::{Purpose, Rows};
 use crate::forward::{ForwardModel, Latent};
-use crate::random::{Purpose, Rows};
 use tch::{Kind, Tensor};
 
 /// Pixels over which the scatter, in units of the recorded noise, is averaged: a variance from some

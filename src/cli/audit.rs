@@ -3,10 +3,12 @@
 use super::Global;
 use super::progress::Progress;
 use super::say::say;
-use crate::atomic::not_an_input;
-use crate::audit::{self, Job, audit};
-use crate::catalog::{Restored, audit_flag, write_audit};
+use crate::audit;
+use crate::audit::{Job, audit};
+use crate::audit::{audit_flag, write_audit};
+use crate::base::atomic::not_an_input;
 use crate::restore::{Given, Input, config_of};
+use crate::restored::Restored;
 use crate::train::Run;
 use crate::{Error, Result};
 use clap::Args;
@@ -147,7 +149,7 @@ fn json(result: &audit::Audit, out: &Path) -> serde_json::Value {
     json
 }
 
-fn flagged(result: &audit::Audit) -> impl Iterator<Item = &crate::catalog::AuditRow> {
+fn flagged(result: &audit::Audit) -> impl Iterator<Item = &crate::audit::AuditRow> {
     let bits = !audit_flag::NOT_AUDITED;
     result.rows.iter().filter(move |r| r.flag & bits != 0)
 }

@@ -3,7 +3,7 @@
 use super::Global;
 use super::say::say;
 use crate::diagnose::{Diagnosis, History};
-use crate::theory::{Case, Path, Report};
+use crate::lab::theory::{Case, Path, Report};
 use crate::{Error, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;

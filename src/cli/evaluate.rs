@@ -1,11 +1,15 @@
 //! `selfsi evaluate`.
 
 use super::Global;
-use crate::baselines::{self, Settings};
-use crate::evaluate::images::{self, Features, Lpips, Networks};
-use crate::evaluate::{self, RunFiles, Sampling};
+use crate::base::atomic;
+use crate::evaluate::images::{Features, Lpips, Networks};
+use crate::evaluate::{self, images};
+use crate::evaluate::{RunFiles, Sampling};
+use crate::lab;
+use crate::lab::baselines;
+use crate::lab::baselines::Settings;
 use crate::restore::restored_in;
-use crate::{Error, Result, atomic};
+use crate::{Error, Result};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -46,7 +50,7 @@ pub struct Evaluate {
 impl Evaluate {
     pub fn run(&self, global: &Global) -> Result<()> {
         if let Some(target) = &self.report {
-            return atomic::write(target, evaluate::report(&self.runs, target)?.as_bytes());
+            return atomic::write(target, lab::report(&self.runs, target)?.as_bytes());
         }
         let Some(truth) = &self.truth else {
             return Err(refused("neither --truth nor --report", "give one of them"));

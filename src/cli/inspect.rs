@@ -2,7 +2,7 @@
 
 use super::Global;
 use super::say::say;
-use crate::{Error, Result, catalog};
+use crate::{Error, Result, inspect};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -20,7 +20,7 @@ impl Inspect {
         let mut found = Vec::new();
         let mut failed = None;
         for file in &self.files {
-            match catalog::inspect(file) {
+            match inspect::inspect(file) {
                 Ok(inspection) if global.json => found.push(inspection),
                 Ok(inspection) => say(inspection)?,
                 Err(e) => {

@@ -4,7 +4,7 @@ use super::Global;
 use super::progress::Progress;
 use super::say::say;
 use crate::Result;
-use crate::catalog::merge;
+use crate::restored::merge;
 use clap::Args;
 use std::path::PathBuf;
 

@@ -3,8 +3,8 @@
 use super::Global;
 use super::progress::Progress;
 use super::say::say;
-use crate::catalog::LogGrid;
 use crate::config::{MockFormat, NormaliseConfig};
+use crate::data::LogGrid;
 use crate::mock::{Instrument, Survey, TRUTH, claim, write_sdss, write_truth};
 use crate::{Error, Result};
 use clap::Args;

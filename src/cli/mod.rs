@@ -19,7 +19,8 @@ mod toy;
 mod train;
 
 use crate::config::Config;
-use crate::ranks::{self, Ranks};
+use crate::ranks;
+use crate::ranks::Ranks;
 use crate::{Error, Result};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -117,17 +118,17 @@ impl Global {
     /// The torch device asked for.
     ///
     /// # Errors
-    /// As [`crate::device::device`].
+    /// As [`crate::base::device::device`].
     pub fn device(&self) -> Result<tch::Device> {
-        crate::device::device(&self.device)
+        crate::base::device::device(&self.device)
     }
 
     /// The torch device of one of `ranks`.
     ///
     /// # Errors
-    /// As [`crate::device::device`].
+    /// As [`crate::base::device::device`].
     pub fn device_of(&self, ranks: &Ranks) -> Result<tch::Device> {
-        crate::device::device_of_rank(&self.device, ranks.local())
+        crate::base::device::device_of_rank(&self.device, ranks.local())
     }
 }
 
@@ -220,7 +221,7 @@ fn run(cli: &Cli) -> Result<()> {
 fn leave_nothing_on_signal() -> Result<()> {
     ctrlc::set_handler(|| {
         eprintln!("selfsi: error: stopped by a signal; nothing half-written is left behind");
-        crate::atomic::abandon(130)
+        crate::base::atomic::abandon(130)
     })
     .map_err(|e| Error::config("signals", "SIGTERM", e, "run again"))
 }

@@ -3,7 +3,7 @@
 use super::Global;
 use super::progress::Progress;
 use super::say::say;
-use crate::{Error, Result, catalog};
+use crate::{Error, Result, prepare};
 use clap::Args;
 use serde::Serialize;
 use std::fmt::Display;
@@ -29,11 +29,11 @@ impl Prepare {
         let mut progress = |done, total| bar.show(done, total);
         if config.image.is_some() {
             let source = &config.survey.source;
-            let report = catalog::prepare_images(&config, source, out, &mut progress);
+            let report = prepare::prepare_images(&config, source, out, &mut progress);
             bar.finish();
             print(global, &report?)
         } else {
-            let report = catalog::prepare(&config, out, &mut progress);
+            let report = prepare::prepare(&config, out, &mut progress);
             bar.finish();
             print(global, &report?)
         }

@@ -2,9 +2,10 @@
 
 use super::Global;
 use super::say::say;
+use crate::base::atomic;
 use crate::slurm::{Campaign, Script};
 use crate::train::Run;
-use crate::{Error, Result, atomic};
+use crate::{Error, Result};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 

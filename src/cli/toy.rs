@@ -2,9 +2,10 @@
 
 use super::Global;
 use super::say::say;
+use crate::base::atomic;
+use crate::lab::toy::{Arm, Plan, Settings, Shape, markdown, run, write_clouds};
 use crate::plot::{Clouds, save};
-use crate::toy::{Arm, Plan, Settings, Shape, markdown, run, write_clouds};
-use crate::{Error, Result, atomic};
+use crate::{Error, Result};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Instant;

@@ -2,9 +2,10 @@
 
 use super::Global;
 use super::say::say;
-use crate::catalog::{ImageSet, Prepared, with_scale_of};
 use crate::config::Config;
-use crate::ranks::{self, Ranks};
+use crate::prepare::{ImageSet, Prepared, with_scale_of};
+use crate::ranks;
+use crate::ranks::Ranks;
 use crate::train::{Data, Outcome, Run, Trainer};
 use crate::{Error, Result};
 use clap::Args;
@@ -131,7 +132,7 @@ pub(super) fn stop_on_signal() -> Result<Arc<AtomicBool>> {
         match first {
             None => first = Some(Instant::now()),
             Some(since) if since.elapsed() < again() => {}
-            Some(_) => crate::atomic::abandon(130),
+            Some(_) => crate::base::atomic::abandon(130),
         }
     })
     .map_err(|e| Error::config("signals", "SIGTERM", e, "run again"))?;

@@ -1,6 +1,7 @@
 //! `[interpolant]`: the path between clean data and observations.
 
-use super::{Config, ForwardConfig, image, require};
+use super::forward::ForwardConfig;
+use super::{Config, image, require};
 use crate::Result;
 use serde::{Deserialize, Serialize};
 

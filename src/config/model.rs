@@ -1,6 +1,7 @@
 //! The transport, how it is trained and used.
 
-use super::{Config, NetworkConfig, require};
+use super::network::NetworkConfig;
+use super::{Config, require};
 use crate::Result;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

@@ -1,6 +1,7 @@
 //! Where the observations are, which of them to take, and the grid they are brought to.
 
-use super::{Config, ImageDatasets, require};
+use super::image::ImageDatasets;
+use super::{Config, require};
 use crate::Result;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::path::PathBuf;

@@ -1,8 +1,9 @@
 //! What a model was trained on and how: model.json in its folder.
 
+use crate::base::atomic;
 use crate::config::{Config, DiffusionConfig};
 use crate::train::sha256_file;
-use crate::{Error, Result, atomic};
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};

@@ -6,7 +6,7 @@
 use super::ensemble::{Pit, crps};
 use super::line_calibration::LineCalibration;
 use super::population::Band;
-use crate::statistics::standard_deviation;
+use crate::base::statistics::standard_deviation;
 use ndarray::{ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 

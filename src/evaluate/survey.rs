@@ -1,14 +1,14 @@
 //! From files to arrays: joins a prepared set, its truth and restored catalogs by name.
 
 use super::catalogs::Catalog;
-use super::learned::learn;
-use super::moments::Accumulator;
 use super::result::Evaluation;
 use super::sampling::{Samplers, SpectraRows, answer, blocks, evenly, of_spectra};
 use super::study::{Candidate, Scored, TruePopulation, study};
-use super::truth::Truth;
-use crate::catalog::Prepared;
 use crate::config::Config;
+use crate::population::Accumulator;
+use crate::population::learn;
+use crate::prepare::Prepared;
+use crate::survey::Truth;
 use crate::{Error, Result};
 use ndarray::{Array2, Axis};
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! JPEG, by writing and reading the bytes of a file.
 
+use crate::base::random::Rows;
 use crate::config::Chroma;
-use crate::random::Rows;
 use crate::{Error, Result};
 use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, SamplingFactor};
 use rayon::prelude::*;

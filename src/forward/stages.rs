@@ -1,12 +1,13 @@
 //! Corruptions of images, one after the other.
 
 use super::blur::Blur;
+use super::latent::Latent;
 use super::passing::{Passing, Told};
 use super::units::PixelUnits;
-use super::{ForwardModel, Latent, jpeg, mask, motion, poisson, rays};
-use crate::catalog::ImageLayout;
+use super::{ForwardModel, jpeg, mask, motion, poisson, rays};
+use crate::base::random::Rows;
 use crate::config::{Chroma, LatentUse, StageConfig};
-use crate::random::Rows;
+use crate::data::ImageLayout;
 use crate::{Error, Result};
 use tch::{Device, Tensor};
 

@@ -18,7 +18,8 @@
 use super::layers::{Linear, TimeEmbedding};
 use super::layers1d::{Coarsen, Conv1d, Merge, Refine, layout, silu};
 use super::norm1d::Norm;
-use super::{Fields, Params, Pass, VelocityField, split_heads};
+use super::params::Params;
+use super::{Fields, Pass, VelocityField, split_heads};
 use crate::config::UNet1dConfig;
 use crate::forward::Latent;
 use tch::{Device, Kind, Tensor};

@@ -1,8 +1,8 @@
 //! The residual block of the 2-D U-Net, with its resampling and self-attention.
 
-use super::Params;
 use super::layers::{Linear, channels_last};
 use super::layers2d::{Conv2d, Norm, largest_divisor};
+use super::params::Params;
 use tch::{Kind, Tensor};
 
 /// What all blocks of a network have in common.

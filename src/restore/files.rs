@@ -1,10 +1,11 @@
 //! The files of restored spectra, in the form of their survey.
 
-use super::Part;
-use crate::atomic::not_an_input;
-use crate::catalog::{
-    Object, RestoredBlock, RestoredHeader, desi_source, flag, restored_desi_path,
-    restored_spec_path, write_restored_spec,
+use super::shard::Part;
+use crate::base::atomic::not_an_input;
+use crate::data::{Object, flag};
+use crate::restored::{
+    RestoredBlock, RestoredHeader, desi_source, restored_desi_path, restored_spec_path,
+    write_restored_spec,
 };
 use crate::{Error, Result};
 use rayon::prelude::*;

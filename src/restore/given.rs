@@ -1,8 +1,9 @@
 //! What a user gives to restore, told by its content: a prepared set, spec files, an HDF5 catalog, or
 //! the config of another survey.
 
-use crate::catalog::{FLUX_UNIT, says_prepared};
 use crate::config::{Columns, Config, NormaliseConfig, SurveySource};
+use crate::inspect::says_prepared;
+use crate::survey::FLUX_UNIT;
 use crate::{Error, Result};
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -3,9 +3,10 @@
 use super::Selection;
 use super::input::{choose, kept_out, with_suffix};
 use crate::Result;
-use crate::atomic::{Pending, not_an_input};
-use crate::catalog::{ImageSet, Object, flag, prepare_images, rejected_path, with_scale_of};
+use crate::base::atomic::{Pending, not_an_input};
 use crate::config::{Config, SurveySource};
+use crate::data::{Object, flag};
+use crate::prepare::{ImageSet, prepare_images, rejected_path, with_scale_of};
 use crate::train::is_trained;
 use std::path::{Path, PathBuf};
 

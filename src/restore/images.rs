@@ -5,11 +5,9 @@ use super::image_input::ImageInput;
 use super::shard::part_of;
 use super::{Selection, Source, Summary};
 use crate::Result;
-use crate::catalog::{
-    ImageBlock, ImageLayout, ImageTable, Layout, Object, RestoredImagesHeader,
-    RestoredImagesWriter, flag,
-};
 use crate::config::Config;
+use crate::data::{ImageBlock, ImageLayout, Layout, Object, flag};
+use crate::restored::{ImageTable, RestoredImagesHeader, RestoredImagesWriter};
 use crate::train::{Run, image_observations};
 use ndarray::{Array2, Zip, s};
 use std::path::Path;
@@ -95,7 +93,7 @@ pub fn restore_images(
 
 /// Normalised values [.., D] in the units of the file: [`PixelScale::restore`] on the device.
 ///
-/// [`PixelScale::restore`]: crate::catalog::PixelScale::restore
+/// [`PixelScale::restore`]: crate::data::PixelScale::restore
 pub(crate) fn in_units(layout: &ImageLayout, x: &Tensor) -> Tensor {
     let [_, channels, height, width] = layout.shape(1);
     let each = |v: &[f64]| {

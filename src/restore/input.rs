@@ -2,9 +2,10 @@
 
 use super::Selection;
 use super::given::{Given, same_unit, survey};
-use crate::atomic::{Pending, not_an_input};
-use crate::catalog::{LogGrid, Object, Prepared, Report, flag, prepare_from, rejected_path};
+use crate::base::atomic::{Pending, not_an_input};
 use crate::config::{Config, NormaliseConfig, SurveySource};
+use crate::data::{LogGrid, Object, flag};
+use crate::prepare::{Prepared, Report, prepare_from, rejected_path};
 use crate::train::is_trained;
 use crate::{Error, Result};
 use std::collections::HashSet;

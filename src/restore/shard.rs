@@ -1,7 +1,8 @@
 //! One of n parts of a restoration, for job arrays.
 
 use super::Selection;
-use crate::catalog::{Object, Shard};
+use crate::data::Object;
+use crate::restored::Shard;
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
 use std::ops::Range;

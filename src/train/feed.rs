@@ -2,9 +2,9 @@
 //! which the next one is read while the network is busy with this one.
 
 use super::data::{Observations, concatenate};
-use super::order::{Pick, Sampler};
 use super::training::{Streamed, Training};
 use crate::Result;
+use crate::fit::{Pick, Sampler};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,12 +1,15 @@
 //! A run folder: config.toml as resolved, provenance.json, checkpoints/, best.safetensors,
 //! metrics.jsonl and TensorBoard events.
 
-use super::checkpoint::{Checkpoint, newest};
-use crate::catalog::Layout;
+use crate::base::atomic;
 use crate::config::Config;
+use crate::data::Layout;
+use crate::fit::Checkpoint;
+use crate::fit::checkpoint::newest;
 use crate::interpolant::Interpolant;
-use crate::nets::{self, VelocityField};
-use crate::{Error, Result, atomic};
+use crate::nets;
+use crate::nets::VelocityField;
+use crate::{Error, Result};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};

@@ -5,12 +5,12 @@
 
 mod diffusion;
 
-use crate::catalog::Layout;
+use crate::base::random::Rows;
 use crate::config::{InterpolantConfig, Scheme, TransportConfig};
+use crate::data::Layout;
 use crate::forward::Latent;
 use crate::interpolant::Interpolant;
 use crate::nets::{Pass, VelocityField};
-use crate::random::Rows;
 use crate::{Error, Result};
 use diffusion::ReverseDiffusion;
 use tch::{Tensor, no_grad};

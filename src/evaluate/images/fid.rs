@@ -1,10 +1,12 @@
 //! Fréchet distance of two populations of images in the features of a trained network (Heusel et
 //! al. 2017), where both are taken for Gaussians.
 
-use super::{DataRange, network::Network};
+use super::network::Network;
+use super::psnr::DataRange;
 use crate::Result;
 use crate::config::ImageConfig;
-use crate::evaluate::linalg::{eigen, recompose};
+use crate::population::eigen;
+use crate::population::linalg::recompose;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use std::path::Path;
 
