@@ -133,7 +133,7 @@ $(MPI)/.done: requirements/mpi.txt
 setup-mpi: $(MPI)/.done ## MPICH and libclang, without root: for where there is no MPI yet
 
 # As for LIBTORCH: a new make looks for what was just installed.
-build-mpi: setup setup-mpi ## the program with MPI (docs/cluster.md)
+build-mpi: setup setup-mpi ## the program with MPI (docs/guide/cluster.md)
 	@$(MAKE) --no-print-directory cargo-build-mpi
 cargo-build-mpi:
 	$(WITH_MPI) cargo build --release --features mpi
@@ -174,7 +174,7 @@ bench-eager: setup $(BENCH)/.done ## a training step and a restoration beside Py
 	$(RUN) mkdir -p out; cargo build --release --bench eager --message-format json | $(PYTHON) -c "import json,sys; print([m['executable'] for m in map(json.loads, sys.stdin) if m.get('executable')][-1])" > out/eager.path
 	$(BENCH)/bin/python benches/eager.py "$$(cat out/eager.path)"
 
-estep: build           ## what the levers on the E-step cost and give: docs/estep.md (hours)
+estep: build           ## what the levers on the E-step cost and give: docs/measurements/estep.md (hours)
 	test -f out/demo/prepared.h5 || { $(SELFSI) mock survey_configs/demo.toml && $(SELFSI) prepare survey_configs/demo.toml; }
 	$(PYTHON) scripts/estep.py moons
 	$(PYTHON) scripts/estep.py demo

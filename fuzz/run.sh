@@ -55,7 +55,7 @@ export OMP_NUM_THREADS=1 RUST_BACKTRACE=1
 for target in "${targets[@]}"; do
     log=$artifacts/$target.log
     options=(-seed="${FUZZ_SEED:-0}" -max_total_time="$seconds" -rss_limit_mb=4096 -artifact_prefix="$artifacts/$target-" -timeout=30)
-    # HDF5 itself hangs or crashes on some spoilt files (docs/faults.md): there, panics alone are ours.
+    # HDF5 itself hangs or crashes on some spoilt files (docs/reference/faults.md): there, panics alone are ours.
     [[ $target != hdf5 ]] || options+=(-timeout=5 -fork=1 -ignore_crashes=1 -ignore_timeouts=1 -ignore_ooms=1)
     status=0
     "target/release/fuzz_$target" "$seeds/$target" "${options[@]}" >"$log" 2>&1 || status=$?

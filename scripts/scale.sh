@@ -2,7 +2,7 @@
 # A mock survey of SPECTRA spectra through every command, with the peak of each one's memory:
 #     scripts/scale.sh SPECTRA FOLDER [RESTORED]
 # RESTORED: at most so many spectra are restored (default: all). THREADS: of each command (default: all cores).
-# docs/scale.md has what it measured.
+# docs/measurements/scale.md has what it measured.
 set -euo pipefail
 spectra=$1 folder=$2 restored=${3:-$1}
 root=$(cd "$(dirname "$0")/.." && pwd)

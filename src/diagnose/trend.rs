@@ -1,4 +1,4 @@
-//! From a series of KL estimates to a verdict. The rules, which docs/diagnose.md repeats:
+//! From a series of KL estimates to a verdict. The rules, which docs/guide/diagnose.md repeats:
 //!
 //! The excess is the estimate minus its floor; the noise is twice the newest one's standard error.
 //! Where the mean of the last two excesses is below the noise, the run has converged.
