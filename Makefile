@@ -94,7 +94,7 @@ demo-data:
 	$(SELFSI) plot spectra out/demo-data/restored.fits --out out/demo-data/spectra.png
 	@echo "restored catalog: out/demo-data/restored.fits; picture: out/demo-data/spectra.png"
 
-study: build           ## both regimes of the source, ODE and SDE, measured: data/study/README.md
+study: build           ## both regimes of the paper, ODE and SDE, measured: data/study/README.md
 	@for regime in low-snr low-resolution; do \
 	    $(MAKE) --no-print-directory study-$$regime || exit 1; done
 	$(SELFSI) evaluate --report data/study/README.md data/study/low-snr data/study/low-resolution
