@@ -93,7 +93,7 @@ impl<'a> Observed<'a> {
         for ((o, flux), recorded) in objects.iter().zip(block.flux.rows()).zip(recorded) {
             let physical = flux.mapv(|f| f * o.norm as f32);
             if !same(physical.iter(), recorded.iter()) {
-                let problem = format!("the input's observation of {} is another one", o.name);
+                let problem = format!("the input's observation of {} differs from OBSERVED", o.name);
                 return Err(foreign(self.catalog, self.set, &problem));
             }
         }
@@ -149,6 +149,6 @@ fn foreign(catalog: &Restored, set: &Prepared, problem: &str) -> Error {
         set.path().display(),
         problem,
         "the observations that this catalog was restored from",
-        "give the INPUT (and --catalog) of that selfsi restore",
+        "give the INPUT (and --catalog) that selfsi restore was given",
     )
 }

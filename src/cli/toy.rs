@@ -9,24 +9,25 @@ use clap::Args;
 use std::path::PathBuf;
 use std::time::Instant;
 
+/// Restore low-dimensional distributions with the ODE and the SDE, side by side.
 #[derive(Debug, Args)]
 pub struct Toy {
-    /// Folder for toy.png, toy.md, toy.json and toy.h5 (the points)
+    /// Folder for toy.png, toy.md, toy.json and toy.h5 (the points).
     #[arg(long, short, default_value = "out/toy")]
     out: PathBuf,
-    /// Clean distributions
+    /// Clean distributions to restore.
     #[arg(long, value_delimiter = ',', default_values_t = [Shape::TwoMoons, Shape::EightGaussians, Shape::Checkerboard], value_enum)]
     shape: Vec<Shape>,
-    /// Standard deviations of the noise
+    /// Standard deviations of the noise.
     #[arg(long, value_delimiter = ',', default_values_t = [0.5, 1.0])]
     sigma: Vec<f64>,
-    /// Interpolants
+    /// Interpolants to compare.
     #[arg(long, value_delimiter = ',', default_values_t = [Arm::Ode, Arm::Sde], value_enum)]
     interpolant: Vec<Arm>,
-    /// Optimiser steps of each training
+    /// Optimiser steps of each training.
     #[arg(long, default_value_t = 8000)]
     steps: u64,
-    /// Observations that each training learns from
+    /// Number of observations that each training learns from.
     #[arg(long, default_value_t = 6000)]
     samples: usize,
 }

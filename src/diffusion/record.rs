@@ -123,7 +123,7 @@ impl ModelRecord {
         Err(Error::run(
             folder,
             problem,
-            "give what it was trained with (--restored, --set diffusion.…), or train another in its place with --retrain",
+            "give what it was trained with (--restored, --set diffusion.…), or replace it with --retrain",
         ))
     }
 

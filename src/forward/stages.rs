@@ -54,8 +54,8 @@ impl Stages {
             return Err(Error::config(
                 "config",
                 "forward.stages",
-                "more than one mask that the network is told",
-                "give one mask of the rho of all, or latent = \"hidden\"",
+                "the network is told more than one mask",
+                "combine the masks into one, or give latent = \"hidden\"",
             ));
         }
         let stages = stages

@@ -34,11 +34,11 @@ pub(super) fn check_paths<'a>(
                     return Err(Error::output(
                         &path,
                         format!(
-                            "the restored spectra of both {} and {} would be called so",
+                            "the restored spectra of {} and {} would have the same name",
                             other.display(),
                             source.display()
                         ),
-                        "restore them one by one, with a folder for each",
+                        "restore them one by one, each into its own folder",
                     ));
                 }
                 Some(_) => continue,

@@ -84,7 +84,7 @@ pub fn with_scale_of(config: &Config, set: &ImageSet) -> Result<Config> {
     if !same {
         return differs(
             "mean, std, softening",
-            "normalised otherwise than [normalise] says".into(),
+            "not normalised as [normalise] says".into(),
             "the same scale".into(),
         );
     }
