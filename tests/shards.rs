@@ -123,7 +123,10 @@ fn inside_a_job_array_a_part_is_the_default() {
     };
     let output = task(&[]);
     assert!(output.status.success());
-    assert!(String::from_utf8_lossy(&output.stderr).contains("note: this is a task of a SLURM job array"));
+    assert!(
+        String::from_utf8_lossy(&output.stderr)
+            .contains("note: this is a task of a SLURM job array")
+    );
     assert!(t.path("array.shard-002-of-002.fits").exists() && !out.exists());
     assert!(task(&["--shard", "1/1"]).status.success());
     assert!(out.exists());

@@ -93,7 +93,10 @@ impl<'a> Observed<'a> {
         for ((o, flux), recorded) in objects.iter().zip(block.flux.rows()).zip(recorded) {
             let physical = flux.mapv(|f| f * o.norm as f32);
             if !same(physical.iter(), recorded.iter()) {
-                let problem = format!("the input's observation of {} differs from OBSERVED", o.name);
+                let problem = format!(
+                    "the input's observation of {} differs from OBSERVED",
+                    o.name
+                );
                 return Err(foreign(self.catalog, self.set, &problem));
             }
         }

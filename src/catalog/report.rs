@@ -166,7 +166,11 @@ impl fmt::Display for Report {
                 writeln!(f, "  note: {n} {what}{such_as}")?;
             }
         }
-        write!(f, "  rejected spectra are listed, with reasons, in {}", self.rejected_list.display())
+        write!(
+            f,
+            "  rejected spectra are listed, with reasons, in {}",
+            self.rejected_list.display()
+        )
     }
 }
 

@@ -97,7 +97,9 @@ fn check_one_restoration(parts: &[&Place]) -> Result<()> {
                 let other = first.path.display();
                 return Err(refused(
                     &p.path,
-                    format!("belongs to another restoration than {other}: {key} is {is} here, {should} there"),
+                    format!(
+                        "belongs to another restoration than {other}: {key} is {is} here, {should} there"
+                    ),
                     "give the shards of one restoration",
                 ));
             }

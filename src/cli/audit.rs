@@ -174,7 +174,9 @@ fn text(result: &audit::Audit, out: &Path) -> String {
         ),
     ];
     if let Some(n) = s.halves {
-        lines.push(format!("{n} objects that the other run restores differently"));
+        lines.push(format!(
+            "{n} objects that the other run restores differently"
+        ));
     }
     let all = flagged(result).count();
     lines.extend(

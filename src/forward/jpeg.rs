@@ -116,5 +116,9 @@ pub fn jpeg_decode(file: &[u8]) -> Result<Vec<u8>> {
 }
 
 fn codec(e: &impl std::fmt::Display) -> Error {
-    Error::simulator("jpeg", e, "report the shape of this image as an error of selfsi")
+    Error::simulator(
+        "jpeg",
+        e,
+        "report the shape of this image as an error of selfsi",
+    )
 }

@@ -240,7 +240,9 @@ impl<H: DeserializeOwned> Saved<H> {
                 .iter()
                 .map(|(name, view)| (name.as_str(), view.data()));
             if sum != checksum(&said, parts.collect()) {
-                return Err(bad("its checksum does not match: the file is damaged".into()));
+                return Err(bad(
+                    "its checksum does not match: the file is damaged".into()
+                ));
             }
         }
         let header = serde_json::from_value(said).map_err(unreadable)?;

@@ -79,7 +79,9 @@ impl Run {
             let recorded = json[key].as_str().ok_or_else(|| {
                 Error::run(
                     &path,
-                    format!("lacks key `{key}`, so the prepared set cannot be checked against the run"),
+                    format!(
+                        "lacks key `{key}`, so the prepared set cannot be checked against the run"
+                    ),
                     "put the file back, or start a new run",
                 )
             })?;
