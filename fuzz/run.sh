@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# fuzz/run.sh SECONDS [TARGET...]: each target (default: all) for so long, from inputs that selfsi makes.
-# FUZZ_SEED=N: the same mutations each time, as CI wants them (a failure is then of the change).
+# fuzz/run.sh SECONDS [TARGET...]: run each target (default: all) for SECONDS, from inputs that selfsi makes.
+# FUZZ_SEED=N fixes the mutations, as in CI, where a failure should come from the change alone.
 # Fails if one panics, hangs or takes more than 4 GB; its input is then kept in fuzz/artifacts/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,10 +10,10 @@ targets=("$@")
 ((${#targets[@]})) || targets=(config fits hdf5 datasets checkpoint protocol)
 
 if ! cargo fetch --quiet --manifest-path fuzz/Cargo.toml; then
-    echo "fuzz: libfuzzer-sys is not to be had here; tests/fuzz.rs drives the same targets"
+    echo "fuzz: libfuzzer-sys cannot be downloaded here; make test runs the same targets"
     exit 0
 fi
-# The program's own target folder: what selfsi stands on is not built again.
+# The program's own target folder, so that its dependencies are not built again.
 export CARGO_TARGET_DIR="$root/target"
 RUSTC_WRAPPER="$root/fuzz/instrument.sh" cargo build --release --manifest-path fuzz/Cargo.toml
 
