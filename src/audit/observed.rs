@@ -80,7 +80,7 @@ impl<'a> Observed<'a> {
     /// Observations, normalised, of the objects `part`, which ascend, and the objects.
     ///
     /// # Errors
-    /// [`Error::Input`] if the set cannot be read, or its observation is not that of the catalog.
+    /// [`Error::Input`] if the set cannot be read, or its observation is not the catalog's.
     pub fn batch(&self, part: &[usize]) -> Result<(Block, Vec<Object>)> {
         let rows: Vec<usize> = part.iter().map(|k| self.rows[*k].1).collect();
         let block = self.set.read_rows(&rows)?;

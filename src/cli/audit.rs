@@ -53,7 +53,7 @@ pub struct Audit {
 
 impl Audit {
     /// `--set` repeats what the restoration set of [transport]; its draws the catalog tells. `--seed` is
-    /// that of the simulations.
+    /// the seed of the simulations.
     pub fn run(&self, global: &Global) -> Result<()> {
         self.check()?;
         let run = Run::open(&self.run)?;

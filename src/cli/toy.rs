@@ -44,7 +44,7 @@ impl Toy {
             seed: global.seed.unwrap_or(0),
             set: global.set.clone(),
         };
-        // The trainings run side by side, each on a thread of its own.
+        // The trainings run side by side, each on its own thread.
         tch::set_num_threads(1);
         let start = Instant::now();
         let study = run(&plan, &|shape, sigma, arm| {
@@ -74,7 +74,7 @@ impl Toy {
         if self.sigma.iter().any(|s| !(*s > 0.0 && s.is_finite())) {
             return refused("--sigma", "not all positive", "give e.g. --sigma 0.5,1.0");
         }
-        // Each makes a group of toy.h5 of its own.
+        // Each makes its own group of toy.h5.
         if twice(&self.shape) || twice(&self.sigma) || twice(&self.interpolant) {
             return refused(
                 "--shape, --sigma, --interpolant",

@@ -37,7 +37,7 @@ impl Train {
         ranks.end(found)
     }
 
-    /// As one of `ranks`: every error is one that all agree on, lest one waits for the others.
+    /// As one of `ranks`: every error is one that all agree on, so that none waits for the others.
     fn on(&self, ranks: &Ranks, global: &Global) -> Result<()> {
         let (run, data, device) = ranks.agree(self.set_up(ranks, global))?;
         let trainer = Trainer::new(&run, &data, device, self.resume, ranks);

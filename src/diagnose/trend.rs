@@ -38,7 +38,7 @@ pub struct Trend {
     pub verdict: Verdict,
     /// The newest estimate above its floor, in nats.
     pub excess: f64,
-    /// What cannot be told from 0.
+    /// What is indistinguishable from 0.
     pub noise: f64,
     /// Change of ln(excess) per step over the stretch looked at; absent with too few validations
     /// and at the floor.

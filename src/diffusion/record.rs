@@ -33,7 +33,7 @@ pub struct ModelRecord {
     pub diffusion: Value,
 }
 
-/// The restored samples, as far as the record tells of them.
+/// The part of the restored samples that the record describes.
 #[derive(Debug, Clone, Copy)]
 pub struct Origin<'a> {
     pub catalog: &'a Path,

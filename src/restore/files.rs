@@ -59,7 +59,7 @@ pub(super) fn check_paths<'a>(
     Ok(())
 }
 
-/// Writes the file of each restored object of a batch, but for those of DESI, of which a file holds many.
+/// Writes the file of each restored object of a batch, except those of DESI, of which a file holds many.
 pub(super) fn write_spectra(
     folder: &Path,
     header: &RestoredHeader,

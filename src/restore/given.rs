@@ -1,4 +1,4 @@
-//! What a user gives to restore, told by its content: a prepared set, spec files, an HDF5 catalog, or
+//! What a user gives to restore, recognised by its content: a prepared set, spec files, an HDF5 catalog, or
 //! the config of another survey.
 
 use crate::catalog::{FLUX_UNIT, says_prepared};

@@ -56,7 +56,7 @@ impl Arm {
         }
     }
 
-    /// What the arm is trained with unless `--set` says otherwise: the same for every arm but for the
+    /// What the arm is trained with unless `--set` says otherwise: the same for every arm except for the
     /// recorded observations, which are no end of the Fokker–Planck path, and for its scheme.
     #[must_use]
     pub fn settings(self, steps: u64) -> Settings {

@@ -1,4 +1,4 @@
-//! What a path holds, told by its content.
+//! What a path holds, recognised by its content.
 
 use crate::{Error, Result};
 use std::fs::File;

@@ -26,7 +26,7 @@ pub enum ScaleFrom {
 
 /// The scale for the images of `source`: that of `[normalise]` where it is given, else the one
 /// recorded in the file (unless the config asks for another softening), else measured: mean and
-/// standard deviation of the stretched good pixels, per channel. `progress` is told (rows, all rows).
+/// standard deviation of the stretched good pixels, per channel. `progress` receives (rows, all rows).
 ///
 /// # Errors
 /// [`Error::Input`] if the images cannot be read, or a channel is constant; [`Error::Config`] if

@@ -40,7 +40,7 @@ pub(in crate::catalog) fn says_images(path: &Path) -> bool {
     content.as_deref() == Some(CONTENT)
 }
 
-/// As [`crate::catalog::merge`], for images; the format is that of the name `out`.
+/// As [`crate::catalog::merge`], for images; the extension of `out` chooses the format.
 pub(in crate::catalog) fn merge_images(
     files: &[PathBuf],
     out: &Path,
