@@ -193,7 +193,7 @@ fn two_files_of_one_name_are_refused_before_the_work() {
         .unwrap();
     let text = String::from_utf8_lossy(&out.stderr);
     assert!(
-        !out.status.success() && text.contains("would be called so"),
+        !out.status.success() && text.contains("would have the same name"),
         "{text}"
     );
     assert!(!folder.join("xy.fits").exists() && !folder.join("xy").exists());

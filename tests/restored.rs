@@ -461,7 +461,7 @@ fn an_hdf5_catalog_is_read_as_the_runs_own_was() {
             .arg("--spectra")
             .arg(&own),
     );
-    assert!(e.contains("no plate, MJD and fibre"), "{e}");
+    assert!(e.contains("neither the plate, MJD and fibre"), "{e}");
     assert!(!own.exists() && !t.path("no.fits").exists());
 }
 

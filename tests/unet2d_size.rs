@@ -1,4 +1,4 @@
-//! The size of the network for images: that of the source, counted layer by layer, and the shapes
+//! The size of the network for images: that of the paper, counted layer by layer, and the shapes
 //! it can take.
 
 use selfsi::config::{Config, UNet2dConfig};

@@ -65,7 +65,7 @@ impl Halves {
             .map(difference)
             .collect::<Result<_>>()?;
         if differences.iter().all(Option::is_none) {
-            return Err(foreign(b, "no object of it is in the audited catalog"));
+            return Err(foreign(b, "none of its objects is in the audited catalog"));
         }
         Ok(Self { differences })
     }
@@ -118,7 +118,7 @@ fn same_observation<'a>(
     if same(a, b) {
         return Ok(());
     }
-    let problem = format!("its observation of {} is another one", object.name);
+    let problem = format!("its observation of {} differs", object.name);
     Err(foreign(other, &problem))
 }
 

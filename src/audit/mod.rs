@@ -138,8 +138,8 @@ fn restored_by(run: &Run, job: &Job<'_>) -> Result<Config> {
         return Err(Error::config(
             "--set",
             "restore.draws",
-            format!("{asked}, and the catalog is of {} draws", header.draws),
-            "leave it out: the catalog says it",
+            format!("{asked}, but the catalog holds {} draws", header.draws),
+            "leave it out: the catalog gives the number",
         ));
     }
     config.restore.draws = header.draws;
@@ -151,7 +151,7 @@ fn restored_by(run: &Run, job: &Job<'_>) -> Result<Config> {
 fn check_made(catalog: &Restored, made: &Provenance) -> Result<()> {
     let header = catalog.header();
     let fix = if header.run_sha256 != made.run_sha256 {
-        "give the run that restored it (RUNSHA), as it was then"
+        "give the run that restored it (RUNSHA), unchanged since"
     } else if header.config_sha256 != made.config_sha256 {
         "repeat the --set transport… of that selfsi restore"
     } else {

@@ -67,7 +67,7 @@ fn restorations(restorer: &Restorer, draws: &Tensor) -> Restorations {
     }
 }
 
-/// The simulated object: random streams of its own.
+/// The simulated object: its own random streams.
 fn renamed(object: &Object, round: usize) -> Object {
     let plate = object.plate;
     Object {

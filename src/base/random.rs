@@ -59,7 +59,7 @@ pub(crate) fn seed_dropout(seed: u64, index: u64) {
     tch::manual_seed((derive(seed, Purpose::Dropout, index) >> 1) as i64);
 }
 
-/// Random tensors for a batch of rows; each row has a stream of its own.
+/// Random tensors for a batch of rows; each row has its own stream.
 #[derive(Debug)]
 pub struct Rows {
     /// [B, 1] 64-bit keys.

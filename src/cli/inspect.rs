@@ -6,10 +6,13 @@ use crate::{Error, Result, inspect};
 use clap::Args;
 use std::path::PathBuf;
 
-/// What files hold: SDSS spec files, catalog tables, HDF5 catalogs, prepared sets, restored
-/// catalogs, DESI coadds, images of every kind that `prepare` reads.
+/// Tell what files hold: spectra, grids, redshifts, masks, problems.
+///
+/// Reads SDSS spec files, catalog tables, DESI coadds, HDF5 catalogs, prepared sets, restored
+/// catalogs, and every kind of images that `selfsi prepare` reads.
 #[derive(Debug, Args)]
 pub struct Inspect {
+    /// Files, or folders of images.
     #[arg(required = true)]
     files: Vec<PathBuf>,
 }

@@ -11,9 +11,10 @@ use clap::Args;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
+/// Make a mock quasar survey with known truth.
 #[derive(Debug, Args)]
 pub struct Mock {
-    /// A TOML config with a [mock] section
+    /// TOML config with a [mock] section.
     config: PathBuf,
 }
 

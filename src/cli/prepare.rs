@@ -9,14 +9,16 @@ use serde::Serialize;
 use std::fmt::Display;
 use std::path::PathBuf;
 
-/// Reads the survey that a config names, masks, regrids, normalises and selects its spectra (masks,
-/// stretches and normalises its images), and writes the prepared set (survey.prepared), with the
-/// list of what was left out and why.
+/// Make a training set (HDF5) from a survey.
+///
+/// Reads the survey that the config names; masks, regrids, normalises and selects its spectra (masks,
+/// stretches and normalises its images); and writes the prepared set (survey.prepared). Rejected
+/// spectra are listed, with reasons, in PREPARED.rejected.csv.
 #[derive(Debug, Args)]
 pub struct Prepare {
-    /// The TOML config.
+    /// TOML config of the survey.
     config: PathBuf,
-    /// Where to write, instead of survey.prepared.
+    /// Prepared set to write [default: survey.prepared of the config].
     #[arg(short, long)]
     out: Option<PathBuf>,
 }

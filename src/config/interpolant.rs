@@ -54,7 +54,7 @@ pub enum Diffusion {
     Channel,
     /// γ(t), whatever the noise.
     Gamma,
-    /// 1 at all t, the source's choice; its score term is divided by γ + 1e-3.
+    /// 1 at all t, the paper's choice; its score term is divided by γ + 1e-3.
     Constant,
 }
 

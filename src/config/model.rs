@@ -11,7 +11,7 @@ use std::path::PathBuf;
 #[serde(rename_all = "lowercase")]
 pub enum Scheme {
     /// One evaluation a step, first order: its error destroys weak modes of the population, which
-    /// the self-consistent loop amplifies it in. For comparison with the source.
+    /// the self-consistent loop amplifies it in. For comparison with the paper.
     Euler,
     /// Two evaluations a step, second order, for the ODE and for the SDE.
     Heun,

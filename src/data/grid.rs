@@ -39,7 +39,7 @@ impl LogGrid {
         (dloglam > 0.0 && loglam.iter().zip(&grid.loglam()).all(same)).then_some(grid)
     }
 
-    /// Whether both have the same pixels, but for rounding.
+    /// Whether both have the same pixels, up to rounding.
     #[must_use]
     pub fn matches(&self, other: &Self) -> bool {
         self.pixels == other.pixels

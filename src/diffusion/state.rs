@@ -65,7 +65,7 @@ pub fn open(path: &Path, record: &str) -> Result<Saved<Header>> {
     }
     Err(Error::run(
         path,
-        "this checkpoint is not of the model that model.json describes",
+        "this checkpoint does not belong to the model that model.json describes",
         "train the model again with --retrain",
     ))
 }

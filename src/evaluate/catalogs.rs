@@ -30,7 +30,7 @@ impl Catalog {
             return Err(Error::input(
                 path,
                 "HDU RESTORED",
-                "another wavelength grid than that of the prepared set",
+                "a wavelength grid that differs from the prepared set's",
                 "a catalog restored from this run's survey",
                 "restore it again with this run",
             ));

@@ -124,7 +124,7 @@ pub struct Bar {
     pub attainable: f64,
 }
 
-/// Which of the source's two regimes the observations are in.
+/// Which of the paper's two regimes the observations are in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Regime {

@@ -1,4 +1,4 @@
-//! The formats of what is written, told by the extension.
+//! The formats of what is written, chosen by the extension.
 
 use std::path::Path;
 

@@ -226,7 +226,7 @@ impl<H: DeserializeOwned> Saved<H> {
         if *found != key() {
             return Err(Error::run(
                 path,
-                "of another version of selfsi, whose networks make something else of these weights",
+                "written by another version of selfsi, whose networks read these weights differently",
                 "use that version, or train again",
             ));
         }
@@ -241,7 +241,9 @@ impl<H: DeserializeOwned> Saved<H> {
                 .iter()
                 .map(|(name, view)| (name.as_str(), view.data()));
             if sum != checksum(&said, parts.collect()) {
-                return Err(bad("its checksum does not fit: damaged".into()));
+                return Err(bad(
+                    "its checksum does not match: the file is damaged".into()
+                ));
             }
         }
         let header = serde_json::from_value(said).map_err(unreadable)?;

@@ -10,7 +10,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Appends scalars to an event file of its own.
+/// Appends scalars to its own event file.
 #[derive(Debug)]
 pub struct EventWriter {
     path: PathBuf,

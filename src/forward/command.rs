@@ -101,7 +101,7 @@ impl Command {
         if head != (rows, numbers) {
             return Err(program.failed(
                 format!(
-                    "its answer is of {} rows of {} numbers, not of {rows} rows of {numbers}",
+                    "its answer has {} rows of {} numbers, not {rows} rows of {numbers}",
                     head.0, head.1
                 ),
                 "see data/simulators/README.md; nothing else may be printed to stdout",

@@ -1,6 +1,6 @@
 //! The forward model F: a stochastic black box that turns clean data into observations.
 //!
-//! Everything above this module only *runs* F; nothing asks for its gradient, but for the baselines
+//! Everything above this module only *runs* F; nothing asks for its gradient, except for the baselines
 //! that selfsi is compared with (`lab::baselines`).
 
 pub(crate) mod blur;

@@ -1,4 +1,4 @@
-//! The quasar channel: tilt, then smoothing, then noise, in the source's order.
+//! The quasar channel: tilt, then smoothing, then noise, in the paper's order.
 
 use super::ForwardModel;
 use super::latent::Latent;

@@ -14,7 +14,7 @@ use tch::{Device, Tensor};
 /// Mean counts end here: the stretch of a wild value overflows to infinity.
 const MOST_COUNTS: f64 = 1e30;
 
-/// A list of stages. Each draws from streams of its own, so that one more stage at the end changes
+/// A list of stages. Each draws from its own streams, so that one more stage at the end changes
 /// nothing before it.
 ///
 /// Lost pixels are lost at the end: whatever the place of the mask, the other stages see the whole
@@ -55,8 +55,8 @@ impl Stages {
             return Err(Error::config(
                 "config",
                 "forward.stages",
-                "more than one mask that the network is told",
-                "give one mask of the rho of all, or latent = \"hidden\"",
+                "the network is told more than one mask",
+                "combine the masks into one, or give latent = \"hidden\"",
             ));
         }
         let stages = stages

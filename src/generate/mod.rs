@@ -142,7 +142,7 @@ fn model(folder: &Path, job: Job<'_>) -> Result<(ModelRecord, Model)> {
     let model = trained()?.ok_or_else(|| {
         Error::run(
             folder,
-            "its training did not end",
+            "its training is not finished",
             "give the same command again",
         )
     })?;

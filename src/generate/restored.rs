@@ -216,7 +216,7 @@ impl File {
         Err(Error::input(
             path,
             what,
-            "another wavelength grid or image shape than that of the run",
+            "a wavelength grid or image shape that differs from the run's",
             "a catalog that the run restored",
             "give one with --restored",
         ))

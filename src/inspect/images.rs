@@ -44,7 +44,7 @@ fn restored(file: &RestoredImages) -> Inspection {
     i
 }
 
-/// Facts of a file or folder of images; `None` if the shape of its images cannot be told.
+/// Facts of a file or folder of images; `None` if the shape of its images is ambiguous.
 pub(crate) fn source(path: &Path) -> Result<Option<Inspection>> {
     let Some(image) = images::guess(path)? else {
         return Ok(None);

@@ -138,9 +138,9 @@ fn images_alone(path: &Path) -> Result<Inspection> {
         Error::input(
             path,
             "",
-            "it cannot be told which axes are the images'",
+            "the axes of the images are ambiguous",
             "images of one to four channels",
-            "say it in [image] and run selfsi prepare",
+            "give their shape in [image] and run selfsi prepare",
         )
     })
 }

@@ -147,7 +147,7 @@ fn what_can_be_known(e: &Evaluation) -> Option<String> {
     Some(words)
 }
 
-/// How the single draw's RMSE compares with that of the mean of draws, where both are there.
+/// How the single draw's RMSE compares with the RMSE of the mean of draws, if both are there.
 fn single_against_mean(e: &Evaluation) -> Option<String> {
     let (draw, mean) = (e.row(Kind::Draw)?, e.row(Kind::Mean)?);
     Some(format!(

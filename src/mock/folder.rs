@@ -33,7 +33,7 @@ pub fn claim(folder: &Path, config: &str) -> Result<()> {
     if !ours && entries.next().is_some() {
         return Err(Error::output(
             folder,
-            "the folder is not empty and no mock survey",
+            "the folder is not empty and does not hold a mock survey",
             "give mock.folder another name, or empty it yourself",
         ));
     }

@@ -128,7 +128,7 @@ impl Attention {
 
     fn forward(&self, x: &Tensor) -> Tensor {
         let (b, c, h, w) = (x.size()[0], x.size()[1], x.size()[2], x.size()[3]);
-        // torch's fused attention wants the channels of a pixel side by side. Without it half of
+        // torch's fused attention needs the channels of a pixel side by side. Without it half of
         // the network's time goes into products of whole L × L matrices.
         let qkv = channels_last(&self.qkv.forward(&self.norm.forward(x)))
             .view([b, 3, self.heads, c / self.heads, h * w])

@@ -159,7 +159,7 @@ pub fn catalog_population(paths: &[PathBuf], truth: Option<&Path>) -> Result<Cur
             return Err(Error::input(
                 path,
                 "WAVELENGTH",
-                format!("another grid than that of {}", first.display()),
+                format!("a grid that differs from the one of {}", first.display()),
                 "catalogs of one survey",
                 "plot them apart",
             ));

@@ -205,7 +205,10 @@ fn unlike(file: &Generated, restored: &Path, what: &str) -> Error {
     Error::input(
         restored,
         "",
-        format!("another {what} than that of {}", file.path().display()),
+        format!(
+            "a {what} that differs from the one of {}",
+            file.path().display()
+        ),
         "the catalog that its model was trained on",
         "give that one with --restored",
     )

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 const CHUNK: usize = 256;
 
 /// Prepares the images of `source` by the rules of `config` and writes them to `out`, with the
-/// list of rejected ones beside it. `progress` is told (rows done, rows) after each block; rows
+/// list of rejected ones beside it. `progress` receives (rows done, rows) after each block; rows
 /// count twice where the scale has to be measured first.
 ///
 /// # Errors

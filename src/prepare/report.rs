@@ -152,7 +152,7 @@ impl fmt::Display for Report {
             ),
             (
                 self.other_grid,
-                "spectra lie on pixels of their own: their noise correlation is not noise_rho",
+                "spectra lie on another native grid than the rest: noise_rho does not hold for them",
                 empty(),
             ),
         ] {
@@ -166,7 +166,11 @@ impl fmt::Display for Report {
                 writeln!(f, "  note: {n} {what}{such_as}")?;
             }
         }
-        write!(f, "  rejected spectra: {}", self.rejected_list.display())
+        write!(
+            f,
+            "  rejected spectra are listed, with reasons, in {}",
+            self.rejected_list.display()
+        )
     }
 }
 

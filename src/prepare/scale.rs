@@ -27,7 +27,7 @@ pub enum ScaleFrom {
 
 /// The scale for the images of `source`: that of `[normalise]` where it is given, else the one
 /// recorded in the file (unless the config asks for another softening), else measured: mean and
-/// standard deviation of the stretched good pixels, per channel. `progress` is told (rows, all rows).
+/// standard deviation of the stretched good pixels, per channel. `progress` receives (rows, all rows).
 ///
 /// # Errors
 /// [`Error::Input`] if the images cannot be read, or a channel is constant; [`Error::Config`] if
@@ -85,7 +85,7 @@ pub fn with_scale_of(config: &Config, set: &ImageSet) -> Result<Config> {
     if !same {
         return differs(
             "mean, std, softening",
-            "normalised otherwise than [normalise] says".into(),
+            "not normalised as [normalise] says".into(),
             "the same scale".into(),
         );
     }

@@ -25,7 +25,7 @@ const CHUNK: usize = 256;
 const AHEAD: usize = 1;
 
 /// Prepares the survey that `config` names and writes it to `out`, with the list of rejected
-/// spectra beside it. `progress` is told (rows done, rows) after each chunk.
+/// spectra beside it. `progress` receives (rows done, rows) after each chunk.
 ///
 /// # Errors
 /// [`Error::Input`] for an unusable catalog, folder or HDF5 file, or if no spectrum passes;

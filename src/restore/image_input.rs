@@ -69,7 +69,7 @@ impl ImageInput {
             }
             Err(_) => {
                 notes.push(format!(
-                    "HELDOUT is false throughout: there is no training set {} to compare with",
+                    "HELDOUT is false in every row: the training set {} is missing, so it is unknown which rows were held out",
                     config.survey.prepared.display()
                 ));
                 vec![false; set.len()]

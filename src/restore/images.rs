@@ -28,7 +28,7 @@ pub struct ImageJob<'a> {
 }
 
 /// Restores the input of `job` with the trained `run`. Every selected row is in the file; rows that
-/// cannot be restored are NaN and flagged. Memory does not grow with the input, but for its table.
+/// cannot be restored are NaN and flagged. Memory does not grow with the input, except for its table.
 ///
 /// # Errors
 /// [`crate::Error::Run`] if the run has no checkpoint or it does not fit the images,

@@ -74,7 +74,7 @@ impl Part {
         }
         Err(bad(
             format!("task {id} of {count}, numbered {min} to {max} by {step}"),
-            "the array is uneven: it cannot be told which part this is",
+            "the array is uneven, so the part of this task is unknown",
         ))
     }
 

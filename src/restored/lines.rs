@@ -16,7 +16,7 @@ struct LineColumn {
     error: bool,
 }
 
-/// Name, unit (empty: that of the flux), UCD, UCD of the error and meaning of each quantity.
+/// Name, unit (empty: the flux unit), UCD, UCD of the error and meaning of each quantity.
 const QUANTITIES: [(&str, &str, &str, &str, &str); 3] = [
     (
         "PEAK",

@@ -31,8 +31,8 @@ struct Part {
 }
 
 /// Writes the restored catalog, or the restored images, whose parts are `files`, in any order: what
-/// the restoration would have written in one go, but for its HISTORY. Memory does not grow with it,
-/// but for its table.
+/// the restoration would have written in one go, except for its HISTORY. Memory does not grow with it,
+/// except for its table.
 ///
 /// # Errors
 /// [`Error::Input`] if a file is not a part, parts are of different restorations, or a row is

@@ -61,7 +61,7 @@ pub(crate) fn said(file: &Path, shard: Option<Shard>) -> Result<Shard> {
     shard.filter(numbered).ok_or_else(|| {
         refused(
             file,
-            "no SHARD of NSHARDS: this is a whole catalog",
+            "without the keys SHARD and NSHARDS: this is a whole catalog",
             "give what selfsi restore --shard wrote",
         )
     })
@@ -97,7 +97,9 @@ fn check_one_restoration(parts: &[&Place]) -> Result<()> {
                 let other = first.path.display();
                 return Err(refused(
                     &p.path,
-                    format!("of another restoration than {other}: {key} is {is}, there {should}"),
+                    format!(
+                        "belongs to another restoration than {other}: {key} is {is} here, {should} there"
+                    ),
                     "give the shards of one restoration",
                 ));
             }

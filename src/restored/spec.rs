@@ -31,7 +31,7 @@ pub fn restored_spec_path(folder: &Path, o: &Object) -> Result<PathBuf> {
         return Err(Error::output(
             folder,
             format!(
-                "object {} has no plate, MJD and fibre, which SDSS spec files are named by, and no DESI coadd file",
+                "object {} has neither the plate, MJD and fibre that name an SDSS spec file nor a DESI coadd file",
                 o.name
             ),
             "restore without --spectra: the restored catalog holds every object",

@@ -109,7 +109,7 @@ impl Hdf5Catalog {
         &self.edges
     }
 
-    /// Identity of row `i`, as far as the file gives it.
+    /// Identity of row `i`, if the file gives it.
     #[must_use]
     pub fn object(&self, i: usize) -> Object {
         Object {

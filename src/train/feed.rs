@@ -16,7 +16,7 @@ use tch::{Device, Tensor};
 pub struct Feed<'a> {
     training: &'a Training,
     sampler: Sampler,
-    /// Which places of each batch are wanted.
+    /// Which places of each batch are needed.
     share: Range<usize>,
     /// Windows in memory, with their numbers.
     held: Vec<(u64, Observations)>,

@@ -82,7 +82,9 @@ impl Run {
             let recorded = json[key].as_str().ok_or_else(|| {
                 Error::run(
                     &path,
-                    format!("no key {key}: it cannot be told whether the prepared set is the same"),
+                    format!(
+                        "lacks key `{key}`, so the prepared set cannot be checked against the run"
+                    ),
                     "put the file back, or start a new run",
                 )
             })?;

@@ -46,7 +46,7 @@ impl Step<'_> {
         let y = self.filled(batch, step);
         let clean = self.clean_rows(step, &y, self.place);
         let (n, rest) = (clean.size()[0], batch.len() - clean.size()[0]);
-        // The source runs the live weights with dropout on, averaged ones in evaluation mode.
+        // The paper runs the live weights with dropout on, averaged ones in evaluation mode.
         let dropout = !self.train.ema_teacher && self.train.refresh == 1;
         if rest == 0 {
             return self.paired(clean, y, batch, step);

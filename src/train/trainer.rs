@@ -119,7 +119,7 @@ impl<'a> Trainer<'a> {
         if header.config_sha256 != config_sha256(self.run.config())? {
             return Err(Error::run(
                 path,
-                "this checkpoint is of another config",
+                "this checkpoint was written with another config",
                 "undo the change of config.toml, or start a new run",
             ));
         }

@@ -1,6 +1,6 @@
 //! The Gaussian population that a warm start trains on: a sounder Θ0 than the identity.
 //!
-//! Its mean and covariance are those of the clean population as far as the observations and the
+//! Its mean and covariance are those of the clean population to the extent that the observations and the
 //! known channel tell them ([`crate::population::learn`]); no clean spectrum is seen. The map
 //! that belongs to it is near the Wiener filter's; the self-consistent loop then makes it that of
 //! the true, non-Gaussian population. The fixed point does not depend on where the loop starts.

@@ -56,7 +56,7 @@ pub fn frechet_distance(a: ArrayView2<f64>, b: ArrayView2<f64>) -> f64 {
     shift.dot(&shift) + ca.diag().sum() + cb.diag().sum() - 2.0 * cross
 }
 
-/// Roots of falling eigenvalues; those that are 0 but for rounding, whose root would not be small,
+/// Roots of falling eigenvalues; those that are 0 up to rounding, whose root would not be small,
 /// are 0.
 fn roots(values: &Array1<f64>) -> Array1<f64> {
     let largest = values.first().copied().unwrap_or(0.0);

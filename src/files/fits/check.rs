@@ -122,7 +122,7 @@ impl Fits {
             let place = self.place();
             return Err(self.error(
                 &place,
-                &format!("{wrong} does not fit: damaged, or edited"),
+                &format!("{wrong} does not match: the file was damaged or edited"),
                 "what was written",
                 "copy the file again; if you edited it, renew its checksums (astropy: fitscheck --write)",
             ));

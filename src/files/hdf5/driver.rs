@@ -289,7 +289,7 @@ unsafe extern "C" fn get_eof(file: *const Open, _: H5FD_mem_t) -> haddr_t {
     unsafe { (*file).eof }
 }
 
-/// The address of the [`Refusal`], of which the caller makes a reference of its own.
+/// The address of the [`Refusal`], from which the caller makes its own reference.
 unsafe extern "C" fn get_handle(file: *mut Open, _: hid_t, handle: *mut *mut c_void) -> herr_t {
     // SAFETY: an open file.
     unsafe { *handle = Arc::as_ptr(&(*file).refusal).cast_mut().cast() };

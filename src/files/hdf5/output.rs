@@ -98,7 +98,7 @@ fn create(path: &Path) -> hdf5::Result<(File, Arc<Refusal>)> {
         unsafe {
             let driver = driver::identifier();
             if driver < 0 || H5Pset_driver(access.id(), driver, ptr::null()) < 0 {
-                return Err("this HDF5 takes no file driver of ours".into());
+                return Err("this HDF5 library does not accept selfsi's file driver".into());
             }
             let id = H5Fcreate(name.as_ptr(), H5F_ACC_TRUNC, creation.id(), access.id());
             if id < 0 {

@@ -1,7 +1,7 @@
 //! Generated samples: one FITS or HDF5 file with an image [N, D] of spectra in normalised flux, or
 //! images [N, C, H, W] ([N, H, W] for one channel) in the units of the observations, and a table.
 //!
-//! Written in blocks: memory does not grow with the number of samples, but for the table.
+//! Written in blocks: memory does not grow with the number of samples, except for the table.
 
 mod fits;
 mod hdf5;

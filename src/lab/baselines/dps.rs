@@ -100,7 +100,7 @@ impl Dps<'_> {
         })
     }
 
-    /// √(1 + σ²/s²): the source moves the variance-preserving x_t/√(1 + σ²/s²), by ζ times the gradient
+    /// √(1 + σ²/s²): Chung et al. move the variance-preserving x_t/√(1 + σ²/s²), by ζ times the gradient
     /// with respect to that.
     fn stretch(&self, sigma: f64) -> f64 {
         (1.0 + (sigma / self.prior.scale()).powi(2)).sqrt()

@@ -2,7 +2,7 @@
 //! observations alone.
 //!
 //! E: a draw from the posterior of every observation under the present prior; M: the prior is fitted
-//! to the draws. Its covariances are those of a Gaussian with the draws' moments. It starts, as the source does, with Gaussian priors, whose M-step is in closed form.
+//! to the draws. Its covariances are those of a Gaussian with the draws' moments. It starts, as Rozet et al. do, with Gaussian priors, whose M-step is in closed form.
 
 use super::gaussian::Gaussian;
 use super::linear::Linear;

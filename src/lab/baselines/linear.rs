@@ -90,10 +90,10 @@ impl Linear {
                 vec![smooth, Part::correlated(noise_rho, None, device)]
             }
             (ForwardConfig::Command { .. }, _) => {
-                return Err("the channel is a program, of which there is no gradient".to_owned());
+                return Err("the channel is a program, which has no gradient".to_owned());
             }
             (ForwardConfig::Stages { .. } | ForwardConfig::Quasar { .. }, _) => {
-                return Err("the channel is not for such data".to_owned());
+                return Err("the channel does not take such data".to_owned());
             }
         };
         let shape = match layout {

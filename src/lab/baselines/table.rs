@@ -68,7 +68,7 @@ impl Settings {
 /// The rows "DPS" and "EM with posterior sampling" for the scored observations: one draw of each
 /// object. Where a channel is not linear with Gaussian noise there are none, and a note says why.
 ///
-/// Before each part of the work `say` is told what comes.
+/// Before each part of the work `say` is called with what comes.
 ///
 /// # Errors
 /// [`crate::Error::Torch`] if numbers cannot be brought to the host.

@@ -6,7 +6,7 @@
 //! I_t of π. χ and L are what turns the two last terms into multiples of KL(π‖π_k):
 //!   χ = sup KL(π‖ρ)/KL(Kπ‖Kρ),   L = sup ∫ E_π |f_π − f_ρ|² dt / KL(π‖ρ),
 //! and give the factor 1 + L/4ε − 1/χ of Theorem 1. For the Fokker–Planck interpolant f = 0, so
-//! L = 0: Corollary 1. The source leaves L open; that it is this constant is our reading.
+//! L = 0: Corollary 1. The paper leaves L open; that it is this constant is our reading.
 
 use super::integral::integral;
 use super::path::Path;

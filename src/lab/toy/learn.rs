@@ -17,7 +17,7 @@ use tch::{Device, Kind, Tensor};
 /// Width and depth of the perceptron.
 const WIDTH: i64 = 128;
 const DEPTH: usize = 3;
-/// Evaluations of the network along the path; the source has 40.
+/// Evaluations of the network along the path; the paper has 40.
 const EVALUATIONS: usize = 20;
 
 /// The interpolant of an arm.
@@ -26,7 +26,7 @@ const EVALUATIONS: usize = 20;
 pub enum Arm {
     /// γ = 0.
     Ode,
-    /// γ = t(1 − t), ε = 0.1: the source's.
+    /// γ = t(1 − t), ε = 0.1: the paper's.
     Sde,
     /// I_t = x0 + √t σ ξ (eq. 12), carried back by the reverse of the heat flow.
     FokkerPlanck,
@@ -55,12 +55,12 @@ impl Arm {
         }
     }
 
-    /// What the arm is trained with unless `--set` says otherwise: the same for every arm but for the
+    /// What the arm is trained with unless `--set` says otherwise: the same for every arm except for the
     /// recorded observations, which are no end of the Fokker–Planck path, and for its scheme.
     #[must_use]
     pub fn settings(self, steps: u64) -> Settings {
         let (scheme, path, mix) = match self {
-            // As in the source.
+            // As in the paper.
             Self::Ode | Self::Sde => (Scheme::Euler, EVALUATIONS, 0.9),
             // Of its doubled drift Euler's error is a sixth of a variance as large as the noise's.
             Self::FokkerPlanck => (Scheme::Heun, EVALUATIONS / 2, 1.0),

@@ -9,7 +9,7 @@ use tch::{Kind, Tensor};
 /// Radius of the moons' arcs, and the scatter about them.
 const ARC: f64 = 4.0;
 const ARC_WIDTH: f64 = 0.3;
-/// Centre of the upper arc; that of the lower one lies opposite.
+/// Centre of the upper arc; the centre of the lower one lies opposite.
 const ARC_CENTRE: [f64; 2] = [-2.0, -1.0];
 /// Radius of the circle of eight Gaussians, and their standard deviation.
 const RING: f64 = 4.0;

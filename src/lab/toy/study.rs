@@ -79,14 +79,14 @@ pub struct Scores {
     pub mmd2: f64,
     /// KL(truth ‖ cloud) in nats, by the fifth neighbours.
     pub divergence: f64,
-    /// Median distance to the fifth neighbour over that of the truth: ≪ 1 where a cloud collapses.
+    /// Median distance to the fifth neighbour over the truth's: ≪ 1 where a cloud collapses.
     pub spacing: f64,
-    /// Half-width of the arms or blobs over that of the truth, ≪ 1 likewise; none without arms.
+    /// Half-width of the arms or blobs over the truth's, ≪ 1 likewise; none without arms.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub width: Option<f64>,
 }
 
-/// Runs a plan, its arms side by side on rayon's threads; `finished` is told of each arm. The result
+/// Runs a plan, its arms side by side on rayon's threads; `finished` is called after each arm. The result
 /// does not depend on the number of threads: every arm computes on one.
 ///
 /// # Errors

@@ -37,7 +37,7 @@ pub struct ImageSet {
     labels: Vec<i64>,
 }
 
-/// The images of a prepared set without its objects: what a thread of its own reads.
+/// The images of a prepared set without its objects: what a separate thread reads.
 #[derive(Debug, Clone)]
 pub struct PreparedImages {
     path: PathBuf,

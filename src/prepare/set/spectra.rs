@@ -27,7 +27,7 @@ pub struct Prepared {
     objects: Vec<Object>,
 }
 
-/// The spectra of a prepared set without its objects: what a thread of its own reads.
+/// The spectra of a prepared set without its objects: what a separate thread reads.
 #[derive(Debug, Clone)]
 pub struct PreparedSpectra {
     path: PathBuf,

@@ -46,7 +46,7 @@ pub(crate) fn says_images(path: &Path) -> bool {
     content.as_deref() == Some(CONTENT)
 }
 
-/// As [`crate::restored::merge::merge`], for images; the format is that of the name `out`.
+/// As [`crate::restored::merge()`], for images; the extension of `out` chooses the format.
 pub(crate) fn merge_images(
     files: &[PathBuf],
     out: &Path,

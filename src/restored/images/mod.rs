@@ -1,7 +1,7 @@
 //! Restored images: one FITS or HDF5 file with images [N, C, H, W] ([N, H, W] for one channel) in
 //! the units of the observations, and a table.
 //!
-//! Written in blocks: memory does not grow with the number of images, but for the table. FITS holds
+//! Written in blocks: memory does not grow with the number of images, except for the table. FITS holds
 //! the images as HDUs and the table as CATALOG; HDF5 the same under lower-case names.
 
 mod fits;

@@ -1,4 +1,4 @@
-//! The shape of the images that a path holds, as far as it can be told without a config.
+//! The shape of the images that a path holds; an attempt without a config.
 
 use super::kind;
 use super::kind::Kind;

@@ -1,4 +1,4 @@
-//! What a path holds, told by its content.
+//! What a path holds, recognised by its content.
 
 use crate::{Error, Result};
 use std::fs::File;
@@ -56,7 +56,7 @@ pub(crate) fn of(path: &Path) -> Result<Kind> {
         Start::Other => Err(Error::input(
             path,
             "",
-            "no format of images that selfsi reads",
+            "not an image format that selfsi reads",
             "FITS, HDF5, npy, PNG, JPEG or a CIFAR-10 batch",
             "convert it (numpy.save, h5py), or unpack it first",
         )),

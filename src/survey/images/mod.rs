@@ -1,6 +1,6 @@
 //! Images in: every format that holds them, read row by row in the file's units.
 //!
-//! What a path holds is told by its content. Several paths follow one another as one set.
+//! What a path holds is recognised by its content. Several paths follow one another as one set.
 
 mod axes;
 mod cifar;

@@ -245,7 +245,7 @@ impl Machine<'_> {
         usize::try_from(value).map_err(|_| damaged())
     }
 
-    /// A little-endian integer of `n` bytes: signed, but for those of 1 and 2 (BININT1, BININT2).
+    /// A little-endian integer of `n` bytes: signed, except for those of 1 and 2 (BININT1, BININT2).
     fn int(&mut self, n: usize) -> Words<()> {
         let bytes = self.take(n)?;
         if n > 8 {
