@@ -5,7 +5,7 @@ use selfsi::catalog::{Block, LogGrid, NativeGrid, PixelMask, Regridder, Spectrum
 use selfsi::config::{GridConfig, MaskConfig};
 use std::hint::black_box;
 
-#[path = "../tests/survey_files/mod.rs"]
+#[path = "../tests/it/fixtures/survey_files.rs"]
 #[allow(dead_code)] // the tests use more of it
 mod survey_files;
 
