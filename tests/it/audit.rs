@@ -2,6 +2,7 @@
 
 use crate::fixtures::fits_text::texts;
 use crate::fixtures::prepared_set::{self, UNIT, objects, survey};
+use crate::fixtures::python::{check, python};
 use crate::fixtures::run_folder::{failure, selfsi};
 use assert_cmd::Command;
 use fitsio::FitsFile;
@@ -327,16 +328,11 @@ fn what_does_not_belong_together_is_refused_in_one_line() {
 
 #[test]
 fn astropy_reads_the_tables_with_units_and_checksums() {
-    let Some(python) = std::env::var_os("SELFSI_CHECK_PYTHON") else {
-        eprintln!("skipped: SELFSI_CHECK_PYTHON names no Python with requirements/check.txt");
-        return;
-    };
+    let Some(python) = python() else { return };
     let survey = Survey::get();
     let (catalog, out) = (survey.catalog("sde"), survey.path("checked.fits"));
     let mut command = audit("sde", &catalog);
     command.arg("--out").arg(&out);
     json(command);
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/check_audit.py");
-    let mut check = Command::new(python);
-    check.arg(script).arg(&out).arg(&catalog).assert().success();
+    check(&python, "check_audit.py", &[out, catalog]);
 }

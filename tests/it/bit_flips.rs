@@ -96,7 +96,7 @@ fn in_a_checkpoint() {
 #[test]
 fn in_a_restored_catalog() {
     let t = Trained::get();
-    let out = t.path("flipped.fits");
+    let out = t.out("flipped.fits");
     let mut restoring = t.restore("sde", &[], &out);
     restoring.arg("--save-draws").assert().success();
     let read = |path: &Path| -> Result<_> {

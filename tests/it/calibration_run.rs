@@ -1,16 +1,16 @@
 //! Saved draws and their calibration through the command line.
 
-// Its HDF5 survey serves other tests.
-
-use crate::fixtures::trained::{Trained, selfsi};
+use crate::fixtures::run_folder::selfsi;
+use crate::fixtures::trained::{Trained, restore};
 use ndarray::Axis;
 use selfsi::catalog::{Restored, flag};
 
 #[test]
 fn all_the_draws_are_saved_where_they_are_asked_for_and_evaluated() {
     let t = Trained::get();
-    let out = t.run("sde").join("restored.fits");
-    t.restore("sde", &[], &out)
+    let run = t.copy("sde");
+    let out = run.join("restored.fits");
+    restore(&run, &[], &out)
         .arg("--save-draws")
         .assert()
         .success();
@@ -42,7 +42,7 @@ fn all_the_draws_are_saved_where_they_are_asked_for_and_evaluated() {
     let evaluate = |json: bool| {
         let mut c = selfsi();
         c.args(if json { &["--json"][..] } else { &[] });
-        c.arg("evaluate").arg(t.run("sde"));
+        c.arg("evaluate").arg(&run);
         c.arg("--truth").arg(t.path("mock/truth.h5"));
         String::from_utf8(c.assert().success().get_output().stdout.clone()).unwrap()
     };
@@ -60,12 +60,12 @@ fn all_the_draws_are_saved_where_they_are_asked_for_and_evaluated() {
     ] {
         assert!(table.contains(words), "{words}: {table}");
     }
-    let markdown = std::fs::read_to_string(t.run("sde").join("evaluation.md")).unwrap();
+    let markdown = std::fs::read_to_string(run.join("evaluation.md")).unwrap();
     assert!(markdown.contains("### Calibration") && markdown.contains("PIT, %"));
 
-    let picture = t.path("calibration.svg");
+    let picture = t.out("calibration.svg");
     let mut c = selfsi();
-    c.args(["plot", "calibration"]).arg(t.run("sde"));
+    c.args(["plot", "calibration"]).arg(&run);
     c.arg("--out").arg(&picture).assert().success();
     assert!(
         std::fs::read_to_string(picture)
@@ -74,15 +74,16 @@ fn all_the_draws_are_saved_where_they_are_asked_for_and_evaluated() {
     );
 
     // Without the draws: how to get them.
-    t.restore("sde", &[], &out).assert().success();
+    restore(&run, &[], &out).assert().success();
     assert!(evaluate(false).contains("--save-draws"));
 }
 
 #[test]
 fn the_ode_has_no_draws_to_save_and_no_calibration_to_draw() {
     let t = Trained::get();
-    let out = t.run("ode").join("restored.fits");
-    let mut c = t.restore("ode", &[], &out);
+    let run = t.copy("ode");
+    let out = run.join("restored.fits");
+    let mut c = restore(&run, &[], &out);
     let output = c.arg("--save-draws").assert().code(1).get_output().clone();
     let words = String::from_utf8(output.stderr).unwrap();
     assert!(
@@ -91,19 +92,19 @@ fn the_ode_has_no_draws_to_save_and_no_calibration_to_draw() {
     );
     assert!(!out.exists());
 
-    t.restore("ode", &[], &out).assert().success();
+    restore(&run, &[], &out).assert().success();
     let lines = Restored::open(&out).unwrap().lines().unwrap().unwrap();
     let errors = lines.iter().flatten().flat_map(|m| m.quantities());
     assert!(errors.clone().any(|q| q.value.is_finite()));
     assert!(errors.clone().all(|q| q.error.is_nan()));
     let mut c = selfsi();
-    c.arg("evaluate").arg(t.run("ode"));
+    c.arg("evaluate").arg(&run);
     c.arg("--truth")
         .arg(t.path("mock/truth.h5"))
         .assert()
         .success();
     let mut c = selfsi();
-    c.args(["plot", "calibration"]).arg(t.run("ode"));
+    c.args(["plot", "calibration"]).arg(&run);
     let output = c
         .args(["--out", "a.png"])
         .assert()

@@ -2,6 +2,7 @@
 //!
 //! Needs a Python with numpy; SELFSI_CHECK_PYTHON names it (`make test` does).
 
+use crate::fixtures::python::python;
 use selfsi::catalog::{ImageLayout, Layout, LogGrid, PixelScale};
 use selfsi::config::{ForwardConfig, GridConfig, LatentUse, NoiseFrom, SmoothingFrom};
 use selfsi::forward::{ForwardModel, Latent, build};
@@ -11,15 +12,6 @@ use std::time::{Duration, Instant};
 use tch::{Device, Kind, Tensor};
 
 const D: i64 = 64;
-
-/// The Python to use; without one, the test is skipped.
-fn python() -> Option<String> {
-    let python = std::env::var("SELFSI_CHECK_PYTHON").ok();
-    if python.is_none() {
-        eprintln!("skipped: SELFSI_CHECK_PYTHON names no Python with numpy");
-    }
-    python
-}
 
 fn spectra(rho: f32) -> Layout {
     let grid = GridConfig {
@@ -51,7 +43,10 @@ fn images(vector: usize) -> Layout {
 /// The program `script` (below the repository) with `arguments`.
 fn command(script: &str, arguments: &[&str], latent: LatentUse) -> Option<ForwardConfig> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(script);
-    let mut program = vec![python()?, script.display().to_string()];
+    let mut program = vec![
+        python()?.display().to_string(),
+        script.display().to_string(),
+    ];
     program.extend(arguments.iter().map(|a| (*a).to_owned()));
     Some(ForwardConfig::Command {
         program,

@@ -4,6 +4,7 @@
 //! Needs a Python with numpy; SELFSI_CHECK_PYTHON names it (`make test` does).
 
 use crate::fixtures::prepared_set::{self, NETWORK, UNIT, objects, survey, waves};
+use crate::fixtures::python::{python, script};
 use crate::fixtures::run_folder::{Left, checkpoints, error_line, selfsi};
 use assert_cmd::Command;
 use ndarray::Array2;
@@ -26,10 +27,7 @@ struct Study {
 impl Study {
     /// Without a Python, the test is skipped.
     fn new() -> Option<Self> {
-        let Ok(python) = std::env::var("SELFSI_CHECK_PYTHON") else {
-            eprintln!("skipped: SELFSI_CHECK_PYTHON names no Python with numpy");
-            return None;
-        };
+        let python = python()?.display().to_string();
         let folder = tempfile::tempdir().unwrap();
         let study = Self { folder, python };
         let text = study.config("gaussian", GAUSSIAN);
@@ -71,11 +69,11 @@ impl Study {
 
     /// [forward] with tests/python/simulator.py, which fails in `batch` if [`Study::arm`]ed.
     fn simulator(&self, behaviour: &str, batch: usize, timeout: f64) -> String {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/simulator.py");
-        let (python, script, marker) = (&self.python, script.display(), self.path("marker"));
+        let (python, marker) = (&self.python, self.path("marker"));
         format!(
             "kind = 'command'\nlatent = 'redrawn'\ntimeout = {timeout}\nprogram = ['{python}', \
-             '{script}', '{behaviour}', '{}', '{batch}']",
+             '{}', '{behaviour}', '{}', '{batch}']",
+            script("simulator.py").display(),
             marker.display()
         )
     }

@@ -3,8 +3,9 @@
 
 use crate::fixtures::desi_files;
 use crate::fixtures::plate_files;
+use crate::fixtures::run_folder::selfsi;
 use crate::fixtures::survey_files::{self, Spec, hdf5_catalog};
-use crate::fixtures::trained::{self, Trained};
+use crate::fixtures::trained::Trained;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use selfsi::catalog::{Prepared, flag};
@@ -33,7 +34,7 @@ fn spoilt(whole: &[u8], i: usize, rng: &mut ChaCha8Rng) -> Vec<u8> {
 
 /// Runs selfsi for at most 60 s: it succeeds or fails with one line, and neither panics nor crashes.
 fn survives(case: usize, folder: &Path, arguments: &[&str]) -> bool {
-    let mut command = trained::selfsi();
+    let mut command = selfsi();
     command.current_dir(folder).args(arguments);
     command.timeout(std::time::Duration::from_secs(60));
     let output = command.output().unwrap();

@@ -4,6 +4,7 @@
 //! Python with requirements/check.txt is at hand; SELFSI_CHECK_PYTHON names it (`make test` does).
 
 use crate::fixtures::desi_files::{self, UNIT, coadd, redshifts};
+use crate::fixtures::python::{python, script};
 use assert_cmd::Command;
 use selfsi::catalog::{Restored, flag};
 use std::path::{Path, PathBuf};
@@ -100,18 +101,13 @@ fn restored(catalog: &Path, targets: std::ops::Range<i64>) -> Vec<String> {
     names.map(|o| o.name.clone()).collect()
 }
 
-fn python() -> Option<PathBuf> {
-    let found = std::env::var_os("SELFSI_CHECK_PYTHON").map(PathBuf::from);
-    if found.is_none() {
-        eprintln!("skipped: SELFSI_CHECK_PYTHON names no Python with requirements/check.txt");
-    }
-    found
-}
-
 fn check(python: &Path, catalog: &Path, file: &Path, targets: &[String]) {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/desi_restored.py");
     let mut command = std::process::Command::new(python);
-    let output = command.arg(script).arg(catalog).arg(file).args(targets);
+    let output = command
+        .arg(script("desi_restored.py"))
+        .arg(catalog)
+        .arg(file)
+        .args(targets);
     let output = output.output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}");

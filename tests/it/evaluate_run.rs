@@ -1,5 +1,6 @@
 //! `selfsi evaluate` and `selfsi plot` on the files that the other commands write.
 
+use crate::fixtures::edited::edited;
 use crate::fixtures::prepared_set::{self, UNIT, objects, survey, waves};
 use crate::fixtures::run_folder::{failure, selfsi};
 use hdf5::types::VarLenUnicode;
@@ -305,7 +306,7 @@ fn runs_of_one_survey_share_a_table_and_others_are_refused() {
 
     let e = failure(&mut evaluate());
     assert!(e.contains("--out"), "{e}");
-    let changed = config.replace("sigma = 0.5", "sigma = 0.6");
+    let changed = edited(&config, "sigma = 0.5", "sigma = 0.6");
     assert_ne!(changed, config);
     std::fs::write(other.join("config.toml"), changed).unwrap();
     let e = failure(evaluate().arg("--out").arg(study.path("none")));

@@ -6,8 +6,10 @@
 
 // Its small job alone is used here.
 
+use crate::fixtures::edited::edited;
 use crate::fixtures::prepared_set;
-use crate::fixtures::trained::{D, config, hdf5_source, hdf5_survey, selfsi, train};
+use crate::fixtures::run_folder::selfsi;
+use crate::fixtures::trained::{D, config, hdf5_source, hdf5_survey, train};
 use fitsio::FitsFile;
 use ndarray::Array2;
 use selfsi::catalog::Restored;
@@ -197,7 +199,7 @@ fn gaussian(folder: &Path, interpolant: &str, train: &str) -> String {
     );
     let (head, rest) = text.split_once("[forward]").unwrap();
     let (_, tail) = rest.split_once("[network]").unwrap();
-    let tail = tail.replace("[train]", &format!("[train]\n{train}"));
+    let tail = edited(tail, "[train]", &format!("[train]\n{train}"));
     format!(
         "{head}[forward]\nkind = 'gaussian'\nsigma = 0.3\n[network]{tail}\n[interpolant]\n{interpolant}\n"
     )

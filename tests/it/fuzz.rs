@@ -4,7 +4,8 @@
 #[path = "../../fuzz/src/lib.rs"]
 mod targets;
 
-use crate::fixtures::trained::Trained;
+use crate::fixtures::alone::alone;
+use crate::fixtures::trained::{self, Trained};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::fs;
@@ -97,8 +98,11 @@ fn config() {
 
 #[test]
 fn fits() {
+    if !alone("fuzz::fits", Some(trained::made())) {
+        return;
+    }
     let t = Trained::get();
-    let restored = t.path("fuzzed.fits");
+    let restored = t.out("fuzzed.fits");
     let mut restoring = t.restore("sde", &[], &restored);
     restoring.arg("--save-draws").assert().success();
     let restored = file(restored);
@@ -119,6 +123,9 @@ fn fits() {
 
 #[test]
 fn hdf5() {
+    if !alone("fuzz::hdf5", Some(trained::made())) {
+        return;
+    }
     let t = Trained::get();
     let seeds = [file(t.path("set.h5")), file(t.path("mock/truth.h5"))];
     // HDF5 itself does not survive everything (docs/faults.md): spared is what has no checksum, the heap
@@ -133,6 +140,9 @@ fn hdf5() {
 
 #[test]
 fn datasets() {
+    if !alone("fuzz::datasets", None) {
+        return;
+    }
     let mut rng = ChaCha8Rng::seed_from_u64(9);
     for kind in 0..3 {
         assert!(targets::datasets(&[kind]), "kind {kind}, whole");

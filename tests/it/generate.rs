@@ -2,7 +2,9 @@
 //! not fit is refused in one clear line.
 
 use crate::fixtures::image_run::ImageRun;
-use crate::fixtures::trained::{Trained, selfsi};
+use crate::fixtures::python::{self, python};
+use crate::fixtures::run_folder::selfsi;
+use crate::fixtures::trained::{Trained, restore};
 use selfsi::catalog::Generated;
 use std::path::{Path, PathBuf};
 
@@ -32,18 +34,9 @@ fn generate(run: &Path, out: &Path, more: &[&str]) -> Result<serde_json::Value, 
 }
 
 fn check(fits: &Path, h5: &Path) {
-    let Some(python) = std::env::var_os("SELFSI_CHECK_PYTHON").map(PathBuf::from) else {
-        eprintln!("skipped: SELFSI_CHECK_PYTHON names no Python with requirements/check.txt");
-        return;
-    };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/generated.py");
-    let output = std::process::Command::new(python)
-        .arg(script)
-        .args([fits, h5])
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{text}");
+    if let Some(python) = python() {
+        python::check(&python, "generated.py", &[fits, h5]);
+    }
 }
 
 fn samples(path: &Path) -> ndarray::Array2<f32> {
@@ -65,9 +58,10 @@ fn plot(generated: &Path, restored: &Path, out: &Path) -> assert_cmd::assert::As
 #[test]
 fn spectra_are_drawn_from_a_model_that_is_trained_once() {
     let t = Trained::get();
-    let (run, restored) = (t.run("sde"), t.run("sde").join("restored.fits"));
-    t.restore("sde", &[], &restored).assert().success();
-    let fits = t.path("generated.fits");
+    let run = t.copy("sde");
+    let restored = run.join("restored.fits");
+    restore(&run, &[], &restored).assert().success();
+    let fits = t.out("generated.fits");
     let first = generate(&run, &fits, &["-n", "5"]).unwrap();
     assert_eq!(
         (&first["samples"], &first["finite"]),
@@ -86,17 +80,17 @@ fn spectra_are_drawn_from_a_model_that_is_trained_once() {
     let before = std::fs::metadata(&trained[0]).unwrap().modified().unwrap();
 
     // A second call, in the other format: the same model and samples.
-    let h5 = t.path("generated.h5");
+    let h5 = t.out("generated.h5");
     assert_eq!(generate(&run, &h5, &["-n", "5"]).unwrap()["model"], *model);
     let after = std::fs::metadata(&trained[0]).unwrap().modified().unwrap();
     assert_eq!(before, after);
     check(&fits, &h5);
-    plot(&h5, &restored, &t.path("generated.png")).success();
+    plot(&h5, &restored, &t.out("generated.png")).success();
     let facts = selfsi::catalog::inspect(&fits).unwrap();
     assert_eq!((facts.kind, facts.problems.len()), ("generated catalog", 0));
 
     // Fewer samples in other batches are the same; another seed makes others.
-    let (all, few) = (samples(&fits), t.path("few.fits"));
+    let (all, few) = (samples(&fits), t.out("few.fits"));
     generate(
         &run,
         &few,
@@ -109,7 +103,7 @@ fn spectra_are_drawn_from_a_model_that_is_trained_once() {
             .iter()
             .all(|d| d.abs() < 1e-3)
     );
-    let other = t.path("other.fits");
+    let other = t.out("other.fits");
     generate(&run, &other, &["-n", "5", "--seed", "9"]).unwrap();
     assert!((samples(&other) - &all).iter().any(|d| d.abs() > 0.1));
 
@@ -120,8 +114,8 @@ fn spectra_are_drawn_from_a_model_that_is_trained_once() {
         e.contains("diffusion.steps = 6, not 7") && e.contains("--retrain"),
         "{e}"
     );
-    let again = t.path("again.fits");
-    t.restore("sde", &[], &again)
+    let again = t.out("again.fits");
+    restore(&run, &[], &again)
         .arg("--seed")
         .arg("8")
         .assert()
@@ -144,12 +138,12 @@ fn spectra_are_drawn_from_a_model_that_is_trained_once() {
 #[test]
 fn what_cannot_be_generated_is_refused_in_one_line() {
     let t = Trained::get();
-    let run = t.run("ode");
-    let out = t.path("refused.fits");
+    let run = t.copy("ode");
+    let out = t.out("refused.fits");
     let refused = |out: &Path, more: &[&str], words: &[&str]| {
         let e = generate(&run, out, more).unwrap_err();
         assert!(words.iter().all(|w| e.contains(w)), "{e}");
-        assert!(!t.path("refused.fits").exists());
+        assert!(!t.out("refused.fits").exists());
     };
     refused(
         &out,
@@ -157,20 +151,20 @@ fn what_cannot_be_generated_is_refused_in_one_line() {
         &["no restored catalog", "selfsi restore", "--restored"],
     );
     let one = run.join("restored.fits");
-    t.restore("ode", &[], &one).assert().success();
-    refused(&t.path("refused.png"), &[], &[".fits", ".h5"]);
+    restore(&run, &[], &one).assert().success();
+    refused(&t.out("refused.png"), &[], &[".fits", ".h5"]);
     refused(&one, &[], &["this is the input"]);
     refused(&out, &["-n", "0"], &["no samples"]);
     refused(&out, &["--steps", "1"], &["diffusion.sampler.steps"]);
     refused(&out, &["--set", "train.steps=3"], &["[diffusion] alone"]);
     let margin = ["--set", "diffusion.network.margin=7"];
     refused(&out, &margin, &["[diffusion]", "network.margin"]);
-    let e = plot(&one, &one, &t.path("refused.svg")).failure();
+    let e = plot(&one, &one, &t.out("refused.svg")).failure();
     let text = String::from_utf8_lossy(&e.get_output().stderr).into_owned();
     assert!(text.contains("no image GENERATED"), "{text}");
     // Only observations that were kept out of training are restored.
-    let held = t.path("held.fits");
-    t.restore("ode", &[], &held)
+    let held = t.out("held.fits");
+    restore(&run, &[], &held)
         .arg("--heldout")
         .assert()
         .success();

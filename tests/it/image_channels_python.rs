@@ -3,10 +3,10 @@
 //! Needs a Python with requirements/check.txt; SELFSI_CHECK_PYTHON names it (`make test` does).
 
 use crate::fixtures::image_batches::{self, MEAN, STD, clean, list, observe, pictures};
+use crate::fixtures::python::{check, python};
 use selfsi::config::{Chroma, LatentUse, StageConfig};
 use selfsi::forward::{Latent, jpeg_decode, jpeg_encode};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use tch::{Kind, Tensor};
 
 /// Writes `t` as a file of numpy, float32 of `shape`.
@@ -129,24 +129,10 @@ fn jpegs(folder: &Path) {
 
 #[test]
 fn scipy_numpy_and_pillow_agree_with_the_stages() {
-    let Some(python) = std::env::var_os("SELFSI_CHECK_PYTHON").map(PathBuf::from) else {
-        eprintln!("skipped: SELFSI_CHECK_PYTHON names no Python with requirements/check.txt");
-        return;
-    };
+    let Some(python) = python() else { return };
     let folder = tempfile::tempdir().unwrap();
     for dump in [blurs, motions, rays, photons, jpegs] {
         dump(folder.path());
     }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/image_channels.py");
-    let output = Command::new(python)
-        .arg(script)
-        .arg(folder.path())
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    check(&python, "image_channels.py", &[folder.path()]);
 }

@@ -1,6 +1,7 @@
 //! Metrics of images and classical baselines against closed forms and properties; against
 //! scikit-image and scipy with SELFSI_CHECK_PYTHON.
 
+use crate::fixtures::python::{check, python};
 use ndarray::{Array2, ArrayView2, Axis, s};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -489,10 +490,7 @@ fn a_network_that_does_not_fit_is_refused_in_one_line() {
 /// Writes what was measured, for tests/python/image_metrics.py to measure again.
 #[test]
 fn scikit_image_scipy_and_numpy_find_the_same() {
-    let Some(python) = std::env::var_os("SELFSI_CHECK_PYTHON") else {
-        eprintln!("skipped: SELFSI_CHECK_PYTHON names no Python with requirements/check.txt");
-        return;
-    };
+    let Some(python) = python() else { return };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("measured.h5");
     let file = hdf5::File::create(&path).unwrap();
@@ -538,18 +536,7 @@ fn scikit_image_scipy_and_numpy_find_the_same() {
         }
     }
     file.close().unwrap();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/image_metrics.py");
-    let output = std::process::Command::new(python)
-        .arg(script)
-        .arg(&path)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    check(&python, "image_metrics.py", &[path]);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Restoring images in parts: joined, they are what one job writes; what is not all of one restoration
 //! is refused.
 
-use crate::fixtures::image_run::{ImageRun, selfsi};
+use crate::fixtures::image_run::ImageRun;
+use crate::fixtures::run_folder::selfsi;
 use crate::fixtures::same_fits::same;
 use selfsi::catalog::RestoredImages;
 use std::path::PathBuf;

@@ -1,5 +1,7 @@
 //! Images from every format to the prepared set, and observations made of them, as a user does.
 
+use crate::fixtures::edited::edited;
+use crate::fixtures::python::{check, python};
 use assert_cmd::Command;
 use hdf5::types::VarLenUnicode;
 use ndarray::{Array, Array2, Array3, Array4, ArrayD, Axis, Dimension, IxDyn, s};
@@ -11,7 +13,7 @@ use selfsi::random::{Purpose, Rows};
 use std::path::{Path, PathBuf};
 use tch::Device;
 
-const WRITER: &str = "tests/python/images.py";
+const WRITER: &str = "images.py";
 
 fn image(channels: usize, height: usize, width: usize) -> ImageConfig {
     ImageConfig {
@@ -28,16 +30,9 @@ fn open(path: &Path, image: &ImageConfig) -> selfsi::Result<ImageSource> {
 
 /// The files that Python wrote; `None` where there is no Python for it.
 fn written_by_python() -> Option<tempfile::TempDir> {
-    let Some(python) = std::env::var_os("SELFSI_CHECK_PYTHON") else {
-        eprintln!("skipped: SELFSI_CHECK_PYTHON names no Python with requirements/check.txt");
-        return None;
-    };
+    let python = python()?;
     let folder = tempfile::tempdir().unwrap();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(WRITER);
-    let mut command = std::process::Command::new(python);
-    let output = command.arg(script).arg(folder.path()).output().unwrap();
-    let words = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{words}");
+    check(&python, WRITER, &[folder.path()]);
     Some(folder)
 }
 
@@ -150,8 +145,8 @@ fn a_picture_that_cannot_be_used_is_a_rejected_row_with_its_reason() {
     let Some(folder) = written_by_python() else {
         return;
     };
-    let c = config(folder.path(), "mixed", &[])
-        .replace("1, height = 8, width = 8", "3, height = 6, width = 5");
+    let c = config(folder.path(), "mixed", &[]);
+    let c = edited(&c, "1, height = 8, width = 8", "3, height = 6, width = 5");
     let config = Config::parse(&c, "test", &[]).unwrap();
     let report = prepare(&config).unwrap();
     assert_eq!(
@@ -415,7 +410,7 @@ fn what_is_missing_in_the_clean_images_stays_missing_and_names_are_kept() {
     );
     std::fs::write(
         folder.path().join("c.toml"),
-        text.replace("channels = 1,", "channels = 3,"),
+        edited(&text, "channels = 1,", "channels = 3,"),
     )
     .unwrap();
     simulate(folder.path(), "observed.h5").success();

@@ -1,8 +1,9 @@
 //! The restored catalog and the files of single objects: what is written is what was computed, all
 //! of it or nothing, from whatever kind of input, in any order.
 
-use crate::fixtures::run_folder::error_line;
-use crate::fixtures::trained::{N, Trained, config, hdf5_source, hdf5_survey, selfsi, train};
+use crate::fixtures::edited::edited;
+use crate::fixtures::run_folder::{error_line, selfsi};
+use crate::fixtures::trained::{N, Trained, config, hdf5_source, hdf5_survey, restore, train};
 use ndarray::{Array2, s};
 use selfsi::catalog::{
     LogGrid, Object, PixelMask, Prepared, Restored, RestoredBlock, RestoredHeader, RestoredPart,
@@ -249,7 +250,7 @@ fn a_single_object_is_read_back_as_an_sdss_spectrum() {
 #[test]
 fn every_row_is_in_the_catalog_and_the_rejected_ones_are_nan_with_a_reason() {
     let t = Trained::get();
-    let out = t.path("every.fits");
+    let out = t.out("every.fits");
     t.restore("ode", &[], &out).assert().success();
     let set = Prepared::open(t.path("set.h5")).unwrap();
     let r = Restored::open(&out).unwrap();
@@ -279,7 +280,7 @@ fn every_row_is_in_the_catalog_and_the_rejected_ones_are_nan_with_a_reason() {
 #[test]
 fn a_restoration_does_not_depend_on_batches_selections_or_the_place_of_a_row() {
     let t = Trained::get();
-    let whole = t.path("whole.fits");
+    let whole = t.out("whole.fits");
     t.restore("sde", &[], &whole).assert().success();
     let whole = Restored::open(&whole).unwrap();
     for (name, arguments) in [
@@ -287,7 +288,7 @@ fn a_restoration_does_not_depend_on_batches_selections_or_the_place_of_a_row() {
         ("heldout", &["--heldout"]),
         ("middle", &["--mintarget", "9", "-n", "5"]),
     ] {
-        let out = t.path(&format!("{name}.fits"));
+        let out = t.out(&format!("{name}.fits"));
         t.restore("sde", &[], &out)
             .args(arguments)
             .assert()
@@ -324,14 +325,14 @@ fn agree(whole: &Restored, a: &Array2<f32>, part: &Restored, b: &Array2<f32>) {
 #[test]
 fn raw_spectra_are_restored_as_prepared_ones_are() {
     let t = Trained::get();
-    let whole = t.path("prepared.fits");
+    let whole = t.out("prepared.fits");
     t.restore("sde", &[&t.path("set.h5")], &whole)
         .assert()
         .success();
     let whole = Restored::open(&whole).unwrap();
     let good: Vec<&Object> = whole.objects().iter().filter(|o| o.flag == 0).collect();
     let (one, two) = (Path::new(&good[0].source), Path::new(&good[1].source));
-    let odd = t.path("my favourite quasar.fits");
+    let odd = t.out("my favourite quasar.fits");
     std::fs::copy(one, &odd).unwrap();
     let (spectra, survey) = (t.path("mock/spectra"), t.path("ode.toml"));
     let before = listing(t.path("mock").as_path());
@@ -379,8 +380,8 @@ fn objects_have_files_of_their_own_only_where_they_were_restored() {
     let t = Trained::get();
     for run in ["ode", "sde"] {
         let (out, folder) = (
-            t.path(&format!("{run}-own.fits")),
-            t.path(&format!("{run}-own")),
+            t.out(&format!("{run}-own.fits")),
+            t.out(&format!("{run}-own")),
         );
         let mut c = t.restore(run, &[], &out);
         c.arg("--spectra").arg(&folder).assert().success();
@@ -409,54 +410,56 @@ fn objects_have_files_of_their_own_only_where_they_were_restored() {
 #[test]
 fn the_observations_themselves_are_never_overwritten() {
     let t = Trained::get();
-    let mut c = t.restore("ode", &[], &t.path("over.fits"));
+    let mut c = t.restore("ode", &[], &t.out("over.fits"));
     let e = error_line(c.arg("--spectra").arg(t.path("mock/spectra")));
     assert!(e.contains("the observation itself"), "{e}");
     for input in [t.path("set.h5"), t.path("mock/catalog.fits")] {
         let e = error_line(&mut t.restore("ode", &[&input], &input));
         assert!(e.contains("this is the input"), "{e}");
     }
-    assert!(!t.path("over.fits").exists());
+    assert!(!t.out("over.fits").exists());
 }
 
 #[test]
 fn an_hdf5_catalog_is_read_as_the_runs_own_was() {
     let t = Trained::get();
-    let (file, other) = (t.path("survey.h5"), t.path("looks-prepared.h5"));
+    let (file, other) = (t.out("survey.h5"), t.out("looks-prepared.h5"));
     hdf5_survey(&file, 30);
     hdf5_survey(&other, 6);
     // A run on SDSS files cannot know its datasets.
-    let out = t.path("hdf5.fits");
+    let out = t.out("hdf5.fits");
     let e = error_line(&mut t.restore("ode", &[&file], &out));
     assert!(e.contains("write a config") && !out.exists(), "{e}");
 
-    let toml = t.path("hdf5.toml");
-    let text = config(&t.path("hdf5-set.h5"), &hdf5_source(&file));
+    let toml = t.out("hdf5.toml");
+    let text = config(&t.out("hdf5-set.h5"), &hdf5_source(&file));
     std::fs::write(
         &toml,
-        text.replace(
+        edited(
+            &text,
             "from = 'lsf'",
             "from = 'resolution', resolution = 500.0, spread = 0.05",
         ),
     )
     .unwrap();
     selfsi().arg("prepare").arg(&toml).assert().success();
-    train(&toml, &t.run("hdf5"));
-    t.restore("hdf5", &[&other], &out).assert().success();
+    let run = t.out("run-hdf5");
+    train(&toml, &run);
+    restore(&run, &[&other], &out).assert().success();
     let r = Restored::open(&out).unwrap();
     assert_eq!(r.objects().len(), 6);
     assert_eq!(r.objects()[5].flag & flag::COVERAGE, flag::COVERAGE);
     // The file does not say in which frame its wavelengths are.
     assert_eq!(r.header().specsys, None);
     assert_eq!(r.header().flux_unit, "10**-17 erg/(s cm2 Angstrom)");
-    let own = t.path("hdf5-own");
+    let own = t.out("hdf5-own");
     let e = error_line(
-        t.restore("hdf5", &[&other], &t.path("no.fits"))
+        restore(&run, &[&other], &t.out("no.fits"))
             .arg("--spectra")
             .arg(&own),
     );
     assert!(e.contains("no plate, MJD and fibre"), "{e}");
-    assert!(!own.exists() && !t.path("no.fits").exists());
+    assert!(!own.exists() && !t.out("no.fits").exists());
 }
 
 #[test]
@@ -464,13 +467,13 @@ fn what_cannot_be_restored_is_told_in_one_line_and_nothing_is_left() {
     let t = Trained::get();
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out.fits");
-    let noise = t.path("noise.bin");
+    let noise = t.out("noise.bin");
     std::fs::write(&noise, [0u8, 1, 2, 3, 0, 0, 9, 9, 9]).unwrap();
-    let broken = t.path("broken.fits");
+    let broken = t.out("broken.fits");
     std::fs::write(&broken, "SIMPLE  = not really").unwrap();
     let (spectra, set) = (t.path("mock/spectra"), t.path("set.h5"));
     for (inputs, expected) in [
-        (vec![t.path("nowhere")], "nowhere"),
+        (vec![t.out("nowhere")], "nowhere"),
         (vec![noise], "neither FITS, HDF5 nor TOML"),
         (vec![broken], "UNREADABLE 1"),
         (vec![t.path("run-ode")], "no spec file"),
@@ -507,7 +510,7 @@ fn a_full_disk_is_told_in_one_line_and_nothing_is_left() {
 fn the_seed_moves_the_draws_and_nothing_else() {
     let t = Trained::get();
     let read = |name: &str, arguments: &[&str]| {
-        let out = t.path(name);
+        let out = t.out(name);
         t.restore("sde", &[], &out)
             .args(arguments)
             .assert()
@@ -530,9 +533,9 @@ fn the_seed_moves_the_draws_and_nothing_else() {
 #[test]
 fn what_the_run_did_not_learn_from_is_restored_and_told_in_one_line() {
     let t = Trained::get();
-    let warnings = |run: &str, inputs: &[&Path], out: &str| {
-        let out = t.path(out);
-        let output = t.restore(run, inputs, &out).output().unwrap();
+    let warnings = |run: &Path, inputs: &[&Path], out: &str| {
+        let out = t.out(out);
+        let output = restore(run, inputs, &out).output().unwrap();
         let text = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.success(), "{text}");
         let restored = Restored::open(&out).unwrap();
@@ -544,10 +547,10 @@ fn what_the_run_did_not_learn_from_is_restored_and_told_in_one_line() {
             .map(String::from)
             .collect::<Vec<_>>()
     };
-    assert_eq!(warnings("ode", &[], "own.fits"), [""; 0]);
+    assert_eq!(warnings(&t.run("ode"), &[], "own.fits"), [""; 0]);
 
     // Another level.
-    let other = t.path("other-level.h5");
+    let other = t.out("other-level.h5");
     let mut prepare = selfsi();
     prepare.arg("prepare").arg(t.path("ode.toml"));
     prepare.arg("--set").arg("normalise.max=7900.0");
@@ -555,12 +558,12 @@ fn what_the_run_did_not_learn_from_is_restored_and_told_in_one_line() {
         .arg("--set")
         .arg(format!("survey.prepared={}", other.display()));
     prepare.assert().success();
-    let said = warnings("ode", &[&other], "other-level.fits");
+    let said = warnings(&t.run("ode"), &[&other], "other-level.fits");
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].contains("[normalise]") && !said[0].contains("redshifts"));
 
     // A run that learned from nearer quasars only.
-    let near = t.run("near");
+    let near = t.out("run-near");
     std::fs::create_dir(&near).unwrap();
     for name in ["config.toml", "best.safetensors"] {
         std::fs::copy(t.run("ode").join(name), near.join(name)).unwrap();
@@ -569,7 +572,7 @@ fn what_the_run_did_not_learn_from_is_restored_and_told_in_one_line() {
     let mut table: toml::Table = std::fs::read_to_string(&toml).unwrap().parse().unwrap();
     table["select"]["z_max"] = toml::Value::Float(1.0);
     std::fs::write(&toml, table.to_string()).unwrap();
-    let said = warnings("near", &[], "near.fits");
+    let said = warnings(&near, &[], "near.fits");
     assert_eq!(said.len(), 1, "{said:?}");
     let counted = format!("{0} of {0} usable rows", N - 5);
     assert!(said[0].contains(&counted) && !said[0].contains("[normalise]"));

@@ -1,8 +1,9 @@
 //! Restored images: what is written is what was computed, in both formats, all of it or nothing; and
 //! what is computed where the answer is known: untrained, the transport is the identity.
 
-use crate::fixtures::image_run::{ImageRun, selfsi};
-use crate::fixtures::run_folder::error_line;
+use crate::fixtures::image_run::ImageRun;
+use crate::fixtures::python::{check, python};
+use crate::fixtures::run_folder::{error_line, selfsi};
 use ndarray::{Array2, s};
 use selfsi::catalog::{
     ImageLayout, ImageTable, Object, PixelScale, Provenance, RestoredBlock, RestoredImages,
@@ -503,20 +504,13 @@ fn the_truth_is_found_by_name_and_shown() {
 
 #[test]
 fn astropy_and_h5py_read_what_is_written() {
-    let Some(python) = std::env::var_os("SELFSI_CHECK_PYTHON").map(PathBuf::from) else {
-        eprintln!("skipped: SELFSI_CHECK_PYTHON names no Python with requirements/check.txt");
-        return;
-    };
+    let Some(python) = python() else { return };
     let folder = tempfile::tempdir().unwrap();
     for (channels, method, draws, vector) in [(1, "ode", 1, 0), (3, "sde", 8, 2)] {
         let files = ["fits", "h5"].map(|e| folder.path().join(format!("{method}.{e}")));
         for file in &files {
             write(file, &header(channels, method, draws, vector));
         }
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/restored_images.py");
-        let mut command = std::process::Command::new(&python);
-        let output = command.arg(script).args(&files).output().unwrap();
-        let text = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{text}");
+        check(&python, "restored_images.py", &files);
     }
 }

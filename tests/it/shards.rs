@@ -1,8 +1,9 @@
 //! Restoring in parts: joined, they are what one job writes, to the last bit; what is not all of one
 //! restoration is refused.
 
+use crate::fixtures::run_folder::selfsi;
 use crate::fixtures::same_fits::same;
-use crate::fixtures::trained::{D, N, Trained, selfsi};
+use crate::fixtures::trained::{D, N, Trained};
 use selfsi::catalog::Restored;
 use std::path::{Path, PathBuf};
 use std::process::Command as Process;
@@ -12,9 +13,8 @@ const BATCH: [&str; 2] = ["--set", "restore.batch=8"];
 
 const SLURM: [&str; 5] = ["ID", "COUNT", "MIN", "MAX", "STEP"];
 
-fn whole(run: &str) -> PathBuf {
-    let t = Trained::get();
-    let out = t.path(&format!("whole-{run}.fits"));
+fn whole(t: &Trained, run: &str) -> PathBuf {
+    let out = t.out(&format!("whole-{run}.fits"));
     let mut c = t.restore(run, &[], &out);
     if run == "sde" {
         c.arg("--save-draws");
@@ -23,9 +23,8 @@ fn whole(run: &str) -> PathBuf {
     out
 }
 
-fn shards(run: &str, name: &str, of: usize) -> Vec<PathBuf> {
-    let t = Trained::get();
-    let out = t.path(&format!("{name}.fits"));
+fn shards(t: &Trained, run: &str, name: &str, of: usize) -> Vec<PathBuf> {
+    let out = t.out(&format!("{name}.fits"));
     let shard = |i: usize| {
         let mut c = t.restore(run, &[], &out);
         if run == "sde" {
@@ -34,7 +33,7 @@ fn shards(run: &str, name: &str, of: usize) -> Vec<PathBuf> {
         c.args(BATCH).arg("--shard").arg(format!("{i}/{of}"));
         c.assert().success();
         assert!(!out.exists());
-        t.path(&format!("{name}.shard-{i:03}-of-{of:03}.fits"))
+        t.out(&format!("{name}.shard-{i:03}-of-{of:03}.fits"))
     };
     (1..=of).map(shard).collect()
 }
@@ -46,7 +45,7 @@ fn merge(files: &[PathBuf], out: &Path) -> assert_cmd::Command {
 }
 
 fn refusal(files: &[PathBuf]) -> String {
-    let out = Trained::get().path("refused.fits");
+    let out = files[0].with_file_name("refused.fits");
     let output = merge(files, &out).output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{text}");
@@ -60,13 +59,13 @@ fn merged_shards_are_what_one_job_writes_to_the_last_bit() {
     let t = Trained::get();
     // Seven shards of five batches: some are empty.
     for (run, of) in [("ode", 3), ("sde", 7)] {
-        let mut parts = shards(run, &format!("parts-{run}"), of);
+        let mut parts = shards(&t, run, &format!("parts-{run}"), of);
         let first = Restored::open(&parts[1]).unwrap().shard().unwrap().unwrap();
         assert_eq!((first.number, first.of, first.all), (2, of, N));
         parts.reverse();
-        let out = t.path(&format!("merged-{run}.fits"));
+        let out = t.out(&format!("merged-{run}.fits"));
         merge(&parts, &out).assert().success();
-        same(&whole(run), &out);
+        same(&whole(&t, run), &out);
         let merged = Restored::open(&out).unwrap();
         assert_eq!(merged.shard().unwrap(), None);
         assert_eq!(merged.image("RESTORED").unwrap().dim(), (N, D));
@@ -79,27 +78,27 @@ fn merged_shards_are_what_one_job_writes_to_the_last_bit() {
 #[test]
 fn what_is_not_all_of_one_restoration_once_is_refused() {
     let t = Trained::get();
-    let parts = shards("ode", "refuse", 5);
+    let parts = shards(&t, "ode", "refuse", 5);
     let e = refusal(&[parts[0].clone(), parts[2].clone(), parts[4].clone()]);
     assert!(e.contains("shards 2, 4 of 5 are missing"), "{e}");
     let e = refusal(&parts[..4]);
     assert!(e.contains("shard 5 of 5 is missing"), "{e}");
-    let copy = t.path("copy.fits");
+    let copy = t.out("copy.fits");
     std::fs::copy(&parts[1], &copy).unwrap();
     let e = refusal(&[parts.clone(), vec![copy]].concat());
     assert!(e.contains("shard 2 of 5 is given twice"), "{e}");
-    let e = refusal(&[whole("ode")]);
+    let e = refusal(&[whole(&t, "ode")]);
     assert!(e.contains("a whole catalog"), "{e}");
     for (name, arguments, key) in [
         ("seed", &["--seed", "9"][..], "SEED"),
         ("rows", &["--mintarget", "1", "-n", "39"], "NROWSALL"),
     ] {
-        let out = t.path(&format!("other-{name}.fits"));
+        let out = t.out(&format!("other-{name}.fits"));
         let mut c = t.restore("ode", &[], &out);
         c.args(BATCH).args(["--shard", "2/5"]).args(arguments);
         c.assert().success();
         let mut mixed = parts.clone();
-        mixed[1] = t.path(&format!("other-{name}.shard-002-of-005.fits"));
+        mixed[1] = t.out(&format!("other-{name}.shard-002-of-005.fits"));
         let e = refusal(&mixed);
         assert!(e.contains("another restoration") && e.contains(key), "{e}");
     }
@@ -108,7 +107,7 @@ fn what_is_not_all_of_one_restoration_once_is_refused() {
 #[test]
 fn inside_a_job_array_a_part_is_the_default() {
     let t = Trained::get();
-    let out = t.path("array.fits");
+    let out = t.out("array.fits");
     let task = |arguments: &[&str]| {
         let mut c = t.restore("ode", &[], &out);
         c.args(BATCH).args(arguments);
@@ -120,7 +119,7 @@ fn inside_a_job_array_a_part_is_the_default() {
     let output = task(&[]);
     assert!(output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("note: a task of a SLURM job array"));
-    assert!(t.path("array.shard-002-of-002.fits").exists() && !out.exists());
+    assert!(t.out("array.shard-002-of-002.fits").exists() && !out.exists());
     assert!(task(&["--shard", "1/1"]).status.success());
     assert!(out.exists());
     let mut c = t.restore("ode", &[], &out);
@@ -133,7 +132,7 @@ fn inside_a_job_array_a_part_is_the_default() {
 fn the_scripts_give_what_the_commands_give() {
     let t = Trained::get();
     // A blank and a quote in every path.
-    let folder = t.path("it's a folder");
+    let folder = t.out("it's a folder");
     std::fs::create_dir_all(&folder).unwrap();
     let config = folder.join("my config.toml");
     std::fs::copy(t.path("ode.toml"), &config).unwrap();
@@ -161,7 +160,7 @@ fn the_scripts_give_what_the_commands_give() {
         bash(&[&folder.join("restore.sbatch")], task);
     }
     bash(&[&folder.join("merge.sbatch")], "");
-    same(&whole("ode"), &folder.join("my config/restored.fits"));
+    same(&whole(&t, "ode"), &folder.join("my config/restored.fits"));
 }
 
 #[test]
@@ -193,7 +192,7 @@ fn an_option_that_sbatch_would_misread_is_refused() {
 #[test]
 fn processes_started_together_are_refused_but_where_each_names_its_part() {
     let t = Trained::get();
-    let out = t.path("together.fits");
+    let out = t.out("together.fits");
     let started = |mut command: assert_cmd::Command, rank: &str| {
         command.envs([("PMI_SIZE", "2"), ("PMI_RANK", rank)]);
         let output = command.output().unwrap();
@@ -231,7 +230,7 @@ fn ranks_are_refused_by_a_program_without_mpi() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text.contains("--ranks") && text.contains("--features mpi"));
     // Started by a launcher, each process would train the same run.
-    let out = t.path("stranded");
+    let out = t.out("stranded");
     let mut c = selfsi();
     c.arg("train")
         .arg(t.path("ode.toml"))

@@ -1,7 +1,9 @@
 //! A run on a survey that does not fit into `train.memory`: read from the prepared set as it goes,
 //! the same every time, and continued bit for bit.
 
-use crate::fixtures::trained::{config, hdf5_source, hdf5_survey, selfsi};
+use crate::fixtures::edited::edited;
+use crate::fixtures::run_folder::selfsi;
+use crate::fixtures::trained::{config, hdf5_source, hdf5_survey};
 use selfsi::catalog::Prepared;
 use selfsi::config::Config;
 use selfsi::train::{Data, Feed, Training};
@@ -22,16 +24,18 @@ fn survey() -> &'static Path {
         let path = |name: &str| folder.path().join(name);
         hdf5_survey(&path("catalog.h5"), 1200);
         let known = "from = 'resolution', resolution = 500.0, spread = 0.05";
-        let text = config(&path("set.h5"), &hdf5_source(&path("catalog.h5")))
-            .replace("from = 'lsf'", known)
-            .replace(
-                "steps = 4\n",
-                &format!("steps = {STEPS}\n        {MEMORY}\n"),
-            )
-            .replace("warm_start = 2", "warm_start = 10\n        reuse = 3")
-            .replace("batch = 8", "batch = 32")
-            .replace("heldout = 0.3", "heldout = 0.1")
-            .replace("_every = 4", "_every = 20");
+        let steps = format!("steps = {STEPS}\n        {MEMORY}\n");
+        let mut text = config(&path("set.h5"), &hdf5_source(&path("catalog.h5")));
+        for (from, to) in [
+            ("from = 'lsf'", known),
+            ("steps = 4\n", &steps),
+            ("warm_start = 2", "warm_start = 10\n        reuse = 3"),
+            ("batch = 8", "batch = 32"),
+            ("heldout = 0.3", "heldout = 0.1"),
+            ("_every = 4", "_every = 20"),
+        ] {
+            text = edited(&text, from, to);
+        }
         std::fs::write(path("job.toml"), text).unwrap();
         selfsi()
             .arg("prepare")

@@ -1,6 +1,7 @@
 //! What the network for images promises: its start, its inputs, its options, and one forward pass
 //! against an independent one.
 
+use crate::fixtures::python::{check, python};
 use selfsi::catalog::{ImageLayout, PixelScale};
 use selfsi::config::UNet2dConfig;
 use selfsi::forward::Latent;
@@ -246,13 +247,10 @@ fn bfloat16_rounds_the_fields_to_its_precision_and_leaves_weights_and_gradients_
 
 #[test]
 fn the_forward_pass_is_that_of_an_independent_one() {
-    let Some(python) = std::env::var_os("SELFSI_CHECK_PYTHON") else {
-        eprintln!("skipped: SELFSI_CHECK_PYTHON names no Python with requirements/check.txt");
-        return;
-    };
+    let Some(python) = python() else { return };
     // The times of an interpolant, and the noise levels of a diffusion model.
     for max_position in [UNet2d::INTERPOLANT, 10_000.0] {
-        compare(Path::new(&python), max_position);
+        compare(&python, max_position);
     }
 }
 
@@ -283,16 +281,5 @@ fn compare(python: &Path, max_position: f64) {
         max_position
     );
     std::fs::write(folder.path().join("shape.json"), shape).unwrap();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/unet2d_reference.py");
-    let output = std::process::Command::new(python)
-        .arg(script)
-        .arg(folder.path())
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    check(python, "unet2d_reference.py", &[folder.path()]);
 }
