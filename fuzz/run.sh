@@ -10,7 +10,7 @@ targets=("$@")
 ((${#targets[@]})) || targets=(config fits hdf5 datasets checkpoint protocol)
 
 if ! cargo fetch --quiet --manifest-path fuzz/Cargo.toml; then
-    echo "fuzz: libfuzzer-sys is not to be had here; tests/fuzz.rs drives the same targets"
+    echo "fuzz: libfuzzer-sys is not to be had here; tests/it/fuzz.rs drives the same targets"
     exit 0
 fi
 # The program's own target folder: what selfsi stands on is not built again.

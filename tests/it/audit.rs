@@ -4,6 +4,7 @@ use crate::fixtures::fits_text::texts;
 use crate::fixtures::prepared_set::{self, UNIT, objects, survey};
 use crate::fixtures::python::{check, python};
 use crate::fixtures::run_folder::{failure, selfsi};
+use crate::fixtures::shared;
 use assert_cmd::Command;
 use fitsio::FitsFile;
 use fitsio::images::ReadImage;
@@ -26,7 +27,7 @@ const EMPTY: usize = 36;
 
 /// Spectra of two lines of varying strength, observed with noise: a set, and four runs on it.
 struct Survey {
-    folder: tempfile::TempDir,
+    folder: PathBuf,
 }
 
 impl Survey {
@@ -37,7 +38,7 @@ impl Survey {
 
     fn make() -> Self {
         let survey = Self {
-            folder: tempfile::tempdir().unwrap(),
+            folder: shared::folder(),
         };
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut normal = || -> f64 { StandardNormal.sample(&mut rng) };
@@ -115,7 +116,7 @@ impl Survey {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.folder.join(name)
     }
 
     /// The restored catalog of a run.

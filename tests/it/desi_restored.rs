@@ -5,6 +5,7 @@
 
 use crate::fixtures::desi_files::{self, UNIT, coadd, redshifts};
 use crate::fixtures::python::{python, script};
+use crate::fixtures::shared;
 use assert_cmd::Command;
 use selfsi::catalog::{Restored, flag};
 use std::path::{Path, PathBuf};
@@ -21,13 +22,12 @@ fn selfsi(folder: &Path) -> Command {
 
 /// Two coadd files of 20 targets each, and a run trained on them.
 fn trained() -> &'static Path {
-    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
-    let folder = FOLDER.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        make(folder.path());
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = shared::folder();
+        make(&folder);
         folder
-    });
-    folder.path()
+    })
 }
 
 fn make(folder: &Path) {

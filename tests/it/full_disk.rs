@@ -107,6 +107,7 @@ fn merge_audit_and_evaluate() {
         let mut c = selfsi(&["audit"]);
         c.arg(t.run("sde")).arg(&restored);
         c.arg("--out").arg(out.join("audit.fits"));
+        c.args(["--simulations", "20"]);
         c
     });
     fails_cleanly(|out| {
@@ -169,7 +170,8 @@ fn generate() {
 fn toy() {
     fails_cleanly(|out| {
         let mut c = selfsi(&["toy", "--steps", "8", "--samples", "600"]);
-        c.args(["--shape", "two-moons", "--interpolant", "ode", "--out"]);
+        c.args(["--shape", "two-moons", "--interpolant", "ode"]);
+        c.args(["--sigma", "0.5", "--out"]);
         c.arg(out);
         c
     });

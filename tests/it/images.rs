@@ -2,6 +2,7 @@
 
 use crate::fixtures::edited::edited;
 use crate::fixtures::python::{check, python};
+use crate::fixtures::shared;
 use assert_cmd::Command;
 use hdf5::types::VarLenUnicode;
 use ndarray::{Array, Array2, Array3, Array4, ArrayD, Axis, Dimension, IxDyn, s};
@@ -11,6 +12,7 @@ use selfsi::catalog::{
 use selfsi::config::{Config, ImageConfig, ImageDatasets};
 use selfsi::random::{Purpose, Rows};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use tch::Device;
 
 const WRITER: &str = "images.py";
@@ -29,10 +31,14 @@ fn open(path: &Path, image: &ImageConfig) -> selfsi::Result<ImageSource> {
 }
 
 /// The files that Python wrote; `None` where there is no Python for it.
-fn written_by_python() -> Option<tempfile::TempDir> {
+fn written_by_python() -> Option<&'static Path> {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let python = python()?;
-    let folder = tempfile::tempdir().unwrap();
-    check(&python, WRITER, &[folder.path()]);
+    let folder = FOLDER.get_or_init(|| {
+        let folder = shared::folder();
+        check(&python, WRITER, &[&folder]);
+        folder
+    });
     Some(folder)
 }
 
@@ -41,15 +47,15 @@ fn every_format_is_read_as_the_packages_of_python_wrote_it() {
     let Some(folder) = written_by_python() else {
         return;
     };
-    let manifest = std::fs::read_to_string(folder.path().join("manifest.tsv")).unwrap();
+    let manifest = std::fs::read_to_string(folder.join("manifest.tsv")).unwrap();
     assert!(manifest.lines().count() > 30);
     for line in manifest.lines() {
         let fields: Vec<&str> = line.split('\t').collect();
         let number = |i: usize| fields[i].parse::<usize>().unwrap();
         let shape = image(number(1), number(2), number(3));
         let (n, allowed): (usize, f32) = (number(4), fields[5].parse().unwrap());
-        let source = open(&folder.path().join(fields[0]), &shape).unwrap();
-        let bytes = std::fs::read(folder.path().join(format!("{}.expected", fields[0]))).unwrap();
+        let source = open(&folder.join(fields[0]), &shape).unwrap();
+        let bytes = std::fs::read(folder.join(format!("{}.expected", fields[0]))).unwrap();
         let expected: Vec<f32> = bytes
             .chunks_exact(4)
             .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
@@ -69,7 +75,7 @@ fn every_format_is_read_as_the_packages_of_python_wrote_it() {
         }
         assert!(source.read(0..n + 1).is_err());
         // And `inspect` finds the same images in it.
-        let found = inspect(&folder.path().join(fields[0])).unwrap();
+        let found = inspect(&folder.join(fields[0])).unwrap();
         let fact = |name: &str| found.facts.iter().find(|f| f.0 == name).unwrap().1.clone();
         assert_eq!((found.kind, fact("images")), ("images", n.into()), "{line}");
         assert_eq!(fact("width"), shape.width);
@@ -81,7 +87,7 @@ fn names_and_labels_come_from_the_file_and_both_versions_of_cifar_agree() {
     let Some(folder) = written_by_python() else {
         return;
     };
-    let at = |name: &str| folder.path().join(name);
+    let at = |name: &str| folder.join(name);
     let cifar = image(3, 32, 32);
     let binary = open(&at("cifar-binary"), &cifar).unwrap();
     let python = open(&at("cifar-python2"), &cifar).unwrap();
@@ -118,7 +124,7 @@ fn several_paths_follow_one_another_as_one_set() {
     let Some(folder) = written_by_python() else {
         return;
     };
-    let at = |name: &str| folder.path().join(name);
+    let at = |name: &str| folder.join(name);
     let paths = [at("one.npy"), at("galaxy10.h5"), at("png-rgb")];
     let all = ImageSource::open(&paths, &ImageDatasets::default(), &image(3, 6, 5)).unwrap();
     assert_eq!((all.len(), all.labels()[4]), (9, 3));
@@ -145,7 +151,7 @@ fn a_picture_that_cannot_be_used_is_a_rejected_row_with_its_reason() {
     let Some(folder) = written_by_python() else {
         return;
     };
-    let c = config(folder.path(), "mixed", &[]);
+    let c = config(folder, "mixed", &[]);
     let c = edited(&c, "1, height = 8, width = 8", "3, height = 6, width = 5");
     let config = Config::parse(&c, "test", &[]).unwrap();
     let report = prepare(&config).unwrap();

@@ -1,4 +1,8 @@
-//! The integration tests, in one program.
+//! The integration tests, one program: what one makes for all (fixtures/) is made once.
+//!
+//! `cargo test --release --test it trainer::` runs those of trainer.rs. They run beside each other in one
+//! process: a test changes neither its environment nor its folder, and leaves signals and limits to the
+//! commands it starts. One that needs a process of its own asks for it (`fixtures::alone`).
 
 mod fixtures;
 

@@ -3,6 +3,7 @@
 
 use crate::fixtures::edited::edited;
 use crate::fixtures::run_folder::selfsi;
+use crate::fixtures::shared;
 use crate::fixtures::trained::{config, hdf5_source, hdf5_survey};
 use selfsi::catalog::Prepared;
 use selfsi::config::Config;
@@ -18,10 +19,10 @@ const MEMORY: &str = "memory = 0.00024";
 
 /// A prepared set, with `job.toml` for it.
 fn survey() -> &'static Path {
-    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
-    let folder = FOLDER.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = shared::folder();
+        let path = |name: &str| folder.join(name);
         hdf5_survey(&path("catalog.h5"), 1200);
         let known = "from = 'resolution', resolution = 500.0, spread = 0.05";
         let steps = format!("steps = {STEPS}\n        {MEMORY}\n");
@@ -43,8 +44,7 @@ fn survey() -> &'static Path {
             .assert()
             .success();
         folder
-    });
-    folder.path()
+    })
 }
 
 fn train(run: &str, more: &[&str]) -> PathBuf {

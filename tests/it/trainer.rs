@@ -3,6 +3,7 @@
 
 use crate::fixtures::prepared_set::{self, NETWORK, UNIT, objects, survey, waves};
 use crate::fixtures::run_folder::{Left, checkpoints, copy, failure, metrics, selfsi};
+use crate::fixtures::shared;
 use assert_cmd::Command;
 use ndarray::{Array2, s};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -37,13 +38,13 @@ const MODEL: &str = "
 
 /// A folder with a config and a prepared set.
 struct Study {
-    folder: tempfile::TempDir,
+    folder: PathBuf,
 }
 
 impl Study {
     fn new() -> Self {
         let study = Self {
-            folder: tempfile::tempdir().unwrap(),
+            folder: shared::folder(),
         };
         // Validations and checkpoints at different steps: a resumed run meets either first. No
         // checkpoint falls to the end of a reused batch (steps 31 + 4 k).
@@ -83,7 +84,7 @@ impl Study {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.folder.join(name)
     }
 
     /// `selfsi train` into the run folder `run`, with further arguments.
