@@ -13,7 +13,7 @@ WITH_MPI = $(RUN) export MPICC="$(MPI)/bin/mpicc" SELFSI_MPIEXEC="$(MPI)/bin/mpi
 comma := ,
 ODE := --set 'interpolant={kind="ode"}'
 
-.PHONY: help setup build cargo-build demo demo-mock demo-data demo-images toy notebooks study scale test cargo-test setup-mpi build-mpi cargo-build-mpi test-mpi cargo-test-mpi test-slurm check lint cargo-lint fuzz cargo-fuzz bench bench-eager estep clean
+.PHONY: help setup build cargo-build demo demo-mock demo-data demo-images toy notebooks study scale test cargo-test quick cargo-quick setup-mpi build-mpi cargo-build-mpi test-mpi cargo-test-mpi test-slurm check lint cargo-lint fuzz cargo-fuzz bench bench-eager estep clean
 help:            ## print this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -121,8 +121,16 @@ scale: build           ## run every command on SCALE=1000000 mock spectra and no
 
 test: setup check      ## run unit, integration and doc tests
 	@$(MAKE) --no-print-directory cargo-test
+# Tests run beside each other, so that each takes one thread.
 cargo-test:
-	$(RUN) export SELFSI_CHECK_PYTHON="$(CHECK)/bin/python"; cargo test --release
+	$(RUN) export SELFSI_CHECK_PYTHON="$(CHECK)/bin/python" OMP_NUM_THREADS=1; cargo test --release
+
+quick: setup           ## formatting, clippy of the library and the program, unit tests of the library
+	@$(MAKE) --no-print-directory cargo-quick
+cargo-quick:
+	cargo fmt --check
+	$(RUN) cargo clippy --release --lib --bins -- -D warnings
+	$(RUN) export OMP_NUM_THREADS=1; cargo test --release --lib
 
 # MPI has a virtual environment of its own, so that its mpiexec does not hide a cluster's.
 $(MPI)/.done: requirements/mpi.txt

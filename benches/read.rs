@@ -7,7 +7,7 @@ use selfsi::prepare::Regridder;
 use selfsi::survey::{PixelMask, read_spec};
 use std::hint::black_box;
 
-#[path = "../tests/survey_files/mod.rs"]
+#[path = "../tests/it/fixtures/survey_files.rs"]
 #[allow(dead_code)] // the tests use more of it
 mod survey_files;
 

@@ -2,7 +2,11 @@
 //! ranks; stopped, failed and continued without a rank left behind. `make test-mpi` runs it, with the
 //! mpiexec of the MPI that the program was built with (SELFSI_MPIEXEC).
 
+#[allow(dead_code)] // the other tests use more of it
+#[path = "it/fixtures/prepared_set.rs"]
 mod prepared_set;
+#[allow(dead_code)] // as above
+#[path = "it/fixtures/run_folder.rs"]
 mod run_folder;
 
 use ndarray::Array2;

@@ -1,5 +1,5 @@
 //! What is read from outside, fed with any bytes: each function here must come back, without a panic,
-//! whatever it is given. libFuzzer drives them (`make fuzz`), and so does tests/fuzz.rs.
+//! whatever it is given. libFuzzer drives them (`make fuzz`), and so does tests/it/fuzz.rs.
 
 mod datasets;
 

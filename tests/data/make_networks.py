@@ -2,7 +2,7 @@
 
     python tests/data/make_networks.py
 
-Needs torch. tests/image_metrics.rs and tests/python/image_metrics.py work the same functions out
+Needs torch. tests/it/image_metrics.rs and tests/python/image_metrics.py work the same functions out
 again, without torch.
 """
 

@@ -1,6 +1,6 @@
-"""Checks a restored catalog, and the files of its objects, with the packages astronomers use.
+"""Checks restored catalogs, and the files of their objects, with the packages astronomers use.
 
-    check_restored.py RESTORED.fits [SPECTRA_DIR]
+    check_restored.py RESTORED.fits [SPECTRA_DIR] [RESTORED.fits [SPECTRA_DIR]]...
 
 Exits with 0 if everything holds, else with the first assertion that does not.
 """
@@ -27,14 +27,15 @@ COLUMNS = (
 )
 
 
-def check_sums(path):
+def check_sums(paths):
     """CHECKSUM and DATASUM are there and right, for astropy and for its fitscheck."""
-    with fits.open(path, checksum=True) as hdus:
-        for hdu in hdus:
-            assert "CHECKSUM" in hdu.header and "DATASUM" in hdu.header, hdu.name
-            hdu.verify("exception")
+    for path in paths:
+        with fits.open(path, checksum=True) as hdus:
+            for hdu in hdus:
+                assert "CHECKSUM" in hdu.header and "DATASUM" in hdu.header, hdu.name
+                hdu.verify("exception")
     fitscheck = Path(sys.executable).parent / "fitscheck"
-    done = subprocess.run([fitscheck, str(path)], capture_output=True, text=True)
+    done = subprocess.run([fitscheck, *map(str, paths)], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -197,18 +198,20 @@ def check_spectra(folder, images, table, grid, method):
             np.testing.assert_array_equal(coadd["obs_ivar"], images["IVAR"][i])
             if method == "sde":
                 np.testing.assert_array_equal(coadd["draw"], images["DRAW"][i])
-    # fitscheck is a process of its own: a few files stand for all, which are written alike.
-    for path in files[:3]:
-        check_sums(path)
+    # A few files stand for all, which are written alike.
+    return files[:3]
 
 
 def main():
-    catalog = Path(sys.argv[1])
-    check_sums(catalog)
-    images, table, grid = check_catalog(catalog)
-    if len(sys.argv) > 2:
-        method = fits.getheader(catalog)["METHOD"]
-        check_spectra(Path(sys.argv[2]), images, table, grid, method)
+    summed = []
+    for path in map(Path, sys.argv[1:]):
+        if path.is_dir():
+            summed += check_spectra(path, images, table, grid, method)
+        else:
+            images, table, grid = check_catalog(path)
+            method = fits.getheader(path)["METHOD"]
+            summed.append(path)
+    check_sums(summed)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     image_channels.py FOLDER
 
-FOLDER holds what tests/image_channels_python.rs wrote. Exits with 0 if everything holds, else with
+FOLDER holds what tests/it/image_channels_python.rs wrote. Exits with 0 if everything holds, else with
 the first assertion that does not.
 """
 

@@ -1,4 +1,4 @@
-"""Measures again what tests/image_metrics.rs wrote: scikit-image for PSNR and SSIM, scipy's matrix
+"""Measures again what tests/it/image_metrics.rs wrote: scikit-image for PSNR and SSIM, scipy's matrix
 root for the FID, numpy for the networks of tests/data/make_networks.py.
 
     python image_metrics.py measured.h5

@@ -1,4 +1,4 @@
-"""Simulators for tests/command.rs and tests/command_run.rs: python3 simulator.py BEHAVIOUR [MARKER [BATCH]]
+"""Simulators for tests/it/command.rs and tests/it/command_run.rs: python3 simulator.py BEHAVIOUR [MARKER [BATCH]]
 
 Batches are observed as y = x + noise/2 with the noise that the built-in channel draws. BEHAVIOUR
 "well" is that alone; the others go wrong in batch number BATCH, once: if the file MARKER exists,

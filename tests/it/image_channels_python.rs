@@ -1,0 +1,138 @@
+//! The stages of the forward model of images against scipy, numpy and Pillow.
+//!
+//! Needs a Python with requirements/check.txt; SELFSI_CHECK_PYTHON names it (`make test` does).
+
+use crate::fixtures::image_batches::{self, MEAN, STD, clean, list, observe, pictures};
+use crate::fixtures::python::{check, python};
+use selfsi::config::{Chroma, LatentUse, StageConfig};
+use selfsi::forward::{Latent, jpeg_decode, jpeg_encode};
+use std::path::Path;
+use tch::{Kind, Tensor};
+
+/// Writes `t` as a file of numpy, float32 of `shape`.
+fn save(folder: &Path, name: &str, t: &Tensor, shape: &[i64]) {
+    let shape: String = shape.iter().map(|n| format!("{n},")).collect();
+    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({shape})}}");
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(list(t).iter().flat_map(|v| (*v as f32).to_le_bytes()));
+    std::fs::write(folder.join(format!("{name}.npy")), bytes).unwrap();
+}
+
+fn blurs(folder: &Path) {
+    for (i, (shape, sigma)) in [([3, 16, 12], 1.0), ([1, 7, 5], 2.3), ([2, 40, 3], 0.4)]
+        .into_iter()
+        .enumerate()
+    {
+        let x = pictures(3, shape);
+        let y = observe(&[StageConfig::Blur { sigma }], shape, &x, &clean(&x)).0;
+        let size = [3, shape[0], shape[1], shape[2]].map(|n| n as i64);
+        save(folder, &format!("blur_{i}_x"), &x, &size);
+        save(folder, &format!("blur_{i}_y"), &y, &size);
+        let sigma = Tensor::from(sigma);
+        save(folder, &format!("blur_{i}_sigma"), &sigma, &[]);
+    }
+}
+
+fn motions(folder: &Path) {
+    for length in [3, 5, 9] {
+        let stage = StageConfig::Motion {
+            length,
+            latent: LatentUse::Redrawn,
+        };
+        let x = pictures(6, [2, 14, 17]);
+        let (y, latent) = observe(&[stage], [2, 14, 17], &x, &clean(&x));
+        save(folder, &format!("motion_{length}_x"), &x, &[6, 2, 14, 17]);
+        save(folder, &format!("motion_{length}_y"), &y, &[6, 2, 14, 17]);
+        let direction = &latent.vector;
+        save(
+            folder,
+            &format!("motion_{length}_direction"),
+            direction,
+            &[6],
+        );
+    }
+}
+
+fn rays(folder: &Path) {
+    for (h, w) in [(16, 12), (9, 15)] {
+        let stage = StageConfig::Rays {
+            rays: 1,
+            latent: LatentUse::Redrawn,
+        };
+        let shape = [3, h, w];
+        let x = pictures(30, shape);
+        let (y, latent) = observe(&[stage], shape, &x, &clean(&x));
+        let (h, w) = (h as i64, w as i64);
+        save(folder, &format!("rays_{h}_x"), &x, &[30, 3, h, w]);
+        save(folder, &format!("rays_{h}_y"), &y, &[30, 3, h, w]);
+        save(
+            folder,
+            &format!("rays_{h}_mask"),
+            &latent.planes,
+            &[30, h, w],
+        );
+    }
+}
+
+/// Means on both sides of where the sampler changes its method.
+fn photons(folder: &Path) {
+    let means = [0.2f32, 3.0, 9.9, 10.1, 30.0, 400.0];
+    let n = 200_000;
+    let (gain, shape) = (2.0, [1, 500, 400]);
+    let value = Tensor::from_slice(&means).unsqueeze(1) / gain;
+    let x = ((value - MEAN) / STD).expand([6, n], false);
+    let y = observe(&[StageConfig::Photon { gain }], shape, &x, &clean(&x)).0;
+    save(folder, "photon_counts", &((y * STD + MEAN) * gain), &[6, n]);
+    save(folder, "photon_means", &Tensor::from_slice(&means), &[6]);
+}
+
+fn jpegs(folder: &Path) {
+    for (i, shape) in [[3usize, 32, 32], [3, 21, 37], [1, 24, 19]]
+        .into_iter()
+        .enumerate()
+    {
+        let [c, h, w] = shape;
+        let values = (pictures(1, shape) * STD + MEAN).round().clamp(0.0, 255.0);
+        let size = [h as i64, w as i64, c as i64];
+        let pixels = values.view([size[2], size[0], size[1]]).permute([1, 2, 0]);
+        save(folder, &format!("jpeg_{i}_x"), &pixels, &size);
+        let bytes: Vec<u8> = list(&pixels).iter().map(|v| *v as u8).collect();
+        for (name, chroma) in [("444", Chroma::Full), ("420", Chroma::Halved)] {
+            for quality in [5u8, 30, 75, 95, 100] {
+                let file = jpeg_encode(&bytes, shape, quality, chroma).unwrap();
+                let name = format!("jpeg_{i}_{name}_{quality}");
+                std::fs::write(folder.join(format!("{name}.jpg")), &file).unwrap();
+                let back = Tensor::from_slice(&jpeg_decode(&file).unwrap());
+                save(folder, &name, &back, &size);
+                // The stage is this codec in normalised units.
+                let x = (&values - MEAN) / STD;
+                let stage = StageConfig::Jpeg {
+                    min: 0.01,
+                    max: 1.0,
+                    chroma,
+                    latent: LatentUse::Kept,
+                };
+                let q = Tensor::from(f32::from(quality) / 100.0).view([1, 1]);
+                let recorded = Latent {
+                    vector: q,
+                    ..clean(&x)
+                };
+                let y = observe(&[stage], shape, &x, &recorded).0 * STD + MEAN;
+                let y = y.view([size[2], size[0], size[1]]).permute([1, 2, 0]);
+                assert!(image_batches::apart(&y.reshape([-1]), &back.to_kind(Kind::Float)) < 1e-3);
+            }
+        }
+    }
+}
+
+#[test]
+fn scipy_numpy_and_pillow_agree_with_the_stages() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    for dump in [blurs, motions, rays, photons, jpegs] {
+        dump(folder.path());
+    }
+    check(&python, "image_channels.py", &[folder.path()]);
+}
