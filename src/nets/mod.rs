@@ -7,6 +7,7 @@ mod layers2d;
 mod mlp;
 mod norm1d;
 mod params;
+mod rest_frame;
 mod unet1d;
 mod unet2d;
 mod unet2d_block;
@@ -85,7 +86,7 @@ pub fn for_diffusion(
 ) -> Result<Box<dyn VelocityField>> {
     let mut config = config.clone();
     match &mut config {
-        NetworkConfig::Unet1d(c) => c.noise_input = false,
+        NetworkConfig::Unet1d(c) => (c.noise_input, c.redshift) = (false, None),
         NetworkConfig::Unet2d(c) => c.mask_input = false,
     }
     let mut layout = layout.clone();
@@ -104,8 +105,8 @@ fn assemble(
     device: Device,
 ) -> Result<Box<dyn VelocityField>> {
     match (config, layout) {
-        (NetworkConfig::Unet1d(c), Layout::Spectra { .. }) => {
-            Ok(Box::new(UNet1d::new(c, heads, seed, device)))
+        (NetworkConfig::Unet1d(c), Layout::Spectra { grid, .. }) => {
+            Ok(Box::new(UNet1d::new(c, grid, heads, seed, device)))
         }
         (NetworkConfig::Unet2d(c), Layout::Images(image)) => Ok(Box::new(UNet2d::new(
             c, image, heads, position, seed, device,

@@ -18,7 +18,9 @@
 use super::layers::{Linear, TimeEmbedding};
 use super::layers1d::{Coarsen, Conv1d, Merge, Refine, layout, silu};
 use super::norm1d::Norm;
+use super::rest_frame::RestFrame;
 use super::{Fields, Params, Pass, VelocityField, split_heads};
+use crate::catalog::LogGrid;
 use crate::config::UNet1dConfig;
 use crate::forward::Latent;
 use tch::{Device, Kind, Tensor};
@@ -36,6 +38,8 @@ pub struct UNet1d {
     margin: i64,
     patch: i64,
     noise_input: bool,
+    /// Where the network is told of redshifts.
+    rest_frame: Option<RestFrame>,
     time: TimeEmbedding,
     stem: Coarsen,
     down: Vec<Down>,
@@ -60,9 +64,15 @@ struct Up {
 }
 
 impl UNet1d {
-    /// `heads` is 1 for the ODE and 2 for the SDE.
+    /// For spectra on `grid`; `heads` is 1 for the ODE and 2 for the SDE.
     #[must_use]
-    pub fn new(config: &UNet1dConfig, heads: i64, seed: u64, device: Device) -> Self {
+    pub fn new(
+        config: &UNet1dConfig,
+        grid: &LogGrid,
+        heads: i64,
+        seed: u64,
+        device: Device,
+    ) -> Self {
         let mut p = Params::new(seed, device);
         let e = config.embedding;
         let time = TimeEmbedding::new(&mut p, e, device);
@@ -71,7 +81,10 @@ impl UNet1d {
         let block = |p: &mut Params, name: String, channels: i64| {
             Block::new(p, &name, channels, config.kernel, e, config.dropout)
         };
-        let inputs = 2 + i64::from(config.noise_input) + 1 + 2 * OCTAVES;
+        let rest_frame = (config.redshift == Some(true)).then(|| RestFrame::new(grid, device));
+        let own =
+            i64::from(config.noise_input) + rest_frame.as_ref().map_or(0, |_| RestFrame::CHANNELS);
+        let inputs = 2 + own + 1 + 2 * OCTAVES;
         let stem = Coarsen::new(&mut p, "stem", inputs, c[0], config.patch);
         let mut down = Vec::new();
         for i in 0..levels {
@@ -104,6 +117,7 @@ impl UNet1d {
             margin: config.margin,
             patch: config.patch,
             noise_input: config.noise_input,
+            rest_frame,
             time,
             stem,
             down,
@@ -115,15 +129,19 @@ impl UNet1d {
         }
     }
 
-    /// Channels: the scaled spectrum `x`, the mask and the noise level, [B, C, D], and the place, which
-    /// is the same for all rows, [1, 1 + 2 K, D].
+    /// Channels: the scaled spectrum `x`, the mask, the noise level and the rest wavelength, [B, C, D],
+    /// and the place, which is the same for all rows, [1, 1 + 2 K, D].
     fn inputs(&self, x: &Tensor, latent: &Latent) -> [Tensor; 2] {
         let mut channels = vec![x.shallow_clone(), latent.good.shallow_clone()];
         if self.noise_input {
             // ln σ over the range that matters: below 1e-3 noise is as good as absent.
             channels.push(latent.sigma.clamp_min(1e-3).log());
         }
-        [Tensor::stack(&channels, 1), place(x)]
+        let mut own = Tensor::stack(&channels, 1);
+        if let Some(rest_frame) = &self.rest_frame {
+            own = Tensor::cat(&[own, rest_frame.channels(&latent.redshift)], 1);
+        }
+        [own, place(x)]
     }
 
     /// The preconditioning at times `t` [B, 1] or [1, 1], each [B, D].

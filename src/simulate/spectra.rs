@@ -3,7 +3,7 @@
 use crate::catalog::{Layout, LogGrid, hdf5_names};
 use crate::config::{Config, ForwardConfig, NoiseFrom, SmoothingFrom};
 use crate::evaluate::Truth;
-use crate::forward::{self, Latent};
+use crate::forward::{self, Latent, redshifts};
 use crate::hdf5_output::{Output, attribute, column, numbers, text, texts};
 use crate::random::{Purpose, Rows};
 use crate::{Error, Result};
@@ -53,7 +53,12 @@ pub(super) fn simulate(
         let x = Tensor::from_slice(&flat).view(shape).to_device(device);
         let level: Vec<f32> = level.iter().map(|l| *l as f32).collect();
         let level = Tensor::from_slice(&level).unsqueeze(1).to_device(device);
+        let z = source.z.as_ref().map(|z| redshifts(&z[start..end]));
         let nothing = Latent::of_pixels(x.ones_like(), x.zeros_like(), x.zeros_like());
+        let nothing = match z {
+            Some(z) => nothing.at(&z.to_device(device)),
+            None => nothing,
+        };
         let rows = Tensor::arange_start(start as i64, end as i64, (Kind::Int64, device));
         let random = Rows::new(config.seed, Purpose::Simulate, 0, &rows);
         let (y, latent) = model.observe(&x, &nothing, &random)?;

@@ -5,7 +5,7 @@ use super::split::Split;
 use super::training::{Read, Training, gathered};
 use crate::catalog::{Block, ImageBlock, ImageSet, Layout, Prepared};
 use crate::config::TrainConfig;
-use crate::forward::{ForwardModel, Latent};
+use crate::forward::{ForwardModel, Latent, redshifts};
 use crate::host::tensor;
 use crate::{Error, Result};
 use std::path::Path;
@@ -163,7 +163,8 @@ pub fn observations(block: &Block, device: Device) -> Observations {
     let ivar = tensor(&block.ivar, device);
     Observations {
         flux: tensor(&block.flux, device),
-        latent: Latent::from_ivar(&ivar, &tensor(&block.lsf, device)),
+        latent: Latent::from_ivar(&ivar, &tensor(&block.lsf, device))
+            .at(&redshifts(&block.z).to_device(device)),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::adam::{Adam, learning_rate};
 use super::checkpoint::{Checkpoint, Header, State, save_state, save_weights};
 use super::data::Data;
+use super::doubt::Doubt;
 use super::estep::{EStep, evaluations, refreshes};
 use super::feed::Feed;
 use super::learner::{Learner, Stride};
@@ -148,7 +149,14 @@ impl<'a> Trainer<'a> {
         let config = self.config();
         let batch = config.train.batch;
         let share = self.ranks.share(batch as i64);
-        Feed::new(&self.data.training, config.seed, batch).of(share)
+        let feed = Feed::new(&self.data.training, config.seed, batch).of(share);
+        if !config.network.redshift_input() {
+            return feed;
+        }
+        feed.doubting(Doubt {
+            seed: config.seed,
+            scatter: config.network.redshift_scatter(),
+        })
     }
 
     fn config(&self) -> &'a Config {

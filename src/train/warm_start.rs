@@ -9,7 +9,7 @@ use super::data::Data;
 use crate::catalog::{Block, Layout};
 use crate::config::ForwardConfig;
 use crate::evaluate::{eigen, learn};
-use crate::host::matrix;
+use crate::host::{matrix, numbers};
 use crate::random::Rows;
 use crate::{Error, Result};
 use ndarray::s;
@@ -97,6 +97,10 @@ fn blocks(data: &Data) -> impl Iterator<Item = Result<Block>> + '_ {
             flux: matrix(&part.flux)?,
             ivar: matrix(&ivar)?,
             lsf: matrix(&part.latent.lsf)?,
+            z: numbers(&part.latent.redshift)?
+                .iter()
+                .map(|l| f64::from(*l).exp_m1())
+                .collect(),
         })
     })
 }

@@ -74,6 +74,8 @@ pub fn write(
     let (n, d) = flux.dim();
     let mut set = PreparedWriter::create(path, &grid, n, &vec![0.0; d], unit, text).unwrap();
     let lsf = Array2::zeros((n, d));
-    set.write(0, objects, &Block { flux, ivar, lsf }).unwrap();
+    let z = objects.iter().map(|o| o.z).collect();
+    let block = Block { flux, ivar, lsf, z };
+    set.write(0, objects, &block).unwrap();
     set.finish().unwrap();
 }
