@@ -33,6 +33,7 @@ pub mod interpolant;
 pub mod mock;
 pub mod nets;
 pub mod plot;
+pub mod population;
 pub mod restore;
 pub mod simulate;
 pub mod slurm;
