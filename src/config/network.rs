@@ -34,6 +34,12 @@ impl NetworkConfig {
         matches!(self, Self::Unet1d(c) if c.redshift == Some(true))
     }
 
+    /// Whether a Gaussian population is the known part of the fields.
+    #[must_use]
+    pub fn gaussian(&self) -> bool {
+        matches!(self, Self::Unet1d(c) if c.gaussian)
+    }
+
     /// Scatter of ln(1 + z) that training adds to recorded redshifts.
     #[must_use]
     pub fn redshift_scatter(&self) -> f64 {
@@ -99,6 +105,11 @@ pub struct UNet1dConfig {
     /// does little harm. Absent: 300 where the network is told of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redshift_error: Option<f64>,
+    /// Whether the posterior of the Gaussian population behind the observations, learned from them in
+    /// the rest frame, is the known part of the fields: a network that says nothing is that posterior,
+    /// and no warm start is needed. For channels in closed form.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub gaussian: bool,
 }
 
 impl Default for UNet1dConfig {
@@ -115,6 +126,7 @@ impl Default for UNet1dConfig {
             noise_input: true,
             redshift: None,
             redshift_error: None,
+            gaussian: false,
         }
     }
 }
@@ -207,6 +219,12 @@ fn check_1d(n: &UNet1dConfig, origin: &str) -> Result<()> {
         "network.embedding",
         "not an even number",
         "give e.g. embedding = 64",
+    )?;
+    ok(
+        !n.gaussian || n.noise_input,
+        "network.gaussian",
+        "needs the noise level of each pixel",
+        "give network.noise_input = true",
     )?;
     ok(
         n.redshift_error.is_none_or(|e| (0.0..LIGHT).contains(&e)),

@@ -23,6 +23,7 @@ mod noise_law;
 mod population;
 mod power;
 mod report;
+mod rest_frame;
 mod result;
 mod sampling;
 mod sliced;

@@ -63,6 +63,12 @@ impl RestGrid {
         self.first + e as f64 * self.dln
     }
 
+    /// ln(1 + z) of a spectrum at k = 0.
+    #[must_use]
+    pub fn furthest(&self) -> f64 {
+        self.furthest
+    }
+
     /// k of a spectrum at redshift `z`; `None` where that is unknown or beyond the grid.
     #[must_use]
     pub fn shift(&self, z: f64) -> Option<usize> {

@@ -10,6 +10,10 @@ use ndarray::{Array1, Array2, s};
 
 /// How often the mean is taken anew over better amplitudes.
 const ROUNDS: usize = 3;
+/// A line-spread function of this σ, pixels, hides the local structure.
+const BLUR_MAX: f64 = 3.0;
+/// Pixels of the rest-frame grid, at most: a covariance of more takes too much memory and time.
+const PIXELS_MAX: usize = 6000;
 
 /// Spectra x = a (m + F z) on a grid of ln λ_rest: z standard normal, a the amplitude of each.
 #[derive(Debug, Clone)]
@@ -28,9 +32,16 @@ pub struct RestPopulation {
 }
 
 impl RestPopulation {
+    /// Whether `channel` leaves the local structure to be seen that the population is learned from.
+    #[must_use]
+    pub fn is_seen_through(channel: &Channel) -> bool {
+        channel.sigma_pixels < BLUR_MAX
+    }
+
     /// Learned from the observations `rows` on `grid` behind `channel`; `scaled`: with amplitudes. `rows`
     /// gives them as often as it is called: memory does not grow with their number.
-    /// Spectra without a known redshift take no part; `None` if there is no other.
+    /// Spectra without a known redshift take no part; `None` if there is no other, or their redshifts
+    /// range too widely.
     ///
     /// 1. the mean over the spectra, each divided by its amplitude, which is found anew from the mean;
     /// 2. covariance over the pixels that both are unmasked, less the known noise, its correlation
@@ -166,7 +177,7 @@ fn rest_grid<I: Iterator<Item = Result<Block>>>(
     for block in rows() {
         z.extend(block?.z);
     }
-    Ok(RestGrid::new(grid, z.into_iter()))
+    Ok(RestGrid::new(grid, z.into_iter()).filter(|g| g.len() <= PIXELS_MAX))
 }
 
 /// Parts of the spectra at each shift, and how many there are.

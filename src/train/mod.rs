@@ -8,6 +8,7 @@ mod data;
 mod doubt;
 mod estep;
 mod feed;
+mod known;
 mod learner;
 mod log;
 mod losses;

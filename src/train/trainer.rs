@@ -6,6 +6,7 @@ use super::data::Data;
 use super::doubt::Doubt;
 use super::estep::{EStep, evaluations, refreshes};
 use super::feed::Feed;
+use super::known;
 use super::learner::{Learner, Stride};
 use super::log::Log;
 use super::losses::Losses;
@@ -14,9 +15,10 @@ use super::run::{Run, config_sha256};
 use super::step::Step;
 use super::validate::Validator;
 use super::warm_start::GaussianPopulation;
+use crate::catalog::Layout;
 use crate::config::Config;
 use crate::forward::{self, ForwardModel};
-use crate::nets::VelocityField;
+use crate::nets::{Background, Population, VelocityField};
 use crate::random::seed_dropout;
 use crate::ranks::{Place, Ranks};
 use crate::transport::Transport;
@@ -55,6 +57,8 @@ pub struct Trainer<'a> {
     losses: Losses,
     validator: Validator,
     population: Option<GaussianPopulation>,
+    /// The known part of the fields, where there is one.
+    known: Option<Population>,
     best: Option<(u64, f64)>,
     stale: usize,
     /// The validation that belongs to the last step is still to be made.
@@ -75,9 +79,14 @@ impl<'a> Trainer<'a> {
         ranks: &'a Ranks,
     ) -> Result<Self> {
         let config = run.config();
+        let known = (config.network.gaussian())
+            .then(|| known_of(run, data))
+            .transpose()?;
+        let background = known.as_ref().map(|p| run.background(p, device));
+        let other = background.as_ref().map(Background::shallow_clone);
         let (live, teacher) = (
-            run.network(&data.layout, device)?,
-            run.network(&data.layout, device)?,
+            run.network(&data.layout, background, device)?,
+            run.network(&data.layout, other, device)?,
         );
         let forward = forward::build(&config.forward, &data.layout, device)?;
         data.check_latents(&*forward, &config.survey.prepared)?;
@@ -101,6 +110,7 @@ impl<'a> Trainer<'a> {
             losses: Losses::default(),
             validator: Validator::new(data, config.seed, config.train.batch)?,
             population: None,
+            known,
             teacher,
             best: None,
             stale: 0,
@@ -186,6 +196,9 @@ impl<'a> Trainer<'a> {
         }
         let mut log = self.ranks.on_first(|| {
             self.run.create()?;
+            if let Some(known) = &self.known {
+                known::write(&self.run.population(), known)?;
+            }
             Log::open(
                 self.run.folder(),
                 self.learner.adam.step,
@@ -441,5 +454,15 @@ impl<'a> Trainer<'a> {
             fix: "start a new run with a lower train.learning_rate, or check the data with selfsi inspect"
                 .into(),
         }))
+    }
+}
+
+/// The Gaussian population of a run: as its folder holds it, or learned.
+fn known_of(run: &Run, data: &Data) -> Result<Population> {
+    match &data.layout {
+        Layout::Spectra { grid, .. } if run.population().is_file() => {
+            known::read(&run.population(), grid.pixels)
+        }
+        _ => known::learn(run.config(), data),
     }
 }

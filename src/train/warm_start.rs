@@ -17,7 +17,7 @@ use std::path::Path;
 use tch::{Device, Tensor};
 
 /// Rows on the host at once.
-const CHUNK: i64 = 1024;
+pub(super) const CHUNK: i64 = 1024;
 /// Rows that it is learned from, at most: chunks evenly spread over a larger survey. What more would
 /// add to mean and covariance is below the self-consistent loop's own errors, and costs two readings.
 const LEARNED_FROM: i64 = 100 * CHUNK;
@@ -85,7 +85,7 @@ impl GaussianPopulation {
 }
 
 /// The training part, on the host; of a large one an even part.
-fn blocks(data: &Data) -> impl Iterator<Item = Result<Block>> + '_ {
+pub(super) fn blocks(data: &Data) -> impl Iterator<Item = Result<Block>> + '_ {
     let o = &data.training;
     let chunks = o.len().div_euclid(CHUNK) + i64::from(o.len() % CHUNK > 0);
     let read = chunks.min(LEARNED_FROM / CHUNK);

@@ -140,7 +140,7 @@ impl ImageRun {
         run.create().unwrap();
         let set = ImageSet::open(self.path("set.h5")).unwrap();
         let layout = Layout::Images(set.header().layout.clone());
-        let network = run.network(&layout, Device::Cpu).unwrap();
+        let network = run.network(&layout, None, Device::Cpu).unwrap();
         let weights: Vec<(String, Vec<usize>, Vec<u8>)> = network
             .params()
             .named()
