@@ -1,5 +1,6 @@
 //! The redshift travels from the survey to the network, and runs of before it are as they were.
 
+#[allow(dead_code)] // its HDF5 survey serves other tests
 mod trained;
 
 use selfsi::catalog::{Layout, LogGrid, Object, Prepared, Restored};
