@@ -1,9 +1,9 @@
-# make demo and make test are the two commands; make help lists the rest.
+# The two commands are make demo and make test; make help lists all.
 VENV := $(CURDIR)/.venv
 CHECK := $(CURDIR)/.venv-check
 MPI := $(CURDIR)/.venv-mpi
 PYTHON ?= python3
-# An own libtorch (HPC) goes before the one of the virtual environment.
+# A libtorch given in LIBTORCH takes precedence over the one in the virtual environment.
 LIBTORCH ?= $(shell $(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])' 2>/dev/null)/torch
 SELFSI := target/release/selfsi
 RUN := export LIBTORCH="$(LIBTORCH)" PATH="$(VENV)/bin:$$PATH";
@@ -14,30 +14,30 @@ comma := ,
 ODE := --set 'interpolant={kind="ode"}'
 
 .PHONY: help setup build cargo-build demo demo-mock demo-data demo-images toy notebooks study scale test cargo-test setup-mpi build-mpi cargo-build-mpi test-mpi cargo-test-mpi test-slurm check lint cargo-lint fuzz cargo-fuzz bench bench-eager estep clean
-help:            ## this list
+help:            ## print this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
-setup: $(VENV)/.done   ## virtual environment with libtorch and cmake
+setup: $(VENV)/.done   ## install libtorch and cmake into a virtual environment
 
 $(VENV)/.done: requirements/build.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --no-cache-dir --no-deps -r requirements/build.txt
 	touch $@
 
-check: $(CHECK)/.done  ## virtual environment with astropy and specutils, for the tests alone
+check: $(CHECK)/.done  ## install astropy and specutils, which only the tests need
 
 $(CHECK)/.done: requirements/check.txt
 	$(PYTHON) -m venv $(CHECK)
 	$(CHECK)/bin/pip install --quiet --no-cache-dir -r requirements/check.txt
 	touch $@
 
-# A new make reads LIBTORCH after the virtual environment is there.
-build: setup           ## the program, target/release/selfsi
+# A new make, because LIBTORCH is found only once the virtual environment exists.
+build: setup           ## build target/release/selfsi
 	@$(MAKE) --no-print-directory cargo-build
 cargo-build:
 	$(RUN) cargo build --release
 
-demo: build            ## a mock survey (or DATA=folder CATALOG=file: yours), prepared, trained, restored, plotted
+demo: build            ## prepare, train on, restore and plot a mock survey (or yours: DATA=folder CATALOG=file)
 	@$(MAKE) --no-print-directory $(if $(DATA),demo-data,demo-mock)
 
 demo-mock:
@@ -53,13 +53,13 @@ demo-mock:
 	$(SELFSI) plot training out/demo/run --out out/demo/training.png
 	@echo "restored catalog: out/demo/run/restored.fits; picture: out/demo/spectra.png"
 
-# Real images in the virtual environment: the digits of scikit-learn, of which the table alone is read.
+# Real images: the table of digits that scikit-learn carries. The package itself is not imported.
 $(VENV)/.digits: $(VENV)/.done requirements/demo.txt
 	$(VENV)/bin/pip install --quiet --no-cache-dir --no-deps -r requirements/demo.txt
 	touch $@
 
 IMAGES := out/demo-images
-demo-images: build $(VENV)/.digits ## real digits, half of their pixels lost: simulated, trained, restored, evaluated
+demo-images: build $(VENV)/.digits ## the same for images: real digits, half of their pixels lost
 	rm -rf $(IMAGES)/run
 	$(VENV)/bin/python data/digits.py $(IMAGES)/digits.npy
 	$(SELFSI) simulate survey_configs/demo-images.toml --from $(IMAGES)/digits.npy --out $(IMAGES)/observed.h5
@@ -70,15 +70,15 @@ demo-images: build $(VENV)/.digits ## real digits, half of their pixels lost: si
 	$(SELFSI) plot images $(IMAGES)/run/restored.fits --truth $(IMAGES)/digits.npy --out $(IMAGES)/images.png
 	@echo "restored images: $(IMAGES)/run/restored.fits; picture: $(IMAGES)/images.png"
 
-toy: build             ## two moons, 8 Gaussians, checkerboard: restored by ODE and SDE, measured and drawn
+toy: build             ## restore two moons, 8 Gaussians and a checkerboard with ODE and SDE; measure and draw
 	$(SELFSI) toy --out out/toy $(TOY)
 
-# The notebooks open what make demo and make toy wrote.
+# The notebooks read what make demo and make toy wrote.
 $(CHECK)/.notebooks: $(CHECK)/.done requirements/notebooks.txt
 	$(CHECK)/bin/pip install --quiet --no-cache-dir --no-deps -r requirements/notebooks.txt
 	touch $@
 
-notebooks: build $(CHECK)/.notebooks ## the notebooks, executed on what the demo left (made first if it is not there)
+notebooks: build $(CHECK)/.notebooks ## execute the notebooks on the output of the demo and the toy (made first if missing)
 	@test -f out/demo/run/restored.fits || $(MAKE) --no-print-directory demo-mock
 	@test -f out/toy/toy.json || $(MAKE) --no-print-directory toy
 	mkdir -p out/notebooks
@@ -94,12 +94,12 @@ demo-data:
 	$(SELFSI) plot spectra out/demo-data/restored.fits --out out/demo-data/spectra.png
 	@echo "restored catalog: out/demo-data/restored.fits; picture: out/demo-data/spectra.png"
 
-study: build           ## both regimes of the source, ODE and SDE, measured: data/study/README.md
+study: build           ## measure both regimes of the paper with ODE and SDE: data/study/README.md
 	@for regime in low-snr low-resolution; do \
 	    $(MAKE) --no-print-directory study-$$regime || exit 1; done
 	$(SELFSI) evaluate --report data/study/README.md data/study/low-snr data/study/low-resolution
 
-# 500 of the spectra held out are restored and scored; a run's folder must not exist when it starts.
+# Restores and scores 500 of the held-out spectra. A run's folder must not exist when training starts.
 study-%:
 	rm -rf out/$*/sde out/$*/ode
 	mkdir -p data/study/$*
@@ -116,38 +116,38 @@ study-%:
 	$(SELFSI) plot population out/$*/ode/restored.fits out/$*/sde/restored.fits --truth out/$*/mock/truth.h5 --out data/study/$*/population.png
 
 SCALE ?= 1000000
-scale: build           ## a mock survey of SCALE=1000000 spectra through every command, with peaks of memory: hours
+scale: build           ## run every command on SCALE=1000000 mock spectra and note peaks of memory (hours)
 	SELFSI="$(CURDIR)/$(SELFSI)" scripts/scale.sh $(SCALE) out/scale
 
-test: setup check      ## unit, integration and doc tests
+test: setup check      ## run unit, integration and doc tests
 	@$(MAKE) --no-print-directory cargo-test
 cargo-test:
 	$(RUN) export SELFSI_CHECK_PYTHON="$(CHECK)/bin/python"; cargo test --release
 
-# An MPI in a virtual environment of its own: its mpiexec must not come before a cluster's.
+# MPI has a virtual environment of its own, so that its mpiexec does not hide a cluster's.
 $(MPI)/.done: requirements/mpi.txt
 	$(PYTHON) -m venv $(MPI)
 	$(MPI)/bin/pip install --quiet --no-cache-dir --no-deps -r requirements/mpi.txt
 	touch $@
 
-setup-mpi: $(MPI)/.done ## MPICH and libclang, without root: for where there is no MPI yet
+setup-mpi: $(MPI)/.done ## install MPICH and libclang without root, where there is no MPI yet
 
-# As for LIBTORCH: a new make looks for what was just installed.
-build-mpi: setup setup-mpi ## the program with MPI (docs/cluster.md)
+# As for LIBTORCH: a new make finds what was just installed.
+build-mpi: setup setup-mpi ## build selfsi with MPI (docs/guide/cluster.md)
 	@$(MAKE) --no-print-directory cargo-build-mpi
 cargo-build-mpi:
 	$(WITH_MPI) cargo build --release --features mpi
 
-test-mpi: setup setup-mpi ## clippy and tests of training on several MPI ranks
+test-mpi: setup setup-mpi ## run clippy and the tests of training on several MPI ranks
 	@$(MAKE) --no-print-directory cargo-test-mpi
 cargo-test-mpi:
 	$(WITH_MPI) cargo clippy --release --lib --bins --test mpi --features mpi -- -D warnings
 	$(WITH_MPI) cargo test --release --features mpi --test mpi
 
-test-slurm: build-mpi  ## the scripts of selfsi slurm in a real SLURM on this machine; needs root
+test-slurm: build-mpi  ## run the scripts of selfsi slurm in a real SLURM on this machine (needs root)
 	scripts/slurm-loopback.sh
 
-lint: setup            ## formatting and clippy, warnings denied
+lint: setup            ## check formatting; run clippy with warnings denied
 	@$(MAKE) --no-print-directory cargo-lint
 cargo-lint:
 	cargo fmt --check
@@ -155,29 +155,29 @@ cargo-lint:
 
 FUZZ_SECONDS ?= 20
 FUZZ_SEED ?= 0
-fuzz: build            ## the fuzz targets (fuzz/), FUZZ_SECONDS=20 each; FUZZ_SEED=N: always the same inputs
+fuzz: build            ## run each fuzz target for FUZZ_SECONDS=20; FUZZ_SEED=N fixes the inputs
 	@$(MAKE) --no-print-directory cargo-fuzz
 cargo-fuzz:
 	$(RUN) FUZZ_SEED=$(FUZZ_SEED) bash fuzz/run.sh $(FUZZ_SECONDS)
 
-bench: setup           ## criterion benches
+bench: setup           ## run the criterion benches
 	$(RUN) cargo bench
 
-# All of torch, to be timed beside: some 5 GB.
+# All of PyTorch, to compare with: some 5 GB.
 BENCH := $(CURDIR)/.venv-bench
 $(BENCH)/.done: requirements/bench.txt
 	$(PYTHON) -m venv $(BENCH)
 	$(BENCH)/bin/pip install --quiet --no-cache-dir -r requirements/bench.txt
 	touch $@
 
-bench-eager: setup $(BENCH)/.done ## a training step and a restoration beside PyTorch's eager mode
+bench-eager: setup $(BENCH)/.done ## time a training step and a restoration beside PyTorch's eager mode
 	$(RUN) mkdir -p out; cargo build --release --bench eager --message-format json | $(PYTHON) -c "import json,sys; print([m['executable'] for m in map(json.loads, sys.stdin) if m.get('executable')][-1])" > out/eager.path
 	$(BENCH)/bin/python benches/eager.py "$$(cat out/eager.path)"
 
-estep: build           ## what the levers on the E-step cost and give: docs/estep.md (hours)
+estep: build           ## measure what the levers on the E-step cost and give: docs/measurements/estep.md (hours)
 	test -f out/demo/prepared.h5 || { $(SELFSI) mock survey_configs/demo.toml && $(SELFSI) prepare survey_configs/demo.toml; }
 	$(PYTHON) scripts/estep.py moons
 	$(PYTHON) scripts/estep.py demo
 
-clean:                 ## removes outputs and builds
+clean:                 ## remove outputs, builds and virtual environments
 	rm -rf out target $(VENV) $(CHECK) $(MPI) $(BENCH)

@@ -5,13 +5,14 @@
 //! on standard input, `train N` or `restore N`; the answer to each is the CPU seconds of N of them.
 
 use safetensors::tensor::{Dtype, TensorView};
-use selfsi::catalog::LogGrid;
+use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::{GridConfig, InterpolantConfig, TrainConfig, TransportConfig, UNet1dConfig};
+use selfsi::data::LogGrid;
+use selfsi::fit::{Learner, Stride};
 use selfsi::forward::{CorrelatedNoise, Gaussian, Latent};
 use selfsi::nets::{Pass, UNet1d, VelocityField};
-use selfsi::random::{Purpose, Rows};
 use selfsi::ranks::Place;
-use selfsi::train::{Learner, Observations, Step, Stride};
+use selfsi::train::{Observations, Step};
 use selfsi::transport::Transport;
 use std::io::{BufRead, Write};
 use tch::{Device, Kind, Tensor};

@@ -1,10 +1,10 @@
 //! The forward model on a batch of 64 spectra of 1024 pixels, in spectra per second.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use selfsi::catalog::LogGrid;
+use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::{GridConfig, NoiseFrom, SmoothingFrom};
+use selfsi::data::LogGrid;
 use selfsi::forward::{CorrelatedNoise, ForwardModel, Latent, Quasar, Smoothing};
-use selfsi::random::{Purpose, Rows};
 use std::hint::black_box;
 use std::time::Duration;
 use tch::{Device, Kind, Tensor};

@@ -2,10 +2,11 @@
 //! per second.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use selfsi::catalog::{ImageLayout, PixelScale};
-use selfsi::config::{Chroma, LatentUse::Redrawn, StageConfig};
+use selfsi::base::random::{Purpose, Rows};
+use selfsi::config::LatentUse::Redrawn;
+use selfsi::config::{Chroma, StageConfig};
+use selfsi::data::{ImageLayout, PixelScale};
 use selfsi::forward::{ForwardModel, Latent, Stages};
-use selfsi::random::{Purpose, Rows};
 use std::hint::black_box;
 use std::time::Duration;
 use tch::Device;

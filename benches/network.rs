@@ -2,17 +2,18 @@
 //! Algorithm 2 in its two parts, the E-step (Φ) and the fit, and Φ by itself as in `restore`.
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use selfsi::catalog::LogGrid;
+use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::{
     Diffusion, GridConfig, InterpolantConfig, NoiseFrom, SmoothingFrom, TrainConfig,
     TransportConfig, UNet1dConfig,
 };
+use selfsi::data::LogGrid;
+use selfsi::fit::Adam;
 use selfsi::forward::{CorrelatedNoise, Latent, Quasar};
 use selfsi::interpolant::Interpolant;
 use selfsi::nets::{UNet1d, VelocityField};
-use selfsi::random::{Purpose, Rows};
 use selfsi::ranks::Place;
-use selfsi::train::{Adam, Observations, Pairs, Step};
+use selfsi::train::{Observations, Pairs, Step};
 use selfsi::transport::Transport;
 use std::hint::black_box;
 use std::time::Duration;

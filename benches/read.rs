@@ -1,8 +1,10 @@
 //! Reading spec files, and rebinning, in spectra per second.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use selfsi::catalog::{Block, LogGrid, NativeGrid, PixelMask, Regridder, Spectrum, read_spec};
 use selfsi::config::{GridConfig, MaskConfig};
+use selfsi::data::{Block, LogGrid, NativeGrid, Spectrum};
+use selfsi::prepare::Regridder;
+use selfsi::survey::{PixelMask, read_spec};
 use std::hint::black_box;
 
 #[path = "../tests/survey_files/mod.rs"]

@@ -3,8 +3,8 @@
 //!     cargo bench --bench read_files -- FOLDER THREADS
 
 use rayon::prelude::*;
-use selfsi::catalog::{PixelMask, read_spec};
 use selfsi::config::MaskConfig;
+use selfsi::survey::{PixelMask, read_spec};
 use std::path::PathBuf;
 use std::time::Instant;
 use walkdir::WalkDir;

@@ -2,11 +2,11 @@
 //! fields alone as in the transport, and the fields with their gradient as in the fit.
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use selfsi::catalog::{ImageLayout, PixelScale};
+use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::UNet2dConfig;
+use selfsi::data::{ImageLayout, PixelScale};
 use selfsi::forward::Latent;
 use selfsi::nets::{Pass, UNet2d, VelocityField};
-use selfsi::random::{Purpose, Rows};
 use std::hint::black_box;
 use std::time::Duration;
 use tch::{Device, Kind, Tensor, no_grad};

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# fuzz/run.sh SECONDS [TARGET...]: each target (default: all) for so long, from inputs that selfsi makes.
-# FUZZ_SEED=N: the same mutations each time, as CI wants them (a failure is then of the change).
+# fuzz/run.sh SECONDS [TARGET...]: run each target (default: all) for SECONDS, from inputs that selfsi makes.
+# FUZZ_SEED=N fixes the mutations, as in CI, where a failure should come from the change alone.
 # Fails if one panics, hangs or takes more than 4 GB; its input is then kept in fuzz/artifacts/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,10 +10,10 @@ targets=("$@")
 ((${#targets[@]})) || targets=(config fits hdf5 datasets checkpoint protocol)
 
 if ! cargo fetch --quiet --manifest-path fuzz/Cargo.toml; then
-    echo "fuzz: libfuzzer-sys is not to be had here; tests/fuzz.rs drives the same targets"
+    echo "fuzz: libfuzzer-sys cannot be downloaded here; make test runs the same targets"
     exit 0
 fi
-# The program's own target folder: what selfsi stands on is not built again.
+# The program's own target folder, so that its dependencies are not built again.
 export CARGO_TARGET_DIR="$root/target"
 RUSTC_WRAPPER="$root/fuzz/instrument.sh" cargo build --release --manifest-path fuzz/Cargo.toml
 
@@ -55,7 +55,7 @@ export OMP_NUM_THREADS=1 RUST_BACKTRACE=1
 for target in "${targets[@]}"; do
     log=$artifacts/$target.log
     options=(-seed="${FUZZ_SEED:-0}" -max_total_time="$seconds" -rss_limit_mb=4096 -artifact_prefix="$artifacts/$target-" -timeout=30)
-    # HDF5 itself hangs or crashes on some spoilt files (docs/faults.md): there, panics alone are ours.
+    # HDF5 itself hangs or crashes on some spoilt files (docs/reference/faults.md): there, panics alone are ours.
     [[ $target != hdf5 ]] || options+=(-timeout=5 -fork=1 -ignore_crashes=1 -ignore_timeouts=1 -ignore_ooms=1)
     status=0
     "target/release/fuzz_$target" "$seeds/$target" "${options[@]}" >"$log" 2>&1 || status=$?

@@ -15,15 +15,15 @@ import subprocess
 import sys
 
 SELFSI = os.environ.get("SELFSI", "target/release/selfsi")
-# The E-step of the source, everything else as in the row it is compared with.
-SOURCE = {
+# The E-step of the paper, everything else as in the row it is compared with.
+PAPER = {
     "transport.scheme": "euler",
     "transport.steps": 64,
     "transport.grading": 1.0,
     "train.reuse": 1,
     "train.warm_start": 0,
 }
-EULER = SOURCE | {"train.ema_teacher": "true", "train.epsilon": 0.0}
+EULER = PAPER | {"train.ema_teacher": "true", "train.epsilon": 0.0}
 SHORT = {"train.warm_start": 0, "train.reuse": 1}
 REUSED = SHORT | {"train.reuse": 4}
 GROWTH = {"train.growth": "{ from = 4, until = 0.7 }"}
@@ -31,7 +31,7 @@ BF16 = {"transport.bf16": "true"}
 WARM = {"train.warm_start": 400}
 # Name: settings on top of COMMON.
 DEMO = {
-    "source: Euler 64, live weights, SDE": SOURCE | {"train.ema_teacher": "false", "train.epsilon": 1.0},
+    "paper: Euler 64, live weights, SDE": PAPER | {"train.ema_teacher": "false", "train.epsilon": 1.0},
     "Euler 64, averaged weights, ODE": EULER,
     "multistep 16": SHORT,
     "multistep 16, reuse 4": REUSED,
@@ -57,7 +57,7 @@ COMMON = {
 
 EULER40 = {"transport.steps": 40, "train.reuse": 1}
 MOONS = {
-    "source: Euler 40": EULER40,
+    "paper: Euler 40": EULER40,
     "Euler 20": {"train.reuse": 1},
     "Euler 20, reuse 8": {},
     "Euler 10, reuse 8": {"transport.steps": 10},

@@ -10,8 +10,8 @@ ImageNet). Nothing of selfsi runs it.
 lpips.pt     two batches [N, C, H, W] in -1..1 -> distances [N]; C = 1 or 3
 features.pt  one batch [N, C, H, W] in 0..1 -> features [N, 2048]; C = 1 or 3
 
-The FID of torchvision's Inception is on another scale than that of the weights that most papers
-use (a port of the original TensorFlow graph): compare it within a table, not with published ones.
+The FID of torchvision's Inception has another scale than the FID of the weights that most papers use (a
+port of the original TensorFlow graph): compare it within a table, not with published values.
 """
 
 import argparse

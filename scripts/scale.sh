@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # A mock survey of SPECTRA spectra through every command, with the peak of each one's memory:
 #     scripts/scale.sh SPECTRA FOLDER [RESTORED]
-# RESTORED: at most so many spectra are restored (default: all). THREADS: of each command (default: all cores).
-# docs/scale.md has what it measured.
+# RESTORED: restore at most this many spectra (default: all). THREADS: threads of each command (default: all
+# cores). docs/measurements/scale.md has what this script measured.
 set -euo pipefail
 spectra=$1 folder=$2 restored=${3:-$1}
 root=$(cd "$(dirname "$0")/.." && pwd)

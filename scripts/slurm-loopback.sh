@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # The scripts of `selfsi slurm` in a real SLURM: munge, slurmctld and slurmd from Debian's packages,
-# on the loopback, for as long as this takes. A small survey is trained on (with a signal in the
-# middle, as at the end of a time limit: the job goes back into the queue and continues), restored by
-# a job array and merged; the result must be what one job restores, to the last byte of every image
-# and table. Everything is in one temporary folder; nothing under /etc is touched.
+# on the loopback, for the duration of this script. It trains on a small survey (with a signal in the
+# middle, as at the end of a time limit: the job goes back into the queue and continues), restores by a
+# job array and merges. The result must equal what one job restores, to the last byte of every image and
+# table. Everything is in one temporary folder; nothing under /etc is touched.
 #
 #     make test-slurm
 #
-# It wants root (the packages, and slurmd, which becomes the user of a job). Where it cannot run it says
-# why and ends with 0, unless SLURM_LOOPBACK=required.
+# It needs root (for the packages, and for slurmd, which becomes the user of a job). Where it cannot run,
+# it says why and exits with 0, unless SLURM_LOOPBACK=required.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -180,8 +180,8 @@ campaign() {
     same "$run-whole.fits" "$run.fits"
 }
 
-# Two restored catalogs are the same but for their primary headers, where the HISTORY of a merged one
-# says so, and for the dates beside the checksums.
+# Two restored catalogs must be equal, except for their primary headers (the HISTORY of a merged one says
+# that it was merged) and the dates of the checksums.
 same() {
     python3 - "$@" <<'PYTHON'
 import sys

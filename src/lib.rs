@@ -1,44 +1,67 @@
 //! selfsi: restore corrupted astronomical catalogs with self-consistent stochastic interpolants.
 //!
-//! Data flows one way: read ([`catalog`]) → forward model ([`forward`]) → interpolant
-//! ([`interpolant`]) → train ([`train`]) → restore ([`restore`]) → write ([`catalog`]).
-//! [`audit`] stands on [`restore`] and [`evaluate`].
-//! Generation stands on restorations: [`diffusion`] (a model trained on them) → [`generate`].
-//! Modules are listed floor by floor: an upper floor may use the lower ones, never the reverse.
+//! Data flows one way: read ([`survey`]) → prepare ([`prepare`]) → forward model ([`forward`]) →
+//! train ([`train`]) → restore ([`restore`]) → write ([`restored`]).
+//!
+//! The rooms are listed floor by floor, the lowest first: a room may use those listed before it, never
+//! those after it. A test holds to this order; docs/architecture.md says what each room is for.
 
-pub mod ahead;
-pub mod atomic;
+pub mod base;
+
 pub mod config;
-pub mod device;
-pub mod error;
-mod hdf5_output;
-mod host;
-pub mod random;
-pub mod ranks;
-pub mod statistics;
+
+pub mod data;
+
+pub mod files;
 
 pub mod lines;
-pub mod theory;
 
-pub mod audit;
-pub mod baselines;
-pub mod catalog;
-pub mod cli;
-pub mod diagnose;
-pub mod diffusion;
-pub mod evaluate;
+pub mod survey;
+
+pub mod prepare;
+
 pub mod forward;
-pub mod generate;
-pub mod interpolant;
-pub mod mock;
+
 pub mod nets;
-pub mod plot;
-pub mod population;
-pub mod restore;
-pub mod simulate;
-pub mod slurm;
-pub mod toy;
-pub mod train;
+
+pub mod interpolant;
+
 pub mod transport;
 
-pub use error::{Error, Result};
+pub mod population;
+
+pub mod ranks;
+
+pub mod fit;
+
+pub mod train;
+
+pub mod restored;
+
+pub mod restore;
+
+pub mod diffusion;
+
+pub mod generate;
+
+pub mod simulate;
+
+pub mod mock;
+
+pub mod evaluate;
+
+pub mod audit;
+
+pub mod diagnose;
+
+pub mod inspect;
+
+pub mod lab;
+
+pub mod plot;
+
+pub mod slurm;
+
+pub mod cli;
+
+pub use base::error::{Error, Result};

@@ -60,7 +60,7 @@ impl Campaign {
         }
         for option in self.resources.iter().chain(&self.account) {
             if option.contains(|c: char| c.is_whitespace() || c.is_control()) {
-                let problem = format!("{option:?} holds a blank, where SLURM ends an option");
+                let problem = format!("{option:?} contains a space, at which SLURM ends an option");
                 return Err(refused("options of sbatch", problem, "give one without"));
             }
         }

@@ -14,7 +14,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use run_folder::{failure, selfsi};
-use selfsi::catalog::flag;
+use selfsi::data::flag;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -322,7 +322,7 @@ fn what_does_not_belong_together_is_refused_in_one_line() {
         failure(command)
     };
     assert!(with("--set", "transport.steps=5").contains("repeat the --set"));
-    assert!(with("--set", "restore.draws=5").contains("the catalog is of 4 draws"));
+    assert!(with("--set", "restore.draws=5").contains("the catalog holds 4 draws"));
     assert!(with("--set", "train.half=1").contains("trained otherwise"));
     assert!(with("--alpha", "2").contains("--alpha"));
     assert!(with("--out", &catalog.display().to_string()).contains("--out"));

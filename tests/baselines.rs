@@ -1,14 +1,18 @@
 //! The baselines that sample: known answers for Gaussian populations, and the rows of the table.
 
 use ndarray::Array2;
-use selfsi::baselines::dps::Dps;
-use selfsi::baselines::em::{self, Rounds};
-use selfsi::baselines::{Denoiser, Fit, Gaussian, Posterior, Prior, Settings, sampled};
-use selfsi::catalog::{ImageBlock, ImageLayout, Layout, LogGrid, PixelScale};
+use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::{Chroma, ForwardConfig, LatentUse, NoiseFrom, SmoothingFrom, StageConfig};
-use selfsi::evaluate::{Method, Observed, Sampling, blur_matrix};
-use selfsi::forward::{self, Latent, Linear};
-use selfsi::random::{Purpose, Rows};
+use selfsi::data::{ImageBlock, ImageLayout, Layout, LogGrid, PixelScale};
+use selfsi::evaluate::{Method, Observed, Sampling};
+use selfsi::forward;
+use selfsi::forward::Latent;
+use selfsi::lab::baselines::Linear;
+use selfsi::lab::baselines::dps::Dps;
+use selfsi::lab::baselines::em;
+use selfsi::lab::baselines::em::Rounds;
+use selfsi::lab::baselines::{Denoiser, Fit, Gaussian, Posterior, Prior, Settings, sampled};
+use selfsi::population::blur_matrix;
 use selfsi::train::Observations;
 use tch::{Device, Kind, Tensor};
 

@@ -9,15 +9,16 @@ use ndarray::{Array2, Array3};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use selfsi::Result;
-use selfsi::catalog::{
-    GeneratedAxes, GeneratedHeader, GeneratedWriter, Generation, ImageLayout, ImageTable, LogGrid,
-    Object, PixelScale, Prepared, Provenance, Restored, RestoredBlock, RestoredImagesHeader,
-    RestoredImagesWriter,
-};
 use selfsi::config::{Config, GridConfig};
+use selfsi::data::{ImageLayout, LogGrid, Object, PixelScale, Provenance};
+use selfsi::fit::Checkpoint;
+use selfsi::generate::{GeneratedAxes, GeneratedHeader, GeneratedWriter, Generation};
 use selfsi::mock::{Survey, write_truth};
+use selfsi::prepare::Prepared;
+use selfsi::restored::{
+    ImageTable, Restored, RestoredBlock, RestoredImagesHeader, RestoredImagesWriter,
+};
 use selfsi::simulate::simulate;
-use selfsi::train::Checkpoint;
 use std::fmt::{Debug, Display};
 use std::fs;
 use std::ops::Range;

@@ -161,7 +161,7 @@ fn objects_with_draws_that_are_not_finite_or_alone_are_left_out() {
 
 #[test]
 fn pulls_of_lines_with_true_uncertainties_are_standard_normal() {
-    let wavelength: Vec<f64> = selfsi::catalog::LogGrid::new(&Default::default()).wavelength();
+    let wavelength: Vec<f64> = selfsi::data::LogGrid::new(&Default::default()).wavelength();
     let n = 1500;
     let z = 2.9;
     let spectrum: Vec<f32> = wavelength

@@ -5,7 +5,8 @@
 mod trained;
 
 use ndarray::Axis;
-use selfsi::catalog::{Restored, flag};
+use selfsi::data::flag;
+use selfsi::restored::Restored;
 use trained::{Trained, selfsi};
 
 #[test]

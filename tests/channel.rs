@@ -2,11 +2,11 @@
 //! the latent that it returns.
 
 use ndarray::Array1;
-use selfsi::catalog::LogGrid;
+use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::{GridConfig, NoiseFrom, SmoothingFrom};
-use selfsi::evaluate::blur_matrix;
+use selfsi::data::LogGrid;
 use selfsi::forward::{CorrelatedNoise, ForwardModel, Latent, Quasar, gaussian_smooth_host};
-use selfsi::random::{Purpose, Rows};
+use selfsi::population::blur_matrix;
 use tch::{Device, IndexOp, Kind, Tensor};
 
 const D: usize = 128;

@@ -8,8 +8,8 @@ use prepared_set::{UNIT, objects, survey};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
-use selfsi::catalog::Prepared;
 use selfsi::config::Config;
+use selfsi::prepare::Prepared;
 use selfsi::train::{Clean, Data, is_heldout};
 use std::path::PathBuf;
 use tch::{Device, Kind};
@@ -150,7 +150,7 @@ fn clean_data_teach_what_no_observation_shows() {
         study
             .selfsi(&["restore", name, "--out", &format!("{name}.fits")])
             .success();
-        let restored = selfsi::catalog::Restored::open(study.path(&format!("{name}.fits")))
+        let restored = selfsi::restored::Restored::open(study.path(&format!("{name}.fits")))
             .unwrap()
             .image("RESTORED")
             .unwrap();

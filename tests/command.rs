@@ -2,10 +2,10 @@
 //!
 //! Needs a Python with numpy; SELFSI_CHECK_PYTHON names it (`make test` does).
 
-use selfsi::catalog::{ImageLayout, Layout, LogGrid, PixelScale};
+use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::{ForwardConfig, GridConfig, LatentUse, NoiseFrom, SmoothingFrom};
+use selfsi::data::{ImageLayout, Layout, LogGrid, PixelScale};
 use selfsi::forward::{ForwardModel, Latent, build};
-use selfsi::random::{Purpose, Rows};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tch::{Device, Kind, Tensor};

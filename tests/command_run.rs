@@ -11,8 +11,8 @@ use ndarray::Array2;
 use prepared_set::{NETWORK, UNIT, objects, survey, waves};
 use run_folder::{Left, checkpoints, error_line, selfsi};
 use safetensors::SafeTensors;
-use selfsi::catalog::LogGrid;
 use selfsi::config::Config;
+use selfsi::data::LogGrid;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 

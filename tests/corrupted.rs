@@ -11,7 +11,8 @@ mod plate_files;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use selfsi::catalog::{Prepared, flag};
+use selfsi::data::flag;
+use selfsi::prepare::Prepared;
 use std::fs;
 use std::path::Path;
 use survey_files::{Spec, hdf5_catalog};

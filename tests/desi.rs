@@ -5,7 +5,8 @@ mod desi_files;
 
 use assert_cmd::Command;
 use desi_files::{SIGMA, UNIT, coadd, redshifts};
-use selfsi::catalog::{Prepared, flag};
+use selfsi::data::flag;
+use selfsi::prepare::Prepared;
 use std::path::Path;
 
 fn prepare(folder: &Path, source: &str) -> Result<serde_json::Value, String> {

@@ -7,7 +7,8 @@ mod desi_files;
 
 use assert_cmd::Command;
 use desi_files::{UNIT, coadd, redshifts};
-use selfsi::catalog::{Restored, flag};
+use selfsi::data::flag;
+use selfsi::restored::Restored;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -192,7 +193,7 @@ fn two_files_of_one_name_are_refused_before_the_work() {
         .unwrap();
     let text = String::from_utf8_lossy(&out.stderr);
     assert!(
-        !out.status.success() && text.contains("would be called so"),
+        !out.status.success() && text.contains("would have the same name"),
         "{text}"
     );
     assert!(!folder.join("xy.fits").exists() && !folder.join("xy").exists());

@@ -4,10 +4,10 @@
 mod prepared_set;
 
 use ndarray::Array2;
-use selfsi::catalog::{ImageLayout, Layout, LogGrid, Object, PixelScale};
+use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::Config;
+use selfsi::data::{ImageLayout, Layout, LogGrid, Object, PixelScale};
 use selfsi::diffusion::{DiffusionTrainer, Model, ModelRecord, Origin, Samples, begin};
-use selfsi::random::{Purpose, Rows};
 use selfsi::train::Clean;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;

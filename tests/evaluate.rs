@@ -4,11 +4,13 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
-use selfsi::catalog::LogGrid;
+use selfsi::base::statistics::standard_deviation;
 use selfsi::config::{ForwardConfig, GridConfig, NoiseFrom, SmoothingFrom};
+use selfsi::data::LogGrid;
 use selfsi::evaluate::*;
+use selfsi::lab::report;
 use selfsi::lines::{LINES, Measurement, measure};
-use selfsi::statistics::standard_deviation;
+use selfsi::population::*;
 
 const D: usize = 64;
 

@@ -6,12 +6,11 @@ use ndarray::Array2;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
-use selfsi::catalog::{
-    ImageBlock, ImageLayout, ImageSetHeader, ImageSetWriter, ImageTable, Object, PixelScale,
-    Provenance, RestoredBlock, RestoredImagesHeader, RestoredImagesWriter, flag,
-};
 use selfsi::config::Config;
+use selfsi::data::{ImageBlock, ImageLayout, Object, PixelScale, Provenance, flag};
 use selfsi::evaluate::images::{ImageEvaluation, ImageKind};
+use selfsi::prepare::{ImageSetHeader, ImageSetWriter};
+use selfsi::restored::{ImageTable, RestoredBlock, RestoredImagesHeader, RestoredImagesWriter};
 use std::path::{Path, PathBuf};
 
 const N: usize = 120;

@@ -10,11 +10,10 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use run_folder::{failure, selfsi};
-use selfsi::catalog::{
-    LogGrid, Object, RestoredBlock, RestoredHeader, RestoredPart, RestoredWriter, flag,
-};
 use selfsi::config::Config;
+use selfsi::data::{LogGrid, Object, flag};
 use selfsi::lines::NO_LINES;
+use selfsi::restored::{RestoredBlock, RestoredHeader, RestoredPart, RestoredWriter};
 use std::path::{Path, PathBuf};
 
 const N: usize = 400;

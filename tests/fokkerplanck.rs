@@ -11,13 +11,13 @@ mod trained;
 
 use fitsio::FitsFile;
 use ndarray::Array2;
-use selfsi::catalog::Restored;
+use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::{Config, InterpolantConfig, Scheme, TransportConfig};
 use selfsi::forward::Latent;
 use selfsi::interpolant::Interpolant;
+use selfsi::lab::toy::{Arm, learn};
 use selfsi::nets::{Fields, Params, Pass, VelocityField};
-use selfsi::random::{Purpose, Rows};
-use selfsi::toy::{Arm, learn};
+use selfsi::restored::Restored;
 use selfsi::transport::Transport;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};

@@ -123,7 +123,7 @@ fn fits() {
 fn hdf5() {
     let t = Trained::get();
     let seeds = [file(t.path("set.h5")), file(t.path("mock/truth.h5"))];
-    // HDF5 itself does not survive everything (docs/faults.md): spared is what has no checksum, the heap
+    // HDF5 itself does not survive everything (docs/reference/faults.md): spared is what has no checksum, the heap
     // of the texts, and the length of the file.
     let heaps = |bytes: &[u8]| {
         let found = bytes.windows(4).enumerate().filter(|(_, w)| w == b"GCOL");

@@ -6,7 +6,7 @@ mod image_run;
 mod trained;
 
 use image_run::ImageRun;
-use selfsi::catalog::Generated;
+use selfsi::generate::Generated;
 use std::path::{Path, PathBuf};
 use trained::{Trained, selfsi};
 
@@ -96,7 +96,7 @@ fn spectra_are_drawn_from_a_model_that_is_trained_once() {
     assert_eq!(before, after);
     check(&fits, &h5);
     plot(&h5, &restored, &t.path("generated.png")).success();
-    let facts = selfsi::catalog::inspect(&fits).unwrap();
+    let facts = selfsi::inspect::inspect(&fits).unwrap();
     assert_eq!((facts.kind, facts.problems.len()), ("generated catalog", 0));
 
     // Fewer samples in other batches are the same; another seed makes others.

@@ -7,7 +7,9 @@ use ndarray::{Array1, Array2, s};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
-use selfsi::catalog::{Prepared, Restored, air_to_vacuum, flag};
+use selfsi::data::{air_to_vacuum, flag};
+use selfsi::prepare::Prepared;
+use selfsi::restored::Restored;
 use std::path::Path;
 
 const SPECTRA: usize = 24;

@@ -298,6 +298,6 @@ fn jpeg_refuses_images_of_two_channels_in_one_line() {
     let error = Stages::new(&[blur(1.0), stage], &layout([2, 8, 8]), Device::Cpu).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "config: key `forward.stages[1]`: JPEG holds 1 or 3 channels, and the images have 2; leave the stage out"
+        "config: key `forward.stages[1]`: JPEG holds 1 or 3 channels, but the images have 2; leave the stage out"
     );
 }

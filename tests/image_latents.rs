@@ -3,10 +3,11 @@
 mod image_batches;
 
 use image_batches::{apart, clean, layout, observe, pictures, rows};
-use selfsi::catalog::Layout;
+use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::{Chroma, ForwardConfig, LatentUse, StageConfig};
-use selfsi::forward::{self, ForwardModel, Latent, Stages};
-use selfsi::random::{Purpose, Rows};
+use selfsi::data::Layout;
+use selfsi::forward;
+use selfsi::forward::{ForwardModel, Latent, Stages};
 use tch::{Device, Kind, Tensor};
 
 const SHAPE: [usize; 3] = [3, 16, 12];
@@ -172,7 +173,7 @@ fn masks_are_told_once_and_stages_are_of_images() {
     let images = Layout::Images(layout(SHAPE));
     let built = forward::build(&config, &images, Device::Cpu).unwrap();
     assert_eq!(built.widths(), (2, 1));
-    let grid = selfsi::catalog::LogGrid::new(&selfsi::config::GridConfig::default());
+    let grid = selfsi::data::LogGrid::new(&selfsi::config::GridConfig::default());
     let spectra = Layout::Spectra {
         noise_rho: vec![0.0; grid.pixels],
         grid,

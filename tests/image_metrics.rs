@@ -5,8 +5,8 @@ use ndarray::{Array2, ArrayView2, Axis, s};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
-use selfsi::catalog::{ImageBlock, PixelScale};
 use selfsi::config::{ForwardConfig, ImageConfig, LatentUse, StageConfig};
+use selfsi::data::{ImageBlock, PixelScale};
 use selfsi::evaluate::images::{
     DataRange, Features, Lpips, Mirrored, Response, RichardsonLucy, Smoothness, Statistic, Task,
     Wiener, baselines, filter, frechet_distance, inpaint, psnr, ssim,

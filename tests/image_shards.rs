@@ -6,7 +6,7 @@ mod same_fits;
 
 use image_run::{ImageRun, selfsi};
 use same_fits::same;
-use selfsi::catalog::RestoredImages;
+use selfsi::restored::RestoredImages;
 use std::path::PathBuf;
 
 const SDE: &str = "kind = 'sde'\ngamma = 1.0\ndiffusion = 'channel'\nepsilon = 1.0";

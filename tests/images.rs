@@ -3,11 +3,12 @@
 use assert_cmd::Command;
 use hdf5::types::VarLenUnicode;
 use ndarray::{Array, Array2, Array3, Array4, ArrayD, Axis, Dimension, IxDyn, s};
-use selfsi::catalog::{
-    ImageReport, ImageSet, ImageSource, PixelScale, ScaleFrom, flag, inspect, prepare_images,
-};
+use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::{Config, ImageConfig, ImageDatasets};
-use selfsi::random::{Purpose, Rows};
+use selfsi::data::{PixelScale, flag};
+use selfsi::inspect::inspect;
+use selfsi::prepare::{ImageReport, ImageSet, ScaleFrom, prepare_images};
+use selfsi::survey::ImageSource;
 use std::path::{Path, PathBuf};
 use tch::Device;
 
@@ -471,7 +472,7 @@ fn bad_input_is_one_line_and_leaves_nothing_behind() {
     hdf5_set(&at("cubes.h5"), &f(&[4, 8, 8, 8]), &[]);
     for (source, set, words) in [
         ("absent.h5", "", "absent.h5"),
-        ("noise.bin", "", "no format of images"),
+        ("noise.bin", "", "not an image format"),
         ("cut.npy", "", "npy"),
         ("empty", "", "a folder without images"),
         ("batch.bin", "", "channels = 3, height = 32, width = 32"),
@@ -538,11 +539,11 @@ fn training_wants_the_shape_the_scale_and_the_latents_of_the_prepared_set() {
         ("image={channels=1,height=4,width=16}", "[1, 8, 8]"),
         (
             "normalise={kind='pixels',mean=[0.0],std=[1.0]}",
-            "normalised otherwise",
+            "not normalised as",
         ),
         (
             "normalise={kind='pixels',softening=3.0}",
-            "normalised otherwise",
+            "not normalised as",
         ),
     ] {
         let mut command = selfsi(folder.path());

@@ -12,15 +12,16 @@
 //! the fields of variance v_k get the variance v_{k+1} = a² (S + σ²) + q, which for the ODE is
 //! (S + σ²) v_k / (v_k + σ²). The fixed point is v = S for either.
 
+use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::{
     Diffusion, InterpolantConfig, Scheme, TrainConfig, TransportConfig, UNet1dConfig,
 };
+use selfsi::fit::{Adam, Sampler, learning_rate};
 use selfsi::forward::{CorrelatedNoise, ForwardModel, Gaussian, Latent};
 use selfsi::interpolant::Interpolant;
 use selfsi::nets::{Fields, Mlp, Params, Pass, VelocityField};
-use selfsi::random::{Purpose, Rows};
 use selfsi::ranks::Place;
-use selfsi::train::{Adam, Observations, Sampler, Step, learning_rate};
+use selfsi::train::{Observations, Step};
 use selfsi::transport::Transport;
 use tch::{Device, Kind, Tensor, no_grad};
 

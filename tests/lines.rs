@@ -5,11 +5,10 @@ use ndarray::{Array1, Array2, Axis};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
-use selfsi::catalog::{
-    LogGrid, Object, Restored, RestoredBlock, RestoredHeader, RestoredPart, RestoredWriter, flag,
-};
 use selfsi::config::GridConfig;
+use selfsi::data::{LogGrid, Object, flag};
 use selfsi::lines::{C_KMS, LINES, NO_LINES, measure, over_draws};
+use selfsi::restored::{Restored, RestoredBlock, RestoredHeader, RestoredPart, RestoredWriter};
 
 const Z: f64 = 2.9;
 /// σ of the synthetic lines, km/s.

@@ -5,11 +5,12 @@ mod fits_text;
 use approx::assert_relative_eq;
 use fits_text::texts;
 use fitsio::FitsFile;
-use selfsi::catalog::{LogGrid, Prepared};
 use selfsi::config::{Config, GridConfig, MockConfig};
+use selfsi::data::LogGrid;
 use selfsi::mock::{
     DAMAGES, Damage, Instrument, Survey, claim, damage, spec_path, tau_eff, write_sdss, write_truth,
 };
+use selfsi::prepare::Prepared;
 use std::fs;
 
 const Z: (f64, f64) = (2.75, 3.25);
@@ -356,7 +357,7 @@ fn preparing_the_survey_flags_exactly_the_damaged_files_and_keeps_the_noise_hone
     claim(&root, "").unwrap();
     write_sdss(&root, &survey, &instrument, N, 14, |_| ()).unwrap();
     let out = root.join("set.h5");
-    selfsi::catalog::prepare(&config, &out, &mut |_, _| ()).unwrap();
+    selfsi::prepare::prepare(&config, &out, &mut |_, _| ()).unwrap();
 
     let set = Prepared::open(&out).unwrap();
     let block = set.read(0..N).unwrap();

@@ -1,10 +1,10 @@
 //! What the U-Net promises before and after it has learned anything.
 
-use selfsi::catalog::LogGrid;
+use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::{GridConfig, UNet1dConfig};
+use selfsi::data::LogGrid;
 use selfsi::forward::Latent;
 use selfsi::nets::{Fields, Pass, UNet1d, VelocityField};
-use selfsi::random::{Purpose, Rows};
 use tch::{Device, Kind, Tensor};
 
 const B: i64 = 5;

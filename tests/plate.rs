@@ -6,8 +6,10 @@ mod survey_files;
 mod plate_files;
 
 use plate_files::{plate, results};
-use selfsi::catalog::{Block, Prepared, flag, inspect, prepare};
 use selfsi::config::Config;
+use selfsi::data::{Block, flag};
+use selfsi::inspect::inspect;
+use selfsi::prepare::{Prepared, prepare};
 use std::path::Path;
 use survey_files::{Spec, catalog};
 

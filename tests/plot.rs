@@ -4,8 +4,8 @@ use ndarray::Array2;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
-use selfsi::catalog::LogGrid;
 use selfsi::config::GridConfig;
+use selfsi::data::LogGrid;
 use selfsi::plot::{Panel, Population, Role, Spectra, population_curves, save, training_curves};
 use std::path::Path;
 

@@ -3,10 +3,10 @@
 
 mod survey_files;
 
-use selfsi::catalog::{
-    Block, Prepared, Report, flag, inspect, prepare, prepare_from, rejected_path,
-};
 use selfsi::config::{Config, SurveySource};
+use selfsi::data::{Block, flag};
+use selfsi::inspect::inspect;
+use selfsi::prepare::{Prepared, Report, prepare, prepare_from, rejected_path};
 use std::fs;
 use std::path::Path;
 use survey_files::{Spec, catalog, hdf5_catalog};
@@ -412,7 +412,7 @@ fn an_hdf5_catalog_on_the_common_grid_is_taken_unchanged() {
     let path = folder.path().join("catalog.h5");
     let set = ["normalise.kind=column", "grid.pixels=64"];
     let c = config(folder.path(), "hdf5", &set);
-    let grid = selfsi::catalog::LogGrid::new(&c.grid);
+    let grid = selfsi::data::LogGrid::new(&c.grid);
     hdf5_catalog(&path, 600, &grid.loglam(), &[]);
     let report = run(&c).unwrap();
     assert_eq!((report.rows, report.used), (600, 600));
@@ -438,7 +438,7 @@ fn faults_of_an_hdf5_catalog_name_the_dataset_and_what_was_expected() {
         "hdf5",
         &["normalise.kind=none", "grid.pixels=64"],
     );
-    let loglam = selfsi::catalog::LogGrid::new(&c.grid).loglam();
+    let loglam = selfsi::data::LogGrid::new(&c.grid).loglam();
     for (fault, words) in [
         ("no flux", "dataset flux"),
         ("no ivar", "dataset ivar"),

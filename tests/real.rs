@@ -4,7 +4,9 @@
 //! they are absent every test says that it is skipped.
 
 use assert_cmd::Command;
-use selfsi::catalog::{Block, Prepared, Restored, flag};
+use selfsi::data::{Block, flag};
+use selfsi::prepare::Prepared;
+use selfsi::restored::Restored;
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -377,7 +379,7 @@ fn a_run_trained_on_the_mock_restores_the_real_plate() {
     let fits = at("plate.fits");
     output(&["restore", &run, &at("set.h5"), "--out", &fits]);
     let restored = Restored::open(&fits).unwrap();
-    let good = |o: &&selfsi::catalog::Object| o.flag == flag::GOOD;
+    let good = |o: &&selfsi::data::Object| o.flag == flag::GOOD;
     let used: Vec<_> = restored.objects().iter().filter(good).collect();
     assert_eq!((restored.objects().len(), used.len()), (79, 4));
     assert!(used.iter().all(|o| (2.75..=3.25).contains(&o.z)));

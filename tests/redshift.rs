@@ -3,12 +3,14 @@
 #[allow(dead_code)] // its HDF5 survey serves other tests
 mod trained;
 
-use selfsi::catalog::{Layout, LogGrid, Object, Prepared, Restored};
+use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::{Config, ForwardConfig, GridConfig, LatentUse, UNet1dConfig};
+use selfsi::data::{Layout, LogGrid, Object};
 use selfsi::forward::{Latent, build, redshifts};
 use selfsi::nets::{Pass, UNet1d, VelocityField};
-use selfsi::random::{Purpose, Rows};
+use selfsi::prepare::Prepared;
 use selfsi::ranks::Ranks;
+use selfsi::restored::Restored;
 use selfsi::train::{Data, Feed, Run, Trainer};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;

@@ -3,8 +3,9 @@
 use ndarray::Array2;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use selfsi::catalog::{Block, Centres, LogGrid, NativeGrid, Rebin, Regridder, Spectrum};
 use selfsi::config::GridConfig;
+use selfsi::data::{Block, Centres, LogGrid, NativeGrid, Spectrum};
+use selfsi::prepare::{Rebin, Regridder};
 
 fn grid(pixels: usize) -> LogGrid {
     LogGrid::new(&GridConfig {

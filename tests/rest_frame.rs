@@ -4,10 +4,9 @@ use ndarray::{Array1, Array2, Axis, s};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
-use selfsi::catalog::{Block, LogGrid};
 use selfsi::config::{ForwardConfig, GridConfig};
-use selfsi::evaluate::{Channel, Cholesky};
-use selfsi::population::{RestFilter, RestGrid, RestPopulation};
+use selfsi::data::{Block, LogGrid};
+use selfsi::population::{Channel, Cholesky, RestFilter, RestGrid, RestPopulation};
 
 const D: usize = 96;
 const SHIFTS: usize = 17;

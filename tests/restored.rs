@@ -6,12 +6,15 @@ mod trained;
 
 use ndarray::{Array2, s};
 use run_folder::error_line;
-use selfsi::catalog::{
-    LogGrid, Object, PixelMask, Prepared, Restored, RestoredBlock, RestoredHeader, RestoredPart,
-    RestoredWriter, flag, read_spec, restored_spec_path, write_restored_spec,
-};
 use selfsi::config::{GridConfig, MaskConfig};
+use selfsi::data::{LogGrid, Object, flag};
 use selfsi::lines::NO_LINES;
+use selfsi::prepare::Prepared;
+use selfsi::restored::{
+    Restored, RestoredBlock, RestoredHeader, RestoredPart, RestoredWriter, restored_spec_path,
+    write_restored_spec,
+};
+use selfsi::survey::{PixelMask, read_spec};
 use std::path::{Path, PathBuf};
 use trained::{N, Trained, config, hdf5_source, hdf5_survey, selfsi, train};
 
@@ -458,7 +461,7 @@ fn an_hdf5_catalog_is_read_as_the_runs_own_was() {
             .arg("--spectra")
             .arg(&own),
     );
-    assert!(e.contains("no plate, MJD and fibre"), "{e}");
+    assert!(e.contains("neither the plate, MJD and fibre"), "{e}");
     assert!(!own.exists() && !t.path("no.fits").exists());
 }
 

@@ -7,11 +7,11 @@ mod run_folder;
 use image_run::{ImageRun, selfsi};
 use ndarray::{Array2, s};
 use run_folder::error_line;
-use selfsi::catalog::{
-    ImageLayout, ImageTable, Object, PixelScale, Provenance, RestoredBlock, RestoredImages,
-    RestoredImagesHeader, RestoredImagesWriter, flag,
-};
+use selfsi::data::{ImageLayout, Object, PixelScale, Provenance, flag};
 use selfsi::plot::{Choice, catalog_images, save};
+use selfsi::restored::{
+    ImageTable, RestoredBlock, RestoredImages, RestoredImagesHeader, RestoredImagesWriter,
+};
 use std::path::{Path, PathBuf};
 
 const N: usize = 5;
@@ -161,7 +161,7 @@ fn inspect_tells_restored_images_in_both_formats() {
     for (file, channels, method, draws) in [("r.fits", 3, "sde", 4), ("r.h5", 1, "ode", 1)] {
         let path = folder.path().join(file);
         write(&path, &header(channels, method, draws, 2));
-        let found = serde_json::to_value(selfsi::catalog::inspect(&path).unwrap()).unwrap();
+        let found = serde_json::to_value(selfsi::inspect::inspect(&path).unwrap()).unwrap();
         assert_eq!(found["kind"], "restored images", "{file}");
         assert_eq!(found["images"], N);
         assert_eq!(found["channels"], channels);
@@ -190,7 +190,7 @@ fn inspect_takes_damaged_restored_images_for_nothing_else() {
         let at = bytes.windows(24).position(|w| w == label).unwrap();
         bytes[at + label.iter().position(|b| *b == 7).unwrap()] = 6;
         std::fs::write(&path, bytes).unwrap();
-        let e = selfsi::catalog::inspect(&path).unwrap_err().to_string();
+        let e = selfsi::inspect::inspect(&path).unwrap_err().to_string();
         assert!(e.contains(file) && !e.contains('\n'), "{e}");
     }
 }

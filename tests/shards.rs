@@ -6,7 +6,7 @@ mod same_fits;
 mod trained;
 
 use same_fits::same;
-use selfsi::catalog::Restored;
+use selfsi::restored::Restored;
 use std::path::{Path, PathBuf};
 use std::process::Command as Process;
 use trained::{D, N, Trained, selfsi};
@@ -123,14 +123,17 @@ fn inside_a_job_array_a_part_is_the_default() {
     };
     let output = task(&[]);
     assert!(output.status.success());
-    assert!(String::from_utf8_lossy(&output.stderr).contains("note: a task of a SLURM job array"));
+    assert!(
+        String::from_utf8_lossy(&output.stderr)
+            .contains("note: this is a task of a SLURM job array")
+    );
     assert!(t.path("array.shard-002-of-002.fits").exists() && !out.exists());
     assert!(task(&["--shard", "1/1"]).status.success());
     assert!(out.exists());
     let mut c = t.restore("ode", &[], &out);
     c.arg("--shard").env_remove("SLURM_ARRAY_TASK_ID");
     let text = String::from_utf8(c.output().unwrap().stderr).unwrap();
-    assert!(text.contains("no task of a job array"), "{text}");
+    assert!(text.contains("not a task of a job array"), "{text}");
 }
 
 #[test]
@@ -191,7 +194,7 @@ fn an_option_that_sbatch_would_misread_is_refused() {
     let output = c.output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(text.contains("holds a blank"), "{text}");
+    assert!(text.contains("contains a space"), "{text}");
 }
 
 #[test]

@@ -126,7 +126,7 @@ fn a_channel_that_needs_observations_and_a_foreign_grid_are_refused_in_one_line(
 
 /// Clean spectra of `ids` with the datasets of `more`.
 fn clean<T: hdf5::H5Type>(folder: &Path, ids: &[T], more: &[(&str, Vec<f64>)]) {
-    let grid = selfsi::catalog::LogGrid::new(&selfsi::config::GridConfig {
+    let grid = selfsi::data::LogGrid::new(&selfsi::config::GridConfig {
         min: 4000.0,
         max: 6500.0,
         pixels: 128,

@@ -2,8 +2,8 @@
 //! the host (its reference) and the matrix that the linear filters use.
 
 use ndarray::Array1;
-use selfsi::evaluate::blur_matrix;
 use selfsi::forward::{Smoothing, gaussian_smooth_host};
+use selfsi::population::blur_matrix;
 use tch::{Device, Tensor};
 
 const D: usize = 300;

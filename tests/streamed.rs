@@ -4,8 +4,8 @@
 #[allow(dead_code)] // the other tests use more of it
 mod trained;
 
-use selfsi::catalog::Prepared;
 use selfsi::config::Config;
+use selfsi::prepare::Prepared;
 use selfsi::train::{Data, Feed, Training};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

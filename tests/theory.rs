@@ -1,11 +1,11 @@
 //! The exact Gaussian sequence: its fixed point, its factors against Theorem 1 and Corollary 1, and
 //! its step against a numerical integration and against the transport that training runs.
 
+use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::{Diffusion, InterpolantConfig, Scheme, TransportConfig};
 use selfsi::forward::Latent;
+use selfsi::lab::theory::{Case, Path, Report, chi, kl, regularity};
 use selfsi::nets::{Fields, Params, Pass, VelocityField};
-use selfsi::random::{Purpose, Rows};
-use selfsi::theory::{Case, Path, Report, chi, kl, regularity};
 use selfsi::transport::Transport;
 use tch::{Device, Kind, Tensor};
 

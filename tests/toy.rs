@@ -2,16 +2,16 @@
 
 use assert_cmd::Command;
 use ndarray::{Array2, array};
+use selfsi::base::random::{Purpose, Rows};
+use selfsi::base::statistics::median;
 use selfsi::config::{Diffusion, InterpolantConfig, Scheme, TransportConfig};
 use selfsi::evaluate::{Slices, sliced_wasserstein};
 use selfsi::forward::Latent;
-use selfsi::nets::{Fields, Params, Pass, VelocityField};
-use selfsi::random::{Purpose, Rows};
-use selfsi::statistics::median;
-use selfsi::toy::{
+use selfsi::lab::toy::{
     Arm, Settings, Shape, half_width, knn_divergence, learn, maximum_mean_discrepancy,
     neighbour_distances,
 };
+use selfsi::nets::{Fields, Params, Pass, VelocityField};
 use selfsi::transport::Transport;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};

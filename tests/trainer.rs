@@ -9,7 +9,8 @@ use ndarray::{Array2, s};
 use prepared_set::{NETWORK, UNIT, objects, survey, waves};
 use run_folder::{Left, checkpoints, copy, failure, metrics, selfsi};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
-use selfsi::catalog::{Restored, flag};
+use selfsi::data::flag;
+use selfsi::restored::Restored;
 use serde_json::json;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
@@ -223,7 +224,7 @@ fn continued_from_the_one_before(study: &Study, run: &str, arguments: &[&str]) -
 #[test]
 fn a_run_continues_bit_for_bit_within_a_reused_batch_whoever_transported_it() {
     let (study, _) = straight();
-    // Averaged weights, live ones with dropout as in the source, and frozen ones (T_tr = 8).
+    // Averaged weights, live ones with dropout as in the paper, and frozen ones (T_tr = 8).
     for (run, rule) in [
         ("averaged", "train.ema_teacher=true"),
         ("live", "train.ema_teacher=false"),

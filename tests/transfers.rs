@@ -33,8 +33,8 @@ const ON_DEVICE: [&str; 28] = [
     "train/step.rs",
     "train/estep.rs",
     "train/pairs.rs",
-    "train/learner.rs",
-    "train/adam.rs",
+    "fit/learner.rs",
+    "fit/adam.rs",
 ];
 const TO_HOST: [&str; 8] = [
     "Device::Cpu",
@@ -44,7 +44,7 @@ const TO_HOST: [&str; 8] = [
     "copy_data(",
     "::try_from(",
     "numbers(",
-    "host::",
+    "tensors::",
 ];
 const TO_DEVICE: [&str; 4] = ["from_slice(", "to_device(", "from_data", "Tensor::from("];
 

@@ -1,11 +1,11 @@
 //! What the network for images promises: its start, its inputs, its options, and one forward pass
 //! against an independent one.
 
-use selfsi::catalog::{ImageLayout, PixelScale};
+use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::UNet2dConfig;
+use selfsi::data::{ImageLayout, PixelScale};
 use selfsi::forward::Latent;
 use selfsi::nets::{Fields, Pass, UNet2d, VelocityField};
-use selfsi::random::{Purpose, Rows};
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 

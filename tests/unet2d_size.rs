@@ -1,8 +1,8 @@
-//! The size of the network for images: that of the source, counted layer by layer, and the shapes
+//! The size of the network for images: that of the paper, counted layer by layer, and the shapes
 //! it can take.
 
-use selfsi::catalog::{ImageLayout, PixelScale};
 use selfsi::config::{Config, UNet2dConfig};
+use selfsi::data::{ImageLayout, PixelScale};
 use selfsi::nets::{UNet2d, VelocityField};
 use tch::Device;
 

@@ -9,7 +9,8 @@ mod trained;
 use faulty::{files, selfsi};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use selfsi::catalog::{Prepared, flag};
+use selfsi::data::flag;
+use selfsi::prepare::Prepared;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -124,7 +125,7 @@ fn a_restoration_without_its_input_says_so() {
         fs::remove_file(&input).unwrap();
         let output = child.wait_with_output().unwrap();
         if output.status.success() {
-            selfsi::catalog::Restored::open(&out).unwrap();
+            selfsi::restored::Restored::open(&out).unwrap();
         } else {
             assert!(refused(&output).contains("set.h5"));
         }

@@ -1,9 +1,9 @@
 //! The Gaussian population of the warm start is the clean one, though only noisy spectra are seen.
 
-use selfsi::catalog::{Layout, LogGrid};
+use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::{ForwardConfig, GridConfig};
+use selfsi::data::{Layout, LogGrid};
 use selfsi::forward::Latent;
-use selfsi::random::{Purpose, Rows};
 use selfsi::train::{Data, GaussianPopulation, Observations};
 use std::path::Path;
 use tch::{Device, Kind, Tensor};

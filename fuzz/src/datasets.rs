@@ -4,10 +4,8 @@
 use super::job;
 use hdf5::types::VarLenUnicode;
 use hdf5::{File, H5Type};
-use selfsi::catalog::{
-    Block, ImageBlock, ImageLayout, ImageSetHeader, ImageSetWriter, LogGrid, Object, PixelScale,
-    PreparedWriter,
-};
+use selfsi::data::{Block, ImageBlock, ImageLayout, LogGrid, Object, PixelScale};
+use selfsi::prepare::{ImageSetHeader, ImageSetWriter, PreparedWriter};
 use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;

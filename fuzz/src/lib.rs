@@ -4,17 +4,20 @@
 mod datasets;
 
 use selfsi::Result;
-use selfsi::catalog::{
-    Generated, Hdf5Catalog, ImageLayout, ImageSet, Layout, LogGrid, PixelMask, PixelScale,
-    Prepared, Restored, RestoredImages, inspect, read_catalog, read_spec,
-};
+use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::{AirOrVacuum, Columns, Config, Datasets, LatentUse, MaskConfig};
-use selfsi::evaluate::Truth;
+use selfsi::data::{ImageLayout, Layout, LogGrid, PixelScale};
+use selfsi::fit::Checkpoint;
 use selfsi::forward::{Command, ForwardModel, Latent};
+use selfsi::generate::Generated;
+use selfsi::inspect::inspect;
 use selfsi::interpolant::Interpolant;
-use selfsi::nets::{self, VelocityField};
-use selfsi::random::{Purpose, Rows};
-use selfsi::train::Checkpoint;
+use selfsi::nets;
+use selfsi::nets::VelocityField;
+use selfsi::prepare::{ImageSet, Prepared};
+use selfsi::restored::{Restored, RestoredImages};
+use selfsi::survey::Truth;
+use selfsi::survey::{Hdf5Catalog, PixelMask, read_catalog, read_spec};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tch::{Device, Kind, Tensor};

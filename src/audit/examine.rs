@@ -4,8 +4,8 @@ use super::features::{Feature, features};
 use super::prediction::{Prediction, calls};
 use super::residual::{Fit, LineFilter};
 use crate::Result;
+use crate::base::tensors;
 use crate::forward::ForwardModel;
-use crate::host;
 use crate::train::Observations;
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -144,10 +144,10 @@ impl Examiner {
     /// that the spectrum itself met.
     fn supports(&self, batch: &Batch<'_>, z: &[f64]) -> Result<Vec<Vec<Support>>> {
         let (n, d) = batch.x.size2()?;
-        let x = host::numbers(batch.x)?;
+        let x = tensors::numbers(batch.x)?;
         let infinite = batch.prediction.scale.full_like(f64::INFINITY);
         let good = batch.prediction.good.gt(0.0);
-        let scale = host::numbers(&batch.prediction.scale.where_self(&good, &infinite))?;
+        let scale = tensors::numbers(&batch.prediction.scale.where_self(&good, &infinite))?;
         let row = |v: &'_ [f32], i: usize| v[i * d as usize..(i + 1) * d as usize].to_vec();
         let found: Vec<(usize, Feature)> = (0..n as usize)
             .flat_map(|i| {

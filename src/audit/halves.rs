@@ -1,7 +1,8 @@
 //! Split halves: two runs, trained on disjoint halves of the survey, restore the same observations.
 //! What the data support, both find.
 
-use crate::catalog::{Object, Restored, RestoredRows, is_random};
+use crate::data::{Object, is_random};
+use crate::restored::{Restored, RestoredRows};
 use crate::{Error, Result};
 use ndarray::{Array1, Axis};
 use std::collections::HashMap;
@@ -64,7 +65,7 @@ impl Halves {
             .map(difference)
             .collect::<Result<_>>()?;
         if differences.iter().all(Option::is_none) {
-            return Err(foreign(b, "no object of it is in the audited catalog"));
+            return Err(foreign(b, "none of its objects is in the audited catalog"));
         }
         Ok(Self { differences })
     }
@@ -117,13 +118,14 @@ fn same_observation<'a>(
     if same(a, b) {
         return Ok(());
     }
-    let problem = format!("its observation of {} is another one", object.name);
+    let problem = format!("its observation of {} differs", object.name);
     Err(foreign(other, &problem))
 }
 
 fn check(a: &Restored, b: &Restored) -> Result<()> {
     let (ha, hb) = (a.header(), b.header());
-    let grid = |h: &crate::catalog::RestoredHeader| (h.grid.pixels, (h.grid.loglam0 * 1e9).round());
+    let grid =
+        |h: &crate::restored::RestoredHeader| (h.grid.pixels, (h.grid.loglam0 * 1e9).round());
     if grid(ha) != grid(hb) || ha.flux_unit != hb.flux_unit {
         return Err(foreign(
             b,

@@ -3,8 +3,10 @@
 use super::examine::{Findings, STATISTICS, Support};
 use super::halves::{DISAGREE, Halves};
 use super::null::Null;
+use super::table::{AuditHeader, AuditRow, FeatureRow, audit_flag as flag};
 use super::verdict::{CONTRADICTED, SUPPORTED, UNDECIDED, Verdicts};
-use crate::catalog::{AuditHeader, AuditRow, FeatureRow, Object, Restored, audit_flag as flag};
+use crate::data::Object;
+use crate::restored::Restored;
 use serde::Serialize;
 
 /// The laws of the statistics where nothing is wrong, and what is compared with them.
@@ -123,7 +125,7 @@ impl<'a> Judge<'a> {
                 .filter(|s| self.verdicts.of(s) == v)
                 .count()
         };
-        let draw = |g: &dyn Fn(&super::Fit) -> f64| f.draw.as_ref().map_or(f64::NAN, g);
+        let draw = |g: &dyn Fn(&super::residual::Fit) -> f64| f.draw.as_ref().map_or(f64::NAN, g);
         let mut out = AuditRow {
             chi2: f.restored.chi2,
             dof: f.restored.dof,

@@ -14,6 +14,7 @@ mod observed;
 mod prediction;
 mod residual;
 mod simulate;
+mod table;
 mod verdict;
 
 pub use examine::{CALLS, Examiner, Findings, Restorations, STATISTICS, Support};
@@ -24,13 +25,15 @@ pub use null::Null;
 pub use observed::Observed;
 pub use prediction::{Prediction, calls};
 pub use residual::{Fit, LineFilter};
+pub use table::{AuditHeader, AuditRow, FeatureRow, audit_flag, write_audit};
 pub use verdict::Verdicts;
 
-use crate::catalog::{AuditHeader, Provenance, Restored};
+use crate::base::random::{Purpose, derive};
 use crate::config::Config;
+use crate::data::Provenance;
 use crate::forward;
-use crate::random::{Purpose, derive};
 use crate::restore::{Input, Restorer, Source};
+use crate::restored::Restored;
 use crate::train::{Run, observations};
 use crate::{Error, Result};
 use simulate::simulated;
@@ -135,8 +138,8 @@ fn restored_by(run: &Run, job: &Job<'_>) -> Result<Config> {
         return Err(Error::config(
             "--set",
             "restore.draws",
-            format!("{asked}, and the catalog is of {} draws", header.draws),
-            "leave it out: the catalog says it",
+            format!("{asked}, but the catalog holds {} draws", header.draws),
+            "leave it out: the catalog gives the number",
         ));
     }
     config.restore.draws = header.draws;
@@ -148,7 +151,7 @@ fn restored_by(run: &Run, job: &Job<'_>) -> Result<Config> {
 fn check_made(catalog: &Restored, made: &Provenance) -> Result<()> {
     let header = catalog.header();
     let fix = if header.run_sha256 != made.run_sha256 {
-        "give the run that restored it (RUNSHA), as it was then"
+        "give the run that restored it (RUNSHA), unchanged since"
     } else if header.config_sha256 != made.config_sha256 {
         "repeat the --set transport… of that selfsi restore"
     } else {

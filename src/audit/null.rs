@@ -73,7 +73,7 @@ impl Null {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::{Purpose, derive_uniform};
+    use crate::base::random::{Purpose, derive_uniform};
 
     /// Quantiles of the exponential law of mean 1, evenly spread.
     fn exponential(n: usize) -> Null {

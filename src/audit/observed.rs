@@ -2,8 +2,10 @@
 
 use super::examine::Restorations;
 use super::halves::{identity, same};
-use crate::catalog::{Block, Object, Prepared, Restored, is_random};
-use crate::host::tensor;
+use crate::base::tensors::tensor;
+use crate::data::{Block, Object, is_random};
+use crate::prepare::Prepared;
+use crate::restored::Restored;
 use crate::{Error, Result};
 use ndarray::Array2;
 use std::collections::HashMap;
@@ -80,7 +82,7 @@ impl<'a> Observed<'a> {
     /// Observations, normalised, of the objects `part`, which ascend, and the objects.
     ///
     /// # Errors
-    /// [`Error::Input`] if the set cannot be read, or its observation is not that of the catalog.
+    /// [`Error::Input`] if the set cannot be read, or its observation is not the catalog's.
     pub fn batch(&self, part: &[usize]) -> Result<(Block, Vec<Object>)> {
         let rows: Vec<usize> = part.iter().map(|k| self.rows[*k].1).collect();
         let block = self.set.read_rows(&rows)?;
@@ -93,7 +95,10 @@ impl<'a> Observed<'a> {
         for ((o, flux), recorded) in objects.iter().zip(block.flux.rows()).zip(recorded) {
             let physical = flux.mapv(|f| f * o.norm as f32);
             if !same(physical.iter(), recorded.iter()) {
-                let problem = format!("the input's observation of {} is another one", o.name);
+                let problem = format!(
+                    "the input's observation of {} differs from OBSERVED",
+                    o.name
+                );
                 return Err(foreign(self.catalog, self.set, &problem));
             }
         }
@@ -149,6 +154,6 @@ fn foreign(catalog: &Restored, set: &Prepared, problem: &str) -> Error {
         set.path().display(),
         problem,
         "the observations that this catalog was restored from",
-        "give the INPUT (and --catalog) of that selfsi restore",
+        "give the INPUT (and --catalog) that selfsi restore was given",
     )
 }

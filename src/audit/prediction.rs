@@ -2,8 +2,8 @@
 //! scatter, of noise and of nuisances.
 
 use crate::Result;
+use crate::base::random::{Purpose, Rows};
 use crate::forward::{ForwardModel, Latent};
-use crate::random::{Purpose, Rows};
 use tch::{Kind, Tensor};
 
 /// Pixels over which the scatter, in units of the recorded noise, is averaged: a variance from some
@@ -37,7 +37,7 @@ pub fn calls(
     Ok(Tensor::stack(&all, 0))
 }
 
-/// Mean and covariance of y given x, as far as calls of F tell: pixel by pixel, and along the few
+/// Mean and covariance of y given x, estimated from calls of F: pixel by pixel, and along the few
 /// directions in which a nuisance moves all pixels at once.
 #[derive(Debug)]
 pub struct Prediction {
@@ -80,7 +80,7 @@ impl Prediction {
         }
     }
 
-    /// A residual [B, D] in units of its standard deviation, uncorrelated as far as the modes tell:
+    /// A residual [B, D] in units of its standard deviation, uncorrelated up to the modes:
     /// C^(−1/2) (y − mean); 0 where masked.
     pub fn whiten(&self, residual: &Tensor) -> Tensor {
         let unit = residual * &self.good / &self.scale;

@@ -99,7 +99,7 @@ impl LineFilter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::{Purpose, Rows};
+    use crate::base::random::{Purpose, Rows};
 
     fn ones(rows: i64, pixels: i64) -> Tensor {
         Tensor::ones([rows, pixels], (Kind::Float, Device::Cpu))

@@ -7,9 +7,9 @@
 
 use super::examine::{Examiner, Findings, Restorations};
 use crate::Result;
-use crate::catalog::{Block, Object, is_random};
-use crate::host;
-use crate::random::{Purpose, Rows};
+use crate::base::random::{Purpose, Rows};
+use crate::base::tensors;
+use crate::data::{Block, Object, is_random};
 use crate::restore::Restorer;
 use crate::train::{Observations, observations};
 use tch::{Kind, Tensor, no_grad};
@@ -48,7 +48,7 @@ pub fn simulated(
     let z: Vec<f64> = objects.iter().map(|o| o.z).collect();
     let x = restorations(restorer, &restorer.draws(&fresh, &renamed));
     let mut findings = examiner.examine(&x, &fresh, &numbers, &z)?;
-    let (x, truth) = (host::numbers(&x.restored)?, host::numbers(&truth)?);
+    let (x, truth) = (tensors::numbers(&x.restored)?, tensors::numbers(&truth)?);
     let pixels = examiner.wavelength.len();
     let rows = x.chunks(pixels).zip(truth.chunks(pixels));
     for (found, (x, truth)) in findings.iter_mut().zip(rows) {
@@ -67,7 +67,7 @@ fn restorations(restorer: &Restorer, draws: &Tensor) -> Restorations {
     }
 }
 
-/// The simulated object: random streams of its own.
+/// The simulated object: its own random streams.
 fn renamed(object: &Object, round: usize) -> Object {
     let plate = object.plate;
     Object {

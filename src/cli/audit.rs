@@ -3,10 +3,12 @@
 use super::Global;
 use super::progress::Progress;
 use super::say::say;
-use crate::atomic::not_an_input;
-use crate::audit::{self, Job, audit};
-use crate::catalog::{Restored, audit_flag, write_audit};
+use crate::audit;
+use crate::audit::{Job, audit};
+use crate::audit::{audit_flag, write_audit};
+use crate::base::atomic::not_an_input;
 use crate::restore::{Given, Input, config_of};
+use crate::restored::Restored;
 use crate::train::Run;
 use crate::{Error, Result};
 use clap::Args;
@@ -17,43 +19,43 @@ const SHOWN: usize = 10;
 /// Fewer simulations cannot tell what is rare.
 const SIMULATIONS: usize = 200;
 
-/// Tells which restored features the data support: F(RESTORED) against the observation, object by
-/// object and feature by feature, with chance rates from simulations by the run itself.
+/// Tell which restored features the data support.
 ///
-/// Writes a table (FITS) with a row for each row of the catalog, flagged where the observation
-/// contradicts the restoration, and one with a verdict on each emission feature. The catalog is not
-/// changed.
+/// Compares F(RESTORED) with the observation, object by object and feature by feature; simulations by
+/// the run itself give the chance rates. Writes two tables (FITS): one with a row for each row of the
+/// catalog, flagged where the observation contradicts the restoration, and one with a verdict on each
+/// emission feature. The catalog is not changed.
 #[derive(Debug, Args)]
 pub struct Audit {
     /// Run folder that restored the catalog.
     run: PathBuf,
-    /// What `selfsi restore` wrote.
+    /// Restored catalog that `selfsi restore` wrote.
     restored: PathBuf,
-    /// The INPUT of that restoration; default: the prepared set that the run was trained on.
+    /// INPUT of that restoration [default: the prepared set that the run was trained on].
     input: Vec<PathBuf>,
-    /// The --catalog of that restoration.
+    /// --catalog of that restoration.
     #[arg(long, value_name = "FILE")]
     catalog: Option<PathBuf>,
-    /// Table to write; default: RESTORED with .audit.fits at the end.
+    /// FITS file to write [default: RESTORED, with .audit.fits for .fits].
     #[arg(short, long, visible_alias = "outfile")]
     out: Option<PathBuf>,
-    /// The same observations restored by a run on the other half of the survey (train.half).
+    /// Catalog of the same observations, restored by a run on the other half of the survey (train.half).
     #[arg(long, value_name = "RESTORED")]
     other: Option<PathBuf>,
     /// Probability that a right restoration is flagged.
     #[arg(long, default_value_t = 0.002)]
     alpha: f64,
-    /// Part of the supported features that are not real, at most.
+    /// Largest fraction of the supported features that are not real.
     #[arg(long, default_value_t = 0.1)]
     fdr: f64,
-    /// Simulated observations that the chance rates come from.
+    /// Number of simulated observations that give the chance rates.
     #[arg(long, value_name = "N", default_value_t = 500)]
     simulations: usize,
 }
 
 impl Audit {
     /// `--set` repeats what the restoration set of [transport]; its draws the catalog tells. `--seed` is
-    /// that of the simulations.
+    /// the seed of the simulations.
     pub fn run(&self, global: &Global) -> Result<()> {
         self.check()?;
         let run = Run::open(&self.run)?;
@@ -61,7 +63,7 @@ impl Audit {
         if config.image.is_some() {
             return Err(refused(
                 "RUN",
-                "this run restores images, and the audit is of spectra",
+                "this run restores images, but the audit is for spectra",
                 "give a run on spectra",
             ));
         }
@@ -92,7 +94,7 @@ impl Audit {
         };
         if other.is_some() && config.train.half.is_none() {
             eprintln!(
-                "selfsi: note: the run was trained on the whole survey, not on a half (train.half): the comparison with --other is of two trainings, not of independent data"
+                "selfsi: note: the run was trained on the whole survey, not on a half (train.half): --other compares two trainings, not independent data"
             );
         }
         let mut bar = Progress::new("auditing");
@@ -147,7 +149,7 @@ fn json(result: &audit::Audit, out: &Path) -> serde_json::Value {
     json
 }
 
-fn flagged(result: &audit::Audit) -> impl Iterator<Item = &crate::catalog::AuditRow> {
+fn flagged(result: &audit::Audit) -> impl Iterator<Item = &crate::audit::AuditRow> {
     let bits = !audit_flag::NOT_AUDITED;
     result.rows.iter().filter(move |r| r.flag & bits != 0)
 }
@@ -174,7 +176,9 @@ fn text(result: &audit::Audit, out: &Path) -> String {
         ),
     ];
     if let Some(n) = s.halves {
-        lines.push(format!("{n} on which the other run disagrees"));
+        lines.push(format!(
+            "{n} objects that the other run restores differently"
+        ));
     }
     let all = flagged(result).count();
     lines.extend(

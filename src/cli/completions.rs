@@ -6,9 +6,10 @@ use crate::Result;
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
+/// Print shell completions.
 #[derive(Debug, Args)]
 pub struct Completions {
-    /// bash, zsh, fish, elvish or powershell
+    /// Shell to complete for.
     shell: Shell,
 }
 

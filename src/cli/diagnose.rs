@@ -3,17 +3,21 @@
 use super::Global;
 use super::say::say;
 use crate::diagnose::{Diagnosis, History};
-use crate::theory::{Case, Path, Report};
+use crate::lab::theory::{Case, Path, Report};
 use crate::{Error, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use std::fmt::Display;
 use std::path::PathBuf;
 
+/// Tell whether a run contracts, stalls or drifts.
+///
+/// The verdict needs no truth: it comes from the validations of the run. `diagnose gaussian` shows the
+/// theory in numbers, where everything is known.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Diagnose {
-    /// Run folder that selfsi train wrote, finished or in progress
+    /// Run folder that `selfsi train` wrote, finished or in progress.
     #[arg(required = true)]
     run: Option<PathBuf>,
     #[command(subcommand)]
@@ -22,30 +26,32 @@ pub struct Diagnose {
 
 #[derive(Debug, Subcommand)]
 enum Known {
-    /// The exact sequence for a Gaussian population behind Gaussian noise, against the theory's bounds
+    /// Print the exact sequence for a Gaussian population behind Gaussian noise, with the theory's bounds
     Gaussian(Gaussian),
 }
 
 /// π = N(0, diag std²), y = x + σ_n ξ.
 #[derive(Debug, Args)]
 struct Gaussian {
-    /// Standard deviation of the noise
+    /// Standard deviation of the noise.
     #[arg(long)]
     sigma_n: f64,
-    /// Standard deviations of the population, one per coordinate
+    /// Standard deviations of the population, one per coordinate.
     #[arg(long, value_delimiter = ',', required = true)]
     std: Vec<f64>,
-    /// Standard deviations of the start; default: those of the observations, where Φ is the identity
+    /// Standard deviations of the start [default: those of the observations, where Φ is the identity].
     #[arg(long, value_delimiter = ',')]
     start_std: Option<Vec<f64>>,
+    /// Interpolant of the transport.
     #[arg(long, value_enum, default_value_t = Interpolant::Sde)]
     interpolant: Interpolant,
-    /// SDE: γ(t) = gamma·t(1−t); default: 1
+    /// SDE: γ(t) = gamma·t(1−t) [default: 1].
     #[arg(long)]
     gamma: Option<f64>,
-    /// SDE: diffusion, constant in t; default: 0.1
+    /// SDE: diffusion, constant in t [default: 0.1].
     #[arg(long)]
     epsilon: Option<f64>,
+    /// Iterations to print.
     #[arg(long, default_value_t = 30)]
     iterations: usize,
 }

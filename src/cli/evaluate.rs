@@ -1,44 +1,52 @@
 //! `selfsi evaluate`.
 
 use super::Global;
-use crate::baselines::{self, Settings};
-use crate::evaluate::images::{self, Features, Lpips, Networks};
-use crate::evaluate::{self, RunFiles, Sampling};
+use crate::base::atomic;
+use crate::evaluate::images::{Features, Lpips, Networks};
+use crate::evaluate::{self, images};
+use crate::evaluate::{RunFiles, Sampling};
+use crate::lab;
+use crate::lab::baselines;
+use crate::lab::baselines::Settings;
 use crate::restore::restored_in;
-use crate::{Error, Result, atomic};
+use crate::{Error, Result};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
+/// Compare restored catalogs and baselines with a known truth.
+///
+/// Writes evaluation.json and evaluation.md: errors, distances to the clean population, lines, and the
+/// calibration of the draws. Only held-out objects are scored.
 #[derive(Debug, Args)]
 pub struct Evaluate {
-    /// Run folders of one survey that `selfsi train` wrote; with --report: folders that hold evaluation.json
+    /// Run folders of one survey; with --report, folders that hold evaluation.json.
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
-    /// Clean spectra of the survey (HDF5): flux, loglam, id; or clean images in any of their formats
+    /// Clean spectra of the survey (HDF5: flux, loglam, id), or any clean images that `selfsi prepare` reads.
     #[arg(long, value_name = "FILE", required_unless_present = "report")]
     truth: Option<PathBuf>,
-    /// Restored catalogs of the one RUN; default: RUN/restored*.fits, of images also .h5, but for audits and shards
+    /// Restored catalogs of a single RUN [default: RUN/restored*.fits, for images also .h5, without audits and shards].
     #[arg(long, value_name = "FILE", num_args = 1..)]
     restored: Vec<PathBuf>,
-    /// Folder for evaluation.json and evaluation.md; default: RUN, where there is one
+    /// Folder for evaluation.json and evaluation.md [default: RUN, if there is only one].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Score at most this many of the held-out spectra or images; default: 2000, with --baselines 300
+    /// Score at most this many of the held-out objects [default: 2000; with --baselines, 300].
     #[arg(long, value_name = "N")]
     most: Option<usize>,
-    /// Also the baselines that sample: DPS, and EM with posterior sampling. They train networks: minutes
+    /// Also score DPS and EM with posterior sampling. Both train networks, which takes minutes.
     #[arg(long)]
     baselines: bool,
-    /// Bounds the steps of training and sampling of the baselines that sample
+    /// Bound the steps of training and sampling of these baselines.
     #[arg(long, value_name = "N", requires = "baselines", hide = true)]
     baseline_steps: Option<u64>,
-    /// Images: TorchScript network that gives the LPIPS of two batches in -1..1, [N]
+    /// Images: TorchScript network that gives the LPIPS [N] of two batches in -1..1.
     #[arg(long, value_name = "FILE")]
     lpips: Option<PathBuf>,
-    /// Images: TorchScript network that gives the features of a batch in 0..1, [N, F], for the FID
+    /// Images: TorchScript network that gives the features [N, F] of a batch in 0..1, for the FID.
     #[arg(long, value_name = "FILE")]
     fid: Option<PathBuf>,
-    /// Put evaluations and the pictures (PNG) beside them together in this Markdown file
+    /// Write a Markdown file that combines the evaluations and the pictures (PNG) beside them.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["truth", "restored", "out", "lpips", "fid", "most", "baselines"])]
     report: Option<PathBuf>,
 }
@@ -46,7 +54,7 @@ pub struct Evaluate {
 impl Evaluate {
     pub fn run(&self, global: &Global) -> Result<()> {
         if let Some(target) = &self.report {
-            return atomic::write(target, evaluate::report(&self.runs, target)?.as_bytes());
+            return atomic::write(target, lab::report(&self.runs, target)?.as_bytes());
         }
         let Some(truth) = &self.truth else {
             return Err(refused("neither --truth nor --report", "give one of them"));
@@ -81,7 +89,7 @@ impl Evaluate {
         }
         if self.lpips.is_some() || self.fid.is_some() {
             return Err(refused(
-                "--lpips and --fid, but the run is of spectra",
+                "--lpips and --fid are for images, but this run restores spectra",
                 "leave them out",
             ));
         }

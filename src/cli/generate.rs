@@ -11,29 +11,29 @@ use crate::{Error, Result};
 use clap::Args;
 use std::path::PathBuf;
 
-/// Draws new, clean samples of the population that a run has restored.
+/// Draw new samples of a restored population.
 ///
-/// The first call trains a diffusion model on the restored catalog, on single draws where it holds
-/// draws, and keeps it in RUN/diffusion; Ctrl-C saves and stops, the same command continues. Later
-/// calls draw from the trained model. Spectra are in normalised flux, without redshifts; images in
+/// The first call trains a diffusion model on the restored catalog (on single draws, where it holds
+/// draws) and keeps it in RUN/diffusion; Ctrl-C saves and stops, and the same command continues. Later
+/// calls draw from the trained model. Spectra are in normalised flux, without redshifts; images are in
 /// the units of the observations.
 #[derive(Debug, Args)]
 pub struct Generate {
-    /// Run folder of `selfsi train`.
+    /// Run folder that `selfsi train` wrote.
     run: PathBuf,
     /// File to write: .fits or .h5.
     #[arg(short, long, visible_alias = "outfile")]
     out: PathBuf,
-    /// How many samples; number k depends on --seed and k alone.
+    /// How many samples to draw. Sample k depends on --seed and k alone.
     #[arg(short, long, default_value_t = 1000)]
     ntargets: usize,
-    /// Restored catalog to train on; default: the one RUN/restored*.fits (or .h5) that there is.
+    /// Restored catalog to train on [default: the only RUN/restored*.fits, or .h5].
     #[arg(long, value_name = "CATALOG")]
     restored: Option<PathBuf>,
-    /// Steps of the sampler; default: diffusion.sampler.steps of the config, 256.
+    /// Steps of the sampler [default: diffusion.sampler.steps of the config].
     #[arg(long)]
     steps: Option<usize>,
-    /// Train a model anew, in the place of the one in RUN/diffusion.
+    /// Train a new model, in place of the one in RUN/diffusion.
     #[arg(long)]
     retrain: bool,
 }

@@ -2,14 +2,17 @@
 
 use super::Global;
 use super::say::say;
-use crate::{Error, Result, catalog};
+use crate::{Error, Result, inspect};
 use clap::Args;
 use std::path::PathBuf;
 
-/// What files hold: SDSS spec files, catalog tables, HDF5 catalogs, prepared sets, restored
-/// catalogs, DESI coadds, images of every kind that `prepare` reads.
+/// Tell what files hold: spectra, grids, redshifts, masks, problems.
+///
+/// Reads SDSS spec files, catalog tables, DESI coadds, HDF5 catalogs, prepared sets, restored
+/// catalogs, and every kind of images that `selfsi prepare` reads.
 #[derive(Debug, Args)]
 pub struct Inspect {
+    /// Files, or folders of images.
     #[arg(required = true)]
     files: Vec<PathBuf>,
 }
@@ -20,7 +23,7 @@ impl Inspect {
         let mut found = Vec::new();
         let mut failed = None;
         for file in &self.files {
-            match catalog::inspect(file) {
+            match inspect::inspect(file) {
                 Ok(inspection) if global.json => found.push(inspection),
                 Ok(inspection) => say(inspection)?,
                 Err(e) => {

@@ -4,18 +4,18 @@ use super::Global;
 use super::progress::Progress;
 use super::say::say;
 use crate::Result;
-use crate::catalog::merge;
+use crate::restored::merge;
 use clap::Args;
 use std::path::PathBuf;
 
-/// Joins the shards of a restoration, as `selfsi restore --shard` wrote them, into one restored
-/// catalog: what one job would have written.
+/// Merge the shards of a restoration into one restored catalog.
 ///
-/// Every row must be there exactly once, and the shards of one run, config, seed and selection:
-/// otherwise nothing is written. Their order does not matter.
+/// The result is what one job would have written. Every row must be there exactly once, and all shards
+/// must be of one run, config, seed and selection; otherwise nothing is written. Their order does not
+/// matter.
 #[derive(Debug, Args)]
 pub struct Merge {
-    /// Every shard, e.g. restored.shard-*.fits.
+    /// All shards that `selfsi restore --shard` wrote, e.g. restored.shard-*.fits.
     #[arg(required = true)]
     shards: Vec<PathBuf>,
     /// Restored catalog to write.

@@ -3,17 +3,18 @@
 use super::Global;
 use super::progress::Progress;
 use super::say::say;
-use crate::catalog::LogGrid;
 use crate::config::{MockFormat, NormaliseConfig};
+use crate::data::LogGrid;
 use crate::mock::{Instrument, Survey, TRUTH, claim, write_sdss, write_truth};
 use crate::{Error, Result};
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
+/// Make a mock quasar survey with known truth.
 #[derive(Debug, Args)]
 pub struct Mock {
-    /// A TOML config with a [mock] section
+    /// TOML config with a [mock] section.
     config: PathBuf,
 }
 

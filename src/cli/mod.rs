@@ -19,7 +19,8 @@ mod toy;
 mod train;
 
 use crate::config::Config;
-use crate::ranks::{self, Ranks};
+use crate::ranks;
+use crate::ranks::Ranks;
 use crate::{Error, Result};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -44,11 +45,11 @@ struct Cli {
 /// Options that every subcommand takes.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
-    /// Where tensors live: cpu, cuda or cuda:N.
+    /// Device that computes: cpu, cuda or cuda:N.
     #[arg(long, global = true, default_value = "cpu", env = "SELFSI_DEVICE")]
     pub device: String,
-    /// Matrix products and convolutions of a GPU in TensorFloat-32: on, or off throughout; default:
-    /// convolutions alone, as libtorch does.
+    /// TensorFloat-32 on a GPU: on for matrix products and convolutions, or off for both [default:
+    /// convolutions alone, as libtorch does].
     #[arg(
         long,
         global = true,
@@ -57,17 +58,16 @@ pub struct Global {
         env = "SELFSI_TF32"
     )]
     pub tf32: Option<Tf32>,
-    /// Threads; default: every core that the process may use (of MPI ranks without cores of their
-    /// own: its share).
+    /// Number of threads [default: all available cores; under MPI, an equal share].
     #[arg(long, global = true)]
     pub threads: Option<usize>,
-    /// Overrides the config's seed.
+    /// Random seed, in place of the config's.
     #[arg(long, global = true)]
     pub seed: Option<u64>,
     /// Print results as JSON.
     #[arg(long, global = true)]
     pub json: bool,
-    /// Overrides a config key, e.g. --set train.batch=32; repeatable.
+    /// Override a config key, e.g. --set train.batch=32; repeatable.
     #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
     pub set: Vec<String>,
 }
@@ -87,7 +87,7 @@ impl Tf32 {
             return Err(Error::config(
                 "--tf32",
                 "tf32",
-                "the CPU knows no TensorFloat-32",
+                "the CPU has no TensorFloat-32",
                 "leave it out, or give --device cuda",
             ));
         }
@@ -117,51 +117,36 @@ impl Global {
     /// The torch device asked for.
     ///
     /// # Errors
-    /// As [`crate::device::device`].
+    /// As [`crate::base::device::device`].
     pub fn device(&self) -> Result<tch::Device> {
-        crate::device::device(&self.device)
+        crate::base::device::device(&self.device)
     }
 
     /// The torch device of one of `ranks`.
     ///
     /// # Errors
-    /// As [`crate::device::device`].
+    /// As [`crate::base::device::device`].
     pub fn device_of(&self, ranks: &Ranks) -> Result<tch::Device> {
-        crate::device::device_of_rank(&self.device, ranks.local())
+        crate::base::device::device_of_rank(&self.device, ranks.local())
     }
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// What a file holds: spectra, grids, redshifts, masks, problems
     Inspect(inspect::Inspect),
-    /// Catalogs -> one training set (HDF5) on the common grid
     Prepare(prepare::Prepare),
-    /// A mock quasar survey with known truth
     Mock(mock::Mock),
-    /// Run F: make observations of given clean data
     Simulate(simulate::Simulate),
-    /// Learn the transport map -> run folder
     Train(train::Train),
-    /// Observations -> restored catalog
     Restore(restore::Restore),
-    /// The shards of a restoration -> one restored catalog
     Merge(merge::Merge),
-    /// New samples of a restored population
     Generate(generate::Generate),
-    /// Compare restored catalogs and baselines with a known truth
     Evaluate(evaluate::Evaluate),
-    /// Whether a run contracts, stalls or drifts; the theory in numbers
     Diagnose(diagnose::Diagnose),
-    /// Which restored features the data support
     Audit(audit::Audit),
-    /// Pictures: spectra before and after, training curves
     Plot(plot::Plot),
-    /// Low-dimensional distributions: ODE and SDE side by side
     Toy(toy::Toy),
-    /// Scripts that train, restore and merge as SLURM jobs
     Slurm(slurm::Slurm),
-    /// Shell completions
     Completions(completions::Completions),
 }
 
@@ -220,7 +205,7 @@ fn run(cli: &Cli) -> Result<()> {
 fn leave_nothing_on_signal() -> Result<()> {
     ctrlc::set_handler(|| {
         eprintln!("selfsi: error: stopped by a signal; nothing half-written is left behind");
-        crate::atomic::abandon(130)
+        crate::base::atomic::abandon(130)
     })
     .map_err(|e| Error::config("signals", "SIGTERM", e, "run again"))
 }

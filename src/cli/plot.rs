@@ -9,6 +9,7 @@ use crate::plot::{
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
+/// Draw spectra, images, training curves, calibration or populations.
 #[derive(Debug, Args)]
 pub struct Plot {
     #[command(subcommand)]
@@ -17,7 +18,7 @@ pub struct Plot {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Observed and restored spectra of some objects (and the truth, where it is known)
+    /// Draw observed and restored spectra of some objects, and the truth where it is known
     Spectra {
         /// Restored catalog (FITS)
         restored: PathBuf,
@@ -30,11 +31,11 @@ enum What {
         #[arg(long, short)]
         out: PathBuf,
     },
-    /// Observed and restored images of some objects (and the truth, where it is known)
+    /// Draw observed and restored images of some objects, and the truth where it is known
     Images {
         /// Restored images (FITS or HDF5)
         restored: PathBuf,
-        /// Clean images, any that `selfsi prepare` reads, for studies with known truth
+        /// Clean images that `selfsi prepare` reads, for studies with known truth
         #[arg(long)]
         truth: Option<PathBuf>,
         #[command(flatten)]
@@ -43,7 +44,7 @@ enum What {
         #[arg(long, short)]
         out: PathBuf,
     },
-    /// Generated samples beside the restorations that their model was trained on
+    /// Draw generated samples beside the restorations that their model was trained on
     Generated {
         /// Generated samples (FITS or HDF5)
         generated: PathBuf,
@@ -57,7 +58,7 @@ enum What {
         #[arg(long, short)]
         out: PathBuf,
     },
-    /// Loss, validation score and learning rate of a run
+    /// Draw loss, validation score and learning rate of a run
     Training {
         /// Run folder that `selfsi train` wrote
         run: PathBuf,
@@ -65,7 +66,7 @@ enum What {
         #[arg(long, short)]
         out: PathBuf,
     },
-    /// PIT, coverage and pulls of the SDE's draws against a known truth
+    /// Draw PIT, coverage and line pulls of the SDE's draws, from an evaluation with known truth
     Calibration {
         /// evaluation.json of `selfsi evaluate`, or the folder that holds it
         evaluation: PathBuf,
@@ -73,7 +74,7 @@ enum What {
         #[arg(long, short)]
         out: PathBuf,
     },
-    /// Mean, scatter and power spectra of a restored population
+    /// Draw mean, scatter and power spectra of a restored population
     Population {
         /// Restored catalogs (FITS) of one survey
         #[arg(required = true)]
@@ -90,13 +91,13 @@ enum What {
 /// Which objects of a catalog are shown.
 #[derive(Debug, Args)]
 struct Objects {
-    /// Objects by name; repeatable
+    /// Show the object of this name; repeatable
     #[arg(long = "name")]
     names: Vec<String>,
-    /// Objects by row number, counted from 0; repeatable
+    /// Show the object in this row, counted from 0; repeatable
     #[arg(long = "row")]
     rows: Vec<usize>,
-    /// How many objects, where neither names nor rows are given; default: 4 spectra, 8 images
+    /// How many objects to show if neither --name nor --row is given [default: 4 spectra, 8 images]
     #[arg(long)]
     count: Option<usize>,
 }

@@ -3,20 +3,22 @@
 use super::Global;
 use super::progress::Progress;
 use super::say::say;
-use crate::{Error, Result, catalog};
+use crate::{Error, Result, prepare};
 use clap::Args;
 use serde::Serialize;
 use std::fmt::Display;
 use std::path::PathBuf;
 
-/// Reads the survey that a config names, masks, regrids, normalises and selects its spectra (masks,
-/// stretches and normalises its images), and writes the prepared set (survey.prepared), with the
-/// list of what was left out and why.
+/// Make a training set (HDF5) from a survey.
+///
+/// Reads the survey that the config names; masks, regrids, normalises and selects its spectra (masks,
+/// stretches and normalises its images); and writes the prepared set (survey.prepared). Rejected
+/// spectra are listed, with reasons, in PREPARED.rejected.csv.
 #[derive(Debug, Args)]
 pub struct Prepare {
-    /// The TOML config.
+    /// TOML config of the survey.
     config: PathBuf,
-    /// Where to write, instead of survey.prepared.
+    /// Prepared set to write [default: survey.prepared of the config].
     #[arg(short, long)]
     out: Option<PathBuf>,
 }
@@ -29,11 +31,11 @@ impl Prepare {
         let mut progress = |done, total| bar.show(done, total);
         if config.image.is_some() {
             let source = &config.survey.source;
-            let report = catalog::prepare_images(&config, source, out, &mut progress);
+            let report = prepare::prepare_images(&config, source, out, &mut progress);
             bar.finish();
             print(global, &report?)
         } else {
-            let report = catalog::prepare(&config, out, &mut progress);
+            let report = prepare::prepare(&config, out, &mut progress);
             bar.finish();
             print(global, &report?)
         }

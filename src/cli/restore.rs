@@ -13,45 +13,45 @@ use crate::{Error, Result};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
-/// Restores observations with a trained run and writes the restored catalog (FITS), or the restored
-/// images (FITS or HDF5, by the extension of --out).
+/// Restore observations with a trained run.
 ///
-/// INPUT is told by its content: a prepared set of `selfsi prepare`; SDSS spec files or folders of
-/// them; an HDF5 catalog like the one the run was trained on; the TOML config of another survey; or,
-/// for a run on images, any images that `selfsi prepare` reads.
-/// Raw observations are selected, masked, regridded and normalised by the rules of the run. Every
-/// row is in the output; what cannot be restored is NaN there, with FLAG and REASON.
+/// Writes a restored catalog (FITS), or restored images (FITS or HDF5, by the extension of --out).
+/// INPUT may be a prepared set; SDSS spec files, DESI coadds or folders of them; an HDF5 catalog like
+/// the one the run was trained on; the TOML config of another survey; or, for a run on images, any
+/// images that `selfsi prepare` reads. Raw observations are selected, masked, regridded and normalised
+/// by the rules of the run. Every row is in the output; a row that cannot be restored is NaN, with FLAG
+/// and REASON.
 #[derive(Debug, Args)]
 pub struct Restore {
-    /// Run folder of `selfsi train`.
+    /// Run folder that `selfsi train` wrote.
     run: PathBuf,
-    /// What to restore; default: the prepared set that the run was trained on.
+    /// What to restore [default: the prepared set that the run was trained on].
     input: Vec<PathBuf>,
     /// Restored catalog to write.
     #[arg(short, long, visible_alias = "outfile")]
     out: PathBuf,
-    /// FITS table that names the spec files and gives their redshifts (without it those of the
-    /// files' own SPALL or SPECOBJ count); rows without a file are left out.
+    /// FITS table that names the spec files and gives their redshifts [default: the redshifts of the
+    /// files' own SPALL or SPECOBJ]. Rows without a file are left out.
     #[arg(long, value_name = "FILE")]
     catalog: Option<PathBuf>,
-    /// Also write the restored spectra in their survey's own form: each SDSS object as
+    /// Also write the restored spectra in the form of their survey: each SDSS object as
     /// DIR/PLATE/spec-PLATE-MJD-FIBER.fits, the targets of each DESI coadd file as DIR/restored-*.fits.
     #[arg(long, value_name = "DIR")]
     spectra: Option<PathBuf>,
-    /// Also write every draw of the SDE, image DRAWS: what `selfsi evaluate` needs for the calibration.
+    /// Also write every draw of the SDE (image DRAWS), from which `selfsi evaluate` measures calibration.
     #[arg(long)]
     save_draws: bool,
-    /// Only the observations that were kept out of training.
+    /// Restore only the observations that were kept out of training.
     #[arg(long)]
     heldout: bool,
-    /// First row to restore.
+    /// First row to restore, counted from 0.
     #[arg(long, default_value_t = 0)]
     mintarget: usize,
-    /// At most this many rows.
+    /// Restore at most this many rows.
     #[arg(short, long)]
     ntargets: Option<usize>,
-    /// Only part I of N, from 1, written as OUT.shard-I-of-N.fits for `selfsi merge`. Without a
-    /// value, and by default inside a SLURM job array: the part of this task. 1/1 restores everything.
+    /// Restore only part I of N (from 1), as OUT.shard-I-of-N.fits for `selfsi merge`. Without a value,
+    /// and by default inside a SLURM job array, the part of this task; 1/1 restores everything.
     #[arg(long, value_name = "I/N", num_args = 0..=1, default_missing_value = SLURM)]
     shard: Option<String>,
 }
@@ -119,7 +119,7 @@ impl Restore {
                 return Err(Error::config(
                     "selfsi restore",
                     option,
-                    "for spectra, and this run restores images",
+                    "for spectra, but this run restores images",
                     "leave it out",
                 ));
             }
@@ -164,13 +164,13 @@ impl Restore {
             (Some(_), None) => Err(Error::config(
                 "selfsi restore",
                 "--shard",
-                "SLURM_ARRAY_TASK_ID is not set: this is no task of a job array",
+                "SLURM_ARRAY_TASK_ID is not set: this is not a task of a job array",
                 "give --shard I/N",
             )),
             (None, Some(p)) if !p.is_whole() => {
                 let path = p.path(&self.out);
                 eprintln!(
-                    "selfsi: note: a task of a SLURM job array: only {} is written; --shard 1/1 restores everything",
+                    "selfsi: note: this is a task of a SLURM job array, so only {} is written; --shard 1/1 restores everything",
                     path.display()
                 );
                 Ok(part)

@@ -8,17 +8,18 @@ use crate::simulate::simulate;
 use clap::Args;
 use std::path::PathBuf;
 
-/// Runs F on clean spectra or images and writes the observations as an HDF5 catalog or image set,
-/// for studies with known truth.
+/// Make observations of clean data with the forward model F.
+///
+/// Writes an HDF5 catalog of spectra, or an HDF5 image set, for studies with known truth.
 #[derive(Debug, Args)]
 pub struct Simulate {
-    /// The TOML config: [forward] counts, with [grid], or with [image] and [normalise].
+    /// TOML config, of which [forward] is used, with [grid], or with [image] and [normalise].
     config: PathBuf,
-    /// Clean spectra (HDF5): the truth.h5 of `selfsi mock`, or a file like it; or clean images: any
-    /// file or folder that `selfsi prepare` reads.
+    /// Clean spectra (HDF5, like the truth.h5 of `selfsi mock`), or any clean images that `selfsi
+    /// prepare` reads.
     #[arg(long, value_name = "FILE")]
     from: PathBuf,
-    /// The catalog to write.
+    /// Catalog or image set to write (HDF5).
     #[arg(short, long)]
     out: PathBuf,
 }

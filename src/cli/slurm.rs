@@ -2,41 +2,43 @@
 
 use super::Global;
 use super::say::say;
+use crate::base::atomic;
 use crate::slurm::{Campaign, Script};
 use crate::train::Run;
-use crate::{Error, Result, atomic};
+use crate::{Error, Result};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
-/// Prints batch scripts for SLURM: train.sbatch (with a config), restore.sbatch (a job array) and
-/// merge.sbatch; how to submit them is said in each.
+/// Print scripts that train, restore and merge as SLURM jobs.
 ///
+/// The scripts are train.sbatch (with a config), restore.sbatch (a job array) and merge.sbatch; each
+/// says how to submit them.
 /// Training stops with a checkpoint before its time is up and goes back into the queue. --device,
 /// --tf32, --seed and --set are passed on.
 #[derive(Debug, Args)]
 pub struct Slurm {
-    /// A TOML config to train with, or the run folder of `selfsi train`.
+    /// TOML config to train with, or run folder that `selfsi train` wrote.
     target: PathBuf,
-    /// What to restore; default: the prepared set that the run was trained on.
+    /// What to restore [default: the prepared set that the run was trained on].
     input: Vec<PathBuf>,
-    /// Run folder to make, with a config; default: the config's name without .toml.
+    /// Run folder to make from a config [default: the config's name without .toml].
     #[arg(long, value_name = "DIR")]
     run: Option<PathBuf>,
-    /// Restored catalog to write; default: RUN/restored.fits.
+    /// Restored catalog to write [default: RUN/restored.fits].
     #[arg(long, value_name = "FILE")]
     restored: Option<PathBuf>,
-    /// Folder to write the scripts to; default: standard output.
+    /// Folder to write the scripts to [default: standard output].
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Tasks of the job array that restores.
+    /// Number of tasks of the job array that restores.
     #[arg(long, default_value_t = 16)]
     array: usize,
-    /// Processes that train together, with --cpus-per-task cores each; needs a selfsi that was built
+    /// Number of processes that train together, with --cpus-per-task cores each; selfsi must be built
     /// with --features mpi.
     #[arg(long, value_name = "N", default_value_t = 1)]
     ranks: usize,
-    /// What starts them, with the options that this cluster's MPI wants, e.g. 'srun --mpi=pmi2' or
-    /// mpirun.
+    /// Command that starts these processes, with the options that the cluster's MPI needs, e.g.
+    /// 'srun --mpi=pmi2' or mpirun.
     #[arg(long, value_name = "COMMAND", default_value = "srun")]
     launcher: String,
     /// Time limit of training and of each task, as sbatch takes it, e.g. 12:00:00.
@@ -57,7 +59,7 @@ pub struct Slurm {
     /// Account to charge, for every job.
     #[arg(long)]
     account: Option<String>,
-    /// A shell line to begin every job with, e.g. 'module load cuda'; repeatable.
+    /// Shell line to run at the start of every job, e.g. 'module load cuda'; repeatable.
     #[arg(long, value_name = "LINE")]
     setup: Vec<String>,
 }

@@ -2,31 +2,33 @@
 
 use super::Global;
 use super::say::say;
+use crate::base::atomic;
+use crate::lab::toy::{Arm, Plan, Settings, Shape, markdown, run, write_clouds};
 use crate::plot::{Clouds, save};
-use crate::toy::{Arm, Plan, Settings, Shape, markdown, run, write_clouds};
-use crate::{Error, Result, atomic};
+use crate::{Error, Result};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Instant;
 
+/// Restore low-dimensional distributions with the ODE and the SDE, side by side.
 #[derive(Debug, Args)]
 pub struct Toy {
-    /// Folder for toy.png, toy.md, toy.json and toy.h5 (the points)
+    /// Folder for toy.png, toy.md, toy.json and toy.h5 (the points).
     #[arg(long, short, default_value = "out/toy")]
     out: PathBuf,
-    /// Clean distributions
+    /// Clean distributions to restore.
     #[arg(long, value_delimiter = ',', default_values_t = [Shape::TwoMoons, Shape::EightGaussians, Shape::Checkerboard], value_enum)]
     shape: Vec<Shape>,
-    /// Standard deviations of the noise
+    /// Standard deviations of the noise.
     #[arg(long, value_delimiter = ',', default_values_t = [0.5, 1.0])]
     sigma: Vec<f64>,
-    /// Interpolants
+    /// Interpolants to compare.
     #[arg(long, value_delimiter = ',', default_values_t = [Arm::Ode, Arm::Sde], value_enum)]
     interpolant: Vec<Arm>,
-    /// Optimiser steps of each training
+    /// Optimiser steps of each training.
     #[arg(long, default_value_t = 8000)]
     steps: u64,
-    /// Observations that each training learns from
+    /// Number of observations that each training learns from.
     #[arg(long, default_value_t = 6000)]
     samples: usize,
 }
@@ -43,7 +45,7 @@ impl Toy {
             seed: global.seed.unwrap_or(0),
             set: global.set.clone(),
         };
-        // The trainings run side by side, each on a thread of its own.
+        // The trainings run side by side, each on its own thread.
         tch::set_num_threads(1);
         let start = Instant::now();
         let study = run(&plan, &|shape, sigma, arm| {
@@ -73,7 +75,7 @@ impl Toy {
         if self.sigma.iter().any(|s| !(*s > 0.0 && s.is_finite())) {
             return refused("--sigma", "not all positive", "give e.g. --sigma 0.5,1.0");
         }
-        // Each makes a group of toy.h5 of its own.
+        // Each makes its own group of toy.h5.
         if twice(&self.shape) || twice(&self.sigma) || twice(&self.interpolant) {
             return refused(
                 "--shape, --sigma, --interpolant",

@@ -2,9 +2,11 @@
 
 use super::Global;
 use super::say::say;
-use crate::catalog::{ImageSet, Object, Prepared, flag, with_scale_of};
 use crate::config::Config;
-use crate::ranks::{self, Ranks};
+use crate::data::{Object, flag};
+use crate::prepare::{ImageSet, Prepared, with_scale_of};
+use crate::ranks;
+use crate::ranks::Ranks;
 use crate::train::{Data, Outcome, Run, Trainer};
 use crate::{Error, Result};
 use clap::Args;
@@ -14,18 +16,18 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tch::Device;
 
-/// Learns the transport map from a prepared set, with Algorithm 2 of the method.
+/// Learn the transport map from a prepared set.
 ///
-/// Under mpirun or srun each process takes its share of every batch, if this program was built with
-/// --features mpi. Ctrl-C, SIGTERM and SIGUSR1 write a checkpoint and stop.
+/// Ctrl-C, SIGTERM and SIGUSR1 write a checkpoint and stop; --resume continues. Under mpirun or srun
+/// each process takes its share of every batch, if selfsi was built with --features mpi.
 #[derive(Debug, Args)]
 pub struct Train {
-    /// The TOML config.
+    /// TOML config of the run.
     config: PathBuf,
-    /// The run folder to make.
+    /// Run folder to make.
     #[arg(short, long)]
     out: PathBuf,
-    /// Continue the run in --out from its newest checkpoint; the config must be the same.
+    /// Continue the run in --out from its newest checkpoint, with the same config.
     #[arg(long)]
     resume: bool,
 }
@@ -37,7 +39,7 @@ impl Train {
         ranks.end(found)
     }
 
-    /// As one of `ranks`: every error is one that all agree on, lest one waits for the others.
+    /// As one of `ranks`: every error is one that all agree on, so that none waits for the others.
     fn on(&self, ranks: &Ranks, global: &Global) -> Result<()> {
         let (run, data, device) = ranks.agree(self.set_up(ranks, global))?;
         let trainer = Trainer::new(&run, &data, device, self.resume, ranks);
@@ -59,7 +61,7 @@ impl Train {
                 self.config.display(),
                 "train.batch",
                 format!("{} rows for {} ranks", config.train.batch, ranks.size()),
-                "give each rank a row at least",
+                "give each rank at least one row",
             ));
         }
         // The run's config says how its images were scaled: new ones must be scaled alike.
@@ -148,7 +150,7 @@ pub(super) fn stop_on_signal() -> Result<Arc<AtomicBool>> {
         match first {
             None => first = Some(Instant::now()),
             Some(since) if since.elapsed() < again() => {}
-            Some(_) => crate::atomic::abandon(130),
+            Some(_) => crate::base::atomic::abandon(130),
         }
     })
     .map_err(|e| Error::config("signals", "SIGTERM", e, "run again"))?;

@@ -1,7 +1,8 @@
 //! `[diffusion]`: the diffusion model of `selfsi generate`, with the settings of EDM (Karras et al.
 //! 2022) as defaults.
 
-use super::{Config, NetworkConfig, require};
+use super::network::NetworkConfig;
+use super::{Config, require};
 use crate::Result;
 use serde::{Deserialize, Serialize};
 

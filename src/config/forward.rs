@@ -88,7 +88,7 @@ pub enum StageConfig {
     Noise { sigma: f64 },
     /// Gaussian blur of standard deviation `sigma`; the kernel ends at 2⌈3σ⌉ + 1 pixels.
     Blur { sigma: f64 },
-    /// An additive Poisson variable of fixed mean `rate`, whatever the signal (the source's λ_n).
+    /// An additive Poisson variable of fixed mean `rate`, whatever the signal (the paper's λ_n).
     Poisson { rate: f64 },
     /// Photon noise: counts of mean `gain` × (pixel value in the file's units), divided by `gain`.
     Photon { gain: f64 },
@@ -110,7 +110,7 @@ pub enum StageConfig {
 /// Chroma subsampling of JPEG.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Chroma {
-    /// None: the source's choice.
+    /// None: the paper's choice.
     #[serde(rename = "4:4:4")]
     Full,
     /// Halved in both directions, as most programs write it.

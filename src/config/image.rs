@@ -1,6 +1,8 @@
 //! `[image]`: the data are images.
 
-use super::{Config, ForwardConfig, NormaliseConfig, SurveySource, require};
+use super::forward::ForwardConfig;
+use super::survey::{NormaliseConfig, SurveySource};
+use super::{Config, require};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 

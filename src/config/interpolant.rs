@@ -1,6 +1,7 @@
 //! `[interpolant]`: the path between clean data and observations.
 
-use super::{Config, ForwardConfig, image, require};
+use super::forward::ForwardConfig;
+use super::{Config, image, require};
 use crate::Result;
 use serde::{Deserialize, Serialize};
 
@@ -53,7 +54,7 @@ pub enum Diffusion {
     Channel,
     /// γ(t), whatever the noise.
     Gamma,
-    /// 1 at all t, the source's choice; its score term is divided by γ + 1e-3.
+    /// 1 at all t, the paper's choice; its score term is divided by γ + 1e-3.
     Constant,
 }
 

@@ -59,7 +59,7 @@ impl MockConfig {
             self.spectra > 0 && self.broken <= self.spectra,
             origin,
             "mock.spectra",
-            "there must be spectra, and no more broken ones than that",
+            "spectra is 0, or broken is larger than spectra",
             "give spectra >= 1 and broken <= spectra",
         )?;
         require(

@@ -1,6 +1,8 @@
 //! The transport, how it is trained and used.
 
-use super::{Config, InterpolantConfig, NetworkConfig, require};
+use super::interpolant::InterpolantConfig;
+use super::network::NetworkConfig;
+use super::{Config, require};
 use crate::Result;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -10,7 +12,7 @@ use std::path::PathBuf;
 #[serde(rename_all = "lowercase")]
 pub enum Scheme {
     /// One evaluation a step, first order: its error destroys weak modes of the population, which
-    /// the self-consistent loop amplifies it in. For comparison with the source.
+    /// the self-consistent loop amplifies it in. For comparison with the paper.
     Euler,
     /// Two evaluations a step, second order, for the ODE and for the SDE.
     Heun,

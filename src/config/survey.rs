@@ -1,6 +1,7 @@
 //! Where the observations are, which of them to take, and the grid they are brought to.
 
-use super::{Config, ImageDatasets, require};
+use super::image::ImageDatasets;
+use super::{Config, require};
 use crate::Result;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::path::PathBuf;
@@ -75,7 +76,7 @@ pub enum SurveySource {
         /// Unit of the flux as a FITS unit string, written to the restored catalog.
         flux_unit: String,
     },
-    /// Images, told by their content: folders of CIFAR-10 batches (binary or Python), of PNG, JPEG
+    /// Images, recognised by their content: folders of CIFAR-10 batches (binary or Python), of PNG, JPEG
     /// or FITS files; FITS cubes, HDF5 image sets, npy arrays. An image with fewer than 5 % good
     /// pixels takes no part.
     Images {

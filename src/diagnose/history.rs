@@ -27,7 +27,7 @@ pub struct History {
     pub iteration: u64,
 }
 
-/// A line of metrics.jsonl, as far as it matters here.
+/// The part of a line of metrics.jsonl that matters here.
 #[derive(Deserialize)]
 struct Line {
     step: u64,

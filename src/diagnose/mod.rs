@@ -1,4 +1,4 @@
-//! Whether a run contracts, stalls or drifts, told from the observation side alone: its
+//! Whether a run contracts, stalls or drifts, judged from the observation side alone: its
 //! validations' estimates of KL(μ ‖ F#Φ#μ) ([`crate::train::Proxies`]) from one to the next.
 
 mod history;

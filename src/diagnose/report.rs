@@ -141,7 +141,7 @@ fn next(verdict: Verdict, history: &History) -> String {
             history.run.display()
         ),
         Verdict::Contracts => {
-            "Let it go on; where its steps are used up, train anew with a larger train.steps".into()
+            "Let it go on; if its steps are used up, train anew with a larger train.steps".into()
         }
         Verdict::Stalls => "More steps of the same are unlikely to help: check that [forward] says what \
              happened to the light (ivar above all), then raise transport.steps or the network's channels"

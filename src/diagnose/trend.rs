@@ -1,4 +1,4 @@
-//! From a series of KL estimates to a verdict. The rules, which docs/diagnose.md repeats:
+//! From a series of KL estimates to a verdict. The rules, which docs/guide/diagnose.md repeats:
 //!
 //! The excess is the estimate minus its floor; the noise is twice the newest one's standard error.
 //! Where the mean of the last two excesses is below the noise, the run has converged.
@@ -38,7 +38,7 @@ pub struct Trend {
     pub verdict: Verdict,
     /// The newest estimate above its floor, in nats.
     pub excess: f64,
-    /// What cannot be told from 0.
+    /// What is indistinguishable from 0.
     pub noise: f64,
     /// Change of ln(excess) per step over the stretch looked at; absent with too few validations
     /// and at the floor.

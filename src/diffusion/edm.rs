@@ -73,8 +73,8 @@ fn unconditioned(x: &Tensor) -> Latent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::random::{Purpose, Rows};
     use crate::nets::Mlp;
-    use crate::random::{Purpose, Rows};
     use tch::{Device, no_grad};
 
     /// Samples [N, D] of mean j and standard deviation 0.5, and an untrained network, which is 0.

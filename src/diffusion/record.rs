@@ -1,8 +1,9 @@
 //! What a model was trained on and how: model.json in its folder.
 
+use crate::base::atomic;
 use crate::config::{Config, DiffusionConfig};
 use crate::train::sha256_file;
-use crate::{Error, Result, atomic};
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -33,7 +34,7 @@ pub struct ModelRecord {
     pub diffusion: Value,
 }
 
-/// The restored samples, as far as the record tells of them.
+/// The part of the restored samples that the record describes.
 #[derive(Debug, Clone, Copy)]
 pub struct Origin<'a> {
     pub catalog: &'a Path,
@@ -123,7 +124,7 @@ impl ModelRecord {
         Err(Error::run(
             folder,
             problem,
-            "give what it was trained with (--restored, --set diffusion.…), or train another in its place with --retrain",
+            "give what it was trained with (--restored, --set diffusion.…), or replace it with --retrain",
         ))
     }
 

@@ -56,7 +56,7 @@ pub fn heun_step(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::{Purpose, Rows};
+    use crate::base::random::{Purpose, Rows};
     use tch::{Device, Kind};
 
     fn config(steps: usize) -> SamplerConfig {

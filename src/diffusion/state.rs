@@ -1,8 +1,9 @@
 //! The checkpoints of a diffusion model.
 
 use super::edm::Edm;
+use crate::fit::checkpoint::{named, save_numbered};
+use crate::fit::{Adam, Denoising, Saved};
 use crate::nets::Params;
-use crate::train::{Adam, Denoising, Saved, named, save_numbered};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ const MEAN: &str = "samples/mean";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Header {
     pub step: u64,
-    /// Digest of the [`super::ModelRecord`]: a model of another one is refused.
+    /// Digest of the [`super::record::ModelRecord`]: a model of another one is refused.
     pub record_sha256: String,
     pub sigma_data: f64,
     /// The last losses that were measured.
@@ -64,7 +65,7 @@ pub fn open(path: &Path, record: &str) -> Result<Saved<Header>> {
     }
     Err(Error::run(
         path,
-        "this checkpoint is not of the model that model.json describes",
+        "this checkpoint does not belong to the model that model.json describes",
         "train the model again with --retrain",
     ))
 }

@@ -3,14 +3,17 @@
 use super::edm::Edm;
 use super::model::{checkpoints, network};
 use super::record::ModelRecord;
-use super::state::{self, Header, State};
-use crate::catalog::Layout;
+use super::state;
+use super::state::{Header, State};
+use crate::base::random::{Purpose, Rows, derive, seed_dropout};
 use crate::config::{Config, DiffusionConfig};
+use crate::data::Layout;
+use crate::fit::checkpoint::newest;
+use crate::fit::log::Log;
+use crate::fit::losses::Losses;
+use crate::fit::{Adam, Denoising, Learner, Sampler, Stride, learning_rate};
 use crate::nets::Pass;
-use crate::random::{Purpose, Rows, derive, seed_dropout};
-use crate::train::{
-    Adam, Clean, Denoising, Learner, Log, Losses, Sampler, Stride, learning_rate, newest,
-};
+use crate::train::Clean;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! What the study asks of a restoration, in each of the source's two regimes.
+//! What the study asks of a restoration, in each of the paper's two regimes.
 
 use super::result::{Bar, Distance, Kind, Regime, Row};
 

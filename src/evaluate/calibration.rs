@@ -6,7 +6,7 @@
 use super::ensemble::{Pit, crps};
 use super::line_calibration::LineCalibration;
 use super::population::Band;
-use crate::statistics::standard_deviation;
+use crate::base::statistics::standard_deviation;
 use ndarray::{ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
@@ -78,7 +78,7 @@ const CRPS: usize = COVERAGE + LEVELS.len();
 const VARIANCE: usize = CRPS + 1;
 const SQUARE: usize = VARIANCE + 1;
 
-/// The parts of a spectrum that are told apart.
+/// The parts of a spectrum that are distinguished.
 const PARTS: [(&str, Option<Band>); 3] = [
     ("all pixels", None),
     ("forest", Some(Band::Forest)),

@@ -4,7 +4,9 @@ use super::calibration::{Calibration, Tally};
 use super::line_calibration::line_calibrations;
 use super::result::Kind;
 use super::study::{Candidate, Scored};
-use crate::catalog::{Prepared, Restored, is_random};
+use crate::data::is_random;
+use crate::prepare::Prepared;
+use crate::restored::Restored;
 use crate::{Error, Result};
 use std::collections::HashMap;
 use std::path::Path;
@@ -28,7 +30,7 @@ impl Catalog {
             return Err(Error::input(
                 path,
                 "HDU RESTORED",
-                "another wavelength grid than that of the prepared set",
+                "a wavelength grid that differs from the prepared set's",
                 "a catalog restored from this run's survey",
                 "restore it again with this run",
             ));

@@ -1,7 +1,7 @@
 //! Whether the uncertainties of the measured lines are what their errors are.
 
+use crate::base::statistics::median;
 use crate::lines::{C_KMS, LINES, MeasuredLines, measure};
-use crate::statistics::median;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 

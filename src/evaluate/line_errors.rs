@@ -1,8 +1,8 @@
 //! Errors of the measured lines over a population.
 
 use super::statistics::Errors;
+use crate::base::statistics::median;
 use crate::lines::{C_KMS, LINES, Measurement, measure};
-use crate::statistics::median;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 

@@ -3,55 +3,39 @@
 //! Everything here works on arrays [N, D] of normalised flux; training never sees any of it.
 
 mod bars;
-mod blur;
 mod calibration;
 mod calibration_table;
 mod catalogs;
-mod channel;
 mod ensemble;
-mod fill;
-mod filter;
 pub mod images;
 mod json_nan;
-mod learned;
-mod linalg;
 mod line_calibration;
 mod line_errors;
-mod modes;
-mod moments;
-mod noise_law;
 mod population;
 mod power;
-mod report;
 mod rest_frame;
 mod result;
 mod sampling;
 mod sliced;
 mod smoothing;
 mod statistics;
-mod structured;
 mod study;
 mod survey;
-mod table;
-mod truth;
+pub(crate) mod table;
 
 pub use bars::{bars, regime};
-pub use blur::blur_matrix;
+
 pub use calibration::{BINS, Calibration, Coverage, LEVELS, Mean, PixelCalibration, Tally};
-pub use channel::Channel;
+
 pub use ensemble::{Pit, crps};
-pub use fill::{interpolate, observed as fill_masked};
-pub use filter::LinearFilter;
-pub use learned::learn;
-pub use linalg::{Cholesky, eigen, recompose};
+
 pub use line_calibration::{LineCalibration, line_calibrations};
 pub use line_errors::{LineErrors, line_errors};
-pub(crate) use moments::add_product;
-pub use moments::{Accumulator, Learned, Moments};
+
 pub use population::{Band, band_rmse, mae, rmse, scatter_ratio};
 pub use power::{band_edges, band_power, log_power, power_ratio};
-pub use report::{load, report};
-pub use result::{Bar, Distance, Evaluation, Kind, Regime, Row};
+
+pub use result::{Bar, Distance, Evaluation, Kind, Regime, Row, load};
 pub(crate) use sampling::evenly;
 pub use sampling::{Answer, Method, Observed, Sampled, Samplers, Sampling};
 pub use sliced::{Slices, SquaredDistance, population_distance, sliced_wasserstein};
@@ -60,4 +44,3 @@ pub use statistics::Errors;
 pub use study::{Candidate, Scored, TruePopulation, study};
 pub use survey::{Outcome, RunFiles, evaluate_runs};
 pub use table::{markdown, text};
-pub use truth::Truth;

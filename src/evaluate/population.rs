@@ -1,7 +1,7 @@
 //! Errors pixel by pixel, and what a population must keep: its scatter.
 
+use crate::base::statistics::{median, standard_deviation};
 use crate::lines::LYMAN_ALPHA;
-use crate::statistics::{median, standard_deviation};
 use ndarray::{ArrayView2, Zip};
 
 /// Fewest objects for a standard deviation at a pixel.

@@ -2,14 +2,14 @@
 //! from the observations, and the true one.
 
 use super::calibration::{Calibration, Tally};
-use super::channel::Channel;
 use super::result::Kind;
 use super::sampling::{blocks, evenly};
 use super::study::{Candidate, Scored};
-use super::truth::Truth;
 use crate::Result;
-use crate::catalog::{Block, Prepared};
-use crate::population::{RestFilter, RestPopulation};
+use crate::data::Block;
+use crate::population::{Channel, RestFilter, RestPopulation};
+use crate::prepare::Prepared;
+use crate::survey::Truth;
 use ndarray::{Array2, Array3, Axis};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;

@@ -2,7 +2,9 @@
 
 use super::calibration::Calibration;
 use super::line_errors::LineErrors;
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 /// What a row of the study's table is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,7 +130,7 @@ pub struct Bar {
     pub attainable: f64,
 }
 
-/// Which of the source's two regimes the observations are in.
+/// Which of the paper's two regimes the observations are in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Regime {
@@ -181,4 +183,19 @@ impl Evaluation {
     pub fn row(&self, kind: Kind) -> Option<&Row> {
         self.rows.iter().find(|r| r.kind == kind)
     }
+}
+
+/// Reads the `evaluation.json` of a run folder (or that file itself).
+///
+/// # Errors
+/// [`Error::Run`] if there is none, or it is of another version.
+pub fn load(run: &Path) -> Result<Evaluation> {
+    let path = if run.is_dir() {
+        run.join("evaluation.json")
+    } else {
+        run.to_path_buf()
+    };
+    let fix = "make it: selfsi evaluate RUN --truth FILE";
+    let text = std::fs::read_to_string(&path).map_err(|e| Error::run(&path, e, fix))?;
+    serde_json::from_str(&text).map_err(|e| Error::run(&path, e, fix))
 }

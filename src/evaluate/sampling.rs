@@ -1,13 +1,14 @@
 //! What methods of an upper floor are given to make rows of their own: the baselines that sample.
 //! They need more than the scored observations: others to learn from, clean data that are not scored.
 
-use super::moments::Moments;
 use super::result::Kind;
 use super::study::Candidate;
-use super::truth::Truth;
 use crate::Result;
-use crate::catalog::{Block, ImageBlock, Layout, Prepared};
 use crate::config::ForwardConfig;
+use crate::data::{Block, ImageBlock, Layout};
+use crate::population::Moments;
+use crate::prepare::Prepared;
+use crate::survey::Truth;
 use ndarray::Array2;
 
 /// At most so many observations to learn from, clean data, and observations to tune on.

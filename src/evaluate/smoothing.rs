@@ -1,6 +1,7 @@
 //! The best that Gaussian smoothing can do.
 
-use super::{fill, population::rmse};
+use super::population::rmse;
+use crate::population::fill;
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 

@@ -1,6 +1,6 @@
 //! Errors over a population.
 
-use crate::statistics::median;
+use crate::base::statistics::median;
 use serde::{Deserialize, Serialize};
 
 /// Errors of a quantity over a population, the unmeasurable ones (NaN) left out.

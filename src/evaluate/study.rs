@@ -1,16 +1,17 @@
 //! The whole comparison: baselines and restorations, measured in the same way.
 
-use super::channel::Channel;
-use super::filter::LinearFilter;
+use super::bars;
 use super::line_errors::line_errors;
-use super::moments::{Learned, Moments};
 use super::population::{Band, band_rmse, mae, rmse, scatter_ratio};
 use super::power::{band_edges, band_power, log_power, power_ratio};
 use super::result::{Distance, Evaluation, Kind, Row};
 use super::sliced::{Slices, population_distance, sliced_wasserstein};
 use super::smoothing::best_smoothing;
-use super::{bars, fill};
-use crate::statistics::median;
+use crate::base::statistics::median;
+use crate::population::Channel;
+use crate::population::LinearFilter;
+use crate::population::fill;
+use crate::population::{Learned, Moments};
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2};
 

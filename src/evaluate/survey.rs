@@ -1,16 +1,14 @@
 //! From files to arrays: joins a prepared set, its truth and restored catalogs by name.
 
 use super::catalogs::Catalog;
-use super::channel::Channel;
-use super::learned::learn;
-use super::moments::{Accumulator, Learned};
 use super::rest_frame::RestFrame;
 use super::result::Evaluation;
 use super::sampling::{Samplers, SpectraRows, answer, blocks, evenly, of_spectra};
 use super::study::{Candidate, Scored, TruePopulation, study};
-use super::truth::Truth;
-use crate::catalog::Prepared;
 use crate::config::Config;
+use crate::population::{Accumulator, Channel, Learned, learn};
+use crate::prepare::Prepared;
+use crate::survey::Truth;
 use crate::{Error, Result};
 use ndarray::{Array2, Axis};
 use std::path::{Path, PathBuf};

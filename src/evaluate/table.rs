@@ -228,7 +228,7 @@ fn one_digit(v: f64) -> String {
 }
 
 /// Three significant digits.
-pub(super) fn number(v: f64) -> String {
+pub(crate) fn number(v: f64) -> String {
     if !v.is_finite() {
         return "–".to_owned();
     }

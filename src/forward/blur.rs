@@ -6,7 +6,7 @@ use tch::{Device, Tensor};
 /// is reflected, the edge pixel repeated (`reflect` of scipy.ndimage, `symmetric` of numpy), again
 /// and again where the kernel is larger than the image: no flux is lost and no rim appears.
 #[derive(Debug)]
-pub(super) struct Blur {
+pub(crate) struct Blur {
     /// The blur along the columns, [H, H], and along the rows, [W, W]: one matrix product each,
     /// reflections included.
     down: Tensor,
@@ -15,7 +15,7 @@ pub(super) struct Blur {
 
 impl Blur {
     /// `sigma` in pixels.
-    pub(super) fn new(sigma: f64, [height, width]: [i64; 2], device: Device) -> Self {
+    pub(crate) fn new(sigma: f64, [height, width]: [i64; 2], device: Device) -> Self {
         let kernel = kernel(sigma);
         let square = |n: i64| matrix(&kernel, n as usize, device);
         Self {
@@ -25,18 +25,18 @@ impl Blur {
     }
 
     /// Blurs [B, C, H, W].
-    pub(super) fn apply(&self, x: &Tensor) -> Tensor {
+    pub(crate) fn apply(&self, x: &Tensor) -> Tensor {
         self.down.matmul(x).matmul(&self.across)
     }
 
     /// What becomes of the variance [B, C, H, W] of independent pixels.
-    pub(super) fn variance(&self, v: &Tensor) -> Tensor {
+    pub(crate) fn variance(&self, v: &Tensor) -> Tensor {
         self.down.square().matmul(v).matmul(&self.across.square())
     }
 }
 
 /// The pixel that stands at place `i` of an axis of `n` pixels continued by its mirror images.
-pub(super) fn reflected(i: i64, n: i64) -> i64 {
+pub(crate) fn reflected(i: i64, n: i64) -> i64 {
     let i = i.rem_euclid(2 * n);
     i.min(2 * n - 1 - i)
 }

@@ -1,12 +1,14 @@
 //! Any program as F: batches are streamed through its stdin and stdout.
 
+use super::ForwardModel;
+use super::latent::Latent;
 use super::process::Program;
-use super::protocol::{self, HEAD_BYTES, Promise, REPLY_BYTES};
-use super::{ForwardModel, Latent};
+use super::protocol;
+use super::protocol::{HEAD_BYTES, Promise, REPLY_BYTES};
 use crate::Result;
-use crate::catalog::Layout;
+use crate::base::random::Rows;
 use crate::config::LatentUse;
-use crate::random::Rows;
+use crate::data::Layout;
 use std::sync::{Mutex, PoisonError};
 use tch::{Kind, Tensor};
 
@@ -100,7 +102,7 @@ impl Command {
         if head != (rows, numbers) {
             return Err(program.failed(
                 format!(
-                    "its answer is of {} rows of {} numbers, not of {rows} rows of {numbers}",
+                    "its answer has {} rows of {} numbers, not {rows} rows of {numbers}",
                     head.0, head.1
                 ),
                 "see data/simulators/README.md; nothing else may be printed to stdout",

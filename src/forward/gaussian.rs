@@ -1,8 +1,10 @@
 //! y = x + σ ξ.
 
-use super::{CorrelatedNoise, ForwardModel, Latent};
+use super::ForwardModel;
+use super::latent::Latent;
+use super::noise::CorrelatedNoise;
 use crate::Result;
-use crate::random::Rows;
+use crate::base::random::Rows;
 use tch::Tensor;
 
 /// Additive Gaussian noise of fixed standard deviation, the channel with closed forms.

@@ -1,7 +1,7 @@
 //! JPEG, by writing and reading the bytes of a file.
 
+use crate::base::random::Rows;
 use crate::config::Chroma;
-use crate::random::Rows;
 use crate::{Error, Result};
 use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, SamplingFactor};
 use rayon::prelude::*;
@@ -24,15 +24,15 @@ pub(super) fn draw(min: f64, max: f64, random: &Rows) -> Tensor {
 pub(super) fn check(channels: usize, height: usize, width: usize, key: &str) -> Result<()> {
     let (problem, fix) = if channels != 1 && channels != 3 {
         (
-            format!("JPEG holds 1 or 3 channels, and the images have {channels}"),
+            format!("JPEG holds 1 or 3 channels, but the images have {channels}"),
             "leave the stage out",
         )
     } else if height.max(width) > LARGEST {
         (
             format!(
-                "JPEG holds at most {LARGEST} pixels a side, and the images are {height} × {width}"
+                "JPEG holds at most {LARGEST} pixels a side, but the images are {height} × {width}"
             ),
-            "cut the images",
+            "crop the images",
         )
     } else {
         return Ok(());
@@ -116,5 +116,9 @@ pub fn jpeg_decode(file: &[u8]) -> Result<Vec<u8>> {
 }
 
 fn codec(e: &impl std::fmt::Display) -> Error {
-    Error::simulator("jpeg", e, "report this image's shape as an error of selfsi")
+    Error::simulator(
+        "jpeg",
+        e,
+        "report the shape of this image as an error of selfsi",
+    )
 }

@@ -1,6 +1,6 @@
 //! What is known of an observation besides its pixels: the latent M of the method.
 
-use crate::random::Rows;
+use crate::base::random::Rows;
 use tch::{Device, Kind, Tensor};
 
 /// Variance of what a channel does to a pixel besides adding noise (smoothing, tilt), in normalised

@@ -1,6 +1,6 @@
 //! Lost pixels.
 
-use crate::random::Rows;
+use crate::base::random::Rows;
 use tch::{Kind, Tensor};
 
 /// 1 where a pixel is kept, 0 where it is lost (probability `rho` each, all channels together),

@@ -1,24 +1,23 @@
 //! The forward model F: a stochastic black box that turns clean data into observations.
 //!
-//! Everything above this module only *runs* F; nothing asks for its gradient, but for the baselines
-//! that selfsi is compared with ([`Linear`]).
+//! Everything above this module only *runs* F; nothing asks for its gradient, except for the baselines
+//! that selfsi is compared with (`lab::baselines`).
 
-mod blur;
+pub(crate) mod blur;
 mod command;
 mod gaussian;
 mod jpeg;
 mod latent;
-mod linear;
 mod mask;
-mod motion;
+pub(crate) mod motion;
 mod noise;
 mod passing;
 mod poisson;
 mod process;
 mod protocol;
 mod quasar;
-mod rays;
-mod smooth;
+pub(crate) mod rays;
+pub(crate) mod smooth;
 mod stages;
 mod units;
 
@@ -26,15 +25,15 @@ pub use command::Command;
 pub use gaussian::Gaussian;
 pub use jpeg::{jpeg_decode, jpeg_encode};
 pub use latent::{Latent, redshifts};
-pub use linear::Linear;
+
 pub use noise::{CorrelatedNoise, possible as possible_correlation};
 pub use quasar::Quasar;
 pub use smooth::{Smoothing, gaussian_smooth_host};
 pub use stages::Stages;
 
-use crate::catalog::Layout;
+use crate::base::random::Rows;
 use crate::config::ForwardConfig;
-use crate::random::Rows;
+use crate::data::Layout;
 use crate::{Error, Result};
 use tch::{Device, Tensor};
 

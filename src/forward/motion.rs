@@ -1,11 +1,11 @@
 //! Motion blur: the image is averaged along a short line.
 
-use crate::random::Rows;
+use crate::base::random::Rows;
 use tch::{Kind, Tensor};
 
 /// Direction of the line as angle/π, uniform on (0, 1), [B, 1]: a line turned by π is the same
 /// line, so half the circle is all of it.
-pub(super) fn draw(random: &Rows) -> Tensor {
+pub(crate) fn draw(random: &Rows) -> Tensor {
     random.uniform(0, 1)
 }
 
@@ -15,7 +15,7 @@ pub(super) fn draw(random: &Rows) -> Tensor {
 /// A horizontal line of L pixels is rotated about its middle with bilinear interpolation: a pixel
 /// at distance v from the line and u along it has the weight max(1 − |v|, 0) ·
 /// clamp((L + 1)/2 − |u|, 0, 1).
-pub(super) fn kernels(length: usize, direction: &Tensor) -> Tensor {
+pub(crate) fn kernels(length: usize, direction: &Tensor) -> Tensor {
     let half = (length as i64 - 1) / 2;
     let axis = Tensor::arange_start(-half, half + 1, (Kind::Float, direction.device()));
     let (dx, dy) = (axis.view([1, 1, -1]), -axis.view([1, -1, 1]));
@@ -32,7 +32,7 @@ pub(super) fn kernels(length: usize, direction: &Tensor) -> Tensor {
 
 /// Convolves `x` [B, C, H, W] with each row's own kernel [B, L, L], symmetric under a half turn.
 /// Beyond the edges the image is reflected, as in the Gaussian blur.
-pub(super) fn convolve(x: &Tensor, kernels: &Tensor) -> Tensor {
+pub(crate) fn convolve(x: &Tensor, kernels: &Tensor) -> Tensor {
     let size = x.size();
     let (b, c, l) = (size[0], size[1], kernels.size()[1]);
     let padded = pad(&pad(x, 2, l / 2), 3, l / 2);

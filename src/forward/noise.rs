@@ -4,7 +4,7 @@
 //! F, that correlation would be taken for structure of the clean population: at low SNR the error
 //! is larger than the signal.
 
-use crate::random::Rows;
+use crate::base::random::Rows;
 use tch::{Device, Tensor};
 
 /// The nearest correlation of neighbouring pixels that shared ones can give: |ρ| ≤ ½.
@@ -55,7 +55,7 @@ impl CorrelatedNoise {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::Purpose;
+    use crate::base::random::Purpose;
     use tch::Kind;
 
     #[test]

@@ -1,8 +1,8 @@
 //! A batch of images on its way through the stages, and the latents it gathers.
 
-use super::Latent;
+use super::latent::Latent;
+use crate::base::random::Rows;
 use crate::config::LatentUse;
-use crate::random::Rows;
 use tch::Tensor;
 
 /// An image batch on its way.

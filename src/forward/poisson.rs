@@ -1,6 +1,6 @@
 //! Poisson variables on the device, by inversion of uniforms.
 
-use crate::random::Rows;
+use crate::base::random::Rows;
 use tch::Tensor;
 
 /// Uniforms are cut here: closer to 1 than single precision resolves a cumulative probability, the

@@ -1,6 +1,6 @@
 //! A program of the user's that is started once: bytes to its stdin, bytes from its stdout.
 //!
-//! Its stderr is ours. It is in a process group of its own, so that Ctrl-C reaches us alone and the
+//! Its stderr is ours. It is in its own process group, so that Ctrl-C reaches us alone and the
 //! step in progress can be finished; the group is killed and reaped when this is dropped. Should we
 //! die without that (SIGKILL, `exit`), Linux kills it (`PR_SET_PDEATHSIG`); elsewhere it sees the end
 //! of its stdin.
@@ -25,7 +25,7 @@ pub(super) struct Program {
     child: Child,
     /// To the thread that writes to stdin: when both pipes are full, neither side waits for ever.
     outgoing: Sender<Vec<u8>>,
-    /// To the thread that reads stdout: how many bytes are wanted.
+    /// To the thread that reads stdout: how many bytes are needed.
     wanted: Sender<usize>,
     /// From it; fewer bytes than wanted mean that stdout ended.
     incoming: Receiver<Vec<u8>>,

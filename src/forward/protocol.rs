@@ -3,9 +3,9 @@
 //! Everything is little-endian and without padding; arrays are row by row.
 
 use crate::Result;
-use crate::catalog::Layout;
+use crate::base::tensors::numbers;
 use crate::config::LatentUse;
-use crate::host::numbers;
+use crate::data::Layout;
 use tch::Tensor;
 
 /// Version of the greeting, and the first of the protocol.

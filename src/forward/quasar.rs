@@ -1,11 +1,14 @@
-//! The quasar channel: tilt, then smoothing, then noise, in the source's order.
+//! The quasar channel: tilt, then smoothing, then noise, in the paper's order.
 
+use super::ForwardModel;
+use super::latent::Latent;
+use super::noise::CorrelatedNoise;
+use super::smooth::Smoothing;
 use super::smooth::recorded_widths;
-use super::{CorrelatedNoise, ForwardModel, Latent, Smoothing};
 use crate::Result;
-use crate::catalog::LogGrid;
+use crate::base::random::Rows;
 use crate::config::{NoiseFrom, SmoothingFrom};
-use crate::random::Rows;
+use crate::data::LogGrid;
 use tch::{Device, Kind, Tensor};
 
 /// Flux-calibration tilt ∘ Gaussian line-spread function ∘ Gaussian noise.

@@ -3,7 +3,7 @@
 //! Masks are centred as `numpy.fft.fftshift` centres the transform: the mode of wave numbers
 //! (k_y, k_x) stands at row ⌊H/2⌋ + k_y and column ⌊W/2⌋ + k_x.
 
-use crate::random::Rows;
+use crate::base::random::Rows;
 use tch::{Kind, Tensor};
 
 const PLANE: [i64; 2] = [-2, -1];
@@ -12,7 +12,7 @@ const PLANE: [i64; 2] = [-2, -1];
 /// are uniform in the plane of frequencies in cycles per pixel. A line takes the mode nearest to it
 /// in every column, or in every row where it is steep; with k, −k is measured, since the image is
 /// real.
-pub(super) fn draw(rays: usize, [height, width]: [i64; 2], random: &Rows) -> Tensor {
+pub(crate) fn draw(rays: usize, [height, width]: [i64; 2], random: &Rows) -> Tensor {
     let angle = random.uniform(0, rays as i64) * std::f64::consts::PI;
     let device = angle.device();
     let wave = |n: i64| Tensor::arange_start(-(n / 2), n - n / 2, (Kind::Float, device));
@@ -34,7 +34,7 @@ pub(super) fn draw(rays: usize, [height, width]: [i64; 2], random: &Rows) -> Ten
 
 /// The images whose transforms are those of `x` [B, C, H, W] at the measured modes, `mask`
 /// [B, H · W], and 0 elsewhere.
-pub(super) fn measure(x: &Tensor, mask: &Tensor) -> Tensor {
+pub(crate) fn measure(x: &Tensor, mask: &Tensor) -> Tensor {
     let size = x.size();
     let (height, width) = (size[2], size[3]);
     let standard = mask
@@ -50,7 +50,7 @@ pub(super) fn measure(x: &Tensor, mask: &Tensor) -> Tensor {
 }
 
 /// Share of the modes that are measured, [B, 1, 1, 1]: what is left of the variance of white noise.
-pub(super) fn share(mask: &Tensor) -> Tensor {
+pub(crate) fn share(mask: &Tensor) -> Tensor {
     mask.mean_dim([1i64].as_slice(), true, Kind::Float)
         .view([-1, 1, 1, 1])
 }

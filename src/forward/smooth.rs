@@ -1,6 +1,6 @@
 //! Gaussian smoothing along the wavelength axis, through Fourier transforms.
 
-use super::Latent;
+use super::latent::Latent;
 use rustfft::{FftPlanner, num_complex::Complex};
 use tch::{Device, Kind, Tensor};
 
@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 const WIDEST: f64 = 100.0;
 
 /// The widths of the line-spread functions that the data record, σ in pixels, [B, D].
-pub(super) fn recorded_widths(latent: &Latent) -> Tensor {
+pub(crate) fn recorded_widths(latent: &Latent) -> Tensor {
     latent.lsf.clamp(0.0, WIDEST)
 }
 

@@ -1,19 +1,20 @@
 //! Corruptions of images, one after the other.
 
 use super::blur::Blur;
+use super::latent::Latent;
 use super::passing::{Passing, Told};
 use super::units::PixelUnits;
-use super::{ForwardModel, Latent, jpeg, mask, motion, poisson, rays};
-use crate::catalog::ImageLayout;
+use super::{ForwardModel, jpeg, mask, motion, poisson, rays};
+use crate::base::random::Rows;
 use crate::config::{Chroma, LatentUse, StageConfig};
-use crate::random::Rows;
+use crate::data::ImageLayout;
 use crate::{Error, Result};
 use tch::{Device, Tensor};
 
 /// Mean counts end here: the stretch of a wild value overflows to infinity.
 const MOST_COUNTS: f64 = 1e30;
 
-/// A list of stages. Each draws from streams of its own, so that one more stage at the end changes
+/// A list of stages. Each draws from its own streams, so that one more stage at the end changes
 /// nothing before it.
 ///
 /// Lost pixels are lost at the end: whatever the place of the mask, the other stages see the whole
@@ -54,8 +55,8 @@ impl Stages {
             return Err(Error::config(
                 "config",
                 "forward.stages",
-                "more than one mask that the network is told",
-                "give one mask of the rho of all, or latent = \"hidden\"",
+                "the network is told more than one mask",
+                "combine the masks into one, or give latent = \"hidden\"",
             ));
         }
         let stages = stages

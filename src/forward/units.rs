@@ -1,6 +1,6 @@
 //! Pixel values in the file's units, on the device: what photons and codecs count in.
 
-use crate::catalog::PixelScale;
+use crate::data::PixelScale;
 use tch::{Device, Tensor};
 
 /// [`PixelScale`] for batches [B, C, H, W].

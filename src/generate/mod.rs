@@ -1,14 +1,16 @@
 //! Restored catalog → diffusion model → new samples of the population.
 
+mod file;
 mod restored;
+
+pub use file::{Generated, GeneratedAxes, GeneratedHeader, GeneratedWriter, Generation};
 
 pub use restored::RestoredSamples;
 
-use crate::atomic::not_an_input;
-use crate::catalog::{GeneratedAxes, GeneratedHeader, GeneratedWriter, Generation};
+use crate::base::atomic::not_an_input;
+use crate::base::tensors::matrix;
 use crate::config::{Config, SamplerConfig};
 use crate::diffusion::{DiffusionTrainer, Model, ModelHeader, ModelRecord, begin};
-use crate::host::matrix;
 use crate::restore::in_units;
 use crate::train::{Run, config_sha256};
 use crate::{Error, Result};
@@ -140,7 +142,7 @@ fn model(folder: &Path, job: Job<'_>) -> Result<(ModelRecord, Model)> {
     let model = trained()?.ok_or_else(|| {
         Error::run(
             folder,
-            "its training did not end",
+            "its training is not finished",
             "give the same command again",
         )
     })?;

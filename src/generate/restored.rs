@@ -3,12 +3,12 @@
 //! Single draws of the SDE have the diversity of the population, which their mean has not; of the
 //! ODE the one restoration is a draw in that sense.
 
-use crate::catalog::{
-    GeneratedAxes, ImageLayout, Layout, LogGrid, Object, Restored, RestoredImages, flag,
-};
+use super::file::GeneratedAxes;
 use crate::config::{Config, NormaliseConfig};
+use crate::data::{ImageLayout, Layout, LogGrid, Object, flag};
 use crate::diffusion::{Origin, Samples};
 use crate::restore::restored_in;
+use crate::restored::{Restored, RestoredImages};
 use crate::train::{Clean, Run};
 use crate::{Error, Result};
 use ndarray::Array2;
@@ -216,7 +216,7 @@ impl File {
         Err(Error::input(
             path,
             what,
-            "another wavelength grid or image shape than that of the run",
+            "a wavelength grid or image shape that differs from the run's",
             "a catalog that the run restored",
             "give one with --restored",
         ))

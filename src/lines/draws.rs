@@ -1,7 +1,7 @@
 //! Lines of one object measured on each of its restorations: values and uncertainties.
 
 use super::{LINES, Measurement, measure};
-use crate::statistics::{median, standard_deviation};
+use crate::base::statistics::{median, standard_deviation};
 use ndarray::ArrayView2;
 
 /// A measured value and its uncertainty (1 σ); NaN where it is not known.

@@ -179,7 +179,7 @@ fn centroid(line: &[Pixel], peak: usize) -> f64 {
     part.iter().map(|p| p.x * p.excess).sum::<f64>() / weight
 }
 
-/// ∫ excess/continuum dλ of a line of this `height`; `step` is that of the pixels in ln λ.
+/// ∫ excess/continuum dλ of a line of this `height`; `step` is the width of the pixels in ln λ.
 fn equivalent_width(line: &[Pixel], height: f64, step: f64) -> f64 {
     let least = CONTINUUM_MIN * height.max(0.0);
     // Also a continuum that is NaN ends here.

@@ -1,6 +1,6 @@
 //! The fine wavelength grid on which spectra are made before any pixel or instrument sees them.
 
-use crate::catalog::LogGrid;
+use crate::data::LogGrid;
 
 /// Step of SDSS's native grid in log10 wavelength; its pixel centres are integer multiples.
 pub const NATIVE: f64 = 1e-4;

@@ -4,8 +4,9 @@ use super::damage::{Damage, damage};
 use super::instrument::Instrument;
 use super::spec_file::{spec_path, write_catalog, write_spec};
 use super::survey::Survey;
-use crate::atomic::{self, Pending};
-use crate::catalog::{check_written, problem};
+use crate::base::atomic;
+use crate::base::atomic::Pending;
+use crate::files::fits::sheet::{check_written, problem};
 use crate::{Error, Result};
 use rayon::prelude::*;
 use std::fs;
@@ -32,7 +33,7 @@ pub fn claim(folder: &Path, config: &str) -> Result<()> {
     if !ours && entries.next().is_some() {
         return Err(Error::output(
             folder,
-            "the folder is not empty and no mock survey",
+            "the folder is not empty and does not hold a mock survey",
             "give mock.folder another name, or empty it yourself",
         ));
     }

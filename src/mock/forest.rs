@@ -9,7 +9,8 @@
 //! it (Bajtlik et al. 1988, ApJ 327, 570); beyond the Lyman limit a mean opacity applies with the
 //! mean free path of Worseck et al. 2014 (MNRAS 445, 1745).
 
-use super::fine::{self, STEP};
+use super::fine;
+use super::fine::STEP;
 use super::quasar::LIGHT;
 use rand::Rng;
 use rand_distr::StandardNormal;

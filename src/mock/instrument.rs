@@ -3,15 +3,16 @@
 //! The order and the laws are those of the quasar channel that `selfsi train` runs, applied in fine
 //! pixels before the native ones: amplitude of the tilt reached at the ends of the common grid.
 
-use super::fine::{self, Fine, NATIVE, OVERSAMPLING};
+use super::fine;
+use super::fine::{Fine, NATIVE, OVERSAMPLING};
 use super::forest::tau_eff;
 use super::quasar::Quasar;
 use super::sky::{CONTINUUM, Sky};
 use super::smoother::Smoother;
 use super::survey::{Purpose, Survey};
 use crate::Result;
-use crate::catalog::LogGrid;
 use crate::config::MockConfig;
+use crate::data::LogGrid;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;

@@ -1,6 +1,6 @@
 //! The night sky: its spectrum, and the wavelength dependence of the noise that follows from it.
 
-use crate::catalog::air_to_vacuum;
+use crate::data::air_to_vacuum;
 use crate::{Error, Result};
 use serde::Deserialize;
 

@@ -4,7 +4,8 @@
 use super::fine::NATIVE;
 use super::instrument::Observed;
 use super::truth::FLUX_UNIT;
-use crate::catalog::{Object, create_fits};
+use crate::data::Object;
+use crate::files::fits::sheet::create_fits;
 use fitsio::FitsFile;
 use fitsio::errors::Result;
 use fitsio::tables::{ColumnDataType as T, ColumnDescription, ConcreteColumnDescription};

@@ -2,12 +2,13 @@
 //! and whatever grid is asked for.
 
 use super::damped;
-use super::fine::{self, Fine, OVERSAMPLING};
+use super::fine;
+use super::fine::{Fine, OVERSAMPLING};
 use super::forest::Forest;
 use super::lines::{Line, line_list};
 use super::quasar::Quasar;
 use crate::Result;
-use crate::catalog::{LogGrid, Object};
+use crate::data::{LogGrid, Object};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

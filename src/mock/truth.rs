@@ -1,9 +1,11 @@
 //! `truth.h5`: the clean spectra on the common grid, and what each was made from.
 
-use super::{DrawnLine, Quasar, Survey};
+use super::quasar::{DrawnLine, Quasar};
+use super::survey::Survey;
 use crate::Result;
-use crate::catalog::LogGrid;
-use crate::hdf5_output::{Output, attribute, column, numbers, text, texts};
+use crate::data::LogGrid;
+use crate::files::hdf5::content::{attribute, column, numbers, text, texts};
+use crate::files::hdf5::output::Output;
 use hdf5::types::VarLenUnicode;
 use hdf5::{Dataset, File};
 use ndarray::{Array1, Array2};

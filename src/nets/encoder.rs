@@ -1,7 +1,7 @@
 //! What turns a known latent of an observation into something that a network for images can take.
 
-use super::Params;
 use super::layers2d::{Conv2d, Norm};
+use super::params::Params;
 use tch::{Kind, Tensor};
 
 /// Width of the encoder of planes.

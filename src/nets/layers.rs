@@ -1,7 +1,7 @@
 //! Layers shared by the networks. Each computes in the kind of its input: one in bfloat16 rounds the
 //! weights too, which themselves stay in fp32.
 
-use super::Params;
+use super::params::Params;
 use tch::{Kind, Tensor};
 
 /// `weights` in the kind of `x`.

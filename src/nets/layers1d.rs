@@ -1,8 +1,8 @@
 //! Layers of the network for spectra. Maps are [B, C, 1, L]: rows of pixels as images of height 1, with
 //! the channels of a pixel side by side in memory where that is fast (see [`layout`]).
 
-use super::Params;
 use super::layers::{channels_last, like};
+use super::params::Params;
 use tch::Tensor;
 
 /// [B, C, L] → [B, C, 1, L], on a processor with the channels of a pixel side by side, which all layers
@@ -210,7 +210,7 @@ impl Merge {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::random::{Purpose, Rows};
+    use crate::base::random::{Purpose, Rows};
     use tch::Device;
 
     pub fn normals(index: u64, shape: &[i64]) -> Tensor {

@@ -1,7 +1,7 @@
 //! Layers of the networks for images. Maps are [B, C, H, W].
 
-use super::Params;
 use super::layers::{GroupNorm, Linear};
+use super::params::Params;
 use tch::{Device, Kind, Tensor};
 
 /// A convolution over an image, stride 1, zeros beyond the edges, computed in `kind`: bfloat16

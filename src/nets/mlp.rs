@@ -1,7 +1,8 @@
 //! A multi-layer perceptron for low-dimensional data.
 
 use super::layers::{Linear, TimeEmbedding};
-use super::{Fields, Params, Pass, VelocityField, split_heads};
+use super::params::Params;
+use super::{Fields, Pass, VelocityField, split_heads};
 use crate::forward::Latent;
 use tch::{Device, Tensor};
 

@@ -19,8 +19,8 @@ pub use params::Params;
 pub use unet1d::UNet1d;
 pub use unet2d::UNet2d;
 
-use crate::catalog::Layout;
 use crate::config::NetworkConfig;
+use crate::data::Layout;
 use crate::forward::Latent;
 use crate::{Error, Result};
 use tch::{Device, Tensor};

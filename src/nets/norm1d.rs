@@ -1,7 +1,7 @@
 //! The norm of the network for spectra: group normalisation and, after it, scale and shift from the time.
 
-use super::Params;
 use super::layers::GroupNorm;
+use super::params::Params;
 use tch::{Kind, Tensor};
 
 /// Group normalisation, and what the time makes of it.

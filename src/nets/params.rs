@@ -1,6 +1,6 @@
 //! Named weights in a fixed order, initialised from the run's seed.
 
-use crate::random::{Purpose, Rows, derive};
+use crate::base::random::{Purpose, Rows, derive};
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// The weights of one network. Their order is the order of creation.

@@ -1,6 +1,6 @@
 //! Where each pixel is in the rest frame of its object, as smooth functions of ln λ_rest.
 
-use crate::catalog::LogGrid;
+use crate::data::LogGrid;
 use tch::{Device, Kind, Tensor};
 
 /// Periods in ln λ of the waves: from about the width of a broad line …

@@ -19,10 +19,11 @@ use super::background::{Background, Known};
 use super::layers::{Linear, TimeEmbedding};
 use super::layers1d::{Coarsen, Conv1d, Merge, Refine, layout, silu};
 use super::norm1d::Norm;
+use super::params::Params;
 use super::rest_frame::RestFrame;
-use super::{Fields, Params, Pass, VelocityField, split_heads};
-use crate::catalog::LogGrid;
+use super::{Fields, Pass, VelocityField, split_heads};
 use crate::config::UNet1dConfig;
+use crate::data::LogGrid;
 use crate::forward::Latent;
 use tch::{Device, Kind, Tensor};
 

@@ -9,10 +9,11 @@
 use super::encoder::{PlaneEncoder, VectorEncoder};
 use super::layers::channels_last;
 use super::layers2d::{Conv2d, Embedding, Norm};
+use super::params::Params;
 use super::unet2d_block::{Block, Common, Resample};
-use super::{Fields, Params, Pass, VelocityField, split_heads};
-use crate::catalog::ImageLayout;
+use super::{Fields, Pass, VelocityField, split_heads};
 use crate::config::UNet2dConfig;
+use crate::data::ImageLayout;
 use crate::forward::Latent;
 use tch::{Device, Kind, Tensor};
 

@@ -1,8 +1,8 @@
 //! The residual block of the 2-D U-Net, with its resampling and self-attention.
 
-use super::Params;
 use super::layers::{Linear, channels_last};
 use super::layers2d::{Conv2d, Norm, largest_divisor};
+use super::params::Params;
 use tch::{Kind, Tensor};
 
 /// What all blocks of a network have in common.
@@ -128,7 +128,7 @@ impl Attention {
 
     fn forward(&self, x: &Tensor) -> Tensor {
         let (b, c, h, w) = (x.size()[0], x.size()[1], x.size()[2], x.size()[3]);
-        // torch's fused attention wants the channels of a pixel side by side. Without it half of
+        // torch's fused attention needs the channels of a pixel side by side. Without it half of
         // the network's time goes into products of whole L × L matrices.
         let qkv = channels_last(&self.qkv.forward(&self.norm.forward(x)))
             .view([b, 3, self.heads, c / self.heads, h * w])

@@ -2,7 +2,8 @@
 
 use super::canvas::{DRAW, Drawn, FAINT, INK, Picture, RESTORED, TRUTH, legend, text};
 use super::curves::short;
-use crate::evaluate::{self, Calibration, LineCalibration, PixelCalibration};
+use crate::evaluate;
+use crate::evaluate::{Calibration, LineCalibration, PixelCalibration};
 use crate::{Error, Result};
 use plotters::coord::Shift;
 use plotters::coord::types::RangedCoordf64;

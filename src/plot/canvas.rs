@@ -1,6 +1,7 @@
 //! PNG and SVG files, drawn with an embedded font: the same picture on every machine.
 
-use crate::{Error, Result, atomic};
+use crate::base::atomic;
+use crate::{Error, Result};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::{FontFamily, register_font};

@@ -3,8 +3,11 @@
 use super::curves::Curves;
 use super::population::{Population, Role, population_curves};
 use super::spectra::{Panel, Spectra};
-use crate::catalog::{Object, Restored, is_random};
-use crate::evaluate::{Truth, best_smoothing, evenly, fill_masked};
+use crate::data::{Object, is_random};
+use crate::evaluate::{best_smoothing, evenly};
+use crate::population::fill_masked;
+use crate::restored::Restored;
+use crate::survey::Truth;
 use crate::{Error, Result};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -156,7 +159,7 @@ pub fn catalog_population(paths: &[PathBuf], truth: Option<&Path>) -> Result<Cur
             return Err(Error::input(
                 path,
                 "WAVELENGTH",
-                format!("another grid than that of {}", first.display()),
+                format!("a grid that differs from the one of {}", first.display()),
                 "catalogs of one survey",
                 "plot them apart",
             ));

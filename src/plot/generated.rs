@@ -5,8 +5,10 @@ use super::catalog::{Choice, chosen};
 use super::curves::{Curve, CurvePanel, Curves};
 use super::images::{ImageGrid, ImageRow, Stretch};
 use super::population::{Population, Role, population_curves};
-use crate::catalog::{Generated, Object, Restored, RestoredImages, flag};
+use crate::data::{Object, flag};
 use crate::evaluate::{Slices, population_distance};
+use crate::generate::Generated;
+use crate::restored::{Restored, RestoredImages};
 use crate::{Error, Result};
 use ndarray::{Array2, Axis};
 use plotters::coord::Shift;
@@ -203,7 +205,10 @@ fn unlike(file: &Generated, restored: &Path, what: &str) -> Error {
     Error::input(
         restored,
         "",
-        format!("another {what} than that of {}", file.path().display()),
+        format!(
+            "a {what} that differs from the one of {}",
+            file.path().display()
+        ),
         "the catalog that its model was trained on",
         "give that one with --restored",
     )

@@ -2,8 +2,8 @@
 
 use super::canvas::{DRAW, OBSERVED, RESTORED, SMOOTHED, TRUTH};
 use super::curves::{Curve, CurvePanel, Curves};
+use crate::base::statistics::standard_deviation;
 use crate::evaluate::{band_edges, band_power};
-use crate::statistics::standard_deviation;
 use ndarray::Array2;
 use plotters::style::RGBColor;
 

@@ -2,8 +2,10 @@
 
 use super::catalog::{Choice, chosen};
 use super::images::{ImageGrid, ImageRow, Shade, Stretch};
-use crate::catalog::{ImageSource, RestoredImages, is_random};
 use crate::config::{ImageConfig, ImageDatasets};
+use crate::data::is_random;
+use crate::restored::RestoredImages;
+use crate::survey::ImageSource;
 use crate::{Error, Result};
 use std::path::Path;
 

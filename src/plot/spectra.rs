@@ -4,7 +4,7 @@ use super::canvas::{
     DRAW, Drawn, FAINT, INK, MASKED, OBSERVED, Picture, RESTORED, TRUTH, legend, pieces, text,
 };
 use super::curves::short;
-use crate::statistics::median;
+use crate::base::statistics::median;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use std::ops::Range;

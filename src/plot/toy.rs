@@ -1,7 +1,7 @@
 //! Clouds of points in the plane: one row per case, one column per kind of cloud.
 
 use super::canvas::{DRAW, Drawn, FAINT, INK, OBSERVED, Picture, RESTORED, TRUTH, text};
-use crate::toy::{Case, Study};
+use crate::lab::toy::{Case, Study};
 use ndarray::Array2;
 use plotters::coord::Shift;
 use plotters::prelude::*;

@@ -1,9 +1,11 @@
 //! The posterior of one object under a Gaussian population in the rest frame: exact, but that the
 //! object's amplitude is taken as known once it is found.
 
+use super::blur::blur_matrix;
+use super::channel::Channel;
+use super::linalg::Cholesky;
 use super::rest_population::RestPopulation;
 use super::rest_sums::amplitude;
-use crate::evaluate::{Channel, Cholesky, blur_matrix};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use rand::Rng;
 use rand_distr::StandardNormal;

@@ -1,6 +1,6 @@
 //! The common grid of ln λ_rest that spectra at known redshifts are shifted to.
 
-use crate::catalog::LogGrid;
+use crate::data::LogGrid;
 use ndarray::{Array2, ArrayView2, s};
 
 /// Pixel j of a spectrum at ln(1 + z) = l lies at pixel j + k of this grid, k the whole number next

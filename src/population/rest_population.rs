@@ -1,11 +1,12 @@
 //! The Gaussian population of clean spectra in the rest frame, learned from observations alone.
 
+use super::channel::Channel;
+use super::moments::Accumulator;
 use super::rest_grid::RestGrid;
 use super::rest_structure::{factor, structured};
 use super::rest_sums::{MeanSums, Products};
 use crate::Result;
-use crate::catalog::{Block, LogGrid};
-use crate::evaluate::{Accumulator, Channel};
+use crate::data::{Block, LogGrid};
 use ndarray::{Array1, Array2, s};
 
 /// How often the mean is taken anew over better amplitudes.

@@ -5,8 +5,8 @@
 //! significant: a variance left on the red side, where the truth has none, would become jags in every
 //! draw there.
 
+use super::linalg::{eigen, recompose};
 use super::rest_sums::Covariances;
-use crate::evaluate::{eigen, recompose};
 use ndarray::{Array1, Array2, Axis, s};
 use rayon::prelude::*;
 

@@ -1,8 +1,8 @@
 //! Sums over noisy spectra on the rest-frame grid: mean, amplitudes, second moments.
 
+use super::moments::add_product;
 use super::rest_grid::RestGrid;
-use crate::catalog::Block;
-use crate::evaluate::add_product;
+use crate::data::Block;
 use ndarray::{Array1, Array2, ArrayView1, s};
 
 /// Variance of a normalised spectrum about the population's mean, roughly: noise far below it makes
@@ -87,7 +87,7 @@ impl MeanSums {
             .map(|(s, w)| scale * s / w.max(f64::MIN_POSITIVE))
             .collect();
         let seen: Vec<bool> = self.weight.iter().map(|w| *w > 0.0).collect();
-        crate::evaluate::interpolate(&mut mean, &seen);
+        super::fill::interpolate(&mut mean, &seen);
         mean.into()
     }
 }

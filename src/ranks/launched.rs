@@ -69,7 +69,7 @@ impl Launched {
         let (problem, fix) = if cfg!(feature = "mpi") {
             (
                 "but its MPI finds one: the launcher is of another MPI than the program was built with",
-                "start it with the mpirun of that MPI, or with srun --mpi=pmi2 or pmix, as that MPI wants it",
+                "start it with the mpirun of that MPI, or with srun --mpi=pmi2 or --mpi=pmix, whichever that MPI supports",
             )
         } else {
             (
@@ -100,7 +100,7 @@ impl Launched {
             command,
             key,
             format!("this is one of {size} processes, {problem}"),
-            format!("{fix} (env -u {key} for runs that have nothing to do with each other)"),
+            format!("{fix} (env -u {key} for independent runs)"),
         )
     }
 }

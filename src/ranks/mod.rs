@@ -235,7 +235,7 @@ impl Ranks {
         if let Some(world) = &self.world {
             world.abort();
         }
-        crate::atomic::abandon(1)
+        crate::base::atomic::abandon(1)
     }
 }
 

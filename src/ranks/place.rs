@@ -1,6 +1,6 @@
 //! Where the rows that one rank has lie in a batch.
 
-use crate::random::{Purpose, Rows};
+use crate::base::random::{Purpose, Rows};
 use std::ops::Range;
 use tch::{Device, Kind, Tensor};
 

@@ -2,11 +2,12 @@
 
 use super::{Source, digest};
 use crate::Result;
-use crate::catalog::{Block, Layout, Object, Provenance, RestoredBlock, flag, is_random};
+use crate::base::random::{Purpose, Rows};
+use crate::base::tensors::{matrix, numbers};
 use crate::config::InterpolantConfig;
-use crate::host::{matrix, numbers};
+use crate::data::{Block, Layout, Object, Provenance, flag, is_random};
 use crate::nets::VelocityField;
-use crate::random::{Purpose, Rows};
+use crate::restored::RestoredBlock;
 use crate::train::{Observations, Run, observations};
 use crate::transport::Transport;
 use ndarray::{Array2, Array3, Axis};

@@ -1,10 +1,11 @@
 //! The files of restored spectra, in the form of their survey.
 
-use super::Part;
-use crate::atomic::not_an_input;
-use crate::catalog::{
-    Object, RestoredBlock, RestoredHeader, desi_source, flag, restored_desi_path,
-    restored_spec_path, write_restored_spec,
+use super::shard::Part;
+use crate::base::atomic::not_an_input;
+use crate::data::{Object, flag};
+use crate::restored::{
+    RestoredBlock, RestoredHeader, desi_source, restored_desi_path, restored_spec_path,
+    write_restored_spec,
 };
 use crate::{Error, Result};
 use rayon::prelude::*;
@@ -34,11 +35,11 @@ pub(super) fn check_paths<'a>(
                     return Err(Error::output(
                         &path,
                         format!(
-                            "the restored spectra of both {} and {} would be called so",
+                            "the restored spectra of {} and {} would have the same name",
                             other.display(),
                             source.display()
                         ),
-                        "restore them one by one, with a folder for each",
+                        "restore them one by one, each into its own folder",
                     ));
                 }
                 Some(_) => continue,
@@ -59,7 +60,7 @@ pub(super) fn check_paths<'a>(
     Ok(())
 }
 
-/// Writes the file of each restored object of a batch, but for those of DESI, of which a file holds many.
+/// Writes the file of each restored object of a batch, except those of DESI, of which a file holds many.
 pub(super) fn write_spectra(
     folder: &Path,
     header: &RestoredHeader,

@@ -1,6 +1,6 @@
 //! The restored catalogs that lie in the folder of a run.
 
-use super::Part;
+use super::shard::Part;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 

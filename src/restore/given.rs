@@ -1,8 +1,9 @@
-//! What a user gives to restore, told by its content: a prepared set, spec files, an HDF5 catalog, or
+//! What a user gives to restore, recognised by its content: a prepared set, spec files, an HDF5 catalog, or
 //! the config of another survey.
 
-use crate::catalog::{FLUX_UNIT, says_prepared};
 use crate::config::{Columns, Config, NormaliseConfig, SurveySource};
+use crate::inspect::says_prepared;
+use crate::survey::FLUX_UNIT;
 use crate::{Error, Result};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -48,7 +49,7 @@ pub(super) fn survey(
             "",
             problem,
             "SDSS spec files, DESI coadds or folders of them, or one prepared set, HDF5 catalog or TOML config",
-            "restore the others by themselves",
+            "restore the others separately",
         )
     };
     if paths.len() > 1 {
@@ -82,7 +83,7 @@ fn hdf5(config: &Config, path: &Path) -> Result<SurveySource> {
             Err(Error::input(
                 path,
                 "",
-                "an HDF5 catalog, and the run's config does not say how to read one (datasets, air or vacuum, unit)",
+                "an HDF5 catalog, but the run's config does not say how to read one (datasets, air or vacuum, unit)",
                 "a prepared set, SDSS spec files, or a config with [survey.source] kind = \"hdf5\"",
                 "write a config for it and give that config as INPUT, or `selfsi prepare` it",
             ))
@@ -147,7 +148,7 @@ pub(super) fn same_unit(config: &Config, source: &SurveySource, path: &Path) -> 
     Err(Error::input(
         path,
         "flux_unit",
-        format!("flux in `{theirs}`, and the run was trained on fluxes as they are"),
+        format!("flux in `{theirs}`, but the run was trained on fluxes without normalisation"),
         format!("`{ours}`"),
         "convert the flux, or train a run with [normalise]",
     ))

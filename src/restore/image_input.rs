@@ -3,9 +3,10 @@
 use super::Selection;
 use super::input::{choose, kept_out, with_suffix};
 use crate::Result;
-use crate::atomic::{Pending, not_an_input};
-use crate::catalog::{ImageSet, Object, flag, prepare_images, rejected_path, with_scale_of};
+use crate::base::atomic::{Pending, not_an_input};
 use crate::config::{Config, SurveySource};
+use crate::data::{Object, flag};
+use crate::prepare::{ImageSet, prepare_images, rejected_path, with_scale_of};
 use crate::train::is_trained;
 use std::path::{Path, PathBuf};
 
@@ -68,7 +69,7 @@ impl ImageInput {
             }
             Err(_) => {
                 notes.push(format!(
-                    "HELDOUT is false throughout: there is no training set {} to compare with",
+                    "HELDOUT is false in every row: the training set {} is missing, so it is unknown which rows were held out",
                     config.survey.prepared.display()
                 ));
                 vec![false; set.len()]

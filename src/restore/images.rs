@@ -5,11 +5,9 @@ use super::image_input::ImageInput;
 use super::shard::part_of;
 use super::{Selection, Source, Summary};
 use crate::Result;
-use crate::catalog::{
-    ImageBlock, ImageLayout, ImageTable, Layout, Object, RestoredImagesHeader,
-    RestoredImagesWriter, flag,
-};
 use crate::config::Config;
+use crate::data::{ImageBlock, ImageLayout, Layout, Object, flag};
+use crate::restored::{ImageTable, RestoredImagesHeader, RestoredImagesWriter};
 use crate::train::{Run, image_observations};
 use ndarray::{Array2, Zip, s};
 use std::path::Path;
@@ -30,7 +28,7 @@ pub struct ImageJob<'a> {
 }
 
 /// Restores the input of `job` with the trained `run`. Every selected row is in the file; rows that
-/// cannot be restored are NaN and flagged. Memory does not grow with the input, but for its table.
+/// cannot be restored are NaN and flagged. Memory does not grow with the input, except for its table.
 ///
 /// # Errors
 /// [`crate::Error::Run`] if the run has no checkpoint or it does not fit the images,
@@ -95,7 +93,7 @@ pub fn restore_images(
 
 /// Normalised values [.., D] in the units of the file: [`PixelScale::restore`] on the device.
 ///
-/// [`PixelScale::restore`]: crate::catalog::PixelScale::restore
+/// [`PixelScale::restore`]: crate::data::PixelScale::restore
 pub(crate) fn in_units(layout: &ImageLayout, x: &Tensor) -> Tensor {
     let [_, channels, height, width] = layout.shape(1);
     let each = |v: &[f64]| {

@@ -2,9 +2,10 @@
 
 use super::Selection;
 use super::given::{Given, same_unit, survey};
-use crate::atomic::{Pending, not_an_input};
-use crate::catalog::{LogGrid, Object, Prepared, Report, flag, prepare_from, rejected_path};
+use crate::base::atomic::{Pending, not_an_input};
 use crate::config::{Config, NormaliseConfig, SurveySource};
+use crate::data::{LogGrid, Object, flag};
+use crate::prepare::{Prepared, Report, prepare_from, rejected_path};
 use crate::train::is_trained;
 use crate::{Error, Result};
 use std::collections::HashSet;
@@ -88,7 +89,7 @@ impl Input {
         let mut notes = notes(&report, catalog.is_some());
         let heldout = heldout(config, &set).unwrap_or_else(|| {
             notes.push(format!(
-                "HELDOUT is false throughout: there is no training set {} to compare with",
+                "HELDOUT is false in every row: the training set {} is missing, so it is unknown which rows were held out",
                 config.survey.prepared.display()
             ));
             vec![false; set.len()]
@@ -226,9 +227,7 @@ fn unlike_training(config: &Config, set: &Prepared) -> Option<String> {
     }
     match normalisation(&set.config()) {
         Some(n) if n == config.normalise => {}
-        Some(_) => {
-            differences.push("the set was normalised otherwise ([normalise]) than the run's".into())
-        }
+        Some(_) => differences.push("the set was not normalised as the run's ([normalise])".into()),
         None => differences.push("the set does not say how it was normalised".into()),
     }
     let differs = !differences.is_empty();

@@ -18,13 +18,13 @@ pub use images::{ImageJob, restore_images};
 pub use input::Input;
 pub use shard::Part;
 
-use crate::ahead::ahead;
-use crate::catalog::{
-    Object, Provenance, Restored, RestoredHeader, RestoredPart, RestoredWriter, desi_source, flag,
-    is_random, write_restored_desi,
-};
+use crate::base::ahead::ahead;
 use crate::config::{Config, RestoreConfig};
+use crate::data::{Object, Provenance, flag, is_random};
 use crate::lines::{MeasuredLines, NO_LINES, over_draws};
+use crate::restored::{
+    Restored, RestoredHeader, RestoredPart, RestoredWriter, desi_source, write_restored_desi,
+};
 use crate::train::{Run, config_sha256};
 use crate::{Error, Result};
 use files::{check_paths, desi_path, write_spectra};

@@ -1,7 +1,8 @@
 //! One of n parts of a restoration, for job arrays.
 
 use super::Selection;
-use crate::catalog::{Object, Shard};
+use crate::data::Object;
+use crate::restored::Shard;
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
 use std::ops::Range;
@@ -73,7 +74,7 @@ impl Part {
         }
         Err(bad(
             format!("task {id} of {count}, numbered {min} to {max} by {step}"),
-            "the array is uneven: it cannot be told which part this is",
+            "the array is uneven, so the part of this task is unknown",
         ))
     }
 

@@ -1,8 +1,9 @@
 //! An HDF5 image set of observations, as `selfsi prepare` reads it by its default dataset names.
 
 use crate::Result;
-use crate::catalog::ImageLayout;
-use crate::hdf5_output::{Output, attribute, numbers, text};
+use crate::data::ImageLayout;
+use crate::files::hdf5::content::{attribute, numbers, text};
+use crate::files::hdf5::output::Output;
 use hdf5::types::VarLenUnicode;
 use hdf5::{Dataset, File, Hyperslab, SliceOrIndex};
 use ndarray::{Array2, ArrayD, ArrayView1, IxDyn};

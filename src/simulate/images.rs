@@ -1,12 +1,15 @@
 //! Observations of clean images.
 
 use super::image_file::{Block, ImageFile};
-use crate::atomic::not_an_input;
-use crate::catalog::{ImageLayout, ImageSource, Layout, PixelScale, RawImages, pixel_scale};
+use crate::base::atomic::not_an_input;
+use crate::base::random::{Purpose, Rows};
+use crate::base::tensors::{matrix, tensor};
 use crate::config::{Config, ImageConfig, SurveySource};
-use crate::forward::{self, Latent};
-use crate::host::{matrix, tensor};
-use crate::random::{Purpose, Rows};
+use crate::data::{ImageLayout, Layout, PixelScale};
+use crate::forward;
+use crate::forward::Latent;
+use crate::prepare::pixel_scale;
+use crate::survey::{ImageSource, RawImages};
 use crate::{Error, Result};
 use ndarray::{Array2, Zip};
 use std::path::Path;

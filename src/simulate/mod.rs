@@ -11,7 +11,7 @@ use tch::Device;
 
 /// Reads the clean spectra or images in `clean` and writes observations of them to `out`, an HDF5
 /// catalog or image set. Each row depends on (seed, its number) alone. Gives their number;
-/// `progress` is told (rows done, rows).
+/// `progress` receives (rows done, rows).
 ///
 /// # Errors
 /// [`Error::Input`](crate::Error::Input) if `clean` cannot be read or is of another grid or shape,

@@ -1,11 +1,14 @@
 //! Observations of clean spectra.
 
-use crate::catalog::{Layout, LogGrid, hdf5_names};
+use crate::base::random::{Purpose, Rows};
 use crate::config::{Config, ForwardConfig, NoiseFrom, SmoothingFrom};
-use crate::evaluate::Truth;
-use crate::forward::{self, Latent, redshifts};
-use crate::hdf5_output::{Output, attribute, column, numbers, text, texts};
-use crate::random::{Purpose, Rows};
+use crate::data::{Layout, LogGrid};
+use crate::files::hdf5::content::{attribute, column, numbers, text, texts};
+use crate::files::hdf5::output::Output;
+use crate::files::hdf5::read::names;
+use crate::forward;
+use crate::forward::{Latent, redshifts};
+use crate::survey::Truth;
 use crate::{Error, Result};
 use hdf5::types::TypeDescriptor;
 use hdf5::{Dataset, File};
@@ -124,7 +127,7 @@ impl Ids {
             TypeDescriptor::Integer(_) | TypeDescriptor::Unsigned(_) => {
                 id.read_raw().map(Self::Numbers)
             }
-            _ => hdf5_names(&id).map(Self::Texts),
+            _ => names(&id).map(Self::Texts),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Power in bands of wavenumber and scatter at the edges: where a network's own errors show first.
 
-use crate::catalog::Layout;
+use crate::data::Layout;
 use tch::{Device, Kind, Tensor};
 
 /// Bands of wavenumber.
@@ -113,8 +113,8 @@ fn rings(h: usize, w: usize) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{ImageLayout, PixelScale};
-    use crate::random::{Purpose, Rows};
+    use crate::base::random::{Purpose, Rows};
+    use crate::data::{ImageLayout, PixelScale};
 
     fn images(channels: usize, height: usize, width: usize) -> Bands {
         let layout = Layout::Images(ImageLayout {

@@ -4,11 +4,12 @@
 //! f π + (1 − f) Φ#μ: its fixed point is π as before, and the map is pulled towards it.
 
 use super::data::{CHUNK, image_observations, observations};
+use super::data::{Data, Observations};
 use super::split::is_trained;
-use super::{Data, Observations};
-use crate::catalog::{ImageSet, Layout, Object, Prepared};
+use crate::base::random::{Purpose, Rows, derive_uniform};
 use crate::config::{CleanConfig, Config, NormaliseConfig};
-use crate::random::{Purpose, Rows, derive_uniform};
+use crate::data::{Layout, Object};
+use crate::prepare::{ImageSet, Prepared};
 use crate::{Error, Result};
 use std::ops::Range;
 use std::path::Path;

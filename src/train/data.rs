@@ -1,12 +1,13 @@
 //! The observations of a prepared set, split into a training and a held-out part.
 
-use super::Clean;
+use super::clean::Clean;
 use super::split::Split;
 use super::training::{Read, Training, gathered};
-use crate::catalog::{Block, ImageBlock, ImageSet, Layout, Prepared};
+use crate::base::tensors::tensor;
 use crate::config::TrainConfig;
+use crate::data::{Block, ImageBlock, Layout};
 use crate::forward::{ForwardModel, Latent, redshifts};
-use crate::host::tensor;
+use crate::prepare::{ImageSet, Prepared};
 use crate::{Error, Result};
 use std::path::Path;
 use std::sync::Arc;
@@ -61,7 +62,7 @@ impl Observations {
     }
 
     /// The observation as the transport takes it: masked pixels hold standard normals.
-    pub fn filled(&self, random: &crate::random::Rows) -> Tensor {
+    pub fn filled(&self, random: &crate::base::random::Rows) -> Tensor {
         self.latent.fill_masked(&self.flux, random)
     }
 }

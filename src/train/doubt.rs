@@ -1,6 +1,6 @@
 //! Redshifts as training tells them: with errors, and for a few rows not at all.
 
-use crate::random::{Purpose, Rows};
+use crate::base::random::{Purpose, Rows};
 use tch::{Kind, Tensor};
 
 /// Part of the rows whose redshift is kept from the network, so that it knows what to do of an object

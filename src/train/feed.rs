@@ -3,9 +3,9 @@
 
 use super::data::{Observations, concatenate};
 use super::doubt::Doubt;
-use super::order::{Pick, Sampler};
 use super::training::{Streamed, Training};
 use crate::Result;
+use crate::fit::{Pick, Sampler};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +17,7 @@ use tch::{Device, Tensor};
 pub struct Feed<'a> {
     training: &'a Training,
     sampler: Sampler,
-    /// Which places of each batch are wanted.
+    /// Which places of each batch are needed.
     share: Range<usize>,
     /// What becomes of the redshifts.
     doubt: Option<Doubt>,

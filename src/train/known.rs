@@ -1,15 +1,16 @@
 //! What a run with `network.gaussian` knows of its population before it trains: learned once from the
 //! observations, and kept in its folder.
 
-use super::checkpoint::{Saved, save};
 use super::data::Data;
 use super::warm_start::{CHUNK, blocks};
-use crate::catalog::{Block, Layout};
+use crate::base::statistics::median;
+use crate::base::tensors::{numbers, tensor};
 use crate::config::Config;
-use crate::evaluate::Channel;
-use crate::host::{numbers, tensor};
+use crate::data::{Block, Layout};
+use crate::fit::Saved;
+use crate::fit::checkpoint::save;
 use crate::nets::Population;
-use crate::population::RestPopulation;
+use crate::population::{Channel, RestPopulation};
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
@@ -98,7 +99,7 @@ fn profile(data: &Data) -> Result<Tensor> {
     let half = SMOOTH / 2;
     let smooth = (0..mean.len()).map(|j| {
         let near = &mean[j.saturating_sub(half)..(j + half + 1).min(mean.len())];
-        crate::statistics::median(near.iter().map(|v| f64::from(*v))) as f32
+        median(near.iter().map(|v| f64::from(*v))) as f32
     });
     let smooth: Vec<f32> = smooth.collect();
     let smooth = Tensor::from_slice(&smooth).unsqueeze(0).clamp_min(1e-12);

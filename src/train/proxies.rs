@@ -8,7 +8,7 @@
 //! like for as many rows: the floor.
 
 use super::data::Observations;
-use crate::random::{Purpose, Rows};
+use crate::base::random::{Purpose, Rows};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 

@@ -1,13 +1,16 @@
 //! A run folder: config.toml as resolved, provenance.json, checkpoints/, best.safetensors,
 //! metrics.jsonl and TensorBoard events.
 
-use super::checkpoint::{Checkpoint, newest};
 use super::known;
-use crate::catalog::Layout;
+use crate::base::atomic;
 use crate::config::Config;
+use crate::data::Layout;
+use crate::fit::Checkpoint;
+use crate::fit::checkpoint::newest;
 use crate::interpolant::Interpolant;
-use crate::nets::{self, Background, Population, VelocityField};
-use crate::{Error, Result, atomic};
+use crate::nets;
+use crate::nets::{Background, Population, VelocityField};
+use crate::{Error, Result};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -80,7 +83,9 @@ impl Run {
             let recorded = json[key].as_str().ok_or_else(|| {
                 Error::run(
                     &path,
-                    format!("no key {key}: it cannot be told whether the prepared set is the same"),
+                    format!(
+                        "lacks key `{key}`, so the prepared set cannot be checked against the run"
+                    ),
                     "put the file back, or start a new run",
                 )
             })?;

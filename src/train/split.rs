@@ -1,9 +1,9 @@
 //! Which objects train, which validate and which take no part: decided by what an object is and the
 //! seed alone.
 
-use crate::catalog::Object;
+use crate::base::random::{Purpose, derive_uniform};
 use crate::config::TrainConfig;
-use crate::random::{Purpose, derive_uniform};
+use crate::data::Object;
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
 use std::path::Path;

@@ -6,11 +6,11 @@ use super::estep::path;
 use super::pairs::Pairs;
 use super::warm_start::GaussianPopulation;
 use crate::Result;
+use crate::base::random::{Purpose, Rows};
 use crate::config::TrainConfig;
 use crate::forward::{ForwardModel, Latent};
 use crate::interpolant::loss;
 use crate::nets::{Pass, VelocityField};
-use crate::random::{Purpose, Rows};
 use crate::ranks::Place;
 use crate::transport::Transport;
 use tch::{Kind, Tensor};
@@ -46,7 +46,7 @@ impl Step<'_> {
         let y = self.filled(batch, step);
         let clean = self.clean_rows(step, &y, self.place);
         let (n, rest) = (clean.size()[0], batch.len() - clean.size()[0]);
-        // The source runs the live weights with dropout on, averaged ones in evaluation mode.
+        // The paper runs the live weights with dropout on, averaged ones in evaluation mode.
         let dropout = !self.train.ema_teacher && self.train.refresh == 1;
         if rest == 0 {
             return self.paired(clean, y, batch, step);

@@ -1,25 +1,27 @@
 //! The loop of Algorithm 2: transport, corrupt anew, fit the interpolant; validate, checkpoint.
 
-use super::adam::{Adam, learning_rate};
-use super::checkpoint::{Checkpoint, Header, State, save_state, save_weights};
 use super::data::Data;
 use super::doubt::Doubt;
 use super::estep::{EStep, evaluations, refreshes};
 use super::feed::Feed;
 use super::known;
-use super::learner::{Learner, Stride};
-use super::log::Log;
-use super::losses::Losses;
 use super::pairs::Pairs;
 use super::run::{Run, config_sha256};
 use super::step::Step;
 use super::validate::Validator;
 use super::warm_start::GaussianPopulation;
-use crate::catalog::Layout;
+use crate::base::random::seed_dropout;
 use crate::config::Config;
-use crate::forward::{self, ForwardModel};
+use crate::data::Layout;
+use crate::fit::checkpoint::{State, save_state, save_weights};
+use crate::fit::log::Log;
+use crate::fit::losses::Losses;
+use crate::fit::{Adam, learning_rate};
+use crate::fit::{Checkpoint, Header};
+use crate::fit::{Learner, Stride};
+use crate::forward;
+use crate::forward::ForwardModel;
 use crate::nets::{Background, Population, VelocityField};
-use crate::random::seed_dropout;
 use crate::ranks::{Place, Ranks};
 use crate::transport::Transport;
 use crate::{Error, Result};
@@ -128,7 +130,7 @@ impl<'a> Trainer<'a> {
         if header.config_sha256 != config_sha256(self.run.config())? {
             return Err(Error::run(
                 path,
-                "this checkpoint is of another config",
+                "this checkpoint was written with another config",
                 "undo the change of config.toml, or start a new run",
             ));
         }

@@ -1,4 +1,4 @@
-//! The observations of training: in memory, or read from the prepared set when they are wanted.
+//! The observations of training: in memory, or read from the prepared set when they are needed.
 
 use super::data::{CHUNK, Observations};
 use crate::Result;
@@ -23,7 +23,7 @@ pub enum Training {
     Streamed(Streamed),
 }
 
-/// Observations that are read when they are wanted.
+/// Observations that are read when they are needed.
 #[derive(Clone)]
 pub struct Streamed {
     read: Read,

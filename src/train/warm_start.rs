@@ -1,16 +1,16 @@
 //! The Gaussian population that a warm start trains on: a sounder Θ0 than the identity.
 //!
-//! Its mean and covariance are those of the clean population as far as the observations and the
-//! known channel tell them ([`crate::evaluate::learn`]); no clean spectrum is seen. The map
+//! Its mean and covariance are those of the clean population to the extent that the observations and the
+//! known channel tell them ([`crate::population::learn`]); no clean spectrum is seen. The map
 //! that belongs to it is near the Wiener filter's; the self-consistent loop then makes it that of
 //! the true, non-Gaussian population. The fixed point does not depend on where the loop starts.
 
 use super::data::Data;
-use crate::catalog::{Block, Layout};
+use crate::base::random::Rows;
+use crate::base::tensors::{matrix, numbers};
 use crate::config::ForwardConfig;
-use crate::evaluate::{eigen, learn};
-use crate::host::{matrix, numbers};
-use crate::random::Rows;
+use crate::data::{Block, Layout};
+use crate::population::{eigen, learn};
 use crate::{Error, Result};
 use ndarray::s;
 use std::path::Path;

@@ -6,7 +6,7 @@ use crate::interpolant::{Gamma, Interpolant};
 use crate::nets::Fields;
 use tch::Tensor;
 
-/// Added to γ under the score of a constant ε, as in the source.
+/// Added to γ under the score of a constant ε, as in the paper.
 const GAMMA_FLOOR: f64 = 1e-3;
 /// Within this of t = 1, where γ → 0 and g says ever less, a diffusion that does not vanish with γ
 /// is faded out linearly.

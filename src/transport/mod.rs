@@ -5,12 +5,12 @@
 
 mod diffusion;
 
-use crate::catalog::Layout;
+use crate::base::random::Rows;
 use crate::config::{InterpolantConfig, Scheme, TransportConfig};
+use crate::data::Layout;
 use crate::forward::Latent;
 use crate::interpolant::Interpolant;
 use crate::nets::{Pass, VelocityField};
-use crate::random::Rows;
 use crate::{Error, Result};
 use diffusion::ReverseDiffusion;
 use tch::{Tensor, no_grad};
@@ -107,7 +107,7 @@ impl Transport {
 
     /// Φ(y) for observations `y` [B, D], without gradient and without leaving the device. The
     /// result is a function of y, the latent and each row's random stream alone. The SDE draws
-    /// from `random`; the ODE does not use it. `dropout`: whether it is on, as in the source.
+    /// from `random`; the ODE does not use it. `dropout`: whether it is on, as in the paper.
     ///
     /// Euler takes the drift at the beginning of each step. Heun averages it with that at the end
     /// of the Euler step, noise included: of second order for the ODE, and in law for the SDE,

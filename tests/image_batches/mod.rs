@@ -1,10 +1,10 @@
 //! Images, latents and stages for the tests of the forward model.
 #![allow(dead_code)]
 
-use selfsi::catalog::{ImageLayout, PixelScale};
+use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::StageConfig;
+use selfsi::data::{ImageLayout, PixelScale};
 use selfsi::forward::{ForwardModel, Latent, Stages};
-use selfsi::random::{Purpose, Rows};
 use tch::{Device, Kind, Tensor};
 
 pub const MEAN: f64 = 120.0;

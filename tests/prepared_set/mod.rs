@@ -6,8 +6,9 @@ use ndarray::Array2;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
-use selfsi::catalog::{Block, LogGrid, Object, PreparedWriter};
 use selfsi::config::Config;
+use selfsi::data::{Block, LogGrid, Object};
+use selfsi::prepare::PreparedWriter;
 use std::path::Path;
 
 pub const UNIT: &str = "10**-17 erg s-1 cm-2 Angstrom-1";

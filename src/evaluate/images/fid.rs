@@ -1,10 +1,12 @@
 //! Fréchet distance of two populations of images in the features of a trained network (Heusel et
 //! al. 2017), where both are taken for Gaussians.
 
-use super::{DataRange, network::Network};
+use super::network::Network;
+use super::psnr::DataRange;
 use crate::Result;
 use crate::config::ImageConfig;
-use crate::evaluate::linalg::{eigen, recompose};
+use crate::population::eigen;
+use crate::population::linalg::recompose;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use std::path::Path;
 
@@ -54,7 +56,7 @@ pub fn frechet_distance(a: ArrayView2<f64>, b: ArrayView2<f64>) -> f64 {
     shift.dot(&shift) + ca.diag().sum() + cb.diag().sum() - 2.0 * cross
 }
 
-/// Roots of falling eigenvalues; those that are 0 but for rounding, whose root would not be small,
+/// Roots of falling eigenvalues; those that are 0 up to rounding, whose root would not be small,
 /// are 0.
 fn roots(values: &Array1<f64>) -> Array1<f64> {
     let largest = values.first().copied().unwrap_or(0.0);

@@ -2,9 +2,12 @@
 //! set.
 
 use super::result::ImageKind;
-use crate::catalog::{ImageLayout, ImageSet, ImageSource, RestoredImages, is_random};
+use crate::data::{ImageLayout, is_random};
 use crate::evaluate::catalogs::index;
 use crate::evaluate::survey::{RunFiles, labelled};
+use crate::prepare::ImageSet;
+use crate::restored::RestoredImages;
+use crate::survey::ImageSource;
 use crate::{Error, Result};
 use ndarray::{Array2, Axis};
 use std::collections::HashMap;

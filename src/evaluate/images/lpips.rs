@@ -1,6 +1,7 @@
 //! LPIPS (Zhang et al. 2018): the distance of two images in the features of a trained network.
 
-use super::{DataRange, network::Network};
+use super::network::Network;
+use super::psnr::DataRange;
 use crate::config::ImageConfig;
 use crate::{Error, Result};
 use ndarray::ArrayView2;

@@ -1,8 +1,11 @@
 //! One row of the table: a set of restorations against the truth of the same images.
 
+use super::fid::{Features, frechet_distance};
+use super::lpips::Lpips;
+use super::psnr::DataRange;
 use super::psnr::mean_square_errors;
 use super::result::{ImageKind, ImageRow, Statistic};
-use super::{DataRange, Features, Lpips, frechet_distance, psnr, ssim};
+use super::{psnr, ssim};
 use crate::Result;
 use crate::config::ImageConfig;
 use crate::evaluate::sliced::{Slices, population_distance};

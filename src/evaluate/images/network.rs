@@ -1,6 +1,6 @@
 //! A network of the user's, as a TorchScript file, run on batches of images.
 
-use super::DataRange;
+use super::psnr::DataRange;
 use crate::config::ImageConfig;
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2, Axis};

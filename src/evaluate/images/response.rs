@@ -1,4 +1,4 @@
-//! What a channel does to each Fourier mode, as far as it is linear: Y = H X + noise.
+//! What a channel does to each Fourier mode, to the extent that it is linear: Y = H X + noise.
 
 use super::fourier::Mirrored;
 use crate::config::{LatentUse, StageConfig};
@@ -104,7 +104,7 @@ fn motion_kernel(length: usize, angle: Option<f64>) -> Array2<f64> {
 }
 
 /// The direction of a motion blur in radians out of what comes with an observation: the numbers of
-/// the stages that the network is told of, in their order, directions in units of π.
+/// the stages that the network knows of, in their order, directions in units of π.
 #[must_use]
 pub fn motion_angle(stages: &[StageConfig], vector: ArrayView1<f32>) -> Option<f64> {
     let told = |latent: LatentUse| latent != LatentUse::Hidden;

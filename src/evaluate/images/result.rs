@@ -1,8 +1,8 @@
 //! What an evaluation of images finds, in the form of evaluation.json.
 
-use super::DataRange;
+use super::psnr::DataRange;
+use crate::base::statistics::median;
 use crate::evaluate::json_nan;
-use crate::statistics::median;
 use serde::{Deserialize, Serialize};
 
 /// What a row of the table is.

@@ -1,17 +1,21 @@
 //! From files to arrays: joins a prepared set of images, the clean ones and restored files by name.
 
 use super::baselines::{Task, baselines};
+use super::fid::Features;
 use super::files::open_restored;
+use super::lpips::Lpips;
 use super::measure::Reference;
+use super::psnr::DataRange;
 use super::result::{ImageEvaluation, ImageKind};
 use super::sampling::of_images;
 use super::scored::Scored;
-use super::{DataRange, Features, Lpips};
-use crate::catalog::{ImageLayout, ImageSet, ImageSource};
 use crate::config::{Config, ImageConfig, ImageDatasets, SurveySource};
+use crate::data::ImageLayout;
 use crate::evaluate::catalogs::index;
 use crate::evaluate::sampling::{Samplers, answer, evenly};
 use crate::evaluate::survey::{RunFiles, of_one_survey};
+use crate::prepare::ImageSet;
+use crate::survey::ImageSource;
 use crate::{Error, Result};
 use ndarray::Array2;
 use std::path::Path;

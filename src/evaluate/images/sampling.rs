@@ -5,11 +5,13 @@ use super::result::ImageKind;
 use super::run::shift;
 use super::scored::finite_rows;
 use crate::Result;
-use crate::catalog::{ImageSet, ImageSource, Layout};
 use crate::config::Config;
+use crate::data::Layout;
 use crate::evaluate::sampling::{
     CLEAN, LEARNING, Method, Observed, Sampling, TUNING, apart, evenly,
 };
+use crate::prepare::ImageSet;
+use crate::survey::ImageSource;
 use ndarray::{Array2, Axis};
 use std::collections::HashSet;
 

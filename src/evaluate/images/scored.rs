@@ -4,9 +4,10 @@ use super::files::{File, read_clean};
 use super::result::ImageKind;
 use super::sampling::ImageRows;
 use crate::Result;
-use crate::catalog::flag::NOT_FINITE;
-use crate::catalog::{ImageSet, ImageSource};
+use crate::data::flag::NOT_FINITE;
 use crate::evaluate::sampling::evenly;
+use crate::prepare::ImageSet;
+use crate::survey::ImageSource;
 use ndarray::{Array2, Axis};
 use std::collections::HashMap;
 

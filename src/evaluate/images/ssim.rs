@@ -1,6 +1,6 @@
 //! Structural similarity (Wang, Bovik, Sheikh & Simoncelli 2004, IEEE Trans. Image Process. 13, 600).
 
-use super::DataRange;
+use super::psnr::DataRange;
 use crate::config::ImageConfig;
 use ndarray::{ArrayView2, Axis};
 use rayon::prelude::*;

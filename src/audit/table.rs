@@ -1,0 +1,295 @@
+//! The audit of a restored catalog: one FITS file with a row for each object and a row for each
+//! feature.
+
+use crate::Result;
+use crate::data::Object;
+use crate::data::Provenance;
+use crate::data::provenance::Key;
+use crate::files::fits::sheet::{Sheet, ascii};
+use crate::files::fits::tables::Column;
+use crate::restored::writer::{keys, provenance};
+use fitsio::tables::ColumnDataType as T;
+use std::path::Path;
+
+/// Bits of [`AuditRow::flag`].
+pub mod audit_flag {
+    /// There is no restoration to audit.
+    pub const NOT_AUDITED: i32 = 1;
+    /// χ² of F(RESTORED) against y.
+    pub const CHI2: i32 = 2;
+    /// A line-like residual of y against F(RESTORED).
+    pub const LOCAL: i32 = 4;
+    /// y prefers the absence of a feature of RESTORED.
+    pub const FEATURE: i32 = 8;
+    /// As CHI2 or LOCAL, of DRAW.
+    pub const DRAW: i32 = 16;
+    /// The other run restores it otherwise.
+    pub const HALVES: i32 = 32;
+
+    /// Name and meaning of every bit, for headers and documentation.
+    pub const MEANINGS: [(i32, &str, &str); 6] = [
+        (NOT_AUDITED, "NOT_AUDITED", "no restoration to audit"),
+        (CHI2, "CHI2", "F(RESTORED) is far from y"),
+        (LOCAL, "LOCAL", "line-like residual of y"),
+        (FEATURE, "FEATURE", "y contradicts a feature"),
+        (DRAW, "DRAW", "F(DRAW) is far from y"),
+        (HALVES, "HALVES", "the other run disagrees"),
+    ];
+}
+
+/// What an audit says of how it was made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditHeader {
+    /// Of the restored catalog; the history is the audit's.
+    pub made: Provenance,
+    /// FITS unit string of the flux.
+    pub flux_unit: String,
+    /// Seed of the simulations.
+    pub seed: u64,
+    /// Probability that an object is flagged by chance, at most.
+    pub alpha: f64,
+    /// Statistics that share α.
+    pub statistics: usize,
+    pub simulations: usize,
+    /// Calls of F on each spectrum.
+    pub calls: u64,
+    /// Part of the supported features that are not real, at most.
+    pub fdr: f64,
+    /// Δχ² from which a line, and any other peak, is supported; infinite where none would be.
+    pub supported: [f64; 2],
+    /// −Δχ² from which a feature is contradicted.
+    pub contradicted: f64,
+    /// SHA-256 of the other run's checkpoint.
+    pub other_sha256: Option<String>,
+}
+
+/// One row of AUDIT; NaN where a quantity does not exist.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditRow {
+    pub object: Object,
+    pub chi2: f64,
+    /// Good pixels.
+    pub dof: f64,
+    pub chi2_p: f64,
+    /// Strongest line-like residual, standard deviations; negative where y lacks what F(x̂) has.
+    pub local_s: f64,
+    /// Å.
+    pub local_wave: f64,
+    pub local_p: f64,
+    pub draw_chi2: f64,
+    pub draw_chi2_p: f64,
+    pub draw_local_s: f64,
+    pub draw_local_wave: f64,
+    pub draw_local_p: f64,
+    /// Numbers of features by verdict.
+    pub supported: usize,
+    pub undecided: usize,
+    pub contradicted: usize,
+    pub feature_p: f64,
+    /// Difference of the two restorations in units of their combined SIGMA.
+    pub half_rms: f64,
+    pub half_max: f64,
+    /// Å.
+    pub half_wave: f64,
+    /// Bits of [`audit_flag`].
+    pub flag: i32,
+    pub reason: String,
+}
+
+/// One row of FEATURES.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeatureRow {
+    /// Row of AUDIT, from 0.
+    pub row: usize,
+    pub object: String,
+    pub name: &'static str,
+    /// Of the peak and of both ends, Å.
+    pub wave: f64,
+    pub from: f64,
+    pub to: f64,
+    /// Of the peak above the chord, flux unit.
+    pub height: f64,
+    pub delta_chi2: f64,
+    /// Standard deviations of y between the predictions with and without the feature.
+    pub separation: f64,
+    pub verdict: &'static str,
+    /// Mean difference of the two restorations over the feature, in units of their combined SIGMA.
+    pub half: f64,
+}
+
+/// Writes an audit to `path`.
+///
+/// # Errors
+/// [`crate::Error::Output`] if the file cannot be written: then there is none.
+pub fn write_audit(
+    path: &Path,
+    header: &AuditHeader,
+    rows: &[AuditRow],
+    features: &[FeatureRow],
+) -> Result<()> {
+    let mut sheet = Sheet::create(path)?;
+    keys(&mut sheet, &header.keys())?;
+    provenance(&mut sheet, &header.made)?;
+    audit_table(&mut sheet, rows)?;
+    feature_table(&mut sheet, features, &header.flux_unit)?;
+    sheet.finish()
+}
+
+impl AuditHeader {
+    fn keys(&self) -> Vec<Key> {
+        let mut keys = vec![
+            Key::whole("AUDSEED", self.seed as i64, "seed of the audit"),
+            Key::real(
+                "ALPHA",
+                self.alpha,
+                "probability of a false flag per object",
+            ),
+            Key::whole(
+                "NSTAT",
+                self.statistics as i64,
+                "statistics that share ALPHA",
+            ),
+            Key::whole("NSIM", self.simulations as i64, "simulated observations"),
+            Key::whole("NCALLS", self.calls as i64, "calls of F on each spectrum"),
+        ];
+        keys.push(Key::real(
+            "FDR",
+            self.fdr,
+            "part of SUPPORTED that is not real",
+        ));
+        for (name, value, comment) in [
+            (
+                "SUPLINE",
+                self.supported[0],
+                "DELTA_CHI2 of a supported line",
+            ),
+            (
+                "SUPPEAK",
+                self.supported[1],
+                "DELTA_CHI2 of a supported peak",
+            ),
+            (
+                "CONTRA",
+                self.contradicted,
+                "-DELTA_CHI2 of a contradicted feature",
+            ),
+        ] {
+            // FITS has no infinity: without the key no feature gets that verdict.
+            if value.is_finite() {
+                keys.push(Key::real(name, value, comment));
+            }
+        }
+        if let Some(sha) = &self.other_sha256 {
+            // SHA-256 of the other checkpoint: no room for a comment.
+            keys.push(Key::text("OTHERSHA", sha, ""));
+        }
+        let flag = |(bit, name, meaning): &(i32, &str, &'static str)| {
+            Key::text(&format!("AUDIT{bit}"), name, meaning)
+        };
+        keys.extend(audit_flag::MEANINGS.iter().map(flag));
+        keys
+    }
+}
+
+type Real<'a, R> = (&'static str, &'a str, fn(&R) -> f64);
+type Whole<R> = (&'static str, fn(&R) -> i64);
+
+const AUDIT_REAL: [Real<'static, AuditRow>; 17] = [
+    ("RA", "deg", |r| r.object.ra),
+    ("DEC", "deg", |r| r.object.dec),
+    ("Z", "", |r| r.object.z),
+    ("CHI2", "", |r| r.chi2),
+    ("CHI2_P", "", |r| r.chi2_p),
+    ("LOCAL_S", "", |r| r.local_s),
+    ("LOCAL_WAVE", "Angstrom", |r| r.local_wave),
+    ("LOCAL_P", "", |r| r.local_p),
+    ("DRAW_CHI2", "", |r| r.draw_chi2),
+    ("DRAW_CHI2_P", "", |r| r.draw_chi2_p),
+    ("DRAW_LOCAL_S", "", |r| r.draw_local_s),
+    ("DRAW_LOCAL_WAVE", "Angstrom", |r| r.draw_local_wave),
+    ("DRAW_LOCAL_P", "", |r| r.draw_local_p),
+    ("FEATURE_P", "", |r| r.feature_p),
+    ("HALF_RMS", "", |r| r.half_rms),
+    ("HALF_MAX", "", |r| r.half_max),
+    ("HALF_WAVE", "Angstrom", |r| r.half_wave),
+];
+
+const AUDIT_WHOLE: [Whole<AuditRow>; 9] = [
+    ("PLATE", |r| r.object.plate),
+    ("MJD", |r| r.object.mjd),
+    ("FIBERID", |r| r.object.fiberid),
+    ("DOF", |r| r.dof.max(0.0) as i64),
+    ("N_SUPPORTED", |r| r.supported as i64),
+    ("N_UNDECIDED", |r| r.undecided as i64),
+    ("N_CONTRADICTED", |r| r.contradicted as i64),
+    ("RESTORED_FLAG", |r| i64::from(r.object.flag)),
+    ("FLAG", |r| i64::from(r.flag)),
+];
+
+fn audit_table(sheet: &mut Sheet, rows: &[AuditRow]) -> Result<()> {
+    let texts = [
+        ("NAME", rows.iter().map(|r| ascii(&r.object.name)).collect()),
+        ("REASON", rows.iter().map(|r| ascii(&r.reason)).collect()),
+    ];
+    table(sheet, "AUDIT", rows, &texts, &AUDIT_WHOLE, &AUDIT_REAL)
+}
+
+fn feature_table(sheet: &mut Sheet, rows: &[FeatureRow], flux_unit: &str) -> Result<()> {
+    let texts = [
+        ("NAME", rows.iter().map(|r| ascii(&r.object)).collect()),
+        ("FEATURE", rows.iter().map(|r| plain(r.name)).collect()),
+        (
+            "VERDICT",
+            rows.iter().map(|r| r.verdict.to_owned()).collect(),
+        ),
+    ];
+    let whole: [Whole<FeatureRow>; 1] = [("ROW", |r| r.row as i64 + 1)];
+    let real: [Real<'_, FeatureRow>; 7] = [
+        ("WAVE", "Angstrom", |r| r.wave),
+        ("WAVE_MIN", "Angstrom", |r| r.from),
+        ("WAVE_MAX", "Angstrom", |r| r.to),
+        ("HEIGHT", flux_unit, |r| r.height),
+        ("DELTA_CHI2", "", |r| r.delta_chi2),
+        ("SEPARATION", "", |r| r.separation),
+        ("HALF", "", |r| r.half),
+    ];
+    table(sheet, "FEATURES", rows, &texts, &whole, &real)
+}
+
+fn table<R>(
+    sheet: &mut Sheet,
+    name: &str,
+    rows: &[R],
+    texts: &[(&'static str, Vec<String>)],
+    whole: &[Whole<R>],
+    real: &[Real<'_, R>],
+) -> Result<()> {
+    let text = |(name, values): &(&str, Vec<String>)| Column::texts(name, values);
+    let mut columns: Vec<Column> = texts.iter().map(text).collect();
+    columns.extend(whole.iter().map(|(n, _)| Column::new(n, T::LongLong)));
+    columns.extend(
+        real.iter()
+            .map(|(n, unit, _)| Column::new(n, T::Double).unit(unit)),
+    );
+    let hdu = sheet.table(name, &columns)?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    for (name, values) in texts {
+        sheet.column(&hdu, name, values)?;
+    }
+    for (name, get) in whole {
+        let values: Vec<i64> = rows.iter().map(get).collect();
+        sheet.column(&hdu, name, &values)?;
+    }
+    for (name, _, get) in real {
+        let values: Vec<f64> = rows.iter().map(get).collect();
+        sheet.column(&hdu, name, &values)?;
+    }
+    Ok(())
+}
+
+/// A line's name in the letters that FITS knows.
+fn plain(name: &str) -> String {
+    ascii(&name.replace('α', "a"))
+}

@@ -1,0 +1,9 @@
+//! What every room stands on: errors, files that are complete or absent, random numbers, statistics, devices.
+
+pub mod ahead;
+pub mod atomic;
+pub mod device;
+pub mod error;
+pub mod random;
+pub mod statistics;
+pub(crate) mod tensors;

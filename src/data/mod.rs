@@ -1,0 +1,19 @@
+//! What the rooms hand to each other: objects with their flags, grids, layouts, blocks of rows, provenance.
+
+mod air;
+mod block;
+mod grid;
+mod image_block;
+mod layout;
+mod object;
+pub(crate) mod provenance;
+pub(crate) mod spectrum;
+
+pub use air::air_to_vacuum;
+pub use block::Block;
+pub use grid::LogGrid;
+pub use image_block::ImageBlock;
+pub use layout::{ImageLayout, Layout, PixelScale};
+pub use object::{Object, flag};
+pub use provenance::{Provenance, is_random};
+pub use spectrum::{Centres, NativeGrid, Spectrum};

@@ -1,0 +1,132 @@
+//! Whether a file is whole, and holds what was written.
+
+use super::headers;
+use super::read::Fits;
+use crate::{Error, Result};
+use fitsio_sys as c;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// How a gzipped file begins.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// Values that one byte can stand for at most, compressed by gzip or in tiles.
+const SHRUNK: usize = 1032;
+/// Values that one byte can hold at most as it is: bits (TFORM `X`).
+const BITS: usize = 8;
+
+/// How many bytes there are in a file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Extent {
+    bytes: usize,
+    /// Not gzipped.
+    plain: bool,
+}
+
+/// The extent of the file `path`, which is there and whose headers claim nothing impossible.
+///
+/// # Errors
+/// [`Error::Input`] otherwise.
+pub(crate) fn extent(path: &Path) -> Result<Extent> {
+    let missing = |e| Error::input(path, "", e, "a FITS file", "check the path");
+    let mut file = File::open(path).map_err(missing)?;
+    let length = file.metadata().map_err(missing)?.len();
+    let mut start = [0; 2];
+    let plain = file.read_exact(&mut start).is_ok() && start != GZIP;
+    if plain && let Some(problem) = headers::impossible(&mut file).map_err(missing)? {
+        return Err(Error::input(
+            path,
+            "",
+            format!("{problem}: damaged"),
+            "sizes that a FITS file can have",
+            "copy or download the file again",
+        ));
+    }
+    let bytes = usize::try_from(length).unwrap_or(usize::MAX);
+    Ok(Extent { bytes, plain })
+}
+
+impl Fits {
+    /// Compares the length of the file with where its last HDU ends: cfitsio says nothing of bytes
+    /// after it (an HDU cut off in its header), nor of data that nobody has read yet. A gzipped
+    /// file cannot be compared so: there a cut shows when the data is read.
+    ///
+    /// # Errors
+    /// [`crate::Error::Input`] if the file is cut off.
+    pub fn check_complete(&mut self) -> Result<()> {
+        let last = self.hdus()?.saturating_sub(1);
+        self.seek(last)?;
+        let (mut head, mut data, mut end, mut status) = (0, 0, 0, 0);
+        // SAFETY: the handle is open (as in every call below).
+        unsafe { c::ffghadll(self.file, &mut head, &mut data, &mut end, &mut status) };
+        self.checked(status, "")?;
+        let mut start = [0; 2];
+        let length = File::open(&self.path).and_then(|mut f| {
+            f.read_exact(&mut start)?;
+            Ok(f.metadata()?.len())
+        });
+        let length =
+            length.map_err(|e| self.error("", &e.to_string(), "a FITS file", "check the path"))?;
+        let end = u64::try_from(end).unwrap_or_default();
+        if start == GZIP || length == end {
+            return Ok(());
+        }
+        let problem = format!("{length} bytes, but HDU {last} ends at {end}: truncated or damaged");
+        Err(self.error(
+            "",
+            &problem,
+            "a complete FITS file",
+            "copy or download the file again",
+        ))
+    }
+
+    /// Refuses to make room for more values than the file can hold.
+    pub(crate) fn check_room(&mut self, n: usize, what: &str) -> Result<()> {
+        // Images compressed in tiles are known by cfitsio alone.
+        let mut status = 0;
+        let tiles = unsafe { c::fits_is_compressed_image(self.file, &mut status) } != 0;
+        self.checked(status, what)?;
+        let shrunk = if self.extent.plain && !tiles {
+            BITS
+        } else {
+            SHRUNK
+        };
+        if n <= self.extent.bytes.saturating_mul(shrunk) {
+            return Ok(());
+        }
+        let place = format!("{} {what}", self.place());
+        Err(self.error(
+            &place,
+            &format!("{n} values, more than the file can hold: truncated or damaged"),
+            "a complete FITS file",
+            "copy or download the file again",
+        ))
+    }
+
+    /// Compares every HDU with its CHECKSUM and DATASUM, where it has them; reads the whole file.
+    ///
+    /// # Errors
+    /// [`crate::Error::Input`] if one does not fit.
+    pub fn check_sums(&mut self) -> Result<()> {
+        for hdu in 0..self.hdus()? {
+            self.seek(hdu)?;
+            let (mut data, mut whole, mut status) = (0, 0, 0);
+            // -1: wrong; 0: the key is absent; 1: right.
+            unsafe { c::ffvcks(self.file, &mut data, &mut whole, &mut status) };
+            self.checked(status, "")?;
+            let wrong = match (data, whole) {
+                (-1, _) => "DATASUM",
+                (_, -1) => "CHECKSUM",
+                _ => continue,
+            };
+            let place = self.place();
+            return Err(self.error(
+                &place,
+                &format!("{wrong} does not match: the file was damaged or edited"),
+                "what was written",
+                "copy the file again; if you edited it, renew its checksums (astropy: fitscheck --write)",
+            ));
+        }
+        Ok(())
+    }
+}

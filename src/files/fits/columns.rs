@@ -1,0 +1,173 @@
+//! Columns of the current table: found by name, read as numbers or as text.
+
+use super::read::{Fits, from_c};
+use crate::Result;
+use fitsio_sys as c;
+use std::ffi::CString;
+use std::os::raw::{c_char, c_int};
+
+/// cfitsio's type code of text columns (TSTRING).
+const TSTRING: c_int = 16;
+/// Rows of text fetched at a time.
+const ROWS: usize = 4096;
+
+/// One column of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Column {
+    pub name: String,
+    pub text: bool,
+    /// Elements per row (characters for text).
+    pub repeat: usize,
+    number: c_int,
+}
+
+impl Fits {
+    /// Every column of the current table.
+    pub fn columns(&mut self) -> Result<Vec<Column>> {
+        let (mut count, mut status) = (0, 0);
+        unsafe { c::ffgncl(self.file, &mut count, &mut status) };
+        self.checked(status, "")?;
+        (1..=count).map(|number| self.numbered(number)).collect()
+    }
+
+    /// The column called `name`, whatever its case.
+    pub fn column(&mut self, name: &str) -> Option<Column> {
+        let c_name = CString::new(name).ok()?;
+        let (mut number, mut status) = (0, 0);
+        // SAFETY: cfitsio only reads the name (its prototype lacks `const`).
+        unsafe {
+            c::ffgcno(
+                self.file,
+                0,
+                c_name.as_ptr().cast_mut(),
+                &mut number,
+                &mut status,
+            );
+            c::ffcmsg();
+        }
+        if status != 0 {
+            return None;
+        }
+        // cfitsio takes wildcards and numbers for names; we do not.
+        let column = self.numbered(number).ok()?;
+        column.name.eq_ignore_ascii_case(name).then_some(column)
+    }
+
+    fn numbered(&mut self, number: c_int) -> Result<Column> {
+        let (mut code, mut repeat, mut width, mut status) = (0, 0, 0, 0);
+        unsafe {
+            c::ffgtcl(
+                self.file,
+                number,
+                &mut code,
+                &mut repeat,
+                &mut width,
+                &mut status,
+            )
+        };
+        self.checked(status, &format!("column {number}"))?;
+        Ok(Column {
+            name: self.text_key(&format!("TTYPE{number}")).unwrap_or_default(),
+            text: code == TSTRING,
+            repeat: usize::try_from(repeat).unwrap_or_default(),
+            number,
+        })
+    }
+
+    /// A numeric column of `rows` rows, row by row ([rows × repeat]); NaN where undefined.
+    pub fn floats(&mut self, column: &Column, rows: usize) -> Result<Vec<f64>> {
+        self.numeric(column, rows, 0.0, |f, n, count, out, any, status| unsafe {
+            c::ffgcvd(f, n, 1, 1, count, f64::NAN, out, any, status)
+        })
+    }
+
+    /// As [`Fits::floats`] in single precision.
+    pub fn singles(&mut self, column: &Column, rows: usize) -> Result<Vec<f32>> {
+        self.numeric(column, rows, 0.0, |f, n, count, out, any, status| unsafe {
+            c::ffgcve(f, n, 1, 1, count, f32::NAN, out, any, status)
+        })
+    }
+
+    /// As [`Fits::floats`] for integers; −1 where undefined.
+    pub fn integers(&mut self, column: &Column, rows: usize) -> Result<Vec<i64>> {
+        self.numeric(column, rows, 0, |f, n, count, out, any, status| unsafe {
+            c::ffgcvjj(f, n, 1, 1, count, -1, out, any, status)
+        })
+    }
+
+    fn numeric<T: Copy>(
+        &mut self,
+        column: &Column,
+        rows: usize,
+        zero: T,
+        read: impl Fn(*mut c::fitsfile, c_int, i64, *mut T, *mut c_int, *mut c_int) -> c_int,
+    ) -> Result<Vec<T>> {
+        if column.text {
+            let place = format!("{} column {}", self.place(), column.name);
+            return Err(self.error(
+                &place,
+                "text",
+                "numbers",
+                "map another column in the config",
+            ));
+        }
+        let n = rows.saturating_mul(column.repeat);
+        self.check_room(n, &column.name)?;
+        let mut out = vec![zero; n];
+        // cfitsio writes `anynul` without asking whether it is there.
+        let (mut any, mut status) = (0, 0);
+        read(
+            self.file,
+            column.number,
+            out.len() as i64,
+            out.as_mut_ptr(),
+            &mut any,
+            &mut status,
+        );
+        self.checked(status, &format!("column {}", column.name))?;
+        Ok(out)
+    }
+
+    /// A column of `rows` rows as text, blanks trimmed; numbers are written out.
+    pub fn texts(&mut self, column: &Column, rows: usize) -> Result<Vec<String>> {
+        if !column.text {
+            return Ok(self
+                .integers(column, rows)?
+                .iter()
+                .map(ToString::to_string)
+                .collect());
+        }
+        self.check_room(rows.saturating_mul(column.repeat.max(1)), &column.name)?;
+        let width = column.repeat.max(1) + 1;
+        let mut buffer: Vec<c_char> = vec![0; ROWS.min(rows.max(1)) * width];
+        let mut out = Vec::with_capacity(rows);
+        while out.len() < rows {
+            let n = ROWS.min(rows - out.len());
+            buffer.fill(0);
+            let mut cells: Vec<*mut c_char> = buffer
+                .chunks_mut(width)
+                .take(n)
+                .map(<[c_char]>::as_mut_ptr)
+                .collect();
+            let mut blank = [0 as c_char; 1];
+            let (mut any, mut status) = (0, 0);
+            // SAFETY: `cells` points at n cells of `width` bytes: the column's width and a NUL.
+            unsafe {
+                c::ffgcvs(
+                    self.file,
+                    column.number,
+                    out.len() as i64 + 1,
+                    1,
+                    n as i64,
+                    blank.as_mut_ptr(),
+                    cells.as_mut_ptr(),
+                    &mut any,
+                    &mut status,
+                )
+            };
+            self.checked(status, &format!("column {}", column.name))?;
+            out.extend(buffer.chunks(width).take(n).map(from_c));
+        }
+        Ok(out)
+    }
+}

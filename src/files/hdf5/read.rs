@@ -1,0 +1,179 @@
+//! What the HDF5 readers and writers share: errors in our words, text in any of HDF5's forms.
+
+pub(crate) use super::content::{attribute, column, numbers, text, texts};
+pub(crate) use super::output::words;
+use crate::data::provenance::{Key, Value};
+use crate::{Error, Result};
+use hdf5::types::{FixedAscii, FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
+use hdf5::{Dataset, File, Hyperslab, Location, SliceOrIndex};
+use ndarray::{Array2, ArrayViewD};
+use std::ops::Range;
+use std::path::Path;
+
+/// Longest fixed-length text that is read; HDF5 truncates beyond it.
+const FIXED: usize = 512;
+
+/// Opens an HDF5 file for reading.
+///
+/// # Errors
+/// [`Error::Input`] if it is missing, truncated or not HDF5.
+pub(crate) fn open(path: &Path) -> Result<File> {
+    hdf5::silence_errors(true);
+    std::fs::File::open(path)
+        .map_err(|e| Error::input(path, "", e, "an HDF5 file", "check the path"))?;
+    File::open(path).map_err(|e| {
+        if e.to_string().contains("unable to lock") {
+            return Error::input(
+                path,
+                "",
+                "locked by another program, or on a file system without locks",
+                "a file that no program is writing",
+                "wait for that program, or set HDF5_USE_FILE_LOCKING=FALSE",
+            );
+        }
+        Error::input(
+            path,
+            "",
+            format!("not a readable HDF5 file ({})", words(&e)),
+            "a complete HDF5 file",
+            "check that the copy is complete (h5ls) and that it is HDF5",
+        )
+    })
+}
+
+/// The dataset at `name`.
+///
+/// # Errors
+/// [`Error::Input`] listing what the file holds instead.
+pub(crate) fn dataset(file: &File, path: &Path, name: &str, expected: &str) -> Result<Dataset> {
+    file.dataset(name).map_err(|_| {
+        let names = file.member_names().unwrap_or_default();
+        Error::input(
+            path,
+            format!("dataset {name}"),
+            format!("missing (the file holds: {})", names.join(", ")),
+            expected,
+            "give the dataset's path in the config (survey.source.datasets)",
+        )
+    })
+}
+
+/// An [`Error::Input`] for a failed read of `place`.
+pub(crate) fn bad(path: &Path, place: &str, e: &hdf5::Error) -> Error {
+    Error::input(
+        path,
+        place,
+        format!("cannot be read ({})", words(e)),
+        "readable data of the documented type",
+        "check that the copy is complete (h5ls -v)",
+    )
+}
+
+/// A text attribute in any of HDF5's string forms; `None` if absent or not text.
+pub(crate) fn text_attribute(at: &Location, name: &str) -> Option<String> {
+    let attribute = at.attr(name).ok()?;
+    match attribute.dtype().ok()?.to_descriptor().ok()? {
+        TypeDescriptor::VarLenUnicode => Some(
+            attribute
+                .read_scalar::<VarLenUnicode>()
+                .ok()?
+                .as_str()
+                .to_owned(),
+        ),
+        TypeDescriptor::VarLenAscii => Some(
+            attribute
+                .read_scalar::<VarLenAscii>()
+                .ok()?
+                .as_str()
+                .to_owned(),
+        ),
+        TypeDescriptor::FixedUnicode(_) => Some(
+            attribute
+                .read_scalar::<FixedUnicode<FIXED>>()
+                .ok()?
+                .as_str()
+                .to_owned(),
+        ),
+        TypeDescriptor::FixedAscii(_) => Some(
+            attribute
+                .read_scalar::<FixedAscii<FIXED>>()
+                .ok()?
+                .as_str()
+                .to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+/// A [N] dataset of strings or integers, as text.
+///
+/// # Errors
+/// HDF5's error if the type is neither.
+pub(crate) fn names(data: &Dataset) -> hdf5::Result<Vec<String>> {
+    fn all<T: hdf5::H5Type>(data: &Dataset, f: impl Fn(&T) -> String) -> hdf5::Result<Vec<String>> {
+        Ok(data.read_raw::<T>()?.iter().map(f).collect())
+    }
+    match data.dtype()?.to_descriptor()? {
+        TypeDescriptor::VarLenUnicode => all::<VarLenUnicode>(data, |s| s.as_str().to_owned()),
+        TypeDescriptor::VarLenAscii => all::<VarLenAscii>(data, |s| s.as_str().to_owned()),
+        TypeDescriptor::FixedUnicode(_) => {
+            all::<FixedUnicode<FIXED>>(data, |s| s.as_str().to_owned())
+        }
+        TypeDescriptor::FixedAscii(_) => all::<FixedAscii<FIXED>>(data, |s| s.as_str().to_owned()),
+        TypeDescriptor::Unsigned(_) => all::<u64>(data, ToString::to_string),
+        TypeDescriptor::Integer(_) => all::<i64>(data, ToString::to_string),
+        other => Err(format!("{other} is neither text nor an integer").into()),
+    }
+}
+
+/// Writes header keys as attributes of their names in lower case.
+///
+/// # Errors
+/// HDF5's.
+pub(crate) fn attributes(at: &Location, keys: &[Key]) -> hdf5::Result<()> {
+    for Key { name, value, .. } in keys {
+        let name = name.to_lowercase();
+        match value {
+            Value::Text(v) => attribute(at, &name, &text(v))?,
+            Value::Whole(v) => attribute(at, &name, v)?,
+            Value::Real(v) => attribute(at, &name, v)?,
+        }
+    }
+    Ok(())
+}
+
+/// Rows `range` of images and all of their other axes.
+pub(crate) fn selection(shape: &[usize], rows: Range<usize>) -> Hyperslab {
+    let whole = shape.iter().map(|n| SliceOrIndex::from(0..*n));
+    let mut axes: Vec<_> = whole.collect();
+    axes[0] = rows.into();
+    axes.into()
+}
+
+/// Writes rows [n, D] as the part `range` of a dataset of whatever axes.
+///
+/// # Errors
+/// HDF5's.
+pub(crate) fn put(data: &Dataset, rows: &Array2<f32>, range: Range<usize>) -> hdf5::Result<()> {
+    let mut shape = data.shape();
+    shape[0] = range.len();
+    let rows = rows.as_standard_layout();
+    let view = ArrayViewD::from_shape(shape.as_slice(), rows.as_slice().unwrap_or_default());
+    let view = view.map_err(|e| hdf5::Error::from(e.to_string()))?;
+    data.write_slice(view, selection(&shape, range))
+}
+
+/// An attribute, text or number, as text; `None` if absent.
+pub(crate) fn key(file: &File, name: &str) -> Option<String> {
+    let number = || {
+        let attribute = file.attr(name).ok()?;
+        let whole = attribute.read_scalar::<i64>().map(|v| v.to_string());
+        let real = || attribute.read_scalar::<f64>().map(|v| v.to_string());
+        if attribute.dtype().ok()?.is::<f64>() {
+            real().ok()
+        } else {
+            whole.ok()
+        }
+    };
+    text_attribute(file, name).or_else(number)
+}

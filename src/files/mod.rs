@@ -1,0 +1,6 @@
+//! The formats of files, whatever they hold: FITS, HDF5, and the units written in them.
+
+pub(crate) mod fits;
+pub(crate) mod format;
+pub(crate) mod hdf5;
+pub(crate) mod units;

@@ -1,0 +1,16 @@
+//! What the trainings share: Adam, the learner, losses, order, checkpoints, logs.
+
+mod adam;
+pub(crate) mod checkpoint;
+mod learner;
+pub(crate) mod log;
+pub(crate) mod losses;
+mod order;
+mod tensorboard;
+
+pub use adam::{Adam, learning_rate};
+pub use checkpoint::{Checkpoint, Header, Saved};
+pub use learner::{Learner, Stride};
+pub use log::Denoising;
+pub use order::{Pick, Sampler};
+pub use tensorboard::EventWriter;

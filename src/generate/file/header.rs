@@ -1,0 +1,143 @@
+//! What a file of generated samples says of itself: the same keys in FITS and HDF5.
+
+use crate::data::provenance::Key;
+use crate::data::{ImageLayout, LogGrid};
+use crate::restored::images::header::scale_keys;
+
+/// What the numbers of a sample are.
+#[derive(Debug, Clone, PartialEq)]
+pub enum GeneratedAxes {
+    Spectra {
+        grid: LogGrid,
+        /// As of [`crate::restored::RestoredHeader`].
+        specsys: Option<String>,
+        /// What the flux is divided by, in words; empty for physical flux.
+        normalised: String,
+    },
+    Images(ImageLayout),
+}
+
+/// What a file of generated samples says of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GeneratedHeader {
+    pub axes: GeneratedAxes,
+    /// FITS unit string of the values; empty: dimensionless (normalised flux) or unknown.
+    pub unit: String,
+    pub made: Generation,
+}
+
+/// How samples were generated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Generation {
+    /// The image of the restored catalog that the model was trained on: DRAW or RESTORED.
+    pub samples: String,
+    /// How many of them.
+    pub training: usize,
+    /// Part of each training batch that was clean data.
+    pub clean_fraction: f64,
+    pub sigma_data: f64,
+    /// Of the sampler.
+    pub steps: usize,
+    pub sigma_min: f64,
+    pub sigma_max: f64,
+    pub rho: f64,
+    /// Sample k is that of (`seed`, k), whatever the file.
+    pub seed: u64,
+    /// SHA-256 of the resolved config, the restored catalog and the model's checkpoint.
+    pub config_sha256: String,
+    pub catalog_sha256: String,
+    pub model_sha256: String,
+    /// What was done, line by line; written, not read back.
+    pub history: Vec<String>,
+}
+
+impl GeneratedHeader {
+    /// Axes of the image GENERATED with `n` samples, slowest first.
+    #[must_use]
+    pub fn shape(&self, n: usize) -> Vec<usize> {
+        match &self.axes {
+            GeneratedAxes::Spectra { grid, .. } => vec![n, grid.pixels],
+            GeneratedAxes::Images(layout) => layout.axes(n),
+        }
+    }
+
+    /// BUNIT of the image, where there is something to say: '' is FITS for dimensionless.
+    pub(crate) fn bunit(&self) -> Option<&str> {
+        match &self.axes {
+            GeneratedAxes::Images(_) if self.unit.is_empty() => None,
+            _ => Some(&self.unit),
+        }
+    }
+
+    pub(crate) fn keys(&self) -> Vec<Key> {
+        let m = &self.made;
+        let creator = concat!("selfsi ", env!("CARGO_PKG_VERSION"));
+        let mut keys = vec![
+            Key::text("CREATOR", creator, "program and version"),
+            Key::text("CONTENT", self.content(), "samples of no object"),
+            Key::text("METHOD", "edm", "diffusion model, Heun sampler"),
+        ];
+        keys.extend(match &self.axes {
+            GeneratedAxes::Spectra { normalised, .. } => {
+                let divided = if normalised.is_empty() {
+                    "nothing"
+                } else {
+                    normalised
+                };
+                vec![
+                    Key::text("FLUXUNIT", &self.unit, "unit of the flux; '': normalised"),
+                    Key::text("DIVIDED", divided, "the flux was divided by this"),
+                    Key::text("WAVEREF", "vacuum, observed frame", "wavelengths"),
+                    Key::text("REDSHIFT", "unknown", "a generated spectrum has none"),
+                ]
+            }
+            GeneratedAxes::Images(layout) => {
+                let unit = Key::text("PIXUNIT", &self.unit, "unit of the pixels");
+                [vec![unit], scale_keys(&layout.scale)].concat()
+            }
+        });
+        keys.extend([
+            Key::text("SAMPLES", &m.samples, "restorations trained on"),
+            Key::whole("NTRAIN", m.training as i64, "how many of them"),
+            Key::real(
+                "CLEAN",
+                m.clean_fraction,
+                "part of a batch that was clean data",
+            ),
+            Key::real(
+                "SIGDATA",
+                m.sigma_data,
+                "scatter of the samples, normalised",
+            ),
+            Key::whole("NSTEPS", m.steps as i64, "steps of the sampler"),
+            Key::real("SIGMIN", m.sigma_min, "its smallest noise level"),
+            Key::real("SIGMAX", m.sigma_max, "its largest noise level"),
+            Key::real("RHO", m.rho, "exponent of its noise levels"),
+            Key::whole("SEED", m.seed as i64, "sample k is that of (seed, k)"),
+            // SHA-256 of the config, the restored catalog, the checkpoint: no room for a comment.
+            Key::text("CFGSHA", &m.config_sha256, ""),
+            Key::text("CATSHA", &m.catalog_sha256, ""),
+            Key::text("MODELSHA", &m.model_sha256, ""),
+        ]);
+        keys
+    }
+
+    fn content(&self) -> &'static str {
+        match self.axes {
+            GeneratedAxes::Spectra { .. } => SPECTRA,
+            GeneratedAxes::Images(_) => IMAGES,
+        }
+    }
+}
+
+const SPECTRA: &str = "generated spectra";
+const IMAGES: &str = "generated images";
+
+/// Whether the keys are those of generated spectra (else images); or what is wrong with them.
+pub(crate) fn is_spectra(get: &mut dyn FnMut(&str) -> Option<String>) -> Result<bool, String> {
+    match get("CONTENT").as_deref() {
+        Some(SPECTRA) => Ok(true),
+        Some(IMAGES) => Ok(false),
+        _ => Err("CONTENT is not `generated spectra` or `generated images`".into()),
+    }
+}

@@ -1,0 +1,316 @@
+//! Facts of FITS files: spec files, catalog tables, restored catalogs, DESI coadds.
+
+use super::{Inspection, range, rounded};
+use crate::Result;
+use crate::config::{Columns, MaskConfig};
+use crate::data::NativeGrid;
+use crate::files::fits::read::{Fits, Hdu};
+use crate::prepare::flag_names;
+use crate::survey::{PixelMask, SPPIXMASK};
+use crate::survey::{desi_coadd, sdss, sp_plate, tables};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::iter::once;
+use std::path::Path;
+
+/// Facts of an SDSS spec file, masked as the default config would.
+pub(crate) fn spec(path: &Path) -> Result<Inspection> {
+    let mask = PixelMask::new(&MaskConfig::default())?;
+    let spec = sdss::read_spec(path, &mask, true)?;
+    let (s, o) = (&spec.spectrum, &spec.object);
+    let n = s.flux.len();
+    let mut i = Inspection::new(path, "SDSS spectrum");
+    i.fact("name", o.name.clone());
+    i.fact("version", spec.version.clone());
+    i.fact("redshift", number(o.z));
+    i.fact("zwarning", spec.zwarning.map_or(Value::Null, Value::from));
+    i.fact("ra", number(o.ra));
+    i.fact("dec", number(o.dec));
+    i.fact("pixels", n);
+    let edges = s.grid.edges(n);
+    let wave = |e: f64| rounded(10f64.powf(e));
+    let lattice = matches!(s.grid, NativeGrid::Sdss { .. });
+    let kind = if lattice {
+        "1e-4 dex"
+    } else {
+        "its own pixels"
+    };
+    let ends = (wave(edges[0]), wave(edges[n]));
+    i.fact(
+        "wavelength",
+        format!("{}-{} Å ({kind}, vacuum)", ends.0, ends.1),
+    );
+    let good: Vec<usize> = (0..n).filter(|k| s.ivar[*k] > 0.0).collect();
+    i.fact("good_pixels", rounded(good.len() as f64 / n as f64));
+    if let (Some(first), Some(last)) = (good.first(), good.last()) {
+        i.fact(
+            "good_range",
+            format!("{}-{} Å", wave(edges[*first]), wave(edges[last + 1])),
+        );
+        // A camera may be missing at an end as well as in the middle: pixel -1 and n count as good.
+        let ends: Vec<usize> = once(0)
+            .chain(good.iter().map(|k| k + 1))
+            .chain(once(n + 1))
+            .collect();
+        let gap = ends.windows(2).max_by_key(|w| w[1] - w[0]);
+        if let Some(w) = gap.filter(|w| w[1] - w[0] > n / 20) {
+            let (a, b) = (wave(edges[w[0]]), wave(edges[w[1] - 1]));
+            i.problem(format!("no good pixel in {a}-{b} Å: a missing camera?"));
+        }
+    }
+    let snr = good
+        .iter()
+        .map(|k| f64::from(s.flux[*k]) * f64::from(s.ivar[*k]).sqrt());
+    i.fact("snr_per_pixel", range(snr));
+    let lsf = s.lsf.iter().filter(|l| **l > 0.0).map(|l| f64::from(*l));
+    i.fact("wdisp_pixels", range(lsf));
+    masks(path, &mut i, n)?;
+    if good.len() < n / 2 {
+        i.problem(format!("{} of {n} pixels are good", good.len()));
+    }
+    if o.z.is_nan() {
+        i.problem("no redshift in HDU 2: a catalog must give it");
+    }
+    if !spec.has_lsf {
+        i.problem("no wdisp column: the line-spread function is unknown");
+    }
+    if !spec.has_mask {
+        i.problem("no and_mask column: masked by ivar alone");
+    }
+    if spec.zwarning.is_some_and(|w| w != 0) {
+        i.problem("ZWARNING is set");
+    }
+    Ok(i)
+}
+
+/// How many pixels carry each mask bit, and how many values are not finite.
+fn masks(path: &Path, i: &mut Inspection, n: usize) -> Result<()> {
+    let mut fits = Fits::open(path)?;
+    fits.seek(1)?;
+    let rows = fits.rows()?;
+    for name in ["and_mask", "or_mask"] {
+        let Some(column) = fits.column(name) else {
+            continue;
+        };
+        let bits = fits.integers(&column, rows)?;
+        let mut counts = Map::new();
+        for (bit_name, bit) in SPPIXMASK {
+            let set = bits.iter().filter(|b| **b & (1 << bit) != 0).count();
+            if set > 0 {
+                counts.insert(bit_name.to_owned(), json!(set));
+            }
+        }
+        i.fact(name, counts);
+    }
+    for name in ["flux", "ivar"] {
+        if let Some(column) = fits.column(name) {
+            let odd = fits
+                .floats(&column, rows)?
+                .iter()
+                .filter(|v| !v.is_finite())
+                .count();
+            if odd > 0 {
+                i.problem(format!("{odd} of {n} values of {name} are not finite"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Facts of a catalog table.
+pub(crate) fn catalog(path: &Path, fits: &mut Fits, hdu: usize) -> Result<Inspection> {
+    let mut i = Inspection::new(path, "catalog table");
+    let Hdu::Table { rows, columns } = fits.go(hdu)? else {
+        return Ok(i);
+    };
+    i.fact("table", fits.place());
+    i.fact("rows", rows);
+    let names: Vec<String> = columns.iter().map(|c| c.name.clone()).collect();
+    if rows > 0 && fits.column("Z").is_some() {
+        let catalog = tables::read_catalog(path, &Columns::default())?;
+        i.fact("redshift", range(catalog.iter().map(|r| r.object.z)));
+        let warned = catalog
+            .iter()
+            .filter(|r| r.zwarning.is_some_and(|w| w != 0))
+            .count();
+        i.fact("zwarning_set", warned);
+        let mut seen: BTreeMap<_, usize> = BTreeMap::new();
+        for o in catalog.iter().map(|r| &r.object) {
+            *seen.entry((o.plate, o.mjd, o.fiberid)).or_default() += 1;
+        }
+        let plates: std::collections::BTreeSet<i64> = seen.keys().map(|k| k.0).collect();
+        i.fact("plates", plates.len());
+        let twice = seen.values().filter(|n| **n > 1).count();
+        if twice > 0 {
+            i.problem(format!("{twice} plate-mjd-fiber occur more than once"));
+        }
+        let without = catalog.iter().filter(|r| r.object.z.is_nan()).count();
+        if without > 0 {
+            i.problem(format!("{without} rows without redshift"));
+        }
+    } else if rows > 0 {
+        i.problem("no column Z: map the redshift in [survey.source.columns]");
+    } else {
+        i.problem("no rows");
+    }
+    i.fact("columns", names);
+    Ok(i)
+}
+
+/// Facts of a restored or generated catalog: its kind, and the name of its main image.
+pub(crate) fn written(
+    path: &Path,
+    fits: &mut Fits,
+    hdus: &[(String, Hdu)],
+    (kind, image): (&'static str, &str),
+) -> Result<Inspection> {
+    let mut i = Inspection::new(path, kind);
+    let mut shape = Vec::new();
+    for (k, (name, hdu)) in hdus.iter().enumerate() {
+        if let (true, Hdu::Image(axes)) = (name.eq_ignore_ascii_case(image), hdu) {
+            shape.clone_from(axes);
+            fits.seek(k)?;
+            i.fact(
+                "flux_unit",
+                fits.text_key("BUNIT").map_or(Value::Null, Value::from),
+            );
+        }
+    }
+    if let [n, pixels] = shape[..] {
+        i.fact("spectra", n);
+        i.fact("pixels", pixels);
+    }
+    let images = hdus
+        .iter()
+        .filter(|(_, h)| matches!(h, Hdu::Image(a) if a.len() == 2));
+    i.fact("images", images.map(|(n, _)| n.clone()).collect::<Vec<_>>());
+    let at = |name: &str| hdus.iter().position(|(n, _)| n.eq_ignore_ascii_case(name));
+    if let Some(hdu) = at("WAVELENGTH") {
+        fits.seek(hdu)?;
+        let rows = fits.rows()?;
+        if let Some(column) = fits.column("wavelength") {
+            i.fact(
+                "wavelength_centres",
+                range(fits.floats(&column, rows)?.into_iter()),
+            );
+        }
+    }
+    if let Some(hdu) = at("CATALOG") {
+        fits.seek(hdu)?;
+        let rows = fits.rows()?;
+        if let Some(column) = fits.column("Z") {
+            i.fact("redshift", range(fits.floats(&column, rows)?.into_iter()));
+        }
+        if let Some(column) = fits.column("FLAG") {
+            let mut flags: BTreeMap<&str, usize> = BTreeMap::new();
+            for bits in fits.integers(&column, rows)? {
+                for name in flag_names(i32::try_from(bits).unwrap_or_default()) {
+                    *flags.entry(name).or_default() += 1;
+                }
+            }
+            i.fact("flagged", json!(flags));
+        }
+    }
+    Ok(i)
+}
+
+/// Facts of a DESI coadd file, or of one of single exposures, which cannot be prepared.
+pub(crate) fn desi(path: &Path, fits: &mut Fits, hdus: &[(String, Hdu)]) -> Result<Inspection> {
+    let exposures = hdus
+        .iter()
+        .find(|(n, _)| n.eq_ignore_ascii_case("FIBERMAP"))
+        .is_some_and(|(_, h)| desi_coadd::is_of_exposures(h));
+    let kind = if exposures {
+        "DESI spectra"
+    } else {
+        "DESI coadd"
+    };
+    let mut i = Inspection::new(path, kind);
+    if exposures {
+        i.problem("single exposures, which are not read: give the coadd-*.fits file beside it");
+    }
+    let at = |name: &str| hdus.iter().position(|(n, _)| n.eq_ignore_ascii_case(name));
+    if let Some(Hdu::Table { rows, .. }) = at("FIBERMAP").map(|k| &hdus[k].1) {
+        i.fact("targets", *rows);
+    }
+    for (arm, name) in [("B", "arm_b"), ("R", "arm_r"), ("Z", "arm_z")] {
+        let Some(hdu) = at(&format!("{arm}_WAVELENGTH")) else {
+            i.problem(format!("no {arm} arm"));
+            continue;
+        };
+        let Hdu::Image(axes) = &hdus[hdu].1 else {
+            continue;
+        };
+        let n = axes.iter().product();
+        fits.seek(hdu)?;
+        let wave = fits.pixels(n)?;
+        let mut good = Value::Null;
+        if let Some(ivar) = at(&format!("{arm}_IVAR"))
+            && let Hdu::Image(axes) = &hdus[ivar].1
+        {
+            fits.seek(ivar)?;
+            let values = fits.pixels(axes.iter().product())?;
+            let some = values.iter().filter(|v| **v > 0.0).count();
+            good = json!(rounded(some as f64 / values.len().max(1) as f64));
+        }
+        i.fact(
+            name,
+            json!({ "pixels": n, "wavelength": range(wave.into_iter()), "good": good }),
+        );
+    }
+    i.fact("hdus", listing(hdus));
+    Ok(i)
+}
+
+/// Facts of an SDSS plate file.
+pub(crate) fn plate(path: &Path, fits: &mut Fits, hdus: &[(String, Hdu)]) -> Result<Inspection> {
+    let mut i = Inspection::new(path, "SDSS plate");
+    let fibres = sp_plate::fibres(path, false)?;
+    if let Some((plate, mjd, _)) = fibres.first().map(|f| f.key) {
+        i.fact("plate", plate);
+        i.fact("mjd", mjd);
+    }
+    i.fact("spectra", fibres.len());
+    fits.seek(0)?;
+    let key = |fits: &mut Fits, name: &str| fits.number_key(name).unwrap_or(f64::NAN);
+    let (first, step) = (key(fits, "COEFF0"), key(fits, "COEFF1"));
+    if let Hdu::Image(axes) = &hdus[0].1 {
+        let n = axes[1];
+        i.fact("pixels", n);
+        let ends = [first, first + step * (n as f64 - 1.0)].map(|l| rounded(10f64.powf(l)));
+        i.fact("wavelength", format!("{}-{} Å", ends[0], ends[1]));
+    }
+    match sp_plate::beside(path) {
+        Some(found) => i.fact("redshifts", found.display().to_string()),
+        None => i.problem("no spZbest file beside it: a catalog must give the redshifts"),
+    }
+    i.fact("hdus", listing(hdus));
+    Ok(i)
+}
+
+/// Facts of any other FITS file.
+pub(crate) fn other(path: &Path, hdus: &[(String, Hdu)]) -> Inspection {
+    let mut i = Inspection::new(path, "FITS file");
+    i.fact("hdus", listing(hdus));
+    i.problem("no spectrum or catalog that selfsi knows (flux and loglam, or PLATE, MJD, FIBERID)");
+    i
+}
+
+fn listing(hdus: &[(String, Hdu)]) -> Vec<String> {
+    let one = |(k, (name, hdu)): (usize, &(String, Hdu))| match hdu {
+        Hdu::Image(axes) => format!("{k} {name} image {axes:?}"),
+        Hdu::Table { rows, columns } => {
+            format!("{k} {name} table of {rows} rows, {} columns", columns.len())
+        }
+    };
+    hdus.iter().enumerate().map(one).collect()
+}
+
+fn number(v: f64) -> Value {
+    // Six decimals: more than a 32-bit redshift or a position in degrees has.
+    if v.is_finite() {
+        json!((v * 1e6).round() / 1e6)
+    } else {
+        Value::Null
+    }
+}

@@ -1,0 +1,158 @@
+//! Facts of HDF5 files: prepared sets and catalogs.
+
+use super::{Inspection, range, rounded};
+use crate::Result;
+use crate::data::flag;
+use crate::files::hdf5::read;
+use crate::prepare::{Prepared, flag_names};
+use crate::survey::select::snr as snr_of;
+use hdf5::Group;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Groups deeper than this are not listed.
+const DEPTH: usize = 4;
+/// Spectra looked at for statistics, and how many are read at a time.
+const LOOKED_AT: usize = 1024;
+const READ: usize = 256;
+
+/// Whether an HDF5 file claims to be a prepared set.
+pub fn says_prepared(path: &Path) -> bool {
+    says(path, "selfsi-prepared")
+}
+
+/// Whether an HDF5 file claims to be a prepared set of images.
+pub fn says_images(path: &Path) -> bool {
+    says(path, "selfsi-images")
+}
+
+fn says(path: &Path, format: &str) -> bool {
+    read::open(path).is_ok_and(|f| read::text_attribute(&f, "format").as_deref() == Some(format))
+}
+
+/// Facts of a prepared set.
+pub(crate) fn prepared(set: &Prepared) -> Result<Inspection> {
+    let mut i = Inspection::new(set.path(), "prepared set");
+    let grid = set.grid();
+    let objects = set.objects();
+    let used = objects.iter().filter(|o| o.flag == flag::GOOD);
+    i.fact("spectra", objects.len());
+    i.fact("used", used.clone().count());
+    let mut rejected = serde_json::Map::new();
+    for o in objects {
+        for name in flag_names(o.flag) {
+            let n = rejected.get(name).and_then(Value::as_u64).unwrap_or(0);
+            rejected.insert(name.to_owned(), json!(n + 1));
+        }
+    }
+    if !rejected.is_empty() {
+        i.fact("rejected", rejected);
+    }
+    let edge = |k: f64| rounded(10f64.powf(grid.loglam0 + (k - 0.5) * grid.dloglam));
+    i.fact("pixels", grid.pixels);
+    i.fact(
+        "wavelength",
+        format!("{}-{} Å (vacuum, log)", edge(0.0), edge(grid.pixels as f64)),
+    );
+    i.fact("flux_unit", set.flux_unit());
+    i.fact("redshift", range(used.clone().map(|o| o.z)));
+    i.fact("norm", range(used.clone().map(|o| o.norm)));
+    let rho = set.noise_rho().iter().map(|r| f64::from(*r));
+    i.fact("noise_rho", range(rho));
+    let rows: Vec<usize> = (0..objects.len())
+        .filter(|r| objects[*r].flag == flag::GOOD)
+        .collect();
+    let (mut good, mut all, mut known, mut snr) = (0usize, 0usize, 0usize, Vec::new());
+    for part in rows[..rows.len().min(LOOKED_AT)].chunks(READ) {
+        let block = set.read_rows(part)?;
+        for (flux, ivar) in block.flux.rows().into_iter().zip(block.ivar.rows()) {
+            let here = snr_of(flux, ivar);
+            good += here.len();
+            snr.extend(crate::prepare::normalise::median(here));
+        }
+        all += block.flux.len();
+        known += block.lsf.iter().filter(|l| **l > 0.0).count();
+    }
+    if all > 0 {
+        i.fact("good_pixels", rounded(good as f64 / all as f64));
+        i.fact("lsf_known", rounded(known as f64 / all as f64));
+        i.fact("snr_per_pixel", range(snr.into_iter()));
+    }
+    if rows.is_empty() {
+        i.problem("no usable spectrum");
+    }
+    Ok(i)
+}
+
+/// Facts of any other HDF5 file: its datasets, and the catalog in it if the usual names are there.
+pub(crate) fn catalog(path: &Path) -> Result<Inspection> {
+    let file = read::open(path)?;
+    let mut found = Vec::new();
+    list(&file, "", 0, &mut found);
+    let shape = |name: &str| {
+        found
+            .iter()
+            .find(|(n, ..)| n == name)
+            .map(|(_, s, _)| s.clone())
+    };
+    let mut i = match shape("flux") {
+        Some(s) if s.len() == 2 => {
+            let mut i = Inspection::new(path, "HDF5 catalog");
+            i.fact("spectra", s[0]);
+            i.fact("pixels", s[1]);
+            i
+        }
+        _ => {
+            let mut i = Inspection::new(path, "HDF5 file");
+            i.problem("no dataset `flux` [N, n]: map the names in [survey.source.datasets]");
+            i
+        }
+    };
+    let values = |name: &str| file.dataset(name).and_then(|d| d.read_raw::<f64>()).ok();
+    if let Some(loglam) = values("loglam") {
+        i.fact(
+            "wavelength_centres",
+            range(loglam.iter().map(|l| 10f64.powf(*l))),
+        );
+    } else if let Some(wave) = values("wave") {
+        i.fact("wavelength_centres", range(wave.into_iter()));
+    } else {
+        i.problem("no dataset `loglam` or `wave`");
+    }
+    i.fact(
+        "wavelength",
+        read::text_attribute(&file, "wavelength").map_or(Value::Null, Value::from),
+    );
+    i.fact(
+        "flux_unit",
+        read::text_attribute(&file, "flux_unit").map_or(Value::Null, Value::from),
+    );
+    match values("z") {
+        Some(z) => i.fact("redshift", range(z.into_iter())),
+        None => i.problem("no dataset `z`"),
+    }
+    if shape("ivar").is_none() {
+        i.problem("no dataset `ivar`: clean spectra, not observations");
+    }
+    let listed: Vec<String> = found
+        .iter()
+        .map(|(name, shape, kind)| format!("{name} {shape:?} {kind}"))
+        .collect();
+    i.fact("datasets", listed);
+    Ok(i)
+}
+
+fn list(group: &Group, prefix: &str, depth: usize, out: &mut Vec<(String, Vec<usize>, String)>) {
+    for name in group.member_names().unwrap_or_default() {
+        let full = format!("{prefix}{name}");
+        if let Ok(data) = group.dataset(&name) {
+            let kind = data.dtype().and_then(|t| t.to_descriptor());
+            let kind = kind.map_or_else(|_| "unknown type".to_owned(), |k| k.to_string());
+            out.push((full, data.shape(), kind));
+        } else if depth < DEPTH
+            && let Ok(inner) = group.group(&name)
+        {
+            list(&inner, &format!("{full}/"), depth + 1, out);
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! What a file holds, in facts and problems: any format that this crate reads or writes.
+
+mod fits;
+mod hdf5;
+mod images;
+
+use crate::files::fits::read::{Fits, Hdu};
+use crate::prepare::{ImageSet, Prepared};
+use crate::{Error, Result};
+pub use hdf5::says_prepared;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Value;
+use std::fmt;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// What is known of one file.
+#[derive(Debug, Clone)]
+pub struct Inspection {
+    pub path: PathBuf,
+    /// What the file is, in words.
+    pub kind: &'static str,
+    /// Facts in the order in which they should be read.
+    pub facts: Vec<(&'static str, Value)>,
+    /// What is wrong or unusual about it.
+    pub problems: Vec<String>,
+}
+
+impl Inspection {
+    pub(crate) fn new(path: &Path, kind: &'static str) -> Self {
+        Self {
+            path: path.to_path_buf(),
+            kind,
+            facts: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    pub(crate) fn fact(&mut self, name: &'static str, value: impl Into<Value>) {
+        self.facts.push((name, value.into()));
+    }
+
+    pub(crate) fn problem(&mut self, problem: impl Into<String>) {
+        self.problems.push(problem.into());
+    }
+}
+
+/// Looks into a file, or a folder of images.
+///
+/// # Errors
+/// [`Error::Input`] if it cannot be read, is truncated, or is of no format that we know.
+pub fn inspect(path: &Path) -> Result<Inspection> {
+    if path.is_dir() {
+        return images_alone(path);
+    }
+    let mut start = [0u8; 8];
+    let read = std::fs::File::open(path).and_then(|mut f| f.read(&mut start));
+    let n = read.map_err(|e| {
+        Error::input(
+            path,
+            "",
+            e,
+            "a file that selfsi reads",
+            "give files that can be read",
+        )
+    })?;
+    let start = &start[..n];
+    if start == b"\x89HDF\r\n\x1a\n" {
+        return match Prepared::open(path) {
+            Ok(set) => hdf5::prepared(&set),
+            Err(e) if hdf5::says_prepared(path) => Err(e),
+            Err(_) if hdf5::says_images(path) => images::prepared(&ImageSet::open(path)?),
+            Err(_) => match images::restored_or_source(path)? {
+                Some(found) => Ok(found),
+                None => hdf5::catalog(path),
+            },
+        };
+    }
+    if !start.starts_with(b"SIMPLE") && !start.starts_with(&[0x1f, 0x8b]) {
+        return images_alone(path);
+    }
+    let mut file = Fits::open(path)?;
+    file.check_complete()?;
+    let mut hdus = Vec::new();
+    for i in 0..file.hdus()? {
+        let hdu = file.go(i)?;
+        hdus.push((file.extname(), hdu));
+    }
+    let named = |name: &str| hdus.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
+    let columns = |hdu: &Hdu, wanted: &[&str]| match hdu {
+        Hdu::Table { columns, .. } => wanted
+            .iter()
+            .all(|w| columns.iter().any(|c| c.name.eq_ignore_ascii_case(w))),
+        Hdu::Image(_) => false,
+    };
+    let is_spec = hdus
+        .get(1)
+        .is_some_and(|(_, h)| columns(h, &["flux", "loglam"]));
+    let listed = hdus
+        .iter()
+        .position(|(_, h)| columns(h, &["PLATE", "MJD", "FIBERID"]));
+    let flat = |name: &str| {
+        let is = |(n, h): &(String, Hdu)| {
+            n.eq_ignore_ascii_case(name) && matches!(h, Hdu::Image(axes) if axes.len() == 2)
+        };
+        hdus.iter().any(is)
+    };
+    let ours = [
+        ("restored catalog", "RESTORED"),
+        ("generated catalog", "GENERATED"),
+    ];
+    let ours = ours.into_iter().find(|(_, image)| flat(image));
+    if let (Some(kind), true) = (ours, named("CATALOG")) {
+        fits::written(path, &mut file, &hdus, kind)
+    } else if named("FIBERMAP") && named("B_WAVELENGTH") {
+        fits::desi(path, &mut file, &hdus)
+    } else if is_plate(&mut file, &hdus)? {
+        fits::plate(path, &mut file, &hdus)
+    } else if is_spec {
+        fits::spec(path)
+    } else if let Some(hdu) = listed {
+        fits::catalog(path, &mut file, hdu)
+    } else {
+        let found = images::restored_or_source(path)?;
+        Ok(found.unwrap_or_else(|| fits::other(path, &hdus)))
+    }
+}
+
+/// Spectra on one grid in the primary HDU, and the plate that they are of.
+fn is_plate(file: &mut Fits, hdus: &[(String, Hdu)]) -> Result<bool> {
+    file.seek(0)?;
+    let flat = matches!(hdus.first(), Some((_, Hdu::Image(axes))) if axes.len() == 2);
+    Ok(flat && file.text_key("COEFF0").is_some() && file.text_key("PLATEID").is_some())
+}
+
+fn images_alone(path: &Path) -> Result<Inspection> {
+    images::source(path)?.ok_or_else(|| {
+        Error::input(
+            path,
+            "",
+            "the axes of the images are ambiguous",
+            "images of one to four channels",
+            "give their shape in [image] and run selfsi prepare",
+        )
+    })
+}
+
+impl Serialize for Inspection {
+    fn serialize<S: Serializer>(&self, s: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut map = s.serialize_map(None)?;
+        map.serialize_entry("path", &self.path)?;
+        map.serialize_entry("kind", self.kind)?;
+        for (name, value) in &self.facts {
+            map.serialize_entry(name, value)?;
+        }
+        map.serialize_entry("problems", &self.problems)?;
+        map.end()
+    }
+}
+
+impl fmt::Display for Inspection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.kind)?;
+        for (name, value) in &self.facts {
+            write!(f, "\n  {:<16} {}", name.replace('_', " "), words(value))?;
+        }
+        for problem in &self.problems {
+            write!(f, "\n  problem: {problem}")?;
+        }
+        Ok(())
+    }
+}
+
+fn words(value: &Value) -> String {
+    match value {
+        Value::String(s) => s.clone(),
+        Value::Array(list) => list.iter().map(words).collect::<Vec<_>>().join(", "),
+        Value::Object(map) if map.contains_key("median") => {
+            let part = |name: &str| map.get(name).map_or_else(String::new, words);
+            format!(
+                "{} to {}, median {}",
+                part("min"),
+                part("max"),
+                part("median")
+            )
+        }
+        Value::Object(map) => map
+            .iter()
+            .map(|(k, v)| format!("{k} {}", words(v)))
+            .collect::<Vec<_>>()
+            .join(", "),
+        Value::Null => "unknown".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Smallest, median and largest of the finite values, to 4 decimals; null if there is none.
+pub(crate) fn range(values: impl Iterator<Item = f64>) -> Value {
+    let finite: Vec<f64> = values.filter(|v| v.is_finite()).collect();
+    let low = finite.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = finite.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    match crate::prepare::normalise::median(finite) {
+        None => Value::Null,
+        Some(median) => serde_json::json!({
+            "min": rounded(low), "median": rounded(median), "max": rounded(high)
+        }),
+    }
+}
+
+/// To four decimals, or four digits for what is small.
+pub(crate) fn rounded(v: f64) -> f64 {
+    let scale = if v == 0.0 || v.abs() >= 1.0 {
+        1e4
+    } else {
+        10f64.powf(3.0 - v.abs().log10().floor())
+    };
+    (v * scale).round() / scale
+}

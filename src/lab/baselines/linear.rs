@@ -1,0 +1,273 @@
+//! The linear channels y = A x + n, n Gaussian, as differentiable functions of tensors.
+//!
+//! selfsi runs F and needs nothing of this. The baselines that it is compared with do: they ask for
+//! A, its transpose, and the covariance of the noise.
+
+use crate::config::{ForwardConfig, LatentUse, NoiseFrom, SmoothingFrom, StageConfig};
+use crate::data::Layout;
+use crate::forward::blur::Blur;
+use crate::forward::possible_correlation;
+use crate::forward::smooth::recorded_widths;
+use crate::forward::{Latent, Smoothing, motion, rays};
+use tch::{Device, Kind, Tensor, with_grad};
+
+/// Least standard deviation of the noise, normalised: without any, the systems that are solved with
+/// the noise's covariance would be singular.
+const LEAST_NOISE: f64 = 1e-3;
+
+/// A linear channel: its parts, one after the other. Masked pixels are lost at the end.
+#[derive(Debug)]
+pub struct Linear {
+    parts: Vec<Part>,
+    /// C, H, W of images.
+    shape: Option<[i64; 3]>,
+    ignored: Vec<String>,
+}
+
+#[derive(Debug)]
+enum Part {
+    /// Each spectrum's own line-spread function.
+    Lsf(Smoothing),
+    /// One width for all, σ in pixels.
+    Smooth(Smoothing, f64),
+    Blur(Blur),
+    /// A line of this length; its direction is in this column of the latents' numbers.
+    Motion(usize, i64),
+    /// The measured modes are the latents' plane of this number.
+    Rays(i64),
+    /// White noise of this standard deviation.
+    Noise(f64),
+    /// Noise of which pixel i and pixel i + 1 are correlated by ρ [1, D − 1], of this standard deviation
+    /// or of the recorded ones.
+    Correlated(Tensor, Option<f64>),
+}
+
+impl Linear {
+    /// The channel of a config, or, in words, why it is not linear with Gaussian noise and known A.
+    ///
+    /// # Errors
+    /// A clause that continues "…, because".
+    pub fn new(
+        config: &ForwardConfig,
+        layout: &Layout,
+        device: Device,
+    ) -> std::result::Result<Self, String> {
+        let mut ignored = Vec::new();
+        let parts = match (config, layout) {
+            (ForwardConfig::Gaussian { sigma }, Layout::Images(_)) => vec![Part::Noise(*sigma)],
+            (ForwardConfig::Gaussian { sigma }, Layout::Spectra { noise_rho, .. }) => {
+                vec![Part::correlated(noise_rho, Some(*sigma), device)]
+            }
+            (ForwardConfig::Stages { stages }, Layout::Images(image)) => {
+                image_parts(stages, [image.height, image.width], device)?
+            }
+            (
+                ForwardConfig::Quasar {
+                    tilt,
+                    smoothing,
+                    noise,
+                },
+                Layout::Spectra { grid, noise_rho },
+            ) => {
+                if *tilt > 0.0 {
+                    ignored.push(format!("the flux-calibration tilt (±{tilt}) is ignored"));
+                }
+                if let NoiseFrom::Snr { .. } = noise {
+                    ignored.push("each spectrum's noise level is taken as known".to_owned());
+                }
+                let smooth = Smoothing::new(grid.pixels, device);
+                let smooth = match smoothing {
+                    SmoothingFrom::Lsf => Part::Lsf(smooth),
+                    SmoothingFrom::Resolution { resolution, spread } => {
+                        if *spread > 0.0 {
+                            ignored.push(format!(
+                                "the spread of the resolution (±{spread}) is ignored"
+                            ));
+                        }
+                        Part::Smooth(smooth, 1.0 / (resolution * grid.dln()))
+                    }
+                };
+                vec![smooth, Part::correlated(noise_rho, None, device)]
+            }
+            (ForwardConfig::Command { .. }, _) => {
+                return Err("the channel is a program, which has no gradient".to_owned());
+            }
+            (ForwardConfig::Stages { .. } | ForwardConfig::Quasar { .. }, _) => {
+                return Err("the channel does not take such data".to_owned());
+            }
+        };
+        let shape = match layout {
+            Layout::Images(i) => Some([i.channels, i.height, i.width].map(|n| n as i64)),
+            Layout::Spectra { .. } => None,
+        };
+        Ok(Self {
+            parts,
+            shape,
+            ignored,
+        })
+    }
+
+    /// What of the true channel is left out of this one, in words.
+    #[must_use]
+    pub fn ignored(&self) -> &[String] {
+        &self.ignored
+    }
+
+    /// A x of `x` [B, D], 0 where masked.
+    pub fn apply(&self, x: &Tensor, latent: &Latent) -> Tensor {
+        self.from(0, x, latent) * &latent.good
+    }
+
+    /// Aᵀ r of `r` [B, D].
+    pub fn transpose(&self, r: &Tensor, latent: &Latent) -> Tensor {
+        self.back(0, &(r * &latent.good), latent)
+    }
+
+    /// Σ v of `v` [B, D], Σ the covariance of the noise over the pixels that are not masked. Noise is
+    /// carried through the parts behind it.
+    pub fn covariance(&self, v: &Tensor, latent: &Latent) -> Tensor {
+        let v = v * &latent.good;
+        let mut sum = &v * LEAST_NOISE.powi(2);
+        for (k, part) in self.parts.iter().enumerate() {
+            if part.is_noise() {
+                let behind = k + 1;
+                let seen = part.covariance(&self.back(behind, &v, latent), latent);
+                sum += self.from(behind, &seen, latent);
+            }
+        }
+        sum * &latent.good
+    }
+
+    /// Variance of the noise of each pixel, roughly: as if nothing came behind it. [B or 1, D or 1],
+    /// positive.
+    pub fn variance(&self, latent: &Latent) -> Tensor {
+        let floor = Tensor::full(
+            [1, 1],
+            LEAST_NOISE.powi(2),
+            (Kind::Float, latent.good.device()),
+        );
+        self.parts.iter().fold(floor, |sum, part| match part {
+            Part::Noise(sigma) => sum + sigma * sigma,
+            Part::Correlated(_, Some(sigma)) => sum + sigma * sigma,
+            Part::Correlated(_, None) => sum + latent.sigma.square(),
+            _ => sum,
+        })
+    }
+
+    fn from(&self, first: usize, x: &Tensor, latent: &Latent) -> Tensor {
+        let mut x = x.shallow_clone();
+        for part in &self.parts[first..] {
+            x = part.apply(&x, self.shape, latent);
+        }
+        x
+    }
+
+    /// The transpose of [`Self::from`]: the gradient of r · A x, since that is linear in x.
+    fn back(&self, first: usize, r: &Tensor, latent: &Latent) -> Tensor {
+        if self.parts[first..].iter().all(Part::is_noise) {
+            return r.shallow_clone();
+        }
+        with_grad(|| {
+            let x = r.zeros_like().set_requires_grad(true);
+            let product = (self.from(first, &x, latent) * r.detach()).sum(Kind::Float);
+            Tensor::run_backward(&[product], &[x], false, false).remove(0)
+        })
+    }
+}
+
+fn image_parts(
+    stages: &[StageConfig],
+    [height, width]: [usize; 2],
+    device: Device,
+) -> std::result::Result<Vec<Part>, String> {
+    let hidden = |latent: &LatentUse, what: &str| match latent {
+        LatentUse::Hidden => Err(format!("the {what} is hidden")),
+        LatentUse::Kept | LatentUse::Redrawn => Ok(()),
+    };
+    let (mut parts, mut numbers, mut planes) = (Vec::new(), 0, 0);
+    for stage in stages {
+        parts.push(match stage {
+            StageConfig::Mask { latent, .. } => {
+                hidden(latent, "mask")?;
+                continue;
+            }
+            StageConfig::Noise { sigma } => Part::Noise(*sigma),
+            StageConfig::Blur { sigma } => {
+                Part::Blur(Blur::new(*sigma, [height as i64, width as i64], device))
+            }
+            StageConfig::Motion { length, latent } => {
+                hidden(latent, "direction of the motion blur")?;
+                numbers += 1;
+                Part::Motion(*length, numbers - 1)
+            }
+            StageConfig::Rays { latent, .. } => {
+                hidden(latent, "choice of the rays")?;
+                planes += 1;
+                Part::Rays(planes - 1)
+            }
+            StageConfig::Jpeg { .. } => return Err("JPEG is not linear".to_owned()),
+            StageConfig::Poisson { .. } => return Err("Poisson noise is not Gaussian".to_owned()),
+            StageConfig::Photon { .. } => {
+                return Err("photon noise depends on the signal".to_owned());
+            }
+        });
+    }
+    Ok(parts)
+}
+
+impl Part {
+    /// Noise with the prepared set's correlations.
+    fn correlated(rho: &[f32], sigma: Option<f64>, device: Device) -> Self {
+        let pairs = &rho[..rho.len().saturating_sub(1)];
+        let rho: Vec<f32> = pairs.iter().map(|r| possible_correlation(*r)).collect();
+        Self::Correlated(
+            Tensor::from_slice(&rho).unsqueeze(0).to_device(device),
+            sigma,
+        )
+    }
+
+    fn is_noise(&self) -> bool {
+        matches!(self, Self::Noise(_) | Self::Correlated(..))
+    }
+
+    fn apply(&self, x: &Tensor, shape: Option<[i64; 3]>, latent: &Latent) -> Tensor {
+        let [c, h, w] = shape.unwrap_or([1, 1, x.size()[1]]);
+        let image = || x.reshape([-1, c, h, w]);
+        match self {
+            Self::Noise(_) | Self::Correlated(..) => x.shallow_clone(),
+            Self::Lsf(smoothing) => smoothing.per_pixel(x, &recorded_widths(latent)),
+            Self::Smooth(smoothing, sigma) => {
+                let sigma = Tensor::full([1, 1], *sigma, (Kind::Float, x.device()));
+                smoothing.uniform(x, &sigma)
+            }
+            Self::Blur(blur) => blur.apply(&image()).flatten(1, -1),
+            Self::Motion(length, column) => {
+                let direction = latent.vector.narrow(1, *column, 1);
+                motion::convolve(&image(), &motion::kernels(*length, &direction)).flatten(1, -1)
+            }
+            Self::Rays(plane) => {
+                let mask = latent.planes.narrow(1, plane * h * w, h * w);
+                rays::measure(&image(), &mask).flatten(1, -1)
+            }
+        }
+    }
+
+    /// Covariance of a part that is noise, times `v` [B, D].
+    fn covariance(&self, v: &Tensor, latent: &Latent) -> Tensor {
+        match self {
+            Self::Noise(sigma) => v * (sigma * sigma),
+            Self::Correlated(rho, sigma) => {
+                let scaled = |v: &Tensor| match sigma {
+                    Some(sigma) => v * *sigma,
+                    None => v * &latent.sigma,
+                };
+                let w = scaled(v);
+                let pairs = rho.size()[1];
+                let right = (rho * w.narrow(1, 1, pairs)).constant_pad_nd([0, 1]);
+                let left = (rho * w.narrow(1, 0, pairs)).constant_pad_nd([1, 0]);
+                scaled(&(w + right + left))
+            }
+            _ => v.zeros_like(),
+        }
+    }
+}

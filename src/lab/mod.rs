@@ -1,0 +1,8 @@
+//! What reproduces the paper and serves tests, not a user's survey.
+
+pub mod baselines;
+pub mod study_report;
+pub mod theory;
+pub mod toy;
+
+pub use study_report::report;

@@ -1,0 +1,181 @@
+//! Algorithm 2 on points: what one arm of the study learns from noisy observations alone.
+
+use super::settings::Settings;
+use crate::Result;
+use crate::base::random::{Purpose, Rows};
+use crate::config::{Diffusion, InterpolantConfig, Scheme, TrainConfig, TransportConfig};
+use crate::fit::{Learner, Sampler, Stride, learning_rate};
+use crate::forward::{CorrelatedNoise, Gaussian, Latent};
+use crate::nets::{Mlp, VelocityField};
+use crate::ranks::Place;
+use crate::train::{EStep, Observations, Step, evaluations, refreshes};
+use crate::transport::Transport;
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor};
+
+/// Width and depth of the perceptron.
+const WIDTH: i64 = 128;
+const DEPTH: usize = 3;
+/// Evaluations of the network along the path; the paper has 40.
+const EVALUATIONS: usize = 20;
+
+/// The interpolant of an arm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Arm {
+    /// γ = 0.
+    Ode,
+    /// γ = t(1 − t), ε = 0.1: the paper's.
+    Sde,
+    /// I_t = x0 + √t σ ξ (eq. 12), carried back by the reverse of the heat flow.
+    FokkerPlanck,
+}
+
+impl Arm {
+    /// Its name in words.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ode => "ODE",
+            Self::Sde => "SDE",
+            Self::FokkerPlanck => "Fokker–Planck",
+        }
+    }
+
+    fn interpolant(self) -> InterpolantConfig {
+        match self {
+            Self::Ode => InterpolantConfig::Ode,
+            Self::Sde => InterpolantConfig::Sde {
+                gamma: 1.0,
+                diffusion: Diffusion::Constant,
+                epsilon: 0.1,
+            },
+            Self::FokkerPlanck => InterpolantConfig::FokkerPlanck { epsilon: 1.0 },
+        }
+    }
+
+    /// What the arm is trained with unless `--set` says otherwise: the same for every arm except for the
+    /// recorded observations, which are no end of the Fokker–Planck path, and for its scheme.
+    #[must_use]
+    pub fn settings(self, steps: u64) -> Settings {
+        let (scheme, path, mix) = match self {
+            // As in the paper.
+            Self::Ode | Self::Sde => (Scheme::Euler, EVALUATIONS, 0.9),
+            // Of its doubled drift Euler's error is a sixth of a variance as large as the noise's.
+            Self::FokkerPlanck => (Scheme::Heun, EVALUATIONS / 2, 1.0),
+        };
+        Settings {
+            transport: TransportConfig {
+                scheme,
+                steps: path,
+                grading: 1.0,
+                ..TransportConfig::default()
+            },
+            train: TrainConfig {
+                steps,
+                warm_start: 0,
+                batch: 256,
+                resamplings: 2,
+                reuse: 8,
+                mix,
+                learning_rate: 3e-3,
+                ema: 0.95,
+                ..TrainConfig::default()
+            },
+        }
+    }
+}
+
+/// A transport map of points under noise of standard deviation σ.
+pub struct Learned {
+    network: Mlp,
+    transport: Transport,
+    sigma: f64,
+}
+
+impl Learned {
+    /// Φ(y) of observations [N, d], with one random stream for each.
+    pub fn restore(&self, y: &Tensor, random: &Rows) -> Tensor {
+        let latent = latent(y, self.sigma);
+        self.transport.run(&self.network, y, &latent, random, false)
+    }
+}
+
+/// The map that `arm` learns with `settings` from observations `y` [N, d]. The second value is what it
+/// cost: passes of one observation through the network, of the E-step and of the gradients.
+///
+/// # Errors
+/// As [`Step::loss`].
+pub fn learn(
+    arm: Arm,
+    settings: &Settings,
+    y: &Tensor,
+    sigma: f64,
+    seed: u64,
+) -> Result<(Learned, [u64; 2])> {
+    let train = &settings.train;
+    let transport = Transport::new(&arm.interpolant(), &settings.transport, false);
+    let observed = Observations {
+        latent: latent(y, sigma),
+        flux: y.shallow_clone(),
+    };
+    let forward = Gaussian::new(sigma, CorrelatedNoise::new(&[], Device::Cpu));
+    let rule = Step {
+        forward: &forward,
+        transport: &transport,
+        train,
+        noise_known: false,
+        clean: None,
+        seed,
+        place: Place::whole(),
+    };
+    let (d, heads) = (y.size()[1], transport.interpolant.heads());
+    let new = || Mlp::new(d, WIDTH, DEPTH, heads, seed, Device::Cpu);
+    let (mut learner, teacher) = (Learner::new(Box::new(new())), new());
+    let mut estep = EStep::default();
+    let mut sampler = Sampler::new(seed, observed.len(), train.batch);
+    let mut batch = |step| Ok(observed.select(&Tensor::from_slice(&sampler.rows(step))));
+    for step in 0..train.steps {
+        if refreshes(train, step) {
+            teacher.params().set_flat(&learner.averaged);
+        }
+        let pairs = estep.pairs(&rule, &teacher, step, &mut batch)?;
+        let loss = rule.loss(learner.network.as_ref(), &pairs, step)?;
+        let stride = Stride {
+            rate: learning_rate(step, train.steps, train.warmup, train.learning_rate),
+            clip: train.clip,
+            ema: train.ema,
+        };
+        learner.descend(&loss, stride);
+    }
+    teacher.params().set_flat(&learner.averaged);
+    let cost = evaluations(train, &transport, train.steps);
+    let learned = Learned {
+        network: teacher,
+        transport,
+        sigma,
+    };
+    Ok((learned, cost))
+}
+
+/// Every coordinate observed, with noise of one level.
+fn latent(y: &Tensor, sigma: f64) -> Latent {
+    let ones = y.ones_like();
+    let (level, width) = (&ones * sigma, ones.zeros_like());
+    Latent::of_pixels(ones, level, width)
+}
+
+/// Points of a shape and noisy observations of them: number `index` of a study.
+pub(super) fn points(
+    shape: super::shapes::Shape,
+    sigma: f64,
+    n: usize,
+    seed: u64,
+    index: u64,
+) -> (Tensor, Tensor) {
+    let rows = Rows::range(seed, Purpose::Toy, index, n as i64, Device::Cpu);
+    let clean = shape.sample(&rows);
+    let observed = &clean + rows.child(0).normal(0, 2).to_kind(Kind::Float) * sigma;
+    (clean, observed)
+}

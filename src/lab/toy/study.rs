@@ -1,0 +1,185 @@
+//! The study: every shape under every noise level by every interpolant, restored and scored.
+
+use super::learn::points;
+use super::learn::{Arm, learn};
+use super::metrics::{half_width, knn_divergence, maximum_mean_discrepancy, neighbour_distances};
+use super::settings::Settings;
+use super::shapes::Shape;
+use crate::Result;
+use crate::base::random::{Purpose, Rows, derive};
+use crate::base::statistics::median;
+use crate::base::tensors::matrix;
+use crate::evaluate::{Slices, sliced_wasserstein};
+use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use tch::Device;
+
+/// Points that are restored and scored.
+const SCORED: usize = 2000;
+/// Neighbour of the divergence and of the spacing.
+const NEIGHBOUR: usize = 5;
+/// Bandwidth of the MMD's kernel: about the width of the moons' arms, so that it sees them.
+const BANDWIDTH: f64 = 0.3;
+
+/// What is to be studied.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub shapes: Vec<Shape>,
+    /// Standard deviations of the noise.
+    pub sigmas: Vec<f64>,
+    pub arms: Vec<Arm>,
+    /// Optimiser steps of each arm.
+    pub steps: u64,
+    /// Observations that each arm learns from.
+    pub samples: usize,
+    pub seed: u64,
+    /// Settings of the trainings, `section.key=value`, that differ from those of the arm.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set: Vec<String>,
+}
+
+/// Results of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Study {
+    pub plan: Plan,
+    pub cases: Vec<Case>,
+}
+
+/// One shape under one noise level.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Case {
+    pub shape: Shape,
+    pub sigma: f64,
+    /// The clean points, the observations, then one cloud for each arm.
+    pub clouds: Vec<Cloud>,
+}
+
+/// A cloud of points beside the truth.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cloud {
+    pub name: String,
+    pub scores: Scores,
+    /// Passes of one observation through the network that its training took, in units of a forward
+    /// one: E-step, gradients. None for points that are given.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub evaluations: Option<[u64; 2]>,
+    /// [N, 2]; for the figure.
+    #[serde(skip)]
+    pub points: Array2<f32>,
+}
+
+/// Scores against clean points that nothing was learned from. Of the clean points' own row: against
+/// another sample of them, the least that a score of finite samples can be.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    /// Sliced 2-Wasserstein distance.
+    pub sliced: f64,
+    /// Squared maximum mean discrepancy, unbiased: may be negative.
+    pub mmd2: f64,
+    /// KL(truth ‖ cloud) in nats, by the fifth neighbours.
+    pub divergence: f64,
+    /// Median distance to the fifth neighbour over the truth's: ≪ 1 where a cloud collapses.
+    pub spacing: f64,
+    /// Half-width of the arms or blobs over the truth's, ≪ 1 likewise; none without arms.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub width: Option<f64>,
+}
+
+/// Runs a plan, its arms side by side on rayon's threads; `finished` is called after each arm. The result
+/// does not depend on the number of threads: every arm computes on one.
+///
+/// # Errors
+/// As [`learn`].
+pub fn run(plan: &Plan, finished: &(dyn Fn(Shape, f64, Arm) + Sync)) -> Result<Study> {
+    let cases: Vec<(Shape, f64)> = plan
+        .shapes
+        .iter()
+        .flat_map(|shape| plan.sigmas.iter().map(|sigma| (*shape, *sigma)))
+        .collect();
+    let restored = cases
+        .iter()
+        .flat_map(|(shape, sigma)| plan.arms.iter().map(|arm| (*shape, *sigma, *arm)))
+        .collect::<Vec<_>>()
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|(shape, sigma, arm)| {
+            let cloud = restored(plan, shape, sigma, arm)?;
+            finished(shape, sigma, arm);
+            Ok(cloud)
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let cases = cases
+        .into_iter()
+        .zip(restored.chunks(plan.arms.len()))
+        .map(|((shape, sigma), restored)| case(plan, shape, sigma, restored))
+        .collect::<Result<_>>()?;
+    Ok(Study {
+        plan: plan.clone(),
+        cases,
+    })
+}
+
+/// Learned from the observations of number 0, restored are those of number 1.
+fn restored(plan: &Plan, shape: Shape, sigma: f64, arm: Arm) -> Result<(Array2<f32>, [u64; 2])> {
+    let seed = derive(plan.seed, Purpose::Toy, shape as u64);
+    let (_, observed) = points(shape, sigma, plan.samples, seed, 0);
+    let settings = Settings::of(arm, plan.steps, &plan.set)?;
+    let (map, evaluations) = learn(arm, &settings, &observed, sigma, seed)?;
+    let (_, fresh) = points(shape, sigma, SCORED, seed, 1);
+    let random = Rows::range(
+        seed,
+        Purpose::Transport,
+        u64::MAX,
+        SCORED as i64,
+        Device::Cpu,
+    );
+    Ok((matrix(&map.restore(&fresh, &random))?, evaluations))
+}
+
+/// The clouds of a case, scored on the clean points of number 2.
+fn case(
+    plan: &Plan,
+    shape: Shape,
+    sigma: f64,
+    restored: &[(Array2<f32>, [u64; 2])],
+) -> Result<Case> {
+    let seed = derive(plan.seed, Purpose::Toy, shape as u64);
+    let (clean, observed) = points(shape, sigma, SCORED, seed, 1);
+    let (truth, _) = points(shape, sigma, SCORED, seed, 2);
+    let truth = matrix(&truth)?;
+    let names = ["clean", "observed"].map(str::to_owned);
+    let arms = plan.arms.iter().map(|a| a.name().to_owned());
+    let first = [matrix(&clean)?, matrix(&observed)?].map(|points| (points, None));
+    let learned = restored
+        .iter()
+        .map(|(points, cost)| (points.clone(), Some(*cost)));
+    let clouds = names
+        .into_iter()
+        .chain(arms)
+        .zip(first.into_iter().chain(learned));
+    Ok(Case {
+        shape,
+        sigma,
+        clouds: clouds
+            .map(|(name, (points, evaluations))| Cloud {
+                name,
+                scores: scores(shape, points.view(), truth.view(), seed),
+                evaluations,
+                points,
+            })
+            .collect(),
+    })
+}
+
+fn scores(shape: Shape, cloud: ArrayView2<f32>, truth: ArrayView2<f32>, seed: u64) -> Scores {
+    let spacing = |x| median(neighbour_distances(x, x, NEIGHBOUR, true));
+    let widths = half_width(shape, cloud).zip(half_width(shape, truth));
+    Scores {
+        sliced: sliced_wasserstein(cloud, truth, Slices::Whole, seed),
+        mmd2: maximum_mean_discrepancy(cloud, truth, BANDWIDTH),
+        divergence: knn_divergence(truth, cloud, NEIGHBOUR),
+        spacing: spacing(cloud) / spacing(truth),
+        width: widths.map(|(cloud, truth)| cloud / truth),
+    }
+}

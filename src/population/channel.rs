@@ -1,0 +1,176 @@
+//! The known channel as the linear filters see it: its mean operator and its covariances.
+
+use super::blur::blur_matrix;
+use crate::config::{ForwardConfig, SmoothingFrom};
+use crate::data::LogGrid;
+use crate::forward::possible_correlation;
+use crate::{Error, Result};
+use ndarray::{Array1, Array2, ArrayView1};
+use rand::Rng;
+use rand_distr::{Distribution, StandardNormal};
+
+/// First and second moments of F given the clean spectrum, apart from each spectrum's own noise.
+///
+/// y = S (1 + a l) x + n with the tilt a uniform in ±tilt, l the lever (−1 … +1 over the range)
+/// and S one of the `blurs`, drawn with its weight.
+#[derive(Debug, Clone)]
+pub struct Channel {
+    /// Quadrature over the spread of the smoothing width: weights (sum 1) and operators [D, D].
+    blurs: Vec<(f64, Array2<f64>)>,
+    /// E[S], [D, D].
+    pub mean_blur: Array2<f64>,
+    /// Variance of the tilt's amplitude a.
+    pub tilt_variance: f64,
+    /// Tilt of each pixel per unit amplitude, [D].
+    pub lever: Array1<f64>,
+    /// Correlation of the noise of neighbouring pixels, [D], the last one 0.
+    pub noise_rho: Array1<f64>,
+    /// Median width of the smoothing, σ in pixels.
+    pub sigma_pixels: f64,
+}
+
+/// The correlations of neighbouring pixels' noise, as the forward model takes them, [D].
+pub(crate) fn correlations(rho: &[f32]) -> Array1<f64> {
+    let rho = rho.iter().map(|r| possible_correlation(*r));
+    rho.map(f64::from).collect()
+}
+
+impl Channel {
+    /// The channel of `config` on `grid`. `lsf` [D] is the population's mean line-spread function
+    /// (σ in pixels), used where the config takes the smoothing from the spectra; `noise_rho` [D]
+    /// is the prepared set's.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a channel that is not linear with known moments: a program, or images.
+    pub fn new(
+        config: &ForwardConfig,
+        grid: &LogGrid,
+        lsf: &[f64],
+        noise_rho: &[f32],
+    ) -> Result<Self> {
+        let d = grid.pixels;
+        let (tilt, widths): (f64, Vec<(f64, Vec<f64>)>) = match config {
+            ForwardConfig::Gaussian { .. } => (0.0, vec![(1.0, vec![0.0; d])]),
+            ForwardConfig::Quasar {
+                tilt, smoothing, ..
+            } => (
+                *tilt,
+                match smoothing {
+                    SmoothingFrom::Lsf => vec![(1.0, lsf.to_vec())],
+                    SmoothingFrom::Resolution { resolution, spread } => legendre()
+                        .iter()
+                        .map(|(node, w)| {
+                            let r = resolution * (1.0 + spread * node);
+                            (*w, vec![1.0 / (r * grid.dln()); d])
+                        })
+                        .collect(),
+                },
+            ),
+            ForwardConfig::Stages { .. } | ForwardConfig::Command { .. } => {
+                return Err(Error::config(
+                    "config",
+                    "forward.kind",
+                    "the warm start and the linear filters need a channel in closed form",
+                    "give quasar or gaussian; training needs none of it with train.warm_start = 0",
+                ));
+            }
+        };
+        let middle = &widths[widths.len() / 2].1;
+        let sigma_pixels = crate::base::statistics::median(middle.iter().copied());
+        let blurs: Vec<(f64, Array2<f64>)> = widths
+            .iter()
+            .map(|(w, sigma)| (*w, blur_matrix(sigma)))
+            .collect();
+        let mean_blur = blurs
+            .iter()
+            .fold(Array2::zeros((d, d)), |m, (w, b)| m + b * *w);
+        let lever = grid.tilt_lever();
+        Ok(Self {
+            blurs,
+            mean_blur,
+            tilt_variance: tilt * tilt / 3.0,
+            lever: grid.wavelength().iter().map(|w| lever(*w)).collect(),
+            noise_rho: correlations(noise_rho),
+            sigma_pixels,
+        })
+    }
+
+    /// Covariance [D, D] of a noiseless observation when the clean population has mean `mean` [D]
+    /// and covariance `covariance` [D, D]: exact for the tilt, by quadrature for the width.
+    #[must_use]
+    pub fn signal_covariance(&self, mean: &Array1<f64>, covariance: &Array2<f64>) -> Array2<f64> {
+        let second = covariance + &outer(mean);
+        let tilted = &second * &(outer(&self.lever) * self.tilt_variance + 1.0);
+        let seen = self.mean_blur.dot(mean);
+        let mut sum = -outer(&seen);
+        for (w, blur) in &self.blurs {
+            sum = sum + blur.dot(&tilted).dot(&blur.t()) * *w;
+        }
+        sum
+    }
+
+    /// Removes from the covariance of *tilted* spectra what the tilt put there.
+    #[must_use]
+    pub fn untilt(&self, mean: &Array1<f64>, tilted: &Array2<f64>) -> Array2<f64> {
+        let v = outer(&self.lever) * self.tilt_variance;
+        (tilted - &(&v * &outer(mean))) / (v + 1.0)
+    }
+
+    /// Observes one clean spectrum [D] with the noise variances `variance` [D].
+    pub fn observe(
+        &self,
+        x: ArrayView1<f64>,
+        variance: &Array1<f64>,
+        rng: &mut impl Rng,
+    ) -> Array1<f64> {
+        let amplitude = (3.0 * self.tilt_variance).sqrt() * (2.0 * rng.random::<f64>() - 1.0);
+        let mut left = rng.random::<f64>();
+        let blur = self.blurs.iter().find(|(w, _)| {
+            left -= w;
+            left < 0.0
+        });
+        let blur = blur.map_or(&self.mean_blur, |(_, b)| b);
+        blur.dot(&(&x * &(&self.lever * amplitude + 1.0))) + self.noise(variance, rng)
+    }
+
+    /// Noise [D] with the variances `variance` [D] and the regridding's correlation.
+    pub fn noise(&self, variance: &Array1<f64>, rng: &mut impl Rng) -> Array1<f64> {
+        let mut y = Array1::zeros(variance.len());
+        // Backwards, so that the neighbour's share is known: Corr(u_i, u_{i+1}) = d_i c_{i+1}.
+        let (mut right, mut c_right): (f64, f64) = (StandardNormal.sample(rng), 1.0);
+        for i in (0..y.len()).rev() {
+            let d = (self.noise_rho[i] / c_right).clamp(-0.9, 0.9);
+            let c = (1.0 - d * d).sqrt();
+            let own: f64 = StandardNormal.sample(rng);
+            y[i] = variance[i].sqrt() * (c * own + d * right);
+            (right, c_right) = (own, c);
+        }
+        y
+    }
+
+    /// Adds one spectrum's noise covariance to `a`: variances `variance` [D] on the diagonal and
+    /// the regridding's correlation beside it.
+    pub fn add_noise(&self, a: &mut Array2<f64>, variance: &Array1<f64>) {
+        let d = variance.len();
+        for i in 0..d {
+            a[[i, i]] += variance[i];
+            if i + 1 < d && self.noise_rho[i] != 0.0 {
+                let c = self.noise_rho[i] * (variance[i] * variance[i + 1]).sqrt();
+                a[[i, i + 1]] += c;
+                a[[i + 1, i]] += c;
+            }
+        }
+    }
+}
+
+/// v vᵀ.
+fn outer(v: &Array1<f64>) -> Array2<f64> {
+    let column = v.view().insert_axis(ndarray::Axis(1));
+    column.dot(&column.t())
+}
+
+/// Three-point Gauss–Legendre nodes on −1..1 with weights of sum 1.
+fn legendre() -> [(f64, f64); 3] {
+    let x = 0.6f64.sqrt();
+    [(-x, 5.0 / 18.0), (0.0, 8.0 / 18.0), (x, 5.0 / 18.0)]
+}

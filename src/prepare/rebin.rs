@@ -1,0 +1,157 @@
+//! Overlap weights from one grid of pixels to another, and what they do to flux and noise.
+//!
+//! The flux density of a common pixel is the mean of the native ones, weighted by the widths of
+//! their overlaps in Å: the integral over wavelength is conserved.
+
+use crate::data::LogGrid;
+use crate::data::Spectrum;
+use ndarray::ArrayViewMut1;
+
+/// A common pixel is good if at least this fraction of its width holds good native pixels.
+const COVERED: f64 = 0.5;
+/// Grids closer than this in log10 wavelength are the same grid.
+const SAME: f64 = 1e-9;
+
+/// Overlap weights from one native grid to the common grid.
+#[derive(Debug, Clone)]
+pub struct Rebin {
+    /// Native pixels of common pixel j are entries `start[j]..start[j + 1]`; [D + 1].
+    start: Vec<usize>,
+    /// Native pixel of each entry.
+    native: Vec<i64>,
+    /// Width of each overlap in Å.
+    weight: Vec<f64>,
+    /// Native pixel width over common pixel width, in log10 wavelength.
+    ratio: Vec<f64>,
+    /// Width of each common pixel in Å, [D].
+    width: Vec<f64>,
+}
+
+impl Rebin {
+    /// Weights for native pixels between consecutive `edges` (log10 Å, monotonic); the first
+    /// native pixel has index `origin`.
+    #[must_use]
+    pub fn new(grid: &LogGrid, edges: &[f64], origin: i64) -> Self {
+        let n = edges.len().saturating_sub(1);
+        let mut bins: Vec<(f64, f64, i64)> = (0..n)
+            .map(|i| {
+                let (a, b) = (edges[i], edges[i + 1]);
+                (a.min(b), a.max(b), origin + i as i64)
+            })
+            .collect();
+        bins.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut rebin = Self {
+            start: vec![0],
+            native: Vec::new(),
+            weight: Vec::new(),
+            ratio: Vec::new(),
+            width: Vec::new(),
+        };
+        let same = same_pixels(grid, &bins);
+        let mut first = 0;
+        for j in 0..grid.pixels {
+            let low = grid.loglam0 + (j as f64 - 0.5) * grid.dloglam;
+            let high = low + grid.dloglam;
+            let width = 10f64.powf(high) - 10f64.powf(low);
+            rebin.width.push(width);
+            if same {
+                rebin.entry(bins[j].2, width, 1.0);
+            } else {
+                while first < n && bins[first].1 <= low {
+                    first += 1;
+                }
+                for &(a, b, index) in bins[first..].iter().take_while(|bin| bin.0 < high) {
+                    let overlap = 10f64.powf(b.min(high)) - 10f64.powf(a.max(low));
+                    if overlap > 0.0 {
+                        rebin.entry(index, overlap, (b - a) / grid.dloglam);
+                    }
+                }
+            }
+            rebin.start.push(rebin.native.len());
+        }
+        rebin
+    }
+
+    fn entry(&mut self, native: i64, weight: f64, ratio: f64) {
+        self.native.push(native);
+        self.weight.push(weight);
+        self.ratio.push(ratio);
+    }
+
+    /// Rebins a spectrum whose pixel 0 has native index `first` into one row of a block: `flux`
+    /// and `ivar` are 0 where masked; `lsf` in common pixels (without the pixels' own width, which
+    /// averaging over a pixel adds to data and model alike), 0 where unknown.
+    pub fn apply(
+        &self,
+        spectrum: &Spectrum,
+        first: i64,
+        mut flux: ArrayViewMut1<f32>,
+        mut ivar: ArrayViewMut1<f32>,
+        mut lsf: ArrayViewMut1<f32>,
+    ) {
+        for j in 0..self.width.len() {
+            let (mut sum, mut covered, mut variance) = (0.0, 0.0, 0.0);
+            let (mut sigma2, mut known) = (0.0, 0.0);
+            for e in self.start[j]..self.start[j + 1] {
+                let i = match usize::try_from(self.native[e] - first) {
+                    Ok(i) if i < spectrum.flux.len() => i,
+                    _ => continue,
+                };
+                let w = self.weight[e];
+                let v = f64::from(spectrum.ivar[i]);
+                if v > 0.0 {
+                    sum += w * f64::from(spectrum.flux[i]);
+                    covered += w;
+                    variance += w * w / v;
+                }
+                let sigma = spectrum.lsf.get(i).map_or(0.0, |s| f64::from(*s));
+                if sigma.is_finite() && sigma > 0.0 {
+                    sigma2 += w * (sigma * self.ratio[e]).powi(2);
+                    known += w;
+                }
+            }
+            let good = covered >= COVERED * self.width[j] && variance > 0.0;
+            flux[j] = if good { (sum / covered) as f32 } else { 0.0 };
+            ivar[j] = if good {
+                (covered * covered / variance) as f32
+            } else {
+                0.0
+            };
+            lsf[j] = if known > 0.0 {
+                (sigma2 / known).sqrt() as f32
+            } else {
+                0.0
+            };
+        }
+    }
+
+    /// Correlation of the noise of each common pixel with the next one, which shared native pixels
+    /// cause, for equal native variances; [D], the last 0.
+    #[must_use]
+    pub fn noise_rho(&self) -> Vec<f32> {
+        let entries = |j: usize| self.start[j]..self.start[j + 1];
+        let power = |j: usize| entries(j).map(|e| self.weight[e].powi(2)).sum::<f64>();
+        let pixels = self.width.len();
+        let mut rho = vec![0.0; pixels];
+        for (j, r) in rho.iter_mut().enumerate().take(pixels.saturating_sub(1)) {
+            let shared: f64 = entries(j)
+                .flat_map(|a| entries(j + 1).map(move |b| (a, b)))
+                .filter(|(a, b)| self.native[*a] == self.native[*b])
+                .map(|(a, b)| self.weight[a] * self.weight[b])
+                .sum();
+            let both = power(j) * power(j + 1);
+            if both > 0.0 {
+                *r = (shared / both.sqrt()) as f32;
+            }
+        }
+        rho
+    }
+}
+
+fn same_pixels(grid: &LogGrid, bins: &[(f64, f64, i64)]) -> bool {
+    bins.len() == grid.pixels
+        && bins.iter().zip(grid.loglam()).all(|(bin, centre)| {
+            (0.5 * (bin.0 + bin.1) - centre).abs() < SAME
+                && (bin.1 - bin.0 - grid.dloglam).abs() < SAME
+        })
+}

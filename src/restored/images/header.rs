@@ -1,0 +1,135 @@
+//! What a file of restored images says of itself: the same keys in FITS and HDF5.
+
+use crate::data::provenance::{Key, flag_keys, quantile_name};
+use crate::data::{ImageLayout, PixelScale};
+use crate::data::{Provenance, is_random};
+
+/// CONTENT of every such file: what tells it from a restored catalog of spectra.
+pub(crate) const CONTENT: &str = "images";
+
+/// What a file of restored images says of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RestoredImagesHeader {
+    pub layout: ImageLayout,
+    /// FITS unit string of the pixel values; may be empty.
+    pub unit: String,
+    /// Whether the noise level of any pixel is known: without one there is no IVAR.
+    pub noise_known: bool,
+    pub made: Provenance,
+}
+
+impl RestoredImagesHeader {
+    /// The images of the file, in its order.
+    #[must_use]
+    pub fn images(&self) -> Vec<String> {
+        let mut names = vec!["RESTORED".to_owned()];
+        if self.made.uncertain() {
+            names.push("SIGMA".into());
+        }
+        if is_random(&self.made.method) {
+            names.push("DRAW".into());
+        }
+        names.extend(self.made.quantiles.iter().map(|q| quantile_name(*q)));
+        names.push("OBSERVED".into());
+        if self.noise_known {
+            names.push("IVAR".into());
+        }
+        names
+    }
+
+    /// Axes of every image of `n` rows, slowest first.
+    pub(crate) fn shape(&self, n: usize) -> Vec<usize> {
+        self.layout.axes(n)
+    }
+
+    pub(crate) fn keys(&self) -> Vec<Key> {
+        let l = &self.layout;
+        let noise = if self.noise_known { "known" } else { "unknown" };
+        let mut keys = vec![
+            Key::text("CONTENT", CONTENT, "what was restored"),
+            Key::text("PIXUNIT", &self.unit, "unit of the pixels"),
+            Key::text("NOISE", noise, "noise level of OBSERVED; unknown: no IVAR"),
+            Key::whole("NVECTOR", l.vector as i64, "numbers known of a corruption"),
+            Key::whole("NPLANES", l.planes as i64, "planes known of a corruption"),
+        ];
+        keys.extend(scale_keys(&l.scale));
+        keys.extend(self.made.quantile_keys());
+        keys.extend(flag_keys());
+        keys.extend(self.made.keys());
+        keys
+    }
+
+    /// The header of a file whose images have axes `shape` and whose keys `get` gives as text; or
+    /// what is wrong with it.
+    pub(crate) fn read(
+        shape: &[usize],
+        get: &mut dyn FnMut(&str) -> Option<String>,
+    ) -> Result<Self, String> {
+        let (channels, height, width) = match *shape {
+            [_, h, w] => (1, h, w),
+            [_, c, h, w] => (c, h, w),
+            _ => return Err(format!("images of shape {shape:?}")),
+        };
+        let mut numbers = |stem: &str| -> Vec<f64> {
+            let number = |i: usize| get(&format!("{stem}{i}"))?.parse().ok();
+            (1..).map_while(number).collect()
+        };
+        let (mean, std, quantiles) = (numbers("MEAN"), numbers("STD"), numbers("QUANT"));
+        if mean.len() != channels || std.len() != channels {
+            return Err(format!("no MEAN and STD for each of {channels} channels"));
+        }
+        let mut text = |name: &str| get(name).unwrap_or_default();
+        let softening = text("SOFTEN").parse().ok();
+        let mut count = |name: &str| text(name).parse().unwrap_or(0);
+        Ok(Self {
+            layout: ImageLayout {
+                channels,
+                height,
+                width,
+                scale: PixelScale {
+                    softening,
+                    mean,
+                    std,
+                },
+                vector: count("NVECTOR"),
+                planes: count("NPLANES"),
+            },
+            made: Provenance {
+                draws: count("NDRAWS"),
+                quantiles,
+                seed: text("SEED").parse().unwrap_or(0),
+                method: text("METHOD"),
+                config_sha256: text("CFGSHA"),
+                run_sha256: text("RUNSHA"),
+                history: Vec::new(),
+            },
+            noise_known: text("NOISE") == "known",
+            unit: text("PIXUNIT"),
+        })
+    }
+}
+
+/// How the pixels were brought to order 1 for the network.
+pub(crate) fn scale_keys(scale: &PixelScale) -> Vec<Key> {
+    let softening = scale.softening.iter();
+    let mut keys: Vec<Key> = softening
+        .map(|s| Key::real("SOFTEN", *s, "softening of the asinh stretch"))
+        .collect();
+    for (i, (mean, std)) in scale.mean.iter().zip(&scale.std).enumerate() {
+        let name = |stem: &str| format!("{stem}{}", i + 1);
+        keys.push(Key::real(&name("MEAN"), *mean, "stretched: training mean"));
+        keys.push(Key::real(&name("STD"), *std, "stretched: training std"));
+    }
+    keys
+}
+
+/// Whether the keys are those of restored images, or what they are of instead.
+pub(crate) fn check(get: &mut dyn FnMut(&str) -> Option<String>) -> Result<(), &'static str> {
+    if !get("CREATOR").unwrap_or_default().starts_with("selfsi") {
+        return Err("CREATOR is not selfsi");
+    }
+    match get("CONTENT").as_deref() {
+        Some(CONTENT) => Ok(()),
+        _ => Err("restored spectra, not images"),
+    }
+}

@@ -1,0 +1,144 @@
+//! CIFAR-10 batches: 32×32 RGB, one byte a value, channel by channel; binary or Python's.
+//!
+//! Both are rows at a fixed distance in the file: neither is ever in memory as a whole, save that a
+//! pickle is looked through once.
+
+use super::kind;
+use super::kind::Start;
+use super::pickle;
+use super::raw::RawImages;
+use crate::config::ImageConfig;
+use crate::{Error, Result};
+use ndarray::Array2;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// Bytes of an image: 3 × 32 × 32.
+const IMAGE: u64 = 3072;
+/// Bytes of a record of the binary version: the label, then the image.
+pub(crate) const RECORD: u64 = IMAGE + 1;
+const CLASSES: u8 = 10;
+
+/// One batch file.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    path: PathBuf,
+    labels: Vec<i64>,
+    /// Byte at which the first image begins, and from one image to the next.
+    offset: u64,
+    stride: u64,
+}
+
+impl Batch {
+    /// Opens a batch of either version.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if it is damaged, or [image] has another shape.
+    pub fn open(path: &Path, image: &ImageConfig) -> Result<Self> {
+        let shape = [image.channels, image.height, image.width];
+        if shape != [3, 32, 32] {
+            return Err(Error::input(
+                path,
+                "",
+                format!("CIFAR-10 images have 3 channels of 32 × 32, [image] says {shape:?}"),
+                "the same shape",
+                "give channels = 3, height = 32, width = 32",
+            ));
+        }
+        if kind::start(path)? == Start::Pickle {
+            Self::python(path)
+        } else {
+            Self::binary(path)
+        }
+    }
+
+    fn binary(path: &Path) -> Result<Self> {
+        let bytes = std::fs::metadata(path).map_err(|e| damaged(path, e))?.len();
+        if bytes == 0 || !bytes.is_multiple_of(RECORD) {
+            return Err(damaged(
+                path,
+                format!("{bytes} bytes, not a multiple of {RECORD}"),
+            ));
+        }
+        let mut file = File::open(path).map_err(|e| damaged(path, e))?;
+        let mut record = vec![0u8; RECORD as usize];
+        let mut labels = Vec::new();
+        for row in 0..bytes / RECORD {
+            file.read_exact(&mut record).map_err(|e| damaged(path, e))?;
+            if record[0] >= CLASSES {
+                return Err(damaged(
+                    path,
+                    format!("label {} of row {row} is not 0..9", record[0]),
+                ));
+            }
+            labels.push(i64::from(record[0]));
+        }
+        Ok(Self {
+            path: path.to_path_buf(),
+            labels,
+            offset: 1,
+            stride: RECORD,
+        })
+    }
+
+    fn python(path: &Path) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(|e| damaged(path, e))?;
+        let batch = pickle::batch(&bytes).map_err(|e| damaged(path, e))?;
+        let n = batch.labels.len();
+        if batch.shape != [n, IMAGE as usize] {
+            let problem = format!("data of shape {:?} with {n} labels", batch.shape);
+            return Err(damaged(path, problem));
+        }
+        Ok(Self {
+            path: path.to_path_buf(),
+            labels: batch.labels,
+            offset: batch.data.start as u64,
+            stride: IMAGE,
+        })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn labels(&self) -> &[i64] {
+        &self.labels
+    }
+
+    /// `data_batch_1-00012`, the same in both versions.
+    pub fn names(&self) -> Vec<String> {
+        let file = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let stem = file.trim_end_matches(".bin");
+        (0..self.labels.len())
+            .map(|i| format!("{stem}-{i:05}"))
+            .collect()
+    }
+
+    /// Pixel values 0..255.
+    pub fn read(&self, rows: Range<usize>) -> Result<RawImages> {
+        let mut file = File::open(&self.path).map_err(|e| damaged(&self.path, e))?;
+        let mut pixels = Array2::zeros((rows.len(), IMAGE as usize));
+        let mut bytes = vec![0u8; IMAGE as usize];
+        for (row, mut out) in rows.zip(pixels.rows_mut()) {
+            file.seek(SeekFrom::Start(self.offset + row as u64 * self.stride))
+                .and_then(|_| file.read_exact(&mut bytes))
+                .map_err(|e| damaged(&self.path, e))?;
+            out.iter_mut()
+                .zip(&bytes)
+                .for_each(|(o, b)| *o = f32::from(*b));
+        }
+        Ok(RawImages::of_pixels(pixels))
+    }
+}
+
+fn damaged(path: &Path, problem: impl std::fmt::Display) -> Error {
+    Error::input(
+        path,
+        "",
+        problem,
+        "a batch of CIFAR-10, binary or Python version",
+        "unpack the archive again, or give another file",
+    )
+}

@@ -1,0 +1,128 @@
+//! FITS cubes: NAXISn = W, H, N or W, H, C, N; BSCALE, BZERO and BLANK applied, NaN kept.
+
+use super::axes::Axes;
+use super::raw::RawImages;
+use crate::config::ImageConfig;
+use crate::files::fits::read::{Fits, Hdu};
+use crate::{Error, Result};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// What `selfsi restore` calls its images: their IVAR belongs to what was observed.
+const RESTORED: &str = "RESTORED";
+
+/// The images of one FITS file; it is opened anew for each block of rows.
+#[derive(Debug)]
+pub(crate) struct Cube {
+    path: PathBuf,
+    image: ImageConfig,
+    axes: Axes,
+    hdu: usize,
+    ivar: Option<usize>,
+    names: Option<Vec<String>>,
+    labels: Option<Vec<i64>>,
+}
+
+impl Cube {
+    /// Opens the HDU RESTORED, else the first image of two axes or more; with IVAR (an HDU of the
+    /// same shape), and NAME and LABEL from the table that has as many rows.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if there is no image, or it is of another shape than `image`.
+    pub fn open(path: &Path, image: &ImageConfig) -> Result<Self> {
+        let mut fits = Fits::open(path)?;
+        fits.check_complete()?;
+        let hdus = listing(&mut fits)?;
+        let Some((hdu, shape)) = images(&hdus) else {
+            return Err(Error::input(
+                path,
+                "",
+                "no image HDU",
+                "an image cube of NAXIS 2 to 4",
+                "give another file (selfsi inspect shows what this one holds)",
+            ));
+        };
+        fits.seek(hdu)?;
+        let axes = Axes::of(shape, image, path, &fits.place())?;
+        let restored = hdus[hdu].0.eq_ignore_ascii_case(RESTORED);
+        let is_ivar = |(name, h): &(String, Hdu)| {
+            name.eq_ignore_ascii_case("IVAR") && matches!(h, Hdu::Image(a) if a == shape)
+        };
+        let mut cube = Self {
+            path: path.to_path_buf(),
+            image: *image,
+            axes,
+            hdu,
+            ivar: hdus.iter().position(is_ivar).filter(|_| !restored),
+            names: None,
+            labels: None,
+        };
+        for (k, (_, table)) in hdus.iter().enumerate() {
+            if matches!(table, Hdu::Table { rows, .. } if *rows == axes.n) && cube.names.is_none() {
+                fits.seek(k)?;
+                if let Some(column) = fits.column("NAME") {
+                    cube.names = Some(fits.texts(&column, axes.n)?);
+                    if let Some(column) = fits.column("LABEL") {
+                        cube.labels = Some(fits.integers(&column, axes.n)?);
+                    }
+                }
+            }
+        }
+        Ok(cube)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn len(&self) -> usize {
+        self.axes.n
+    }
+
+    pub fn names(&self) -> Option<&[String]> {
+        self.names.as_deref()
+    }
+
+    pub fn labels(&self) -> Option<&[i64]> {
+        self.labels.as_deref()
+    }
+
+    pub fn read(&self, rows: Range<usize>) -> Result<RawImages> {
+        let mut fits = Fits::open(&self.path)?;
+        let d = self.image.channels * self.image.height * self.image.width;
+        let mut get = |hdu: usize| {
+            fits.seek(hdu)?;
+            let values = fits.pixels_from(rows.start * d, rows.len() * d)?;
+            let values = values.into_iter().map(|v| v as f32).collect();
+            self.axes.rows(values, &self.image, &self.path)
+        };
+        let mut raw = RawImages::of_pixels(get(self.hdu)?);
+        raw.ivar = self.ivar.map(get).transpose()?;
+        Ok(raw)
+    }
+}
+
+/// Name and content of every HDU.
+pub(crate) fn listing(fits: &mut Fits) -> Result<Vec<(String, Hdu)>> {
+    (0..fits.hdus()?)
+        .map(|i| {
+            let hdu = fits.go(i)?;
+            Ok((fits.extname(), hdu))
+        })
+        .collect()
+}
+
+/// The HDU with the images, and its axes.
+pub(crate) fn images(hdus: &[(String, Hdu)]) -> Option<(usize, &[usize])> {
+    let image = |(k, (_, hdu)): (usize, &'_ (String, Hdu))| match hdu {
+        Hdu::Image(axes) if axes.len() >= 2 => Some(k),
+        _ => None,
+    };
+    let all: Vec<usize> = hdus.iter().enumerate().filter_map(image).collect();
+    let restored = |k: &&usize| hdus[**k].0.eq_ignore_ascii_case(RESTORED);
+    let k = *all.iter().find(restored).or_else(|| all.first())?;
+    match &hdus[k].1 {
+        Hdu::Image(axes) => Some((k, axes)),
+        Hdu::Table { .. } => None,
+    }
+}

@@ -1,0 +1,139 @@
+//! What a path holds, recognised by its content.
+
+use crate::{Error, Result};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use walkdir::WalkDir;
+
+/// Extensions of the files that count as pictures in a folder.
+const PICTURES: [&str; 9] = [
+    ".png", ".jpg", ".jpeg", ".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz",
+];
+
+/// What a path holds.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// The training batches of CIFAR-10, in order.
+    CifarFolder(Vec<PathBuf>),
+    /// One batch of CIFAR-10, binary or Python.
+    Cifar,
+    /// Single images, one a file, sorted by name.
+    Pictures(Vec<PathBuf>),
+    Fits,
+    Hdf5,
+    Npy,
+}
+
+/// How a file begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    Fits,
+    Hdf5,
+    Npy,
+    Pickle,
+    Png,
+    Jpeg,
+    Other,
+}
+
+/// The kind of `path`.
+///
+/// # Errors
+/// [`Error::Input`] if it is missing or holds no images that we know.
+pub(crate) fn of(path: &Path) -> Result<Kind> {
+    if path.is_dir() {
+        return folder(path);
+    }
+    match start(path)? {
+        Start::Fits => Ok(Kind::Fits),
+        Start::Hdf5 => Ok(Kind::Hdf5),
+        Start::Npy => Ok(Kind::Npy),
+        Start::Pickle => Ok(Kind::Cifar),
+        Start::Png | Start::Jpeg => Ok(Kind::Pictures(vec![path.to_path_buf()])),
+        // The binary batches have no signature but their length.
+        Start::Other if is_cifar_length(path) => Ok(Kind::Cifar),
+        Start::Other => Err(Error::input(
+            path,
+            "",
+            "not an image format that selfsi reads",
+            "FITS, HDF5, npy, PNG, JPEG or a CIFAR-10 batch",
+            "convert it (numpy.save, h5py), or unpack it first",
+        )),
+    }
+}
+
+/// How the file at `path` begins.
+///
+/// # Errors
+/// [`Error::Input`] if it cannot be read.
+pub(crate) fn start(path: &Path) -> Result<Start> {
+    let mut bytes = [0u8; 8];
+    let mut read = 0;
+    File::open(path)
+        .and_then(|mut f| {
+            while read < bytes.len() {
+                match f.read(&mut bytes[read..])? {
+                    0 => break,
+                    n => read += n,
+                }
+            }
+            Ok(())
+        })
+        .map_err(|e| Error::input(path, "", e, "a readable file", "check the path"))?;
+    let begins = |with: &[u8]| bytes[..read].starts_with(with);
+    Ok(match () {
+        () if begins(b"\x89HDF\r\n\x1a\n") => Start::Hdf5,
+        () if begins(b"SIMPLE") || begins(&[0x1f, 0x8b]) => Start::Fits,
+        () if begins(b"\x93NUMPY") => Start::Npy,
+        () if begins(b"\x89PNG\r\n\x1a\n") => Start::Png,
+        () if begins(&[0xff, 0xd8, 0xff]) => Start::Jpeg,
+        () if begins(&[0x80]) && (2..=5).contains(&bytes[1]) => Start::Pickle,
+        () => Start::Other,
+    })
+}
+
+fn is_cifar_length(path: &Path) -> bool {
+    std::fs::metadata(path)
+        .is_ok_and(|m| m.len() > 0 && m.len().is_multiple_of(super::cifar::RECORD))
+}
+
+fn folder(path: &Path) -> Result<Kind> {
+    let unreadable = |e: &dyn std::fmt::Display| {
+        Error::input(path, "", e, "a readable folder", "check permissions")
+    };
+    let mut batches = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(|e| unreadable(&e))? {
+        let file = entry.map_err(|e| unreadable(&e))?.path();
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let number = name
+            .strip_prefix("data_batch_")
+            .map(|n| n.trim_end_matches(".bin"));
+        if number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit())) {
+            batches.push(file.clone());
+        }
+    }
+    if !batches.is_empty() {
+        batches.sort();
+        return Ok(Kind::CifarFolder(batches));
+    }
+    let mut files = Vec::new();
+    for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
+        let entry = entry.map_err(|e| unreadable(&e))?;
+        let name = entry.file_name().to_string_lossy().to_lowercase();
+        let picture = PICTURES.iter().any(|e| name.ends_with(e)) && !name.starts_with('.');
+        if picture && entry.file_type().is_file() {
+            files.push(entry.into_path());
+        }
+    }
+    if files.is_empty() {
+        return Err(Error::input(
+            path,
+            "",
+            "a folder without images",
+            "PNG, JPEG or FITS files, or the data_batch_* of CIFAR-10",
+            "give the folder of the images; HDF5, npy and FITS cubes by their own paths",
+        ));
+    }
+    Ok(Kind::Pictures(files))
+}

@@ -1,0 +1,197 @@
+//! Images in: every format that holds them, read row by row in the file's units.
+//!
+//! What a path holds is recognised by its content. Several paths follow one another as one set.
+
+mod axes;
+mod cifar;
+mod fit;
+mod fits_cube;
+mod guess;
+mod image_hdf5;
+mod kind;
+mod npy;
+mod pickle;
+mod pictures;
+mod raw;
+mod reader;
+
+pub use raw::RawImages;
+
+pub(crate) use guess::guess;
+
+use crate::config::{Config, ImageConfig, ImageDatasets};
+use crate::data::PixelScale;
+use crate::{Error, Result};
+use reader::Reader;
+use std::collections::HashSet;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// `[image]` of a config that is for images.
+pub(crate) fn image_config(config: &Config) -> Result<&ImageConfig> {
+    config.image.as_ref().ok_or_else(|| {
+        Error::config(
+            "config",
+            "image",
+            "there is no [image]",
+            "add [image] with channels, height and width",
+        )
+    })
+}
+
+/// Images of one shape, open for reading. Names and labels are in memory; pixels are not.
+#[derive(Debug)]
+pub struct ImageSource {
+    /// Each with the number of its first row.
+    parts: Vec<(usize, Reader)>,
+    names: Vec<String>,
+    labels: Vec<i64>,
+}
+
+impl ImageSource {
+    /// Opens what `paths` hold, one after the other.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a path that holds no images, or images of another shape than `image`.
+    /// In a folder of pictures that, or an unreadable file, is a problem of the row alone.
+    pub fn open(paths: &[PathBuf], datasets: &ImageDatasets, image: &ImageConfig) -> Result<Self> {
+        let mut source = Self {
+            parts: Vec::new(),
+            names: Vec::new(),
+            labels: Vec::new(),
+        };
+        for path in paths {
+            for reader in Reader::open(path, datasets, image)? {
+                source.add(reader)?;
+            }
+        }
+        if source.is_empty() {
+            let path = paths.first().map_or(Path::new(""), |p| p);
+            return Err(Error::input(
+                path,
+                "",
+                "no images",
+                "at least one",
+                "give other files in survey.source.path",
+            ));
+        }
+        Ok(source)
+    }
+
+    fn add(&mut self, reader: Reader) -> Result<()> {
+        let (start, n) = (self.len(), reader.len());
+        if let Some((_, first)) = self.parts.first()
+            && first.widths() != reader.widths()
+        {
+            let words = |(k, p): (usize, usize)| format!("{k} numbers and {p} planes per image");
+            return Err(Error::input(
+                reader.path(),
+                "vector, planes",
+                words(reader.widths()),
+                format!("{} as in {}", words(first.widths()), first.path().display()),
+                "give files that agree",
+            ));
+        }
+        let numbered = || (start..start + n).map(|i| format!("row-{i:07}")).collect();
+        self.names.extend(reader.names().unwrap_or_else(numbered));
+        self.labels
+            .extend(reader.labels().unwrap_or_else(|| vec![-1; n]));
+        self.parts.push((start, reader));
+        Ok(())
+    }
+
+    /// Number of images.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// The file's ids, else file names, else `row-0000012`, counted through all paths.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Names that occur more than once.
+    #[must_use]
+    pub fn duplicates(&self) -> Vec<String> {
+        let mut seen = HashSet::new();
+        let mut again: Vec<String> = self
+            .names
+            .iter()
+            .filter(|n| !seen.insert(*n))
+            .cloned()
+            .collect();
+        again.sort_unstable();
+        again.dedup();
+        again
+    }
+
+    /// Class of each image; −1 where unknown.
+    #[must_use]
+    pub fn labels(&self) -> &[i64] {
+        &self.labels
+    }
+
+    /// Numbers K and planes P that come with each image.
+    #[must_use]
+    pub fn widths(&self) -> (usize, usize) {
+        self.parts.first().map_or((0, 0), |(_, r)| r.widths())
+    }
+
+    /// The scale that `selfsi simulate` recorded, if every part has the same.
+    #[must_use]
+    pub fn scale(&self) -> Option<&PixelScale> {
+        let first = self.parts.first()?.1.scale()?;
+        let same = |(_, r): &(usize, Reader)| r.scale() == Some(first);
+        self.parts.iter().all(same).then_some(first)
+    }
+
+    /// File and row that image `i` comes from.
+    #[must_use]
+    pub fn origin(&self, i: usize) -> String {
+        let part = self.parts.partition_point(|(start, _)| *start <= i);
+        let Some((start, reader)) = part.checked_sub(1).map(|p| &self.parts[p]) else {
+            return String::new();
+        };
+        match reader {
+            Reader::Pictures(r) => r.file(i - start).display().to_string(),
+            _ => format!("{} row {}", reader.path().display(), i - start),
+        }
+    }
+
+    /// Reads the images of `rows`.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if they do not exist or cannot be read.
+    pub fn read(&self, rows: Range<usize>) -> Result<RawImages> {
+        let mut pieces = Vec::new();
+        for (start, reader) in &self.parts {
+            let first = rows.start.max(*start);
+            let last = rows.end.min(start + reader.len());
+            if first < last {
+                pieces.push(reader.read(first - start..last - start)?);
+            }
+        }
+        let read: usize = pieces.iter().map(|p| p.problems.len()).sum();
+        if read != rows.len() || pieces.is_empty() {
+            let path = self.parts.first().map_or(Path::new(""), |(_, r)| r.path());
+            return Err(Error::input(
+                path,
+                format!("rows {}..{}", rows.start, rows.end),
+                "no such rows",
+                format!("rows of 0..{}", self.len()),
+                "ask for fewer",
+            ));
+        }
+        match pieces.len() {
+            1 => Ok(pieces.remove(0)),
+            _ => RawImages::concatenate(&pieces),
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Single images, one a file: PNG, JPEG, FITS. A file that cannot be used is a rejected row.
+
+use super::fit::fit;
+use super::fits_cube;
+use super::kind;
+use super::kind::Start;
+use super::raw::RawImages;
+use crate::config::ImageConfig;
+use crate::{Error, Result};
+use ndarray::{Array2, ArrayView1, Axis, s};
+use rayon::prelude::*;
+use std::fs::File;
+use std::io::BufReader;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+/// A folder of pictures, or one picture.
+#[derive(Debug)]
+pub(crate) struct Pictures {
+    path: PathBuf,
+    files: Vec<PathBuf>,
+    names: Vec<String>,
+    image: ImageConfig,
+}
+
+/// A decoded picture: samples row by row, the channels of a pixel side by side.
+pub(crate) struct Picture {
+    pub channels: usize,
+    pub height: usize,
+    pub width: usize,
+    pub samples: Vec<f32>,
+}
+
+impl Pictures {
+    /// `files` under the folder `path` (or the file `path` itself); none is read yet.
+    pub fn new(path: &Path, files: Vec<PathBuf>, image: &ImageConfig) -> Self {
+        let name = |f: &PathBuf| {
+            let inner = f
+                .strip_prefix(path)
+                .ok()
+                .filter(|n| !n.as_os_str().is_empty());
+            let file = || {
+                f.file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned()
+            };
+            inner.map_or_else(file, |n| n.to_string_lossy().into_owned())
+        };
+        Self {
+            path: path.to_path_buf(),
+            names: files.iter().map(name).collect(),
+            files,
+            image: *image,
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Paths inside the folder.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    pub fn file(&self, row: usize) -> &Path {
+        &self.files[row]
+    }
+
+    /// Pixel values as the files hold them (0..255 or 0..65535 in PNG and JPEG), in parallel.
+    pub fn read(&self, rows: Range<usize>) -> RawImages {
+        let d = self.image.channels * self.image.height * self.image.width;
+        let mut pixels = Array2::from_elem((rows.len(), d), f32::NAN);
+        let problems = pixels
+            .axis_iter_mut(Axis(0))
+            .into_par_iter()
+            .zip(&self.files[rows])
+            .map(|(mut row, file)| match read(file, &self.image) {
+                Ok(values) => {
+                    row.assign(&ArrayView1::from(&values));
+                    None
+                }
+                Err(e) => Some(e.to_string()),
+            })
+            .collect();
+        RawImages {
+            problems,
+            ..RawImages::of_pixels(pixels)
+        }
+    }
+}
+
+/// The D values of one picture of the shape of `image`.
+fn read(path: &Path, image: &ImageConfig) -> Result<Vec<f32>> {
+    let picture = match kind::start(path)? {
+        Start::Png => png(path)?,
+        Start::Jpeg => jpeg(path)?,
+        Start::Fits => return fits(path, image),
+        _ => return Err(unreadable(path, "neither PNG, JPEG nor FITS")),
+    };
+    let picture = if image.fit {
+        fit(&picture, image.height, image.width).unwrap_or(picture)
+    } else {
+        picture
+    };
+    let (c, h, w) = (picture.channels, picture.height, picture.width);
+    if [c, h, w] != [image.channels, image.height, image.width] {
+        return Err(Error::input(
+            path,
+            "",
+            format!("{c} channels, height {h}, width {w}"),
+            format!(
+                "{} channels, height {}, width {} as in [image]",
+                image.channels, image.height, image.width
+            ),
+            "resize or convert it, set image.fit = true for larger ones, or change [image]",
+        ));
+    }
+    let plane = h * w;
+    let sample = |i: usize| picture.samples[(i % plane) * c + i / plane];
+    Ok((0..c * plane).map(sample).collect())
+}
+
+fn fits(path: &Path, image: &ImageConfig) -> Result<Vec<f32>> {
+    let cube = fits_cube::Cube::open(path, image)?;
+    if cube.len() != 1 {
+        return Err(Error::input(
+            path,
+            "",
+            format!("a cube of {} images", cube.len()),
+            "one image per file in a folder",
+            "give cubes by their own paths in survey.source.path",
+        ));
+    }
+    Ok(cube.read(0..1)?.pixels.slice(s![0, ..]).to_vec())
+}
+
+/// The shape [C, H, W] of a PNG or JPEG file.
+pub(crate) fn shape(path: &Path) -> Result<[usize; 3]> {
+    let p = if kind::start(path)? == Start::Png {
+        png(path)?
+    } else {
+        jpeg(path)?
+    };
+    Ok([p.channels, p.height, p.width])
+}
+
+fn png(path: &Path) -> Result<Picture> {
+    let bad = |e: &dyn std::fmt::Display| unreadable(path, format!("not a whole PNG file ({e})"));
+    let file = File::open(path).map_err(|e| unreadable(path, e))?;
+    let mut decoder = png::Decoder::new(BufReader::new(file));
+    // Palettes become colours, and 1, 2 and 4 bits a byte.
+    decoder.set_transformations(png::Transformations::EXPAND);
+    let mut reader = decoder.read_info().map_err(|e| bad(&e))?;
+    let mut bytes = vec![0; reader.output_buffer_size()];
+    let frame = reader.next_frame(&mut bytes).map_err(|e| bad(&e))?;
+    bytes.truncate(frame.buffer_size());
+    let channels = match frame.color_type {
+        png::ColorType::Grayscale => 1,
+        png::ColorType::Rgb => 3,
+        _ => {
+            return Err(Error::input(
+                path,
+                "",
+                "an alpha channel (transparency)",
+                "grey or RGB",
+                "flatten it, e.g. Pillow's convert(\"RGB\")",
+            ));
+        }
+    };
+    let samples = match frame.bit_depth {
+        // Most significant byte first, by the standard.
+        png::BitDepth::Sixteen => bytes
+            .chunks_exact(2)
+            .map(|b| f32::from(u16::from_be_bytes([b[0], b[1]])))
+            .collect(),
+        _ => bytes.iter().map(|b| f32::from(*b)).collect(),
+    };
+    Ok(Picture {
+        channels,
+        height: frame.height as usize,
+        width: frame.width as usize,
+        samples,
+    })
+}
+
+fn jpeg(path: &Path) -> Result<Picture> {
+    let bad = |e: &dyn std::fmt::Display| unreadable(path, format!("not a whole JPEG file ({e})"));
+    let bytes = std::fs::read(path).map_err(|e| unreadable(path, e))?;
+    let strict = DecoderOptions::default().set_strict_mode(true);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&bytes), strict);
+    decoder.decode_headers().map_err(|e| bad(&e))?;
+    let (channels, colours) = match decoder.input_colorspace() {
+        Some(ColorSpace::Luma) => (1, ColorSpace::Luma),
+        Some(ColorSpace::YCbCr | ColorSpace::RGB) => (3, ColorSpace::RGB),
+        other => {
+            return Err(unreadable(
+                path,
+                format!("colours {other:?}, not grey or RGB"),
+            ));
+        }
+    };
+    decoder.set_options(strict.jpeg_set_out_colorspace(colours));
+    let samples = decoder.decode().map_err(|e| bad(&e))?;
+    let (width, height) = decoder.dimensions().unwrap_or_default();
+    Ok(Picture {
+        channels,
+        height,
+        width,
+        samples: samples.into_iter().map(f32::from).collect(),
+    })
+}
+
+fn unreadable(path: &Path, problem: impl std::fmt::Display) -> Error {
+    Error::input(
+        path,
+        "",
+        problem,
+        "a readable PNG, JPEG or FITS image",
+        "copy the file again, or remove it",
+    )
+}

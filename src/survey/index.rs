@@ -1,0 +1,210 @@
+//! The spectra of a folder tree, in spec and spPlate files, found in one walk.
+
+use super::sdss;
+use super::sp_plate;
+use super::sp_plate::Fibre;
+use crate::{Error, Result};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use walkdir::WalkDir;
+
+/// Plate (or field), MJD and fibre (or catalog id).
+pub(crate) type Key = (i64, i64, i64);
+
+/// Where a spectrum is.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Place {
+    pub path: PathBuf,
+    /// Its row and fibre, in a spPlate file.
+    pub row: Option<(usize, Fibre)>,
+}
+
+/// Spectra by what the names of their files, or the plates, say.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    pub files: BTreeMap<Key, Place>,
+    /// Further files of the same spectra (gzipped twins, full beside lite, plates beside spec
+    /// files), of which these spectra are not read.
+    pub twins: Vec<PathBuf>,
+    redshifts: bool,
+}
+
+impl Index {
+    /// Walks the folders and takes the files among `paths`; a spec file that is named here itself
+    /// may have any name. The pipeline's redshifts of plates are looked up if `redshifts`.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if a path, or a folder below it, cannot be read, or holds no spectrum.
+    pub fn new(paths: &[PathBuf], redshifts: bool) -> Result<Self> {
+        let mut index = Self {
+            redshifts,
+            ..Self::default()
+        };
+        for path in paths {
+            if path.is_file() && name_of(path).is_some_and(sp_plate::is_plate) {
+                index.add_plate(path)?;
+            } else if path.is_file() {
+                let name = name_of(path).and_then(key_of);
+                let unknown = (-1, -1, -1 - index.files.len() as i64);
+                let key = name.or_else(|| sdss::key(path)).unwrap_or(unknown);
+                index.add(key, path.clone(), None);
+            } else {
+                index.walk(path)?;
+            }
+        }
+        Ok(index)
+    }
+
+    fn walk(&mut self, folder: &Path) -> Result<()> {
+        let mut found = false;
+        let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
+        for entry in walk {
+            let path = match entry {
+                Ok(entry) if entry.file_type().is_dir() => continue,
+                Ok(entry) => entry.into_path(),
+                // A link to nowhere: its row is to say so, the other spectra are not at fault.
+                Err(e) if e.depth() > 0 && is_not_found(&e) => {
+                    e.path().unwrap_or(folder).to_path_buf()
+                }
+                Err(e) => return Err(unreadable(folder, &e)),
+            };
+            if name_of(&path).is_some_and(sp_plate::is_plate) {
+                self.add_plate(&path)?;
+            } else if let Some(key) = name_of(&path).and_then(key_of) {
+                self.add(key, path, None);
+            } else {
+                continue;
+            }
+            found = true;
+        }
+        if found {
+            return Ok(());
+        }
+        Err(Error::input(
+            folder,
+            "",
+            "no spec file in this folder or below",
+            "files named spec-PLATE-MJD-FIBER.fits[.gz] or spPlate-PLATE-MJD.fits[.gz]",
+            "check the path (survey.source.spectra)",
+        ))
+    }
+
+    fn add_plate(&mut self, path: &Path) -> Result<()> {
+        for (row, fibre) in sp_plate::fibres(path, self.redshifts)?
+            .into_iter()
+            .enumerate()
+        {
+            self.add(fibre.key, path.to_path_buf(), Some((row, fibre)));
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, key: Key, path: PathBuf, row: Option<(usize, Fibre)>) {
+        match self.files.entry(key) {
+            Entry::Vacant(v) => _ = v.insert(Place { path, row }),
+            Entry::Occupied(_) if self.twins.last() == Some(&path) => {}
+            Entry::Occupied(_) => self.twins.push(path),
+        }
+    }
+}
+
+fn name_of(path: &Path) -> Option<&str> {
+    path.file_name()?.to_str()
+}
+
+/// The files among `paths`, and those of the folders among them that are called PREFIX*.fits[.gz],
+/// at any depth, sorted.
+///
+/// # Errors
+/// [`Error::Input`] if a path cannot be read or a folder holds none.
+pub(crate) fn files_called(prefix: &str, paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let before = files.len();
+        for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
+            let entry = entry.map_err(|e| unreadable(path, &e))?;
+            let name = entry.file_name().to_string_lossy();
+            let stem = name.strip_suffix(".gz").unwrap_or(&name);
+            if entry.file_type().is_file() && stem.starts_with(prefix) && stem.ends_with(".fits") {
+                files.push(entry.into_path());
+            }
+        }
+        if files.len() == before {
+            return Err(Error::input(
+                path,
+                "",
+                format!("no {prefix}*.fits[.gz] in this folder or below"),
+                "a folder of such files",
+                "check the path, or name the files themselves",
+            ));
+        }
+    }
+    Ok(files)
+}
+
+fn is_not_found(e: &walkdir::Error) -> bool {
+    e.io_error()
+        .is_some_and(|e| e.kind() == ErrorKind::NotFound)
+}
+
+fn unreadable(folder: &Path, e: &walkdir::Error) -> Error {
+    let why = e
+        .io_error()
+        .map_or_else(|| e.to_string(), ToString::to_string);
+    Error::input(
+        e.path().unwrap_or(folder),
+        "",
+        format!("cannot be read: {why}"),
+        "a readable folder of spectra",
+        "check the path (survey.source.spectra or survey.source.coadds), its permissions and links",
+    )
+}
+
+/// What spec-3655-55240-0256.fits[.gz] says; `None` for other names.
+pub(crate) fn key_of(file: &str) -> Option<Key> {
+    let stem = file.strip_suffix(".gz").unwrap_or(file);
+    let mut parts = stem
+        .strip_prefix("spec-")?
+        .strip_suffix(".fits")?
+        .split('-');
+    let mut number = || {
+        let digits = parts.next()?;
+        let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        plain.then(|| digits.parse::<i64>().ok()).flatten()
+    };
+    let key = (number()?, number()?, number()?);
+    parts.next().is_none().then_some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_every_age_are_understood_and_others_are_not() {
+        assert_eq!(key_of("spec-0266-51630-0001.fits"), Some((266, 51630, 1)));
+        assert_eq!(
+            key_of("spec-10000-57346-1000.fits.gz"),
+            Some((10000, 57346, 1000))
+        );
+        assert_eq!(
+            key_of("spec-015000-59146-04544940698.fits"),
+            Some((15000, 59146, 4_544_940_698))
+        );
+        for other in [
+            "spec-1-2.fits",
+            "spPlate-3655-55240.fits",
+            "spec-1-2-3-4.fits",
+            "spec-a-2-3.fits",
+            "spec-1-2-3.txt",
+        ] {
+            assert_eq!(key_of(other), None, "{other}");
+        }
+    }
+}

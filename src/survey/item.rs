@@ -1,0 +1,15 @@
+//! One row of a survey as it is read, whatever the survey.
+
+use crate::data::Object;
+use crate::data::Spectrum;
+
+/// One row: what is known of the object and, unless it is already rejected, its spectrum.
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub object: Object,
+    pub level: Option<f64>,
+    pub spectrum: Option<Spectrum>,
+    /// Read from a file that has no line-spread function, or not the mask asked for.
+    pub lacks_lsf: bool,
+    pub lacks_mask: bool,
+}

@@ -1,0 +1,282 @@
+//! SDSS, BOSS and SDSS-V spec files: spec-PLATE-MJD-FIBER.fits[.gz], full and lite, v5 and v6.
+//!
+//! Data model: <https://data.sdss.org/datamodel/files/BOSS_SPECTRO_REDUX/RUN2D/spectra/PLATE4/spec.html>.
+//! HDU 1 (COADD) holds the spectrum, HDU 2 (SPALL or SPECOBJ, sometimes without a name) one row of
+//! what the pipeline found. Columns come in any order and case; files without EXTNAME exist.
+
+use super::pixel_mask::PixelMask;
+use crate::Result;
+use crate::data::Object;
+use crate::data::spectrum::SDSS_STEP;
+use crate::data::{Centres, NativeGrid, Spectrum};
+use crate::files::fits::read::Fits;
+use std::path::Path;
+
+/// Unit of every SDSS spectrum, as the FITS standard writes it.
+pub const FLUX_UNIT: &str = "10**-17 erg s-1 cm-2 Angstrom-1";
+/// How far, in pixels, a centre may lie from the SDSS lattice: `loglam` is a 32-bit float.
+const LATTICE: f64 = 0.02;
+/// Pixels of the longest spectrum that is placed on the lattice.
+const LONGEST: f64 = 1e6;
+
+/// One spec file.
+#[derive(Debug, Clone)]
+pub struct SpecFile {
+    pub spectrum: Spectrum,
+    /// What the file itself says: identifiers, position, the pipeline's redshift.
+    pub object: Object,
+    pub zwarning: Option<i64>,
+    /// VERS2D or RUN2D; empty if absent.
+    pub version: String,
+    /// Whether there is a wdisp column, and the mask column that was asked for.
+    pub has_lsf: bool,
+    pub has_mask: bool,
+}
+
+/// Reads one spec file; bad pixels are masked by `mask`. What HDU 2 says is read only if
+/// `pipeline` (the redshift may come from a catalog).
+///
+/// # Errors
+/// [`crate::Error::Input`] for a file that is missing, truncated, no FITS, without a co-added
+/// spectrum, or in another flux unit.
+pub fn read_spec(path: &Path, mask: &PixelMask, pipeline: bool) -> Result<SpecFile> {
+    let mut fits = Fits::open(path)?;
+    fits.seek(0)?;
+    check_unit(&mut fits)?;
+    let air = in_air(&mut fits);
+    let version = version(&mut fits);
+    let ids = Ids::of(&version);
+    let mut object = Object {
+        plate: header_id(&mut fits, &ids.plate),
+        mjd: header_id(&mut fits, &["MJD"]),
+        fiberid: header_id(&mut fits, &ids.fiber),
+        ra: fits.number_key("PLUG_RA").unwrap_or(f64::NAN),
+        dec: fits.number_key("PLUG_DEC").unwrap_or(f64::NAN),
+        source: path.display().to_string(),
+        ..Object::default()
+    };
+    let (spectrum, has_lsf, has_mask) = coadd(&mut fits, mask, air)?;
+    let mut zwarning = None;
+    if pipeline && fits.seek(2).unwrap_or(false) {
+        zwarning = results(&mut fits, &ids, &mut object);
+    }
+    object.name = name(object.plate, object.mjd, object.fiberid);
+    Ok(SpecFile {
+        spectrum,
+        object,
+        zwarning,
+        version,
+        has_lsf,
+        has_mask,
+    })
+}
+
+/// Keys and columns that identify a spectrum, the better first. SDSS-V names its files by field and
+/// catalog id, though a fibre may be given too.
+struct Ids {
+    plate: [&'static str; 3],
+    fiber: [&'static str; 2],
+}
+
+impl Ids {
+    fn of(version: &str) -> Self {
+        if version.starts_with("v6") {
+            Self {
+                plate: ["FIELD", "PLATEID", "PLATE"],
+                fiber: ["CATALOGID", "FIBERID"],
+            }
+        } else {
+            Self {
+                plate: ["PLATEID", "PLATE", "FIELD"],
+                fiber: ["FIBERID", "CATALOGID"],
+            }
+        }
+    }
+}
+
+/// Plate (or field), MJD and fibre (or catalog id) by the primary header; `None` if it lacks one.
+pub(crate) fn key(path: &Path) -> Option<(i64, i64, i64)> {
+    let mut fits = Fits::open(path).ok()?;
+    fits.seek(0).ok()?;
+    let ids = Ids::of(&version(&mut fits));
+    let mut id = |keys: &[&str]| Some(header_id(&mut fits, keys)).filter(|v| *v >= 0);
+    Some((id(&ids.plate)?, id(&["MJD"])?, id(&ids.fiber)?))
+}
+
+/// Whether the header says that the wavelengths are those in air.
+pub(crate) fn in_air(fits: &mut Fits) -> bool {
+    fits.text_key("VACUUM").is_some_and(|v| v == "F")
+}
+
+pub(crate) fn version(fits: &mut Fits) -> String {
+    fits.text_key("VERS2D")
+        .or_else(|| fits.text_key("RUN2D"))
+        .unwrap_or_default()
+}
+
+/// The name of a spectrum that has no other.
+pub(crate) fn name(plate: i64, mjd: i64, fiberid: i64) -> String {
+    format!("{plate}-{mjd}-{fiberid:04}")
+}
+
+fn header_id(fits: &mut Fits, keys: &[&str]) -> i64 {
+    keys.iter()
+        .find_map(|k| fits.text_key(k)?.parse().ok())
+        .unwrap_or(-1)
+}
+
+/// Accepts the spellings of 1e-17 erg/s/cm²/Å that SDSS has used; BUNIT may be absent.
+pub(crate) fn check_unit(fits: &mut Fits) -> Result<()> {
+    let Some(unit) = fits.text_key("BUNIT") else {
+        return Ok(());
+    };
+    let plain: String = unit
+        .to_lowercase()
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .collect();
+    let scale = ["1e-17", "10**-17", "10^-17", "10-17"]
+        .iter()
+        .any(|s| plain.starts_with(s));
+    if scale && plain.contains("erg") && plain.contains("cm") && plain.contains("ang") {
+        return Ok(());
+    }
+    Err(fits.error(
+        "HDU 0 key BUNIT",
+        &format!("flux unit `{unit}`"),
+        "1E-17 erg/cm^2/s/Ang",
+        "convert the flux, or put the spectra into an HDF5 catalog with its flux_unit",
+    ))
+}
+
+fn coadd(fits: &mut Fits, mask: &PixelMask, air: bool) -> Result<(Spectrum, bool, bool)> {
+    if !fits.seek(1)? {
+        return Err(fits.error(
+            "HDU 1",
+            "not a table",
+            "the COADD table of an SDSS spec file",
+            "give spec-PLATE-MJD-FIBER.fits files",
+        ));
+    }
+    let rows = fits.rows()?;
+    let loglam = required(fits, "loglam", rows, None)?;
+    let n = loglam.len();
+    if n < 2 {
+        let place = fits.place();
+        return Err(fits.error(&place, "no pixels", "a spectrum", "download the file again"));
+    }
+    let flux = required(fits, "flux", rows, Some(n))?;
+    let ivar = required(fits, "ivar", rows, Some(n))?;
+    let mut lsf = Vec::new();
+    if let Some(column) = fits.column("wdisp").filter(|c| rows * c.repeat == n) {
+        lsf = fits.singles(&column, rows)?;
+    }
+    let mut bits = Vec::new();
+    if let Some(column) = mask.column().and_then(|m| fits.column(m)) {
+        bits = fits.integers(&column, rows)?;
+    }
+    let (has_lsf, has_mask) = (!lsf.is_empty(), !bits.is_empty());
+    let single = |v: Vec<f64>| v.iter().map(|x| *x as f32).collect::<Vec<f32>>();
+    let mut spectrum = Spectrum {
+        grid: NativeGrid::Sdss { first: 0 },
+        flux: single(flux),
+        ivar: single(ivar),
+        lsf,
+    };
+    mask.apply(&mut spectrum, &bits);
+    place_on_grid(fits, &mut spectrum, &loglam, air)?;
+    Ok((spectrum, has_lsf, has_mask))
+}
+
+fn required(fits: &mut Fits, name: &str, rows: usize, n: Option<usize>) -> Result<Vec<f64>> {
+    let Some(column) = fits.column(name) else {
+        let place = format!("{} column {name}", fits.place());
+        let names: Vec<String> = fits.columns()?.into_iter().map(|c| c.name).collect();
+        let problem = format!("missing (the table has: {})", names.join(", "));
+        return Err(fits.error(
+            &place,
+            &problem,
+            "flux, loglam and ivar",
+            "give an SDSS spec file",
+        ));
+    };
+    let values = fits.floats(&column, rows)?;
+    if n.is_some_and(|n| n != values.len()) {
+        let place = format!("{} column {name}", fits.place());
+        return Err(fits.error(
+            &place,
+            &format!("{} values", values.len()),
+            &format!("{} as in loglam", n.unwrap_or_default()),
+            "download the file again",
+        ));
+    }
+    Ok(values)
+}
+
+/// Recognises the SDSS lattice, filling gaps with masked pixels; any other monotonic grid is
+/// taken as it is.
+pub(crate) fn place_on_grid(
+    fits: &mut Fits,
+    s: &mut Spectrum,
+    loglam: &[f64],
+    air: bool,
+) -> Result<()> {
+    let index: Vec<f64> = loglam.iter().map(|l| l / SDSS_STEP).collect();
+    let on_lattice = index.iter().all(|k| (k - k.round()).abs() < LATTICE)
+        && index.windows(2).all(|w| w[1].round() > w[0].round());
+    let first = index[0].round() as i64;
+    let span = index[index.len() - 1].round() - index[0].round() + 1.0;
+    if !air && on_lattice && span < LONGEST {
+        s.grid = NativeGrid::Sdss { first };
+        let span = span as usize;
+        if span != index.len() {
+            let place = |old: &[f32]| {
+                let mut new = vec![0.0; if old.is_empty() { 0 } else { span }];
+                for (k, v) in index.iter().zip(old) {
+                    new[(k.round() as i64 - first) as usize] = *v;
+                }
+                new
+            };
+            (s.flux, s.ivar, s.lsf) = (place(&s.flux), place(&s.ivar), place(&s.lsf));
+        }
+        return Ok(());
+    }
+    match NativeGrid::from_centres(loglam, Centres::Log10, air) {
+        Some(grid) => s.grid = grid,
+        None => {
+            let place = format!("{} column loglam", fits.place());
+            return Err(fits.error(
+                &place,
+                "not finite and increasing",
+                "log10 of the wavelength in Å",
+                "download the file again",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Reads the pipeline's row into `object`; gives ZWARNING.
+fn results(fits: &mut Fits, ids: &Ids, object: &mut Object) -> Option<i64> {
+    let mut number = |names: &[&str]| -> Option<f64> {
+        let column = names.iter().find_map(|n| fits.column(n))?;
+        fits.floats(&column, 1).ok()?.first().copied()
+    };
+    let finite = |v: Option<f64>, old: f64| v.filter(|v| v.is_finite()).unwrap_or(old);
+    object.z = finite(number(&["Z"]), object.z);
+    object.ra = finite(number(&["PLUG_RA", "RACAT", "FIBER_RA"]), object.ra);
+    object.dec = finite(number(&["PLUG_DEC", "DECCAT", "FIBER_DEC"]), object.dec);
+    let zwarning = number(&["ZWARNING"]).map(|v| v as i64);
+    let mut id = |names: &[&str], old: i64| -> i64 {
+        let read = |fits: &mut Fits| {
+            let column = names.iter().find_map(|n| fits.column(n))?;
+            fits.integers(&column, 1).ok()?.first().copied()
+        };
+        read(fits).filter(|v| *v >= 0).unwrap_or(old)
+    };
+    object.plate = id(&ids.plate, object.plate);
+    object.mjd = id(&["MJD"], object.mjd);
+    object.fiberid = id(&ids.fiber, object.fiberid);
+    object.thing_id = id(&["THING_ID"], object.thing_id);
+    zwarning
+}

@@ -1,0 +1,214 @@
+//! The rows of an SDSS survey: those of its catalog, or all the spectra of its files.
+
+use super::index::{Index, Place};
+use super::item::Item;
+use super::pixel_mask::PixelMask;
+use super::select::{by_catalog, reject};
+use super::tables::{CatalogRow, read_catalog};
+use super::{sdss, sp_plate};
+use crate::Result;
+use crate::config::{Columns, SelectConfig};
+use crate::data::{Object, flag};
+use rayon::prelude::*;
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// The rows of an SDSS survey.
+#[derive(Debug)]
+pub(crate) struct SdssSurvey {
+    rows: Vec<SdssRow>,
+    /// Files that no catalog row names.
+    pub unnamed: Vec<PathBuf>,
+    /// Further files of a spectrum that is read from another.
+    pub twins: Vec<PathBuf>,
+}
+
+/// A spectrum of an SDSS survey: a catalog row, or a file that stands for itself.
+#[derive(Debug)]
+struct SdssRow {
+    row: Option<CatalogRow>,
+    file: Option<Place>,
+}
+
+impl SdssSurvey {
+    /// The rows of `catalog` in its order, each with the file of `spectra` that has its plate, MJD and
+    /// fibre; without a catalog the files themselves.
+    ///
+    /// # Errors
+    /// [`crate::Error::Input`] for an unusable catalog, or a path that cannot be read or holds no
+    /// spectrum.
+    pub fn open(spectra: &[PathBuf], catalog: Option<&Path>, columns: &Columns) -> Result<Self> {
+        let catalog = catalog
+            .map(|path| read_catalog(path, columns))
+            .transpose()?;
+        // A catalog without ZWARNING leaves that to the pipeline.
+        let knows = |rows: &Vec<CatalogRow>| rows.iter().all(|r| r.zwarning.is_some());
+        let index = Index::new(spectra, !catalog.as_ref().is_some_and(knows))?;
+        Ok(match catalog {
+            Some(rows) => Self::named(rows, index),
+            None => Self::unnamed(index),
+        })
+    }
+
+    fn named(catalog: Vec<CatalogRow>, index: Index) -> Self {
+        let mut used = BTreeSet::new();
+        let rows = catalog
+            .into_iter()
+            .map(|row| {
+                let o = &row.object;
+                let key = (o.plate, o.mjd, o.fiberid);
+                let file = index.files.get(&key).cloned();
+                used.insert(key);
+                SdssRow {
+                    row: Some(row),
+                    file,
+                }
+            })
+            .collect();
+        // Of a plate most spectra may be of other objects: that is no fault to report.
+        let unnamed = |(key, file): (_, Place)| {
+            (!used.contains(&key) && file.row.is_none()).then_some(file.path)
+        };
+        Self {
+            rows,
+            unnamed: index.files.into_iter().filter_map(unnamed).collect(),
+            twins: index.twins,
+        }
+    }
+
+    fn unnamed(index: Index) -> Self {
+        let alone = |file| SdssRow {
+            row: None,
+            file: Some(file),
+        };
+        Self {
+            rows: index.files.into_values().map(alone).collect(),
+            unnamed: Vec::new(),
+            twins: index.twins,
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Names of the rows of the catalog.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let named = self.rows.iter().filter_map(|r| r.row.as_ref());
+        named.map(|r| &*r.object.name)
+    }
+
+    /// Rows that no file has a spectrum of.
+    pub fn without_spectrum(&self) -> usize {
+        self.rows.iter().filter(|r| r.file.is_none()).count()
+    }
+
+    /// Reads `rows`, in parallel. A spectrum that cannot be read is a flagged row.
+    pub fn read(&self, rows: Range<usize>, mask: &PixelMask, select: &SelectConfig) -> Vec<Item> {
+        let rows = self.rows[rows].par_iter();
+        rows.map(|row| row.read(mask, select)).collect()
+    }
+}
+
+impl Place {
+    fn read(&self, mask: &PixelMask, pipeline: bool) -> Result<sdss::SpecFile> {
+        match self.row {
+            None => sdss::read_spec(&self.path, mask, pipeline),
+            Some(row) => sp_plate::read_row(&self.path, row, mask),
+        }
+    }
+}
+
+impl SdssRow {
+    fn read(&self, mask: &PixelMask, select: &SelectConfig) -> Item {
+        let mut object = match &self.row {
+            Some(row) => row.object.clone(),
+            None => Object::default(),
+        };
+        let mut item = Item {
+            object: Object::default(),
+            level: self.row.as_ref().and_then(|r| r.level),
+            spectrum: None,
+            lacks_lsf: false,
+            lacks_mask: false,
+        };
+        let zwarning = self.row.as_ref().and_then(|r| r.zwarning);
+        if self.row.is_some() {
+            by_catalog(select, &mut object, zwarning);
+        }
+        match &self.file {
+            None => {
+                // A row that is rejected anyway needs no file.
+                if object.flag == flag::GOOD {
+                    let named = sdss::name(object.plate, object.mjd, object.fiberid);
+                    reject(
+                        &mut object,
+                        flag::UNREADABLE,
+                        &format!("no file spec-{named}.fits[.gz]"),
+                    );
+                }
+            }
+            Some(file) => {
+                object.source = match file.row {
+                    None => file.path.display().to_string(),
+                    Some((row, _)) => format!("{} row {row}", file.path.display()),
+                };
+                if object.flag == flag::GOOD {
+                    let pipeline = self.row.is_none() || (zwarning.is_none() && select.zwarning);
+                    self.fill(&mut item, &mut object, file.read(mask, pipeline), select);
+                }
+            }
+        }
+        item.object = object;
+        item
+    }
+
+    fn fill(
+        &self,
+        item: &mut Item,
+        object: &mut Object,
+        read: Result<sdss::SpecFile>,
+        select: &SelectConfig,
+    ) {
+        let spec = match read {
+            Ok(spec) => spec,
+            Err(e) => {
+                if self.row.is_none() {
+                    self.name_by_file(object);
+                }
+                return reject(object, flag::UNREADABLE, &e.to_string());
+            }
+        };
+        let said = &spec.object;
+        if self.row.is_none() {
+            *object = said.clone();
+            by_catalog(select, object, spec.zwarning);
+        } else if said.plate >= 0
+            && said.fiberid >= 0
+            && said.name != sdss::name(object.plate, object.mjd, object.fiberid)
+        {
+            let reason = format!("the file holds {}: renamed?", said.name);
+            return reject(object, flag::UNREADABLE, &reason);
+        } else if let Some(w) = spec.zwarning.filter(|w| *w != 0 && select.zwarning) {
+            reject(object, flag::ZWARNING, &format!("ZWARNING = {w}"));
+        }
+        item.lacks_lsf = !spec.has_lsf;
+        item.lacks_mask = !spec.has_mask;
+        if object.flag == flag::GOOD {
+            item.spectrum = Some(spec.spectrum);
+        }
+    }
+
+    /// An unreadable file still says by its name which object it was to be.
+    fn name_by_file(&self, object: &mut Object) {
+        let name = self
+            .file
+            .as_ref()
+            .and_then(|f| f.path.file_name()?.to_str());
+        if let Some((plate, mjd, fiberid)) = name.and_then(super::index::key_of) {
+            (object.plate, object.mjd, object.fiberid) = (plate, mjd, fiberid);
+            object.name = sdss::name(plate, mjd, fiberid);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Which spectra take part, and in words why the others do not.
+
+use crate::config::SelectConfig;
+use crate::data::{Object, flag};
+use crate::prepare::normalise::median;
+use ndarray::{Array2, ArrayView1};
+
+/// Adds a flag and its reason to an object.
+pub(crate) fn reject(object: &mut Object, bit: i32, reason: &str) {
+    object.flag |= bit;
+    if !object.reason.is_empty() {
+        object.reason.push_str("; ");
+    }
+    object.reason.push_str(reason);
+}
+
+/// What can be said before the spectrum is read: redshift and ZWARNING.
+pub(crate) fn by_catalog(config: &SelectConfig, object: &mut Object, zwarning: Option<i64>) {
+    let (z, low, high) = (object.z, config.z_min, config.z_max);
+    let any = low == f64::NEG_INFINITY && high == f64::INFINITY;
+    if !any && !(low..=high).contains(&z) {
+        let reason = if z.is_nan() {
+            "no redshift".to_owned()
+        } else {
+            format!("redshift {z:.4} outside {low}-{high}")
+        };
+        reject(object, flag::REDSHIFT, &reason);
+    }
+    if let Some(warning) = zwarning.filter(|w| config.zwarning && *w != 0) {
+        reject(object, flag::ZWARNING, &format!("ZWARNING = {warning}"));
+    }
+}
+
+/// Signal-to-noise of each good pixel of one spectrum.
+pub(crate) fn snr(flux: ArrayView1<f32>, ivar: ArrayView1<f32>) -> Vec<f64> {
+    let good = flux.iter().zip(ivar).filter(|(_, v)| **v > 0.0);
+    good.map(|(f, v)| f64::from(*f) * f64::from(*v).sqrt())
+        .collect()
+}
+
+/// Median signal-to-noise per good pixel of each of some spectra [n, D]; NaN where there is none.
+pub(crate) fn median_snr(flux: &Array2<f32>, ivar: &Array2<f32>) -> Vec<f32> {
+    let rows = flux.rows().into_iter().zip(ivar.rows());
+    rows.map(|(flux, ivar)| median(snr(flux, ivar)).map_or(f32::NAN, |s| s as f32))
+        .collect()
+}
+
+/// What the spectrum on the common grid says: coverage and median S/N per good pixel.
+pub(crate) fn by_spectrum(
+    config: &SelectConfig,
+    object: &mut Object,
+    flux: ArrayView1<f32>,
+    ivar: ArrayView1<f32>,
+) {
+    let snr = snr(flux, ivar);
+    let covered = snr.len() as f64 / flux.len() as f64;
+    if covered < config.coverage_min || snr.is_empty() {
+        let reason = format!(
+            "{:.1} % of the grid has good data, {:.1} % wanted",
+            100.0 * covered,
+            100.0 * config.coverage_min
+        );
+        reject(object, flag::COVERAGE, &reason);
+    }
+    if let Some(found) = median(snr).filter(|s| *s < config.snr_min) {
+        let reason = format!("S/N {found:.2} per pixel, {} wanted", config.snr_min);
+        reject(object, flag::SNR, &reason);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::Array1;
+
+    #[test]
+    fn every_reason_is_kept() {
+        let config = SelectConfig {
+            z_min: 2.0,
+            z_max: 3.0,
+            snr_min: 1.0,
+            ..SelectConfig::default()
+        };
+        let mut o = Object {
+            z: 3.5,
+            ..Object::default()
+        };
+        by_catalog(&config, &mut o, Some(4));
+        let flux = Array1::from(vec![0.1f32; 10]);
+        let ivar = Array1::from((0..10).map(|i| (i % 2) as f32).collect::<Vec<_>>());
+        by_spectrum(&config, &mut o, flux.view(), ivar.view());
+        let all = flag::REDSHIFT | flag::ZWARNING | flag::COVERAGE | flag::SNR;
+        assert_eq!(o.flag, all);
+        assert_eq!(o.reason.split("; ").count(), 4, "{}", o.reason);
+    }
+
+    #[test]
+    fn without_limits_a_missing_redshift_is_no_fault() {
+        let mut o = Object::default();
+        by_catalog(&SelectConfig::default(), &mut o, None);
+        assert_eq!(o.flag, flag::GOOD);
+    }
+}

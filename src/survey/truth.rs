@@ -1,0 +1,133 @@
+//! The clean spectra of a survey whose truth is known: an HDF5 catalog on the common grid.
+
+use crate::data::LogGrid;
+use crate::files::hdf5::read::names;
+use crate::{Error, Result};
+use hdf5::{Dataset, File};
+use ndarray::{Array1, Array2, s};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// Rows read at once.
+const CHUNK: usize = 1024;
+/// Largest difference of two grids' log10 wavelengths that still makes them the same.
+const SAME: f64 = 1e-9;
+
+/// An open truth file: datasets `flux` [N, D] (physical units), `loglam` [D], `id` [N].
+#[derive(Debug)]
+pub struct Truth {
+    path: PathBuf,
+    flux: Dataset,
+    rows: HashMap<String, usize>,
+}
+
+impl Truth {
+    /// Opens `path`, whose spectra must be on `grid`.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if it is not such a file, or is on another grid.
+    pub fn open(path: &Path, grid: &LogGrid) -> Result<Self> {
+        let bad = |place: &str, problem: &dyn std::fmt::Display, expected: &str| {
+            Error::input(
+                path,
+                place,
+                problem,
+                expected,
+                "give the truth.h5 that selfsi mock wrote for this survey",
+            )
+        };
+        let file = File::open(path).map_err(|e| bad("", &e, "an HDF5 file"))?;
+        let open = |name: &str| {
+            file.dataset(name)
+                .map_err(|e| bad(name, &e, "a dataset of this name"))
+        };
+        let loglam: Array1<f64> = open("loglam")?
+            .read_1d()
+            .map_err(|e| bad("loglam", &e, "[D] numbers"))?;
+        let same = loglam.len() == grid.pixels
+            && loglam
+                .iter()
+                .zip(grid.loglam())
+                .all(|(a, b)| (a - b).abs() < SAME);
+        if !same {
+            return Err(bad(
+                "loglam",
+                &"another wavelength grid",
+                "the grid of the prepared set",
+            ));
+        }
+        let flux = open("flux")?;
+        let names = names(&open("id")?).map_err(|e| bad("id", &e, "[N] strings or integers"))?;
+        if flux.shape() != [names.len(), grid.pixels] {
+            return Err(bad(
+                "flux",
+                &format!("shape {:?}", flux.shape()),
+                &format!("[{}, {}]", names.len(), grid.pixels),
+            ));
+        }
+        let rows = names.into_iter().enumerate().map(|(i, n)| (n, i)).collect();
+        Ok(Self {
+            path: path.to_path_buf(),
+            flux,
+            rows,
+        })
+    }
+
+    /// How many spectra it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.flux.shape()[0]
+    }
+
+    /// Whether it holds none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The row of the object called `name`.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<usize> {
+        self.rows.get(name).copied()
+    }
+
+    /// Clean spectra of the given rows, each divided by its `norm`: [n, D].
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the file is damaged.
+    pub fn read(&self, rows: &[usize], norm: &[f64]) -> Result<Array2<f32>> {
+        let d = self.flux.shape()[1];
+        let mut out = Array2::zeros((rows.len(), d));
+        let mut order: Vec<usize> = (0..rows.len()).collect();
+        order.sort_by_key(|i| rows[*i]);
+        for group in order.chunk_by(|a, b| rows[*a] / CHUNK == rows[*b] / CHUNK) {
+            let (first, last) = (rows[group[0]], rows[group[group.len() - 1]]);
+            let block: Array2<f32> =
+                self.flux.read_slice_2d(s![first..=last, ..]).map_err(|e| {
+                    Error::input(
+                        &self.path,
+                        "flux",
+                        e,
+                        "readable spectra",
+                        "make the truth again: the file is damaged",
+                    )
+                })?;
+            if block.iter().any(|v| !v.is_finite()) {
+                return Err(Error::input(
+                    &self.path,
+                    "flux",
+                    "values that are not finite",
+                    "clean spectra without gaps",
+                    "leave such objects out of the truth",
+                ));
+            }
+            for i in group {
+                let clean = block
+                    .row(rows[*i] - first)
+                    .mapv(|v| (f64::from(v) / norm[*i]) as f32);
+                out.row_mut(*i).assign(&clean);
+            }
+        }
+        Ok(out)
+    }
+}
