@@ -7,7 +7,7 @@ use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::{Config, ForwardConfig, GridConfig, LatentUse, UNet1dConfig};
 use selfsi::data::{Layout, LogGrid, Object};
 use selfsi::forward::{Latent, build, redshifts};
-use selfsi::nets::{Pass, UNet1d, VelocityField};
+use selfsi::nets::{Background, Pass, Population, UNet1d, VelocityField};
 use selfsi::prepare::Prepared;
 use selfsi::ranks::Ranks;
 use selfsi::restored::Restored;
@@ -185,4 +185,91 @@ fn a_program_of_version_2_is_sent_the_redshift_and_one_of_version_1_works_as_bef
         }
         assert!(latent.redshift.get(0).double_value(&[0]) > 1.2);
     }
+}
+
+/// A population on the observed grid, all objects at one redshift.
+fn population(scaled: bool) -> Population {
+    let u = Tensor::linspace(0.0, 1.0, D, (Kind::Float, Device::Cpu));
+    let mean = ((&u * 6.0).sin() + 2.0).unsqueeze(0);
+    let lag = (&u.unsqueeze(0) - &u.unsqueeze(1)) * D as f64;
+    let covariance = (lag.square() * -0.05).exp() * 0.3 + (&u * 3.0).cos().outer(&(&u * 3.0).cos());
+    let both = || [mean.shallow_clone(), covariance.shallow_clone()];
+    Population {
+        furthest: 3f64.ln(),
+        dln: grid().dln(),
+        scaled,
+        known: both(),
+        unknown: both(),
+        profile: mean.ones_like(),
+    }
+}
+
+fn over(population: &Population, gamma: f64) -> UNet1d {
+    let config = UNet1dConfig {
+        channels: vec![8, 16],
+        margin: 16,
+        kernel: 3,
+        embedding: 8,
+        gaussian: true,
+        ..UNet1dConfig::default()
+    };
+    let heads = if gamma > 0.0 { 2 } else { 1 };
+    UNet1d::new(&config, &grid(), heads, 1, Device::Cpu).over(Background::new(
+        population,
+        gamma,
+        Device::Cpu,
+    ))
+}
+
+#[test]
+fn a_network_that_says_nothing_is_the_posterior_of_its_population() {
+    tch::set_num_threads(1);
+    let population = population(false);
+    let sigma = 0.7;
+    let x = Rows::range(3, Purpose::Validation, 0, 3, Device::Cpu).normal(0, D) + 2.0;
+    let z = [2.0, f64::NAN, 9.0];
+    let latent =
+        Latent::of_pixels(x.ones_like(), x.ones_like() * sigma, x.zeros_like()).at(&redshifts(&z));
+    for (gamma, t) in [(0.0, 1.0), (0.0, 0.3), (1.0, 0.5)] {
+        let time = Tensor::full([1, 1], t, (Kind::Float, Device::Cpu));
+        let fields = over(&population, gamma).fields(&time, &x, &latent, Pass::default());
+        let g = gamma * t * (1.0 - t);
+        let (own, unit2) = (t * t * sigma * sigma, sigma * sigma + 0.1);
+        let variance = own + g * g * unit2;
+        let [m, c] = &population.known;
+        let noisy = c + Tensor::eye(D, (Kind::Float, Device::Cpu)) * variance;
+        let gain = noisy
+            .to_kind(Kind::Double)
+            .inverse()
+            .matmul(&c.to_kind(Kind::Double));
+        let residual = (&x - m).to_kind(Kind::Double);
+        let expected = residual.matmul(&gain) + m.to_kind(Kind::Double);
+        let [clean, _] = fields.clean.as_ref().unwrap();
+        let off = (clean - &expected).abs().max().double_value(&[]);
+        assert!(off < 2e-3, "t = {t}: {off}");
+        // dI/dt and z of the same Gaussian path.
+        let z = (&x - &expected) * (g * unit2.sqrt() / variance);
+        let velocity = (&x - &expected) / t - &z * (t * unit2.sqrt() * gamma);
+        let off = (fields.velocity - velocity).abs().max().double_value(&[]);
+        assert!(off < 5e-3, "t = {t}: {off}");
+        if let Some(denoiser) = fields.denoiser {
+            let off = (denoiser - z).abs().max().double_value(&[]);
+            assert!(off < 5e-3, "t = {t}: {off}");
+        }
+    }
+}
+
+#[test]
+fn the_amplitude_of_an_object_is_found() {
+    tch::set_num_threads(1);
+    let population = population(true);
+    let [mean, _] = &population.known;
+    let scales = Tensor::from_slice(&[0.5f32, 1.0, 3.0]).unsqueeze(1);
+    let x = mean * &scales;
+    let latent = Latent::of_pixels(x.ones_like(), x.ones_like(), x.zeros_like());
+    let time = Tensor::full([1, 1], 1.0, (Kind::Float, Device::Cpu));
+    let fields = over(&population, 0.0).fields(&time, &x, &latent, Pass::default());
+    let [clean, _] = fields.clean.unwrap();
+    let off = (clean - &x).abs().max().double_value(&[]);
+    assert!(off < 1e-3, "{off}");
 }

@@ -69,6 +69,12 @@ impl RestGrid {
         self.furthest
     }
 
+    /// Width of a pixel in ln λ.
+    #[must_use]
+    pub fn dln(&self) -> f64 {
+        self.dln
+    }
+
     /// k of a spectrum at redshift `z`; `None` where that is unknown or beyond the grid.
     #[must_use]
     pub fn shift(&self, z: f64) -> Option<usize> {

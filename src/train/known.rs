@@ -2,7 +2,7 @@
 //! observations, and kept in its folder.
 
 use super::data::Data;
-use super::warm_start::{CHUNK, blocks};
+use super::host_blocks::{CHUNK, blocks};
 use crate::base::statistics::median;
 use crate::base::tensors::{numbers, tensor};
 use crate::config::Config;
@@ -29,13 +29,14 @@ struct Header {
     scaled: bool,
 }
 
-/// Learned from the training part of `data`, in the rest frame where the network is told of redshifts
-/// and else in the observed one.
+/// The population behind the training part of `data`, in the rest frame where the network is told of
+/// redshifts and else in the observed one; `scaled`: with amplitudes. `None` where the blur hides it, or
+/// the redshifts range too widely.
 ///
 /// # Errors
-/// [`Error::Config`] if the channel hides it; [`Error::Input`] if the observations cannot be read or
-/// show nothing.
-pub(super) fn learn(config: &Config, data: &Data) -> Result<Population> {
+/// [`Error::Config`] of a channel without a closed form, or images; [`Error::Input`] if the
+/// observations cannot be read.
+pub(super) fn behind(config: &Config, data: &Data, scaled: bool) -> Result<Option<RestPopulation>> {
     let Layout::Spectra { grid, noise_rho } = &data.layout else {
         return Err(unfit("there is none for images"));
     };
@@ -52,14 +53,22 @@ pub(super) fn learn(config: &Config, data: &Data) -> Result<Population> {
     let lsf = mean_width(rows(), grid.pixels)?;
     let channel = Channel::new(&config.forward, grid, &lsf, noise_rho)?;
     if !RestPopulation::is_seen_through(&channel) {
-        return Err(unfit("the blur hides the local structure"));
+        return Ok(None);
     }
-    let found = RestPopulation::learn(rows, grid, &channel, true)?.ok_or_else(|| {
+    RestPopulation::learn(rows, grid, &channel, scaled)
+}
+
+/// The population of a run with `network.gaussian`.
+///
+/// # Errors
+/// As [`behind`]; [`Error::Input`] where there is none.
+pub(super) fn learn(config: &Config, data: &Data) -> Result<Population> {
+    let found = behind(config, data, true)?.ok_or_else(|| {
         Error::input(
             &config.survey.prepared,
-            "z, flux, ivar",
+            "z, lsf",
             "no Gaussian population can be learned from these observations",
-            "spectra with redshifts within a factor of a few",
+            "a line-spread function below 3 pixels, and redshifts within a factor of a few",
             "set network.gaussian = false",
         )
     })?;
@@ -70,7 +79,7 @@ pub(super) fn learn(config: &Config, data: &Data) -> Result<Population> {
     };
     Ok(Population {
         furthest: found.grid.furthest(),
-        dln: grid.dln(),
+        dln: found.grid.dln(),
         scaled: found.scaled,
         known: pair(&found),
         unknown: pair(&found.observed()),

@@ -6,6 +6,7 @@ mod data;
 mod doubt;
 mod estep;
 mod feed;
+mod host_blocks;
 mod known;
 mod pairs;
 mod proxies;

@@ -100,8 +100,12 @@ impl Step<'_> {
         let clean = self.clean_rows(step, &latent.sigma, place);
         let k = clean.size()[0];
         let row = Tensor::arange(n, (Kind::Int64, device)).unsqueeze(1);
+        let rest = latent.redshift.narrow(0, k, n - k);
+        let [x, told] = population.draw_at(&rows.narrow(k, n - k), &rest);
+        let redshift = Tensor::cat(&[latent.redshift.narrow(0, 0, k), told], 0);
+        let latent = latent.at(&redshift);
         Pairs {
-            x0: Tensor::cat(&[clean, population.draw(&rows.narrow(k, n - k))], 0),
+            x0: Tensor::cat(&[clean, x], 0),
             recorded: None,
             clean: row.lt(k),
             latent: self.with_clean(latent, step, k, place),

@@ -189,10 +189,9 @@ impl<'a> Trainer<'a> {
             if !quiet && self.ranks.is_first() {
                 eprintln!("warm start: learning the Gaussian population behind the observations");
             }
-            self.population = Some(self.ranks.agree(GaussianPopulation::learn(
-                &config.survey.prepared,
+            self.population = Some(self.ranks.agree(GaussianPopulation::of(
+                config,
                 self.data,
-                &config.forward,
                 self.device,
             ))?);
         }
