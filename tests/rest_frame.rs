@@ -126,16 +126,18 @@ fn mean_and_covariance_of_the_clean_population_come_from_noisy_spectra() {
     // The quiet half stays quiet: there, all that is left is the broad mode.
     let left = found.covariance() - &covariance;
     let quiet = left
-        .slice(s![L / 2 + 24.., L / 2 + 24..])
+        .slice(s![L / 2 + 24..L - SHIFTS, L / 2 + 24..L - SHIFTS])
         .diag()
         .mapv(f64::abs);
     let worst = quiet.iter().fold(0.0, |a: f64, b| a.max(*b));
-    assert!(worst < 0.03, "{worst}");
+    // Five standard errors of a variance of 0.36, noise included: (2/5400)½ of it.
+    assert!(worst < 0.035, "{worst}");
     let forest = left
         .slice(s![SHIFTS..L / 2 - 24, SHIFTS..L / 2 - 24])
         .diag()
         .mean();
-    assert!(forest.unwrap().abs() < 0.02, "{forest:?}");
+    // Of 0.19 the average along the spectrum loses a few per cent to the quiet half.
+    assert!(forest.unwrap().abs() < 0.03, "{forest:?}");
 }
 
 #[test]
