@@ -6,7 +6,8 @@
 
 use safetensors::tensor::{Dtype, TensorView};
 use selfsi::base::random::{Purpose, Rows};
-use selfsi::config::{InterpolantConfig, TrainConfig, TransportConfig, UNet1dConfig};
+use selfsi::config::{GridConfig, InterpolantConfig, TrainConfig, TransportConfig, UNet1dConfig};
+use selfsi::data::LogGrid;
 use selfsi::fit::{Learner, Stride};
 use selfsi::forward::{CorrelatedNoise, Gaussian, Latent};
 use selfsi::nets::{Pass, UNet1d, VelocityField};
@@ -29,7 +30,8 @@ fn main() {
     tch::set_num_threads(1);
     let batch: i64 = batch.parse().unwrap();
     let shape = UNet1dConfig::default();
-    let network = UNet1d::new(&shape, 1, 1, Device::Cpu);
+    let grid = LogGrid::new(&GridConfig::default());
+    let network = UNet1d::new(&shape, &grid, 1, 1, Device::Cpu);
     // No layer is left at zero, which would hide it from the comparison.
     let flat = network.params().flat();
     let z = Rows::range(4, Purpose::Weights, 0, 1, Device::Cpu).normal(0, flat.size()[0]);

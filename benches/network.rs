@@ -40,7 +40,8 @@ fn observations(grid: &LogGrid) -> Observations {
 
 fn network(interpolant: &InterpolantConfig) -> UNet1d {
     let heads = Interpolant::new(interpolant, true).heads();
-    UNet1d::new(&UNet1dConfig::default(), heads, 1, Device::Cpu)
+    let grid = LogGrid::new(&GridConfig::default());
+    UNet1d::new(&UNet1dConfig::default(), &grid, heads, 1, Device::Cpu)
 }
 
 fn transport(interpolant: &InterpolantConfig) -> Transport {

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-VERSION = 1
+GREETING = 1  # version of the greeting
+VERSION = 2  # of the protocol: batches of spectra hold the redshift
 LATENT = ("kept", "redrawn", "hidden")
 
 
@@ -52,6 +53,7 @@ class Batch:
     good: np.ndarray  # of the recorded observation: 1 observed, 0 masked, [n, D]
     sigma: np.ndarray  # its noise level; 0 where none is known, 1 where masked, [n, D]
     lsf: np.ndarray = None  # spectra: its line-spread function, sigma in pixels; 0 unknown, [n, D]
+    redshift: np.ndarray = None  # spectra: z of the object; NaN where unknown, [n]
     vector: np.ndarray = None  # latent "kept": the recorded numbers, [n, K]
     planes: np.ndarray = None  # latent "kept": the recorded planes, [n, P * H * W]
 
@@ -120,6 +122,7 @@ def serve(observe, vector=0, planes=0, sigma=False, good=False):
         batch = Batch(_read(source, "<u8", n), array(d), array(d), array(d))
         if job.shape is None:
             batch.lsf = array(d)
+            batch.redshift = np.expm1(array(1)[:, 0])
         if job.latent == "kept":
             batch.vector, batch.planes = array(vector), array(planes * plane)
         answer = observe(job, batch)
@@ -138,8 +141,8 @@ def _greeting(source):
     if magic != b"SELFSI>F":
         sys.exit(f"not started by selfsi: stdin begins with {magic!r}")
     version, images, latent, pixels = (int(v) for v in _read(source, "<u4", 4))
-    if version != VERSION:
-        sys.exit(f"selfsi speaks version {version} of the protocol, this program {VERSION}")
+    if version != GREETING:
+        sys.exit(f"selfsi greets in version {version} of the protocol, this program knows {GREETING}")
     job = Job(LATENT[latent], pixels)
     if images:
         job.shape = tuple(int(v) for v in _read(source, "<u4", 3))

@@ -32,6 +32,7 @@ pub enum Purpose {
     Baselines = 31,
     Audit = 40,
     Pool = 50,
+    Redshift = 60,
 }
 
 /// A seed that depends on all of its arguments.

@@ -3,6 +3,7 @@
 use super::Global;
 use super::say::say;
 use crate::config::Config;
+use crate::data::{Object, flag};
 use crate::prepare::{ImageSet, Prepared, with_scale_of};
 use crate::ranks;
 use crate::ranks::Ranks;
@@ -66,30 +67,47 @@ impl Train {
         // The run's config says how its images were scaled: new ones must be scaled alike.
         let set = |_| ImageSet::open(&config.survey.prepared);
         let images = config.image.map(set).transpose()?;
-        let config = match &images {
-            Some(set) => with_scale_of(&config, set)?,
-            None => config,
-        };
-        let run = self.plan(&config)?;
-        let (seed, train) = (config.seed, &config.train);
-        let data = match &images {
-            Some(set) => Data::load_images(set, seed, train, device)?,
+        let (run, data) = match &images {
+            Some(set) => {
+                let config = with_scale_of(&config, set)?;
+                let run = self.plan(&config, &config)?;
+                (
+                    run,
+                    Data::load_images(set, config.seed, &config.train, device)?,
+                )
+            }
             None => {
                 let set = Prepared::open(&config.survey.prepared)?;
-                Data::load(&set, seed, train, device)?
+                let run = self.plan(&self.with_redshifts_of(&config, &set)?, &config)?;
+                (run, Data::load(&set, config.seed, &config.train, device)?)
             }
         };
-        Ok((run, data.with_clean(&config, device)?, device))
+        let data = data.with_clean(run.config(), device)?;
+        Ok((run, data, device))
     }
 
-    /// The run to make, or to continue.
-    fn plan(&self, config: &Config) -> Result<Run> {
+    /// The config with what it leaves open about redshifts decided by the set.
+    fn with_redshifts_of(&self, config: &Config, set: &Prepared) -> Result<Config> {
+        let usable = |o: &Object| o.flag == flag::GOOD && o.z > -1.0;
+        let have = set.objects().iter().any(usable);
+        let network = config
+            .network
+            .with_redshifts(have, &self.config.display().to_string())?;
+        Ok(Config {
+            network,
+            ..config.clone()
+        })
+    }
+
+    /// The run to make, or to continue; one of a time when no network was told of redshifts holds the
+    /// config as it was `given`.
+    fn plan(&self, config: &Config, given: &Config) -> Result<Run> {
         if !self.resume {
             return Run::plan(&self.out, config);
         }
         let run = Run::open(&self.out)?;
         run.check_prepared()?;
-        if run.config() == config {
+        if [config, given].contains(&run.config()) {
             return Ok(run);
         }
         Err(Error::run(

@@ -1,5 +1,6 @@
 //! The transport, how it is trained and used.
 
+use super::interpolant::InterpolantConfig;
 use super::network::NetworkConfig;
 use super::{Config, require};
 use crate::Result;
@@ -199,6 +200,18 @@ pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
     super::network::check(&c.network, origin)?;
     super::interpolant::check(c, origin)?;
     check_training(&c.train, &c.transport, origin)?;
+    ok(
+        !c.network.gaussian() || c.forward.has_closed_form(),
+        "network.gaussian",
+        "needs a channel in closed form",
+        "give forward.kind = \"quasar\" or \"gaussian\", or network.gaussian = false",
+    )?;
+    ok(
+        !c.network.gaussian() || !matches!(c.interpolant, InterpolantConfig::FokkerPlanck { .. }),
+        "network.gaussian",
+        "not for the Fokker-Planck path",
+        "give interpolant.kind = \"sde\" or \"ode\"",
+    )?;
     ok(
         !c.transport.bf16 || matches!(c.network, NetworkConfig::Unet1d(_)),
         "transport.bf16",

@@ -27,7 +27,53 @@ impl NetworkConfig {
             Self::Unet2d(_) => false,
         }
     }
+
+    /// Whether a run with this config tells the network the rest wavelength of each pixel.
+    #[must_use]
+    pub fn redshift_input(&self) -> bool {
+        matches!(self, Self::Unet1d(c) if c.redshift == Some(true))
+    }
+
+    /// Whether a Gaussian population is the known part of the fields.
+    #[must_use]
+    pub fn gaussian(&self) -> bool {
+        matches!(self, Self::Unet1d(c) if c.gaussian)
+    }
+
+    /// Scatter of ln(1 + z) that training adds to recorded redshifts.
+    #[must_use]
+    pub fn redshift_scatter(&self) -> f64 {
+        match self {
+            Self::Unet1d(c) => c.redshift_error.unwrap_or(REDSHIFT_ERROR) / LIGHT,
+            Self::Unet2d(_) => 0.0,
+        }
+    }
+
+    /// The same with what it leaves open about redshifts decided for data that `have` them or not.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) if it asks for redshifts that there are not.
+    pub fn with_redshifts(&self, have: bool, origin: &str) -> Result<Self> {
+        let mut network = self.clone();
+        if let Self::Unet1d(c) = &mut network {
+            require(
+                have || c.redshift != Some(true),
+                origin,
+                "network.redshift",
+                "no usable row of the prepared set has a redshift",
+                "leave it out, or prepare the set with redshifts",
+            )?;
+            let told = *c.redshift.get_or_insert(have);
+            c.redshift_error = told.then(|| c.redshift_error.unwrap_or(REDSHIFT_ERROR));
+        }
+        Ok(network)
+    }
 }
+
+/// km/s: what different lines of one quasar disagree by.
+const REDSHIFT_ERROR: f64 = 300.0;
+/// Speed of light, km/s.
+const LIGHT: f64 = 299_792.458;
 
 /// The 1-D U-Net.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +96,20 @@ pub struct UNet1dConfig {
     pub dropout: f64,
     /// Whether the noise level of each pixel (from ivar) is an input, besides the mask.
     pub noise_input: bool,
+    /// Whether the network is told each pixel's rest wavelength. Absent from a config: where the
+    /// prepared set holds redshifts. A run's own config.toml says it; where it does not, the run is
+    /// of a time when no network was told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redshift: Option<bool>,
+    /// Scatter of the redshifts that training adds to the recorded ones, km/s, so that a wrong one
+    /// does little harm. Absent: 300 where the network is told of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redshift_error: Option<f64>,
+    /// Whether the posterior of the Gaussian population behind the observations, learned from them in
+    /// the rest frame, is the known part of the fields: a network that says nothing is that posterior,
+    /// and no warm start is needed. For channels in closed form.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub gaussian: bool,
 }
 
 impl Default for UNet1dConfig {
@@ -64,6 +124,9 @@ impl Default for UNet1dConfig {
             embedding: 64,
             dropout: 0.0,
             noise_input: true,
+            redshift: None,
+            redshift_error: None,
+            gaussian: false,
         }
     }
 }
@@ -156,6 +219,18 @@ fn check_1d(n: &UNet1dConfig, origin: &str) -> Result<()> {
         "network.embedding",
         "not an even number",
         "give e.g. embedding = 64",
+    )?;
+    ok(
+        !n.gaussian || n.noise_input,
+        "network.gaussian",
+        "needs the noise level of each pixel",
+        "give network.noise_input = true",
+    )?;
+    ok(
+        n.redshift_error.is_none_or(|e| (0.0..LIGHT).contains(&e)),
+        "network.redshift_error",
+        "not a velocity in km/s",
+        "give e.g. 300",
     )?;
     ok(
         (0.0..1.0).contains(&n.dropout),

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, Axis};
 
-/// Some consecutive spectra on the common grid, each array [n, D].
+/// Some consecutive spectra on the common grid, each array [n, D] but for the redshifts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Block {
     /// Normalised flux; exactly 0 where masked, never NaN.
@@ -11,6 +11,8 @@ pub struct Block {
     pub ivar: Array2<f32>,
     /// σ of the line-spread function in common-grid pixels; 0 where unknown.
     pub lsf: Array2<f32>,
+    /// Redshifts, [n]; NaN where unknown.
+    pub z: Vec<f64>,
 }
 
 impl Block {
@@ -22,6 +24,7 @@ impl Block {
             flux: zeros(),
             ivar: zeros(),
             lsf: zeros(),
+            z: vec![f64::NAN; n],
         }
     }
 
@@ -33,6 +36,7 @@ impl Block {
             flux: pick(&self.flux),
             ivar: pick(&self.ivar),
             lsf: pick(&self.lsf),
+            z: rows.iter().map(|i| self.z[*i]).collect(),
         }
     }
 

@@ -13,6 +13,7 @@ mod line_calibration;
 mod line_errors;
 mod population;
 mod power;
+mod rest_frame;
 mod result;
 mod sampling;
 mod sliced;

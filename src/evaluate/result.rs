@@ -30,6 +30,12 @@ pub enum Kind {
     /// One draw per spectrum with the true moments: how near to the population a single restoration
     /// can be expected to come with this many spectra.
     OracleDraw,
+    /// Posterior mean under a Gaussian population in the rest frame, learned from the observations.
+    RestWiener,
+    /// A draw of the same posterior.
+    RestDraw,
+    /// The same mean with the true moments in the rest frame.
+    RestOracle,
     /// A draw by diffusion posterior sampling, from clean data and the gradient of F.
     Dps,
     /// A draw under the prior that EM with posterior sampling finds.
@@ -54,7 +60,7 @@ impl Kind {
     pub fn is_user_baseline(self) -> bool {
         matches!(
             self,
-            Self::Observed | Self::Smoothing | Self::Wiener | Self::EmPosterior
+            Self::Observed | Self::Smoothing | Self::Wiener | Self::RestWiener | Self::EmPosterior
         )
     }
 }

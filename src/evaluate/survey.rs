@@ -1,12 +1,12 @@
 //! From files to arrays: joins a prepared set, its truth and restored catalogs by name.
 
 use super::catalogs::Catalog;
+use super::rest_frame::RestFrame;
 use super::result::Evaluation;
 use super::sampling::{Samplers, SpectraRows, answer, blocks, evenly, of_spectra};
 use super::study::{Candidate, Scored, TruePopulation, study};
 use crate::config::Config;
-use crate::population::Accumulator;
-use crate::population::learn;
+use crate::population::{Accumulator, Channel, Learned, learn};
 use crate::prepare::Prepared;
 use crate::survey::Truth;
 use crate::{Error, Result};
@@ -95,8 +95,26 @@ pub fn evaluate_runs(
         of_spectra(&set, &truth, &rows, &config.forward, moments, config.seed)
     })?;
     let sampled = answer.rows.into_iter().map(Candidate::from);
-    let candidates = sampled.chain(candidates).collect();
     let scored = scored(&set, &truth, &rows)?;
+    let rest_frame = |(channel, _): &(Channel, Learned)| {
+        let rest_frame = RestFrame {
+            set: &set,
+            truth: &truth,
+            channel,
+            training: &split.training,
+            clean: &split.clean,
+            most: LEARNED_FROM,
+            seed: config.seed,
+        };
+        rest_frame.made(&scored)
+    };
+    let rest_frame = known
+        .as_ref()
+        .map(rest_frame)
+        .transpose()?
+        .unwrap_or_default();
+    let peers = rest_frame.candidates.into_iter().chain(sampled);
+    let candidates = peers.chain(candidates).collect();
     let mut evaluation = study(
         name,
         &scored,
@@ -109,6 +127,9 @@ pub fn evaluate_runs(
         let calibration = catalog.calibration(&set, &rows, &scored)?;
         evaluation.calibration.extend(calibration);
     }
+    // For the asking: its draws are no catalog's.
+    let calibration = rest_frame.calibration.filter(|_| samplers.is_some());
+    evaluation.calibration.extend(calibration);
     evaluation.notes = answer.notes;
     Ok(Outcome {
         evaluation,

@@ -100,7 +100,11 @@ fn checksum(header: &serde_json::Value, mut tensors: Vec<(&str, &[u8])>) -> u32 
 }
 
 /// Writes named tensors to `path`, atomically.
-fn save(path: &Path, header: &impl Serialize, tensors: &[(String, Tensor)]) -> Result<()> {
+pub(crate) fn save(
+    path: &Path,
+    header: &impl Serialize,
+    tensors: &[(String, Tensor)],
+) -> Result<()> {
     let entries = tensors
         .iter()
         .map(|(name, t)| {

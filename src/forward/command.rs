@@ -77,6 +77,7 @@ impl Command {
             planes,
             sigma,
             good,
+            ..
         } = self.promise;
         // What is kept goes to the program and does not come back.
         let drawn = usize::from(self.latent != LatentUse::Kept);
@@ -129,6 +130,9 @@ impl Command {
         let mut arrays = vec![x, &recorded.good, &recorded.sigma];
         if matches!(self.layout, Layout::Spectra { .. }) {
             arrays.push(&recorded.lsf);
+            if self.promise.redshift {
+                arrays.push(&recorded.redshift);
+            }
         }
         if self.latent != LatentUse::Kept {
             return Ok(arrays);
@@ -229,7 +233,8 @@ impl ForwardModel for Command {
         } else {
             &recorded.sigma * &good + (1.0 - &good)
         };
-        let mut latent = Latent::of_pixels(good, sigma, recorded.lsf.shallow_clone());
+        let mut latent =
+            Latent::of_pixels(good, sigma, recorded.lsf.shallow_clone()).at(&recorded.redshift);
         let (k, p) = self.widths();
         (latent.vector, latent.planes) = match self.latent {
             LatentUse::Kept => (

@@ -29,7 +29,8 @@ impl ForwardModel for Gaussian {
             recorded.good.shallow_clone(),
             &recorded.good * self.sigma + (1.0 - &recorded.good),
             recorded.lsf.shallow_clone(),
-        );
+        )
+        .at(&recorded.redshift);
         Ok((latent.fill_masked(&y, random), latent))
     }
 }

@@ -7,6 +7,13 @@ use tch::{Device, Kind, Tensor};
 /// flux, roughly.
 const STRUCTURE_VARIANCE: f64 = 0.1;
 
+/// ln(1 + z) of redshifts `z` as the latent holds it, [n, 1]; NaN where there is none above −1.
+pub fn redshifts(z: &[f64]) -> Tensor {
+    let known = |z: &f64| if *z > -1.0 { z.ln_1p() } else { f64::NAN };
+    let values: Vec<f32> = z.iter().map(|z| known(z) as f32).collect();
+    Tensor::from_slice(&values).view([-1, 1])
+}
+
 /// What comes with a batch of observations. The first three are [B, D], one number per pixel.
 #[derive(Debug)]
 pub struct Latent {
@@ -21,6 +28,8 @@ pub struct Latent {
     pub vector: Tensor,
     /// Planes that describe it (measured Fourier modes), [B, P · H · W]; P = 0 for none.
     pub planes: Tensor,
+    /// ln(1 + z) of the object, [B, 1]; NaN where the redshift is unknown. No channel changes it.
+    pub redshift: Tensor,
 }
 
 impl Latent {
@@ -33,16 +42,26 @@ impl Latent {
         Self::of_pixels(good, sigma, lsf.shallow_clone())
     }
 
-    /// From what is known per pixel, each [B, D]; neither vector nor planes.
+    /// From what is known per pixel, each [B, D]; neither vector, planes nor redshift.
     #[must_use]
     pub fn of_pixels(good: Tensor, sigma: Tensor, lsf: Tensor) -> Self {
         let none = || good.new_zeros([good.size()[0], 0], (Kind::Float, good.device()));
         Self {
             vector: none(),
             planes: none(),
+            redshift: Tensor::full([good.size()[0], 1], f64::NAN, (Kind::Float, good.device())),
             good,
             sigma,
             lsf,
+        }
+    }
+
+    /// The same of objects with these `redshift`, ln(1 + z) [B, 1].
+    #[must_use]
+    pub fn at(self, redshift: &Tensor) -> Self {
+        Self {
+            redshift: redshift.shallow_clone(),
+            ..self
         }
     }
 
@@ -94,6 +113,7 @@ impl Latent {
             lsf: cat(&|l| &l.lsf),
             vector: cat(&|l| &l.vector),
             planes: cat(&|l| &l.planes),
+            redshift: cat(&|l| &l.redshift),
         }
     }
 
@@ -104,6 +124,7 @@ impl Latent {
             lsf: f(&self.lsf, &other.lsf),
             vector: f(&self.vector, &other.vector),
             planes: f(&self.planes, &other.planes),
+            redshift: f(&self.redshift, &other.redshift),
         }
     }
 

@@ -24,7 +24,7 @@ mod units;
 pub use command::Command;
 pub use gaussian::Gaussian;
 pub use jpeg::{jpeg_decode, jpeg_encode};
-pub use latent::Latent;
+pub use latent::{Latent, redshifts};
 
 pub use noise::{CorrelatedNoise, possible as possible_correlation};
 pub use quasar::Quasar;

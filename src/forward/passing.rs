@@ -42,6 +42,7 @@ impl Passing<'_> {
             lsf: recorded.lsf.shallow_clone(),
             vector: self.vector.all(),
             planes: self.planes.all(),
+            redshift: recorded.redshift.shallow_clone(),
             good: &good * left,
         };
         let y = latent.fill_masked(&flat(&self.image), random);

@@ -8,7 +8,10 @@ use crate::config::LatentUse;
 use crate::data::Layout;
 use tch::Tensor;
 
+/// Version of the greeting, and the first of the protocol.
 const VERSION: u32 = 1;
+/// The version whose batches of spectra hold the redshift: programs that reply with it get it.
+const WITH_REDSHIFT: u32 = 2;
 /// Most numbers and planes that a program may describe a row by.
 const MOST: usize = 65_536;
 const GREETING: &[u8; 8] = b"SELFSI>F";
@@ -26,6 +29,8 @@ pub(super) struct Promise {
     pub planes: usize,
     pub sigma: bool,
     pub good: bool,
+    /// Whether it wants ln(1 + z) of each spectrum.
+    pub redshift: bool,
 }
 
 /// The first message: layout and use of the latent.
@@ -82,9 +87,9 @@ pub(super) fn promise(bytes: &[u8], pixels: usize) -> std::result::Result<Promis
     let [version, d, vector, planes, parts] = words[..] else {
         return Err("its reply is too short".into());
     };
-    if version as u32 != VERSION {
+    if ![VERSION, WITH_REDSHIFT].contains(&(version as u32)) {
         return Err(format!(
-            "it speaks version {version} of the protocol, not {VERSION}"
+            "it speaks version {version} of the protocol, not {VERSION} or {WITH_REDSHIFT}"
         ));
     }
     if d != pixels {
@@ -103,6 +108,7 @@ pub(super) fn promise(bytes: &[u8], pixels: usize) -> std::result::Result<Promis
         planes,
         sigma: parts & 1 != 0,
         good: parts & 2 != 0,
+        redshift: version as u32 == WITH_REDSHIFT,
     })
 }
 

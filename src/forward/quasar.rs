@@ -83,7 +83,7 @@ impl ForwardModel for Quasar {
             }
         };
         let y = smoothed + self.noise.sample(random, 4, x.size()[1]) * &sigma;
-        let latent = Latent::of_pixels(good, sigma, lsf);
+        let latent = Latent::of_pixels(good, sigma, lsf).at(&recorded.redshift);
         Ok((latent.fill_masked(&y, random), latent))
     }
 }

@@ -60,6 +60,8 @@ pub struct Sample {
     pub velocity: Tensor,
     /// z, the target of ĝ; only for the SDE.
     pub z: Option<Tensor>,
+    /// x0.
+    pub clean: Tensor,
 }
 
 impl Interpolant {
@@ -85,6 +87,15 @@ impl Interpolant {
         }
     }
 
+    /// γ₁ of γ = γ₁ t (1 − t); 0 but for the SDE.
+    #[must_use]
+    pub fn gamma(&self) -> f64 {
+        match self {
+            Self::Ode | Self::FokkerPlanck => 0.0,
+            Self::Sde(gamma) => gamma.scale,
+        }
+    }
+
     /// I_t and its derivative at times `t` [B, 1] between `x0` and `x1` [B, D], with `z` standard
     /// normal [B, D] (for the SDE alone).
     pub fn sample(
@@ -102,6 +113,7 @@ impl Interpolant {
                 point,
                 velocity: difference,
                 z: None,
+                clean: x0.shallow_clone(),
             },
             Self::Sde(gamma) => {
                 let z = z();
@@ -112,6 +124,7 @@ impl Interpolant {
                     point: point + value * &shift,
                     velocity: difference + slope * shift,
                     z: Some(z),
+                    clean: x0.shallow_clone(),
                 }
             }
         }
@@ -120,10 +133,13 @@ impl Interpolant {
 
 /// Losses (3) and (5), added: the mean over pixels of w |b̂ − dI/dt|² (+ |ĝ − z|²), with `weight`
 /// w > 0, [B, D]. A weight that depends only on what the network is told leaves the optimum, the
-/// conditional expectation, unchanged.
+/// conditional expectation, unchanged. A network that is fitted to x0 says so, with a weight of its own.
 pub fn loss(fields: &Fields, sample: &Sample, weight: &Tensor) -> Tensor {
     let squared = |a: &Tensor, b: &Tensor| (a - b).square();
-    let mut loss = squared(&fields.velocity, &sample.velocity) * weight;
+    let mut loss = match &fields.clean {
+        Some([clean, weight]) => squared(clean, &sample.clean) * weight,
+        None => squared(&fields.velocity, &sample.velocity) * weight,
+    };
     if let (Some(g), Some(z)) = (&fields.denoiser, &sample.z) {
         loss += squared(g, z);
     }

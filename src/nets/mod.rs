@@ -1,5 +1,6 @@
 //! Networks: velocity fields b̂(t, x | M), with the denoiser ĝ as a second head for the SDE.
 
+mod background;
 mod encoder;
 mod layers;
 mod layers1d;
@@ -7,10 +8,12 @@ mod layers2d;
 mod mlp;
 mod norm1d;
 mod params;
+mod rest_frame;
 mod unet1d;
 mod unet2d;
 mod unet2d_block;
 
+pub use background::{Background, Population};
 pub use mlp::Mlp;
 pub use params::Params;
 pub use unet1d::UNet1d;
@@ -33,6 +36,9 @@ pub struct Fields {
     pub velocity: Tensor,
     /// ĝ = E[z | I_t = x], [B, D]; only for the SDE.
     pub denoiser: Option<Tensor>,
+    /// E[x0 | I_t = x] and the weight of its loss, both [B, D], where the network is fitted to x0 and
+    /// not to dI/dt.
+    pub clean: Option<[Tensor; 2]>,
 }
 
 /// How a network is evaluated.
@@ -57,7 +63,8 @@ pub trait VelocityField: Send {
     fn params(&self) -> &Params;
 }
 
-/// The network of a config for rows of the given layout; `heads` is 1 for the ODE, 2 for the SDE.
+/// The network of a config for rows of the given layout; `heads` is 1 for the ODE, 2 for the SDE;
+/// `background` is the known part of its fields, if it has one.
 ///
 /// # Errors
 /// [`Error::Config`] if the network is for another layout.
@@ -65,11 +72,12 @@ pub fn build(
     config: &NetworkConfig,
     layout: &Layout,
     heads: i64,
+    background: Option<Background>,
     seed: u64,
     device: Device,
 ) -> Result<Box<dyn VelocityField>> {
     let position = UNet2d::INTERPOLANT;
-    assemble(config, layout, heads, position, seed, device)
+    assemble(config, layout, heads, (position, background), seed, device)
 }
 
 /// The network of a diffusion model for rows of the given layout: one head, the noise level ln σ / 4
@@ -85,27 +93,33 @@ pub fn for_diffusion(
 ) -> Result<Box<dyn VelocityField>> {
     let mut config = config.clone();
     match &mut config {
-        NetworkConfig::Unet1d(c) => c.noise_input = false,
+        NetworkConfig::Unet1d(c) => {
+            (c.noise_input, c.gaussian, c.redshift) = (false, false, None);
+        }
         NetworkConfig::Unet2d(c) => c.mask_input = false,
     }
     let mut layout = layout.clone();
     if let Layout::Images(image) = &mut layout {
         (image.vector, image.planes) = (0, 0);
     }
-    assemble(&config, &layout, 1, UNet2d::DIFFUSION, seed, device)
+    assemble(&config, &layout, 1, (UNet2d::DIFFUSION, None), seed, device)
 }
 
 fn assemble(
     config: &NetworkConfig,
     layout: &Layout,
     heads: i64,
-    position: f64,
+    (position, background): (f64, Option<Background>),
     seed: u64,
     device: Device,
 ) -> Result<Box<dyn VelocityField>> {
     match (config, layout) {
-        (NetworkConfig::Unet1d(c), Layout::Spectra { .. }) => {
-            Ok(Box::new(UNet1d::new(c, heads, seed, device)))
+        (NetworkConfig::Unet1d(c), Layout::Spectra { grid, .. }) => {
+            let network = UNet1d::new(c, grid, heads, seed, device);
+            Ok(Box::new(match background {
+                Some(background) => network.over(background),
+                None => network,
+            }))
         }
         (NetworkConfig::Unet2d(c), Layout::Images(image)) => Ok(Box::new(UNet2d::new(
             c, image, heads, position, seed, device,
@@ -128,5 +142,6 @@ fn split_heads(out: &Tensor) -> Fields {
     Fields {
         velocity: out.select(1, 0),
         denoiser: (out.size()[1] > 1).then(|| out.select(1, 1)),
+        clean: None,
     }
 }

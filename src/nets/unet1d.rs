@@ -15,12 +15,15 @@
 //!   starts from that of a white population of variance 1 (the EDM form), and what the network
 //!   adds is in units of the signal, not of the noise.
 
+use super::background::{Background, Known};
 use super::layers::{Linear, TimeEmbedding};
 use super::layers1d::{Coarsen, Conv1d, Merge, Refine, layout, silu};
 use super::norm1d::Norm;
 use super::params::Params;
+use super::rest_frame::RestFrame;
 use super::{Fields, Pass, VelocityField, split_heads};
 use crate::config::UNet1dConfig;
+use crate::data::LogGrid;
 use crate::forward::Latent;
 use tch::{Device, Kind, Tensor};
 
@@ -28,6 +31,11 @@ use tch::{Device, Kind, Tensor};
 const SIGNAL_VARIANCE: f64 = 1.0;
 /// Octaves of the waves that tell the network where along the spectrum it is.
 const OCTAVES: i64 = 4;
+/// Where something is known of the fields: the least time that it is asked for, the variance that is
+/// added to that of x0 given I_t in the weight of the loss, and how far tilt and blur move a pixel.
+const SOON: f64 = 5e-4;
+const LEAST_VARIANCE: f64 = 1e-5;
+const CHANNEL: f64 = 0.1;
 
 /// See the module's notes. Spectra [B, D] in, fields [B, D] out.
 #[derive(Debug)]
@@ -37,6 +45,10 @@ pub struct UNet1d {
     margin: i64,
     patch: i64,
     noise_input: bool,
+    /// Where the network is told of redshifts.
+    rest_frame: Option<RestFrame>,
+    /// What is known of the fields.
+    background: Option<Background>,
     time: TimeEmbedding,
     stem: Coarsen,
     down: Vec<Down>,
@@ -61,9 +73,15 @@ struct Up {
 }
 
 impl UNet1d {
-    /// `heads` is 1 for the ODE and 2 for the SDE.
+    /// For spectra on `grid`; `heads` is 1 for the ODE and 2 for the SDE.
     #[must_use]
-    pub fn new(config: &UNet1dConfig, heads: i64, seed: u64, device: Device) -> Self {
+    pub fn new(
+        config: &UNet1dConfig,
+        grid: &LogGrid,
+        heads: i64,
+        seed: u64,
+        device: Device,
+    ) -> Self {
         let mut p = Params::new(seed, device);
         let e = config.embedding;
         let time = TimeEmbedding::new(&mut p, e, device);
@@ -72,7 +90,12 @@ impl UNet1d {
         let block = |p: &mut Params, name: String, channels: i64| {
             Block::new(p, &name, channels, config.kernel, e, config.dropout)
         };
-        let inputs = 2 + i64::from(config.noise_input) + 1 + 2 * OCTAVES;
+        let rest_frame = (config.redshift == Some(true)).then(|| RestFrame::new(grid, device));
+        let known = if config.gaussian { 2 } else { 0 };
+        let own = known
+            + i64::from(config.noise_input)
+            + rest_frame.as_ref().map_or(0, |_| RestFrame::CHANNELS);
+        let inputs = 2 + own + 1 + 2 * OCTAVES;
         let stem = Coarsen::new(&mut p, "stem", inputs, c[0], config.patch);
         let mut down = Vec::new();
         for i in 0..levels {
@@ -105,6 +128,8 @@ impl UNet1d {
             margin: config.margin,
             patch: config.patch,
             noise_input: config.noise_input,
+            rest_frame,
+            background: None,
             time,
             stem,
             down,
@@ -116,15 +141,31 @@ impl UNet1d {
         }
     }
 
-    /// Channels: the scaled spectrum `x`, the mask and the noise level, [B, C, D], and the place, which
-    /// is the same for all rows, [1, 1 + 2 K, D].
-    fn inputs(&self, x: &Tensor, latent: &Latent) -> [Tensor; 2] {
+    /// The same with what is known of its fields, for a config with `gaussian`.
+    #[must_use]
+    pub fn over(self, background: Background) -> Self {
+        Self {
+            background: Some(background),
+            ..self
+        }
+    }
+
+    /// Channels: the scaled spectrum `x`, the mask, the noise level and the rest wavelength, [B, C, D],
+    /// and the place, which is the same for all rows, [1, 1 + 2 K, D].
+    fn inputs(&self, x: &Tensor, latent: &Latent, known: Option<&Known>) -> [Tensor; 2] {
         let mut channels = vec![x.shallow_clone(), latent.good.shallow_clone()];
         if self.noise_input {
             // ln σ over the range that matters: below 1e-3 noise is as good as absent.
             channels.push(latent.sigma.clamp_min(1e-3).log());
         }
-        [Tensor::stack(&channels, 1), place(x)]
+        if let Some(known) = known {
+            channels.extend([known.mean.shallow_clone(), known.unit.shallow_clone()]);
+        }
+        let mut own = Tensor::stack(&channels, 1);
+        if let Some(rest_frame) = &self.rest_frame {
+            own = Tensor::cat(&[own, rest_frame.channels(&latent.redshift)], 1);
+        }
+        [own, place(x)]
     }
 
     /// The preconditioning at times `t` [B, 1] or [1, 1], each [B, D].
@@ -183,9 +224,11 @@ impl VelocityField for UNet1d {
         let e = self.time.forward(t).to_kind(kind);
         let (d, shift) = (x.size()[1], self.shift(pass.phase));
         let scales = self.scales(t, latent);
-        let skip = x * scales.skip;
+        let soon = t.clamp_min(SOON);
+        let known = (self.background.as_ref()).map(|b| b.known(&soon, x, latent));
+        let (point, skip) = (x, x * scales.skip);
         let x = x * scales.input;
-        let extended = self.inputs(&x, latent).map(|channels| {
+        let extended = self.inputs(&x, latent, known.as_ref()).map(|channels| {
             let sides = [self.margin + shift, self.margin - shift];
             layout(&channels.reflection_pad1d(sides).to_kind(kind))
         });
@@ -217,16 +260,59 @@ impl VelocityField for UNet1d {
         let out = out.to_kind(Kind::Float);
         let out = out.narrow(3, self.margin + shift, d);
         let out = out.reshape([-1, self.heads, 2, d]);
-        let Fields { velocity, denoiser } =
-            split_heads(&(out.select(2, 0) + out.select(2, 1) * x.unsqueeze(1)));
+        let gated = |by: &Tensor| out.select(2, 0) + out.select(2, 1) * by.unsqueeze(1);
+        if let (Some(known), Some(background)) = (&known, &self.background) {
+            let out = gated(&known.unit);
+            return composed(known, &out, point, &soon, latent, background.gamma);
+        }
+        let Fields {
+            velocity,
+            denoiser,
+            clean,
+        } = split_heads(&gated(&x));
         Fields {
             velocity: velocity * scales.output + skip,
             denoiser,
+            clean,
         }
     }
 
     fn params(&self) -> &Params {
         &self.params
+    }
+}
+
+/// The fields over what is known of them: x̂0 = mean + scatter · out, with `out` [B, heads, D] the
+/// network's; ĝ = E[z | I_t] follows from it where the channel only adds noise, and the second head adds
+/// what tilt and blur do; dI/dt = (I − x0)/t − γ₁ t u z for γ = γ₁ t (1 − t), u its unit, gives b̂.
+fn composed(
+    known: &Known,
+    out: &Tensor,
+    x: &Tensor,
+    t: &Tensor,
+    latent: &Latent,
+    gamma: f64,
+) -> Fields {
+    let clean = &known.mean + &known.scatter * out.select(1, 0);
+    let weight = (known.scatter.square() + LEAST_VARIANCE).reciprocal();
+    let velocity = (x - &clean) / t;
+    if gamma == 0.0 {
+        return Fields {
+            velocity,
+            denoiser: None,
+            clean: Some([clean, weight]),
+        };
+    }
+    let unit = latent.scale();
+    let g: Tensor = t * (1.0 - t) * gamma;
+    let noise = t.square() * latent.sigma.square() + g.square() * unit.square();
+    let gain = g * &unit / noise.clamp_min(1e-12);
+    let keep: Tensor = 1.0 - (1.0 - &latent.good) * t;
+    let denoiser = &gain * (x - keep * clean.detach()) + &gain * t * out.select(1, 1) * CHANNEL;
+    Fields {
+        velocity: velocity - t * unit * &denoiser * gamma,
+        denoiser: Some(denoiser),
+        clean: Some([clean, weight]),
     }
 }
 

@@ -130,14 +130,19 @@ impl Channel {
             left < 0.0
         });
         let blur = blur.map_or(&self.mean_blur, |(_, b)| b);
-        let mut y = blur.dot(&(&x * &(&self.lever * amplitude + 1.0)));
+        blur.dot(&(&x * &(&self.lever * amplitude + 1.0))) + self.noise(variance, rng)
+    }
+
+    /// Noise [D] with the variances `variance` [D] and the regridding's correlation.
+    pub fn noise(&self, variance: &Array1<f64>, rng: &mut impl Rng) -> Array1<f64> {
+        let mut y = Array1::zeros(variance.len());
         // Backwards, so that the neighbour's share is known: Corr(u_i, u_{i+1}) = d_i c_{i+1}.
         let (mut right, mut c_right): (f64, f64) = (StandardNormal.sample(rng), 1.0);
         for i in (0..y.len()).rev() {
             let d = (self.noise_rho[i] / c_right).clamp(-0.9, 0.9);
             let c = (1.0 - d * d).sqrt();
             let own: f64 = StandardNormal.sample(rng);
-            y[i] += variance[i].sqrt() * (c * own + d * right);
+            y[i] = variance[i].sqrt() * (c * own + d * right);
             (right, c_right) = (own, c);
         }
         y

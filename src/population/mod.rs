@@ -1,4 +1,9 @@
 //! What the observations and the known channel tell of the population's mean and covariance.
+//!
+//! In the observed frame ([`learn`]), and in the rest frame of objects at known redshifts, whose
+//! spectra are shifted by whole pixels to a common grid of ln λ_rest, where lines lie on lines:
+//! [`RestPopulation`] is the Gaussian that they are drawn from, each times an amplitude of its own;
+//! [`RestFilter`] its posterior, given an observation.
 
 mod blur;
 mod channel;
@@ -9,6 +14,11 @@ pub(crate) mod linalg;
 mod modes;
 mod moments;
 mod noise_law;
+mod rest_filter;
+mod rest_grid;
+mod rest_population;
+mod rest_structure;
+mod rest_sums;
 mod structured;
 
 pub use blur::blur_matrix;
@@ -16,5 +26,8 @@ pub use channel::Channel;
 pub use fill::{interpolate, observed as fill_masked};
 pub use filter::LinearFilter;
 pub use learned::learn;
-pub use linalg::eigen;
+pub use linalg::{Cholesky, eigen};
 pub use moments::{Accumulator, Learned, Moments};
+pub use rest_filter::{RestFilter, RestPosterior};
+pub use rest_grid::RestGrid;
+pub use rest_population::RestPopulation;

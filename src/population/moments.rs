@@ -324,7 +324,7 @@ fn validated(vectors_from: &Array2<f64>, values_from: &Array2<f64>) -> Array2<f6
 }
 
 /// target += zᵀ z, a panel of columns per thread.
-fn add_product<T>(target: &mut Array2<T>, z: &Array2<T>)
+pub(crate) fn add_product<T>(target: &mut Array2<T>, z: &Array2<T>)
 where
     T: ndarray::LinalgScalar + Send + Sync,
 {

@@ -143,6 +143,7 @@ fn chunk(
         .collect();
     let block = &mut chunk.block;
     for (i, (object, row)) in done.into_iter().enumerate() {
+        block.z[i] = object.z;
         if let Some(row) = row {
             block.flux.slice_mut(s![i, ..]).assign(&row.flux.row(0));
             block.ivar.slice_mut(s![i, ..]).assign(&row.ivar.row(0));

@@ -7,7 +7,7 @@ use crate::files::hdf5::content::{attribute, column, numbers, text, texts};
 use crate::files::hdf5::output::Output;
 use crate::files::hdf5::read::names;
 use crate::forward;
-use crate::forward::Latent;
+use crate::forward::{Latent, redshifts};
 use crate::survey::Truth;
 use crate::{Error, Result};
 use hdf5::types::TypeDescriptor;
@@ -56,7 +56,12 @@ pub(super) fn simulate(
         let x = Tensor::from_slice(&flat).view(shape).to_device(device);
         let level: Vec<f32> = level.iter().map(|l| *l as f32).collect();
         let level = Tensor::from_slice(&level).unsqueeze(1).to_device(device);
+        let z = source.z.as_ref().map(|z| redshifts(&z[start..end]));
         let nothing = Latent::of_pixels(x.ones_like(), x.zeros_like(), x.zeros_like());
+        let nothing = match z {
+            Some(z) => nothing.at(&z.to_device(device)),
+            None => nothing,
+        };
         let rows = Tensor::arange_start(start as i64, end as i64, (Kind::Int64, device));
         let random = Rows::new(config.seed, Purpose::Simulate, 0, &rows);
         let (y, latent) = model.observe(&x, &nothing, &random)?;

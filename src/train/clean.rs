@@ -20,6 +20,8 @@ use tch::{Device, Tensor};
 pub struct Clean {
     /// Normalised, complete, [N, D].
     flux: Tensor,
+    /// ln(1 + z), [N, 1]; NaN where unknown.
+    redshift: Tensor,
     fraction: f64,
 }
 
@@ -37,7 +39,7 @@ impl Clean {
         device: Device,
     ) -> Result<Self> {
         let path = &clean.prepared;
-        let flux = match layout {
+        let [flux, redshift] = match layout {
             Layout::Spectra { grid, .. } => {
                 let set = Prepared::open(path)?;
                 check(path, set.grid().matches(grid), "wavelength grid")?;
@@ -75,6 +77,7 @@ impl Clean {
         }
         Ok(Self {
             flux,
+            redshift,
             fraction: clean.fraction,
         })
     }
@@ -88,10 +91,19 @@ impl Clean {
 
     /// `n` clean rows for a step, drawn with replacement, [n, D].
     pub fn draw(&self, seed: u64, step: u64, n: i64) -> Tensor {
+        self.flux.index_select(0, &self.drawn(seed, step, n))
+    }
+
+    /// ln(1 + z) of these rows, [n, 1].
+    pub fn redshift(&self, seed: u64, step: u64, n: i64) -> Tensor {
+        self.redshift.index_select(0, &self.drawn(seed, step, n))
+    }
+
+    fn drawn(&self, seed: u64, step: u64, n: i64) -> Tensor {
         let rows = Rows::range(seed, Purpose::Clean, step, n, self.flux.device());
         let of = self.flux.size()[0];
         let index = (rows.uniform(0, 1).squeeze_dim(1) * of as f64).to_kind(tch::Kind::Int64);
-        self.flux.index_select(0, &index.clamp_max(of - 1))
+        index.clamp_max(of - 1)
     }
 }
 
@@ -113,13 +125,13 @@ fn check(path: &Path, same: bool, what: &str) -> Result<()> {
     ))
 }
 
-/// The flux of the rows that are usable, complete and not held out, [n, D].
+/// The flux [n, D] and the redshift [n, 1] of the rows that are usable, complete and not held out.
 fn complete(
     config: &Config,
     objects: &[Object],
     read: &dyn Fn(Range<usize>) -> Result<Observations>,
-) -> Result<Tensor> {
-    let mut parts = Vec::new();
+) -> Result<[Tensor; 2]> {
+    let mut parts = [Vec::new(), Vec::new()];
     for start in (0..objects.len()).step_by(CHUNK) {
         let end = (start + CHUNK).min(objects.len());
         let chunk = read(start..end)?;
@@ -128,9 +140,10 @@ fn complete(
             let object = &objects[start + k];
             object.flag == 0 && whole[k] && is_trained(object, config.seed, &config.train)
         });
-        parts.push(used.flux);
+        parts[0].push(used.flux);
+        parts[1].push(used.latent.redshift);
     }
-    Ok(Tensor::cat(&parts, 0))
+    Ok(parts.map(|p| Tensor::cat(&p, 0)))
 }
 
 impl Data {

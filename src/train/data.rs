@@ -6,7 +6,7 @@ use super::training::{Read, Training, gathered};
 use crate::base::tensors::tensor;
 use crate::config::TrainConfig;
 use crate::data::{Block, ImageBlock, Layout};
-use crate::forward::{ForwardModel, Latent};
+use crate::forward::{ForwardModel, Latent, redshifts};
 use crate::prepare::{ImageSet, Prepared};
 use crate::{Error, Result};
 use std::path::Path;
@@ -164,7 +164,8 @@ pub fn observations(block: &Block, device: Device) -> Observations {
     let ivar = tensor(&block.ivar, device);
     Observations {
         flux: tensor(&block.flux, device),
-        latent: Latent::from_ivar(&ivar, &tensor(&block.lsf, device)),
+        latent: Latent::from_ivar(&ivar, &tensor(&block.lsf, device))
+            .at(&redshifts(&block.z).to_device(device)),
     }
 }
 

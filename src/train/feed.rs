@@ -2,6 +2,7 @@
 //! which the next one is read while the network is busy with this one.
 
 use super::data::{Observations, concatenate};
+use super::doubt::Doubt;
 use super::training::{Streamed, Training};
 use crate::Result;
 use crate::fit::{Pick, Sampler};
@@ -18,6 +19,8 @@ pub struct Feed<'a> {
     sampler: Sampler,
     /// Which places of each batch are needed.
     share: Range<usize>,
+    /// What becomes of the redshifts.
+    doubt: Option<Doubt>,
     /// Windows in memory, with their numbers.
     held: Vec<(u64, Observations)>,
     coming: Option<Coming>,
@@ -51,6 +54,7 @@ impl<'a> Feed<'a> {
             training,
             sampler,
             share: 0..usize::MAX,
+            doubt: None,
             held: Vec::new(),
             coming: None,
         }
@@ -63,6 +67,15 @@ impl<'a> Feed<'a> {
         self
     }
 
+    /// With redshifts as wrong as pipelines' are: see [`Doubt`].
+    #[must_use]
+    pub fn doubting(self, doubt: Doubt) -> Self {
+        Self {
+            doubt: Some(doubt),
+            ..self
+        }
+    }
+
     /// The observations of step `step`, on the device of the training.
     ///
     /// # Errors
@@ -70,13 +83,18 @@ impl<'a> Feed<'a> {
     pub fn batch(&mut self, step: u64) -> Result<Observations> {
         let picks = self.sampler.picks(step);
         let picks = &picks[self.share.start..self.share.end.min(picks.len())];
-        match self.training {
+        let mut batch = match self.training {
             Training::Resident(all) => {
                 let rows: Vec<i64> = picks.iter().map(|p| p.row).collect();
-                Ok(all.select(&Tensor::from_slice(&rows).to_device(all.flux.device())))
+                all.select(&Tensor::from_slice(&rows).to_device(all.flux.device()))
             }
-            Training::Streamed(source) => self.streamed(source, picks),
+            Training::Streamed(source) => self.streamed(source, picks)?,
+        };
+        if let Some(doubt) = &self.doubt {
+            let first = self.share.start as i64;
+            batch.latent.redshift = doubt.of(&batch.latent.redshift, step, first);
         }
+        Ok(batch)
     }
 
     fn streamed(&mut self, source: &Streamed, picks: &[Pick]) -> Result<Observations> {

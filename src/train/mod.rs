@@ -3,8 +3,11 @@
 mod band_power;
 mod clean;
 mod data;
+mod doubt;
 mod estep;
 mod feed;
+mod host_blocks;
+mod known;
 mod pairs;
 mod proxies;
 mod run;
@@ -17,6 +20,7 @@ mod warm_start;
 
 pub use clean::Clean;
 pub use data::{Data, Observations, image_observations, observations};
+pub use doubt::Doubt;
 pub(crate) use estep::{EStep, evaluations, refreshes};
 pub use feed::Feed;
 

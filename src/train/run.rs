@@ -1,6 +1,7 @@
 //! A run folder: config.toml as resolved, provenance.json, checkpoints/, best.safetensors,
 //! metrics.jsonl and TensorBoard events.
 
+use super::known;
 use crate::base::atomic;
 use crate::config::Config;
 use crate::data::Layout;
@@ -8,7 +9,7 @@ use crate::fit::Checkpoint;
 use crate::fit::checkpoint::newest;
 use crate::interpolant::Interpolant;
 use crate::nets;
-use crate::nets::VelocityField;
+use crate::nets::{Background, Population, VelocityField};
 use crate::{Error, Result};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -157,14 +158,36 @@ impl Run {
         newest(&self.checkpoints())
     }
 
-    /// A network of this run's shape for rows of the given layout, as yet untrained.
+    /// The Gaussian population of a run with `network.gaussian`.
+    #[must_use]
+    pub fn population(&self) -> PathBuf {
+        self.folder.join("population.safetensors")
+    }
+
+    /// The known part of the fields that `population` makes on this run's path.
+    pub(super) fn background(&self, population: &Population, device: Device) -> Background {
+        Background::new(population, self.interpolant().gamma(), device)
+    }
+
+    fn interpolant(&self) -> Interpolant {
+        let c = &self.config;
+        Interpolant::new(&c.interpolant, c.network.noise_input())
+    }
+
+    /// A network of this run's shape for rows of the given layout, as yet untrained; `background` is
+    /// what a run with `network.gaussian` knows of its fields.
     ///
     /// # Errors
     /// [`Error::Config`] if the network does not fit the layout.
-    pub fn network(&self, layout: &Layout, device: Device) -> Result<Box<dyn VelocityField>> {
+    pub fn network(
+        &self,
+        layout: &Layout,
+        background: Option<Background>,
+        device: Device,
+    ) -> Result<Box<dyn VelocityField>> {
         let c = &self.config;
-        let heads = Interpolant::new(&c.interpolant, c.network.noise_input()).heads();
-        nets::build(&c.network, layout, heads, c.seed, device)
+        let heads = self.interpolant().heads();
+        nets::build(&c.network, layout, heads, background, c.seed, device)
     }
 
     /// The trained network: the best one, or the newest where no validation has chosen yet. The
@@ -188,7 +211,14 @@ impl Run {
             )
         })?;
         let checkpoint = Checkpoint::open(&path)?;
-        let network = self.network(layout, device)?;
+        let population = match layout {
+            Layout::Spectra { grid, .. } if self.config.network.gaussian() => {
+                Some(known::read(&self.population(), grid.pixels)?)
+            }
+            _ => None,
+        };
+        let background = population.map(|p| self.background(&p, device));
+        let network = self.network(layout, background, device)?;
         network
             .params()
             .set_flat(&checkpoint.group("averaged", network.params(), device)?);

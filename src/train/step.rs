@@ -77,7 +77,7 @@ impl Step<'_> {
             x0,
             recorded: Some(filled),
             clean: row.lt(clean),
-            latent: batch.latent.shallow_clone(),
+            latent: self.with_clean(batch.latent.shallow_clone(), step, clean, self.place),
         }
     }
 
@@ -100,11 +100,15 @@ impl Step<'_> {
         let clean = self.clean_rows(step, &latent.sigma, place);
         let k = clean.size()[0];
         let row = Tensor::arange(n, (Kind::Int64, device)).unsqueeze(1);
+        let rest = latent.redshift.narrow(0, k, n - k);
+        let [x, told] = population.draw_at(&rows.narrow(k, n - k), &rest);
+        let redshift = Tensor::cat(&[latent.redshift.narrow(0, 0, k), told], 0);
+        let latent = latent.at(&redshift);
         Pairs {
-            x0: Tensor::cat(&[clean, population.draw(&rows.narrow(k, n - k))], 0),
+            x0: Tensor::cat(&[clean, x], 0),
             recorded: None,
             clean: row.lt(k),
-            latent,
+            latent: self.with_clean(latent, step, k, place),
         }
     }
 
@@ -161,6 +165,20 @@ impl Step<'_> {
         clean
             .draw(self.seed, step, all)
             .narrow(0, place.first.min(all), k)
+    }
+
+    /// The latent of a batch whose first `k` rows [`Step::clean_rows`] gave: with their redshifts.
+    fn with_clean(&self, latent: Latent, step: u64, k: i64, place: Place) -> Latent {
+        let n = latent.redshift.size()[0];
+        let Some(clean) = self.clean.filter(|_| k > 0) else {
+            return latent;
+        };
+        let all = clean.count(self.seed, step, place.of(n));
+        let own = clean.redshift(self.seed, step, all);
+        let own = own.narrow(0, place.first.min(all), k);
+        let rest = latent.redshift.narrow(0, k, n - k);
+        let redshift = Tensor::cat(&[own, rest], 0);
+        latent.at(&redshift)
     }
 
     /// How many rows [`Step::clean_rows`] gives for `n` rows at `place`.

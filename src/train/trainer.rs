@@ -1,8 +1,10 @@
 //! The loop of Algorithm 2: transport, corrupt anew, fit the interpolant; validate, checkpoint.
 
 use super::data::Data;
+use super::doubt::Doubt;
 use super::estep::{EStep, evaluations, refreshes};
 use super::feed::Feed;
+use super::known;
 use super::pairs::Pairs;
 use super::run::{Run, config_sha256};
 use super::step::Step;
@@ -10,6 +12,7 @@ use super::validate::Validator;
 use super::warm_start::GaussianPopulation;
 use crate::base::random::seed_dropout;
 use crate::config::Config;
+use crate::data::Layout;
 use crate::fit::checkpoint::{State, save_state, save_weights};
 use crate::fit::log::Log;
 use crate::fit::losses::Losses;
@@ -18,7 +21,7 @@ use crate::fit::{Checkpoint, Header};
 use crate::fit::{Learner, Stride};
 use crate::forward;
 use crate::forward::ForwardModel;
-use crate::nets::VelocityField;
+use crate::nets::{Background, Population, VelocityField};
 use crate::ranks::{Place, Ranks};
 use crate::transport::Transport;
 use crate::{Error, Result};
@@ -56,6 +59,8 @@ pub struct Trainer<'a> {
     losses: Losses,
     validator: Validator,
     population: Option<GaussianPopulation>,
+    /// The known part of the fields, where there is one.
+    known: Option<Population>,
     best: Option<(u64, f64)>,
     stale: usize,
     /// The validation that belongs to the last step is still to be made.
@@ -76,9 +81,14 @@ impl<'a> Trainer<'a> {
         ranks: &'a Ranks,
     ) -> Result<Self> {
         let config = run.config();
+        let known = (config.network.gaussian())
+            .then(|| known_of(run, data))
+            .transpose()?;
+        let background = known.as_ref().map(|p| run.background(p, device));
+        let other = background.as_ref().map(Background::shallow_clone);
         let (live, teacher) = (
-            run.network(&data.layout, device)?,
-            run.network(&data.layout, device)?,
+            run.network(&data.layout, background, device)?,
+            run.network(&data.layout, other, device)?,
         );
         let forward = forward::build(&config.forward, &data.layout, device)?;
         data.check_latents(&*forward, &config.survey.prepared)?;
@@ -102,6 +112,7 @@ impl<'a> Trainer<'a> {
             losses: Losses::default(),
             validator: Validator::new(data, config.seed, config.train.batch)?,
             population: None,
+            known,
             teacher,
             best: None,
             stale: 0,
@@ -150,7 +161,14 @@ impl<'a> Trainer<'a> {
         let config = self.config();
         let batch = config.train.batch;
         let share = self.ranks.share(batch as i64);
-        Feed::new(&self.data.training, config.seed, batch).of(share)
+        let feed = Feed::new(&self.data.training, config.seed, batch).of(share);
+        if !config.network.redshift_input() {
+            return feed;
+        }
+        feed.doubting(Doubt {
+            seed: config.seed,
+            scatter: config.network.redshift_scatter(),
+        })
     }
 
     fn config(&self) -> &'a Config {
@@ -171,15 +189,17 @@ impl<'a> Trainer<'a> {
             if !quiet && self.ranks.is_first() {
                 eprintln!("warm start: learning the Gaussian population behind the observations");
             }
-            self.population = Some(self.ranks.agree(GaussianPopulation::learn(
-                &config.survey.prepared,
+            self.population = Some(self.ranks.agree(GaussianPopulation::of(
+                config,
                 self.data,
-                &config.forward,
                 self.device,
             ))?);
         }
         let mut log = self.ranks.on_first(|| {
             self.run.create()?;
+            if let Some(known) = &self.known {
+                known::write(&self.run.population(), known)?;
+            }
             Log::open(
                 self.run.folder(),
                 self.learner.adam.step,
@@ -435,5 +455,15 @@ impl<'a> Trainer<'a> {
             fix: "start a new run with a lower train.learning_rate, or check the data with selfsi inspect"
                 .into(),
         }))
+    }
+}
+
+/// The Gaussian population of a run: as its folder holds it, or learned.
+fn known_of(run: &Run, data: &Data) -> Result<Population> {
+    match &data.layout {
+        Layout::Spectra { grid, .. } if run.population().is_file() => {
+            known::read(&run.population(), grid.pixels)
+        }
+        _ => known::learn(run.config(), data),
     }
 }

@@ -6,31 +6,40 @@
 //! the true, non-Gaussian population. The fixed point does not depend on where the loop starts.
 
 use super::data::Data;
+use super::host_blocks::blocks;
+use super::known::behind;
 use crate::base::random::Rows;
-use crate::base::tensors::matrix;
-use crate::config::ForwardConfig;
-use crate::data::{Block, Layout};
-use crate::population::{eigen, learn};
+use crate::config::{Config, ForwardConfig};
+use crate::data::Layout;
+use crate::population::{RestPopulation, eigen, learn};
 use crate::{Error, Result};
 use ndarray::s;
 use std::path::Path;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
-/// Rows on the host at once.
-const CHUNK: i64 = 1024;
-/// Rows that it is learned from, at most: chunks evenly spread over a larger survey. What more would
-/// add to mean and covariance is below the self-consistent loop's own errors, and costs two readings.
-const LEARNED_FROM: i64 = 100 * CHUNK;
 /// Modes with less than this part of the largest variance are left out.
 const NEGLIGIBLE: f64 = 1e-9;
 
 /// x = mean + factor · z with z standard normal.
 #[derive(Debug)]
 pub struct GaussianPopulation {
-    /// [1, D].
+    /// [1, D]; in the rest frame [1, L].
     mean: Tensor,
-    /// [K, D].
+    /// [K, D] or [K, L].
     factor: Tensor,
+    /// Where each redshift lies in the rest frame.
+    frame: Option<Frame>,
+}
+
+/// A rest-frame grid, of which an object sees D of L pixels.
+#[derive(Debug)]
+struct Frame {
+    /// ln(1 + z) of an object that sees the first ones, and the width of a pixel in ln λ.
+    furthest: f64,
+    dln: f64,
+    pixels: i64,
+    /// Part of the objects at each first pixel or a lower one, [L − D + 1].
+    below: Tensor,
 }
 
 impl GaussianPopulation {
@@ -74,7 +83,68 @@ impl GaussianPopulation {
             factor: Tensor::from_slice(&factor)
                 .view([modes as i64, mean.len() as i64])
                 .to_device(device),
+            frame: None,
         })
+    }
+
+    /// The population that the network of `config` is to know: in the rest frame where it is told of
+    /// redshifts and the channel lets them be seen.
+    ///
+    /// # Errors
+    /// As [`GaussianPopulation::learn`].
+    pub fn of(config: &Config, data: &Data, device: Device) -> Result<Self> {
+        let told = config.network.redshift_input();
+        let found = if told {
+            behind(config, data, false)?
+        } else {
+            None
+        };
+        match found {
+            Some(population) => Ok(Self::in_rest_frame(&population, device)),
+            None => Self::learn(&config.survey.prepared, data, &config.forward, device),
+        }
+    }
+
+    fn in_rest_frame(p: &RestPopulation, device: Device) -> Self {
+        let single = |v: f64| v as f32;
+        let mean: Vec<f32> = p.mean.iter().copied().map(single).collect();
+        let factor: Vec<f32> = p.factor.t().iter().copied().map(single).collect();
+        let below = p.shifts.iter().scan(0.0, |sum, part| {
+            *sum += part;
+            Some(*sum as f32)
+        });
+        let below: Vec<f32> = below.collect();
+        Self {
+            factor: Tensor::from_slice(&factor)
+                .view([-1, mean.len() as i64])
+                .to_device(device),
+            mean: Tensor::from_slice(&mean).unsqueeze(0).to_device(device),
+            frame: Some(Frame {
+                furthest: p.grid.furthest(),
+                dln: p.grid.dln(),
+                pixels: p.grid.pixels as i64,
+                below: Tensor::from_slice(&below).to_device(device),
+            }),
+        }
+    }
+
+    /// One spectrum for each of the rows of `random`, [B, D], of an object at ln(1 + z) = `redshift`
+    /// [B, 1], at any where that is NaN; and what may be told of its redshift: nothing of a population
+    /// that was not learned in the rest frame.
+    pub fn draw_at(&self, random: &Rows, redshift: &Tensor) -> [Tensor; 2] {
+        let x = self.draw(random);
+        let Some(frame) = &self.frame else {
+            return [x, redshift.full_like(f64::NAN)];
+        };
+        let any = random.uniform(1, 1).bucketize(&frame.below, false, false);
+        let last = frame.below.size()[0] - 1;
+        let shift = ((redshift.neg() + frame.furthest) / frame.dln).round();
+        let known = shift.ge(0.0).logical_and(&shift.le(last as f64));
+        let told = redshift.where_self(&known, &redshift.full_like(f64::NAN));
+        let shift = shift.nan_to_num(0.0, 0.0, 0.0).to_kind(Kind::Int64);
+        let shift = shift.where_self(&known, &any).clamp(0, last);
+        let pixel = Tensor::arange(frame.pixels, (Kind::Int64, x.device()));
+        [x.gather(1, &(shift + pixel), false), told]
     }
 
     /// One spectrum for each of the rows of `random`, [B, D].
@@ -82,21 +152,4 @@ impl GaussianPopulation {
         let z = random.normal(0, self.factor.size()[0]);
         &self.mean + z.matmul(&self.factor)
     }
-}
-
-/// The training part, on the host; of a large one an even part.
-fn blocks(data: &Data) -> impl Iterator<Item = Result<Block>> + '_ {
-    let o = &data.training;
-    let chunks = o.len().div_euclid(CHUNK) + i64::from(o.len() % CHUNK > 0);
-    let read = chunks.min(LEARNED_FROM / CHUNK);
-    (0..read).map(move |k| {
-        let start = k * chunks / read * CHUNK;
-        let part = o.part(start..(start + CHUNK).min(o.len()))?;
-        let ivar = &part.latent.good / part.latent.sigma.square();
-        Ok(Block {
-            flux: matrix(&part.flux)?,
-            ivar: matrix(&ivar)?,
-            lsf: matrix(&part.latent.lsf)?,
-        })
-    })
 }

@@ -78,7 +78,7 @@ fn in_a_checkpoint() {
     let t = Trained::get();
     let run = selfsi::train::Run::open(&t.run("sde")).unwrap();
     let set = Prepared::open(t.path("set.h5")).unwrap();
-    let network = run.network(&set.layout(), Device::Cpu).unwrap();
+    let network = run.network(&set.layout(), None, Device::Cpu).unwrap();
     let read = |path: &Path| -> Result<_> {
         let checkpoint = Checkpoint::open(path)?;
         let state = checkpoint.state(network.params(), Device::Cpu)?;

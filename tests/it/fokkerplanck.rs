@@ -50,6 +50,7 @@ impl VelocityField for Exact {
         Fields {
             velocity: t * (SIGMA * SIGMA) / s * (x - MEAN),
             denoiser: None,
+            clean: None,
         }
     }
 

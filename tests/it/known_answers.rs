@@ -132,6 +132,7 @@ impl VelocityField for Exact {
         Fields {
             velocity: b * &centred,
             denoiser: (self.interpolant != ODE).then(|| g * centred),
+            clean: None,
         }
     }
 

@@ -1,7 +1,8 @@
 //! What the U-Net promises before and after it has learned anything.
 
 use selfsi::base::random::{Purpose, Rows};
-use selfsi::config::UNet1dConfig;
+use selfsi::config::{GridConfig, UNet1dConfig};
+use selfsi::data::LogGrid;
 use selfsi::forward::Latent;
 use selfsi::nets::{Fields, Pass, UNet1d, VelocityField};
 use tch::{Device, Kind, Tensor};
@@ -14,6 +15,13 @@ fn rows(step: u64) -> Rows {
     Rows::range(3, Purpose::Validation, step, B, Device::Cpu)
 }
 
+fn grid() -> LogGrid {
+    LogGrid::new(&GridConfig {
+        pixels: D as usize,
+        ..GridConfig::default()
+    })
+}
+
 fn network(noise_input: bool) -> UNet1d {
     let config = UNet1dConfig {
         channels: vec![8, 16],
@@ -24,7 +32,7 @@ fn network(noise_input: bool) -> UNet1d {
         noise_input,
         ..UNet1dConfig::default()
     };
-    UNet1d::new(&config, 2, 1, Device::Cpu)
+    UNet1d::new(&config, &grid(), 2, 1, Device::Cpu)
 }
 
 /// The network with every weight moved, so that no zero-initialised layer hides another.

@@ -184,6 +184,7 @@ impl VelocityField for Exact {
         Fields {
             velocity: x * (half_slope / s),
             denoiser: (self.gamma > 0.0).then(|| x * (gamma / s)),
+            clean: None,
         }
     }
 

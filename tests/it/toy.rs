@@ -175,6 +175,7 @@ impl VelocityField for Exact {
         Fields {
             velocity: x * ((t + gamma * slope) / s),
             denoiser: (self.scale > 0.0).then(|| x * (gamma / s)),
+            clean: None,
         }
     }
 

@@ -85,3 +85,16 @@ fn draws_have_the_mean_and_the_covariance_of_the_clean_population() {
 fn learned_again_it_is_the_same_to_the_bit() {
     assert!(draws(&learned()) == draws(&learned()));
 }
+
+/// An object at a known redshift shows that part of the rest frame; without one it shows any, and the
+/// network is not told what nobody knows.
+#[test]
+fn draws_lie_where_the_redshift_puts_them() {
+    let population = learned();
+    let rows = Rows::range(5, Purpose::WarmStart, 0, 4, Device::Cpu);
+    let z = Tensor::from_slice(&[1.3f32, f32::NAN, 1.4, 1.5]).unsqueeze(1);
+    // Learned in the observed frame: what it draws says nothing of a redshift.
+    let [x, told] = population.draw_at(&rows, &z);
+    assert!(x == population.draw(&rows));
+    assert!(told.isnan().all().int64_value(&[]) == 1);
+}

@@ -54,7 +54,7 @@ impl Prior {
             Layout::Spectra { grid, .. } => {
                 let config = spectra(grid.pixels as i64)
                     .ok_or("the prior's network needs an even number of pixels, at least 8")?;
-                Box::new(UNet1d::new(&config, 1, seed, device))
+                Box::new(UNet1d::new(&config, grid, 1, seed, device))
             }
             Layout::Images(image) => {
                 let alone = ImageLayout {

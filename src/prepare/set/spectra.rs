@@ -169,6 +169,7 @@ impl Prepared {
             block.flux.slice_mut(to).assign(&chunk.flux);
             block.ivar.slice_mut(to).assign(&chunk.ivar);
             block.lsf.slice_mut(to).assign(&chunk.lsf);
+            block.z[done..done + within.len()].copy_from_slice(&chunk.z);
             done += within.len();
         }
         Ok(block)
@@ -196,10 +197,16 @@ impl PreparedSpectra {
                 .and_then(|d| d.read_slice_2d::<f32, _>(s![rows.clone(), ..]))
                 .map_err(|e| read::bad(&self.path, &format!("dataset {name}"), &e))
         };
+        let z = self
+            .file
+            .dataset("z")
+            .and_then(|d| d.read_slice_1d::<f64, _>(s![rows.clone()]))
+            .map_err(|e| read::bad(&self.path, "dataset z", &e))?;
         Ok(Block {
             flux: get("flux")?,
             ivar: get("ivar")?,
             lsf: get("lsf")?,
+            z: z.to_vec(),
         })
     }
 }
@@ -295,6 +302,7 @@ mod tests {
             flux: f(1),
             ivar: f(2),
             lsf: f(3),
+            z: (0..n).map(|i| 2.0 + i as f64).collect(),
         }
     }
 
@@ -311,7 +319,8 @@ mod tests {
         let part = |r: Range<usize>| Block {
             flux: all.flux.slice(s![r.clone(), ..]).to_owned(),
             ivar: all.ivar.slice(s![r.clone(), ..]).to_owned(),
-            lsf: all.lsf.slice(s![r, ..]).to_owned(),
+            lsf: all.lsf.slice(s![r.clone(), ..]).to_owned(),
+            z: all.z[r].to_vec(),
         };
         let mut w = PreparedWriter::create(&path, &grid, 5, &rho, "unit", "seed = 1").unwrap();
         w.write(0, &objects[..2], &part(0..2)).unwrap();

@@ -1,0 +1,127 @@
+//! The rows of the table that know the redshift: a Gaussian population in the rest frame, learned
+//! from the observations, and the true one.
+
+use super::calibration::{Calibration, Tally};
+use super::result::Kind;
+use super::sampling::{blocks, evenly};
+use super::study::{Candidate, Scored};
+use crate::Result;
+use crate::data::Block;
+use crate::population::{Channel, RestFilter, RestPopulation};
+use crate::prepare::Prepared;
+use crate::survey::Truth;
+use ndarray::{Array2, Array3, Axis};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+/// Draws of each object.
+const DRAWS: usize = 16;
+/// Rows read at once.
+const CHUNK: usize = 1024;
+
+/// What the rows are made of.
+pub(super) struct RestFrame<'a> {
+    pub set: &'a Prepared,
+    pub truth: &'a Truth,
+    pub channel: &'a Channel,
+    /// Rows of the set to learn from; those with their row in the truth that are not scored.
+    pub training: &'a [usize],
+    pub clean: &'a [(usize, usize)],
+    /// Rows that the moments come from, at most.
+    pub most: usize,
+    pub seed: u64,
+}
+
+/// The rows, and how well the learned population's draws are calibrated.
+#[derive(Default)]
+pub(super) struct Made {
+    pub candidates: Vec<Candidate>,
+    pub calibration: Option<Calibration>,
+}
+
+impl RestFrame<'_> {
+    /// The rows for `scored`; none where the redshifts are unknown or the blur hides the forest.
+    pub fn made(&self, scored: &Scored) -> Result<Made> {
+        if !RestPopulation::is_seen_through(self.channel) {
+            return Ok(Made::default());
+        }
+        let grid = self.set.grid();
+        let training = evenly(self.training, self.most);
+        let rows = || blocks(self.set, &training);
+        let Some(learned) = RestPopulation::learn(rows, &grid, self.channel, true)? else {
+            return Ok(Made::default());
+        };
+        let clean = evenly(self.clean, self.most);
+        let rows = || clean.chunks(CHUNK).map(|group| self.clean_block(group));
+        let true_one = RestPopulation::of_clean(rows, &grid)?;
+        let Some(draws) = self.draws(&learned, scored, DRAWS) else {
+            return Ok(Made::default());
+        };
+        let name = "rest-frame GP, learned";
+        let row = |name: String, kind, flux| Candidate { name, kind, flux };
+        let [first, mean] = [1, 0].map(|k| draws.index_axis(Axis(0), k).to_owned());
+        let mut candidates = vec![
+            row(format!("{name}, one draw"), Kind::RestDraw, first),
+            row(name.to_owned(), Kind::RestWiener, mean),
+        ];
+        let oracle = true_one.and_then(|population| self.draws(&population, scored, 0));
+        if let Some(oracle) = oracle {
+            let mean = oracle.index_axis(Axis(0), 0).to_owned();
+            candidates.push(row("rest-frame oracle".into(), Kind::RestOracle, mean));
+        }
+        Ok(Made {
+            candidates,
+            calibration: Some(calibration(name, &draws, scored)),
+        })
+    }
+
+    fn clean_block(&self, group: &[(usize, usize)]) -> Result<Block> {
+        let object = |(i, _): &(usize, usize)| &self.set.objects()[*i];
+        let at: Vec<usize> = group.iter().map(|(_, t)| *t).collect();
+        let norm: Vec<f64> = group.iter().map(|g| object(g).norm).collect();
+        let flux = self.truth.read(&at, &norm)?;
+        Ok(Block {
+            ivar: Array2::ones(flux.raw_dim()),
+            lsf: Array2::zeros(flux.raw_dim()),
+            z: group.iter().map(|g| object(g).z).collect(),
+            flux,
+        })
+    }
+
+    /// Posterior mean and `n` draws of each of the scored, [1 + n, N, D]; `None` if one has no solution.
+    fn draws(&self, population: &RestPopulation, scored: &Scored, n: usize) -> Option<Array3<f32>> {
+        let filter = RestFilter::new(population, self.channel);
+        let objects: Vec<Array2<f64>> = (0..scored.z.len())
+            .into_par_iter()
+            .map(|i| {
+                let (flux, ivar) = (scored.flux.row(i), scored.ivar.row(i));
+                let posterior = filter.posterior(flux, ivar, scored.z[i])?;
+                let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+                rng.set_stream(i as u64);
+                let mut all = posterior.draws(n, &mut rng);
+                all.push_row(posterior.mean().view()).ok()?;
+                Some(all)
+            })
+            .collect::<Option<_>>()?;
+        let shape = (1 + n, scored.z.len(), scored.wavelength.len());
+        // The mean was pushed last.
+        let at = |(k, i, j): (usize, usize, usize)| objects[i][[(k + n) % (1 + n), j]] as f32;
+        Some(Array3::from_shape_fn(shape, at))
+    }
+}
+
+/// Of the draws that follow the mean in `all` [1 + n, N, D].
+fn calibration(name: &str, all: &Array3<f32>, scored: &Scored) -> Calibration {
+    let mut tally = Tally::default();
+    for (i, z) in scored.z.iter().enumerate() {
+        let draws = all.slice(ndarray::s![1.., i, ..]);
+        tally.add(draws, scored.truth.row(i), &scored.wavelength, *z);
+    }
+    Calibration {
+        name: format!("{DRAWS} draws of the {name}"),
+        draws: DRAWS,
+        pixels: tally.calibrations(),
+        lines: Vec::new(),
+    }
+}

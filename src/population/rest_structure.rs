@@ -1,0 +1,153 @@
+//! A covariance on the rest-frame grid, regular where the sample alone is too noisy to say.
+//!
+//! A few broad modes (slope, line strengths), significant by cross-validation; and what is left as
+//! local structure (the forest) with a power spectrum of its own at each place, zero where it is not
+//! significant: a variance left on the red side, where the truth has none, would become jags in every
+//! draw there.
+
+use super::linalg::{eigen, recompose};
+use super::rest_sums::Covariances;
+use ndarray::{Array1, Array2, Axis, s};
+use rayon::prelude::*;
+
+/// σ of the smoothing of the sample's covariance before its modes are taken, pixels.
+const SMOOTH: f64 = 3.0;
+/// Broad modes, at most: of the ones after them the local structure knows better.
+const MODES: usize = 24;
+/// A mode is kept while its variance in the other half is this many standard errors above zero.
+const SIGNIFICANT: f64 = 3.0;
+/// Local structure reaches this many pixels (to zero, as a raised cosine) …
+const REACH: usize = 24;
+/// … and its power is averaged along the spectrum with a Gaussian of this σ, pixels.
+const WIDTH: f64 = 24.0;
+/// Length of the Fourier transform of the local autocovariance.
+const PERIOD: usize = 64;
+/// Least square of the gain that the power is divided by.
+const GAIN_MIN: f64 = 0.25;
+
+/// The covariance [L, L] of spectra before a line-spread function of σ `blur` pixels, which is undone
+/// in their local structure; not quite positive semidefinite.
+pub(super) fn structured(seen: &Covariances, blur: f64) -> Array2<f64> {
+    let [a, b] = &seen.halves;
+    let (one, other) = rayon::join(|| broad(a, b, seen), || broad(b, a, seen));
+    let broad = (one + other) * 0.5;
+    let rest = (a + b) * 0.5 - &broad;
+    broad + local(&rest, seen, blur)
+}
+
+/// Modes of one half with the variances that the other gives them, as far as significant.
+fn broad(from: &Array2<f64>, other: &Array2<f64>, seen: &Covariances) -> Array2<f64> {
+    let (_, vectors) = eigen(&smoothed(&smoothed(from).reversed_axes()));
+    let variances: Vec<f64> = (0..MODES.min(vectors.ncols()))
+        .map(|k| {
+            let column = vectors.column(k).insert_axis(Axis(1)).to_owned();
+            let mode = smoothed(&column).remove_axis(Axis(1));
+            let noise = mode
+                .iter()
+                .zip(&seen.noise)
+                .map(|(m, n)| m * m * n)
+                .sum::<f64>();
+            (mode.dot(&other.dot(&mode)), noise)
+        })
+        .take_while(|(signal, noise)| {
+            // Each half holds half the spectra.
+            *signal > SIGNIFICANT * (4.0 / seen.effective).sqrt() * (signal.abs() + noise)
+        })
+        .map(|(signal, _)| signal)
+        .collect();
+    let kept = vectors.slice(s![.., ..variances.len()]).to_owned();
+    recompose(&kept, &variances.into())
+}
+
+/// The columns of `x` averaged with a Gaussian of σ [`SMOOTH`].
+fn smoothed(x: &Array2<f64>) -> Array2<f64> {
+    let columns: Vec<Vec<f64>> = (x.axis_iter(Axis(1)).into_par_iter())
+        .map(|c| averaged(&c.to_vec(), SMOOTH))
+        .collect();
+    Array2::from_shape_fn(x.raw_dim(), |(i, j)| columns[j][i])
+}
+
+/// Average with a Gaussian of `width` pixels; beyond the ends nothing is assumed.
+fn averaged(x: &[f64], width: f64) -> Vec<f64> {
+    let reach = (4.0 * width) as usize;
+    let kernel: Vec<f64> = (0..=reach)
+        .map(|k| (-0.5 * (k as f64 / width).powi(2)).exp())
+        .collect();
+    (0..x.len())
+        .map(|i| {
+            let (from, to) = (i.saturating_sub(reach), (i + reach + 1).min(x.len()));
+            let (sum, total) = (from..to).fold((0.0, 0.0), |(sum, total), j| {
+                let w = kernel[i.abs_diff(j)];
+                (sum + w * x[j], total + w)
+            });
+            sum / total
+        })
+        .collect()
+}
+
+/// What is left, as a local power spectrum: the autocovariance within [`REACH`] at each place.
+fn local(rest: &Array2<f64>, seen: &Covariances, blur: f64) -> Array2<f64> {
+    let l = rest.nrows();
+    let reach = REACH.min(l);
+    let taper = |k: usize| 0.5 + 0.5 * (std::f64::consts::PI * k as f64 / REACH as f64).cos();
+    let diagonals: Vec<Vec<f64>> = (0..reach)
+        .into_par_iter()
+        .map(|k| {
+            let lag: Vec<f64> = (0..l - k).map(|i| rest[[i, i + k]]).collect();
+            averaged(&lag, WIDTH)
+        })
+        .collect();
+    // Standard error of the mean power at each place, of white noise averaged over WIDTH.
+    let squares: f64 = (1..reach).map(|k| taper(k).powi(2)).sum();
+    let independent = 2.0 * std::f64::consts::PI.sqrt() * WIDTH * seen.effective;
+    let error = ((2.0 * squares + 2.0) / independent).sqrt();
+    let wave = |k: usize, f: usize| (std::f64::consts::TAU * (k * f) as f64 / PERIOD as f64).cos();
+    let gain = |f: usize| {
+        let omega = std::f64::consts::TAU * f as f64 / PERIOD as f64;
+        (-(omega * blur).powi(2)).exp().max(GAIN_MIN)
+    };
+    let half = PERIOD / 2;
+    let autocovariance: Vec<Vec<f64>> = (0..l)
+        .into_par_iter()
+        .map(|e| {
+            // The pair of pixels with lag k whose middle is nearest to this place.
+            let at = |k: usize| {
+                let i = e.saturating_sub(k / 2).min(l - k - 1);
+                diagonals[k][i] * taper(k)
+            };
+            let lags: Vec<f64> = (0..reach).map(at).collect();
+            let power: Vec<f64> = (0..=half)
+                .map(|f| lags[0] + 2.0 * (1..reach).map(|k| lags[k] * wave(k, f)).sum::<f64>())
+                .collect();
+            let mean = power.iter().sum::<f64>() / power.len() as f64;
+            let sure = ((mean / (error * seen.noise[e].max(f64::MIN_POSITIVE)) - 2.0) / 2.0)
+                .clamp(0.0, 1.0);
+            let clean: Vec<f64> = (0..=half)
+                .map(|f| sure * power[f].max(0.0) / gain(f))
+                .collect();
+            let back = |k: usize| {
+                let inner: f64 = (1..half).map(|f| clean[f] * wave(k, f)).sum();
+                (clean[0] + clean[half] * wave(k, half) + 2.0 * inner) / PERIOD as f64
+            };
+            (0..half).map(back).collect()
+        })
+        .collect();
+    let mut out = Array2::zeros((l, l));
+    for k in 0..half.min(l) {
+        for i in 0..l - k {
+            let value = 0.5 * (autocovariance[i][k] + autocovariance[i + k][k]);
+            (out[[i, i + k]], out[[i + k, i]]) = (value, value);
+        }
+    }
+    out
+}
+
+/// F with F Fᵀ the nearest positive semidefinite matrix to `covariance`; its columns are scaled
+/// eigenvectors, those of no variance left out.
+pub(super) fn factor(covariance: &Array2<f64>) -> Array2<f64> {
+    let (variances, vectors) = eigen(covariance);
+    let least = 1e-9 * variances.first().copied().unwrap_or(0.0);
+    let kept = variances.iter().take_while(|v| **v > least).count();
+    let scale: Array1<f64> = variances.slice(s![..kept]).mapv(f64::sqrt);
+    &vectors.slice(s![.., ..kept]) * &scale
+}

@@ -1,0 +1,221 @@
+//! Sums over noisy spectra on the rest-frame grid: mean, amplitudes, second moments.
+
+use super::moments::add_product;
+use super::rest_grid::RestGrid;
+use crate::data::Block;
+use ndarray::{Array1, Array2, ArrayView1, s};
+
+/// Variance of a normalised spectrum about the population's mean, roughly: noise far below it makes
+/// no spectrum count more.
+const VARIANCE: f64 = 0.5;
+/// The same from pixel to pixel.
+const LOCAL: f64 = 0.1;
+/// Least amplitude: a spectrum without light has none.
+const LEAST: f64 = 0.05;
+/// Pixels that so small a part of the weight shows together have no covariance.
+const PAIRS_MIN: f64 = 1e-3;
+
+/// The scale of one spectrum against the mean of its population, both [D]: by least squares.
+pub(super) fn amplitude(
+    flux: ArrayView1<f32>,
+    ivar: ArrayView1<f32>,
+    mean: ArrayView1<f64>,
+) -> f64 {
+    let (mut with, mut own) = (0.0, 0.0);
+    for ((y, iv), m) in flux.iter().zip(ivar).zip(mean) {
+        if *iv > 0.0 {
+            let w = m / (1.0 / f64::from(*iv) + LOCAL);
+            with += w * f64::from(*y);
+            own += w * m;
+        }
+    }
+    if own > 0.0 {
+        (with / own).max(LEAST)
+    } else {
+        1.0
+    }
+}
+
+/// Mean noise variance of the unmasked pixels; `None` of a spectrum without any.
+fn noise(ivar: ArrayView1<f32>) -> Option<f64> {
+    let good = || ivar.iter().filter(|v| **v > 0.0);
+    let n = good().count();
+    (n > 0).then(|| good().map(|v| 1.0 / f64::from(*v)).sum::<f64>() / n as f64)
+}
+
+/// The weighted mean of spectra over their amplitudes.
+pub(super) struct MeanSums {
+    sum: Array1<f64>,
+    weight: Array1<f64>,
+    /// Sum and number of the amplitudes.
+    amplitudes: (f64, f64),
+}
+
+impl MeanSums {
+    pub fn new(grid: &RestGrid) -> Self {
+        Self {
+            sum: Array1::zeros(grid.len()),
+            weight: Array1::zeros(grid.len()),
+            amplitudes: (0.0, 0.0),
+        }
+    }
+
+    /// Adds spectra whose amplitudes are against `mean` [L], if there is one, and else 1.
+    pub fn add(&mut self, block: &Block, grid: &RestGrid, mean: Option<&Array1<f64>>) {
+        for i in 0..block.len() {
+            let (flux, ivar) = (block.flux.row(i), block.ivar.row(i));
+            let (Some(k), Some(noise)) = (grid.shift(block.z[i]), noise(ivar)) else {
+                continue;
+            };
+            let window = s![k..k + grid.pixels];
+            let a = mean.map_or(1.0, |m| amplitude(flux, ivar, m.slice(window)));
+            self.amplitudes.0 += a;
+            self.amplitudes.1 += 1.0;
+            let w = 1.0 / (1.0 + noise / (a * a));
+            for j in (0..grid.pixels).filter(|j| ivar[*j] > 0.0) {
+                self.sum[j + k] += w * f64::from(flux[j]) / a;
+                self.weight[j + k] += w;
+            }
+        }
+    }
+
+    /// The mean of spectra of amplitude 1 on average, [L]; pixels that no spectrum shows are
+    /// interpolated.
+    pub fn mean(&self) -> Array1<f64> {
+        let scale = self.amplitudes.0 / f64::max(self.amplitudes.1, 1.0);
+        let mut mean: Vec<f64> = (self.sum.iter().zip(&self.weight))
+            .map(|(s, w)| scale * s / w.max(f64::MIN_POSITIVE))
+            .collect();
+        let seen: Vec<bool> = self.weight.iter().map(|w| *w > 0.0).collect();
+        super::fill::interpolate(&mut mean, &seen);
+        mean.into()
+    }
+}
+
+/// Second moments of one half of the spectra about a mean.
+#[derive(Clone)]
+struct Half {
+    products: Array2<f64>,
+    pairs: Array2<f64>,
+    /// Sums of the noise variances and of the neighbours' noise covariances, [L].
+    noise: Array1<f64>,
+    neighbours: Array1<f64>,
+}
+
+/// Second moments of spectra over their amplitudes, in two halves.
+pub(super) struct Products<'a> {
+    grid: &'a RestGrid,
+    mean: &'a Array1<f64>,
+    scaled: bool,
+    /// Correlation of the noise of pixel j with pixel j + 1, [D].
+    rho: &'a Array1<f64>,
+    halves: [Half; 2],
+    /// How many spectra at each shift.
+    pub seen: Vec<f64>,
+    weights: [f64; 2],
+}
+
+/// What the two halves say: covariances less the noise, and the noise's variances, [L].
+pub(super) struct Covariances {
+    pub halves: [Array2<f64>; 2],
+    pub noise: Array1<f64>,
+    /// So many spectra of equal weight would say as much.
+    pub effective: f64,
+}
+
+impl<'a> Products<'a> {
+    /// About `mean` [L]; `scaled`: over each spectrum's amplitude.
+    pub fn new(
+        grid: &'a RestGrid,
+        mean: &'a Array1<f64>,
+        scaled: bool,
+        rho: &'a Array1<f64>,
+    ) -> Self {
+        let l = grid.len();
+        let half = Half {
+            products: Array2::zeros((l, l)),
+            pairs: Array2::zeros((l, l)),
+            noise: Array1::zeros(l),
+            neighbours: Array1::zeros(l),
+        };
+        Self {
+            grid,
+            mean,
+            scaled,
+            rho,
+            halves: [half.clone(), half],
+            seen: vec![0.0; grid.shifts],
+            weights: [0.0; 2],
+        }
+    }
+
+    pub fn add(&mut self, block: &Block) {
+        let (grid, d) = (self.grid, self.grid.pixels);
+        let known: Vec<(usize, usize, f64)> = (0..block.len())
+            .filter_map(|i| Some((i, grid.shift(block.z[i])?, noise(block.ivar.row(i))?)))
+            .collect();
+        for parity in 0..2 {
+            let rows: Vec<_> = known.iter().skip(parity).step_by(2).collect();
+            let zeros = || Array2::<f32>::zeros((rows.len(), grid.len()));
+            let (mut centred, mut good) = (zeros(), zeros());
+            let half = &mut self.halves[parity];
+            for (r, (i, k, noise)) in rows.iter().enumerate() {
+                let (flux, ivar) = (block.flux.row(*i), block.ivar.row(*i));
+                let mean = self.mean.slice(s![*k..k + d]);
+                let a = if self.scaled {
+                    amplitude(flux, ivar, mean)
+                } else {
+                    1.0
+                };
+                let weight = (VARIANCE / (VARIANCE + noise / (a * a))).powi(2);
+                self.weights[0] += weight;
+                self.weights[1] += weight * weight;
+                self.seen[*k] += 1.0;
+                let own = |j: usize| weight / (f64::from(ivar[j]) * a * a);
+                for j in (0..d).filter(|j| ivar[*j] > 0.0) {
+                    let residual = f64::from(flux[j]) / a - mean[j];
+                    centred[[r, j + k]] = (weight.sqrt() * residual) as f32;
+                    good[[r, j + k]] = weight.sqrt() as f32;
+                    half.noise[j + k] += own(j);
+                    if j + 1 < d && ivar[j + 1] > 0.0 {
+                        half.neighbours[j + k] += self.rho[j] * (own(j) * own(j + 1)).sqrt();
+                    }
+                }
+            }
+            for (sums, x) in [(&mut half.products, centred), (&mut half.pairs, good)] {
+                let mut product = Array2::<f32>::zeros(sums.raw_dim());
+                add_product(&mut product, &x);
+                *sums += &product.mapv(f64::from);
+            }
+        }
+    }
+
+    pub fn covariances(&self) -> Covariances {
+        let [a, b] = &self.halves;
+        let pairs = &a.pairs.diag() + &b.pairs.diag();
+        let noise = (&a.noise + &b.noise) / pairs.mapv(|n| n.max(f64::MIN_POSITIVE));
+        Covariances {
+            halves: [a.covariance(), b.covariance()],
+            noise,
+            effective: self.weights[0].powi(2) / self.weights[1].max(f64::MIN_POSITIVE),
+        }
+    }
+}
+
+impl Half {
+    fn covariance(&self) -> Array2<f64> {
+        let most = self.pairs.diag().iter().fold(0.0, |a: f64, b| a.max(*b));
+        let least = (PAIRS_MIN * most).max(f64::MIN_POSITIVE);
+        Array2::from_shape_fn(self.products.raw_dim(), |(i, j)| {
+            let noise = match i.abs_diff(j) {
+                0 => self.noise[i],
+                1 => self.neighbours[i.min(j)],
+                _ => 0.0,
+            };
+            if self.pairs[[i, j]] < least {
+                return 0.0;
+            }
+            (self.products[[i, j]] - noise) / self.pairs[[i, j]]
+        })
+    }
+}

@@ -1,0 +1,317 @@
+//! The rest-frame population and its posterior, against answers that are known.
+
+use ndarray::{Array1, Array2, Axis, s};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
+use selfsi::config::{ForwardConfig, GridConfig};
+use selfsi::data::{Block, LogGrid};
+use selfsi::population::{Channel, Cholesky, RestFilter, RestGrid, RestPopulation};
+
+const D: usize = 96;
+const SHIFTS: usize = 17;
+const L: usize = D + SHIFTS - 1;
+const SIGMA: f64 = 0.5;
+
+fn grid() -> LogGrid {
+    LogGrid::new(&GridConfig {
+        pixels: D,
+        ..GridConfig::default()
+    })
+}
+
+/// The redshift of an object at shift `k`.
+fn z(k: usize) -> f64 {
+    let nearest = 2.5f64.ln_1p();
+    (nearest + (SHIFTS - 1 - k) as f64 * grid().dln()).exp_m1()
+}
+
+fn rest_grid() -> RestGrid {
+    RestGrid::new(&grid(), [z(0), z(SHIFTS - 1)].into_iter()).unwrap()
+}
+
+fn channel() -> Channel {
+    let forward = ForwardConfig::Gaussian { sigma: SIGMA };
+    Channel::new(&forward, &grid(), &[0.0; D], &[0.2; D]).unwrap()
+}
+
+/// A line on a continuum; a broad mode; and in the first half a forest that correlates over three
+/// pixels.
+fn truth() -> (Array1<f64>, Array2<f64>) {
+    let x = |e: usize| e as f64 / L as f64;
+    let mean = (0..L).map(|e| 1.0 + 2.0 * (-0.5 * ((x(e) - 0.6) / 0.04).powi(2)).exp());
+    let mut factor = Array2::zeros((L, L + 3));
+    for e in 0..L {
+        factor[[e, 0]] = 0.5 * (4.0 * x(e)).cos();
+        for k in 0..3 {
+            if e < L / 2 {
+                factor[[e, 1 + e + k]] = 0.25;
+            }
+        }
+    }
+    (mean.collect(), factor)
+}
+
+fn population(scaled: bool) -> RestPopulation {
+    let (mean, factor) = truth();
+    RestPopulation {
+        grid: rest_grid(),
+        mean,
+        factor,
+        scaled,
+        shifts: vec![1.0 / SHIFTS as f64; SHIFTS],
+        spectra: 1,
+    }
+}
+
+/// `n` noisy spectra of the population with a scatter `scatter` of ln amplitude; one pixel in ten is
+/// masked. With them the clean ones.
+fn observed(n: usize, scatter: f64, seed: u64) -> (Block, Array2<f64>) {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let (mean, factor) = truth();
+    let channel = channel();
+    let mut block = Block::masked(n, D);
+    let mut clean = Array2::zeros((n, D));
+    for i in 0..n {
+        let k = rng.random_range(0..SHIFTS);
+        let modes: Array1<f64> = (0..factor.ncols())
+            .map(|_| rng.sample(StandardNormal))
+            .collect();
+        let a: f64 = rng.sample(StandardNormal);
+        let x = (&mean + &factor.dot(&modes)) * (scatter * a).exp();
+        let x = x.slice(s![k..k + D]).to_owned();
+        let variance = Array1::from_elem(D, SIGMA * SIGMA);
+        let y = &x + &channel.noise(&variance, &mut rng);
+        for j in 0..D {
+            if rng.random::<f64>() > 0.1 {
+                block.flux[[i, j]] = y[j] as f32;
+                block.ivar[[i, j]] = (1.0 / (SIGMA * SIGMA)) as f32;
+            }
+        }
+        block.z[i] = z(k);
+        clean.row_mut(i).assign(&x);
+    }
+    (block, clean)
+}
+
+fn learned(block: &Block, scaled: bool) -> RestPopulation {
+    let rows = || std::iter::once(Ok(block.clone()));
+    let found = RestPopulation::learn(rows, &grid(), &channel(), scaled);
+    found.unwrap().unwrap()
+}
+
+fn rms(a: &Array2<f64>) -> f64 {
+    (a.iter().map(|v| v * v).sum::<f64>() / a.len() as f64).sqrt()
+}
+
+#[test]
+fn mean_and_covariance_of_the_clean_population_come_from_noisy_spectra() {
+    let n = 6000;
+    let (block, _) = observed(n, 0.0, 1);
+    let found = learned(&block, false);
+    assert_eq!((found.grid, found.spectra), (rest_grid(), n));
+    let (mean, factor) = truth();
+    let covariance = factor.dot(&factor.t());
+    // Of a pixel: variances 0.25 + 0.19 + 0.25 at most, 5,400 spectra; fewer at the ends.
+    let inner = s![SHIFTS..L - SHIFTS];
+    let off = (&found.mean - &mean).slice(inner).mapv(f64::abs);
+    let worst = off.iter().fold(0.0, |a: f64, b| a.max(*b));
+    assert!(worst < 5.0 * (0.69f64 / 5400.0).sqrt(), "{worst}");
+    // Away from the ends, which few spectra show: of an entry, (0.4 + 0.25)/√5400 over the covariance's
+    // 0.12 is 0.07; as much again where the forest ends more sharply than its power is averaged.
+    let within = s![SHIFTS..L - SHIFTS, SHIFTS..L - SHIFTS];
+    let part = |c: &Array2<f64>| c.slice(within).to_owned();
+    let error = rms(&part(&(found.covariance() - &covariance))) / rms(&part(&covariance));
+    assert!(error < 0.14, "{error}");
+    // The quiet half stays quiet: there, all that is left is the broad mode.
+    let left = found.covariance() - &covariance;
+    let quiet = left
+        .slice(s![L / 2 + 24..L - SHIFTS, L / 2 + 24..L - SHIFTS])
+        .diag()
+        .mapv(f64::abs);
+    let worst = quiet.iter().fold(0.0, |a: f64, b| a.max(*b));
+    // Five standard errors of a variance of 0.36, noise included: (2/5400)½ of it.
+    assert!(worst < 0.035, "{worst}");
+    let forest = left
+        .slice(s![SHIFTS..L / 2 - 24, SHIFTS..L / 2 - 24])
+        .diag()
+        .mean();
+    // Of 0.19 the average along the spectrum loses a few per cent to the quiet half.
+    assert!(forest.unwrap().abs() < 0.03, "{forest:?}");
+}
+
+#[test]
+fn amplitudes_are_told_from_shapes() {
+    let (block, _) = observed(6000, 0.3, 2);
+    let (with, without) = (learned(&block, true), learned(&block, false));
+    let (mean, factor) = truth();
+    let covariance = factor.dot(&factor.t());
+    let off = |p: &RestPopulation| rms(&(p.covariance() - &covariance)) / rms(&covariance);
+    // Amplitude and broad mode are not orthogonal: some of the mode goes into the amplitude.
+    assert!(
+        off(&with) < 0.5 * off(&without),
+        "{} {}",
+        off(&with),
+        off(&without)
+    );
+    let scale = with.mean.sum() / mean.sum();
+    let shape = (&with.mean / scale - &mean).mapv(f64::abs);
+    let worst = shape.iter().fold(0.0, |a: f64, b| a.max(*b));
+    assert!(worst < 0.08, "{worst}");
+}
+
+#[test]
+fn learned_again_it_is_the_same_to_the_bit() {
+    let (block, _) = observed(300, 0.2, 3);
+    let (a, b) = (learned(&block, true), learned(&block, true));
+    assert!(a.mean == b.mean && a.factor == b.factor);
+}
+
+/// m + C (C + N)⁻¹ (y − m) and the root of diag(C − C (C + N)⁻¹ C), over the unmasked pixels.
+fn dense(mean: &Array1<f64>, c: &Array2<f64>, block: &Block, i: usize) -> [Array1<f64>; 2] {
+    let variance = block
+        .ivar
+        .row(i)
+        .mapv(|v| if v > 0.0 { SIGMA * SIGMA } else { 0.0 });
+    let mut a = c.clone();
+    channel().add_noise(&mut a, &variance);
+    let good: Vec<usize> = (0..D).filter(|j| block.ivar[[i, *j]] > 0.0).collect();
+    let a = a.select(Axis(0), &good).select(Axis(1), &good);
+    let cross = c.select(Axis(1), &good);
+    let solver = Cholesky::new(&a).unwrap();
+    let residual = Array2::from_shape_fn((good.len(), 1), |(k, _)| {
+        f64::from(block.flux[[i, good[k]]]) - mean[good[k]]
+    });
+    let found = mean + &cross.dot(&solver.solve(&residual)).column(0);
+    let explained = cross.dot(&solver.solve(&cross.t().to_owned()));
+    let deviation = (0..D).map(|j| (c[[j, j]] - explained[[j, j]]).sqrt());
+    [found, deviation.collect()]
+}
+
+fn close(a: &Array1<f64>, b: &Array1<f64>) -> f64 {
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, f64::max)
+}
+
+#[test]
+fn the_posterior_is_that_of_the_dense_formula_with_and_without_a_redshift() {
+    let (mut block, _) = observed(6, 0.0, 4);
+    block.z[5] = f64::NAN;
+    let (population, channel) = (population(false), channel());
+    let filter = RestFilter::new(&population, &channel);
+    let c = population.covariance();
+    let moments = |k: usize| {
+        let window = s![k..k + D];
+        let mean = population.mean.slice(window).to_owned();
+        (mean, c.slice(s![k..k + D, k..k + D]).to_owned())
+    };
+    for i in 0..6 {
+        let (mean, c) = match rest_grid().shift(block.z[i]) {
+            Some(k) => moments(k),
+            // The moments of the mixture of all shifts.
+            None => {
+                let all: Vec<_> = (0..SHIFTS).map(moments).collect();
+                let part = 1.0 / SHIFTS as f64;
+                let mean = all
+                    .iter()
+                    .fold(Array1::zeros(D), |sum, (m, _)| sum + m * part);
+                let second = all.iter().fold(Array2::zeros((D, D)), |sum, (m, c)| {
+                    let m = (m - &mean).insert_axis(Axis(1));
+                    sum + (c + &m.dot(&m.t())) * part
+                });
+                (mean, second)
+            }
+        };
+        let [expected, deviation] = dense(&mean, &c, &block, i);
+        let found = filter
+            .posterior(block.flux.row(i), block.ivar.row(i), block.z[i])
+            .unwrap();
+        assert!(close(&found.mean(), &expected) < 1e-6);
+        assert!(close(&found.deviation(), &deviation) < 1e-6);
+    }
+}
+
+/// The same photons seen at another redshift: what both show of the rest frame is restored alike.
+#[test]
+fn an_object_is_restored_alike_at_another_redshift() {
+    let (block, _) = observed(1, 0.0, 5);
+    let (population, channel) = (population(true), channel());
+    let filter = RestFilter::new(&population, &channel);
+    let (by, k) = (5, 4);
+    let mut near = Block::masked(1, D);
+    let mut far = Block::masked(1, D);
+    for j in by..D {
+        for (to, at) in [(&mut near, j), (&mut far, j - by)] {
+            to.flux[[0, at]] = block.flux[[0, j]];
+            to.ivar[[0, at]] = block.ivar[[0, j]];
+        }
+    }
+    let of = |b: &Block, k: usize| {
+        let posterior = filter
+            .posterior(b.flux.row(0), b.ivar.row(0), z(k))
+            .unwrap();
+        [posterior.mean(), posterior.deviation()]
+    };
+    for (a, b) in of(&near, k).iter().zip(of(&far, k + by)) {
+        let (a, b) = (
+            a.slice(s![by..]).to_owned(),
+            b.slice(s![..D - by]).to_owned(),
+        );
+        assert!(close(&a, &b) < 1e-9);
+    }
+}
+
+#[test]
+fn draws_are_as_wide_as_the_posterior_and_the_truth_is_one_of_them() {
+    let (n, m) = (150, 19);
+    let (block, clean) = observed(n, 0.0, 6);
+    let (population, channel) = (population(false), channel());
+    let filter = RestFilter::new(&population, &channel);
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let mut ranks = vec![0.0; m + 1];
+    let mut ratio = 0.0;
+    for i in 0..n {
+        let posterior = filter
+            .posterior(block.flux.row(i), block.ivar.row(i), block.z[i])
+            .unwrap();
+        let draws = posterior.draws(m, &mut rng);
+        let (deviation, mean) = (posterior.deviation(), posterior.mean());
+        for j in 0..D {
+            let below = draws
+                .column(j)
+                .iter()
+                .filter(|x| **x < clean[[i, j]])
+                .count();
+            ranks[below] += 1.0 / (n * D) as f64;
+            let square = draws
+                .column(j)
+                .iter()
+                .map(|x| (x - mean[j]).powi(2))
+                .sum::<f64>();
+            ratio += square / m as f64 / deviation[j].powi(2) / (n * D) as f64;
+        }
+    }
+    // Pixels of an object go together: some 15 independent ones each.
+    let expected = 1.0 / (m + 1) as f64;
+    let error = (expected / (15 * n) as f64).sqrt();
+    for r in &ranks {
+        assert!((r - expected).abs() < 4.0 * error, "{ranks:?}");
+    }
+    assert!((ratio - 1.0).abs() < 0.02, "{ratio}");
+}
+
+#[test]
+fn the_moments_of_clean_spectra_are_those_of_their_population() {
+    let (mut block, clean) = observed(4000, 0.0, 8);
+    block.flux = clean.mapv(|v| v as f32);
+    let rows = || std::iter::once(Ok(block.clone()));
+    let found = RestPopulation::of_clean(rows, &grid()).unwrap().unwrap();
+    let (_, factor) = truth();
+    let covariance = factor.dot(&factor.t());
+    let inner = s![SHIFTS..L - SHIFTS, SHIFTS..L - SHIFTS];
+    let off = (found.covariance() - &covariance).slice(inner).to_owned();
+    let error = rms(&off) / rms(&covariance.slice(inner).to_owned());
+    assert!(error < 0.09, "{error}");
+}
