@@ -1,8 +1,8 @@
 //! The redshift travels from the survey to the network, and runs of before it are as they were.
 
-#[allow(dead_code)] // its HDF5 survey serves other tests
-mod trained;
-
+use crate::fixtures::python;
+use crate::fixtures::run_folder::selfsi as command;
+use crate::fixtures::trained::Trained;
 use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::{Config, ForwardConfig, GridConfig, LatentUse, UNet1dConfig};
 use selfsi::data::{Layout, LogGrid, Object};
@@ -12,10 +12,9 @@ use selfsi::prepare::Prepared;
 use selfsi::ranks::Ranks;
 use selfsi::restored::Restored;
 use selfsi::train::{Data, Feed, Run, Trainer};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use tch::{Device, Kind, Tensor};
-use trained::{Trained, selfsi as command};
 
 const D: i64 = 64;
 
@@ -111,7 +110,7 @@ fn runs_of_before_the_redshift_restore_as_they_did_and_can_be_continued() {
     let trained = Trained::get();
     let path = trained.path("sde.toml");
     let config = Config::load(&path, &[]).unwrap();
-    let (old, told_not) = (trained.path("run-old"), trained.path("run-untold"));
+    let (old, told_not) = (trained.out("run-old"), trained.out("run-untold"));
     let set = Prepared::open(trained.path("set.h5")).unwrap();
     tch::set_num_threads(1);
     let data = Data::load(&set, config.seed, &config.train, Device::Cpu).unwrap();
@@ -151,13 +150,13 @@ fn a_new_run_says_that_its_network_is_told() {
 
 /// The program `behaviour` of tests/python/simulator.py; `None` without Python.
 fn program(behaviour: &str) -> Option<ForwardConfig> {
-    let Ok(python) = std::env::var("SELFSI_CHECK_PYTHON") else {
-        eprintln!("skipped: SELFSI_CHECK_PYTHON names no Python with numpy");
-        return None;
-    };
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/python/simulator.py");
+    let (python, script) = (python::python()?, python::script("simulator.py"));
     Some(ForwardConfig::Command {
-        program: vec![python, script.display().to_string(), behaviour.into()],
+        program: vec![
+            python.display().to_string(),
+            script.display().to_string(),
+            behaviour.into(),
+        ],
         timeout: 60.0,
         latent: LatentUse::Redrawn,
     })
