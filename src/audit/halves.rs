@@ -1,7 +1,7 @@
 //! Split halves: two runs, trained on disjoint halves of the survey, restore the same observations.
 //! What the data support, both find.
 
-use crate::data::{Object, is_random};
+use crate::data::Object;
 use crate::restored::{Restored, RestoredRows};
 use crate::{Error, Result};
 use ndarray::{Array1, Axis};
@@ -132,11 +132,11 @@ fn check(a: &Restored, b: &Restored) -> Result<()> {
             "it is on another wavelength grid or in another unit",
         ));
     }
-    if ha.run_sha256 == hb.run_sha256 {
+    if ha.made.run_sha256 == hb.made.run_sha256 {
         return Err(foreign(b, "it is a restoration by the same run"));
     }
     for (catalog, h) in [(a, ha), (b, hb)] {
-        if !is_random(&h.interpolant) || h.draws < 2 {
+        if !h.made.method.is_random() || h.made.draws < 2 {
             return Err(foreign(
                 catalog,
                 "it states no uncertainty (SIGMA), the unit of the difference",

@@ -106,7 +106,7 @@ pub fn audit(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) ->
         progress(job.simulations + found.len(), all);
     }
     let mut made = restorer.made.clone();
-    made.seed = job.catalog.header().seed;
+    made.seed = job.catalog.header().made.seed;
     made.history = job.input.origin().to_vec();
     made.history.push(format!(
         "restored by run {}; audit of {}",
@@ -124,7 +124,7 @@ pub fn audit(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) ->
         fdr: job.fdr,
         supported: judge.verdicts().supported,
         contradicted: judge.verdicts().contradicted,
-        other_sha256: job.other.map(|o| o.header().run_sha256.clone()),
+        other_sha256: job.other.map(|o| o.header().made.run_sha256.clone()),
     };
     Ok(judge.audit(header, found))
 }
@@ -133,26 +133,26 @@ pub fn audit(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) ->
 fn restored_by(run: &Run, job: &Job<'_>) -> Result<Config> {
     let (header, mut config) = (job.catalog.header(), job.config.clone());
     let asked = config.restore.draws;
-    let other = asked != run.config().restore.draws && asked != header.draws;
+    let other = asked != run.config().restore.draws && asked != header.made.draws;
     if other && config.interpolant.is_random() {
         return Err(Error::config(
             "--set",
             "restore.draws",
-            format!("{asked}, but the catalog holds {} draws", header.draws),
+            format!("{asked}, but the catalog holds {} draws", header.made.draws),
             "leave it out: the catalog gives the number",
         ));
     }
-    config.restore.draws = header.draws;
-    config.restore.quantiles.clone_from(&header.quantiles);
+    config.restore.draws = header.made.draws;
+    config.restore.quantiles.clone_from(&header.made.quantiles);
     Ok(config)
 }
 
 /// The catalog must be this run's, by this config.
 fn check_made(catalog: &Restored, made: &Provenance) -> Result<()> {
     let header = catalog.header();
-    let fix = if header.run_sha256 != made.run_sha256 {
+    let fix = if header.made.run_sha256 != made.run_sha256 {
         "give the run that restored it (RUNSHA), unchanged since"
-    } else if header.config_sha256 != made.config_sha256 {
+    } else if header.made.config_sha256 != made.config_sha256 {
         "repeat the --set transport… of that selfsi restore"
     } else {
         return Ok(());

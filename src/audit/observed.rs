@@ -3,7 +3,7 @@
 use super::examine::Restorations;
 use super::halves::{identity, same};
 use crate::base::tensors::tensor;
-use crate::data::{Block, Object, is_random};
+use crate::data::{Block, Object};
 use crate::prepare::Prepared;
 use crate::restored::Restored;
 use crate::{Error, Result};
@@ -110,7 +110,7 @@ impl<'a> Observed<'a> {
     /// # Errors
     /// [`Error::Input`] if they cannot be read.
     pub fn restorations(&self, part: &[usize]) -> Result<Restorations> {
-        let random = is_random(&self.catalog.header().interpolant);
+        let random = self.catalog.header().made.method.is_random();
         let draw = || self.normalised("DRAW", part);
         Ok(Restorations {
             restored: self.normalised("RESTORED", part)?,

@@ -9,7 +9,7 @@ use super::examine::{Examiner, Findings, Restorations};
 use crate::Result;
 use crate::base::random::{Purpose, Rows};
 use crate::base::tensors;
-use crate::data::{Block, Object, is_random};
+use crate::data::{Block, Object};
 use crate::restore::Restorer;
 use crate::train::{Observations, observations};
 use tch::{Kind, Tensor, no_grad};
@@ -63,7 +63,7 @@ pub fn simulated(
 fn restorations(restorer: &Restorer, draws: &Tensor) -> Restorations {
     Restorations {
         restored: draws.mean_dim([0i64].as_slice(), false, Kind::Float),
-        draw: is_random(&restorer.made.method).then(|| draws.get(0)),
+        draw: restorer.made.method.is_random().then(|| draws.get(0)),
     }
 }
 

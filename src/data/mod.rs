@@ -15,5 +15,5 @@ pub use grid::LogGrid;
 pub use image_block::ImageBlock;
 pub use layout::{ImageLayout, Layout, PixelScale};
 pub use object::{Object, flag};
-pub use provenance::{Provenance, is_random};
+pub use provenance::{Method, Provenance};
 pub use spectrum::{Centres, NativeGrid, Spectrum};

@@ -5,8 +5,7 @@ use super::object::flag;
 /// How restorations were made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Provenance {
-    /// `ode`, `sde`, `fokker-planck` (an ODE as well) or `fokker-planck-sde`.
-    pub method: String,
+    pub method: Method,
     /// SDE draws per object; 1 for the ODE.
     pub draws: usize,
     pub quantiles: Vec<f64>,
@@ -19,19 +18,54 @@ pub struct Provenance {
     pub history: Vec<String>,
 }
 
-/// Whether restorations by `method` are random draws, which come with DRAW and SIGMA.
-#[must_use]
-pub fn is_random(method: &str) -> bool {
-    method.ends_with("sde")
+/// The transport that makes restorations of observations: METHOD of every file of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// The interpolant's ODE (eq. 2).
+    Ode,
+    /// The interpolant's reverse-time SDE (eq. 4).
+    Sde,
+    /// The ODE of the Fokker–Planck interpolant (eq. 12).
+    FokkerPlanck,
+    /// Its SDE.
+    FokkerPlanckSde,
 }
 
-/// The image that holds single restorations by `method`: of an ODE the one restoration is a draw in that
-/// sense.
-pub(crate) fn single(method: &str) -> &'static str {
-    if is_random(method) {
-        "DRAW"
-    } else {
-        "RESTORED"
+impl Method {
+    const ALL: [Self; 4] = [
+        Self::Ode,
+        Self::Sde,
+        Self::FokkerPlanck,
+        Self::FokkerPlanckSde,
+    ];
+
+    /// Its name in files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ode => "ode",
+            Self::Sde => "sde",
+            Self::FokkerPlanck => "fokker-planck",
+            Self::FokkerPlanckSde => "fokker-planck-sde",
+        }
+    }
+
+    /// The method of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|m| m.name() == name)
+    }
+
+    /// Whether restorations are random draws, which come with DRAW and SIGMA.
+    #[must_use]
+    pub fn is_random(self) -> bool {
+        matches!(self, Self::Sde | Self::FokkerPlanckSde)
+    }
+
+    /// The image that holds single restorations: of an ODE the one restoration is a draw in that sense.
+    #[must_use]
+    pub fn single(self) -> &'static str {
+        if self.is_random() { "DRAW" } else { "RESTORED" }
     }
 }
 
@@ -76,7 +110,32 @@ impl Key {
 impl Provenance {
     /// Whether there are several draws, whose scatter is the uncertainty.
     pub(crate) fn uncertain(&self) -> bool {
-        is_random(&self.method) && self.draws > 1
+        self.method.is_random() && self.draws > 1
+    }
+
+    /// What the keys of a file say, which `get` gives as text, without the history; or which of them is
+    /// missing or unreadable.
+    pub(crate) fn read(
+        quantiles: Vec<f64>,
+        get: &mut dyn FnMut(&str) -> Option<String>,
+    ) -> Result<Self, String> {
+        let mut text = |name: &str| get(name).unwrap_or_default();
+        let (method, draws, seed) = (text("METHOD"), text("NDRAWS"), text("SEED"));
+        let bad = |key: &str, value: &str, wanted: &str| format!("{key} = `{value}`, not {wanted}");
+        let names = Method::ALL.map(Method::name).join(", ");
+        let count = draws.parse().ok().filter(|n| *n > 0);
+        // Written as FITS has it, with a sign.
+        let number = seed.parse::<i64>().ok();
+        Ok(Self {
+            method: Method::named(&method)
+                .ok_or_else(|| bad("METHOD", &method, &format!("one of {names}")))?,
+            draws: count.ok_or_else(|| bad("NDRAWS", &draws, "a number of draws"))?,
+            quantiles,
+            seed: number.ok_or_else(|| bad("SEED", &seed, "a whole number"))? as u64,
+            config_sha256: text("CFGSHA"),
+            run_sha256: text("RUNSHA"),
+            history: Vec::new(),
+        })
     }
 
     /// The keys that say it; the history apart.
@@ -91,7 +150,7 @@ impl Provenance {
             Key::text("CREATOR", creator, "program and version"),
             Key::text(
                 "METHOD",
-                &self.method,
+                self.method.name(),
                 "transport: ode, sde or fokker-planck[-sde]",
             ),
             Key::text(
@@ -113,7 +172,7 @@ impl Provenance {
             ("RUNSHA", self.run_sha256.clone()),
             ("CFGSHA", self.config_sha256.clone()),
             ("SEED", self.seed.to_string()),
-            ("METHOD", self.method.clone()),
+            ("METHOD", self.method.name().to_owned()),
             ("NDRAWS", self.draws.to_string()),
             ("QUANT", format!("{:?}", self.quantiles)),
         ]
@@ -144,7 +203,8 @@ pub(crate) fn quantile_name(q: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{quantile_name, single};
+    use super::{Method, Provenance, quantile_name};
+    use std::collections::HashMap;
 
     #[test]
     fn the_mean_of_random_draws_is_no_single_restoration() {
@@ -154,7 +214,38 @@ mod tests {
             ("sde", "DRAW"),
             ("fokker-planck-sde", "DRAW"),
         ] {
-            assert_eq!(single(method), image, "{method}");
+            let method = Method::named(method).unwrap();
+            assert_eq!(method.single(), image, "{method:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_keys_of_a_file_do_not_say_is_not_guessed() {
+        let good = HashMap::from([("METHOD", "sde"), ("NDRAWS", "16"), ("SEED", "-1")]);
+        let read = |key: &str, value: Option<&'static str>| {
+            let mut keys = good.clone();
+            match value {
+                Some(v) => keys.insert(key, v),
+                None => keys.remove(key),
+            };
+            Provenance::read(Vec::new(), &mut |k| keys.get(k).map(|v| (*v).to_owned()))
+        };
+        let made = read("METHOD", Some("sde")).unwrap();
+        assert_eq!(
+            (made.method, made.draws, made.seed),
+            (Method::Sde, 16, u64::MAX)
+        );
+        for (key, value) in [
+            ("METHOD", Some("mysde")),
+            ("METHOD", None),
+            ("NDRAWS", Some("many")),
+            ("NDRAWS", Some("0")),
+            ("NDRAWS", None),
+            ("SEED", Some("1.5")),
+            ("SEED", None),
+        ] {
+            let problem = read(key, value).unwrap_err();
+            assert!(problem.starts_with(key), "{problem}");
         }
     }
 

@@ -4,7 +4,6 @@ use super::calibration::{Calibration, Tally};
 use super::line_calibration::line_calibrations;
 use super::result::Kind;
 use super::study::{Candidate, Scored};
-use crate::data::is_random;
 use crate::prepare::Prepared;
 use crate::restored::Restored;
 use crate::{Error, Result};
@@ -35,8 +34,8 @@ impl Catalog {
                 "restore it again with this run",
             ));
         }
-        let images = if is_random(&header.interpolant) {
-            let mean = format!("mean of {} SDE draws", header.draws);
+        let images = if header.made.method.is_random() {
+            let mean = format!("mean of {} SDE draws", header.made.draws);
             vec![
                 (Kind::Draw, "one SDE draw".to_owned(), "DRAW"),
                 (Kind::Mean, mean, "RESTORED"),
@@ -100,7 +99,7 @@ impl Catalog {
         known: &Scored,
     ) -> Result<Option<Calibration>> {
         let header = self.file.header();
-        if !is_random(&header.interpolant) || header.draws < 2 {
+        if !header.made.method.is_random() || header.made.draws < 2 {
             return Ok(None);
         }
         let (rows, norms) = self.scored(set, scored);
@@ -116,7 +115,7 @@ impl Catalog {
             let measured: Vec<_> = rows.iter().map(|r| lines[*r]).collect();
             line_calibrations(
                 &measured,
-                header.draws,
+                header.made.draws,
                 known.truth.view(),
                 &norms,
                 &known.wavelength,
@@ -124,8 +123,8 @@ impl Catalog {
             )
         });
         Ok(Some(Calibration {
-            name: format!("{} SDE draws{}", header.draws, self.suffix),
-            draws: header.draws,
+            name: format!("{} SDE draws{}", header.made.draws, self.suffix),
+            draws: header.made.draws,
             pixels: tally.calibrations(),
             lines,
         }))

@@ -35,7 +35,7 @@ fn restored(file: &RestoredImages) -> Inspection {
     i.fact("width", layout.width);
     i.fact("unit", header.unit.clone());
     i.fact("holds", header.images());
-    i.fact("method", file.method());
+    i.fact("method", file.method().name());
     i.fact("draws", file.draws());
     let flagged = |o: &&Object| o.flag != flag::GOOD;
     i.fact("flagged", file.objects().iter().filter(flagged).count());

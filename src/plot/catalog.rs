@@ -3,7 +3,7 @@
 use super::curves::Curves;
 use super::population::{Population, Role, population_curves};
 use super::spectra::{Panel, Spectra};
-use crate::data::{Object, is_random};
+use crate::data::Object;
 use crate::evaluate::{best_smoothing, evenly};
 use crate::population::fill_masked;
 use crate::restored::Restored;
@@ -33,7 +33,7 @@ pub fn catalog_spectra(path: &Path, truth: Option<&Path>, choice: &Choice) -> Re
     let file = Restored::open(path)?;
     let rows = chosen(path, file.objects(), file.heldout(), choice)?;
     let header = file.header();
-    let sde = is_random(&header.interpolant);
+    let sde = header.made.method.is_random();
     let read = |name: &str| file.rows(name)?.read(&rows);
     let (observed, ivar, restored) = (read("OBSERVED")?, read("IVAR")?, read("RESTORED")?);
     let of_draws = |name| sde.then(|| read(name)).transpose();
@@ -63,7 +63,7 @@ pub fn catalog_spectra(path: &Path, truth: Option<&Path>, choice: &Choice) -> Re
         wavelength: header.grid.wavelength(),
         flux_unit: header.flux_unit.clone(),
         restored_name: if sde {
-            format!("mean of {} SDE draws ± σ", header.draws)
+            format!("mean of {} SDE draws ± σ", header.made.draws)
         } else {
             "ODE restoration".to_owned()
         },
@@ -164,7 +164,7 @@ pub fn catalog_population(paths: &[PathBuf], truth: Option<&Path>) -> Result<Cur
                 "plot them apart",
             ));
         }
-        let (name, role, hdu) = if is_random(&file.header().interpolant) {
+        let (name, role, hdu) = if file.header().made.method.is_random() {
             ("one SDE draw", Role::Sde, "DRAW")
         } else {
             ("ODE restoration", Role::Ode, "RESTORED")

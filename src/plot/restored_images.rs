@@ -3,7 +3,6 @@
 use super::catalog::{Choice, chosen};
 use super::images::{ImageGrid, ImageRow, Shade, Stretch};
 use crate::config::{ImageConfig, ImageDatasets};
-use crate::data::is_random;
 use crate::restored::RestoredImages;
 use crate::survey::ImageSource;
 use crate::{Error, Result};
@@ -69,7 +68,7 @@ pub fn catalog_images(path: &Path, truth: Option<&Path>, choice: &Choice) -> Res
         shown.push(row("truth", truth, &stretches));
     }
     let curve = softening.map_or("linear".to_owned(), |s| format!("asinh(value/{s})"));
-    let restored = if is_random(file.method()) {
+    let restored = if file.method().is_random() {
         format!("restored: mean of {} SDE draws", file.draws())
     } else {
         "restored: ODE".to_owned()

@@ -5,7 +5,7 @@ use crate::Result;
 use crate::base::random::{Purpose, Rows};
 use crate::base::tensors::{matrix, numbers};
 use crate::config::InterpolantConfig;
-use crate::data::{Block, Layout, Object, Provenance, flag, is_random};
+use crate::data::{Block, Layout, Method, Object, Provenance, flag};
 use crate::nets::VelocityField;
 use crate::restored::RestoredBlock;
 use crate::train::{Observations, Run, observations};
@@ -45,7 +45,7 @@ impl Restorer {
             network,
             transport,
             made: Provenance {
-                method: method(&config.interpolant).into(),
+                method: method(&config.interpolant),
                 draws: if random { config.restore.draws } else { 1 },
                 quantiles: if random {
                     config.restore.quantiles.clone()
@@ -121,7 +121,7 @@ impl Restorer {
         observed: Array2<f32>,
         ivar: Array2<f32>,
     ) -> Result<RestoredBlock> {
-        let random = is_random(&self.made.method);
+        let random = self.made.method.is_random();
         let mean = draws.mean_dim([0i64].as_slice(), false, tch::Kind::Float);
         let finite: Vec<bool> = mean
             .isfinite()
@@ -169,12 +169,14 @@ fn scaled(a: &Array2<f32>, norms: &[f64], power: i32) -> Array2<f32> {
 }
 
 /// The name of an interpolant's transport in a restored catalog.
-fn method(interpolant: &InterpolantConfig) -> &'static str {
+fn method(interpolant: &InterpolantConfig) -> Method {
     match interpolant {
-        InterpolantConfig::Ode => "ode",
-        InterpolantConfig::Sde { .. } => "sde",
-        InterpolantConfig::FokkerPlanck { .. } if interpolant.is_random() => "fokker-planck-sde",
-        InterpolantConfig::FokkerPlanck { .. } => "fokker-planck",
+        InterpolantConfig::Ode => Method::Ode,
+        InterpolantConfig::Sde { .. } => Method::Sde,
+        InterpolantConfig::FokkerPlanck { .. } if interpolant.is_random() => {
+            Method::FokkerPlanckSde
+        }
+        InterpolantConfig::FokkerPlanck { .. } => Method::FokkerPlanck,
     }
 }
 

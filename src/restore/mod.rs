@@ -20,7 +20,7 @@ pub use shard::Part;
 
 use crate::base::ahead::ahead;
 use crate::config::{Config, RestoreConfig};
-use crate::data::{Object, Provenance, flag, is_random};
+use crate::data::{Object, Provenance, flag};
 use crate::lines::{MeasuredLines, NO_LINES, over_draws};
 use crate::restored::{
     Restored, RestoredHeader, RestoredPart, RestoredWriter, desi_source, write_restored_desi,
@@ -196,7 +196,7 @@ pub fn restore(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) 
     {
         let catalog = Restored::open(&output.catalog)?;
         let path = |source: &Path| desi_path(folder, source, job.selection.part);
-        write_restored_desi(&catalog, &header.history, path)?;
+        write_restored_desi(&catalog, &header.made.history, path)?;
     }
     Ok(Summary {
         rows: rows.len(),
@@ -209,13 +209,7 @@ fn header(input: &Input, made: Provenance) -> RestoredHeader {
         grid: input.set().grid(),
         flux_unit: input.set().flux_unit().to_owned(),
         specsys: input.set().specsys(),
-        interpolant: made.method,
-        draws: made.draws,
-        quantiles: made.quantiles,
-        seed: made.seed,
-        config_sha256: made.config_sha256,
-        run_sha256: made.run_sha256,
-        history: made.history,
+        made,
     }
 }
 
@@ -233,7 +227,7 @@ fn lines(wavelength: &[f64], objects: &[Object], draws: ArrayView3<f32>) -> Vec<
 
 /// The ODE has no draws to save.
 fn check_draws(header: &RestoredHeader) -> Result<()> {
-    if is_random(&header.interpolant) {
+    if header.made.method.is_random() {
         return Ok(());
     }
     Err(Error::config(

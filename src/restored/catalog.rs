@@ -1,9 +1,9 @@
 //! The restored catalog: one FITS file with images [N, D] in physical flux units and a table.
 
+use super::image::Image;
 use crate::data::LogGrid;
 use crate::data::Object;
 use crate::data::Provenance;
-use crate::data::provenance::single;
 use crate::files::fits::read::{Fits, Hdu};
 use crate::{Error, Result};
 use ndarray::Array2;
@@ -18,33 +18,7 @@ pub struct RestoredHeader {
     /// Reference frame of the wavelengths as FITS names it (`HELIOCEN`); `None` where the input
     /// does not say.
     pub specsys: Option<String>,
-    /// As [`Provenance::method`].
-    pub interpolant: String,
-    /// SDE draws per object; 1 for the ODE.
-    pub draws: usize,
-    pub quantiles: Vec<f64>,
-    pub seed: u64,
-    pub config_sha256: String,
-    /// SHA-256 of the checkpoint.
-    pub run_sha256: String,
-    /// What was done, line by line; written, not read back.
-    pub history: Vec<String>,
-}
-
-impl RestoredHeader {
-    /// The part that says how it was made.
-    #[must_use]
-    pub fn made(&self) -> Provenance {
-        Provenance {
-            method: self.interpolant.clone(),
-            draws: self.draws,
-            quantiles: self.quantiles.clone(),
-            seed: self.seed,
-            config_sha256: self.config_sha256.clone(),
-            run_sha256: self.run_sha256.clone(),
-            history: self.history.clone(),
-        }
-    }
+    pub made: Provenance,
 }
 
 /// Consecutive rows of a restored catalog, physical units, [n, D] each; NaN where flagged.
@@ -65,19 +39,15 @@ pub struct RestoredBlock {
 }
 
 impl RestoredBlock {
-    /// The image called `name` in a file, if there is one; quantiles are taken one after the other.
-    pub(crate) fn image<'a>(
-        &'a self,
-        name: &str,
-        quantiles: &mut dyn Iterator<Item = &'a Array2<f32>>,
-    ) -> Option<&'a Array2<f32>> {
-        match name {
-            "RESTORED" => Some(&self.restored),
-            "SIGMA" => self.sigma.as_ref(),
-            "DRAW" => self.draw.as_ref(),
-            "OBSERVED" => Some(&self.observed),
-            "IVAR" => Some(&self.ivar),
-            _ => quantiles.next(),
+    /// One of its images, if it has it.
+    pub(crate) fn image(&self, image: Image) -> Option<&Array2<f32>> {
+        match image {
+            Image::Restored => Some(&self.restored),
+            Image::Sigma => self.sigma.as_ref(),
+            Image::Draw => self.draw.as_ref(),
+            Image::Quantile(i) => self.quantiles.get(i),
+            Image::Observed => Some(&self.observed),
+            Image::Ivar => Some(&self.ivar),
         }
     }
 }
@@ -113,18 +83,12 @@ impl Restored {
         let quantiles = (1..)
             .map_while(|i| fits.number_key(&format!("QUANT{i}")))
             .collect();
-        let mut text = |name: &str| fits.text_key(name).unwrap_or_default();
+        let made = Provenance::read(quantiles, &mut |key| fits.text_key(key));
         let header = RestoredHeader {
             grid,
-            flux_unit: text("FLUXUNIT"),
+            flux_unit: fits.text_key("FLUXUNIT").unwrap_or_default(),
             specsys,
-            interpolant: text("METHOD"),
-            draws: text("NDRAWS").parse().unwrap_or(1),
-            quantiles,
-            seed: text("SEED").parse::<i64>().unwrap_or(0) as u64,
-            config_sha256: text("CFGSHA"),
-            run_sha256: text("RUNSHA"),
-            history: Vec::new(),
+            made: made.map_err(|e| foreign(&path, "PRIMARY", &e))?,
         };
         let (objects, heldout) = objects(&mut fits, &path)?;
         Ok(Self {
@@ -148,7 +112,7 @@ impl Restored {
     /// The image that holds single draws: of the ODE the one restoration is a draw in that sense.
     #[must_use]
     pub fn single(&self) -> &'static str {
-        single(&self.header.interpolant)
+        self.header.made.method.single()
     }
 
     /// The rows, in the order of the images.

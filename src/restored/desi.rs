@@ -12,7 +12,7 @@
 use super::catalog::{Restored, RestoredHeader, RestoredRows};
 use super::spec::inverse_variance;
 use super::writer::provenance;
-use crate::data::is_random;
+use crate::data::Provenance;
 use crate::data::{Object, flag};
 use crate::files::fits::read::Fits;
 use crate::files::fits::sheet::Sheet;
@@ -79,7 +79,10 @@ pub fn write_restored_desi(
         }
     }
     let header = RestoredHeader {
-        history: history.to_vec(),
+        made: Provenance {
+            history: history.to_vec(),
+            ..catalog.header().made.clone()
+        },
         ..catalog.header().clone()
     };
     for (source, targets) in &files {
@@ -101,7 +104,7 @@ fn write_file(
     let ids: Vec<i64> = targets.iter().map(|t| t.1).collect();
     fibermap(&mut sheet, &objects, &ids)?;
     let arms = arms(&mut sheet, header, targets.len())?;
-    let mut images = Images::open(catalog, is_random(&header.interpolant))?;
+    let mut images = Images::open(catalog, header.made.method.is_random())?;
     let mut snr = Vec::with_capacity(targets.len());
     for (part, start) in targets.chunks(ROWS).zip((0..).step_by(ROWS)) {
         let rows: Vec<usize> = part.iter().map(|t| t.0).collect();
@@ -141,8 +144,8 @@ fn primary(sheet: &mut Sheet, source: &Path, header: &RestoredHeader) -> Result<
     if let Some(frame) = &header.specsys {
         sheet.text(&hdu, "SPECSYS", frame, "frame of the wavelengths")?;
     }
-    let made = header.made();
-    provenance(sheet, &made)?;
+    let made = &header.made;
+    provenance(sheet, made)?;
     let ivar = if made.uncertain() {
         "IVAR: 1/variance of the SDE draws; pixels are correlated"
     } else {
@@ -219,7 +222,10 @@ fn arms(sheet: &mut Sheet, header: &RestoredHeader, n: usize) -> Result<Vec<Arm>
             mask: image("MASK", ImageType::Long, "")?,
             observed: image("OBS_FLUX", ImageType::Float, FLUX)?,
             observed_ivar: image("OBS_IVAR", ImageType::Float, IVAR)?,
-            draw: is_random(&header.interpolant)
+            draw: header
+                .made
+                .method
+                .is_random()
                 .then(|| image("DRAW", ImageType::Float, FLUX))
                 .transpose()?,
             pixels,

@@ -5,9 +5,8 @@ use super::parts::{Place, check, none_given, said};
 use super::writer::{RestoredPart, RestoredWriter};
 use crate::Result;
 use crate::base::atomic::not_an_input;
-use crate::data::Object;
-use crate::data::is_random;
 use crate::data::provenance::quantile_name;
+use crate::data::{Object, Provenance};
 use crate::files::fits::read::Fits;
 use crate::lines::NO_LINES;
 use crate::restored::images::merge::{holds_images, merge_images};
@@ -69,7 +68,7 @@ fn open(file: &Path) -> Result<Part> {
 fn shared(restored: &Restored) -> Result<Vec<(&'static str, String)>> {
     let h = restored.header();
     let draws = restored.draws()?.is_some();
-    let mut shared = h.made().shared();
+    let mut shared = h.made.shared();
     shared.extend([
         ("FLUXUNIT", h.flux_unit.clone()),
         ("SPECSYS", format!("{:?}", h.specsys)),
@@ -85,7 +84,10 @@ fn write(parts: &[Part], out: &Path, progress: &mut dyn FnMut(usize, usize)) -> 
     };
     let rows = first.place.shard.all;
     let header = RestoredHeader {
-        history: history(first, parts.len())?,
+        made: Provenance {
+            history: history(first, parts.len())?,
+            ..first.restored.header().made.clone()
+        },
         ..first.restored.header().clone()
     };
     let objects: Vec<&Object> = parts.iter().flat_map(|p| p.restored.objects()).collect();
@@ -168,13 +170,14 @@ impl<'a> Images<'a> {
 
     fn block(&mut self, from: usize, n: usize) -> Result<RestoredBlock> {
         let header = self.restored.header();
-        let random = is_random(&header.interpolant);
+        let random = header.made.method.is_random();
         let mut rows = |name: &str| self.rows(name, from, n);
         Ok(RestoredBlock {
             restored: rows("RESTORED")?,
             sigma: random.then(|| rows("SIGMA")).transpose()?,
             draw: random.then(|| rows("DRAW")).transpose()?,
             quantiles: header
+                .made
                 .quantiles
                 .iter()
                 .map(|q| rows(&quantile_name(*q)))

@@ -3,6 +3,7 @@
 mod catalog;
 mod desi;
 mod draws;
+mod image;
 pub(crate) mod images;
 mod lines;
 mod merge;

@@ -82,13 +82,13 @@ fn primary(sheet: &mut Sheet, h: &RestoredHeader, o: &Object) -> Result<()> {
     sheet.text(&hdu, "WFITTYPE", "LOG-LINEAR", "")?;
     sheet.key(&hdu, "COEFF0", (h.grid.loglam0, "log10 of the first pixel"))?;
     sheet.key(&hdu, "COEFF1", (h.grid.dloglam, "log10 step"))?;
-    let ivar = if h.made().uncertain() {
+    let ivar = if h.made.uncertain() {
         "ivar: 1/variance of the SDE draws; pixels are correlated"
     } else {
         "ivar is 0: no uncertainty was estimated"
     };
     let mask = "and_mask NODATA: no good observation there, the flux is inferred";
-    provenance(sheet, &h.made())?;
+    provenance(sheet, &h.made)?;
     sheet.history(&[
         format!("observation: {}", o.source),
         ivar.to_owned(),

@@ -1,13 +1,14 @@
 //! Writing the restored catalog: images and table as a stream, then the wavelengths and checksums.
 
 use super::catalog::{RestoredBlock, RestoredHeader};
+use super::image::Image;
 use super::table;
 use super::table::TableRows;
 use crate::Result;
 use crate::data::LogGrid;
 use crate::data::Object;
-use crate::data::provenance::{Key, Value, flag_keys, quantile_name};
-use crate::data::{Provenance, is_random};
+use crate::data::Provenance;
+use crate::data::provenance::{Key, Value, flag_keys};
 use crate::files::fits::sheet::Sheet;
 use crate::files::fits::tables::Column;
 use crate::files::units::inverse_square;
@@ -38,7 +39,7 @@ pub struct RestoredWriter {
     pub(crate) loglam: Vec<f64>,
     rows: usize,
     written: usize,
-    images: Vec<(String, FitsHdu)>,
+    images: Vec<(Image, FitsHdu)>,
     /// The image of all draws, where it is asked for.
     draws: Option<FitsHdu>,
     table: FitsHdu,
@@ -60,10 +61,11 @@ impl RestoredWriter {
         primary(&mut sheet, header)?;
         let rows = objects.len();
         let mut images = Vec::new();
-        for name in image_names(header) {
+        for image in images_of(&header.made) {
+            let name = image.name(&header.made);
             let hdu = sheet.image(&name, &[rows, header.grid.pixels])?;
             image_keys(&mut sheet, &hdu, &name, header)?;
-            images.push((name, hdu));
+            images.push((image, hdu));
         }
         let draws = draws.then(|| all_draws(&mut sheet, header, rows));
         Ok(Self {
@@ -97,11 +99,10 @@ impl RestoredWriter {
         if n == 0 {
             return Ok(());
         }
-        let mut quantiles = block.quantiles.iter();
-        for (name, hdu) in &self.images {
+        for (image, hdu) in &self.images {
             let rows = block
-                .image(name, &mut quantiles)
-                .ok_or_else(|| self.sheet.failed(&format!("a block without {name}")))?;
+                .image(*image)
+                .ok_or_else(|| self.sheet.failed(&format!("a block without {image:?}")))?;
             let data: Vec<f32> = rows.iter().copied().collect();
             self.sheet.pixels(hdu, start * self.loglam.len(), &data)?;
         }
@@ -140,7 +141,7 @@ impl RestoredWriter {
 
 /// Lays out the image DRAWS [draws, rows, D].
 fn all_draws(sheet: &mut Sheet, header: &RestoredHeader, rows: usize) -> Result<FitsHdu> {
-    let hdu = sheet.image("DRAWS", &[header.draws, rows, header.grid.pixels])?;
+    let hdu = sheet.image("DRAWS", &[header.made.draws, rows, header.grid.pixels])?;
     image_keys(sheet, &hdu, "DRAWS", header)?;
     sheet.text(&hdu, "CTYPE3", "DRAW", "draw of the SDE, from 1")?;
     for key in ["CRPIX3", "CRVAL3", "CDELT3"] {
@@ -191,10 +192,9 @@ fn primary(sheet: &mut Sheet, h: &RestoredHeader) -> Result<()> {
     let hdu = sheet.primary()?;
     sheet.text(&hdu, "FLUXUNIT", &h.flux_unit, "unit of the flux images")?;
     sheet.text(&hdu, "WAVEREF", "vacuum, observed frame", "wavelengths")?;
-    let made = h.made();
-    keys(sheet, &made.quantile_keys())?;
+    keys(sheet, &h.made.quantile_keys())?;
     keys(sheet, &flag_keys())?;
-    provenance(sheet, &made)
+    provenance(sheet, &h.made)
 }
 
 /// Unit and axes of an image.
@@ -234,12 +234,13 @@ pub(crate) fn wavelength_axis(
     }
 }
 
-fn image_names(h: &RestoredHeader) -> Vec<String> {
-    let mut names = vec!["RESTORED".to_owned()];
-    if is_random(&h.interpolant) {
-        names.extend(["SIGMA".to_owned(), "DRAW".to_owned()]);
-        names.extend(h.quantiles.iter().map(|q| quantile_name(*q)));
+/// The images of a catalog made so, in its order.
+fn images_of(made: &Provenance) -> Vec<Image> {
+    let mut images = vec![Image::Restored];
+    if made.method.is_random() {
+        images.extend([Image::Sigma, Image::Draw]);
+        images.extend((0..made.quantiles.len()).map(Image::Quantile));
     }
-    names.extend(["OBSERVED".to_owned(), "IVAR".to_owned()]);
-    names
+    images.extend([Image::Observed, Image::Ivar]);
+    images
 }

@@ -8,7 +8,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use selfsi::Result;
 use selfsi::config::{Config, GridConfig};
-use selfsi::data::{ImageLayout, LogGrid, Object, PixelScale, Provenance};
+use selfsi::data::{ImageLayout, LogGrid, Method, Object, PixelScale, Provenance};
 use selfsi::fit::Checkpoint;
 use selfsi::generate::{GeneratedAxes, GeneratedHeader, GeneratedWriter, Generation};
 use selfsi::mock::{Survey, write_truth};
@@ -245,7 +245,7 @@ fn in_restored_images() {
         unit: "nJy".into(),
         noise_known: true,
         made: Provenance {
-            method: "ode".into(),
+            method: Method::Ode,
             draws: 1,
             quantiles: vec![],
             seed: 1,

@@ -7,7 +7,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use selfsi::config::Config;
-use selfsi::data::{ImageBlock, ImageLayout, Object, PixelScale, Provenance, flag};
+use selfsi::data::{ImageBlock, ImageLayout, Method, Object, PixelScale, Provenance, flag};
 use selfsi::evaluate::images::{ImageEvaluation, ImageKind};
 use selfsi::prepare::{ImageSetHeader, ImageSetWriter};
 use selfsi::restored::{ImageTable, RestoredBlock, RestoredImagesHeader, RestoredImagesWriter};
@@ -150,7 +150,7 @@ impl Study {
             unit: "nJy".into(),
             noise_known: true,
             made: Provenance {
-                method: method.into(),
+                method: Method::named(method).unwrap(),
                 draws: if sde { 8 } else { 1 },
                 quantiles: Vec::new(),
                 seed: 1,

@@ -9,7 +9,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use selfsi::config::Config;
-use selfsi::data::{LogGrid, Object, flag};
+use selfsi::data::{LogGrid, Method, Object, Provenance, flag};
 use selfsi::lines::NO_LINES;
 use selfsi::restored::{RestoredBlock, RestoredHeader, RestoredPart, RestoredWriter};
 use std::path::{Path, PathBuf};
@@ -69,13 +69,15 @@ impl Study {
                 grid,
                 flux_unit: UNIT.to_owned(),
                 specsys: None,
-                interpolant: interpolant.to_owned(),
-                draws: if sde { 8 } else { 1 },
-                quantiles: vec![],
-                seed: 1,
-                config_sha256: "0".repeat(64),
-                run_sha256: "0".repeat(64),
-                history: vec![],
+                made: Provenance {
+                    method: Method::named(interpolant).unwrap(),
+                    draws: if sde { 8 } else { 1 },
+                    quantiles: vec![],
+                    seed: 1,
+                    config_sha256: "0".repeat(64),
+                    run_sha256: "0".repeat(64),
+                    history: vec![],
+                },
             };
             let block = RestoredBlock {
                 restored: physical(&x),

@@ -252,7 +252,7 @@ fn draws_along_the_path_are_told_from_their_mean() {
     restore.arg(at("run/restored.fits")).assert().success();
 
     let catalog = Restored::open(at("run/restored.fits")).unwrap();
-    assert_eq!(catalog.header().interpolant, "fokker-planck-sde");
+    assert_eq!(catalog.header().made.method.name(), "fokker-planck-sde");
     // What a population is made of, for `selfsi generate` and for the audit.
     assert_eq!(catalog.single(), "DRAW");
     let mut audit = selfsi();

@@ -6,7 +6,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use selfsi::config::GridConfig;
-use selfsi::data::{LogGrid, Object, flag};
+use selfsi::data::{LogGrid, Method, Object, Provenance, flag};
 use selfsi::lines::{C_KMS, LINES, NO_LINES, measure, over_draws};
 use selfsi::restored::{Restored, RestoredBlock, RestoredHeader, RestoredPart, RestoredWriter};
 
@@ -146,13 +146,15 @@ fn lines_are_read_back_from_the_catalog_as_they_were_noted() {
         grid: LogGrid::new(&GridConfig::default()),
         flux_unit: "Jy".into(),
         specsys: None,
-        interpolant: "ode".into(),
-        draws: 1,
-        quantiles: vec![],
-        seed: 1,
-        config_sha256: String::new(),
-        run_sha256: String::new(),
-        history: vec![],
+        made: Provenance {
+            method: Method::Ode,
+            draws: 1,
+            quantiles: vec![],
+            seed: 1,
+            config_sha256: String::new(),
+            run_sha256: String::new(),
+            history: vec![],
+        },
     };
     let image = Array2::<f32>::ones((2, 1024));
     let block = RestoredBlock {

@@ -6,7 +6,7 @@ use crate::fixtures::run_folder::{error_line, selfsi};
 use crate::fixtures::trained::{N, Trained, config, hdf5_source, hdf5_survey, restore, train};
 use ndarray::{Array2, s};
 use selfsi::config::{GridConfig, MaskConfig};
-use selfsi::data::{LogGrid, Object, flag};
+use selfsi::data::{LogGrid, Method, Object, Provenance, flag};
 use selfsi::lines::NO_LINES;
 use selfsi::prepare::Prepared;
 use selfsi::restored::{
@@ -26,17 +26,19 @@ fn header(interpolant: &str) -> RestoredHeader {
         }),
         flux_unit: UNIT.into(),
         specsys: Some("HELIOCEN".into()),
-        interpolant: interpolant.into(),
-        draws: if interpolant == "sde" { 8 } else { 1 },
-        quantiles: if interpolant == "sde" {
-            vec![0.025, 0.5]
-        } else {
-            vec![]
+        made: Provenance {
+            method: Method::named(interpolant).unwrap(),
+            draws: if interpolant == "sde" { 8 } else { 1 },
+            quantiles: if interpolant == "sde" {
+                vec![0.025, 0.5]
+            } else {
+                vec![]
+            },
+            seed: 7,
+            config_sha256: "a".repeat(64),
+            run_sha256: "b".repeat(64),
+            history: vec![],
         },
-        seed: 7,
-        config_sha256: "a".repeat(64),
-        run_sha256: "b".repeat(64),
-        history: vec![],
     }
 }
 
@@ -527,7 +529,7 @@ fn the_seed_moves_the_draws_and_nothing_else() {
     assert!(!same(&image(&a, "DRAW"), &image(&c, "DRAW")));
     assert!(same(&image(&a, "OBSERVED"), &image(&c, "OBSERVED")));
     assert_eq!(a.heldout(), c.heldout());
-    assert_eq!((a.header().seed, c.header().seed), (5, 99));
+    assert_eq!((a.header().made.seed, c.header().made.seed), (5, 99));
     // One draw tells nothing of its uncertainty.
     let single = read("single.fits", &["--set", "restore.draws=1"]);
     assert!(image(&single, "SIGMA").iter().all(|v| v.is_nan()));

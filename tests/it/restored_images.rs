@@ -5,7 +5,7 @@ use crate::fixtures::image_run::ImageRun;
 use crate::fixtures::python::{check, python};
 use crate::fixtures::run_folder::{error_line, selfsi};
 use ndarray::{Array2, s};
-use selfsi::data::{ImageLayout, Object, PixelScale, Provenance, flag};
+use selfsi::data::{ImageLayout, Method, Object, PixelScale, Provenance, flag};
 use selfsi::plot::{Choice, catalog_images, save};
 use selfsi::restored::{
     ImageTable, RestoredBlock, RestoredImages, RestoredImagesHeader, RestoredImagesWriter,
@@ -32,7 +32,7 @@ fn header(channels: usize, method: &str, draws: usize, vector: usize) -> Restore
         unit: if channels > 1 { "nJy" } else { "" }.into(),
         noise_known: channels > 1,
         made: Provenance {
-            method: method.into(),
+            method: Method::named(method).unwrap(),
             draws,
             quantiles: if sde { vec![0.16, 0.975] } else { vec![] },
             seed: 9_007_199_254_740_993,
@@ -51,7 +51,7 @@ fn block(header: &RestoredImagesHeader) -> RestoredBlock {
         a.row_mut(1).fill(f32::NAN);
         a
     };
-    let sde = header.made.method == "sde";
+    let sde = header.made.method == Method::Sde;
     let (mut observed, mut ivar) = (image(6), image(7));
     observed[[0, 3]] = f32::NAN;
     ivar.row_mut(1).fill(0.0);
@@ -295,7 +295,10 @@ fn an_untrained_ode_gives_back_what_was_observed_in_the_units_of_the_file() {
         assert_eq!(r.labels(), (0..ImageRun::N as i64).collect::<Vec<_>>());
         assert!(r.heldout().contains(&true) && r.heldout().contains(&false));
         let h = r.header();
-        assert_eq!((r.method(), r.draws(), h.unit.as_str()), ("ode", 1, "nJy"));
+        assert_eq!(
+            (r.method(), r.draws(), h.unit.as_str()),
+            (Method::Ode, 1, "nJy")
+        );
         assert_eq!(h.layout.scale.softening, softening);
         assert_eq!(
             (h.made.config_sha256.len(), h.made.run_sha256.len()),
@@ -318,7 +321,7 @@ fn moments_are_those_of_the_draws_in_the_units_of_the_file() {
     ]);
     c.assert().success();
     let r = open(&out);
-    assert_eq!((r.method(), r.draws()), ("sde", 2));
+    assert_eq!((r.method(), r.draws()), (Method::Sde, 2));
     let [mean, sigma, draw, median] =
         ["RESTORED", "SIGMA", "DRAW", "Q50"].map(|n| r.image(n).unwrap());
     // Of two draws m ± d: mean and median m, unbiased standard deviation √2 |d|.

@@ -2,7 +2,7 @@
 //! set.
 
 use super::result::ImageKind;
-use crate::data::{ImageLayout, is_random};
+use crate::data::ImageLayout;
 use crate::evaluate::catalogs::index;
 use crate::evaluate::survey::{RunFiles, labelled};
 use crate::prepare::ImageSet;
@@ -62,7 +62,7 @@ impl File {
         chosen: &[usize],
     ) -> Result<Vec<(ImageKind, String, Array2<f32>)>> {
         let draws = self.images.draws();
-        let kinds = if is_random(self.images.method()) {
+        let kinds = if self.images.method().is_random() {
             vec![
                 (ImageKind::Draw, "one SDE draw".to_owned(), "DRAW"),
                 (

@@ -12,6 +12,7 @@ use crate::files::fits::sheet::{Sheet, ascii};
 use crate::files::fits::tables::Column;
 use crate::files::units::inverse_square;
 use crate::restored::catalog::RestoredBlock;
+use crate::restored::image::Image;
 use crate::restored::writer::keys;
 use fitsio::hdu::FitsHdu;
 use fitsio::tables::ColumnDataType as T;
@@ -21,7 +22,7 @@ use std::path::Path;
 
 pub(crate) struct Writer {
     sheet: Sheet,
-    images: Vec<(String, FitsHdu)>,
+    images: Vec<(Image, FitsHdu)>,
 }
 
 impl Writer {
@@ -30,9 +31,10 @@ impl Writer {
         keys(&mut sheet, &header.keys())?;
         sheet.history(&header.made.history)?;
         let mut images = Vec::new();
-        for name in header.images() {
+        for image in header.kinds() {
+            let name = image.name(&header.made);
             let hdu = sheet.image(&name, &header.shape(rows))?;
-            let unit = if name == "IVAR" {
+            let unit = if image == Image::Ivar {
                 inverse_square(&header.unit)
             } else {
                 Some(header.unit.clone()).filter(|u| !u.is_empty())
@@ -40,7 +42,7 @@ impl Writer {
             if let Some(unit) = unit {
                 sheet.text(&hdu, "BUNIT", &unit, "unit of the pixels")?;
             }
-            images.push((name, hdu));
+            images.push((image, hdu));
         }
         Ok(Self { sheet, images })
     }
@@ -51,11 +53,10 @@ impl Writer {
     }
 
     pub fn write(&mut self, start: usize, block: &RestoredBlock) -> Result<()> {
-        let mut quantiles = block.quantiles.iter();
-        for (name, hdu) in &self.images {
+        for (image, hdu) in &self.images {
             let rows = block
-                .image(name, &mut quantiles)
-                .ok_or_else(|| self.sheet.failed(&format!("a block without {name}")))?;
+                .image(*image)
+                .ok_or_else(|| self.sheet.failed(&format!("a block without {image:?}")))?;
             let data = rows.as_standard_layout();
             let pixels = data.as_slice().unwrap_or_default();
             self.sheet.pixels(hdu, start * rows.ncols(), pixels)?;

@@ -9,6 +9,7 @@ use crate::files::hdf5::output::Output;
 use crate::files::hdf5::read;
 use crate::files::units::inverse_square;
 use crate::restored::catalog::RestoredBlock;
+use crate::restored::image::Image;
 use crate::{Error, Result};
 use hdf5::{Dataset, File};
 use ndarray::{Array2, IxDyn};
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Writer {
     target: PathBuf,
     output: Output,
-    images: Vec<(String, Dataset)>,
+    images: Vec<(Image, Dataset)>,
 }
 
 impl Writer {
@@ -38,12 +39,11 @@ impl Writer {
     }
 
     pub fn write(&mut self, start: usize, block: &RestoredBlock) -> Result<()> {
-        let mut quantiles = block.quantiles.iter();
-        for (name, data) in &self.images {
-            let rows = block.image(name, &mut quantiles).ok_or_else(|| {
+        for (image, data) in &self.images {
+            let rows = block.image(*image).ok_or_else(|| {
                 Error::output(
                     &self.target,
-                    format!("a block without {name}"),
+                    format!("a block without {image:?}"),
                     "give every image of the header",
                 )
             })?;
@@ -64,20 +64,21 @@ fn start(
     file: &File,
     header: &RestoredImagesHeader,
     rows: usize,
-) -> hdf5::Result<Vec<(String, Dataset)>> {
+) -> hdf5::Result<Vec<(Image, Dataset)>> {
     read::attributes(file, &header.keys())?;
     let history = header.made.history.join("\n");
     read::attribute(file, "history", &read::text(&history))?;
     let mut images = Vec::new();
-    for name in header.images() {
+    for image in header.kinds() {
+        let name = image.name(&header.made);
         let data = read::numbers::<f32>(file, &name.to_lowercase(), &header.shape(rows))?;
-        let unit = if name == "IVAR" {
+        let unit = if image == Image::Ivar {
             inverse_square(&header.unit).unwrap_or_default()
         } else {
             header.unit.clone()
         };
         read::attribute(&data, "bunit", &read::text(&unit))?;
-        images.push((name, data));
+        images.push((image, data));
     }
     Ok(images)
 }

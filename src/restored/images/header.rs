@@ -1,8 +1,9 @@
 //! What a file of restored images says of itself: the same keys in FITS and HDF5.
 
-use crate::data::provenance::{Key, flag_keys, quantile_name};
+use crate::data::Provenance;
+use crate::data::provenance::{Key, flag_keys};
 use crate::data::{ImageLayout, PixelScale};
-use crate::data::{Provenance, is_random};
+use crate::restored::image::Image;
 
 /// CONTENT of every such file: what tells it from a restored catalog of spectra.
 pub(crate) const CONTENT: &str = "images";
@@ -22,19 +23,25 @@ impl RestoredImagesHeader {
     /// The images of the file, in its order.
     #[must_use]
     pub fn images(&self) -> Vec<String> {
-        let mut names = vec!["RESTORED".to_owned()];
+        let images = self.kinds().into_iter();
+        images.map(|i| i.name(&self.made)).collect()
+    }
+
+    /// As [`RestoredImagesHeader::images`], by what they are.
+    pub(crate) fn kinds(&self) -> Vec<Image> {
+        let mut images = vec![Image::Restored];
         if self.made.uncertain() {
-            names.push("SIGMA".into());
+            images.push(Image::Sigma);
         }
-        if is_random(&self.made.method) {
-            names.push("DRAW".into());
+        if self.made.method.is_random() {
+            images.push(Image::Draw);
         }
-        names.extend(self.made.quantiles.iter().map(|q| quantile_name(*q)));
-        names.push("OBSERVED".into());
+        images.extend((0..self.made.quantiles.len()).map(Image::Quantile));
+        images.push(Image::Observed);
         if self.noise_known {
-            names.push("IVAR".into());
+            images.push(Image::Ivar);
         }
-        names
+        images
     }
 
     /// Axes of every image of `n` rows, slowest first.
@@ -94,17 +101,9 @@ impl RestoredImagesHeader {
                 vector: count("NVECTOR"),
                 planes: count("NPLANES"),
             },
-            made: Provenance {
-                draws: count("NDRAWS"),
-                quantiles,
-                seed: text("SEED").parse().unwrap_or(0),
-                method: text("METHOD"),
-                config_sha256: text("CFGSHA"),
-                run_sha256: text("RUNSHA"),
-                history: Vec::new(),
-            },
             noise_known: text("NOISE") == "known",
             unit: text("PIXUNIT"),
+            made: Provenance::read(quantiles, get)?,
         })
     }
 }

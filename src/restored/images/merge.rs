@@ -6,7 +6,6 @@ use super::table::ImageTable;
 use super::{RestoredImages, RestoredImagesWriter};
 use crate::Result;
 use crate::data::Provenance;
-use crate::data::is_random;
 use crate::data::provenance::quantile_name;
 use crate::files::fits::read::Fits;
 use crate::files::format::{Format, format};
@@ -116,7 +115,7 @@ fn block(restored: &RestoredImages, from: usize, n: usize) -> Result<RestoredBlo
     Ok(RestoredBlock {
         restored: rows("RESTORED")?,
         sigma: made.uncertain().then(|| rows("SIGMA")).transpose()?,
-        draw: is_random(&made.method).then(|| rows("DRAW")).transpose()?,
+        draw: made.method.is_random().then(|| rows("DRAW")).transpose()?,
         quantiles: quantiles.collect::<Result<_>>()?,
         observed: rows("OBSERVED")?,
         // Not written where the noise is unknown.

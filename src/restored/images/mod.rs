@@ -15,8 +15,7 @@ pub use table::ImageTable;
 
 use super::catalog::RestoredBlock;
 use super::shard::Shard;
-use crate::data::provenance::single;
-use crate::data::{ImageLayout, Object};
+use crate::data::{ImageLayout, Method, Object};
 use crate::files::format::{Format, format};
 use crate::{Error, Result};
 use ndarray::Array2;
@@ -168,14 +167,14 @@ impl RestoredImages {
 
     /// As [`Provenance::method`](crate::data::Provenance::method).
     #[must_use]
-    pub fn method(&self) -> &str {
-        &self.header.made.method
+    pub fn method(&self) -> Method {
+        self.header.made.method
     }
 
     /// As of [`super::catalog::Restored::single`].
     #[must_use]
     pub fn single(&self) -> &'static str {
-        single(self.method())
+        self.method().single()
     }
 
     /// SDE draws per object; 1 for the ODE.

@@ -1,0 +1,51 @@
+//! The images of a file of restorations, spectra or pictures.
+
+use crate::data::Provenance;
+use crate::data::provenance::quantile_name;
+
+/// One of the images, a row for each object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Image {
+    Restored,
+    Sigma,
+    Draw,
+    /// That of the quantile of this number in [`Provenance::quantiles`].
+    Quantile(usize),
+    Observed,
+    Ivar,
+}
+
+impl Image {
+    /// Its name in a file made so.
+    pub fn name(self, made: &Provenance) -> String {
+        match self {
+            Self::Restored => "RESTORED".into(),
+            Self::Sigma => "SIGMA".into(),
+            Self::Draw => "DRAW".into(),
+            Self::Quantile(i) => quantile_name(made.quantiles[i]),
+            Self::Observed => "OBSERVED".into(),
+            Self::Ivar => "IVAR".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Image;
+    use crate::data::{Method, Provenance};
+
+    #[test]
+    fn quantiles_are_named_by_their_place_in_the_provenance() {
+        let made = Provenance {
+            method: Method::Sde,
+            draws: 16,
+            quantiles: vec![0.16, 0.84],
+            seed: 1,
+            config_sha256: String::new(),
+            run_sha256: String::new(),
+            history: Vec::new(),
+        };
+        assert_eq!(Image::Quantile(1).name(&made), "Q84");
+        assert_eq!(Image::Sigma.name(&made), "SIGMA");
+    }
+}
