@@ -19,3 +19,14 @@ pub fn standard_deviation(values: impl Iterator<Item = f64> + Clone) -> f64 {
     let mean = values.clone().sum::<f64>() / n;
     (values.map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt()
 }
+
+/// The middle value, the upper one of two; `None` of none. NaN counts as the largest: levels and S/N are
+/// taken of good pixels alone.
+#[must_use]
+pub fn upper_median(mut values: Vec<f64>) -> Option<f64> {
+    let middle = values.len() / 2;
+    if values.is_empty() {
+        return None;
+    }
+    Some(*values.select_nth_unstable_by(middle, f64::total_cmp).1)
+}

@@ -77,6 +77,10 @@ impl Train {
                 )
             }
             None => {
+                // That the set is another one is said before what is wrong with it.
+                if self.resume {
+                    Run::open(&self.out)?.check_prepared()?;
+                }
                 let set = Prepared::open(&config.survey.prepared)?;
                 let run = self.plan(&self.with_redshifts_of(&config, &set)?, &config)?;
                 (run, Data::load(&set, config.seed, &config.train, device)?)

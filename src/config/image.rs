@@ -22,37 +22,6 @@ pub struct ImageConfig {
     pub fit: bool,
 }
 
-/// Dataset paths of an HDF5 image set; all but `images` are optional in the file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ImageDatasets {
-    /// [N, H, W], [N, H, W, C] or [N, C, H, W].
-    pub images: String,
-    /// Inverse variance in the file's units, of the images' shape or [N, H, W]; 0 = masked.
-    pub ivar: String,
-    /// Numbers that describe each image's corruption, [N, K].
-    pub vector: String,
-    /// Planes that describe it, [N, P, H, W].
-    pub planes: String,
-    /// Names: strings or integers, [N].
-    pub id: String,
-    /// Class of each object, [N] integers; carried along.
-    pub label: String,
-}
-
-impl Default for ImageDatasets {
-    fn default() -> Self {
-        Self {
-            images: "images".into(),
-            ivar: "ivar".into(),
-            vector: "vector".into(),
-            planes: "planes".into(),
-            id: "id".into(),
-            label: "ans".into(),
-        }
-    }
-}
-
 /// Sets what depends on whether the data are images where it is left out: `network.kind`,
 /// `train.warm_start`. Refuses the sections of spectra beside `[image]`.
 pub(super) fn complete(table: &mut toml::Table, origin: &str) -> Result<()> {

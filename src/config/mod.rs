@@ -4,6 +4,7 @@
 mod diffusion;
 mod forward;
 mod image;
+mod image_datasets;
 mod interpolant;
 mod mock;
 mod model;
@@ -12,7 +13,8 @@ mod survey;
 
 pub use diffusion::{DiffusionConfig, SamplerConfig};
 pub use forward::{Chroma, ForwardConfig, LatentUse, NoiseFrom, SmoothingFrom, StageConfig};
-pub use image::{ImageConfig, ImageDatasets};
+pub use image::ImageConfig;
+pub use image_datasets::ImageDatasets;
 pub use interpolant::{Diffusion, InterpolantConfig};
 pub use mock::{MockConfig, MockFormat};
 pub(crate) use model::check_training;

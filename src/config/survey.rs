@@ -1,6 +1,6 @@
 //! Where the observations are, which of them to take, and the grid they are brought to.
 
-use super::image::ImageDatasets;
+use super::image_datasets::ImageDatasets;
 use super::{Config, require};
 use crate::Result;
 use serde::{Deserialize, Deserializer, Serialize};

@@ -1,8 +1,8 @@
 //! The calibration of SDE draws for people: plain text for the terminal, Markdown for files.
 
 use super::calibration::{Calibration, LEVELS, Mean, PixelCalibration};
+use super::cells::{aligned, number, piped, with_error};
 use super::result::{Evaluation, Kind};
-use super::table::{aligned, number, piped, with_error};
 
 /// Of every catalog of draws, as plain text; empty where there is none.
 #[must_use]

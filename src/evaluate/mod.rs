@@ -6,6 +6,7 @@ mod bars;
 mod calibration;
 mod calibration_table;
 mod catalogs;
+pub(crate) mod cells;
 mod ensemble;
 pub mod images;
 mod json_nan;

@@ -1,8 +1,8 @@
 //! What a run says while it trains: metrics.jsonl, TensorBoard events, a progress bar.
 
 use super::tensorboard::EventWriter;
+use super::validation::Validation;
 use crate::base::atomic;
-use crate::train::Validation;
 use crate::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};

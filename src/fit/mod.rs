@@ -7,6 +7,7 @@ pub(crate) mod log;
 pub(crate) mod losses;
 mod order;
 mod tensorboard;
+mod validation;
 
 pub use adam::{Adam, learning_rate};
 pub use checkpoint::{Checkpoint, Header, Saved};
@@ -14,3 +15,4 @@ pub use learner::{Learner, Stride};
 pub use log::Denoising;
 pub use order::{Pick, Sampler};
 pub use tensorboard::EventWriter;
+pub use validation::{Proxies, Proxy, Validation};

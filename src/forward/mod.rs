@@ -17,6 +17,7 @@ mod process;
 mod protocol;
 mod quasar;
 pub(crate) mod rays;
+mod redshifts;
 pub(crate) mod smooth;
 mod stages;
 mod units;
@@ -24,7 +25,8 @@ mod units;
 pub use command::Command;
 pub use gaussian::Gaussian;
 pub use jpeg::{jpeg_decode, jpeg_encode};
-pub use latent::{Latent, redshifts};
+pub use latent::Latent;
+pub use redshifts::redshifts;
 
 pub use noise::{CorrelatedNoise, possible as possible_correlation};
 pub use quasar::Quasar;

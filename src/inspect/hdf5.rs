@@ -16,20 +16,6 @@ const DEPTH: usize = 4;
 const LOOKED_AT: usize = 1024;
 const READ: usize = 256;
 
-/// Whether an HDF5 file claims to be a prepared set.
-pub fn says_prepared(path: &Path) -> bool {
-    says(path, "selfsi-prepared")
-}
-
-/// Whether an HDF5 file claims to be a prepared set of images.
-pub fn says_images(path: &Path) -> bool {
-    says(path, "selfsi-images")
-}
-
-fn says(path: &Path, format: &str) -> bool {
-    read::open(path).is_ok_and(|f| read::text_attribute(&f, "format").as_deref() == Some(format))
-}
-
 /// Facts of a prepared set.
 pub(crate) fn prepared(set: &Prepared) -> Result<Inspection> {
     let mut i = Inspection::new(set.path(), "prepared set");
@@ -68,7 +54,7 @@ pub(crate) fn prepared(set: &Prepared) -> Result<Inspection> {
         for (flux, ivar) in block.flux.rows().into_iter().zip(block.ivar.rows()) {
             let here = snr_of(flux, ivar);
             good += here.len();
-            snr.extend(crate::prepare::normalise::median(here));
+            snr.extend(crate::base::statistics::upper_median(here));
         }
         all += block.flux.len();
         known += block.lsf.iter().filter(|l| **l > 0.0).count();

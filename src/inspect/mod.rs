@@ -6,8 +6,8 @@ mod images;
 
 use crate::files::fits::read::{Fits, Hdu};
 use crate::prepare::{ImageSet, Prepared};
+use crate::prepare::{says_images, says_prepared};
 use crate::{Error, Result};
-pub use hdf5::says_prepared;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 use std::fmt;
@@ -68,8 +68,8 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
     if start == b"\x89HDF\r\n\x1a\n" {
         return match Prepared::open(path) {
             Ok(set) => hdf5::prepared(&set),
-            Err(e) if hdf5::says_prepared(path) => Err(e),
-            Err(_) if hdf5::says_images(path) => images::prepared(&ImageSet::open(path)?),
+            Err(e) if says_prepared(path) => Err(e),
+            Err(_) if says_images(path) => images::prepared(&ImageSet::open(path)?),
             Err(_) => match images::restored_or_source(path)? {
                 Some(found) => Ok(found),
                 None => hdf5::catalog(path),
@@ -199,7 +199,7 @@ pub(crate) fn range(values: impl Iterator<Item = f64>) -> Value {
     let finite: Vec<f64> = values.filter(|v| v.is_finite()).collect();
     let low = finite.iter().copied().fold(f64::INFINITY, f64::min);
     let high = finite.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    match crate::prepare::normalise::median(finite) {
+    match crate::base::statistics::upper_median(finite) {
         None => Value::Null,
         Some(median) => serde_json::json!({
             "min": rounded(low), "median": rounded(median), "max": rounded(high)

@@ -1,6 +1,7 @@
 //! The report of a study: several evaluations and their pictures in one Markdown file.
 
 use crate::Result;
+use crate::evaluate::cells::number;
 use crate::evaluate::table;
 use crate::evaluate::{Evaluation, Kind, load};
 use std::path::{Path, PathBuf};
@@ -129,7 +130,7 @@ fn what_can_be_known(e: &Evaluation) -> Option<String> {
         .iter()
         .filter(|b| b.attainable > b.limit)
         .map(|b| {
-            let (limit, reached) = (table::number(b.limit), table::number(b.attainable));
+            let (limit, reached) = (number(b.limit), number(b.attainable));
             format!(
                 "{} (at most {limit}; reached without the erased modes: {reached})",
                 b.text

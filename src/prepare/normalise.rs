@@ -1,5 +1,6 @@
 //! The level by which a spectrum is divided.
 
+use crate::base::statistics::upper_median;
 use crate::config::NormaliseConfig;
 use crate::data::Spectrum;
 
@@ -72,8 +73,8 @@ fn window(s: &Spectrum, min: f64, max: f64) -> Vec<(f64, f64)> {
 fn clipped_mean(pixels: &[(f64, f64)]) -> Option<Level> {
     let mut kept: Vec<(f64, f64)> = pixels.to_vec();
     for _ in 0..ROUNDS {
-        let centre = median(kept.iter().map(|p| p.0).collect())?;
-        let scatter = 1.4826 * median(kept.iter().map(|p| (p.0 - centre).abs()).collect())?;
+        let centre = upper_median(kept.iter().map(|p| p.0).collect())?;
+        let scatter = 1.4826 * upper_median(kept.iter().map(|p| (p.0 - centre).abs()).collect())?;
         let before = kept.len();
         kept.retain(|(f, v)| (f - centre).abs() <= CLIP * scatter.max(v.sqrt().recip()));
         if kept.len() == before {
@@ -86,15 +87,6 @@ fn clipped_mean(pixels: &[(f64, f64)]) -> Option<Level> {
         value: sum / weight,
         error: weight.sqrt().recip(),
     })
-}
-
-/// The middle value (the upper one of two).
-pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
-    let middle = values.len() / 2;
-    if values.is_empty() {
-        return None;
-    }
-    Some(*values.select_nth_unstable_by(middle, f64::total_cmp).1)
 }
 
 #[cfg(test)]

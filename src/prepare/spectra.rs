@@ -53,7 +53,7 @@ pub fn prepare_from(
     not_an_input(out, [origin(source)], "give survey.prepared another name")?;
     let input = Input::open(source)?;
     let grid = LogGrid::new(&config.grid);
-    let regridder = input.regridder(&grid);
+    let regridder = regridder(&input, &grid);
     let n = input.len();
     let list_path = rejected_path(out);
     let mut report = Report::new(out, &list_path, &grid, n);
@@ -234,4 +234,14 @@ fn nothing_left(source: &SurveySource, report: &Report) -> Error {
         "at least one spectrum that passes the selection",
         fix,
     )
+}
+
+/// How the spectra of `input` are brought to the grid: SDSS spectra have pixels of their own each, those of
+/// other surveys share theirs.
+fn regridder(input: &Input, grid: &LogGrid) -> Regridder {
+    match input {
+        Input::Sdss(_) => Regridder::sdss(grid),
+        Input::Desi(survey) => Regridder::shared(grid, survey.edges()),
+        Input::Hdf5 { catalog, .. } => Regridder::shared(grid, catalog.edges()),
+    }
 }

@@ -1,6 +1,7 @@
 //! One batch of observations through the transport: draws, their moments, physical units.
 
-use super::{Source, digest};
+use super::digest;
+use super::selection::Source;
 use crate::Result;
 use crate::base::random::{Purpose, Rows};
 use crate::base::tensors::{matrix, numbers};

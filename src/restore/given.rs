@@ -2,7 +2,7 @@
 //! the config of another survey.
 
 use crate::config::{Columns, Config, NormaliseConfig, SurveySource};
-use crate::inspect::says_prepared;
+use crate::prepare::says_prepared;
 use crate::survey::FLUX_UNIT;
 use crate::{Error, Result};
 use std::io::Read;

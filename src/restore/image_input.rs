@@ -1,7 +1,7 @@
 //! Images brought to the form in which a run restores them.
 
-use super::Selection;
 use super::input::{choose, kept_out, with_suffix};
+use super::selection::Selection;
 use crate::Result;
 use crate::base::atomic::{Pending, not_an_input};
 use crate::config::{Config, SurveySource};

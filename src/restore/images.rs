@@ -1,9 +1,10 @@
 //! Images → restored images, in the units of the observations.
 
+use super::Summary;
 use super::batch::Restorer;
 use super::image_input::ImageInput;
+use super::selection::{Selection, Source};
 use super::shard::part_of;
-use super::{Selection, Source, Summary};
 use crate::Result;
 use crate::config::Config;
 use crate::data::{ImageBlock, ImageLayout, Layout, Object, flag};

@@ -1,7 +1,7 @@
 //! Observations brought to the form in which a run restores them.
 
-use super::Selection;
 use super::given::{Given, same_unit, survey};
+use super::selection::Selection;
 use crate::base::atomic::{Pending, not_an_input};
 use crate::config::{Config, NormaliseConfig, SurveySource};
 use crate::data::{LogGrid, Object, flag};

@@ -7,6 +7,7 @@ mod given;
 mod image_input;
 mod images;
 mod input;
+mod selection;
 mod shard;
 
 pub use batch::Restorer;
@@ -16,6 +17,7 @@ pub use image_input::ImageInput;
 pub(crate) use images::in_units;
 pub use images::{ImageJob, restore_images};
 pub use input::Input;
+pub use selection::{Selection, Source};
 pub use shard::Part;
 
 use crate::base::ahead::ahead;
@@ -38,19 +40,6 @@ use tch::Device;
 /// Batches that are read while the network is busy.
 const AHEAD: usize = 2;
 
-/// Which rows of the input to restore.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Selection {
-    /// Only those kept out of training.
-    pub heldout_only: bool,
-    /// First row.
-    pub first: usize,
-    /// At most this many.
-    pub count: usize,
-    /// Only this part of them; `None` for all.
-    pub part: Option<Part>,
-}
-
 /// One restoration.
 #[derive(Debug, Clone, Copy)]
 pub struct Job<'a> {
@@ -61,17 +50,6 @@ pub struct Job<'a> {
     pub input: &'a Input,
     pub output: &'a Output,
     pub selection: Selection,
-    pub device: Device,
-}
-
-/// Where a restoration comes from.
-#[derive(Debug, Clone, Copy)]
-pub struct Source<'a> {
-    pub config: &'a Config,
-    /// Seed of the draws.
-    pub seed: u64,
-    /// The input, in words.
-    pub origin: &'a [String],
     pub device: Device,
 }
 

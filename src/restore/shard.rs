@@ -1,6 +1,6 @@
 //! One of n parts of a restoration, for job arrays.
 
-use super::Selection;
+use super::selection::Selection;
 use crate::data::Object;
 use crate::restored::Shard;
 use crate::{Error, Result};

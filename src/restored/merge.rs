@@ -1,7 +1,7 @@
 //! The parts of a restoration → one restored catalog, block by block.
 
 use super::catalog::{Restored, RestoredBlock, RestoredHeader, foreign, numbers, seek};
-use super::parts::{Place, check, none_given, said};
+use super::parts::{Merged, Place, check, none_given, said};
 use super::writer::{RestoredPart, RestoredWriter};
 use crate::Result;
 use crate::base::atomic::not_an_input;
@@ -15,13 +15,6 @@ use std::path::{Path, PathBuf};
 
 /// Rows that are copied together.
 const BLOCK: usize = 64;
-
-/// Counts of one merge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Merged {
-    pub rows: usize,
-    pub shards: usize,
-}
 
 /// A file and its place in the whole.
 struct Part {

@@ -5,6 +5,13 @@ use crate::{Error, Result};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+/// Counts of one merge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Merged {
+    pub rows: usize,
+    pub shards: usize,
+}
+
 /// Missing parts that a message names.
 const NAMED: usize = 10;
 

@@ -3,7 +3,7 @@
 use super::pixel_mask::PixelMask;
 use crate::config::MaskKind;
 use crate::data::{NativeGrid, Spectrum};
-use crate::files::fits::columns::Column;
+use crate::files::fits::column::Column;
 use crate::files::fits::read::{Fits, Hdu};
 use crate::{Error, Result};
 use std::collections::BTreeMap;

@@ -2,16 +2,13 @@
 
 use super::sdss;
 use super::sp_plate;
-use super::sp_plate::Fibre;
+use super::sp_plate::{Fibre, Key};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
-
-/// Plate (or field), MJD and fibre (or catalog id).
-pub(crate) type Key = (i64, i64, i64);
 
 /// Where a spectrum is.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,9 +9,8 @@ use super::sdss;
 use super::sdss_survey::SdssSurvey;
 use super::select::{by_catalog, reject};
 use crate::config::{SelectConfig, SurveySource};
-use crate::data::{LogGrid, flag};
+use crate::data::flag;
 use crate::data::{NativeGrid, Spectrum};
-use crate::prepare::Regridder;
 use crate::{Error, Result};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -84,14 +83,6 @@ impl Input {
             Self::Sdss(_) => Some("HELIOCEN"),
             Self::Desi(_) => Some("BARYCENT"),
             Self::Hdf5 { .. } => None,
-        }
-    }
-
-    pub fn regridder(&self, grid: &LogGrid) -> Regridder {
-        match self {
-            Self::Sdss(_) => Regridder::sdss(grid),
-            Self::Desi(survey) => Regridder::shared(grid, survey.edges()),
-            Self::Hdf5 { catalog, .. } => Regridder::shared(grid, catalog.edges()),
         }
     }
 

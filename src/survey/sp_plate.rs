@@ -5,7 +5,6 @@
 //! map (5) tells the fibres. λ = 10^(COEFF0 + COEFF1·i) Å, vacuum. The redshifts are in the
 //! spZbest-PLATE-MJD.fits beside it.
 
-use super::index::Key;
 use super::pixel_mask::PixelMask;
 use super::sdss;
 use super::sdss::SpecFile;
@@ -17,6 +16,9 @@ use crate::files::fits::read::{Fits, Hdu};
 use crate::{Error, Result};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+
+/// Plate (or field), MJD and fibre (or catalog id).
+pub(crate) type Key = (i64, i64, i64);
 
 const IVAR: usize = 1;
 const WDISP: usize = 4;

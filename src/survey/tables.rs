@@ -5,7 +5,7 @@ use super::sdss;
 use crate::Result;
 use crate::config::{Columns, DesiColumns};
 use crate::data::Object;
-use crate::files::fits::columns::Column;
+use crate::files::fits::column::Column;
 use crate::files::fits::read::Fits;
 use std::path::Path;
 

@@ -3,8 +3,7 @@
 //! With a fraction f of clean data the population that the interpolant is fitted to is
 //! f π + (1 − f) Φ#μ: its fixed point is π as before, and the map is pulled towards it.
 
-use super::data::{CHUNK, image_observations, observations};
-use super::data::{Data, Observations};
+use super::observations::{CHUNK, Observations, image_observations, observations};
 use super::split::is_trained;
 use crate::base::random::{Purpose, Rows, derive_uniform};
 use crate::config::{CleanConfig, Config, NormaliseConfig};
@@ -144,16 +143,4 @@ fn complete(
         parts[1].push(used.latent.redshift);
     }
     Ok(parts.map(|p| Tensor::cat(&p, 0)))
-}
-
-impl Data {
-    /// With the clean data of `config`, if it names any.
-    ///
-    /// # Errors
-    /// As [`Clean::load`].
-    pub fn with_clean(mut self, config: &Config, device: Device) -> Result<Self> {
-        let load = |clean| Clean::load(config, clean, &self.layout, device);
-        self.clean = config.train.clean.as_ref().map(load).transpose()?;
-        Ok(self)
-    }
 }

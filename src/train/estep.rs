@@ -5,7 +5,8 @@
 //! (`train.reuse`), a pool of the latest ones may be drawn from (`train.pool`), the weights of Φ may
 //! stand still for a while (`train.refresh`) and its path may be coarse at first (`train.growth`).
 
-use super::data::Observations;
+use super::growth::path;
+use super::observations::Observations;
 use super::pairs::Pairs;
 use super::step::Step;
 use crate::Result;
@@ -118,17 +119,6 @@ pub(crate) fn transported_at(t: &TrainConfig, step: u64) -> u64 {
 pub(crate) fn refreshes(t: &TrainConfig, step: u64) -> bool {
     step == transported_at(t, step)
         && (t.refresh == 1 || (step - t.warm_start).is_multiple_of(t.refresh))
-}
-
-/// Φ of the batch that is made for `step`: `full`, or a coarser path where `train.growth` says so.
-pub(super) fn path(t: &TrainConfig, full: &Transport, step: u64) -> Transport {
-    let Some(growth) = &t.growth else {
-        return *full;
-    };
-    let span = growth.until * (t.steps - t.warm_start) as f64;
-    let done = ((step - t.warm_start) as f64 / span).min(1.0);
-    let (from, to) = (growth.from as f64, full.steps() as f64);
-    full.with_steps((from + (to - from) * done).round() as usize)
 }
 
 /// What the first `step` steps cost: passes of one observation through the network, forward, of the

@@ -1,8 +1,8 @@
 //! The observations of each step: picked from memory, or out of a window of the prepared set, of
 //! which the next one is read while the network is busy with this one.
 
-use super::data::{Observations, concatenate};
 use super::doubt::Doubt;
+use super::observations::{Observations, concatenate};
 use super::training::{Streamed, Training};
 use crate::Result;
 use crate::fit::{Pick, Sampler};

@@ -6,8 +6,10 @@ mod data;
 mod doubt;
 mod estep;
 mod feed;
+mod growth;
 mod host_blocks;
 mod known;
+mod observations;
 mod pairs;
 mod proxies;
 mod run;
@@ -19,19 +21,20 @@ mod validate;
 mod warm_start;
 
 pub use clean::Clean;
-pub use data::{Data, Observations, image_observations, observations};
+pub use data::Data;
 pub use doubt::Doubt;
 pub(crate) use estep::{EStep, evaluations, refreshes};
 pub use feed::Feed;
+pub use observations::{Observations, image_observations, observations};
 
 pub use pairs::Pairs;
-pub use proxies::{Proxies, Proxy};
 pub(crate) use run::sha256_file;
 pub use run::{Run, config_sha256};
 pub use split::{is_heldout, is_trained};
 pub use step::Step;
 
+pub use crate::fit::{Proxies, Proxy, Validation};
 pub use trainer::{Outcome, Trainer};
 pub use training::{Streamed, Training};
-pub use validate::{Validation, Validator};
+pub use validate::Validator;
 pub use warm_start::GaussianPopulation;

@@ -7,9 +7,9 @@
 //! with the F(Φ(y)) of the other half. The same between the y of both halves is what zero looks
 //! like for as many rows: the floor.
 
-use super::data::Observations;
+use super::observations::Observations;
 use crate::base::random::{Purpose, Rows};
-use serde::{Deserialize, Serialize};
+use crate::fit::{Proxies, Proxy};
 use tch::{Device, Kind, Tensor};
 
 /// Leading principal components: few, because the estimates need many rows per dimension.
@@ -22,27 +22,6 @@ const SPLITS: i64 = 8;
 pub(super) const BASIS_ROWS: i64 = 1024;
 /// Fewer held-out observations say nothing.
 const FEWEST: i64 = 64;
-
-/// One estimate of KL(μ ‖ F#Φ#μ), in nats.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Proxy {
-    pub value: f64,
-    /// The same estimate between observations and other observations.
-    pub floor: f64,
-    /// Standard error of value − floor: its standard deviation over the divisions into halves,
-    /// over √2. In simulations with samples of the same law, the true one for nearest neighbours,
-    /// up to twice the true one for Gaussians.
-    pub error: f64,
-}
-
-/// Both estimates.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Proxies {
-    /// By nearest neighbours: sees the shape, underestimates the KL to a narrower law.
-    pub knn: Proxy,
-    /// Of two Gaussians: sees mean and covariance alone, but of narrower laws too.
-    pub gaussian: Proxy,
-}
 
 /// Held-out observations in their principal components, ready to be compared with F(Φ(y)).
 #[derive(Debug)]

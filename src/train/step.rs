@@ -1,8 +1,8 @@
 //! One step of Algorithm 2, and of the warm start before it.
 
 use super::clean::Clean;
-use super::data::Observations;
-use super::estep::path;
+use super::growth::path;
+use super::observations::Observations;
 use super::pairs::Pairs;
 use super::warm_start::GaussianPopulation;
 use crate::Result;

@@ -1,6 +1,6 @@
 //! The observations of training: in memory, or read from the prepared set when they are needed.
 
-use super::data::{CHUNK, Observations};
+use super::observations::{CHUNK, Observations};
 use crate::Result;
 use crate::forward::Latent;
 use std::fmt;

@@ -5,40 +5,19 @@
 //! since the last validation, tell what is wrong when it rises.
 
 use super::band_power::Bands;
-use super::data::{Data, Observations};
-use super::proxies::{BASIS_ROWS, Comparison, Proxies};
+use super::data::Data;
+use super::observations::Observations;
+use super::proxies::{BASIS_ROWS, Comparison};
 use crate::Result;
 use crate::base::random::{Purpose, Rows};
+use crate::fit::Validation;
 use crate::forward::ForwardModel;
 use crate::nets::VelocityField;
 use crate::transport::Transport;
-use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// Random directions for the sliced distance.
 const DIRECTIONS: i64 = 256;
-
-/// One validation's findings.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Validation {
-    /// Sum of the two distances: smaller is better; chooses the best checkpoint.
-    pub score: f64,
-    /// Sliced Wasserstein distance of F(Φ(y)) to y, in standard deviations of y along the slices.
-    pub spectra: f64,
-    /// The same on log band powers.
-    pub power: f64,
-    /// Mean power of F(Φ(y)) over that of y, per band from long to short wavelength.
-    pub power_ratio: Vec<f64>,
-    /// Scatter of the outermost pixels of F(Φ(y)) over that of y.
-    pub edge_ratio: f64,
-    /// Band powers of Φ(y): a comb or ringing shows here as a band that grows.
-    pub restored_power: Vec<f64>,
-    /// RMS change of Φ(y) since the last validation; absent in the first.
-    pub drift: Option<f64>,
-    /// KL of the law of y to that of F(Φ(y)); absent where too few observations are held out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub proxies: Option<Proxies>,
-}
 
 /// Held-out observations and the last map of them.
 #[derive(Debug)]

@@ -107,7 +107,6 @@ fn merge_audit_and_evaluate() {
         let mut c = selfsi(&["audit"]);
         c.arg(t.run("sde")).arg(&restored);
         c.arg("--out").arg(out.join("audit.fits"));
-        c.args(["--simulations", "20"]);
         c
     });
     fails_cleanly(|out| {

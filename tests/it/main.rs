@@ -26,6 +26,7 @@ mod evaluate;
 mod evaluate_images;
 mod evaluate_run;
 mod faults;
+mod floors;
 mod fokkerplanck;
 mod full_disk;
 mod fuzz;

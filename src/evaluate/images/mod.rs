@@ -11,6 +11,7 @@ mod inpaint;
 mod lpips;
 mod measure;
 mod network;
+mod pixels;
 mod psnr;
 mod response;
 mod result;

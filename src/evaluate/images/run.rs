@@ -5,12 +5,12 @@ use super::fid::Features;
 use super::files::open_restored;
 use super::lpips::Lpips;
 use super::measure::Reference;
+use super::pixels::shift;
 use super::psnr::DataRange;
 use super::result::{ImageEvaluation, ImageKind};
 use super::sampling::of_images;
 use super::scored::Scored;
 use crate::config::{Config, ImageConfig, ImageDatasets, SurveySource};
-use crate::data::ImageLayout;
 use crate::evaluate::catalogs::index;
 use crate::evaluate::sampling::{Samplers, answer, evenly};
 use crate::evaluate::survey::{RunFiles, of_one_survey};
@@ -157,18 +157,4 @@ fn datasets(config: &Config) -> ImageDatasets {
         SurveySource::Images { datasets, .. } => datasets.clone(),
         _ => ImageDatasets::default(),
     }
-}
-
-/// `f(value, mean, std)` of every pixel with its channel's mean and standard deviation.
-pub(super) fn shift(
-    images: &Array2<f32>,
-    layout: &ImageLayout,
-    f: impl Fn(f64, f64, f64) -> f64,
-) -> Array2<f32> {
-    let plane = layout.height * layout.width;
-    let scale = &layout.scale;
-    Array2::from_shape_fn(images.raw_dim(), |(i, k)| {
-        let c = k / plane;
-        f(f64::from(images[[i, k]]), scale.mean[c], scale.std[c]) as f32
-    })
 }

@@ -1,9 +1,8 @@
 //! What the methods that sample may use of a survey of images.
 
 use super::files::read_clean;
+use super::pixels::{finite_rows, shift};
 use super::result::ImageKind;
-use super::run::shift;
-use super::scored::finite_rows;
 use crate::Result;
 use crate::config::Config;
 use crate::data::Layout;

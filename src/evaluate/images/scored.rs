@@ -1,6 +1,7 @@
 //! Which images are scored, and their restorations.
 
 use super::files::{File, read_clean};
+use super::pixels::finite_rows;
 use super::result::ImageKind;
 use super::sampling::ImageRows;
 use crate::Result;
@@ -136,14 +137,4 @@ impl Chosen {
         self.set = places.iter().map(|p| self.set[*p]).collect();
         self.truth = places.iter().map(|p| self.truth[*p]).collect();
     }
-}
-
-/// Rows that are finite in every one of `images`.
-pub(super) fn finite_rows<'a>(images: impl IntoIterator<Item = &'a Array2<f32>>) -> Vec<usize> {
-    let images: Vec<_> = images.into_iter().collect();
-    let rows = images.first().map_or(0, |i| i.nrows());
-    let finite = |x: &Array2<f32>, i: usize| x.row(i).iter().all(|v| v.is_finite());
-    (0..rows)
-        .filter(|i| images.iter().all(|x| finite(x, *i)))
-        .collect()
 }

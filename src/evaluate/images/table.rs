@@ -1,7 +1,7 @@
 //! The evaluation of images for people: plain text for the terminal, Markdown for files.
 
 use super::result::{ImageEvaluation, ImageRow, Statistic};
-use crate::evaluate::table::{aligned, number, piped, with_error};
+use crate::evaluate::cells::{aligned, number, piped, with_error};
 
 /// Everything as plain text, aligned.
 #[must_use]

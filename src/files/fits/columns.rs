@@ -1,5 +1,6 @@
 //! Columns of the current table: found by name, read as numbers or as text.
 
+use super::column::Column;
 use super::read::{Fits, from_c};
 use crate::Result;
 use fitsio_sys as c;
@@ -10,16 +11,6 @@ use std::os::raw::{c_char, c_int};
 const TSTRING: c_int = 16;
 /// Rows of text fetched at a time.
 const ROWS: usize = 4096;
-
-/// One column of a table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Column {
-    pub name: String,
-    pub text: bool,
-    /// Elements per row (characters for text).
-    pub repeat: usize,
-    number: c_int,
-}
 
 impl Fits {
     /// Every column of the current table.

@@ -3,8 +3,8 @@
 //! fitsio's own calls interpret brackets in file names, panic on names that are not UTF-8 and do
 //! not know every column type; this wrapper does none of that. One handle belongs to one worker.
 
-use super::check;
-use super::columns::Column;
+use super::column::Column;
+use super::extent::{Extent, extent};
 use crate::{Error, Result};
 use fitsio_sys as c;
 use std::ffi::CString;
@@ -21,7 +21,7 @@ pub(crate) struct Fits {
     pub(super) file: *mut c::fitsfile,
     pub(super) path: PathBuf,
     pub(super) hdu: usize,
-    pub(super) extent: check::Extent,
+    pub(super) extent: Extent,
 }
 
 /// What an HDU holds.
@@ -38,7 +38,7 @@ pub(crate) enum Hdu {
 impl Fits {
     /// Opens a file (gzipped or not).
     pub fn open(path: &Path) -> Result<Self> {
-        let extent = check::extent(path)?;
+        let extent = extent(path)?;
         let name = CString::new(path.as_os_str().as_bytes())
             .map_err(|e| Error::input(path, "", e, "a file name without NUL", "rename it"))?;
         let mut file = std::ptr::null_mut();

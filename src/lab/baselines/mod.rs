@@ -4,8 +4,6 @@
 //!   and its guidance is the gradient of F: it has what selfsi never sees.
 //! * [`em`]: expectation–maximisation with posterior sampling (Rozet et al. 2024), from the
 //!   observations alone, but with A, its transpose and the noise's covariance.
-//!
-//! An upper floor: it uses [`crate::evaluate`] and [`crate::train`], and only [`crate::cli`] uses it.
 
 pub mod dps;
 pub mod em;

@@ -1,91 +1,20 @@
 //! Algorithm 2 on points: what one arm of the study learns from noisy observations alone.
 
+use super::arm::Arm;
 use super::settings::Settings;
 use crate::Result;
 use crate::base::random::{Purpose, Rows};
-use crate::config::{Diffusion, InterpolantConfig, Scheme, TrainConfig, TransportConfig};
 use crate::fit::{Learner, Sampler, Stride, learning_rate};
 use crate::forward::{CorrelatedNoise, Gaussian, Latent};
 use crate::nets::{Mlp, VelocityField};
 use crate::ranks::Place;
 use crate::train::{EStep, Observations, Step, evaluations, refreshes};
 use crate::transport::Transport;
-use clap::ValueEnum;
-use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 /// Width and depth of the perceptron.
 const WIDTH: i64 = 128;
 const DEPTH: usize = 3;
-/// Evaluations of the network along the path; the paper has 40.
-const EVALUATIONS: usize = 20;
-
-/// The interpolant of an arm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Arm {
-    /// γ = 0.
-    Ode,
-    /// γ = t(1 − t), ε = 0.1: the paper's.
-    Sde,
-    /// I_t = x0 + √t σ ξ (eq. 12), carried back by the reverse of the heat flow.
-    FokkerPlanck,
-}
-
-impl Arm {
-    /// Its name in words.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ode => "ODE",
-            Self::Sde => "SDE",
-            Self::FokkerPlanck => "Fokker–Planck",
-        }
-    }
-
-    fn interpolant(self) -> InterpolantConfig {
-        match self {
-            Self::Ode => InterpolantConfig::Ode,
-            Self::Sde => InterpolantConfig::Sde {
-                gamma: 1.0,
-                diffusion: Diffusion::Constant,
-                epsilon: 0.1,
-            },
-            Self::FokkerPlanck => InterpolantConfig::FokkerPlanck { epsilon: 1.0 },
-        }
-    }
-
-    /// What the arm is trained with unless `--set` says otherwise: the same for every arm except for the
-    /// recorded observations, which are no end of the Fokker–Planck path, and for its scheme.
-    #[must_use]
-    pub fn settings(self, steps: u64) -> Settings {
-        let (scheme, path, mix) = match self {
-            // As in the paper.
-            Self::Ode | Self::Sde => (Scheme::Euler, EVALUATIONS, 0.9),
-            // Of its doubled drift Euler's error is a sixth of a variance as large as the noise's.
-            Self::FokkerPlanck => (Scheme::Heun, EVALUATIONS / 2, 1.0),
-        };
-        Settings {
-            transport: TransportConfig {
-                scheme,
-                steps: path,
-                grading: 1.0,
-                ..TransportConfig::default()
-            },
-            train: TrainConfig {
-                steps,
-                warm_start: 0,
-                batch: 256,
-                resamplings: 2,
-                reuse: 8,
-                mix,
-                learning_rate: 3e-3,
-                ema: 0.95,
-                ..TrainConfig::default()
-            },
-        }
-    }
-}
 
 /// A transport map of points under noise of standard deviation σ.
 pub struct Learned {

@@ -4,6 +4,7 @@
 //! ([`Step`](crate::train::Step), [`Transport`](crate::transport::Transport),
 //! [`Gaussian`](crate::forward::Gaussian)); clean points serve the figure and the scores.
 
+mod arm;
 mod clouds;
 mod learn;
 mod metrics;
@@ -12,8 +13,9 @@ mod shapes;
 mod study;
 mod table;
 
+pub use arm::Arm;
 pub use clouds::write_clouds;
-pub use learn::{Arm, Learned, learn};
+pub use learn::{Learned, learn};
 pub use metrics::{half_width, knn_divergence, maximum_mean_discrepancy, neighbour_distances};
 pub use settings::Settings;
 pub use shapes::Shape;

@@ -1,9 +1,13 @@
 //! How the trainings of a study are made, and what `--set` may change of it.
 
-use super::learn::Arm;
+use super::arm::Arm;
 use crate::Result;
+use crate::config::Scheme;
 use crate::config::{TrainConfig, TransportConfig, check_training, overridden};
 use serde::{Deserialize, Serialize};
+
+/// Evaluations of the network along the path; the paper has 40.
+const EVALUATIONS: usize = 20;
 
 /// The sections of a config that a training on points has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,5 +45,38 @@ impl Settings {
         let settings = overridden(&arm.settings(steps), overrides, &KEYS)?;
         check_training(&settings.train, &settings.transport, "--set")?;
         Ok(settings)
+    }
+}
+
+impl Arm {
+    /// What the arm is trained with unless `--set` says otherwise: the same for every arm except for the
+    /// recorded observations, which are no end of the Fokker–Planck path, and for its scheme.
+    #[must_use]
+    pub fn settings(self, steps: u64) -> Settings {
+        let (scheme, path, mix) = match self {
+            // As in the paper.
+            Self::Ode | Self::Sde => (Scheme::Euler, EVALUATIONS, 0.9),
+            // Of its doubled drift Euler's error is a sixth of a variance as large as the noise's.
+            Self::FokkerPlanck => (Scheme::Heun, EVALUATIONS / 2, 1.0),
+        };
+        Settings {
+            transport: TransportConfig {
+                scheme,
+                steps: path,
+                grading: 1.0,
+                ..TransportConfig::default()
+            },
+            train: TrainConfig {
+                steps,
+                warm_start: 0,
+                batch: 256,
+                resamplings: 2,
+                reuse: 8,
+                mix,
+                learning_rate: 3e-3,
+                ema: 0.95,
+                ..TrainConfig::default()
+            },
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! The study: every shape under every noise level by every interpolant, restored and scored.
 
+use super::arm::Arm;
+use super::learn::learn;
 use super::learn::points;
-use super::learn::{Arm, learn};
 use super::metrics::{half_width, knn_divergence, maximum_mean_discrepancy, neighbour_distances};
 use super::settings::Settings;
 use super::shapes::Shape;

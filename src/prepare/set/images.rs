@@ -3,7 +3,6 @@
 //! Rows are in the order of the input and include the rejected ones (`flag` ≠ 0, all zero). Written
 //! and read in blocks: memory does not grow with the number of images.
 
-use super::images_writer::CHUNK_ROWS;
 use crate::data::{ImageBlock, ImageLayout, Object, PixelScale};
 use crate::files::hdf5::chosen::by_chunk;
 use crate::files::hdf5::read;
@@ -15,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 pub(crate) const FORMAT: &str = "selfsi-images";
 pub(crate) const VERSION: i64 = 1;
+/// Rows per chunk of the file.
+pub(crate) const CHUNK_ROWS: usize = 64;
 /// The datasets of a block, in the order of [`ImageBlock::parts`].
 pub(crate) const PARTS: [&str; 4] = ["pixels", "ivar", "vector", "planes"];
 

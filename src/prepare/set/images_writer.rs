@@ -1,7 +1,7 @@
 //! Writing a prepared set of images, block by block.
 
 use super::images::ImageSetHeader;
-use super::images::{FORMAT, PARTS, VERSION};
+use super::images::{CHUNK_ROWS, FORMAT, PARTS, VERSION};
 use crate::data::{ImageBlock, Object};
 use crate::files::hdf5::output::Output;
 use crate::files::hdf5::read;
@@ -11,9 +11,6 @@ use hdf5::{File, H5Type};
 use ndarray::{ArrayView1, ArrayView2, s};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-
-/// Rows per chunk of the file.
-pub(crate) const CHUNK_ROWS: usize = 64;
 
 /// Writes a prepared set of images; it appears under its name only after [`ImageSetWriter::finish`].
 #[derive(Debug)]

@@ -4,7 +4,6 @@
 //! every object of the catalog can be answered for. Written and read in blocks: memory does not
 //! grow with the number of spectra.
 
-use super::spectra_writer::CHUNK_ROWS;
 use crate::data::{Block, Layout, LogGrid, Object};
 use crate::files::hdf5::chosen::by_chunk;
 use crate::files::hdf5::read;
@@ -16,6 +15,8 @@ use std::path::{Path, PathBuf};
 
 pub(crate) const FORMAT: &str = "selfsi-prepared";
 pub(crate) const VERSION: i64 = 1;
+/// Rows per chunk: 1 MiB at 1024 pixels, HDF5's default chunk cache.
+pub(crate) const CHUNK_ROWS: usize = 256;
 
 /// A prepared set open for reading. Objects are in memory, spectra are read when asked for.
 #[derive(Debug)]

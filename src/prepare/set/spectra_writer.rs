@@ -1,6 +1,6 @@
 //! Writing a prepared set, block by block.
 
-use super::spectra::{FORMAT, VERSION};
+use super::spectra::{CHUNK_ROWS, FORMAT, VERSION};
 use crate::data::{Block, LogGrid, Object};
 use crate::files::hdf5::output::Output;
 use crate::files::hdf5::read;
@@ -10,9 +10,6 @@ use hdf5::{File, H5Type};
 use ndarray::{ArrayView1, ArrayView2, s};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-
-/// Rows per chunk: 1 MiB at 1024 pixels, HDF5's default chunk cache.
-pub(crate) const CHUNK_ROWS: usize = 256;
 
 /// Writes a prepared set; it appears under its name only after [`PreparedWriter::finish`].
 #[derive(Debug)]

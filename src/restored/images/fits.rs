@@ -6,7 +6,7 @@ use super::header::check;
 use super::table::ImageTable;
 use crate::Result;
 use crate::data::provenance::Key;
-use crate::files::fits::columns::Column as Found;
+use crate::files::fits::column::Column as Found;
 use crate::files::fits::read::{Fits, Hdu};
 use crate::files::fits::sheet::{Sheet, ascii};
 use crate::files::fits::tables::Column;

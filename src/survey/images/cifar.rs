@@ -4,7 +4,7 @@
 //! pickle is looked through once.
 
 use super::kind;
-use super::kind::Start;
+use super::kind::{CIFAR_RECORD as RECORD, Start};
 use super::pickle;
 use super::raw::RawImages;
 use crate::config::ImageConfig;
@@ -18,7 +18,6 @@ use std::path::{Path, PathBuf};
 /// Bytes of an image: 3 × 32 × 32.
 const IMAGE: u64 = 3072;
 /// Bytes of a record of the binary version: the label, then the image.
-pub(crate) const RECORD: u64 = IMAGE + 1;
 const CLASSES: u8 = 10;
 
 /// One batch file.

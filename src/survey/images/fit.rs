@@ -1,6 +1,6 @@
 //! A picture cut and averaged down to the shape of `[image]`.
 
-use super::pictures::Picture;
+use super::picture::Picture;
 
 /// The largest middle part with the proportions of `height` × `width`, averaged over the areas of
 /// the new pixels; `None` if the picture is smaller than that.

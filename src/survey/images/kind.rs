@@ -25,6 +25,9 @@ pub(crate) enum Kind {
     Npy,
 }
 
+/// Bytes of one image of a CIFAR-10 batch: its class, then 3 × 32 × 32.
+pub(crate) const CIFAR_RECORD: u64 = 1 + 3 * 32 * 32;
+
 /// How a file begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Start {
@@ -94,8 +97,7 @@ pub(crate) fn start(path: &Path) -> Result<Start> {
 }
 
 fn is_cifar_length(path: &Path) -> bool {
-    std::fs::metadata(path)
-        .is_ok_and(|m| m.len() > 0 && m.len().is_multiple_of(super::cifar::RECORD))
+    std::fs::metadata(path).is_ok_and(|m| m.len() > 0 && m.len().is_multiple_of(CIFAR_RECORD))
 }
 
 fn folder(path: &Path) -> Result<Kind> {

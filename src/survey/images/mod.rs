@@ -11,6 +11,7 @@ mod image_hdf5;
 mod kind;
 mod npy;
 mod pickle;
+mod picture;
 mod pictures;
 mod raw;
 mod reader;

@@ -4,6 +4,7 @@ use super::fit::fit;
 use super::fits_cube;
 use super::kind;
 use super::kind::Start;
+use super::picture::Picture;
 use super::raw::RawImages;
 use crate::config::ImageConfig;
 use crate::{Error, Result};
@@ -25,14 +26,6 @@ pub(crate) struct Pictures {
     files: Vec<PathBuf>,
     names: Vec<String>,
     image: ImageConfig,
-}
-
-/// A decoded picture: samples row by row, the channels of a pixel side by side.
-pub(crate) struct Picture {
-    pub channels: usize,
-    pub height: usize,
-    pub width: usize,
-    pub samples: Vec<f32>,
 }
 
 impl Pictures {

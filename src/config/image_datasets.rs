@@ -1,0 +1,34 @@
+//! The datasets of an HDF5 image set, `[survey.source.datasets]`.
+
+use serde::{Deserialize, Serialize};
+
+/// Dataset paths of an HDF5 image set; all but `images` are optional in the file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ImageDatasets {
+    /// [N, H, W], [N, H, W, C] or [N, C, H, W].
+    pub images: String,
+    /// Inverse variance in the file's units, of the images' shape or [N, H, W]; 0 = masked.
+    pub ivar: String,
+    /// Numbers that describe each image's corruption, [N, K].
+    pub vector: String,
+    /// Planes that describe it, [N, P, H, W].
+    pub planes: String,
+    /// Names: strings or integers, [N].
+    pub id: String,
+    /// Class of each object, [N] integers; carried along.
+    pub label: String,
+}
+
+impl Default for ImageDatasets {
+    fn default() -> Self {
+        Self {
+            images: "images".into(),
+            ivar: "ivar".into(),
+            vector: "vector".into(),
+            planes: "planes".into(),
+            id: "id".into(),
+            label: "ans".into(),
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! What a column of a table is.
+
+use std::os::raw::c_int;
+
+/// One column of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Column {
+    pub name: String,
+    pub text: bool,
+    /// Elements per row (characters for text).
+    pub repeat: usize,
+    pub(super) number: c_int,
+}

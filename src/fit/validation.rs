@@ -1,0 +1,46 @@
+//! What a validation finds, as the log writes it.
+
+use serde::{Deserialize, Serialize};
+
+/// One validation's findings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Validation {
+    /// Sum of the two distances: smaller is better; chooses the best checkpoint.
+    pub score: f64,
+    /// Sliced Wasserstein distance of F(Φ(y)) to y, in standard deviations of y along the slices.
+    pub spectra: f64,
+    /// The same on log band powers.
+    pub power: f64,
+    /// Mean power of F(Φ(y)) over that of y, per band from long to short wavelength.
+    pub power_ratio: Vec<f64>,
+    /// Scatter of the outermost pixels of F(Φ(y)) over that of y.
+    pub edge_ratio: f64,
+    /// Band powers of Φ(y): a comb or ringing shows here as a band that grows.
+    pub restored_power: Vec<f64>,
+    /// RMS change of Φ(y) since the last validation; absent in the first.
+    pub drift: Option<f64>,
+    /// KL of the law of y to that of F(Φ(y)); absent where too few observations are held out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxies: Option<Proxies>,
+}
+
+/// One estimate of KL(μ ‖ F#Φ#μ), in nats.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Proxy {
+    pub value: f64,
+    /// The same estimate between observations and other observations.
+    pub floor: f64,
+    /// Standard error of value − floor: its standard deviation over the divisions into halves,
+    /// over √2. In simulations with samples of the same law, the true one for nearest neighbours,
+    /// up to twice the true one for Gaussians.
+    pub error: f64,
+}
+
+/// Both estimates.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Proxies {
+    /// By nearest neighbours: sees the shape, underestimates the KL to a narrower law.
+    pub knn: Proxy,
+    /// Of two Gaussians: sees mean and covariance alone, but of narrower laws too.
+    pub gaussian: Proxy,
+}

@@ -1,0 +1,10 @@
+//! Redshifts as the network is told of them.
+
+use tch::Tensor;
+
+/// ln(1 + z) of redshifts `z` as the latent holds it, [n, 1]; NaN where there is none above −1.
+pub fn redshifts(z: &[f64]) -> Tensor {
+    let known = |z: &f64| if *z > -1.0 { z.ln_1p() } else { f64::NAN };
+    let values: Vec<f32> = z.iter().map(|z| known(z) as f32).collect();
+    Tensor::from_slice(&values).view([-1, 1])
+}

@@ -1,0 +1,29 @@
+//! What is restored, and where it comes from.
+
+use super::shard::Part;
+use crate::config::Config;
+use tch::Device;
+
+/// Which rows of the input to restore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Selection {
+    /// Only those kept out of training.
+    pub heldout_only: bool,
+    /// First row.
+    pub first: usize,
+    /// At most this many.
+    pub count: usize,
+    /// Only this part of them; `None` for all.
+    pub part: Option<Part>,
+}
+
+/// Where a restoration comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    pub config: &'a Config,
+    /// Seed of the draws.
+    pub seed: u64,
+    /// The input, in words.
+    pub origin: &'a [String],
+    pub device: Device,
+}
