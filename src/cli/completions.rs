@@ -1,9 +1,8 @@
 //! `selfsi completions`.
 
-use super::Cli;
 use super::say::say;
 use crate::Result;
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
 /// Print shell completions.
@@ -14,10 +13,11 @@ pub struct Completions {
 }
 
 impl Completions {
-    pub fn run(&self) -> Result<()> {
+    /// For the whole `command` line.
+    pub fn run(&self, mut command: Command) -> Result<()> {
         // Not to standard output itself: a reader that has gone away would be a panic.
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "selfsi", &mut script);
+        clap_complete::generate(self.shell, &mut command, "selfsi", &mut script);
         say(String::from_utf8_lossy(&script).trim_end())
     }
 }

@@ -1,6 +1,6 @@
 //! `selfsi diagnose`.
 
-use super::Global;
+use super::global::Global;
 use super::say::say;
 use crate::diagnose::{Diagnosis, History};
 use crate::lab::theory::{Case, Path, Report};

@@ -1,6 +1,6 @@
 //! `selfsi evaluate`.
 
-use super::Global;
+use super::global::Global;
 use crate::base::atomic;
 use crate::evaluate::images::{Features, Lpips, Networks};
 use crate::evaluate::{self, images};

@@ -1,6 +1,6 @@
 //! `selfsi generate`.
 
-use super::Global;
+use super::global::Global;
 use super::progress::Progress;
 use super::say::say;
 use super::train::stop_on_signal;

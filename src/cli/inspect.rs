@@ -1,6 +1,6 @@
 //! `selfsi inspect`.
 
-use super::Global;
+use super::global::Global;
 use super::say::say;
 use crate::{Error, Result, inspect};
 use clap::Args;

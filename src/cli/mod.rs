@@ -5,6 +5,7 @@ mod completions;
 mod diagnose;
 mod evaluate;
 mod generate;
+mod global;
 mod inspect;
 mod merge;
 mod mock;
@@ -18,12 +19,11 @@ mod slurm;
 mod toy;
 mod train;
 
-use crate::config::Config;
+pub use global::{Global, Tf32};
+
 use crate::ranks;
-use crate::ranks::Ranks;
 use crate::{Error, Result};
-use clap::{Args, Parser, Subcommand};
-use std::path::PathBuf;
+use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// Restore corrupted astronomical catalogs from the observations and a simulator of the corruption.
@@ -40,95 +40,6 @@ struct Cli {
     global: Global,
     #[command(subcommand)]
     command: Command,
-}
-
-/// Options that every subcommand takes.
-#[derive(Debug, Clone, Args)]
-pub struct Global {
-    /// Device that computes: cpu, cuda or cuda:N.
-    #[arg(long, global = true, default_value = "cpu", env = "SELFSI_DEVICE")]
-    pub device: String,
-    /// TensorFloat-32 on a GPU: on for matrix products and convolutions, or off for both [default:
-    /// convolutions alone, as libtorch does].
-    #[arg(
-        long,
-        global = true,
-        value_enum,
-        value_name = "on|off",
-        env = "SELFSI_TF32"
-    )]
-    pub tf32: Option<Tf32>,
-    /// Number of threads [default: all available cores; under MPI, an equal share].
-    #[arg(long, global = true)]
-    pub threads: Option<usize>,
-    /// Random seed, in place of the config's.
-    #[arg(long, global = true)]
-    pub seed: Option<u64>,
-    /// Print results as JSON.
-    #[arg(long, global = true)]
-    pub json: bool,
-    /// Override a config key, e.g. --set train.batch=32; repeatable.
-    #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
-    pub set: Vec<String>,
-}
-
-/// Whether a GPU may round the inputs of matrix products to 10 bits of mantissa.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Tf32 {
-    On,
-    Off,
-}
-
-impl Tf32 {
-    /// By the variables that libtorch and the CUDA libraries read when they start: before the first
-    /// tensor and the first thread.
-    fn set(self, device: &str) -> Result<()> {
-        if device == "cpu" {
-            return Err(Error::config(
-                "--tf32",
-                "tf32",
-                "the CPU has no TensorFloat-32",
-                "leave it out, or give --device cuda",
-            ));
-        }
-        let (name, value) = match self {
-            Self::On => ("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "1"),
-            Self::Off => ("NVIDIA_TF32_OVERRIDE", "0"),
-        };
-        // SAFETY: no other thread has been started yet.
-        unsafe { std::env::set_var(name, value) };
-        Ok(())
-    }
-}
-
-impl Global {
-    /// Reads a config file, with `--set` and `--seed` applied.
-    ///
-    /// # Errors
-    /// As [`Config::load`].
-    pub fn config(&self, path: &PathBuf) -> Result<Config> {
-        let mut config = Config::load(path, &self.set)?;
-        if let Some(seed) = self.seed {
-            config.seed = seed;
-        }
-        Ok(config)
-    }
-
-    /// The torch device asked for.
-    ///
-    /// # Errors
-    /// As [`crate::base::device::device`].
-    pub fn device(&self) -> Result<tch::Device> {
-        crate::base::device::device(&self.device)
-    }
-
-    /// The torch device of one of `ranks`.
-    ///
-    /// # Errors
-    /// As [`crate::base::device::device`].
-    pub fn device_of(&self, ranks: &Ranks) -> Result<tch::Device> {
-        crate::base::device::device_of_rank(&self.device, ranks.local())
-    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -197,7 +108,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Plot(a) => a.run(g),
         Command::Toy(a) => a.run(g),
         Command::Slurm(a) => a.run(g),
-        Command::Completions(a) => a.run(),
+        Command::Completions(a) => a.run(Cli::command()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `selfsi plot`.
 
-use super::Global;
+use super::global::Global;
 use crate::Result;
 use crate::plot::{
     Choice, calibration_picture, catalog_images, catalog_population, catalog_spectra,

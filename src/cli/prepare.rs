@@ -1,6 +1,6 @@
 //! `selfsi prepare`.
 
-use super::Global;
+use super::global::Global;
 use super::progress::Progress;
 use super::say::say;
 use crate::{Error, Result, prepare};

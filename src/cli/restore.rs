@@ -1,6 +1,6 @@
 //! `selfsi restore`.
 
-use super::Global;
+use super::global::Global;
 use super::progress::Progress;
 use super::say::say;
 use crate::config::Config;

@@ -1,6 +1,6 @@
 //! `selfsi slurm`.
 
-use super::Global;
+use super::global::Global;
 use super::say::say;
 use crate::base::atomic;
 use crate::slurm::{Campaign, Script};

@@ -1,6 +1,6 @@
 //! `selfsi toy`.
 
-use super::Global;
+use super::global::Global;
 use super::say::say;
 use crate::base::atomic;
 use crate::lab::toy::{Arm, Plan, Settings, Shape, markdown, run, write_clouds};

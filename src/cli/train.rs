@@ -1,6 +1,6 @@
 //! `selfsi train`.
 
-use super::Global;
+use super::global::Global;
 use super::say::say;
 use crate::config::Config;
 use crate::data::{Object, flag};

@@ -2,7 +2,7 @@
 //! 2022) as defaults.
 
 use super::network::NetworkConfig;
-use super::{Config, require};
+use super::require::require;
 use crate::Result;
 use serde::{Deserialize, Serialize};
 
@@ -78,33 +78,6 @@ impl Default for SamplerConfig {
     }
 }
 
-impl Config {
-    /// `[diffusion]`, or its defaults where it is left out.
-    #[must_use]
-    pub fn diffusion(&self) -> DiffusionConfig {
-        self.diffusion.clone().unwrap_or_default()
-    }
-
-    /// The network of the diffusion model: its own, or one like the run's.
-    #[must_use]
-    pub fn diffusion_network(&self) -> NetworkConfig {
-        let own = self.diffusion().network;
-        own.unwrap_or_else(|| self.network.clone())
-    }
-
-    /// Whether that network can run on the grid; to be asked before training.
-    ///
-    /// # Errors
-    /// As [`Config::check_network_fits_grid`].
-    pub fn check_diffusion_network(&self, origin: &str) -> Result<()> {
-        let with = Self {
-            network: self.diffusion_network(),
-            ..self.clone()
-        };
-        with.check_network_fits_grid(&format!("{origin} [diffusion]"))
-    }
-}
-
 /// Sets the keys of `[diffusion.network]`, where there is one, that are left out: as in `[network]`.
 pub(super) fn complete(table: &mut toml::Table) {
     let run = table.get("network").cloned();
@@ -120,8 +93,7 @@ pub(super) fn complete(table: &mut toml::Table) {
     }
 }
 
-pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
-    let Some(d) = &c.diffusion else { return Ok(()) };
+pub(super) fn check(d: &DiffusionConfig, origin: &str) -> Result<()> {
     let positive = |v: f64| v > 0.0 && v.is_finite();
     let ok = |yes: bool, key: &str, problem: &str, fix: &str| {
         require(yes, origin, &format!("diffusion.{key}"), problem, fix)
@@ -184,6 +156,7 @@ pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     const MINIMAL: &str = "
         [survey]

@@ -1,6 +1,6 @@
 //! `[forward]`: the black box F and its stages.
 
-use super::require;
+use super::require::require;
 use crate::Result;
 use serde::{Deserialize, Serialize};
 

@@ -1,8 +1,6 @@
 //! `[interpolant]`: the path between clean data and observations.
 
-use super::forward::ForwardConfig;
-use super::{Config, image, require};
-use crate::Result;
+use super::image;
 use serde::{Deserialize, Serialize};
 
 /// `[interpolant]`: ODE (γ = 0), SDE (γ = scale·t(1−t)) or the Fokker–Planck interpolant (eq. 12).
@@ -64,43 +62,4 @@ pub(super) fn complete(table: &mut toml::Table) {
     if kind.and_then(toml::Value::as_str) == Some("fokker-planck") {
         image::default(table, "train", "mix", 1.0);
     }
-}
-
-pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
-    match c.interpolant {
-        InterpolantConfig::Ode => Ok(()),
-        InterpolantConfig::Sde { gamma, epsilon, .. } => require(
-            [gamma, epsilon].iter().all(|v| *v > 0.0 && v.is_finite()),
-            origin,
-            "interpolant",
-            "gamma and epsilon must be positive",
-            "give e.g. gamma = 1.0, epsilon = 1.0",
-        ),
-        InterpolantConfig::FokkerPlanck { epsilon } => check_fokker_planck(c, epsilon, origin),
-    }
-}
-
-/// What the Fokker–Planck interpolant asks of the other sections.
-fn check_fokker_planck(c: &Config, epsilon: f64, origin: &str) -> Result<()> {
-    require(
-        matches!(c.forward, ForwardConfig::Gaussian { .. }),
-        origin,
-        "interpolant.kind",
-        "`fokker-planck` is for additive Gaussian noise of one level, and forward.kind is another channel",
-        "give interpolant.kind = \"ode\" or \"sde\", or forward.kind = \"gaussian\"",
-    )?;
-    require(
-        epsilon >= 0.0 && epsilon.is_finite(),
-        origin,
-        "interpolant.epsilon",
-        "negative",
-        "give 0 for the probability-flow ODE, 1 for draws from the posterior",
-    )?;
-    require(
-        c.train.mix == 1.0,
-        origin,
-        "train.mix",
-        "the Fokker–Planck path runs from x0 to F(x0): a recorded observation is not its end",
-        "leave it out, or give 1",
-    )
 }

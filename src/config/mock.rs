@@ -1,6 +1,6 @@
 //! `[mock]`: a mock quasar survey with known truth.
 
-use super::require;
+use super::require::require;
 use crate::Result;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

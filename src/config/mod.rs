@@ -1,14 +1,17 @@
 //! One TOML file describes a whole job. Unknown keys are errors, every key does something, and
 //! `--set section.key=value` overrides any of them. Paths are relative to the working directory.
 
+mod check;
 mod diffusion;
 mod forward;
 mod image;
 mod image_datasets;
 mod interpolant;
+mod job;
 mod mock;
 mod model;
 mod network;
+mod require;
 mod survey;
 
 pub use diffusion::{DiffusionConfig, SamplerConfig};
@@ -16,6 +19,7 @@ pub use forward::{Chroma, ForwardConfig, LatentUse, NoiseFrom, SmoothingFrom, St
 pub use image::ImageConfig;
 pub use image_datasets::ImageDatasets;
 pub use interpolant::{Diffusion, InterpolantConfig};
+pub use job::Config;
 pub use mock::{MockConfig, MockFormat};
 pub(crate) use model::check_training;
 pub use model::{CleanConfig, GrowthConfig, RestoreConfig, Scheme, TrainConfig, TransportConfig};
@@ -26,45 +30,9 @@ pub use survey::{
 };
 
 use crate::{Error, Result};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use std::path::Path;
-
-/// A whole job. See `survey_configs/` for examples with comments.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    /// Every random number derives from this seed.
-    #[serde(default)]
-    pub seed: u64,
-    #[serde(default)]
-    pub grid: GridConfig,
-    /// The data are images of this shape, not spectra on a grid.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub image: Option<ImageConfig>,
-    pub survey: SurveyConfig,
-    #[serde(default)]
-    pub select: SelectConfig,
-    #[serde(default)]
-    pub normalise: NormaliseConfig,
-    pub forward: ForwardConfig,
-    #[serde(default)]
-    pub network: NetworkConfig,
-    #[serde(default)]
-    pub interpolant: InterpolantConfig,
-    #[serde(default)]
-    pub transport: TransportConfig,
-    #[serde(default)]
-    pub train: TrainConfig,
-    #[serde(default)]
-    pub restore: RestoreConfig,
-    /// Only for `selfsi generate`; absent: its defaults.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub diffusion: Option<DiffusionConfig>,
-    /// Only for `selfsi mock`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mock: Option<MockConfig>,
-}
 
 impl Config {
     /// Reads `path` and applies `overrides` of the form `section.key=value`.
@@ -135,14 +103,16 @@ impl Config {
     /// # Errors
     /// [`Error::Config`] naming `network.margin` if not.
     pub fn check_network_fits_grid(&self, origin: &str) -> Result<()> {
-        network::check_fits(self, origin)
+        check::fits(self, origin)
     }
 
     fn check(&self, origin: &str) -> Result<()> {
-        survey::check(self, origin)?;
-        model::check(self, origin)?;
-        image::check(self, origin)?;
-        diffusion::check(self, origin)?;
+        check::survey(self, origin)?;
+        check::model(self, origin)?;
+        check::image(self, origin)?;
+        if let Some(d) = &self.diffusion {
+            diffusion::check(d, origin)?;
+        }
         if let Some(m) = &self.mock {
             m.check(origin)?;
         }
@@ -171,15 +141,6 @@ pub(crate) fn overridden<T: Serialize + DeserializeOwned>(
         apply_override(&mut table, o)?;
     }
     serde_path_to_error::deserialize(table).map_err(|e| explain(origin, &e))
-}
-
-/// Refuses `key` unless `ok`; shared by the sections' checks.
-fn require(ok: bool, origin: &str, key: &str, problem: &str, fix: &str) -> Result<()> {
-    if ok {
-        Ok(())
-    } else {
-        Err(Error::config(origin, key, problem, fix))
-    }
 }
 
 fn apply_override(table: &mut toml::Table, text: &str) -> Result<()> {

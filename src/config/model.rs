@@ -1,8 +1,6 @@
 //! The transport, how it is trained and used.
 
-use super::interpolant::InterpolantConfig;
-use super::network::NetworkConfig;
-use super::{Config, require};
+use super::require::require;
 use crate::Result;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -191,45 +189,6 @@ impl Default for RestoreConfig {
             batch: 64,
         }
     }
-}
-
-pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
-    let ok =
-        |yes: bool, key: &str, problem: &str, fix: &str| require(yes, origin, key, problem, fix);
-    super::forward::check(&c.forward, origin)?;
-    super::network::check(&c.network, origin)?;
-    super::interpolant::check(c, origin)?;
-    check_training(&c.train, &c.transport, origin)?;
-    ok(
-        !c.network.gaussian() || c.forward.has_closed_form(),
-        "network.gaussian",
-        "needs a channel in closed form",
-        "give forward.kind = \"quasar\" or \"gaussian\", or network.gaussian = false",
-    )?;
-    ok(
-        !c.network.gaussian() || !matches!(c.interpolant, InterpolantConfig::FokkerPlanck { .. }),
-        "network.gaussian",
-        "not for the Fokker-Planck path",
-        "give interpolant.kind = \"sde\" or \"ode\"",
-    )?;
-    ok(
-        !c.transport.bf16 || matches!(c.network, NetworkConfig::Unet1d(_)),
-        "transport.bf16",
-        "for the 1-D U-Net alone",
-        "give network.bf16 = true for images",
-    )?;
-    ok(
-        c.restore.draws > 0 && c.restore.batch > 0,
-        "restore.draws",
-        "draws and batch must be positive",
-        "give e.g. 16",
-    )?;
-    ok(
-        c.restore.quantiles.iter().all(|q| (0.0..=1.0).contains(q)),
-        "restore.quantiles",
-        "not all in 0..1",
-        "give e.g. [0.16, 0.84]",
-    )
 }
 
 /// Checks `[train]` and `[transport]`.

@@ -1,6 +1,6 @@
 //! `[network]`: the velocity field.
 
-use super::{Config, require};
+use super::require::require;
 use crate::Result;
 use serde::{Deserialize, Serialize};
 
@@ -267,56 +267,4 @@ fn check_2d(n: &UNet2dConfig, origin: &str) -> Result<()> {
         "not in 0..1",
         "give e.g. 0.1",
     )
-}
-
-/// Whether the network fits the rows: asked when a run is started, since the other commands (and a
-/// small grid) may do without the network.
-pub(super) fn check_fits(c: &Config, origin: &str) -> Result<()> {
-    match (&c.network, &c.image) {
-        (NetworkConfig::Unet1d(n), None) => {
-            let pixels = c.grid.pixels as i64;
-            let total = n.patch << (n.channels.len() - 1);
-            require(
-                n.margin + n.patch < pixels && (pixels + 2 * n.margin) % total == 0,
-                origin,
-                "network.margin",
-                "grid.pixels + 2 margin must be divisible by patch · 2^(levels − 1), margin + patch below pixels",
-                "change margin",
-            )
-        }
-        (NetworkConfig::Unet2d(n), Some(image)) => {
-            let unit = 1usize << (n.multipliers.len() - 1);
-            require(
-                image.height.is_multiple_of(unit) && image.width.is_multiple_of(unit),
-                origin,
-                "network.multipliers",
-                "image.height and image.width must be divisible by 2^(levels − 1)",
-                "give fewer multipliers, or pad the images",
-            )?;
-            let heights: Vec<i64> = (0..n.multipliers.len())
-                .map(|level| (image.height >> level) as i64)
-                .collect();
-            require(
-                n.attention.is_empty() || n.attention.iter().any(|a| heights.contains(a)),
-                origin,
-                "network.attention",
-                &format!("no level has such a height; the levels have {heights:?}"),
-                "give some of these heights, or [] for attention in the middle alone",
-            )
-        }
-        (NetworkConfig::Unet1d(_), Some(_)) => require(
-            false,
-            origin,
-            "network.kind",
-            "unet1d is for spectra",
-            "give kind = \"unet2d\" or leave it out",
-        ),
-        (NetworkConfig::Unet2d(_), None) => require(
-            false,
-            origin,
-            "network.kind",
-            "unet2d is for images",
-            "give [image], or kind = \"unet1d\"",
-        ),
-    }
 }

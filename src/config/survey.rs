@@ -1,8 +1,6 @@
 //! Where the observations are, which of them to take, and the grid they are brought to.
 
 use super::image_datasets::ImageDatasets;
-use super::{Config, require};
-use crate::Result;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::path::PathBuf;
 
@@ -314,69 +312,4 @@ impl Default for NormaliseConfig {
             snr_min: 5.0,
         }
     }
-}
-
-pub(super) fn check(c: &Config, origin: &str) -> Result<()> {
-    let g = &c.grid;
-    require(
-        g.min > 0.0 && g.max > g.min && g.max.is_finite(),
-        origin,
-        "grid",
-        "min and max are not a wavelength range",
-        "give 0 < min < max in Å",
-    )?;
-    require(
-        g.pixels >= 16,
-        origin,
-        "grid.pixels",
-        "too few pixels",
-        "give at least 16",
-    )?;
-    require(
-        c.select.z_min < c.select.z_max,
-        origin,
-        "select.z_min",
-        "z_min is not below z_max",
-        "give z_min < z_max",
-    )?;
-    require(
-        (0.0..=1.0).contains(&c.select.coverage_min),
-        origin,
-        "select.coverage_min",
-        "not a fraction",
-        "give a number in 0..1",
-    )?;
-    if let SurveySource::Images { path, .. } = &c.survey.source {
-        require(
-            !path.is_empty(),
-            origin,
-            "survey.source.path",
-            "an empty list",
-            "give a file or folder of images",
-        )?;
-    }
-    let files = match &c.survey.source {
-        SurveySource::Sdss { spectra, .. } => Some((spectra, "survey.source.spectra")),
-        SurveySource::Desi { coadds, .. } => Some((coadds, "survey.source.coadds")),
-        _ => None,
-    };
-    if let Some((paths, key)) = files {
-        require(
-            !paths.is_empty(),
-            origin,
-            key,
-            "an empty list",
-            "give a folder of spectra",
-        )?;
-    }
-    if let NormaliseConfig::Window { min, max, .. } = c.normalise {
-        require(
-            min > 0.0 && max > min,
-            origin,
-            "normalise.min",
-            "min and max are not a wavelength range",
-            "give 0 < min < max in Å",
-        )?;
-    }
-    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Any program as F: batches are streamed through its stdin and stdout.
 
-use super::ForwardModel;
 use super::latent::Latent;
+use super::model::ForwardModel;
 use super::process::Program;
 use super::protocol;
 use super::protocol::{HEAD_BYTES, Promise, REPLY_BYTES};

@@ -1,7 +1,7 @@
 //! y = x + σ ξ.
 
-use super::ForwardModel;
 use super::latent::Latent;
+use super::model::ForwardModel;
 use super::noise::CorrelatedNoise;
 use crate::Result;
 use crate::base::random::Rows;

@@ -9,6 +9,7 @@ mod gaussian;
 mod jpeg;
 mod latent;
 mod mask;
+mod model;
 pub(crate) mod motion;
 mod noise;
 mod passing;
@@ -26,6 +27,7 @@ pub use command::Command;
 pub use gaussian::Gaussian;
 pub use jpeg::{jpeg_decode, jpeg_encode};
 pub use latent::Latent;
+pub use model::ForwardModel;
 pub use redshifts::redshifts;
 
 pub use noise::{CorrelatedNoise, possible as possible_correlation};
@@ -33,30 +35,10 @@ pub use quasar::Quasar;
 pub use smooth::{Smoothing, gaussian_smooth_host};
 pub use stages::Stages;
 
-use crate::base::random::Rows;
 use crate::config::ForwardConfig;
 use crate::data::Layout;
 use crate::{Error, Result};
-use tch::{Device, Tensor};
-
-/// A stochastic channel y = F(x), run on batches.
-pub trait ForwardModel: Send {
-    /// Observes clean rows `x` [B, D] (normalised) and returns y [B, D] together with the latent
-    /// of that observation. `recorded` is the latent of the observations that x came from: what the
-    /// channel takes as given (the mask; ivar and the line-spread function, or a stage's latent,
-    /// where the config says so) is kept, the rest is drawn afresh. Masked pixels of y hold standard
-    /// normals. What a row becomes depends on that row and its random stream alone.
-    ///
-    /// # Errors
-    /// [`Error::Simulator`](crate::Error::Simulator) if a program outside fails.
-    fn observe(&self, x: &Tensor, recorded: &Latent, random: &Rows) -> Result<(Tensor, Latent)>;
-
-    /// How many numbers K and planes P the network is told of each corruption
-    /// ([`Latent::vector`], [`Latent::planes`]).
-    fn widths(&self) -> (usize, usize) {
-        (0, 0)
-    }
-}
+use tch::Device;
 
 /// The forward model of a config, for rows of the given layout.
 ///

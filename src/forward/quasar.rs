@@ -1,7 +1,7 @@
 //! The quasar channel: tilt, then smoothing, then noise, in the paper's order.
 
-use super::ForwardModel;
 use super::latent::Latent;
+use super::model::ForwardModel;
 use super::noise::CorrelatedNoise;
 use super::smooth::Smoothing;
 use super::smooth::recorded_widths;

@@ -2,9 +2,10 @@
 
 use super::blur::Blur;
 use super::latent::Latent;
+use super::model::ForwardModel;
 use super::passing::{Passing, Told};
 use super::units::PixelUnits;
-use super::{ForwardModel, jpeg, mask, motion, poisson, rays};
+use super::{jpeg, mask, motion, poisson, rays};
 use crate::base::random::Rows;
 use crate::config::{Chroma, LatentUse, StageConfig};
 use crate::data::ImageLayout;

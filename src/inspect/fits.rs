@@ -1,6 +1,6 @@
 //! Facts of FITS files: spec files, catalog tables, restored catalogs, DESI coadds.
 
-use super::{Inspection, range, rounded};
+use super::inspection::{Inspection, range, rounded};
 use crate::Result;
 use crate::config::{Columns, MaskConfig};
 use crate::data::NativeGrid;

@@ -1,6 +1,6 @@
 //! Facts of HDF5 files: prepared sets and catalogs.
 
-use super::{Inspection, range, rounded};
+use super::inspection::{Inspection, range, rounded};
 use crate::Result;
 use crate::data::flag;
 use crate::files::hdf5::read;

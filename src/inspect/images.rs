@@ -1,6 +1,6 @@
 //! Facts of images: any source that `prepare` reads, and prepared sets of images.
 
-use super::{Inspection, range, rounded};
+use super::inspection::{Inspection, range, rounded};
 use crate::Result;
 use crate::config::ImageDatasets;
 use crate::data::{Object, PixelScale, flag};

@@ -1,8 +1,8 @@
 //! A multi-layer perceptron for low-dimensional data.
 
+use super::field::{Fields, Pass, VelocityField, split_heads};
 use super::layers::{Linear, TimeEmbedding};
 use super::params::Params;
-use super::{Fields, Pass, VelocityField, split_heads};
 use crate::forward::Latent;
 use tch::{Device, Tensor};
 

@@ -2,6 +2,7 @@
 
 mod background;
 mod encoder;
+mod field;
 mod layers;
 mod layers1d;
 mod layers2d;
@@ -14,6 +15,7 @@ mod unet2d;
 mod unet2d_block;
 
 pub use background::{Background, Population};
+pub use field::{Fields, Pass, VelocityField};
 pub use mlp::Mlp;
 pub use params::Params;
 pub use unet1d::UNet1d;
@@ -21,47 +23,12 @@ pub use unet2d::UNet2d;
 
 use crate::config::NetworkConfig;
 use crate::data::Layout;
-use crate::forward::Latent;
 use crate::{Error, Result};
-use tch::{Device, Tensor};
+use tch::Device;
 
 /// Which networks these are: raised whenever one of them comes to make something else of the same
 /// weights, so that a checkpoint of before is refused and not misread.
 pub const FORM: u32 = 1;
-
-/// What a network says at (t, x).
-#[derive(Debug)]
-pub struct Fields {
-    /// b̂ = E[dI/dt | I_t = x], [B, D].
-    pub velocity: Tensor,
-    /// ĝ = E[z | I_t = x], [B, D]; only for the SDE.
-    pub denoiser: Option<Tensor>,
-    /// E[x0 | I_t = x] and the weight of its loss, both [B, D], where the network is fitted to x0 and
-    /// not to dI/dt.
-    pub clean: Option<[Tensor; 2]>,
-}
-
-/// How a network is evaluated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Pass {
-    /// Whether dropout is on.
-    pub dropout: bool,
-    /// Number of the evaluation: a network with an inner grid moves it from one to the next, so
-    /// that no error can lock to the grid and build up.
-    pub phase: u64,
-    /// Whether the 1-D U-Net computes in bfloat16: for passes without gradient. (That for images says
-    /// so in its own config.)
-    pub bf16: bool,
-}
-
-/// A learned velocity field. At initialisation Φ is the identity, or, where the noise is known to
-/// the network, the map that restores a white population of variance 1.
-pub trait VelocityField: Send {
-    /// At times `t` in [0, 1], [B, 1] or [1, 1] for one that all rows share, and points `x` [B, D].
-    fn fields(&self, t: &Tensor, x: &Tensor, latent: &Latent, pass: Pass) -> Fields;
-    /// The weights, in a fixed order.
-    fn params(&self) -> &Params;
-}
 
 /// The network of a config for rows of the given layout; `heads` is 1 for the ODE, 2 for the SDE;
 /// `background` is the known part of its fields, if it has one.
@@ -135,13 +102,4 @@ fn assemble(
 
 fn unfit(problem: &str, fix: &str) -> Error {
     Error::config("config", "network.kind", problem, fix)
-}
-
-/// Splits a network's output [B, heads, D].
-fn split_heads(out: &Tensor) -> Fields {
-    Fields {
-        velocity: out.select(1, 0),
-        denoiser: (out.size()[1] > 1).then(|| out.select(1, 1)),
-        clean: None,
-    }
 }

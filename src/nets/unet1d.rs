@@ -16,12 +16,12 @@
 //!   adds is in units of the signal, not of the noise.
 
 use super::background::{Background, Known};
+use super::field::{Fields, Pass, VelocityField, split_heads};
 use super::layers::{Linear, TimeEmbedding};
 use super::layers1d::{Coarsen, Conv1d, Merge, Refine, layout, silu};
 use super::norm1d::Norm;
 use super::params::Params;
 use super::rest_frame::RestFrame;
-use super::{Fields, Pass, VelocityField, split_heads};
 use crate::config::UNet1dConfig;
 use crate::data::LogGrid;
 use crate::forward::Latent;

@@ -7,11 +7,11 @@
 //! observation joins at the input (planes) and at the embedding of the time (numbers).
 
 use super::encoder::{PlaneEncoder, VectorEncoder};
+use super::field::{Fields, Pass, VelocityField, split_heads};
 use super::layers::channels_last;
 use super::layers2d::{Conv2d, Embedding, Norm};
 use super::params::Params;
 use super::unet2d_block::{Block, Common, Resample};
-use super::{Fields, Pass, VelocityField, split_heads};
 use crate::config::UNet2dConfig;
 use crate::data::ImageLayout;
 use crate::forward::Latent;

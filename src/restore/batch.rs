@@ -1,6 +1,6 @@
 //! One batch of observations through the transport: draws, their moments, physical units.
 
-use super::digest;
+use super::digest::digest;
 use super::selection::Source;
 use crate::Result;
 use crate::base::random::{Purpose, Rows};

@@ -3,8 +3,7 @@
 use super::Summary;
 use super::batch::Restorer;
 use super::image_input::ImageInput;
-use super::selection::{Selection, Source};
-use super::shard::part_of;
+use super::selection::{Selection, Source, part_of};
 use crate::Result;
 use crate::config::Config;
 use crate::data::{ImageBlock, ImageLayout, Layout, Object, flag};

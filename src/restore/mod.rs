@@ -1,6 +1,7 @@
 //! Use of a trained run: observations → restored catalog, batch by batch.
 
 mod batch;
+mod digest;
 mod files;
 mod found;
 mod given;
@@ -21,18 +22,18 @@ pub use selection::{Selection, Source};
 pub use shard::Part;
 
 use crate::base::ahead::ahead;
-use crate::config::{Config, RestoreConfig};
+use crate::config::Config;
 use crate::data::{Object, Provenance, flag};
 use crate::lines::{MeasuredLines, NO_LINES, over_draws};
 use crate::restored::{
     Restored, RestoredHeader, RestoredPart, RestoredWriter, desi_source, write_restored_desi,
 };
-use crate::train::{Run, config_sha256};
+use crate::train::Run;
 use crate::{Error, Result};
 use files::{check_paths, desi_path, write_spectra};
 use ndarray::{ArrayView3, Axis};
 use rayon::prelude::*;
-use shard::part_of;
+use selection::part_of;
 use std::path::{Path, PathBuf};
 use std::thread;
 use tch::Device;
@@ -92,15 +93,6 @@ pub fn config_of(run: &Run, overrides: &[String]) -> Result<Config> {
         "the run was trained otherwise",
         "override keys of [restore] and [transport] alone",
     ))
-}
-
-/// SHA-256 of the config without `[restore]`, the CFGSHA of a restored catalog. That says itself what
-/// counts of `[restore]`, the draws and quantiles; the batch is a matter of memory.
-fn digest(config: &Config) -> Result<String> {
-    config_sha256(&Config {
-        restore: RestoreConfig::default(),
-        ..config.clone()
-    })
 }
 
 /// Restores the input of `job` with the trained `run`. Every selected row is in the catalog; rows

@@ -2,6 +2,8 @@
 
 use super::shard::Part;
 use crate::config::Config;
+use crate::data::Object;
+use crate::restored::Shard;
 use tch::Device;
 
 /// Which rows of the input to restore.
@@ -26,4 +28,21 @@ pub struct Source<'a> {
     /// The input, in words.
     pub origin: &'a [String],
     pub device: Device,
+}
+
+/// The rows of a selection, and which of them this job restores.
+pub(super) fn part_of(
+    s: Selection,
+    rows: Vec<usize>,
+    objects: &[Object],
+    batch: usize,
+) -> (Vec<usize>, Option<Shard>) {
+    match s.part {
+        None => (rows, None),
+        Some(part) => {
+            let range = part.range(rows.len(), batch);
+            let shard = part.shard(&rows, objects, range.start);
+            (rows[range].to_vec(), Some(shard))
+        }
+    }
 }

@@ -1,6 +1,5 @@
 //! One of n parts of a restoration, for job arrays.
 
-use super::selection::Selection;
 use crate::data::Object;
 use crate::restored::Shard;
 use crate::{Error, Result};
@@ -130,25 +129,8 @@ impl Part {
     }
 }
 
-/// The rows of a selection, and which of them this job restores.
-pub(super) fn part_of(
-    s: Selection,
-    rows: Vec<usize>,
-    objects: &[Object],
-    batch: usize,
-) -> (Vec<usize>, Option<Shard>) {
-    match s.part {
-        None => (rows, None),
-        Some(part) => {
-            let range = part.range(rows.len(), batch);
-            let shard = part.shard(&rows, objects, range.start);
-            (rows[range].to_vec(), Some(shard))
-        }
-    }
-}
-
 /// SHA-256 of rows and objects: parts of different selections or inputs differ in it.
-fn digest(rows: &[usize], objects: &[Object]) -> String {
+pub(super) fn digest(rows: &[usize], objects: &[Object]) -> String {
     let mut hash = Sha256::new();
     for row in rows {
         let o = &objects[*row];

@@ -1,6 +1,6 @@
 //! Restored images as FITS: image HDUs of 32-bit floats and the table CATALOG.
 
-use super::foreign;
+use super::foreign::foreign;
 use super::header::RestoredImagesHeader;
 use super::header::check;
 use super::table::ImageTable;

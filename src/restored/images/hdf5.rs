@@ -1,6 +1,6 @@
 //! Restored images as HDF5: the names of the FITS form in lower case, keys as attributes.
 
-use super::foreign;
+use super::foreign::foreign;
 use super::header::RestoredImagesHeader;
 use super::header::check;
 use super::table::ImageTable;

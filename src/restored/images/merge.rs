@@ -130,7 +130,8 @@ fn block(restored: &RestoredImages, from: usize, n: usize) -> Result<RestoredBlo
 fn joined(tables: &[&ImageTable], first: &Part) -> Result<ImageTable> {
     let vectors: Vec<_> = tables.iter().map(|t| t.vector.view()).collect();
     let vector = concatenate(Axis(0), &vectors);
-    let vector = vector.map_err(|e| super::foreign(&first.place.path, "VECTOR", e.to_string()))?;
+    let vector =
+        vector.map_err(|e| super::foreign::foreign(&first.place.path, "VECTOR", e.to_string()))?;
     Ok(ImageTable {
         objects: tables.iter().flat_map(|t| t.objects.clone()).collect(),
         labels: tables.iter().flat_map(|t| t.labels.clone()).collect(),

@@ -5,6 +5,7 @@
 //! the images as HDUs and the table as CATALOG; HDF5 the same under lower-case names.
 
 mod fits;
+mod foreign;
 mod hdf5;
 pub(crate) mod header;
 pub(crate) mod merge;
@@ -18,6 +19,7 @@ use super::shard::Shard;
 use crate::data::{ImageLayout, Method, Object};
 use crate::files::format::{Format, format};
 use crate::{Error, Result};
+use foreign::foreign;
 use ndarray::Array2;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -234,14 +236,4 @@ impl RestoredImages {
             _ => fits::read(&self.path, name, &shape, rows),
         }
     }
-}
-
-fn foreign(path: &Path, place: &str, problem: String) -> Error {
-    Error::input(
-        path,
-        place,
-        problem,
-        "restored images of selfsi",
-        "give the file that `selfsi restore` wrote",
-    )
 }

@@ -1,0 +1,287 @@
+//! What the tables ask of themselves and of each other. Each check names the key and how to mend it.
+
+use super::forward::ForwardConfig;
+use super::interpolant::InterpolantConfig;
+use super::job::Config;
+use super::model::check_training;
+use super::network::NetworkConfig;
+use super::require::require;
+use super::survey::{NormaliseConfig, SurveySource};
+use crate::Result;
+
+pub(super) fn survey(c: &Config, origin: &str) -> Result<()> {
+    let g = &c.grid;
+    require(
+        g.min > 0.0 && g.max > g.min && g.max.is_finite(),
+        origin,
+        "grid",
+        "min and max are not a wavelength range",
+        "give 0 < min < max in Å",
+    )?;
+    require(
+        g.pixels >= 16,
+        origin,
+        "grid.pixels",
+        "too few pixels",
+        "give at least 16",
+    )?;
+    require(
+        c.select.z_min < c.select.z_max,
+        origin,
+        "select.z_min",
+        "z_min is not below z_max",
+        "give z_min < z_max",
+    )?;
+    require(
+        (0.0..=1.0).contains(&c.select.coverage_min),
+        origin,
+        "select.coverage_min",
+        "not a fraction",
+        "give a number in 0..1",
+    )?;
+    if let SurveySource::Images { path, .. } = &c.survey.source {
+        require(
+            !path.is_empty(),
+            origin,
+            "survey.source.path",
+            "an empty list",
+            "give a file or folder of images",
+        )?;
+    }
+    let files = match &c.survey.source {
+        SurveySource::Sdss { spectra, .. } => Some((spectra, "survey.source.spectra")),
+        SurveySource::Desi { coadds, .. } => Some((coadds, "survey.source.coadds")),
+        _ => None,
+    };
+    if let Some((paths, key)) = files {
+        require(
+            !paths.is_empty(),
+            origin,
+            key,
+            "an empty list",
+            "give a folder of spectra",
+        )?;
+    }
+    if let NormaliseConfig::Window { min, max, .. } = c.normalise {
+        require(
+            min > 0.0 && max > min,
+            origin,
+            "normalise.min",
+            "min and max are not a wavelength range",
+            "give 0 < min < max in Å",
+        )?;
+    }
+    Ok(())
+}
+
+pub(super) fn model(c: &Config, origin: &str) -> Result<()> {
+    let ok =
+        |yes: bool, key: &str, problem: &str, fix: &str| require(yes, origin, key, problem, fix);
+    super::forward::check(&c.forward, origin)?;
+    super::network::check(&c.network, origin)?;
+    interpolant(c, origin)?;
+    check_training(&c.train, &c.transport, origin)?;
+    ok(
+        !c.network.gaussian() || c.forward.has_closed_form(),
+        "network.gaussian",
+        "needs a channel in closed form",
+        "give forward.kind = \"quasar\" or \"gaussian\", or network.gaussian = false",
+    )?;
+    ok(
+        !c.network.gaussian() || !matches!(c.interpolant, InterpolantConfig::FokkerPlanck { .. }),
+        "network.gaussian",
+        "not for the Fokker-Planck path",
+        "give interpolant.kind = \"sde\" or \"ode\"",
+    )?;
+    ok(
+        !c.transport.bf16 || matches!(c.network, NetworkConfig::Unet1d(_)),
+        "transport.bf16",
+        "for the 1-D U-Net alone",
+        "give network.bf16 = true for images",
+    )?;
+    ok(
+        c.restore.draws > 0 && c.restore.batch > 0,
+        "restore.draws",
+        "draws and batch must be positive",
+        "give e.g. 16",
+    )?;
+    ok(
+        c.restore.quantiles.iter().all(|q| (0.0..=1.0).contains(q)),
+        "restore.quantiles",
+        "not all in 0..1",
+        "give e.g. [0.16, 0.84]",
+    )
+}
+
+fn interpolant(c: &Config, origin: &str) -> Result<()> {
+    match c.interpolant {
+        InterpolantConfig::Ode => Ok(()),
+        InterpolantConfig::Sde { gamma, epsilon, .. } => require(
+            [gamma, epsilon].iter().all(|v| *v > 0.0 && v.is_finite()),
+            origin,
+            "interpolant",
+            "gamma and epsilon must be positive",
+            "give e.g. gamma = 1.0, epsilon = 1.0",
+        ),
+        InterpolantConfig::FokkerPlanck { epsilon } => fokker_planck(c, epsilon, origin),
+    }
+}
+
+/// What the Fokker–Planck interpolant asks of the other sections.
+fn fokker_planck(c: &Config, epsilon: f64, origin: &str) -> Result<()> {
+    require(
+        matches!(c.forward, ForwardConfig::Gaussian { .. }),
+        origin,
+        "interpolant.kind",
+        "`fokker-planck` is for additive Gaussian noise of one level, and forward.kind is another channel",
+        "give interpolant.kind = \"ode\" or \"sde\", or forward.kind = \"gaussian\"",
+    )?;
+    require(
+        epsilon >= 0.0 && epsilon.is_finite(),
+        origin,
+        "interpolant.epsilon",
+        "negative",
+        "give 0 for the probability-flow ODE, 1 for draws from the posterior",
+    )?;
+    require(
+        c.train.mix == 1.0,
+        origin,
+        "train.mix",
+        "the Fokker–Planck path runs from x0 to F(x0): a recorded observation is not its end",
+        "leave it out, or give 1",
+    )
+}
+
+pub(super) fn image(c: &Config, origin: &str) -> Result<()> {
+    let ok =
+        |yes: bool, key: &str, problem: &str, fix: &str| require(yes, origin, key, problem, fix);
+    let pixels = matches!(c.normalise, NormaliseConfig::Pixels { .. });
+    let source = matches!(c.survey.source, SurveySource::Images { .. });
+    let stages = matches!(c.forward, ForwardConfig::Stages { .. });
+    let Some(image) = &c.image else {
+        ok(
+            !source,
+            "survey.source.kind",
+            "images, but there is no [image]",
+            "add [image] with channels, height and width",
+        )?;
+        ok(
+            !pixels,
+            "normalise.kind",
+            "`pixels` is for images",
+            "give window, column or none, or add [image]",
+        )?;
+        return ok(
+            !stages,
+            "forward.kind",
+            "`stages` is for images",
+            "give quasar, gaussian or command, or add [image]",
+        );
+    };
+    ok(
+        image.channels > 0 && image.height > 1 && image.width > 1,
+        "image",
+        "not the shape of an image",
+        "give e.g. channels = 3, height = 32, width = 32",
+    )?;
+    ok(
+        source,
+        "survey.source.kind",
+        "spectra, but [image] says that the data are images",
+        "give kind = \"images\", or remove [image]",
+    )?;
+    ok(
+        pixels,
+        "normalise.kind",
+        "for spectra, but [image] says that the data are images",
+        "give kind = \"pixels\"",
+    )?;
+    ok(
+        c.train.warm_start == 0,
+        "train.warm_start",
+        "there is no warm start for images",
+        "give warm_start = 0",
+    )?;
+    if let NormaliseConfig::Pixels {
+        mean,
+        std,
+        softening,
+    } = &c.normalise
+    {
+        let fits = |v: &Option<Vec<f64>>, good: &dyn Fn(f64) -> bool| {
+            v.as_ref()
+                .is_none_or(|v| v.len() == image.channels && v.iter().all(|x| good(*x)))
+        };
+        ok(
+            fits(mean, &f64::is_finite) && fits(std, &|s| s > 0.0 && s.is_finite()),
+            "normalise.mean",
+            "mean and std are not one number (std: positive) per channel",
+            "give as many as image.channels, or leave both out to have them measured",
+        )?;
+        ok(
+            mean.is_some() == std.is_some(),
+            "normalise.std",
+            "one of mean and std is given",
+            "give both or neither",
+        )?;
+        ok(
+            softening.is_none_or(|s| s > 0.0 && s.is_finite()),
+            "normalise.softening",
+            "not positive",
+            "give about the noise level of the sky, in the file's units",
+        )?;
+    }
+    Ok(())
+}
+
+/// Whether the network fits the rows: asked when a run is started, since the other commands (and a
+/// small grid) may do without the network.
+pub(super) fn fits(c: &Config, origin: &str) -> Result<()> {
+    match (&c.network, &c.image) {
+        (NetworkConfig::Unet1d(n), None) => {
+            let pixels = c.grid.pixels as i64;
+            let total = n.patch << (n.channels.len() - 1);
+            require(
+                n.margin + n.patch < pixels && (pixels + 2 * n.margin) % total == 0,
+                origin,
+                "network.margin",
+                "grid.pixels + 2 margin must be divisible by patch · 2^(levels − 1), margin + patch below pixels",
+                "change margin",
+            )
+        }
+        (NetworkConfig::Unet2d(n), Some(image)) => {
+            let unit = 1usize << (n.multipliers.len() - 1);
+            require(
+                image.height.is_multiple_of(unit) && image.width.is_multiple_of(unit),
+                origin,
+                "network.multipliers",
+                "image.height and image.width must be divisible by 2^(levels − 1)",
+                "give fewer multipliers, or pad the images",
+            )?;
+            let heights: Vec<i64> = (0..n.multipliers.len())
+                .map(|level| (image.height >> level) as i64)
+                .collect();
+            require(
+                n.attention.is_empty() || n.attention.iter().any(|a| heights.contains(a)),
+                origin,
+                "network.attention",
+                &format!("no level has such a height; the levels have {heights:?}"),
+                "give some of these heights, or [] for attention in the middle alone",
+            )
+        }
+        (NetworkConfig::Unet1d(_), Some(_)) => require(
+            false,
+            origin,
+            "network.kind",
+            "unet1d is for spectra",
+            "give kind = \"unet2d\" or leave it out",
+        ),
+        (NetworkConfig::Unet2d(_), None) => require(
+            false,
+            origin,
+            "network.kind",
+            "unet2d is for images",
+            "give [image], or kind = \"unet1d\"",
+        ),
+    }
+}

@@ -1,0 +1,75 @@
+//! A whole job: every table of the TOML file.
+
+use super::diffusion::DiffusionConfig;
+use super::forward::ForwardConfig;
+use super::image::ImageConfig;
+use super::interpolant::InterpolantConfig;
+use super::mock::MockConfig;
+use super::model::{RestoreConfig, TrainConfig, TransportConfig};
+use super::network::NetworkConfig;
+use super::survey::{GridConfig, NormaliseConfig, SelectConfig, SurveyConfig};
+use crate::Result;
+use serde::{Deserialize, Serialize};
+
+/// A whole job. See `survey_configs/` for examples with comments.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Every random number derives from this seed.
+    #[serde(default)]
+    pub seed: u64,
+    #[serde(default)]
+    pub grid: GridConfig,
+    /// The data are images of this shape, not spectra on a grid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageConfig>,
+    pub survey: SurveyConfig,
+    #[serde(default)]
+    pub select: SelectConfig,
+    #[serde(default)]
+    pub normalise: NormaliseConfig,
+    pub forward: ForwardConfig,
+    #[serde(default)]
+    pub network: NetworkConfig,
+    #[serde(default)]
+    pub interpolant: InterpolantConfig,
+    #[serde(default)]
+    pub transport: TransportConfig,
+    #[serde(default)]
+    pub train: TrainConfig,
+    #[serde(default)]
+    pub restore: RestoreConfig,
+    /// Only for `selfsi generate`; absent: its defaults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diffusion: Option<DiffusionConfig>,
+    /// Only for `selfsi mock`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mock: Option<MockConfig>,
+}
+
+impl Config {
+    /// `[diffusion]`, or its defaults where it is left out.
+    #[must_use]
+    pub fn diffusion(&self) -> DiffusionConfig {
+        self.diffusion.clone().unwrap_or_default()
+    }
+
+    /// The network of the diffusion model: its own, or one like the run's.
+    #[must_use]
+    pub fn diffusion_network(&self) -> NetworkConfig {
+        let own = self.diffusion().network;
+        own.unwrap_or_else(|| self.network.clone())
+    }
+
+    /// Whether that network can run on the grid; to be asked before training.
+    ///
+    /// # Errors
+    /// As [`Config::check_network_fits_grid`].
+    pub fn check_diffusion_network(&self, origin: &str) -> Result<()> {
+        let with = Self {
+            network: self.diffusion_network(),
+            ..self.clone()
+        };
+        with.check_network_fits_grid(&format!("{origin} [diffusion]"))
+    }
+}
