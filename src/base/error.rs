@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 /// The result of every fallible call in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What can go wrong. `Display` gives one line, ready to be shown to a user.
+/// What can go wrong. `Display` gives one line, ready to be shown to a user; `source` gives the error
+/// below, where one is kept. New kinds may come with any release.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// An input file (FITS, HDF5, folder) that cannot be read or does not hold what it should.
     #[error("{}{}: {problem}; expected {expected}; {fix}", .path.display(), at(.place))]
@@ -51,14 +53,22 @@ pub enum Error {
         checkpoint: PathBuf,
         fix: String,
     },
-    /// Ctrl-C or SIGTERM: the state was saved first.
+    /// Ctrl-C, SIGTERM or SIGHUP stopped a training: the state was saved first.
     #[error("stopped at step {step} by a signal; the checkpoint {} is complete: continue with --resume", .checkpoint.display())]
     Interrupted { step: u64, checkpoint: PathBuf },
+    /// The same of any other work: what was done is saved, what was unfinished is removed.
+    #[error("{}: {problem}; {fix}", .path.display())]
+    Stopped {
+        path: PathBuf,
+        problem: String,
+        fix: String,
+    },
     /// A step failed; the state before it was saved.
     #[error("{problem}; stopped at step {step}: the checkpoint {} is complete, continue with --resume", .checkpoint.display())]
     Halted {
         step: u64,
         checkpoint: PathBuf,
+        #[source]
         problem: Box<Error>,
     },
     /// A simulator outside this program failed.
@@ -73,7 +83,10 @@ pub enum Error {
     Rank { rank: usize, problem: String },
     /// Another rank says what failed: nothing more is to be said.
     #[error("stopped with the other ranks")]
-    Elsewhere,
+    Elsewhere {
+        /// That of the other rank's error.
+        exit_code: u8,
+    },
     /// An error raised inside libtorch.
     #[error("libtorch: {}", first_line(.0))]
     Torch(#[from] tch::TchError),
@@ -91,7 +104,22 @@ fn first_line(e: &tch::TchError) -> String {
     e.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
+/// Exit code of a failure.
+pub const FAILED: u8 = 1;
+/// Exit code of a run that a signal stopped: 128 + SIGINT, as of a program that Ctrl-C ends.
+pub const STOPPED: u8 = 130;
+
 impl Error {
+    /// What the process ends with: docs/reference/exit-codes.md.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Interrupted { .. } | Self::Stopped { .. } => STOPPED,
+            Self::Elsewhere { exit_code } => *exit_code,
+            _ => FAILED,
+        }
+    }
+
     /// An [`Error::Input`] about `place` (may be empty) in `path`.
     pub fn input(
         path: impl AsRef<Path>,
@@ -142,6 +170,15 @@ impl Error {
         }
     }
 
+    /// An [`Error::Stopped`] about `path`.
+    pub fn stopped(path: impl AsRef<Path>, problem: impl Display, fix: impl Display) -> Self {
+        Self::Stopped {
+            path: path.as_ref().to_path_buf(),
+            problem: one_line(problem),
+            fix: one_line(fix),
+        }
+    }
+
     /// An [`Error::Run`] about `path`.
     pub fn run(path: impl AsRef<Path>, problem: impl Display, fix: impl Display) -> Self {
         Self::Run {
@@ -158,4 +195,45 @@ fn one_line(text: impl Display) -> String {
         .split_whitespace()
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Error;
+    use std::error::Error as _;
+
+    #[test]
+    fn a_signal_has_an_exit_code_of_its_own() {
+        let stopped = Error::stopped("out.fits", "stopped by a signal", "run again");
+        let halted = Error::Halted {
+            step: 3,
+            checkpoint: "a".into(),
+            problem: Box::new(Error::output("b", "disk full", "make room")),
+        };
+        let interrupted = Error::Interrupted {
+            step: 3,
+            checkpoint: "a".into(),
+        };
+        assert_eq!((stopped.exit_code(), interrupted.exit_code()), (130, 130));
+        assert_eq!(Error::Elsewhere { exit_code: 130 }.exit_code(), 130);
+        assert_eq!(halted.exit_code(), 1);
+    }
+
+    #[test]
+    fn the_error_below_is_the_source() {
+        let halted = Error::Halted {
+            step: 3,
+            checkpoint: "a".into(),
+            problem: Box::new(Error::output("b", "disk full", "make room")),
+        };
+        let below = halted.source().map(ToString::to_string);
+        assert_eq!(
+            below.as_deref(),
+            Some("b: cannot be written: disk full; make room")
+        );
+        let torch = Error::from(tch::TchError::Torch("one\ntwo".into()));
+        assert_eq!(torch.to_string(), "libtorch: one");
+        assert!(torch.source().unwrap().to_string().contains("two"));
+        assert!(Error::config("a", "b", "c", "d").source().is_none());
+    }
 }

@@ -100,7 +100,7 @@ impl<'a> DiffusionTrainer<'a> {
     /// Trains to the end, or until `stop` is set.
     ///
     /// # Errors
-    /// [`Error::Run`] after `stop`: the checkpoint is complete; [`Error::Diverged`] when a loss or
+    /// [`Error::Stopped`] after `stop`: the checkpoint is complete; [`Error::Diverged`] when a loss or
     /// the weights are not finite; [`Error::Output`] if the disk is full.
     pub fn train(&mut self, stop: &AtomicBool, quiet: bool) -> Result<()> {
         let (steps, batch) = (self.config.steps, self.config.batch);
@@ -127,7 +127,7 @@ impl<'a> DiffusionTrainer<'a> {
             }
             if stop.load(Ordering::Relaxed) && done < steps {
                 log.finish();
-                return Err(Error::run(
+                return Err(Error::stopped(
                     &self.folder,
                     format!("stopped at step {done} by a signal; the checkpoint is complete"),
                     "give the same command again to continue",

@@ -202,7 +202,7 @@ fn going(job: Job<'_>) -> Result<()> {
     if !job.stop.load(Ordering::Relaxed) {
         return Ok(());
     }
-    Err(Error::output(
+    Err(Error::stopped(
         job.out,
         "stopped by a signal, and nothing half-written is left behind",
         "give the same command again",

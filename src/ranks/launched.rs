@@ -94,7 +94,7 @@ impl Launched {
     fn refused(self, command: &str, problem: &str, fix: &str) -> Error {
         let Self { size, key, .. } = self;
         if self.rank > 0 {
-            return Error::Elsewhere;
+            return Error::Elsewhere { exit_code: FAILED };
         }
         Error::config(
             command,

@@ -11,6 +11,7 @@ mod place;
 pub use launched::{Launched, check_alone, here};
 pub use place::Place;
 
+use crate::base::error::{FAILED, STOPPED};
 use crate::{Error, Result};
 use std::cell::Cell;
 use std::ops::Range;
@@ -138,7 +139,8 @@ impl Ranks {
             let words = found.as_ref().err().map(ToString::to_string);
             let problem = world.words(failed, words.unwrap_or_default());
             return match found {
-                Err(e) if failed == self.rank => Err(e),
+                // A signal stops all ranks alike, and each ends with its exit code.
+                Err(e) if failed == self.rank || e.exit_code() == STOPPED => Err(e),
                 _ => Err(Error::Rank {
                     rank: failed,
                     problem,
@@ -223,7 +225,9 @@ impl Ranks {
     pub fn end<T>(self, found: Result<T>) -> Result<T> {
         match found {
             Err(e) if self.size > 1 && !self.agreed.get() => self.abort(&e),
-            Err(_) if !self.is_first() => Err(Error::Elsewhere),
+            Err(e) if !self.is_first() => Err(Error::Elsewhere {
+                exit_code: e.exit_code(),
+            }),
             found => found,
         }
     }
@@ -235,7 +239,7 @@ impl Ranks {
         if let Some(world) = &self.world {
             world.abort();
         }
-        crate::base::atomic::abandon(1)
+        crate::base::atomic::abandon(i32::from(FAILED))
     }
 }
 
