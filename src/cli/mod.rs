@@ -61,7 +61,7 @@ enum Command {
     Completions(completions::Completions),
 }
 
-/// Parses the arguments and runs the subcommand: exit code 2 for usage, 1 for failure.
+/// Parses the arguments and runs the subcommand: exit code 2 for usage, else [`Error::exit_code`].
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -69,10 +69,10 @@ pub fn main() -> ExitCode {
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            if !matches!(e, Error::Elsewhere) {
+            if !matches!(e, Error::Elsewhere { .. }) {
                 eprintln!("selfsi: error: {e}");
             }
-            ExitCode::FAILURE
+            ExitCode::from(e.exit_code())
         }
     }
 }

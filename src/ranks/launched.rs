@@ -1,5 +1,6 @@
 //! What a launcher (mpirun, mpiexec, srun) tells a process of how many it started.
 
+use crate::base::error::FAILED;
 use crate::{Error, Result};
 
 /// How this process was started.

@@ -11,7 +11,7 @@ mod place;
 pub use launched::{Launched, check_alone, here};
 pub use place::Place;
 
-use crate::base::error::{FAILED, STOPPED};
+use crate::base::error::FAILED;
 use crate::{Error, Result};
 use std::cell::Cell;
 use std::ops::Range;
@@ -140,7 +140,7 @@ impl Ranks {
             let problem = world.words(failed, words.unwrap_or_default());
             return match found {
                 // A signal stops all ranks alike, and each ends with its exit code.
-                Err(e) if failed == self.rank || e.exit_code() == STOPPED => Err(e),
+                Err(e) if failed == self.rank || e.exit_code() == crate::base::error::STOPPED => Err(e),
                 _ => Err(Error::Rank {
                     rank: failed,
                     problem,

@@ -153,7 +153,7 @@ fn stopped_and_resumed(signal: &str, run: &str) -> Left {
     let child = study.started(run, 60);
     send(signal, &child);
     let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(130));
     let text = String::from_utf8(output.stderr).unwrap();
     let message = text.lines().last().unwrap();
     let newest = checkpoints(&study.path(run)).pop().unwrap();
