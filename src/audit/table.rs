@@ -7,6 +7,7 @@ use crate::data::Provenance;
 use crate::data::provenance::Key;
 use crate::files::fits::sheet::{Sheet, ascii};
 use crate::files::fits::tables::Column;
+use crate::files::version;
 use crate::restored::writer::{keys, provenance};
 use fitsio::tables::ColumnDataType as T;
 use std::path::Path;
@@ -128,6 +129,7 @@ pub fn write_audit(
     features: &[FeatureRow],
 ) -> Result<()> {
     let mut sheet = Sheet::create(path)?;
+    keys(&mut sheet, &version::AUDIT.keys())?;
     keys(&mut sheet, &header.keys())?;
     provenance(&mut sheet, &header.made)?;
     audit_table(&mut sheet, rows)?;

@@ -4,3 +4,4 @@ pub(crate) mod fits;
 pub(crate) mod format;
 pub(crate) mod hdf5;
 pub(crate) mod units;
+pub(crate) mod version;

@@ -140,7 +140,9 @@ impl Ranks {
             let problem = world.words(failed, words.unwrap_or_default());
             return match found {
                 // A signal stops all ranks alike, and each ends with its exit code.
-                Err(e) if failed == self.rank || e.exit_code() == crate::base::error::STOPPED => Err(e),
+                Err(e) if failed == self.rank || e.exit_code() == crate::base::error::STOPPED => {
+                    Err(e)
+                }
                 _ => Err(Error::Rank {
                     rank: failed,
                     problem,

@@ -5,6 +5,7 @@ use crate::data::LogGrid;
 use crate::data::Object;
 use crate::data::Provenance;
 use crate::files::fits::read::{Fits, Hdu};
+use crate::files::version;
 use crate::{Error, Result};
 use ndarray::Array2;
 use std::path::{Path, PathBuf};
@@ -74,6 +75,8 @@ impl Restored {
         if !creator.starts_with("selfsi") {
             return Err(foreign(&path, "PRIMARY", "CREATOR is not selfsi"));
         }
+        let version = version::RESTORED.check(&mut |key| fits.text_key(key));
+        version.map_err(|e| foreign(&path, "PRIMARY", &e))?;
         fits.check_complete()?;
         fits.check_sums()?;
         seek(&mut fits, &path, "RESTORED")?;

@@ -12,6 +12,7 @@ use crate::data::provenance::{Key, Value, flag_keys};
 use crate::files::fits::sheet::Sheet;
 use crate::files::fits::tables::Column;
 use crate::files::units::inverse_square;
+use crate::files::version;
 use crate::lines::MeasuredLines;
 use crate::survey::select::median_snr;
 use fitsio::hdu::FitsHdu;
@@ -192,6 +193,7 @@ fn primary(sheet: &mut Sheet, h: &RestoredHeader) -> Result<()> {
     let hdu = sheet.primary()?;
     sheet.text(&hdu, "FLUXUNIT", &h.flux_unit, "unit of the flux images")?;
     sheet.text(&hdu, "WAVEREF", "vacuum, observed frame", "wavelengths")?;
+    keys(sheet, &version::RESTORED.keys())?;
     keys(sheet, &h.made.quantile_keys())?;
     keys(sheet, &flag_keys())?;
     provenance(sheet, &h.made)

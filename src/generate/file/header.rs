@@ -2,6 +2,7 @@
 
 use crate::data::provenance::Key;
 use crate::data::{ImageLayout, LogGrid};
+use crate::files::version;
 use crate::restored::images::header::scale_keys;
 
 /// What the numbers of a sample are.
@@ -77,6 +78,7 @@ impl GeneratedHeader {
             Key::text("CONTENT", self.content(), "samples of no object"),
             Key::text("METHOD", "edm", "diffusion model, Heun sampler"),
         ];
+        keys.extend(version::GENERATED.keys());
         keys.extend(match &self.axes {
             GeneratedAxes::Spectra { normalised, .. } => {
                 let divided = if normalised.is_empty() {
@@ -135,6 +137,7 @@ const IMAGES: &str = "generated images";
 
 /// Whether the keys are those of generated spectra (else images); or what is wrong with them.
 pub(crate) fn is_spectra(get: &mut dyn FnMut(&str) -> Option<String>) -> Result<bool, String> {
+    version::GENERATED.check(get)?;
     match get("CONTENT").as_deref() {
         Some(SPECTRA) => Ok(true),
         Some(IMAGES) => Ok(false),

@@ -102,7 +102,7 @@ impl Writer {
 pub(crate) fn open(path: &Path) -> Result<(RestoredImagesHeader, ImageTable)> {
     let mut fits = Fits::open(path)?;
     fits.seek(0)?;
-    check(&mut |k| fits.text_key(k)).map_err(|e| foreign(path, "PRIMARY", e.to_owned()))?;
+    check(&mut |k| fits.text_key(k)).map_err(|e| foreign(path, "PRIMARY", e))?;
     fits.check_complete()?;
     fits.check_sums()?;
     let shape = images(&mut fits, path, "RESTORED")?;

@@ -101,7 +101,7 @@ fn write_table(file: &File, table: &ImageTable) -> hdf5::Result<()> {
 pub(crate) fn open(path: &Path) -> Result<(RestoredImagesHeader, ImageTable)> {
     let file = read::open(path)?;
     let mut get = |name: &str| read::key(&file, &name.to_lowercase());
-    check(&mut get).map_err(|e| foreign(path, "attributes", e.to_owned()))?;
+    check(&mut get).map_err(|e| foreign(path, "attributes", e))?;
     let shape = images(&file, path, "RESTORED")?.shape();
     let header =
         RestoredImagesHeader::read(&shape, &mut get).map_err(|e| foreign(path, "attributes", e))?;

@@ -3,6 +3,7 @@
 use crate::data::Provenance;
 use crate::data::provenance::{Key, flag_keys};
 use crate::data::{ImageLayout, PixelScale};
+use crate::files::version;
 use crate::restored::image::Image;
 
 /// CONTENT of every such file: what tells it from a restored catalog of spectra.
@@ -59,6 +60,7 @@ impl RestoredImagesHeader {
             Key::whole("NVECTOR", l.vector as i64, "numbers known of a corruption"),
             Key::whole("NPLANES", l.planes as i64, "planes known of a corruption"),
         ];
+        keys.extend(version::RESTORED_IMAGES.keys());
         keys.extend(scale_keys(&l.scale));
         keys.extend(self.made.quantile_keys());
         keys.extend(flag_keys());
@@ -123,12 +125,12 @@ pub(crate) fn scale_keys(scale: &PixelScale) -> Vec<Key> {
 }
 
 /// Whether the keys are those of restored images, or what they are of instead.
-pub(crate) fn check(get: &mut dyn FnMut(&str) -> Option<String>) -> Result<(), &'static str> {
+pub(crate) fn check(get: &mut dyn FnMut(&str) -> Option<String>) -> Result<(), String> {
     if !get("CREATOR").unwrap_or_default().starts_with("selfsi") {
-        return Err("CREATOR is not selfsi");
+        return Err("CREATOR is not selfsi".into());
     }
     match get("CONTENT").as_deref() {
-        Some(CONTENT) => Ok(()),
-        _ => Err("restored spectra, not images"),
+        Some(CONTENT) => version::RESTORED_IMAGES.check(get),
+        _ => Err("restored spectra, not images".into()),
     }
 }
