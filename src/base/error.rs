@@ -232,7 +232,7 @@ mod tests {
             Some("b: cannot be written: disk full; make room")
         );
         let torch = Error::from(tch::TchError::Torch("one\ntwo".into()));
-        assert_eq!(torch.to_string(), "libtorch: one");
+        assert_eq!(torch.to_string(), "libtorch: Internal torch error: one");
         assert!(torch.source().unwrap().to_string().contains("two"));
         assert!(Error::config("a", "b", "c", "d").source().is_none());
     }
