@@ -2,6 +2,7 @@
 
 use crate::data::Provenance;
 use crate::data::provenance::quantile_name;
+use std::fmt;
 
 /// One of the images, a row for each object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,12 +20,22 @@ impl Image {
     /// Its name in a file made so.
     pub fn name(self, made: &Provenance) -> String {
         match self {
-            Self::Restored => "RESTORED".into(),
-            Self::Sigma => "SIGMA".into(),
-            Self::Draw => "DRAW".into(),
             Self::Quantile(i) => quantile_name(made.quantiles[i]),
-            Self::Observed => "OBSERVED".into(),
-            Self::Ivar => "IVAR".into(),
+            other => other.to_string(),
+        }
+    }
+}
+
+/// For messages: a quantile by the key that names it.
+impl fmt::Display for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Restored => f.write_str("RESTORED"),
+            Self::Sigma => f.write_str("SIGMA"),
+            Self::Draw => f.write_str("DRAW"),
+            Self::Quantile(i) => write!(f, "QUANT{}", i + 1),
+            Self::Observed => f.write_str("OBSERVED"),
+            Self::Ivar => f.write_str("IVAR"),
         }
     }
 }

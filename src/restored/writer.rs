@@ -103,7 +103,7 @@ impl RestoredWriter {
         for (image, hdu) in &self.images {
             let rows = block
                 .image(*image)
-                .ok_or_else(|| self.sheet.failed(&format!("a block without {image:?}")))?;
+                .ok_or_else(|| self.sheet.failed(&format!("a block without {image}")))?;
             let data: Vec<f32> = rows.iter().copied().collect();
             self.sheet.pixels(hdu, start * self.loglam.len(), &data)?;
         }

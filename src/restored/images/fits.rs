@@ -56,7 +56,7 @@ impl Writer {
         for (image, hdu) in &self.images {
             let rows = block
                 .image(*image)
-                .ok_or_else(|| self.sheet.failed(&format!("a block without {image:?}")))?;
+                .ok_or_else(|| self.sheet.failed(&format!("a block without {image}")))?;
             let data = rows.as_standard_layout();
             let pixels = data.as_slice().unwrap_or_default();
             self.sheet.pixels(hdu, start * rows.ncols(), pixels)?;

@@ -43,7 +43,7 @@ impl Writer {
             let rows = block.image(*image).ok_or_else(|| {
                 Error::output(
                     &self.target,
-                    format!("a block without {image:?}"),
+                    format!("a block without {image}"),
                     "give every image of the header",
                 )
             })?;
