@@ -3,7 +3,7 @@
 use super::forward::ForwardConfig;
 use super::interpolant::InterpolantConfig;
 use super::job::Config;
-use super::model::check_training;
+use super::model::{Scheme, check_training};
 use super::network::NetworkConfig;
 use super::require::require;
 use super::survey::{NormaliseConfig, SurveySource};
@@ -124,7 +124,44 @@ fn interpolant(c: &Config, origin: &str) -> Result<()> {
             "give e.g. gamma = 1.0, epsilon = 1.0",
         ),
         InterpolantConfig::FokkerPlanck { epsilon } => fokker_planck(c, epsilon, origin),
+        InterpolantConfig::Posterior { erased } => posterior(c, erased, origin),
     }
+}
+
+/// What the path from a posterior asks of the other sections.
+fn posterior(c: &Config, erased: f64, origin: &str) -> Result<()> {
+    let ok =
+        |yes: bool, key: &str, problem: &str, fix: &str| require(yes, origin, key, problem, fix);
+    ok(
+        erased >= 0.0 && erased.is_finite(),
+        "interpolant.erased",
+        "not a variance",
+        "give e.g. 1.0",
+    )?;
+    ok(
+        c.train.mix == 1.0,
+        "train.mix",
+        "the path from a posterior belongs to F(x0): a recorded observation is not its end",
+        "leave it out, or give 1",
+    )?;
+    ok(
+        c.train.warm_start == 0,
+        "train.warm_start",
+        "a network that says nothing is the Gaussian posterior already",
+        "leave it out, or give 0",
+    )?;
+    ok(
+        c.transport.scheme == Scheme::Multistep,
+        "transport.scheme",
+        "the path from a posterior has steps of its own",
+        "leave it out, or give \"multistep\"",
+    )?;
+    ok(
+        !c.network.gaussian(),
+        "network.gaussian",
+        "the path from a posterior has a Gaussian population of its own",
+        "leave it out, or give false",
+    )
 }
 
 /// What the Fokker–Planck interpolant asks of the other sections.

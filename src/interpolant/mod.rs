@@ -42,13 +42,15 @@ impl Gamma {
     }
 }
 
-/// ODE (γ = 0), SDE, or the heat flow of additive Gaussian noise.
+/// ODE (γ = 0), SDE, the heat flow of additive Gaussian noise, or the path from a posterior.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Interpolant {
     Ode,
     Sde(Gamma),
     /// x1 must be a fresh F(x0): its noise x1 − x0 = σ ξ makes the path.
     FokkerPlanck,
+    /// x1 is a draw x_G of a Gaussian posterior given F(x0), and γ = 0.
+    Posterior,
 }
 
 /// A point of the path and what the networks should say there; all [B, D].
@@ -75,6 +77,7 @@ impl Interpolant {
                 by_pixel: noise_known,
             }),
             InterpolantConfig::FokkerPlanck { .. } => Self::FokkerPlanck,
+            InterpolantConfig::Posterior { .. } => Self::Posterior,
         }
     }
 
@@ -82,7 +85,7 @@ impl Interpolant {
     #[must_use]
     pub fn heads(&self) -> i64 {
         match self {
-            Self::Ode | Self::FokkerPlanck => 1,
+            Self::Ode | Self::FokkerPlanck | Self::Posterior => 1,
             Self::Sde(_) => 2,
         }
     }
@@ -91,7 +94,7 @@ impl Interpolant {
     #[must_use]
     pub fn gamma(&self) -> f64 {
         match self {
-            Self::Ode | Self::FokkerPlanck => 0.0,
+            Self::Ode | Self::FokkerPlanck | Self::Posterior => 0.0,
             Self::Sde(gamma) => gamma.scale,
         }
     }
@@ -109,7 +112,7 @@ impl Interpolant {
         let difference = x1 - x0;
         let point = x0 + t * &difference;
         match self {
-            Self::Ode | Self::FokkerPlanck => Sample {
+            Self::Ode | Self::FokkerPlanck | Self::Posterior => Sample {
                 point,
                 velocity: difference,
                 z: None,

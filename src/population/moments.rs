@@ -15,6 +15,8 @@ const PAIRS_MIN: f64 = 1e-3;
 const BLUR_LOCAL: f64 = 3.0;
 /// With fewer spectra per pixel than this, sample eigenvalues are too uneven to be used as they are.
 const SAMPLES_PER_PIXEL: usize = 10;
+/// Weakest modes that are passed, whose variance is continued into those that are erased.
+const DECLARED_FROM: usize = 5;
 
 /// Mean [D] and covariance [D, D] of clean spectra (normalised flux).
 #[derive(Debug, Clone)]
@@ -33,6 +35,30 @@ pub struct Learned {
     /// determine, [D, K]; the others are erased: the channel passes so little of them that even the
     /// whole survey's covariance shows no significant trace.
     pub passed: Array2<f64>,
+}
+
+impl Learned {
+    /// The moments with a declared variance in the modes that the channel erases: `part` times that of
+    /// the weakest ones that it passes, shared out along the spectrum as theirs is.
+    #[must_use]
+    pub fn declared(&self, part: f64) -> Moments {
+        let k = self.passed.ncols();
+        let weak = self.passed.slice(s![.., k - k.div_ceil(2)..]);
+        let coefficients = weak.t().dot(&self.moments.covariance).dot(&weak);
+        let last: Array1<f64> = coefficients.diag().iter().rev().take(DECLARED_FROM).copied().collect();
+        let level = part * last.mean().unwrap_or(0.0);
+        let local = (weak.dot(&coefficients) * &weak).sum_axis(Axis(1));
+        let local = local.mapv(|v| v.max(0.0));
+        let share = local.mapv(|v| (v / local.mean().unwrap_or(1.0).max(f64::MIN_POSITIVE)).sqrt());
+        // (1 − P Pᵀ) applied to the columns of diag(√share).
+        let scaled = Array2::from_diag(&share);
+        let factor = &scaled - &self.passed.dot(&self.passed.t().dot(&scaled));
+        let covariance = &self.moments.covariance + &(factor.dot(&factor.t()) * level);
+        Moments {
+            covariance,
+            ..self.moments.clone()
+        }
+    }
 }
 
 /// Second moments of one half of a sample, about a given mean, with masked pixels left out.

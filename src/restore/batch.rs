@@ -36,9 +36,7 @@ impl Restorer {
             device,
         } = source;
         let (network, run_sha256) = run.trained(layout, device)?;
-        let noise_known = config.network.noise_input();
-        let transport = Transport::new(&config.interpolant, &config.transport, noise_known);
-        transport.check_noise(layout)?;
+        let transport = run.transport(config, layout, device)?;
         let random = config.interpolant.is_random();
         let mut history = origin.to_vec();
         history.push(format!("restored by run {}", run.folder().display()));
@@ -72,7 +70,8 @@ impl Restorer {
         block: &Block,
         objects: &mut [Object],
     ) -> Result<(RestoredBlock, Array3<f32>)> {
-        let draws = self.draws(&observations(block, self.device), objects);
+        let observed = observations(block, self.device);
+        let (draws, mean) = (self.draws(&observed, objects), self.mean(&observed, objects));
         let norms: Vec<f64> = objects.iter().map(|o| o.norm).collect();
         let (observed, ivar) = (
             scaled(&block.flux, &norms, 1),
@@ -80,8 +79,8 @@ impl Restorer {
         );
         let norms: Vec<f32> = norms.iter().map(|n| *n as f32).collect();
         let norms = Tensor::from_slice(&norms).to_device(self.device);
-        let draws = draws * norms.unsqueeze(1);
-        let restored = self.moments(&draws, objects, observed, ivar)?;
+        let (draws, mean) = (draws * norms.unsqueeze(1), mean.map(|m| m * norms.unsqueeze(1)));
+        let restored = self.moments((&draws, mean), objects, observed, ivar)?;
         Ok((restored, all_draws(&draws, objects)?))
     }
 
@@ -104,6 +103,19 @@ impl Restorer {
         })
     }
 
+    /// The posterior mean of each object in one evaluation, normalised, [B, D], where the network gives
+    /// it.
+    pub fn mean(&self, o: &Observations, objects: &[Object]) -> Option<Tensor> {
+        if self.made.method != Method::Posterior {
+            return None;
+        }
+        let numbers = self.numbers(objects);
+        let stream = |purpose| Rows::new(self.made.seed, purpose, 0, &numbers);
+        let y = o.filled(&stream(Purpose::MaskFill));
+        let random = stream(Purpose::Transport);
+        Some((self.transport).mean(self.network.as_ref(), &y, &o.latent, &random))
+    }
+
     /// The numbers of the objects' random streams, int64 [B].
     pub fn numbers(&self, objects: &[Object]) -> Tensor {
         let numbers: Vec<i64> = objects.iter().map(stream_of).collect();
@@ -111,19 +123,21 @@ impl Restorer {
     }
 
     /// Mean, scatter and quantiles of draws [draws, B, D] in physical units, beside the
-    /// observations [B, D]; flags the objects whose mean is not finite.
+    /// observations [B, D]; flags the objects whose mean is not finite. The mean is that of the draws
+    /// unless it is given.
     ///
     /// # Errors
     /// [`crate::Error::Torch`] if the numbers cannot be copied to the host.
     pub fn moments(
         &self,
-        draws: &Tensor,
+        (draws, mean): (&Tensor, Option<Tensor>),
         objects: &mut [Object],
         observed: Array2<f32>,
         ivar: Array2<f32>,
     ) -> Result<RestoredBlock> {
         let random = self.made.method.is_random();
-        let mean = draws.mean_dim([0i64].as_slice(), false, tch::Kind::Float);
+        let of_draws = || draws.mean_dim([0i64].as_slice(), false, tch::Kind::Float);
+        let mean = mean.unwrap_or_else(of_draws);
         let finite: Vec<bool> = mean
             .isfinite()
             .all_dim(-1, false)
@@ -174,6 +188,7 @@ fn method(interpolant: &InterpolantConfig) -> Method {
     match interpolant {
         InterpolantConfig::Ode => Method::Ode,
         InterpolantConfig::Sde { .. } => Method::Sde,
+        InterpolantConfig::Posterior { .. } => Method::Posterior,
         InterpolantConfig::FokkerPlanck { .. } if interpolant.is_random() => {
             Method::FokkerPlanckSde
         }

@@ -77,8 +77,12 @@ pub fn restore_images(
         let objects: &mut [Object] = &mut table.objects[range.clone()];
         let observed = image_observations(&block, job.device);
         let draws = in_units(layout, &restorer.draws(&observed, objects));
+        // Of a stretched scale the mean of the values is not the value of the mean.
+        let linear = layout.scale.softening.is_none();
+        let mean = linear.then(|| restorer.mean(&observed, objects)).flatten();
+        let mean = mean.map(|m| in_units(layout, &m));
         let (observed, ivar) = observation(layout, &block);
-        writer.write(&restorer.moments(&draws, objects, observed, ivar)?)?;
+        writer.write(&restorer.moments((&draws, mean), objects, observed, ivar)?)?;
         table.vector.slice_mut(s![range, ..]).assign(&block.vector);
         progress(start + batch.len(), rows.len());
     }

@@ -14,6 +14,7 @@ mod pairs;
 mod proxies;
 mod run;
 mod split;
+mod start;
 mod step;
 mod trainer;
 mod training;

@@ -2,6 +2,7 @@
 //! metrics.jsonl and TensorBoard events.
 
 use super::known;
+use super::start;
 use crate::base::atomic;
 use crate::config::Config;
 use crate::data::Layout;
@@ -9,11 +10,14 @@ use crate::fit::Checkpoint;
 use crate::fit::checkpoint::newest;
 use crate::interpolant::Interpolant;
 use crate::nets;
-use crate::nets::{Background, Population, VelocityField};
+use crate::nets::{Background, Ground, Population, VelocityField};
+use crate::population::GaussianStart;
+use crate::transport::Transport;
 use crate::{Error, Result};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use tch::Device;
 
 /// A run folder and the config it belongs to.
@@ -164,6 +168,29 @@ impl Run {
         self.folder.join("population.safetensors")
     }
 
+    /// The Gaussian population whose posterior the path of a run with `interpolant.kind = "posterior"`
+    /// begins with.
+    #[must_use]
+    pub fn start(&self) -> PathBuf {
+        self.folder.join("start.safetensors")
+    }
+
+    /// Φ of this run with the `[transport]` of `config`, for rows of the given layout.
+    ///
+    /// # Errors
+    /// [`Error::Run`] if the file of [`Run::start`] is missing or damaged; as
+    /// [`Transport::check_noise`].
+    pub fn transport(&self, config: &Config, layout: &Layout, device: Device) -> Result<Transport> {
+        let noise_known = config.network.noise_input();
+        let transport = Transport::new(&config.interpolant, &config.transport, noise_known);
+        transport.check_noise(layout)?;
+        if transport.interpolant != Interpolant::Posterior {
+            return Ok(transport);
+        }
+        let joint = start::read(&self.start(), layout.pixels() as i64)?;
+        Ok(transport.from(Rc::new(GaussianStart::new(&joint, device))))
+    }
+
     /// The known part of the fields that `population` makes on this run's path.
     pub(super) fn background(&self, population: &Population, device: Device) -> Background {
         Background::new(population, self.interpolant().gamma(), device)
@@ -186,8 +213,14 @@ impl Run {
         device: Device,
     ) -> Result<Box<dyn VelocityField>> {
         let c = &self.config;
-        let heads = self.interpolant().heads();
-        nets::build(&c.network, layout, heads, background, c.seed, device)
+        let interpolant = self.interpolant();
+        let ground = match background {
+            Some(background) => Ground::Population(background),
+            None if interpolant == Interpolant::Posterior => Ground::Anchor,
+            None => Ground::Nothing,
+        };
+        let heads = interpolant.heads();
+        nets::build(&c.network, layout, heads, ground, c.seed, device)
     }
 
     /// The trained network: the best one, or the newest where no validation has chosen yet. The

@@ -7,11 +7,12 @@ use super::feed::Feed;
 use super::known;
 use super::pairs::Pairs;
 use super::run::{Run, config_sha256};
+use super::start;
 use super::step::Step;
 use super::validate::Validator;
 use super::warm_start::GaussianPopulation;
 use crate::base::random::seed_dropout;
-use crate::config::Config;
+use crate::config::{Config, InterpolantConfig};
 use crate::data::Layout;
 use crate::fit::checkpoint::{State, save_state, save_weights};
 use crate::fit::log::Log;
@@ -22,10 +23,12 @@ use crate::fit::{Learner, Stride};
 use crate::forward;
 use crate::forward::ForwardModel;
 use crate::nets::{Background, Population, VelocityField};
+use crate::population::{GaussianStart, Joint};
 use crate::ranks::{Place, Ranks};
 use crate::transport::Transport;
 use crate::{Error, Result};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tch::{Device, Tensor};
 
@@ -61,6 +64,8 @@ pub struct Trainer<'a> {
     population: Option<GaussianPopulation>,
     /// The known part of the fields, where there is one.
     known: Option<Population>,
+    /// Where the path begins, if not at the observations.
+    start: Option<Joint>,
     best: Option<(u64, f64)>,
     stale: usize,
     /// The validation that belongs to the last step is still to be made.
@@ -98,8 +103,12 @@ impl<'a> Trainer<'a> {
             config.network.noise_input(),
         );
         transport.check_noise(&data.layout)?;
-        let e_step = transport.with_epsilon(config.train.epsilon);
+        let mut e_step = transport.with_epsilon(config.train.epsilon);
         e_step.check_noise(&data.layout)?;
+        let start = start_of(run, data, &*forward)?;
+        if let Some(joint) = &start {
+            e_step = e_step.from(Rc::new(GaussianStart::new(joint, device)));
+        }
         let mut trainer = Self {
             run,
             data,
@@ -113,6 +122,7 @@ impl<'a> Trainer<'a> {
             validator: Validator::new(data, config.seed, config.train.batch)?,
             population: None,
             known,
+            start,
             teacher,
             best: None,
             stale: 0,
@@ -199,6 +209,9 @@ impl<'a> Trainer<'a> {
             self.run.create()?;
             if let Some(known) = &self.known {
                 known::write(&self.run.population(), known)?;
+            }
+            if let Some(start) = &self.start {
+                start::write(&self.run.start(), start)?;
             }
             Log::open(
                 self.run.folder(),
@@ -456,6 +469,17 @@ impl<'a> Trainer<'a> {
                 .into(),
         }))
     }
+}
+
+/// Where the path of a run begins, if not at the observations: as its folder holds it, or learned.
+fn start_of(run: &Run, data: &Data, forward: &dyn ForwardModel) -> Result<Option<Joint>> {
+    let InterpolantConfig::Posterior { erased } = run.config().interpolant else {
+        return Ok(None);
+    };
+    if run.start().is_file() {
+        return start::read(&run.start(), data.layout.pixels() as i64).map(Some);
+    }
+    start::learn(run.config(), data, forward, erased).map(Some)
 }
 
 /// The Gaussian population of a run: as its folder holds it, or learned.
