@@ -173,7 +173,15 @@ fn network() -> Box<dyn VelocityField> {
         noise_rho: Vec::new(),
     };
     let heads = Interpolant::new(&job.interpolant, job.network.noise_input()).heads();
-    nets::build(&job.network, &layout, heads, None, 1, Device::Cpu).expect("a network")
+    nets::build(
+        &job.network,
+        &layout,
+        heads,
+        nets::Ground::Nothing,
+        1,
+        Device::Cpu,
+    )
+    .expect("a network")
 }
 
 /// Checkpoints: what is taken fits the network, and is finite.

@@ -50,7 +50,10 @@ impl GaussianStart {
         let (values, vectors) = eigen(&double(&joint.signal));
         let largest = values.max().double_value(&[]).max(f64::MIN_POSITIVE);
         let kept = values.gt(largest * ERASED).nonzero().view([-1]);
-        let (values, vectors) = (values.index_select(0, &kept), vectors.index_select(1, &kept));
+        let (values, vectors) = (
+            values.index_select(0, &kept),
+            vectors.index_select(1, &kept),
+        );
         let gains = double(&joint.cross).matmul(&vectors);
         let covariance = double(&joint.covariance);
         let told = (&gains / &values).matmul(&gains.tr());
@@ -132,7 +135,12 @@ impl Start for GaussianStart {
         let residual = (y - &self.seen) * &latent.good;
         let (z, rest) = (random.normal(100, k), random.normal(101, d));
         let sigma = &latent.sigma;
-        let ends = |t: &Tensor| [t.amin([1i64].as_slice(), true), t.amax([1i64].as_slice(), true)];
+        let ends = |t: &Tensor| {
+            [
+                t.amin([1i64].as_slice(), true),
+                t.amax([1i64].as_slice(), true),
+            ]
+        };
         let ([low, high], [seen, _]) = (ends(sigma), ends(&latent.good));
         let plain = high.le_tensor(&(low * 1.000_01)).logical_and(&seen.gt(0.0));
         let [mut mean, mut draw] = self.plain(&residual, latent, [&z, &rest]);
@@ -150,7 +158,9 @@ impl Start for GaussianStart {
                 let _ = all.index_copy_(0, &rows, &part);
             }
         }
-        let deviation = (&self.signal_variance + sigma.square()).sqrt().clamp_min(1e-6);
+        let deviation = (&self.signal_variance + sigma.square())
+            .sqrt()
+            .clamp_min(1e-6);
         let anchor = Anchor {
             scatter: self.scatter(latent),
             shift: (&mean - &self.mean) / &self.deviation,

@@ -98,7 +98,7 @@ impl Joint {
             let seed = derive(seed, Purpose::Start, round);
             let joint = Self::simulated([&mean, &covariance], forward, latent, seed)?;
             let gain = joint.gain(latent);
-            mean += (&data.seen - &joint.seen).matmul(&gain.tr());
+            mean = mean + (&data.seen - &joint.seen).matmul(&gain.tr());
             let change = &data.signal - &joint.signal;
             covariance = positive(&(covariance + gain.matmul(&change).matmul(&gain.tr())));
         }

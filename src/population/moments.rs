@@ -45,7 +45,13 @@ impl Learned {
         let k = self.passed.ncols();
         let weak = self.passed.slice(s![.., k - k.div_ceil(2)..]);
         let coefficients = weak.t().dot(&self.moments.covariance).dot(&weak);
-        let last: Array1<f64> = coefficients.diag().iter().rev().take(DECLARED_FROM).copied().collect();
+        let last: Array1<f64> = coefficients
+            .diag()
+            .iter()
+            .rev()
+            .take(DECLARED_FROM)
+            .copied()
+            .collect();
         let level = part * last.mean().unwrap_or(0.0);
         let local = (weak.dot(&coefficients) * &weak).sum_axis(Axis(1));
         let local = local.mapv(|v| v.max(0.0));

@@ -71,7 +71,10 @@ impl Restorer {
         objects: &mut [Object],
     ) -> Result<(RestoredBlock, Array3<f32>)> {
         let observed = observations(block, self.device);
-        let (draws, mean) = (self.draws(&observed, objects), self.mean(&observed, objects));
+        let (draws, mean) = (
+            self.draws(&observed, objects),
+            self.mean(&observed, objects),
+        );
         let norms: Vec<f64> = objects.iter().map(|o| o.norm).collect();
         let (observed, ivar) = (
             scaled(&block.flux, &norms, 1),
@@ -79,7 +82,10 @@ impl Restorer {
         );
         let norms: Vec<f32> = norms.iter().map(|n| *n as f32).collect();
         let norms = Tensor::from_slice(&norms).to_device(self.device);
-        let (draws, mean) = (draws * norms.unsqueeze(1), mean.map(|m| m * norms.unsqueeze(1)));
+        let (draws, mean) = (
+            draws * norms.unsqueeze(1),
+            mean.map(|m| m * norms.unsqueeze(1)),
+        );
         let restored = self.moments((&draws, mean), objects, observed, ivar)?;
         Ok((restored, all_draws(&draws, objects)?))
     }

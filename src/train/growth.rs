@@ -11,5 +11,5 @@ pub(super) fn path(t: &TrainConfig, full: &Transport, step: u64) -> Transport {
     let span = growth.until * (t.steps - t.warm_start) as f64;
     let done = ((step - t.warm_start) as f64 / span).min(1.0);
     let (from, to) = (growth.from as f64, full.steps() as f64);
-    full.clone().with_steps((from + (to - from) * done).round() as usize)
+    full.with_steps((from + (to - from) * done).round() as usize)
 }

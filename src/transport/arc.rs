@@ -1,7 +1,7 @@
 //! The ODE of the path from a posterior, along which the Gaussian part of its fields is exact.
 //!
 //! With tan θ = t/(1−t), r = (1−t)² + t² and w = (X − m)/√r the path is I = m + √r (cos θ (x0 − m) +
-//! sin θ (x_G − m)), dθ = dt/r, and dw/dθ = √r b − w (2t − 1)/√r: exactly 0 for a network that says
+//! sin θ (x_G − m)), dθ = dt/r, and dw/dθ = √r b − w (2t − 1): exactly 0 for a network that says
 //! nothing. θ runs from π/2 to 0.
 
 use std::f64::consts::FRAC_PI_2;
@@ -32,7 +32,7 @@ impl Arc {
         };
         let root = radius(t);
         let w = (x - mean) / root;
-        let slope = b * root - &w * ((2.0 * time(t) - 1.0) / root);
+        let slope = b * root - &w * (2.0 * time(t) - 1.0);
         let h = (t - u) * FRAC_PI_2;
         let mut next = w - &slope * h;
         if let Some((earlier, before)) = &self.before {

@@ -66,16 +66,20 @@ impl Transport {
 
     /// The same with another diffusion, `epsilon` times its shape; 0: the ODE of the interpolant.
     #[must_use]
-    pub fn with_epsilon(mut self, epsilon: f64) -> Self {
-        self.diffusion = self.diffusion.map(|d| d.with_ratio(epsilon));
-        self
+    pub fn with_epsilon(&self, epsilon: f64) -> Self {
+        Self {
+            diffusion: self.diffusion.map(|d| d.with_ratio(epsilon)),
+            ..self.clone()
+        }
     }
 
     /// The same with another number of steps.
     #[must_use]
-    pub fn with_steps(mut self, steps: usize) -> Self {
-        self.steps = steps;
-        self
+    pub fn with_steps(&self, steps: usize) -> Self {
+        Self {
+            steps,
+            ..self.clone()
+        }
     }
 
     /// How many steps it takes.

@@ -46,6 +46,7 @@ mod mock;
 mod network;
 mod plate;
 mod plot;
+mod posterior;
 mod readers;
 mod real;
 mod redshift;

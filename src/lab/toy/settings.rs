@@ -58,12 +58,17 @@ impl Arm {
             Self::Ode | Self::Sde => (Scheme::Euler, EVALUATIONS, 0.9),
             // Of its doubled drift Euler's error is a sixth of a variance as large as the noise's.
             Self::FokkerPlanck => (Scheme::Heun, EVALUATIONS / 2, 1.0),
+            Self::Posterior => (Scheme::Multistep, 8, 1.0),
+        };
+        let (grading, pool) = match self {
+            Self::Posterior => (2.0, 8),
+            _ => (1.0, 1),
         };
         Settings {
             transport: TransportConfig {
                 scheme,
                 steps: path,
-                grading: 1.0,
+                grading,
                 ..TransportConfig::default()
             },
             train: TrainConfig {
@@ -72,6 +77,7 @@ impl Arm {
                 batch: 256,
                 resamplings: 2,
                 reuse: 8,
+                pool,
                 mix,
                 learning_rate: 3e-3,
                 ema: 0.95,
