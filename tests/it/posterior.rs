@@ -332,9 +332,9 @@ fn excess(shape: Shape, arm: Arm, steps: u64) -> f64 {
 #[test]
 fn draws_of_a_projection_and_of_a_lost_sign_are_those_of_the_posterior_and_the_sdes_are_not() {
     for shape in [Shape::RandomProjection, Shape::LostSign] {
-        let posterior = excess(shape, Arm::Posterior, 1500);
+        let posterior = excess(shape, Arm::Posterior, 800);
         assert!(posterior.abs() < 0.03, "{shape:?}: {posterior}");
-        let sde = excess(shape, Arm::Sde, 600);
+        let sde = excess(shape, Arm::Sde, 400);
         assert!(sde.abs() > 0.06, "{shape:?}: {sde}");
     }
 }

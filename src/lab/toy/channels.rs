@@ -21,19 +21,17 @@ impl Shape {
         }
     }
 
-    /// The latent of observations to be made in the plane, one for each of the rows of `random`.
+    /// What the channel takes as given, for observations in the plane, one for each of the rows of
+    /// `random`.
     pub(super) fn latent(self, sigma: f64, random: &Rows) -> Latent {
         let ones = random.uniform(0, 2).ones_like();
         let zeros = ones.zeros_like();
         match self {
-            // Along the direction alone: no noise level of the pixels.
-            Self::RandomProjection => {
-                let angle = random.uniform(0, 1) * PI;
-                Latent {
-                    vector: Tensor::cat(&[angle.cos(), angle.sin()], 1),
-                    ..Latent::of_pixels(ones, zeros.copy(), zeros)
-                }
-            }
+            Self::RandomProjection => Latent {
+                vector: zeros.copy(),
+                // Along the direction alone: no noise level of the pixels.
+                ..Latent::of_pixels(ones, zeros.copy(), zeros)
+            },
             _ => Latent::of_pixels(ones.copy(), ones * sigma, zeros),
         }
     }
@@ -57,7 +55,7 @@ impl Shape {
     }
 }
 
-/// y = (a·x + σ ξ) a: one coordinate, in a direction a that is told.
+/// y = (a·x + σ ξ) a: one coordinate, in a direction a that is drawn afresh and told.
 #[derive(Debug)]
 struct Projection {
     sigma: f64,
@@ -65,10 +63,15 @@ struct Projection {
 
 impl ForwardModel for Projection {
     fn observe(&self, x: &Tensor, recorded: &Latent, random: &Rows) -> Result<(Tensor, Latent)> {
-        let a = &recorded.vector;
-        let along = (x * a).sum_dim_intlist([1i64].as_slice(), true, Kind::Float);
-        let y = (along + random.normal(0, 1) * self.sigma) * a;
-        Ok((y, recorded.shallow_clone()))
+        let angle = random.uniform(1, 1) * PI;
+        let a = Tensor::cat(&[angle.cos(), angle.sin()], 1);
+        let along = (x * &a).sum_dim_intlist([1i64].as_slice(), true, Kind::Float);
+        let y = (along + random.normal(0, 1) * self.sigma) * &a;
+        let latent = Latent {
+            vector: a,
+            ..recorded.shallow_clone()
+        };
+        Ok((y, latent))
     }
 }
 
