@@ -2,7 +2,7 @@
 
 use super::image_datasets::ImageDatasets;
 use serde::{Deserialize, Deserializer, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The common grid: `pixels` of equal width in log wavelength, observed frame, vacuum.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -86,6 +86,25 @@ pub enum SurveySource {
         #[serde(default)]
         unit: String,
     },
+}
+
+impl SurveySource {
+    /// The file or folder that stands for the survey in messages: its catalog, else the first path.
+    #[must_use]
+    pub fn first_path(&self) -> &Path {
+        match self {
+            Self::Sdss {
+                catalog: Some(c), ..
+            }
+            | Self::Desi {
+                catalog: Some(c), ..
+            } => c,
+            Self::Sdss { spectra: paths, .. }
+            | Self::Desi { coadds: paths, .. }
+            | Self::Images { path: paths, .. } => paths.first().map_or(Path::new(""), |p| p),
+            Self::Hdf5 { file, .. } => file,
+        }
+    }
 }
 
 /// `"a"` and `["a"]` mean the same.

@@ -3,6 +3,7 @@
 //! Both are rows at a fixed distance in the file: neither is ever in memory as a whole, save that a
 //! pickle is looked through once.
 
+use super::image_file::ImageFile;
 use super::kind;
 use super::kind::{CIFAR_RECORD as RECORD, Start};
 use super::pickle;
@@ -97,26 +98,31 @@ impl Batch {
             stride: IMAGE,
         })
     }
+}
 
-    pub fn path(&self) -> &Path {
+impl ImageFile for Batch {
+    fn path(&self) -> &Path {
         &self.path
     }
 
-    pub fn labels(&self) -> &[i64] {
-        &self.labels
+    fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    fn labels(&self) -> Option<Vec<i64>> {
+        Some(self.labels.clone())
     }
 
     /// `data_batch_1-00012`, the same in both versions.
-    pub fn names(&self) -> Vec<String> {
+    fn names(&self) -> Option<Vec<String>> {
         let file = self.path.file_name().unwrap_or_default().to_string_lossy();
         let stem = file.trim_end_matches(".bin");
-        (0..self.labels.len())
-            .map(|i| format!("{stem}-{i:05}"))
-            .collect()
+        let name = |i| format!("{stem}-{i:05}");
+        Some((0..self.labels.len()).map(name).collect())
     }
 
     /// Pixel values 0..255.
-    pub fn read(&self, rows: Range<usize>) -> Result<RawImages> {
+    fn read(&self, rows: Range<usize>) -> Result<RawImages> {
         let mut file = File::open(&self.path).map_err(|e| damaged(&self.path, e))?;
         let mut pixels = Array2::zeros((rows.len(), IMAGE as usize));
         let mut bytes = vec![0u8; IMAGE as usize];
