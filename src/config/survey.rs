@@ -56,7 +56,7 @@ pub enum SurveySource {
         /// Unit of the flux as a FITS unit string, written to the restored catalog.
         flux_unit: String,
     },
-    /// Images, recognised by their content: folders of CIFAR-10 batches (binary or Python), of PNG, JPEG
+    /// Images, recognised by their content: folders of CIFAR-10 batches (binary version), of PNG, JPEG
     /// or FITS files; FITS cubes, HDF5 image sets, npy arrays. An image with fewer than 5 % good
     /// pixels takes no part.
     Images {

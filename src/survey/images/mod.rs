@@ -12,7 +12,6 @@ mod image_hdf5;
 mod kind;
 mod npy;
 mod open;
-mod pickle;
 mod picture;
 mod pictures;
 mod raw;
