@@ -10,7 +10,10 @@ pub const SDSS_STEP: f64 = 1e-4;
 #[derive(Debug, Clone, PartialEq)]
 pub enum NativeGrid {
     /// Pixel i is centred on log10(λ/Å) = 1e-4 × (first + i): all SDSS and BOSS co-adds.
-    Sdss { first: i64 },
+    Sdss {
+        /// Number of the first pixel.
+        first: i64,
+    },
     /// Pixel i lies between edges i and i + 1, log10(λ/Å), monotonic.
     Edges(Arc<[f64]>),
 }
@@ -73,12 +76,13 @@ impl NativeGrid {
 /// One spectrum as its survey gives it, its bad pixels marked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spectrum {
+    /// Its pixels.
     pub grid: NativeGrid,
-    /// Flux density per Å, [n]; meaningless where `ivar` is 0.
+    /// Flux density per Å, `[n]`; meaningless where `ivar` is 0.
     pub flux: Vec<f32>,
-    /// Inverse variance, [n]; 0 where masked.
+    /// Inverse variance, `[n]`; 0 where masked.
     pub ivar: Vec<f32>,
-    /// σ of the line-spread function in pixels of `grid`, [n], 0 where unknown; or empty.
+    /// σ of the line-spread function in pixels of `grid`, `[n]`, 0 where unknown; or empty.
     pub lsf: Vec<f32>,
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// What is known of one file.
 #[derive(Debug, Clone)]
 pub struct Inspection {
+    /// The file.
     pub path: PathBuf,
     /// What the file is, in words.
     pub kind: &'static str,

@@ -15,10 +15,13 @@ const SHOWN: usize = 5;
 /// The outcome of a preparation.
 #[derive(Debug, Clone, Serialize)]
 pub struct ImageReport {
+    /// The prepared set.
     pub prepared: PathBuf,
     /// CSV of every rejected row.
     pub rejected_list: PathBuf,
+    /// Rows of the input.
     pub rows: usize,
+    /// Rows with FLAG = 0.
     pub used: usize,
     /// Rows per flag.
     pub rejected: BTreeMap<&'static str, usize>,
@@ -27,16 +30,21 @@ pub struct ImageReport {
     pub(crate) first_reason: Option<String>,
     /// [C, H, W].
     pub shape: [usize; 3],
+    /// Of the asinh stretch, in the file's units; `None`: no stretch.
     pub softening: Option<f64>,
     /// Per channel, of the stretched values.
     pub mean: Vec<f64>,
+    /// Per channel, of the stretched values.
     pub std: Vec<f64>,
+    /// Where `mean` and `std` come from.
     pub scale_from: ScaleFrom,
     /// Fraction of the pixels of the used images that are masked, and that have no noise level.
     pub masked: f64,
+    /// Fraction of these pixels that have no noise level.
     pub without_noise_level: f64,
     /// Numbers K and planes P that come with each image.
     pub vector: usize,
+    /// P.
     pub planes: usize,
     /// Names that occur more than once.
     pub duplicate_names: Vec<String>,

@@ -16,16 +16,20 @@ const SHOWN: usize = 5;
 /// The outcome of a preparation.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
+    /// The prepared set.
     pub prepared: PathBuf,
     /// CSV of every rejected row.
     pub rejected_list: PathBuf,
+    /// Rows of the input.
     pub rows: usize,
+    /// Rows with FLAG = 0.
     pub used: usize,
     /// Rows per flag; a row may have several.
     pub rejected: BTreeMap<&'static str, usize>,
     /// Why the first rejected row was.
     #[serde(skip)]
     pub(crate) first_reason: Option<String>,
+    /// Pixels of the grid.
     pub pixels: usize,
     /// Outer edges of the grid in Å.
     pub wavelength: [f64; 2],

@@ -92,6 +92,7 @@ impl Hdf5Catalog {
         self.names.len()
     }
 
+    /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
