@@ -241,7 +241,7 @@ fn nothing_left(source: &SurveySource, report: &Report) -> Error {
 fn regridder(input: &Input, grid: &LogGrid) -> Regridder {
     match input {
         Input::Sdss(_) => Regridder::sdss(grid),
-        Input::Desi(survey) => Regridder::shared(grid, survey.edges()),
-        Input::Hdf5 { catalog, .. } => Regridder::shared(grid, catalog.edges()),
+        Input::Desi(survey) => Regridder::shared(grid, survey.pixels()),
+        Input::Hdf5 { catalog, .. } => Regridder::shared(grid, catalog.pixels()),
     }
 }

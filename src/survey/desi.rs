@@ -5,7 +5,7 @@
 //! X_RESOLUTION [N, diagonals, n]; FIBERMAP tells the targets. Vacuum wavelengths, barycentric.
 
 use super::desi_coadd::{
-    Coadd, absent, by_name, check_unit, is_of_exposures, lattice_edges, read_coadd,
+    Coadd, absent, by_name, check_units, is_of_exposures, lattice_pixels, read_coadd,
 };
 use super::index::files_called;
 use super::pixel_mask::PixelMask;
@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub(crate) struct DesiSurvey {
     files: Vec<PathBuf>,
     rows: Vec<Row>,
-    edges: Arc<[f64]>,
+    pixels: Arc<[[f64; 2]]>,
     /// Targets of the files that no catalog row names.
     pub unnamed: usize,
     /// Files with a target of the catalog that is read from an earlier file.
@@ -96,7 +96,7 @@ impl DesiSurvey {
         }
         Ok(Self {
             rows,
-            edges: lattice_edges(),
+            pixels: lattice_pixels(),
             unnamed,
             twins: twins.into_iter().map(|i| files[i].clone()).collect(),
             files,
@@ -107,9 +107,9 @@ impl DesiSurvey {
         self.rows.len()
     }
 
-    /// Pixel edges in log10(λ/Å), vacuum.
-    pub fn edges(&self) -> &Arc<[f64]> {
-        &self.edges
+    /// Edges of each pixel in log10(λ/Å), vacuum.
+    pub fn pixels(&self) -> &Arc<[[f64; 2]]> {
+        &self.pixels
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {
@@ -137,7 +137,7 @@ impl DesiSurvey {
     /// # Errors
     /// As [`read_coadd`].
     pub fn read(&self, i: usize, mask: &PixelMask) -> Result<Option<Coadd>> {
-        let read = |p: Place| read_coadd(&self.files[p.file], p.row, &self.edges, mask);
+        let read = |p: Place| read_coadd(&self.files[p.file], p.row, &self.pixels, mask);
         self.rows[i].place.map(read).transpose()
     }
 }
@@ -147,7 +147,7 @@ fn fibermap(path: &Path) -> Result<Vec<CatalogRow>> {
     let mut fits = Fits::open(path)?;
     fits.check_complete()?;
     let hdus = by_name(&mut fits)?;
-    check_unit(&mut fits, &hdus)?;
+    check_units(&mut fits, &hdus)?;
     let Some(hdu) = hdus.get("FIBERMAP") else {
         return Err(absent(&fits, "FIBERMAP"));
     };

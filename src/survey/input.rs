@@ -2,10 +2,10 @@
 
 use super::desi::DesiSurvey;
 use super::desi_coadd::Coadd;
+use super::flux_unit::FLUX_UNIT;
 use super::hdf5::Hdf5Catalog;
 use super::item::Item;
 use super::pixel_mask::PixelMask;
-use super::sdss;
 use super::sdss_survey::SdssSurvey;
 use super::select::{by_catalog, reject};
 use crate::config::{SelectConfig, SurveySource};
@@ -71,7 +71,7 @@ impl Input {
 
     pub fn flux_unit(&self) -> &str {
         match self {
-            Self::Sdss(_) | Self::Desi(_) => sdss::FLUX_UNIT,
+            Self::Sdss(_) | Self::Desi(_) => FLUX_UNIT,
             Self::Hdf5 { flux_unit, .. } => flux_unit,
         }
     }

@@ -2,6 +2,7 @@
 
 mod desi;
 pub(crate) mod desi_coadd;
+mod flux_unit;
 mod hdf5;
 pub(crate) mod images;
 mod index;
@@ -15,10 +16,11 @@ pub(crate) mod sp_plate;
 pub(crate) mod tables;
 mod truth;
 
+pub use flux_unit::FLUX_UNIT;
 pub use hdf5::Hdf5Catalog;
 pub use images::{ImageSource, RawImages};
 
 pub use pixel_mask::{PixelMask, SPPIXMASK};
-pub use sdss::{FLUX_UNIT, SpecFile, read_spec};
+pub use sdss::{SpecFile, read_spec};
 pub use tables::{CatalogRow, read_catalog};
 pub use truth::Truth;
