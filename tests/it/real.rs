@@ -9,7 +9,7 @@ use selfsi::data::{Block, flag};
 use selfsi::prepare::Prepared;
 use selfsi::restored::Restored;
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const CATALOG: &str = "catalogs/cat_for_clustering_plate3655.fits.gz";
 
