@@ -231,7 +231,7 @@ fn section(
     fits.section(row * size, size)
 }
 
-/// Whether a FIBERMAP is that of a file of single exposures (spectra-*.fits), several to a target,
+/// Whether a FIBERMAP belongs to a file of single exposures (spectra-*.fits), several to a target,
 /// with the cosmic rays of each: co-adding them is DESI's pipeline's work.
 pub(crate) fn is_of_exposures(fibermap: &Hdu) -> bool {
     let has = |columns: &[Column], name: &str| {

@@ -81,7 +81,7 @@ pub(crate) fn fibres(path: &Path, redshifts: bool) -> Result<Vec<Fibre>> {
     Ok(fibres.into_iter().map(fibre).collect())
 }
 
-/// Spectrum number `row` of a plate file, which is that of `fibre`.
+/// Spectrum number `row` of a plate file, which fibre `fibre` took.
 ///
 /// # Errors
 /// As [`sdss::read_spec`].

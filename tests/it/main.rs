@@ -62,6 +62,7 @@ mod smoothing;
 mod streamed;
 mod theory;
 mod toy;
+mod traced;
 mod trainer;
 mod transfers;
 mod unet2d;
