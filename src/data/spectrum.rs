@@ -83,7 +83,7 @@ impl NativeGrid {
             .then_some(Self::Pixels(pixels))
     }
 
-    /// Edges of each of the first `n` pixels, log10(λ/Å), [n].
+    /// Edges of each of the first `n` pixels, log10(λ/Å), `[n]`.
     #[must_use]
     pub fn pixels(&self, n: usize) -> Vec<[f64; 2]> {
         match self {

@@ -104,7 +104,7 @@ impl Hdf5Catalog {
         &self.names
     }
 
-    /// Edges of each pixel in log10(λ/Å), vacuum, [n].
+    /// Edges of each pixel in log10(λ/Å), vacuum, `[n]`.
     #[must_use]
     pub fn pixels(&self) -> &Arc<[[f64; 2]]> {
         &self.grid
