@@ -21,7 +21,7 @@ pub use scale::{ScaleFrom, pixel_scale, with_scale_of};
 
 pub use set::{
     ImageSet, ImageSetHeader, ImageSetWriter, Prepared, PreparedImages, PreparedSpectra,
-    PreparedWriter, says_images, says_prepared,
+    PreparedWriter,
 };
 
 pub use spectra::{prepare, prepare_from, rejected_path};

@@ -6,6 +6,7 @@ use crate::Result;
 use crate::base::atomic::{Pending, not_an_input};
 use crate::config::{Config, SurveySource};
 use crate::data::{Object, flag};
+use crate::files::start::{Start, start};
 use crate::prepare::{ImageSet, prepare_images, rejected_path, with_scale_of};
 use crate::train::is_trained;
 use std::path::{Path, PathBuf};
@@ -134,7 +135,7 @@ impl ImageInput {
 /// The source that `paths` are, read as the run's own.
 fn survey(config: &Config, paths: &[PathBuf]) -> Result<SurveySource> {
     if let [path] = paths
-        && path.extension().is_some_and(|e| e == "toml")
+        && start(path).is_ok_and(|s| s == Start::Text)
     {
         return Ok(Config::load(path, &[])?.survey.source);
     }

@@ -2,12 +2,10 @@
 
 pub(crate) mod images;
 pub(crate) mod images_writer;
-mod says;
 mod spectra;
 pub(crate) mod spectra_writer;
 
 pub use images::{ImageSet, ImageSetHeader, PreparedImages};
 pub use images_writer::ImageSetWriter;
-pub use says::{says_images, says_prepared};
 pub use spectra::{Prepared, PreparedSpectra};
 pub use spectra_writer::PreparedWriter;
