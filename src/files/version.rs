@@ -67,7 +67,7 @@ const OURS: &str = "selfsi-";
 
 impl Versioned {
     /// Its name, as FORMAT says it.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         self.name
     }
 

@@ -7,6 +7,7 @@ use super::rebin::Rebin;
 use crate::data::spectrum::SDSS_STEP;
 use crate::data::{Block, LogGrid};
 use crate::data::{NativeGrid, Spectrum};
+use crate::survey::spectra::Pixels;
 use std::sync::Arc;
 
 /// Brings spectra of one survey to the common grid.
@@ -19,6 +20,14 @@ pub struct Regridder {
 }
 
 impl Regridder {
+    /// Weights for the survey whose spectra lie on `pixels`.
+    pub(crate) fn new(grid: &LogGrid, pixels: &Pixels) -> Self {
+        match pixels {
+            Pixels::Sdss => Self::sdss(grid),
+            Pixels::Shared(edges) => Self::shared(grid, edges),
+        }
+    }
+
     /// Weights for a survey whose spectra share the SDSS lattice, wherever each begins.
     #[must_use]
     pub fn sdss(grid: &LogGrid) -> Self {

@@ -2,16 +2,19 @@
 
 mod desi;
 pub(crate) mod desi_coadd;
+mod desi_targets;
 mod hdf5;
+mod hdf5_survey;
 pub(crate) mod images;
 mod index;
-pub(crate) mod input;
 pub(crate) mod item;
+pub(crate) mod open;
 mod pixel_mask;
 pub(crate) mod sdss;
 mod sdss_survey;
 pub(crate) mod select;
 pub(crate) mod sp_plate;
+pub(crate) mod spectra;
 pub(crate) mod tables;
 mod truth;
 

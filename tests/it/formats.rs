@@ -7,25 +7,32 @@ use crate::fixtures::trained::Trained;
 use assert_cmd::Command;
 use hdf5::types::VarLenUnicode;
 use ndarray::Array2;
-use selfsi::config::GridConfig;
+use selfsi::Result;
+use selfsi::config::{AirOrVacuum, Datasets, GridConfig, ImageConfig, ImageDatasets};
 use selfsi::data::{LogGrid, Method, Object, Provenance};
+use selfsi::generate::Generated;
+use selfsi::inspect::inspect;
 use selfsi::lines::NO_LINES;
+use selfsi::prepare::{ImageSet, Prepared};
 use selfsi::restored::{
-    Restored, RestoredBlock, RestoredHeader, RestoredPart, RestoredWriter, write_restored_desi,
+    Restored, RestoredBlock, RestoredHeader, RestoredImages, RestoredPart, RestoredWriter, merge,
+    write_restored_desi,
 };
+use selfsi::survey::{Hdf5Catalog, ImageSource, Truth};
 use std::path::{Path, PathBuf};
 
-/// Marks the file in the arguments of a command.
-const FILE: &str = "FILE";
 /// What F takes from observations, where there are none yet.
 const NOISE: &str = "forward.noise={from='snr',min=3.0,max=5.0}";
 const BLUR: &str = "forward.smoothing={from='resolution',resolution=50.0,spread=0.05}";
 
-/// A file, the format that it must name, and the commands that read it beside `inspect`.
+/// Reads a file as one kind of thing.
+type Reader = fn(&Path) -> Result<()>;
+
+/// A file, the format that it must name, and what reads it beside `inspect`.
 struct Written<'a> {
     file: PathBuf,
     format: &'a str,
-    readers: &'a [&'a [&'a str]],
+    readers: &'a [Reader],
 }
 
 /// A copy of `file` in `folder` that says it is of version 99.
@@ -55,32 +62,30 @@ fn newer(file: &Path, folder: &Path) -> PathBuf {
     copy
 }
 
-/// Every reader of every file refuses its newer version, and leaves nothing in `out`.
-fn refused(folder: &Path, out: &Path, written: &[Written<'_>]) {
+/// That `said` is one line about the newer version of `file`.
+fn tells(said: &str, file: &Path, format: &str) {
+    let (path, format) = (file.to_string_lossy(), format!("of {format};"));
+    for word in ["version 99", &format, &path, "use a newer selfsi"] {
+        assert!(said.contains(word), "no `{word}` in: {said}");
+    }
+    assert_eq!(said.trim().lines().count(), 1, "{said}");
+}
+
+/// Every reader of every file refuses its newer version.
+fn refused(folder: &Path, written: &[Written<'_>]) {
     for Written {
         file,
         format,
         readers,
     } in written
     {
-        let file = newer(file, folder);
-        for reader in [&["inspect", FILE][..]].iter().chain(*readers) {
-            let mut command = selfsi();
-            command.current_dir(folder);
-            for argument in *reader {
-                match argument.strip_suffix(FILE) {
-                    Some(before) => command.arg(format!("{before}{}", file.display())),
-                    None => command.arg(argument),
-                };
-            }
-            let said = error_line(&mut command);
-            let format = format!("of {format};");
-            let path = file.to_string_lossy();
-            for word in ["version 99", &format, &path, "use a newer selfsi"] {
-                assert!(said.contains(word), "{reader:?}: no `{word}` in: {said}");
-            }
-            let left = std::fs::read_dir(out).unwrap().count();
-            assert_eq!(left, 0, "{reader:?} left something");
+        let later = newer(file, folder);
+        let inspected: Reader = |path| inspect(path).map(drop);
+        for reader in [inspected].iter().chain(*readers) {
+            let said = reader(&later).expect_err(format).to_string();
+            tells(&said, &later, format);
+            let found = reader(file).map_err(|e| e.to_string());
+            assert!(!found.is_err_and(|e| e.contains("newer selfsi")));
         }
     }
 }
@@ -93,146 +98,105 @@ fn done(command: &mut Command) {
 fn of_spectra() {
     let t = Trained::get();
     let folder = t.out("files");
-    let out = folder.join("out");
-    std::fs::create_dir_all(&out).unwrap();
+    std::fs::create_dir(&folder).unwrap();
     let at = |name: &str| folder.join(name);
-    let run = t.run("sde").display().to_string();
+    let run = t.run("sde");
     let truth = t.path("mock/truth.h5");
     let restored = at("restored.fits");
     let mut c = t.restore("sde", &[], &restored);
     done(c.arg("--spectra").arg(at("spectra")));
-    for part in ["1/2", "2/2"] {
-        done(t.restore("sde", &[], &restored).args(["--shard", part]));
-    }
+    let mut c = t.restore("sde", &[], &restored);
+    done(c.args(["--shard", "1/2"]));
     let mut c = selfsi();
     c.args(["audit", "--simulations", "200"]).arg(&run);
     done(c.arg(&restored).arg("--out").arg(at("audit.fits")));
-    let toml = t.path("sde.toml").display().to_string();
     let mut c = selfsi();
-    c.args(["simulate", &toml, "--from"]).arg(&truth);
-    c.arg("--out").arg(at("observed.h5"));
-    c.args(["--set", NOISE, "--set", BLUR]);
-    done(&mut c);
+    c.arg("simulate").arg(t.path("sde.toml"));
+    c.arg("--from")
+        .arg(&truth)
+        .arg("--out")
+        .arg(at("observed.h5"));
+    done(c.args(["--set", NOISE, "--set", BLUR]));
     let mut c = selfsi();
     c.args(["toy", "--steps", "8", "--samples", "600"]);
     c.args(["--shape", "two-moons", "--interpolant", "ode"]);
     done(c.args(["--sigma", "0.5", "--out"]).arg(at("toy")));
     coadd(&folder);
+    let spectra = walkdir::WalkDir::new(at("spectra")).into_iter().flatten();
+    let spectrum = spectrum.map(walkdir::DirEntry::into_path).last();
 
-    let spectrum = walkdir::WalkDir::new(at("spectra")).into_iter().flatten();
-    let mut spectrum = spectrum.map(walkdir::DirEntry::into_path);
-    let spectrum = spectrum.find(|p| p.is_file()).unwrap();
-    let restored = restored.display().to_string();
-    let shard = at("restored.shard-002-of-002.fits").display().to_string();
-    let known = truth.display().to_string();
-    refused(
-        &folder,
-        &out,
-        &[
-            Written {
-                file: t.path("set.h5"),
-                format: "selfsi-prepared",
-                readers: &[
-                    &["restore", &run, FILE, "--out", "out/r.fits"],
-                    &[
-                        "train",
-                        &toml,
-                        "--out",
-                        "out/run",
-                        "--set",
-                        "survey.prepared=FILE",
-                    ],
-                    &[
-                        "evaluate",
-                        &run,
-                        "--truth",
-                        FILE,
-                        "--restored",
-                        &restored,
-                        "--out",
-                        "out/e",
-                    ],
-                ],
-            },
-            Written {
-                file: truth.clone(),
-                format: "selfsi-truth",
-                readers: &[
-                    &[
-                        "simulate", &toml, "--from", FILE, "--out", "out/o.h5", "--set", NOISE,
-                        "--set", BLUR,
-                    ],
-                    &[
-                        "evaluate",
-                        &run,
-                        "--truth",
-                        FILE,
-                        "--restored",
-                        &restored,
-                        "--out",
-                        "out/e",
-                    ],
-                    &[
-                        "plot",
-                        "spectra",
-                        &restored,
-                        "--truth",
-                        FILE,
-                        "--out",
-                        "out/p.png",
-                    ],
-                ],
-            },
-            Written {
-                file: at("observed.h5"),
-                format: "selfsi-simulated",
-                readers: &[&["restore", &run, FILE, "--out", "out/r.fits"]],
-            },
-            Written {
-                file: at("restored.fits"),
-                format: "selfsi-restored",
-                readers: &[
-                    &["plot", "spectra", FILE, "--out", "out/p.png"],
-                    &["audit", &run, FILE, "--out", "out/a.fits"],
-                    &[
-                        "evaluate",
-                        &run,
-                        "--truth",
-                        &known,
-                        "--restored",
-                        FILE,
-                        "--out",
-                        "out/e",
-                    ],
-                    &["generate", &run, "--restored", FILE, "--out", "out/g.fits"],
-                ],
-            },
-            Written {
-                file: at("restored.shard-001-of-002.fits"),
-                format: "selfsi-restored",
-                readers: &[&["merge", FILE, &shard, "--out", "out/m.fits"]],
-            },
-            Written {
-                file: spectrum,
-                format: "selfsi-restored-spec",
-                readers: &[],
-            },
-            Written {
-                file: at("restored-1.fits"),
-                format: "selfsi-restored-coadd",
-                readers: &[],
-            },
-            Written {
-                file: at("audit.fits"),
-                format: "selfsi-audit",
-                readers: &[&["plot", "spectra", FILE, "--out", "out/p.png"]],
-            },
-            Written {
-                file: at("toy/toy.h5"),
-                format: "selfsi-toy",
-                readers: &[],
-            },
-        ],
+    let as_restored: Reader = |path| Restored::open(path).map(drop);
+    let as_merged: Reader =
+        |path| merge(&[path.into()], &path.with_extension("out"), &mut |_, _| ()).map(drop);
+    let as_truth: Reader =
+        |path| Truth::open(path, &LogGrid::new(&GridConfig::default())).map(drop);
+    let as_catalog: Reader =
+        |path| Hdf5Catalog::open(path, &Datasets::default(), AirOrVacuum::Vacuum).map(drop);
+    let written = [
+        Written {
+            file: t.path("set.h5"),
+            format: "selfsi-prepared",
+            readers: &[|path| Prepared::open(path).map(drop)],
+        },
+        Written {
+            file: truth,
+            format: "selfsi-truth",
+            readers: &[as_truth],
+        },
+        Written {
+            file: at("observed.h5"),
+            format: "selfsi-simulated",
+            readers: &[as_catalog, as_truth],
+        },
+        Written {
+            file: restored,
+            format: "selfsi-restored",
+            readers: &[as_restored],
+        },
+        Written {
+            file: at("restored.shard-001-of-002.fits"),
+            format: "selfsi-restored",
+            readers: &[as_restored, as_merged],
+        },
+        Written {
+            file: spectrum.unwrap(),
+            format: "selfsi-restored-spec",
+            readers: &[],
+        },
+        Written {
+            file: at("restored-1.fits"),
+            format: "selfsi-restored-coadd",
+            readers: &[],
+        },
+        Written {
+            file: at("audit.fits"),
+            format: "selfsi-audit",
+            readers: &[as_restored],
+        },
+        Written {
+            file: at("toy/toy.h5"),
+            format: "selfsi-toy",
+            readers: &[],
+        },
+    ];
+    refused(&folder, &written);
+    let (set, out) = (at("newer-set.h5"), at("out.fits"));
+    let said = error_line(t.restore("sde", &[&set], &out));
+    tells(&said, &set, "selfsi-prepared");
+    let catalog = at("newer-observed.h5");
+    let said = error_line(t.restore("sde", &[&catalog], &out));
+    tells(&said, &catalog, "selfsi-simulated");
+    assert!(!out.exists());
+    // What is of another format is named.
+    let said = Restored::open(at("audit.fits")).unwrap_err().to_string();
+    assert!(
+        said.contains("`selfsi-audit`, not `selfsi-restored`"),
+        "{said}"
+    );
+    let said = as_truth(&t.path("set.h5")).unwrap_err().to_string();
+    assert!(
+        said.contains("`selfsi-prepared`, not `selfsi-truth`"),
+        "{said}"
     );
 }
 
@@ -289,112 +253,72 @@ fn coadd(folder: &Path) {
 fn of_images() {
     let run = ImageRun::new(1, None, "kind = 'ode'");
     let folder = run.path("files");
-    let out = folder.join("out");
-    std::fs::create_dir_all(&out).unwrap();
+    std::fs::create_dir(&folder).unwrap();
     let at = |name: &str| folder.join(name);
-    let toml = run.path("config.toml").display().to_string();
-    let trained = run.path("run").display().to_string();
+    let trained = run.path("run");
     let mut c = selfsi();
-    c.args(["simulate", &toml, "--from"]).arg(run.raw_file());
+    c.arg("simulate").arg(run.path("config.toml"));
+    c.arg("--from").arg(run.raw_file());
     done(c.arg("--out").arg(at("observed.h5")));
     for name in ["restored.fits", "restored.h5"] {
         done(&mut run.restore(&[], &at(name)));
     }
     for name in ["new.fits", "new.h5"] {
         let mut c = selfsi();
-        c.args(["generate", "-n", "2", &trained, "--restored"]);
-        c.arg(at("restored.h5")).arg("--out").arg(at(name));
-        for set in ["diffusion.steps=2", "diffusion.sampler.steps=2"] {
-            c.args(["--set", set]);
-        }
-        done(&mut c);
+        c.args(["generate", "-n", "2"]).arg(&trained);
+        c.arg("--restored").arg(at("restored.h5"));
+        c.args(["--set", "diffusion.steps=2"]);
+        c.args(["--set", "diffusion.sampler.steps=2"]);
+        done(c.arg("--out").arg(at(name)));
     }
-    let restored = at("restored.h5").display().to_string();
-    let of_restored: &[&[&str]] = &[
-        &["plot", "images", FILE, "--out", "out/p.png"],
-        &["merge", FILE, "--out", "out/m.h5"],
-        &[
-            "evaluate",
-            &trained,
-            "--truth",
-            "t.h5",
-            "--restored",
-            FILE,
-            "--out",
-            "out/e",
-        ],
-        &[
-            "generate",
-            &trained,
-            "--restored",
-            FILE,
-            "--out",
-            "out/g.fits",
-        ],
+    let as_images: Reader = |path| {
+        let shape = ImageConfig {
+            fit: false,
+            channels: 1,
+            height: 8,
+            width: 8,
+        };
+        ImageSource::open(&[path.into()], &ImageDatasets::default(), &shape).map(drop)
+    };
+    let as_restored: Reader = |path| RestoredImages::open(path).map(drop);
+    let as_merged: Reader =
+        |path| merge(&[path.into()], &path.with_extension("out"), &mut |_, _| ()).map(drop);
+    let as_generated: Reader = |path| Generated::open(path).map(drop);
+    let mut written = vec![
+        Written {
+            file: run.path("set.h5"),
+            format: "selfsi-images",
+            readers: &[|path| ImageSet::open(path).map(drop)],
+        },
+        Written {
+            file: at("observed.h5"),
+            format: "selfsi-simulated-images",
+            readers: &[as_images],
+        },
     ];
-    let of_generated: &[&[&str]] = &[&[
-        "plot",
-        "generated",
-        FILE,
-        "--restored",
-        &restored,
-        "--out",
-        "out/p.png",
-    ]];
-    refused(
-        &folder,
-        &out,
-        &[
+    let (of_restored, of_generated) = ([as_restored, as_merged], [as_generated]);
+    for extension in ["fits", "h5"] {
+        written.extend([
             Written {
-                file: run.path("set.h5"),
-                format: "selfsi-images",
-                readers: &[
-                    &["restore", &trained, FILE, "--out", "out/r.h5"],
-                    &[
-                        "train",
-                        &toml,
-                        "--out",
-                        "out/run",
-                        "--set",
-                        "survey.prepared=FILE",
-                    ],
-                ],
-            },
-            Written {
-                file: at("observed.h5"),
-                format: "selfsi-simulated-images",
-                readers: &[
-                    &["restore", &trained, FILE, "--out", "out/r.h5"],
-                    &[
-                        "prepare",
-                        &toml,
-                        "--out",
-                        "out/s.h5",
-                        "--set",
-                        "survey.source.path=FILE",
-                    ],
-                ],
-            },
-            Written {
-                file: at("restored.fits"),
+                file: at(&format!("restored.{extension}")),
                 format: "selfsi-restored-images",
-                readers: of_restored,
+                readers: &of_restored,
             },
             Written {
-                file: at("restored.h5"),
-                format: "selfsi-restored-images",
-                readers: of_restored,
-            },
-            Written {
-                file: at("new.fits"),
+                file: at(&format!("new.{extension}")),
                 format: "selfsi-generated",
-                readers: of_generated,
+                readers: &of_generated,
             },
-            Written {
-                file: at("new.h5"),
-                format: "selfsi-generated",
-                readers: of_generated,
-            },
-        ],
-    );
+        ]);
+    }
+    refused(&folder, &written);
+    let out = at("out.h5");
+    for (name, format) in [
+        ("newer-set.h5", "selfsi-images"),
+        ("newer-observed.h5", "selfsi-simulated-images"),
+    ] {
+        let said = error_line(run.restore(&[&at(name)], &out));
+        tells(&said, &at(name), format);
+    }
+    assert!(!out.exists());
 }
