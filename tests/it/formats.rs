@@ -123,7 +123,7 @@ fn of_spectra() {
     done(c.args(["--sigma", "0.5", "--out"]).arg(at("toy")));
     coadd(&folder);
     let spectra = walkdir::WalkDir::new(at("spectra")).into_iter().flatten();
-    let spectrum = spectrum.map(walkdir::DirEntry::into_path).last();
+    let spectrum = spectra.map(walkdir::DirEntry::into_path).last();
 
     let as_restored: Reader = |path| Restored::open(path).map(drop);
     let as_merged: Reader =
@@ -284,6 +284,7 @@ fn of_images() {
     let as_merged: Reader =
         |path| merge(&[path.into()], &path.with_extension("out"), &mut |_, _| ()).map(drop);
     let as_generated: Reader = |path| Generated::open(path).map(drop);
+    let of_simulated = [as_images];
     let mut written = vec![
         Written {
             file: run.path("set.h5"),
@@ -293,7 +294,7 @@ fn of_images() {
         Written {
             file: at("observed.h5"),
             format: "selfsi-simulated-images",
-            readers: &[as_images],
+            readers: &of_simulated,
         },
     ];
     let (of_restored, of_generated) = ([as_restored, as_merged], [as_generated]);
