@@ -42,6 +42,7 @@ impl Fits {
     /// # Errors
     /// [`Error::Input`] if it is missing, not FITS, or of a format of selfsi that came later.
     pub fn open(path: &Path) -> Result<Self> {
+        log::debug!("reading {}", path.display());
         let extent = extent(path)?;
         let name = CString::new(path.as_os_str().as_bytes())
             .map_err(|e| Error::input(path, "", e, "a file name without NUL", "rename it"))?;

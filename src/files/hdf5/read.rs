@@ -38,6 +38,7 @@ pub(crate) fn format_of(path: &Path) -> Result<Option<String>> {
 }
 
 fn open_any(path: &Path) -> Result<File> {
+    log::debug!("reading {}", path.display());
     hdf5::silence_errors(true);
     std::fs::File::open(path)
         .map_err(|e| Error::input(path, "", e, "an HDF5 file", "check the path"))?;
