@@ -9,14 +9,17 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 #[derive(Default)]
 pub enum InterpolantConfig {
+    /// I_t = (1 − t) x0 + t x1; Φ is deterministic.
     #[default]
     Ode,
+    /// The same + γ(t) z; Φ draws.
     Sde {
         /// γ(t) = `gamma`·t(1−t), in normalised flux; where the network is told the noise level σ,
         /// in units of √(σ² + 0.1) at each pixel.
         gamma: f64,
         /// The diffusion ε is `epsilon` times this.
         diffusion: Diffusion,
+        /// Factor of the diffusion.
         epsilon: f64,
     },
     /// I_τ = x0 + τ σ ξ with τ = √t, for `forward.kind = "gaussian"` alone: the channel's own noise
@@ -34,8 +37,8 @@ pub enum InterpolantConfig {
     /// of the path (`train.mix` is 1), and no warm start is needed (`train.warm_start` is 0).
     Posterior {
         /// Variance that the Gaussian population is declared to have in modes that the channel erases,
-        /// over the variance of the weakest ones that it passes. What is declared is never corrected
-        /// by the data.
+        /// over the one that continues those that it passes. What is declared is never corrected by
+        /// the data.
         #[serde(default = "one")]
         erased: f64,
     },

@@ -9,6 +9,7 @@ pub struct LogGrid {
     pub loglam0: f64,
     /// Width of a pixel in log10 wavelength.
     pub dloglam: f64,
+    /// Number of pixels, D.
     pub pixels: usize,
 }
 
@@ -47,7 +48,7 @@ impl LogGrid {
             && (self.dloglam - other.dloglam).abs() <= 1e-12
     }
 
-    /// log10 of the wavelength at each pixel's centre, [D].
+    /// log10 of the wavelength at each pixel's centre, `[D]`.
     #[must_use]
     pub fn loglam(&self) -> Vec<f64> {
         (0..self.pixels)
@@ -55,14 +56,14 @@ impl LogGrid {
             .collect()
     }
 
-    /// Wavelength at each pixel's centre in Å, [D].
+    /// Wavelength at each pixel's centre in Å, `[D]`.
     #[must_use]
     pub fn wavelength(&self) -> Vec<f64> {
         self.loglam().iter().map(|l| 10f64.powf(*l)).collect()
     }
 
     /// The lever of a flux-calibration tilt as a function of the wavelength in Å: linear, −1 at the
-    /// centre of the first pixel, +1 at that of the last; continued beyond them.
+    /// centre of the first pixel, +1 at the centre of the last; continued beyond them.
     pub fn tilt_lever(&self) -> impl Fn(f64) -> f64 + use<> {
         let last = self.loglam0 + (self.pixels - 1) as f64 * self.dloglam;
         let (a, b) = (10f64.powf(self.loglam0), 10f64.powf(last));

@@ -21,6 +21,7 @@ const LEARNED_FROM: usize = 100 * CHUNK;
 /// A finished evaluation, and how many held-out spectra could not take part in it.
 #[derive(Debug)]
 pub struct Outcome {
+    /// The tables.
     pub evaluation: Evaluation,
     /// Restorations that are not finite although their flag says that they are.
     pub not_finite: usize,
@@ -29,8 +30,11 @@ pub struct Outcome {
 /// A run and its restored catalogs.
 #[derive(Debug, Clone)]
 pub struct RunFiles {
+    /// Name of the run folder.
     pub name: String,
+    /// The run's config.
     pub config: Config,
+    /// Its restored catalogs.
     pub restored: Vec<PathBuf>,
 }
 
@@ -174,7 +178,7 @@ pub(super) fn of_one_survey(runs: &[RunFiles]) -> Result<&Config> {
         return Err(Error::config(
             &other.name,
             differs,
-            format!("differs from that of {}", first.name),
+            format!("differs between this run and {}", first.name),
             "compare runs of one survey and forward model in one table",
         ));
     }

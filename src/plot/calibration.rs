@@ -22,10 +22,11 @@ const PULLS: f64 = 4.0;
 /// The picture of an evaluation: a row of panels for each catalog of draws.
 #[derive(Debug, Clone)]
 pub struct CalibrationPicture {
+    /// One for each catalog of draws.
     pub calibrations: Vec<Calibration>,
 }
 
-/// Reads `evaluation.json`, or that of a run folder.
+/// Reads `evaluation.json`, or the one in a run folder.
 ///
 /// # Errors
 /// [`Error::Run`] if there is none, or it holds no calibration.

@@ -44,6 +44,7 @@ pub struct GaussianStart {
 }
 
 impl GaussianStart {
+    /// For the moments of the population and of what the channel makes of it.
     #[must_use]
     pub fn new(joint: &Joint, device: Device) -> Self {
         let double = |t: &Tensor| t.to_device(Device::Cpu).to_kind(Kind::Double);

@@ -19,12 +19,15 @@ const ROUNDS: u64 = 40;
 /// Moments of x and f, in single precision.
 #[derive(Debug)]
 pub struct Joint {
-    /// E x and E f, [1, D].
+    /// E x, [1, D].
     pub mean: Tensor,
+    /// E f, [1, D].
     pub seen: Tensor,
-    /// Cov x, Cov(x, f) and Cov f, [D, D]. What the latent does not tell of the noise is part of f.
+    /// Cov x, [D, D].
     pub covariance: Tensor,
+    /// Cov(x, f), [D, D].
     pub cross: Tensor,
+    /// Cov f, [D, D]. What the latent does not tell of the noise is part of f.
     pub signal: Tensor,
 }
 

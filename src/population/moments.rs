@@ -15,13 +15,13 @@ const PAIRS_MIN: f64 = 1e-3;
 const BLUR_LOCAL: f64 = 3.0;
 /// With fewer spectra per pixel than this, sample eigenvalues are too uneven to be used as they are.
 const SAMPLES_PER_PIXEL: usize = 10;
-/// Weakest modes that are passed, whose variance is continued into those that are erased.
-const DECLARED_FROM: usize = 5;
 
-/// Mean [D] and covariance [D, D] of clean spectra (normalised flux).
+/// Mean `[D]` and covariance [D, D] of clean spectra (normalised flux).
 #[derive(Debug, Clone)]
 pub struct Moments {
+    /// Normalised flux, `[D]`.
     pub mean: Array1<f64>,
+    /// Its square, [D, D].
     pub covariance: Array2<f64>,
     /// Spectra that they were estimated from.
     pub spectra: usize,
@@ -30,6 +30,7 @@ pub struct Moments {
 /// What observations and the known channel tell of the clean population.
 #[derive(Debug, Clone)]
 pub struct Learned {
+    /// Estimated mean and covariance.
     pub moments: Moments,
     /// Orthonormal basis (columns) of the K modes of clean spectra whose population the observations
     /// determine, [D, K]; the others are erased: the channel passes so little of them that even the
@@ -38,33 +39,51 @@ pub struct Learned {
 }
 
 impl Learned {
-    /// The moments with a declared variance in the modes that the channel erases: `part` times that of
-    /// the weakest ones that it passes, shared out along the spectrum as theirs is.
+    /// The moments with a declared variance in the modes that the channel erases: `part` times a power
+    /// law in wavenumber, the one that the weaker half of the passed modes follows. It is shared out
+    /// along the spectrum as the variance of those modes is.
     #[must_use]
     pub fn declared(&self, part: f64) -> Moments {
-        let k = self.passed.ncols();
-        let weak = self.passed.slice(s![.., k - k.div_ceil(2)..]);
+        let (d, k) = self.passed.dim();
+        let weak = self.passed.slice(s![.., k / 2..]);
         let coefficients = weak.t().dot(&self.moments.covariance).dot(&weak);
-        let last: Array1<f64> = coefficients
-            .diag()
-            .iter()
-            .rev()
-            .take(DECLARED_FROM)
-            .copied()
-            .collect();
-        let level = part * last.mean().unwrap_or(0.0);
+        let (slope, level) = power_law(&coefficients.diag().to_vec(), k / 2);
         let local = (weak.dot(&coefficients) * &weak).sum_axis(Axis(1));
         let local = local.mapv(|v| v.max(0.0));
-        let share = local.mapv(|v| (v / local.mean().unwrap_or(1.0).max(f64::MIN_POSITIVE)).sqrt());
-        // (1 − P Pᵀ) applied to the columns of diag(√share).
-        let scaled = Array2::from_diag(&share);
-        let factor = &scaled - &self.passed.dot(&self.passed.t().dot(&scaled));
-        let covariance = &self.moments.covariance + &(factor.dot(&factor.t()) * level);
+        let mean = local.mean().unwrap_or(1.0).max(f64::MIN_POSITIVE);
+        // Cosines, which the modes of a smoothing with reflecting edges are, in order of falling gain.
+        let wave = Array2::from_shape_fn((d, d - k), |(j, i)| {
+            let number = (k + i) as f64;
+            let phase = std::f64::consts::PI * number * (j as f64 + 0.5) / d as f64;
+            let variance = part * (level + slope * number.ln()).exp();
+            (variance * local[j] / mean * 2.0 / d as f64).sqrt() * phase.cos()
+        });
+        let factor = &wave - &self.passed.dot(&self.passed.t().dot(&wave));
         Moments {
-            covariance,
+            covariance: &self.moments.covariance + &factor.dot(&factor.t()),
             ..self.moments.clone()
         }
     }
+}
+
+/// Slope (never above 0) and level of ln `variances` against the ln of their modes' numbers, `first` and on.
+fn power_law(variances: &[f64], first: usize) -> (f64, f64) {
+    let known = (first.max(1)..).zip(variances).filter(|(_, v)| **v > 0.0);
+    let points: Vec<(f64, f64)> = known.map(|(i, v)| ((i as f64).ln(), v.ln())).collect();
+    let n = points.len().max(1) as f64;
+    let mean = |f: &dyn Fn(&(f64, f64)) -> f64| points.iter().map(f).sum::<f64>() / n;
+    let (x, y) = (mean(&|p| p.0), mean(&|p| p.1));
+    let (xx, xy) = (
+        mean(&|p| (p.0 - x).powi(2)),
+        mean(&|p| (p.0 - x) * (p.1 - y)),
+    );
+    let slope = (xy / xx.max(f64::MIN_POSITIVE)).min(0.0);
+    let level = if points.is_empty() {
+        f64::NEG_INFINITY
+    } else {
+        y - slope * x
+    };
+    (slope, level)
 }
 
 /// Second moments of one half of a sample, about a given mean, with masked pixels left out.
@@ -195,12 +214,12 @@ impl Accumulator {
     /// the known `channel` and nothing else. The estimator:
     ///
     /// 1. covariance of the observations over the pixels that both are unmasked, less the mean of
-    ///    the spectra's own known noise covariances; noisy spectra count less ([`NoiseLaw`]):
+    ///    the spectra's own known noise covariances; noisy spectra count less (noise_law.rs):
     ///    unbiased for the smoothed, tilted spectra;
     /// 2. projection on the singular modes of the mean blur; those that the blur weakens below
     ///    one half are kept, in order of falling gain, until the first whose signal is not three
     ///    standard errors above zero;
-    /// 3. regularisation. Of a mild blur ([`structured`], before the projection): a few broad modes,
+    /// 3. regularisation. Of a mild blur (structured.rs, before the projection): a few broad modes,
     ///    significant by cross-validation, and local structure averaged along the spectrum. Of a
     ///    wide blur, which erases local structure: cross-validation alone, on the modes (NERCOME,
     ///    Joachimi 2017): eigenvectors from one half of the spectra, their variances from the other

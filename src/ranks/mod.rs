@@ -162,7 +162,7 @@ impl Ranks {
         self.agree(found)
     }
 
-    /// The sum over ranks of `part` [P], the same on all, on the device of `part`.
+    /// The sum over ranks of `part` `[P]`, the same on all, on the device of `part`.
     ///
     /// # Errors
     /// [`Error::Torch`] if the numbers cannot be copied to the host.
@@ -174,7 +174,7 @@ impl Ranks {
         Ok(part)
     }
 
-    /// The gradient [P] and the loss of a batch of `rows` rows, of which those given are the means
+    /// The gradient `[P]` and the loss of a batch of `rows` rows, of which those given are the means
     /// over this rank's share.
     ///
     /// # Errors
@@ -223,7 +223,7 @@ impl Ranks {
     /// why; where this one alone failed, the others, which wait for it, are ended.
     ///
     /// # Errors
-    /// That of `found`; [`Error::Elsewhere`] where another rank says it.
+    /// The error of `found`; [`Error::Elsewhere`] where another rank says it.
     pub fn end<T>(self, found: Result<T>) -> Result<T> {
         match found {
             Err(e) if self.size > 1 && !self.agreed.get() => self.abort(&e),
@@ -236,7 +236,7 @@ impl Ranks {
 
     /// Says what failed here and ends all ranks.
     fn abort(&self, e: &Error) -> ! {
-        eprintln!("selfsi: error: rank {}: {e}", self.rank);
+        log::error!("rank {}: {e}", self.rank);
         #[cfg(feature = "mpi")]
         if let Some(world) = &self.world {
             world.abort();

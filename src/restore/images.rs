@@ -20,10 +20,13 @@ pub struct ImageJob<'a> {
     pub config: &'a Config,
     /// Seed of the draws.
     pub seed: u64,
+    /// What is restored.
     pub input: &'a ImageInput,
     /// The file to write: FITS or HDF5, by its extension.
     pub out: &'a Path,
+    /// Which of its rows.
     pub selection: Selection,
+    /// Where the network runs.
     pub device: Device,
 }
 
@@ -63,7 +66,10 @@ pub fn restore_images(
     let pick = |i: &usize| input.set().objects()[*i].clone();
     let mut table = ImageTable {
         objects: rows.iter().map(pick).collect(),
-        labels: rows.iter().map(|i| input.set().labels()[*i]).collect(),
+        labels: rows
+            .iter()
+            .map(|i| input.set().objects()[*i].label)
+            .collect(),
         heldout: rows.iter().map(|i| input.heldout()[*i]).collect(),
         vector: Array2::zeros((rows.len(), layout.vector)),
     };

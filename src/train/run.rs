@@ -3,7 +3,7 @@
 
 use super::known;
 use super::start;
-use crate::base::atomic;
+use crate::base::{atomic, program};
 use crate::config::Config;
 use crate::data::Layout;
 use crate::fit::Checkpoint;
@@ -16,6 +16,7 @@ use crate::transport::Transport;
 use crate::{Error, Result};
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use tch::Device;
@@ -59,7 +60,9 @@ impl Run {
         }
         let input = &self.config.survey.prepared;
         let mut provenance = json!({
-            "selfsi": env!("CARGO_PKG_VERSION"),
+            "selfsi": program::VERSION,
+            "commit": program::commit(),
+            "libraries": BTreeMap::from(program::libraries()),
             "prepared": input,
             "prepared_sha256": sha256_file(input)?,
             "config_sha256": config_sha256(&self.config)?,
@@ -74,7 +77,7 @@ impl Run {
         atomic::write(self.folder.join("config.toml"), config.as_bytes())
     }
 
-    /// Whether the prepared set, and that of clean data, is still the one that the run was started on.
+    /// Whether the prepared set, and the set of clean data, is still the one that the run was started on.
     ///
     /// # Errors
     /// [`Error::Run`] if it is another one or provenance.json does not tell; [`Error::Input`] if it
@@ -139,6 +142,7 @@ impl Run {
         &self.config
     }
 
+    /// The run folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder

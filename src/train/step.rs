@@ -17,13 +17,17 @@ use tch::{Kind, Tensor};
 
 /// What stays the same from step to step.
 pub struct Step<'a> {
+    /// F.
     pub forward: &'a dyn ForwardModel,
+    /// Φ, as the E-step integrates it.
     pub transport: &'a Transport,
+    /// `[train]`.
     pub train: &'a TrainConfig,
     /// Whether the network is told the noise level of each pixel.
     pub noise_known: bool,
     /// Clean data that stand in for a part of each batch.
     pub clean: Option<&'a Clean>,
+    /// Of all that a step draws.
     pub seed: u64,
     /// Which rows of the whole batch the rows at hand are.
     pub place: Place,
@@ -154,7 +158,7 @@ impl Step<'_> {
         ))
     }
 
-    /// Clean data for the leading rows of a batch, as far as they are among those at hand, which are
+    /// Clean data for those leading rows of a batch that are among the ones at hand, which are
     /// like `of` [n, D] and lie at `place`: [k, D], k = 0 where there are none.
     fn clean_rows(&self, step: u64, of: &Tensor, place: Place) -> Tensor {
         let Some(clean) = self.clean else {

@@ -11,6 +11,7 @@ use super::start;
 use super::step::Step;
 use super::validate::Validator;
 use super::warm_start::GaussianPopulation;
+use crate::base::messages::PROGRESS;
 use crate::base::random::seed_dropout;
 use crate::config::{Config, InterpolantConfig};
 use crate::data::Layout;
@@ -38,6 +39,7 @@ const LOG_EVERY: u64 = 20;
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
+    /// Steps done.
     pub step: u64,
     /// Step and score of the best validation.
     pub best: Option<(u64, f64)>,
@@ -135,6 +137,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn restore(&mut self, path: &std::path::Path) -> Result<()> {
+        log::debug!("continuing from {}", path.display());
         let checkpoint = Checkpoint::open(path)?;
         let header = &checkpoint.header;
         if header.config_sha256 != config_sha256(self.run.config())? {
@@ -197,7 +200,10 @@ impl<'a> Trainer<'a> {
         let t = &config.train;
         if self.learner.adam.step < t.warm_start {
             if !quiet && self.ranks.is_first() {
-                eprintln!("warm start: learning the Gaussian population behind the observations");
+                log::info!(
+                    target: PROGRESS,
+                    "warm start: learning the Gaussian population behind the observations"
+                );
             }
             self.population = Some(self.ranks.agree(GaussianPopulation::of(
                 config,

@@ -23,6 +23,7 @@ use tch::{Tensor, no_grad};
 /// How Φ is integrated.
 #[derive(Debug, Clone)]
 pub struct Transport {
+    /// The path that Φ follows back.
     pub interpolant: Interpolant,
     start: Option<Rc<dyn Start>>,
     diffusion: Option<ReverseDiffusion>,

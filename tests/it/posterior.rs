@@ -6,7 +6,7 @@ use selfsi::config::{InterpolantConfig, TransportConfig};
 use selfsi::forward::{ForwardModel, Latent};
 use selfsi::lab::toy::{Arm, Settings, Shape, calibration, exact, learn_behind, observed};
 use selfsi::nets::{Fields, Mlp, Params, Pass, VelocityField};
-use selfsi::population::{GaussianStart, Joint};
+use selfsi::population::{GaussianStart, Joint, Learned, Moments};
 use selfsi::transport::Transport;
 use std::rc::Rc;
 use tch::{Device, Kind, Tensor};
@@ -336,5 +336,40 @@ fn draws_of_a_projection_and_of_a_lost_sign_are_those_of_the_posterior_and_the_s
         assert!(posterior.abs() < 0.03, "{shape:?}: {posterior}");
         let sde = excess(shape, Arm::Sde, 400);
         assert!(sde.abs() > 0.06, "{shape:?}: {sde}");
+    }
+}
+
+/// Cosines of variance i⁻², of which the first 12 are passed.
+#[test]
+fn the_declared_variance_continues_the_power_of_the_modes_that_are_passed() {
+    let (d, k) = (64usize, 12);
+    let wave = |i: usize| {
+        move |j: usize| {
+            let phase = std::f64::consts::PI * i as f64 * (j as f64 + 0.5) / d as f64;
+            (if i == 0 { 1.0 } else { 2.0 } / d as f64).sqrt() * phase.cos()
+        }
+    };
+    let passed = ndarray::Array2::from_shape_fn((d, k), |(j, i)| wave(i)(j));
+    let power = ndarray::Array1::from_shape_fn(k, |i| (i.max(1) as f64).powi(-2));
+    let learned = Learned {
+        moments: Moments {
+            mean: ndarray::Array1::zeros(d),
+            covariance: (&passed * &power).dot(&passed.t()),
+            spectra: 1000,
+        },
+        passed: passed.clone(),
+    };
+    let [none, half, whole] = [0.0, 0.5, 1.0].map(|part| learned.declared(part).covariance);
+    assert!(
+        (&none - &learned.moments.covariance)
+            .iter()
+            .all(|v| v.abs() < 1e-12)
+    );
+    for i in [1, 5, 20, 60] {
+        let v = ndarray::Array1::from_shape_fn(d, wave(i));
+        let [half, whole] = [&half, &whole].map(|c| v.dot(&c.dot(&v)) * (i as f64).powi(2));
+        let expected = if i < k { [1.0, 1.0] } else { [0.5, 1.0] };
+        assert!((half - expected[0]).abs() < 0.1, "{i}: {half}");
+        assert!((whole - expected[1]).abs() < 0.15, "{i}: {whole}");
     }
 }

@@ -3,7 +3,7 @@
 use super::arm::Arm;
 use crate::Result;
 use crate::config::Scheme;
-use crate::config::{TrainConfig, TransportConfig, check_training, overridden};
+use crate::config::{TrainConfig, TransportConfig, overridden};
 use serde::{Deserialize, Serialize};
 
 /// Evaluations of the network along the path; the paper has 40.
@@ -13,7 +13,9 @@ const EVALUATIONS: usize = 20;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
+    /// `[transport]`.
     pub transport: TransportConfig,
+    /// `[train]`.
     pub train: TrainConfig,
 }
 
@@ -43,7 +45,8 @@ impl Settings {
     /// for a value out of range.
     pub fn of(arm: Arm, steps: u64, overrides: &[String]) -> Result<Self> {
         let settings = overridden(&arm.settings(steps), overrides, &KEYS)?;
-        check_training(&settings.train, &settings.transport, "--set")?;
+        settings.transport.check("--set")?;
+        settings.train.check(&settings.transport, "--set")?;
         Ok(settings)
     }
 }
