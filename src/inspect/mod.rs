@@ -1,5 +1,6 @@
 //! What a file holds, in facts and problems: any format that this crate reads or writes.
 
+mod catalogs;
 mod fits;
 mod hdf5;
 mod images;
@@ -8,10 +9,11 @@ mod inspection;
 pub use inspection::Inspection;
 
 use crate::files::fits::read::{Fits, Hdu};
+use crate::files::start::{Start, start};
 use crate::prepare::{ImageSet, Prepared};
 use crate::prepare::{says_images, says_prepared};
+use crate::survey::recognise::{FitsKind, recognise};
 use crate::{Error, Result};
-use std::io::Read;
 use std::path::Path;
 
 /// Looks into a file, or a folder of images.
@@ -22,9 +24,7 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
     if path.is_dir() {
         return images_alone(path);
     }
-    let mut start = [0u8; 8];
-    let read = std::fs::File::open(path).and_then(|mut f| f.read(&mut start));
-    let n = read.map_err(|e| {
+    let start = start(path).map_err(|e| {
         Error::input(
             path,
             "",
@@ -33,21 +33,27 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
             "give files that can be read",
         )
     })?;
-    let start = &start[..n];
-    if start == b"\x89HDF\r\n\x1a\n" {
-        return match Prepared::open(path) {
-            Ok(set) => hdf5::prepared(&set),
-            Err(e) if says_prepared(path) => Err(e),
-            Err(_) if says_images(path) => images::prepared(&ImageSet::open(path)?),
-            Err(_) => match images::restored_or_source(path)? {
-                Some(found) => Ok(found),
-                None => hdf5::catalog(path),
-            },
-        };
+    match start {
+        Start::Hdf5 => of_hdf5(path),
+        Start::Fits => of_fits(path),
+        Start::Text | Start::VoTable => catalogs::of_text(path),
+        _ => images_alone(path),
     }
-    if !start.starts_with(b"SIMPLE") && !start.starts_with(&[0x1f, 0x8b]) {
-        return images_alone(path);
+}
+
+fn of_hdf5(path: &Path) -> Result<Inspection> {
+    match Prepared::open(path) {
+        Ok(set) => hdf5::prepared(&set),
+        Err(e) if says_prepared(path) => Err(e),
+        Err(_) if says_images(path) => images::prepared(&ImageSet::open(path)?),
+        Err(_) => match images::restored_or_source(path)? {
+            Some(found) => Ok(found),
+            None => hdf5::catalog(path),
+        },
     }
+}
+
+fn of_fits(path: &Path) -> Result<Inspection> {
     let mut file = Fits::open(path)?;
     file.check_complete()?;
     let mut hdus = Vec::new();
@@ -56,18 +62,6 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
         hdus.push((file.extname(), hdu));
     }
     let named = |name: &str| hdus.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
-    let columns = |hdu: &Hdu, wanted: &[&str]| match hdu {
-        Hdu::Table { columns, .. } => wanted
-            .iter()
-            .all(|w| columns.iter().any(|c| c.name.eq_ignore_ascii_case(w))),
-        Hdu::Image(_) => false,
-    };
-    let is_spec = hdus
-        .get(1)
-        .is_some_and(|(_, h)| columns(h, &["flux", "loglam"]));
-    let listed = hdus
-        .iter()
-        .position(|(_, h)| columns(h, &["PLATE", "MJD", "FIBERID"]));
     let flat = |name: &str| {
         let is = |(n, h): &(String, Hdu)| {
             n.eq_ignore_ascii_case(name) && matches!(h, Hdu::Image(axes) if axes.len() == 2)
@@ -80,26 +74,20 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
     ];
     let ours = ours.into_iter().find(|(_, image)| flat(image));
     if let (Some(kind), true) = (ours, named("CATALOG")) {
-        fits::written(path, &mut file, &hdus, kind)
-    } else if named("FIBERMAP") && named("B_WAVELENGTH") {
-        fits::desi(path, &mut file, &hdus)
-    } else if is_plate(&mut file, &hdus)? {
-        fits::plate(path, &mut file, &hdus)
-    } else if is_spec {
-        fits::spec(path)
-    } else if let Some(hdu) = listed {
-        fits::catalog(path, &mut file, hdu)
-    } else {
-        let found = images::restored_or_source(path)?;
-        Ok(found.unwrap_or_else(|| fits::other(path, &hdus)))
+        return fits::written(path, &mut file, &hdus, kind);
     }
-}
-
-/// Spectra on one grid in the primary HDU, and the plate that they are of.
-fn is_plate(file: &mut Fits, hdus: &[(String, Hdu)]) -> Result<bool> {
-    file.seek(0)?;
-    let flat = matches!(hdus.first(), Some((_, Hdu::Image(axes))) if axes.len() == 2);
-    Ok(flat && file.text_key("COEFF0").is_some() && file.text_key("PLATEID").is_some())
+    match recognise(&mut file)? {
+        FitsKind::Desi => fits::desi(path, &mut file, &hdus),
+        FitsKind::Plate => fits::plate(path, &mut file, &hdus),
+        FitsKind::Spec => fits::spec(path),
+        FitsKind::SpSpec => fits::sp_spec(path, &mut file),
+        FitsKind::Catalog => catalogs::of_spectra(path),
+        FitsKind::Targets => catalogs::of_targets(path),
+        FitsKind::Other => {
+            let found = images::restored_or_source(path)?;
+            Ok(found.unwrap_or_else(|| fits::other(path, &hdus)))
+        }
+    }
 }
 
 fn images_alone(path: &Path) -> Result<Inspection> {

@@ -39,6 +39,8 @@ pub struct Report {
     pub targets_without_row: usize,
     /// Further files of a spectrum that was read from another.
     pub twin_files: Vec<PathBuf>,
+    /// What else was left out, in words.
+    pub notes: Vec<String>,
     /// Used spectra whose line-spread function is unknown.
     pub without_lsf: usize,
     /// Used spectra whose file lacks the mask column: masked by ivar alone.
@@ -64,6 +66,7 @@ impl Report {
             files_without_row: Vec::new(),
             targets_without_row: 0,
             twin_files: Vec::new(),
+            notes: Vec::new(),
             without_lsf: 0,
             without_mask: 0,
             other_grid: 0,
@@ -165,6 +168,9 @@ impl fmt::Display for Report {
                 };
                 writeln!(f, "  note: {n} {what}{such_as}")?;
             }
+        }
+        for note in &self.notes {
+            writeln!(f, "  note: {note}")?;
         }
         write!(
             f,

@@ -66,6 +66,7 @@ pub fn prepare_from(
     report.files_without_row = unmatched.files;
     report.targets_without_row = unmatched.targets;
     report.twin_files = unmatched.twins;
+    report.notes = unmatched.notes;
     let rho = regridder.noise_rho();
     let text = config.to_toml()?;
     let mut writer = PreparedWriter::create(out, &grid, n, &rho, survey.flux_unit(), &text)?;

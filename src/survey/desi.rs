@@ -16,7 +16,6 @@ use super::tables::{CatalogRow, read_targets};
 use crate::Result;
 use crate::config::{DesiColumns, SelectConfig};
 use crate::data::flag;
-use crate::files::fits::read::Fits;
 use rayon::prelude::*;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +33,7 @@ pub(crate) struct DesiSurvey {
     unnamed: usize,
     /// Files with a target of the catalog that is read from an earlier file.
     twins: Vec<PathBuf>,
+    notes: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -73,6 +73,7 @@ impl DesiSurvey {
         });
         let target = |p: &Place| &fibres[p.file][p.row];
         let (mut rows, mut unnamed, mut twins) = (Vec::new(), 0, BTreeSet::new());
+        let mut notes = Vec::new();
         if let Some(path) = catalog {
             let mut found: BTreeMap<&str, Place> = BTreeMap::new();
             for place in places {
@@ -81,7 +82,9 @@ impl DesiSurvey {
                     Entry::Occupied(_) => _ = twins.insert(place.file),
                 }
             }
-            for target in read_targets(Fits::open(path)?, columns, true)? {
+            let catalog = read_targets(path, columns)?;
+            notes = catalog.notes;
+            for target in catalog.rows {
                 let place = found.get(&*target.object.name).copied();
                 rows.push(Row { target, place });
             }
@@ -105,6 +108,7 @@ impl DesiSurvey {
             edges: lattice_edges(),
             unnamed,
             twins: twins.into_iter().map(|i| files[i].clone()).collect(),
+            notes,
             files,
         })
     }
@@ -177,6 +181,7 @@ impl Survey for DesiSurvey {
             files: Vec::new(),
             targets: self.unnamed,
             twins: self.twins.clone(),
+            notes: self.notes.clone(),
         }
     }
 

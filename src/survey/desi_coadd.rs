@@ -17,6 +17,9 @@ const PIXELS: usize = 7781;
 /// How far, in pixels, a centre may lie from the lattice.
 const OFF: f64 = 0.01;
 
+/// What the table of fibres is called; co-adds of several surveys have the second.
+pub(crate) const FIBERMAPS: [&str; 2] = ["FIBERMAP", "COADD_FIBERMAP"];
+
 /// A target's spectrum.
 #[derive(Debug)]
 pub(crate) struct Coadd {
@@ -229,6 +232,15 @@ fn section(
         }
     }
     fits.section(row * size, size)
+}
+
+/// Whether a file holds spectra of DESI: arms and the fibres of their rows.
+pub(crate) fn is_desi(fits: &mut Fits) -> Result<bool> {
+    let hdus = by_name(fits)?;
+    let arms = hdus.keys().filter_map(|n| n.strip_suffix("_WAVELENGTH"));
+    let whole = |arm: &str| hdus.contains_key(&format!("{arm}_FLUX"));
+    let mut arms = arms.filter(|a| whole(a));
+    Ok(arms.next().is_some() && FIBERMAPS.iter().any(|n| hdus.contains_key(*n)))
 }
 
 /// Whether a FIBERMAP is that of a file of single exposures (spectra-*.fits), several to a target,

@@ -1,7 +1,8 @@
 //! The targets of a DESI coadd file, and the redshifts that stand beside it.
 
+use super::catalog::Catalog;
 use super::desi_coadd::{absent, by_name, check_unit, is_of_exposures};
-use super::tables::{CatalogRow, read_targets};
+use super::tables::{CatalogRow, read_targets, targets};
 use crate::Result;
 use crate::config::DesiColumns;
 use crate::files::fits::read::Fits;
@@ -29,7 +30,7 @@ pub(super) fn fibermap(path: &Path) -> Result<Vec<CatalogRow>> {
         zwarn: "COADD_FIBERSTATUS".into(),
         ..DesiColumns::default()
     };
-    read_targets(fits, &columns, false)
+    Ok(targets(Catalog::at(fits, *hdu)?, &columns, false)?.rows)
 }
 
 /// Redshift and ZWARN by TARGETID, from the redrock file beside a coadd file; none without one.
@@ -37,7 +38,7 @@ pub(super) fn redshifts(coadd: &Path) -> Result<BTreeMap<String, (f64, Option<i6
     let Some(redrock) = beside(coadd) else {
         return Ok(BTreeMap::new());
     };
-    let fits = read_targets(Fits::open(&redrock)?, &DesiColumns::default(), true)?;
+    let fits = read_targets(&redrock, &DesiColumns::default())?.rows;
     let fit = |r: CatalogRow| (r.object.name, (r.object.z, r.zwarning));
     Ok(fits.into_iter().map(fit).collect())
 }

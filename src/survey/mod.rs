@@ -1,5 +1,6 @@
 //! What a survey gives: spectra, images, catalog tables and pixel masks, as its files hold them.
 
+pub(crate) mod catalog;
 mod desi;
 pub(crate) mod desi_coadd;
 mod desi_targets;
@@ -10,6 +11,7 @@ mod index;
 pub(crate) mod item;
 pub(crate) mod open;
 mod pixel_mask;
+pub(crate) mod recognise;
 pub(crate) mod sdss;
 mod sdss_survey;
 pub(crate) mod select;
@@ -23,5 +25,5 @@ pub use images::{ImageSource, RawImages};
 
 pub use pixel_mask::{PixelMask, SPPIXMASK};
 pub use sdss::{FLUX_UNIT, SpecFile, read_spec};
-pub use tables::{CatalogRow, read_catalog};
+pub use tables::{CatalogRow, CatalogRows, read_catalog};
 pub use truth::Truth;
