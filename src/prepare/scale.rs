@@ -1,9 +1,9 @@
 //! The scale that brings pixel values to order 1: given, recorded, or measured in one pass.
 
+use super::set::ImageSet;
 use super::stretched::{is_good, problem};
 use crate::config::{Config, ImageConfig, NormaliseConfig};
 use crate::data::PixelScale;
-use crate::prepare::set::images::ImageSet;
 use crate::survey::{ImageSource, RawImages};
 use crate::{Error, Result};
 use rayon::prelude::*;

@@ -42,7 +42,7 @@ impl Clean {
             Layout::Spectra { grid, .. } => {
                 let set = Prepared::open(path)?;
                 check(path, set.grid().matches(grid), "wavelength grid")?;
-                let made = Config::parse(&set.config(), &path.display().to_string(), &[])?;
+                let made = Config::parse(set.config(), &path.display().to_string(), &[])?;
                 check(
                     path,
                     same_level(&made.normalise, &config.normalise),
