@@ -13,10 +13,11 @@ use std::path::Path;
 
 /// Facts of a table as text.
 pub(crate) fn of_text(path: &Path) -> Result<Inspection> {
-    let ids = OF_SPECTRA.map(Vec::from).into_iter();
-    match Catalog::find(path, &ids.chain([vec![OF_TARGETS[0]]]).collect::<Vec<_>>())? {
-        (_, scheme) if scheme < OF_SPECTRA.len() => of_spectra(path),
-        _ => of_targets(path),
+    let of_targets = OF_TARGETS.first().map(|id| vec![*id]);
+    let schemes: Vec<_> = of_targets.into_iter().chain(OF_SPECTRA.map(Vec::from)).collect();
+    match Catalog::find(path, &schemes)? {
+        (_, 0) => self::of_targets(path),
+        _ => of_spectra(path),
     }
 }
 

@@ -77,8 +77,11 @@ impl Catalog {
         match lacking.iter().position(Vec::is_empty) {
             Some(scheme) => Ok((Self::of(table), scheme)),
             None => {
-                let nearest = lacking.iter().rev().min_by_key(|l| l.len());
-                let name = nearest.and_then(|l| l.first()).unwrap_or(&"");
+                let some = lacking.iter().zip(schemes).rev();
+                let some = some.filter(|(l, s)| l.first() != s.first());
+                let nearest = some.map(|(l, _)| l).min_by_key(|l| l.len());
+                let name = nearest.or(lacking.last()).and_then(|l| l.first());
+                let name = name.unwrap_or(&"");
                 Err(missing(&mut table, name))
             }
         }
@@ -161,7 +164,7 @@ impl Catalog {
 pub(crate) enum Lacking {
     /// The nearest one, in this HDU, lacks this column.
     Column(usize, String),
-    /// None has any of them: what there is instead.
+    /// None has the first of them: what there is instead.
     All(String),
 }
 
@@ -185,8 +188,8 @@ pub(crate) fn table_with(
             let Some(name) = lacking.first() else {
                 return Ok(Ok((hdu, i)));
             };
-            // Of a table that has none of them there is nothing to say.
-            let some = lacking.len() < scheme.len();
+            // Of a table without the first of them there is nothing to say.
+            let some = scheme.first() != Some(name);
             if some && nearest.is_none_or(|(least, ..)| lacking.len() < least) {
                 nearest = Some((lacking.len(), hdu, name));
             }
