@@ -14,7 +14,10 @@ use std::path::Path;
 /// Facts of a table as text.
 pub(crate) fn of_text(path: &Path) -> Result<Inspection> {
     let of_targets = OF_TARGETS.first().map(|id| vec![*id]);
-    let schemes: Vec<_> = of_targets.into_iter().chain(OF_SPECTRA.map(Vec::from)).collect();
+    let schemes: Vec<_> = of_targets
+        .into_iter()
+        .chain(OF_SPECTRA.map(Vec::from))
+        .collect();
     match Catalog::find(path, &schemes)? {
         (_, 0) => self::of_targets(path),
         _ => of_spectra(path),

@@ -7,7 +7,7 @@ use crate::data::NativeGrid;
 use crate::files::fits::read::{Fits, Hdu};
 use crate::prepare::flag_names;
 use crate::survey::{PixelMask, SPPIXMASK};
-use crate::survey::{desi_coadd, sdss, sp_plate};
+use crate::survey::{sdss, sp_plate};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::iter::once;
@@ -27,7 +27,7 @@ pub(crate) fn spec(path: &Path) -> Result<Inspection> {
     i.fact("ra", number(o.ra));
     i.fact("dec", number(o.dec));
     i.fact("pixels", n);
-    let edges = s.grid.edges(n);
+    let pixels = s.grid.pixels(n);
     let wave = |e: f64| rounded(10f64.powf(e));
     let lattice = matches!(s.grid, NativeGrid::Sdss { .. });
     let kind = if lattice {
@@ -35,7 +35,7 @@ pub(crate) fn spec(path: &Path) -> Result<Inspection> {
     } else {
         "its own pixels"
     };
-    let ends = (wave(edges[0]), wave(edges[n]));
+    let ends = (wave(pixels[0][0]), wave(pixels[n - 1][1]));
     i.fact(
         "wavelength",
         format!("{}-{} Å ({kind}, vacuum)", ends.0, ends.1),
@@ -45,7 +45,7 @@ pub(crate) fn spec(path: &Path) -> Result<Inspection> {
     if let (Some(first), Some(last)) = (good.first(), good.last()) {
         i.fact(
             "good_range",
-            format!("{}-{} Å", wave(edges[*first]), wave(edges[last + 1])),
+            format!("{}-{} Å", wave(pixels[*first][0]), wave(pixels[*last][1])),
         );
         // A camera may be missing at an end as well as in the middle: pixel -1 and n count as good.
         let ends: Vec<usize> = once(0)
@@ -54,10 +54,12 @@ pub(crate) fn spec(path: &Path) -> Result<Inspection> {
             .collect();
         let gap = ends.windows(2).max_by_key(|w| w[1] - w[0]);
         if let Some(w) = gap.filter(|w| w[1] - w[0] > n / 20) {
-            let (a, b) = (wave(edges[w[0]]), wave(edges[w[1] - 1]));
+            let start = |k: usize| pixels.get(k).map_or(pixels[n - 1][1], |p| p[0]);
+            let (a, b) = (wave(start(w[0])), wave(start(w[1] - 1)));
             i.problem(format!("no good pixel in {a}-{b} Å: a missing camera?"));
         }
     }
+    i.gaps(&s.grid);
     let snr = good
         .iter()
         .map(|k| f64::from(s.flux[*k]) * f64::from(s.ivar[*k]).sqrt());
@@ -192,54 +194,6 @@ pub(crate) fn written(
     Ok(i)
 }
 
-/// Facts of a DESI coadd file, or of one of single exposures, which cannot be prepared.
-pub(crate) fn desi(path: &Path, fits: &mut Fits, hdus: &[(String, Hdu)]) -> Result<Inspection> {
-    let exposures = hdus
-        .iter()
-        .find(|(n, _)| n.eq_ignore_ascii_case("FIBERMAP"))
-        .is_some_and(|(_, h)| desi_coadd::is_of_exposures(h));
-    let kind = if exposures {
-        "DESI spectra"
-    } else {
-        "DESI coadd"
-    };
-    let mut i = Inspection::new(path, kind);
-    if exposures {
-        i.problem("single exposures, which are not read: give the coadd-*.fits file beside it");
-    }
-    let at = |name: &str| hdus.iter().position(|(n, _)| n.eq_ignore_ascii_case(name));
-    if let Some(Hdu::Table { rows, .. }) = at("FIBERMAP").map(|k| &hdus[k].1) {
-        i.fact("targets", *rows);
-    }
-    for (arm, name) in [("B", "arm_b"), ("R", "arm_r"), ("Z", "arm_z")] {
-        let Some(hdu) = at(&format!("{arm}_WAVELENGTH")) else {
-            i.problem(format!("no {arm} arm"));
-            continue;
-        };
-        let Hdu::Image(axes) = &hdus[hdu].1 else {
-            continue;
-        };
-        let n = axes.iter().product();
-        fits.seek(hdu)?;
-        let wave = fits.pixels(n)?;
-        let mut good = Value::Null;
-        if let Some(ivar) = at(&format!("{arm}_IVAR"))
-            && let Hdu::Image(axes) = &hdus[ivar].1
-        {
-            fits.seek(ivar)?;
-            let values = fits.pixels(axes.iter().product())?;
-            let some = values.iter().filter(|v| **v > 0.0).count();
-            good = json!(rounded(some as f64 / values.len().max(1) as f64));
-        }
-        i.fact(
-            name,
-            json!({ "pixels": n, "wavelength": range(wave.into_iter()), "good": good }),
-        );
-    }
-    i.fact("hdus", listing(hdus));
-    Ok(i)
-}
-
 /// Facts of an SDSS plate file.
 pub(crate) fn plate(path: &Path, fits: &mut Fits, hdus: &[(String, Hdu)]) -> Result<Inspection> {
     let mut i = Inspection::new(path, "SDSS plate");
@@ -274,7 +228,7 @@ pub(crate) fn other(path: &Path, hdus: &[(String, Hdu)]) -> Inspection {
     i
 }
 
-fn listing(hdus: &[(String, Hdu)]) -> Vec<String> {
+pub(super) fn listing(hdus: &[(String, Hdu)]) -> Vec<String> {
     let one = |(k, (name, hdu)): (usize, &(String, Hdu))| match hdu {
         Hdu::Image(axes) => format!("{k} {name} image {axes:?}"),
         Hdu::Table { rows, columns } => {

@@ -1,6 +1,7 @@
 //! What a file holds, in facts and problems: any format that this crate reads or writes.
 
 mod catalogs;
+mod desi;
 mod fits;
 mod hdf5;
 mod images;
@@ -77,7 +78,7 @@ fn of_fits(path: &Path) -> Result<Inspection> {
         return fits::written(path, &mut file, &hdus, kind);
     }
     match recognise(&mut file)? {
-        FitsKind::Desi => fits::desi(path, &mut file, &hdus),
+        FitsKind::Desi => desi::desi(path, &mut file, &hdus),
         FitsKind::Plate => fits::plate(path, &mut file, &hdus),
         FitsKind::Spec => fits::spec(path),
         FitsKind::SpSpec => fits::sp_spec(path, &mut file),

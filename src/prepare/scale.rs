@@ -25,7 +25,7 @@ pub enum ScaleFrom {
     Measured,
 }
 
-/// The scale for the images of `source`: that of `[normalise]` where it is given, else the one
+/// The scale for the images of `source`: the one of `[normalise]` where it is given, else the one
 /// recorded in the file (unless the config asks for another softening), else measured: mean and
 /// standard deviation of the stretched good pixels, per channel. `progress` receives (rows, all rows).
 ///

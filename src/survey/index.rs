@@ -119,35 +119,40 @@ fn name_of(path: &Path) -> Option<&str> {
 }
 
 /// The files among `paths`, and those of the folders among them that are called PREFIX*.fits[.gz],
-/// at any depth, sorted.
+/// at any depth, sorted: with the first of `prefixes` of which a folder has any.
 ///
 /// # Errors
 /// [`Error::Input`] if a path cannot be read or a folder holds none.
-pub(crate) fn files_called(prefix: &str, paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+pub(crate) fn files_called(prefixes: &[&str], paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
         if !path.is_dir() {
             files.push(path.clone());
             continue;
         }
-        let before = files.len();
+        let mut found = vec![Vec::new(); prefixes.len()];
         for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
             let entry = entry.map_err(|e| unreadable(path, &e))?;
             let name = entry.file_name().to_string_lossy();
             let stem = name.strip_suffix(".gz").unwrap_or(&name);
-            if entry.file_type().is_file() && stem.starts_with(prefix) && stem.ends_with(".fits") {
-                files.push(entry.into_path());
+            let prefix = prefixes.iter().position(|p| stem.starts_with(p));
+            if let Some(prefix) = prefix.filter(|_| stem.ends_with(".fits"))
+                && entry.file_type().is_file()
+            {
+                found[prefix].push(entry.into_path());
             }
         }
-        if files.len() == before {
+        let Some(found) = found.into_iter().find(|f| !f.is_empty()) else {
+            let names: Vec<String> = prefixes.iter().map(|p| format!("{p}*.fits[.gz]")).collect();
             return Err(Error::input(
                 path,
                 "",
-                format!("no {prefix}*.fits[.gz] in this folder or below"),
+                format!("no {} in this folder or below", names.join(" or ")),
                 "a folder of such files",
                 "check the path, or name the files themselves",
             ));
-        }
+        };
+        files.extend(found);
     }
     Ok(files)
 }

@@ -2,8 +2,11 @@
 
 pub(crate) mod catalog;
 mod desi;
-pub(crate) mod desi_coadd;
-mod desi_targets;
+mod desi_coadd;
+pub(crate) mod desi_file;
+mod desi_lattice;
+pub(crate) mod desi_targets;
+mod flux_unit;
 mod hdf5;
 mod hdf5_survey;
 pub(crate) mod images;
@@ -20,10 +23,11 @@ pub(crate) mod spectra;
 pub(crate) mod tables;
 mod truth;
 
+pub use flux_unit::FLUX_UNIT;
 pub use hdf5::Hdf5Catalog;
 pub use images::{ImageSource, RawImages};
 
 pub use pixel_mask::{PixelMask, SPPIXMASK};
-pub use sdss::{FLUX_UNIT, SpecFile, read_spec};
+pub use sdss::{SpecFile, read_spec};
 pub use tables::{CatalogRow, CatalogRows, read_catalog};
 pub use truth::Truth;

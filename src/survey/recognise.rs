@@ -1,7 +1,7 @@
 //! What a FITS file of a survey is, by what it holds: the one answer for its readers and for `inspect`.
 
 use super::catalog::table_with;
-use super::desi_coadd::is_desi;
+use super::desi_file::is_desi;
 use super::sdss::{is_sp_spec, is_spec};
 use super::sp_plate::is_plate_file;
 use super::tables::{OF_SPECTRA, OF_TARGETS};

@@ -5,6 +5,7 @@
 //! HDU 1 (COADD) holds the spectrum, HDU 2 (SPALL or SPECOBJ, sometimes without a name) one row of
 //! what the pipeline found. Columns come in any order and case; files without EXTNAME exist.
 
+use super::flux_unit::{check_flux, check_ivar, check_loglam};
 use super::pixel_mask::PixelMask;
 use crate::Result;
 use crate::data::Object;
@@ -14,8 +15,6 @@ use crate::files::cells;
 use crate::files::fits::read::{Fits, Hdu};
 use std::path::Path;
 
-/// Unit of every SDSS spectrum, as the FITS standard writes it.
-pub const FLUX_UNIT: &str = "10**-17 erg s-1 cm-2 Angstrom-1";
 /// The columns by which a catalog of SDSS-V (spAll) identifies its spectra.
 pub(crate) const SDSS_V: [&str; 3] = ["FIELD", "MJD", "CATALOGID"];
 /// What stands for the field in the names of co-adds of all epochs.
@@ -50,7 +49,7 @@ pub fn read_spec(path: &Path, mask: &PixelMask, pipeline: bool) -> Result<SpecFi
     refuse_sp_spec(&mut fits)?;
     let version = version(&mut fits)?;
     let ids = Ids::of(&mut fits, &version)?;
-    check_unit(&mut fits)?;
+    check_flux(&mut fits, "BUNIT")?;
     let air = in_air(&mut fits);
     let mut object = Object {
         plate: header_id(&mut fits, &ids.plate),
@@ -193,30 +192,6 @@ fn header_id(fits: &mut Fits, keys: &[&str]) -> i64 {
         .unwrap_or(-1)
 }
 
-/// Accepts the spellings of 1e-17 erg/s/cm²/Å that SDSS has used; BUNIT may be absent.
-pub(crate) fn check_unit(fits: &mut Fits) -> Result<()> {
-    let Some(unit) = fits.text_key("BUNIT") else {
-        return Ok(());
-    };
-    let plain: String = unit
-        .to_lowercase()
-        .chars()
-        .filter(|c| !c.is_whitespace())
-        .collect();
-    let scale = ["1e-17", "10**-17", "10^-17", "10-17"]
-        .iter()
-        .any(|s| plain.starts_with(s));
-    if scale && plain.contains("erg") && plain.contains("cm") && plain.contains("ang") {
-        return Ok(());
-    }
-    Err(fits.error(
-        "HDU 0 key BUNIT",
-        &format!("flux unit `{unit}`"),
-        "1E-17 erg/cm^2/s/Ang",
-        "convert the flux, or put the spectra into an HDF5 catalog with its flux_unit",
-    ))
-}
-
 fn coadd(fits: &mut Fits, mask: &PixelMask, air: bool) -> Result<(Spectrum, bool, bool)> {
     if !fits.seek(1)? {
         return Err(fits.error(
@@ -226,6 +201,7 @@ fn coadd(fits: &mut Fits, mask: &PixelMask, air: bool) -> Result<(Spectrum, bool
             "give spec-PLATE-MJD-FIBER.fits files",
         ));
     }
+    units(fits)?;
     let rows = fits.rows()?;
     let loglam = required(fits, "loglam", rows, None)?;
     let n = loglam.len();
@@ -254,6 +230,18 @@ fn coadd(fits: &mut Fits, mask: &PixelMask, air: bool) -> Result<(Spectrum, bool
     mask.apply(&mut spectrum, &bits);
     place_on_grid(fits, &mut spectrum, &loglam, air)?;
     Ok((spectrum, has_lsf, has_mask))
+}
+
+/// Whether the units that the table's header says are those of SDSS.
+fn units(fits: &mut Fits) -> Result<()> {
+    check_flux(fits, "BUNIT")?;
+    let mut of = |name: &str, check: fn(&mut Fits, &str) -> Result<()>| match fits.column(name) {
+        Some(column) => check(fits, &column.unit_key()),
+        None => Ok(()),
+    };
+    of("flux", check_flux)?;
+    of("ivar", check_ivar)?;
+    of("loglam", check_loglam)
 }
 
 fn required(fits: &mut Fits, name: &str, rows: usize, n: Option<usize>) -> Result<Vec<f64>> {
