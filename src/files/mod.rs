@@ -5,6 +5,7 @@ pub(crate) mod fits;
 pub(crate) mod format;
 pub(crate) mod hdf5;
 pub(crate) mod quantity;
+pub(crate) mod stack;
 pub(crate) mod start;
 pub(crate) mod table;
 pub(crate) mod text_table;

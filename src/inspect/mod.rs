@@ -10,9 +10,10 @@ mod inspection;
 pub use inspection::Inspection;
 
 use crate::files::fits::read::{Fits, Hdu};
+use crate::files::hdf5::read::format_of;
 use crate::files::start::{Start, start};
+use crate::files::version;
 use crate::prepare::{ImageSet, Prepared};
-use crate::prepare::{says_images, says_prepared};
 use crate::survey::recognise::{FitsKind, recognise};
 use crate::{Error, Result};
 use std::path::Path;
@@ -43,14 +44,16 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
 }
 
 fn of_hdf5(path: &Path) -> Result<Inspection> {
-    match Prepared::open(path) {
-        Ok(set) => hdf5::prepared(&set),
-        Err(e) if says_prepared(path) => Err(e),
-        Err(_) if says_images(path) => images::prepared(&ImageSet::open(path)?),
-        Err(_) => match images::restored_or_source(path)? {
-            Some(found) => Ok(found),
-            None => hdf5::catalog(path),
-        },
+    let format = format_of(path)?.unwrap_or_default();
+    if format == version::PREPARED.name() {
+        return hdf5::prepared(&Prepared::open(path)?);
+    }
+    if format == version::PREPARED_IMAGES.name() {
+        return images::prepared(&ImageSet::open(path)?);
+    }
+    match images::restored_or_source(path)? {
+        Some(found) => Ok(found),
+        None => hdf5::catalog(path),
     }
 }
 

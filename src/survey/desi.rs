@@ -4,7 +4,7 @@
 use super::desi_coadd::{Coadd, read_coadd};
 use super::desi_file::DesiFile;
 use super::desi_lattice::Lattice;
-use super::desi_targets::{fibermap, redshifts};
+use super::desi_targets::{fibermap, redshifts, status};
 use super::flux_unit::FLUX_UNIT;
 use super::index::files_called;
 use super::item::Item;
@@ -135,7 +135,7 @@ impl DesiSurvey {
         }
         by_catalog(select, &mut object, target.zwarning);
         if let Some(p) = place.filter(|p| select.zwarning && p.fiberstatus != 0) {
-            let column = self.files[p.file].layout.status();
+            let column = status(self.files[p.file].layout.exposures);
             let reason = format!("{column} = {}", p.fiberstatus);
             reject(&mut object, flag::ZWARNING, &reason);
         }

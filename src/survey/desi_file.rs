@@ -19,7 +19,7 @@ pub(crate) struct DesiFile {
     hdus: BTreeMap<String, usize>,
     /// HDU of the table of fibres.
     pub fibermap: usize,
-    /// Whether its rows are single exposures, several to a target unless that is looked at.
+    /// Whether its rows are single exposures.
     pub exposures: bool,
     /// The arms by name.
     pub arms: Vec<Arm>,
@@ -44,6 +44,22 @@ pub(crate) fn is_desi(fits: &mut Fits) -> Result<bool> {
     Ok(!arms(&hdus).is_empty() && fibermap(&hdus).is_some())
 }
 
+/// The HDU of the table of fibres, and whether its rows are single exposures.
+///
+/// # Errors
+/// [`Error::Input`] if there is none.
+pub(crate) fn fibres(fits: &mut Fits) -> Result<(usize, bool)> {
+    let hdus = by_name(fits)?;
+    let Some(hdu) = fibermap(&hdus) else {
+        return Err(absent(fits, FIBERMAPS[0]));
+    };
+    let Hdu::Table { columns, .. } = fits.go(hdu)? else {
+        return Err(absent(fits, &format!("{} that is a table", FIBERMAPS[0])));
+    };
+    let has = |name: &str| columns.iter().any(|c| c.name.eq_ignore_ascii_case(name));
+    Ok((hdu, has("EXPID") && !has("COADD_FIBERSTATUS")))
+}
+
 impl DesiFile {
     /// The layout of the file that is open.
     ///
@@ -52,14 +68,7 @@ impl DesiFile {
     pub fn of(fits: &mut Fits) -> Result<Self> {
         let hdus = by_name(fits)?;
         check_units(fits, &hdus)?;
-        let Some((name, fibermap)) = fibermap(&hdus) else {
-            return Err(absent(fits, FIBERMAPS[0]));
-        };
-        let Hdu::Table { columns, .. } = fits.go(fibermap)? else {
-            return Err(absent(fits, &format!("{name} that is a table")));
-        };
-        let has = |name: &str| columns.iter().any(|c| c.name.eq_ignore_ascii_case(name));
-        let exposures = has("EXPID") && !has("COADD_FIBERSTATUS");
+        let (fibermap, exposures) = fibres(fits)?;
         let names = arms(&hdus);
         if names.is_empty() {
             return Err(absent(fits, "B_WAVELENGTH, R_WAVELENGTH, Z_WAVELENGTH"));
@@ -102,14 +111,6 @@ impl DesiFile {
         })
     }
 
-    /// The column that tells what is wrong with a fibre.
-    pub fn status(&self) -> &'static str {
-        match self.exposures {
-            true => "FIBERSTATUS",
-            false => "COADD_FIBERSTATUS",
-        }
-    }
-
     /// The HDU of what belongs to an arm: `FLUX`, `IVAR`, `MASK` or `RESOLUTION`.
     pub fn hdu(&self, arm: &Arm, what: &str) -> Option<usize> {
         self.hdus.get(&format!("{}_{what}", arm.name)).copied()
@@ -136,9 +137,8 @@ fn arms(hdus: &BTreeMap<String, usize>) -> Vec<String> {
     with_flux.map(str::to_owned).collect()
 }
 
-fn fibermap(hdus: &BTreeMap<String, usize>) -> Option<(&'static str, usize)> {
-    let found = |name: &'static str| Some((name, *hdus.get(name)?));
-    FIBERMAPS.into_iter().find_map(found)
+fn fibermap(hdus: &BTreeMap<String, usize>) -> Option<usize> {
+    FIBERMAPS.iter().find_map(|name| hdus.get(*name).copied())
 }
 
 /// An HDU that a file of DESI must have.

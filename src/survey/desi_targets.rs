@@ -1,7 +1,7 @@
 //! The targets of a DESI coadd file, and the redshifts that stand beside it.
 
 use super::catalog::Catalog;
-use super::desi_file::DesiFile;
+use super::desi_file::{DesiFile, fibres};
 use super::tables::{CatalogRow, read_targets, targets};
 use crate::config::DesiColumns;
 use crate::files::fits::read::Fits;
@@ -14,28 +14,41 @@ use std::path::{Path, PathBuf};
 pub(crate) fn fibermap(path: &Path) -> Result<(DesiFile, Vec<CatalogRow>)> {
     let mut fits = Fits::open(path)?;
     fits.check_complete()?;
-    let file = DesiFile::of(&mut fits)?;
+    let (hdu, exposures) = fibres(&mut fits)?;
     let columns = DesiColumns {
-        zwarn: file.status().into(),
+        zwarn: status(exposures).into(),
         ..DesiColumns::default()
     };
-    let rows = targets(Catalog::at(fits, file.fibermap)?, &columns, false)?.rows;
-    if file.exposures {
+    let rows = targets(Catalog::at(Fits::open(path)?, hdu)?, &columns, false)?.rows;
+    if exposures {
         refuse_several(path, &rows)?;
     }
-    Ok((file, rows))
+    Ok((DesiFile::of(&mut fits)?, rows))
 }
 
-/// Refuses single exposures of which a target has several: co-adding them, with the cosmic rays of each,
-/// is DESI's pipeline's work. Where each has one, as in mocks, there is nothing to co-add.
+/// The column that tells what is wrong with a fibre.
+pub(super) fn status(exposures: bool) -> &'static str {
+    match exposures {
+        true => "FIBERSTATUS",
+        false => "COADD_FIBERSTATUS",
+    }
+}
+
+/// Refuses single exposures of which a target has several, or which are co-added in the file beside them:
+/// co-adding, with the cosmic rays of each, is DESI's pipeline's work. Mocks have one exposure of each
+/// target: there is nothing to co-add.
 ///
 /// # Errors
 /// [`Error::Input`].
 fn refuse_several(path: &Path, rows: &[CatalogRow]) -> Result<()> {
     let targets: BTreeSet<&str> = rows.iter().map(|r| &*r.object.name).collect();
-    if targets.len() == rows.len() {
+    let name = path.file_name().and_then(|n| n.to_str());
+    let coadd = name.and_then(|n| Some(format!("coadd-{}", n.strip_prefix("spectra-")?)));
+    let beside = coadd.filter(|n| path.with_file_name(n).is_file());
+    if targets.len() == rows.len() && beside.is_none() {
         return Ok(());
     }
+    let coadd = beside.unwrap_or("the coadd-*.fits file beside it".into());
     Err(Error::input(
         path,
         "HDU FIBERMAP",
@@ -44,8 +57,8 @@ fn refuse_several(path: &Path, rows: &[CatalogRow]) -> Result<()> {
             rows.len(),
             targets.len()
         ),
-        "a DESI coadd file, or one exposure of each target",
-        "give the coadd-*.fits file beside it, or co-add with desispec (desi_coadd_spectra)",
+        "a DESI coadd file, or one exposure of each target and no co-add beside it",
+        format!("give {coadd}, or co-add with desispec (desi_coadd_spectra)"),
     ))
 }
 
