@@ -17,8 +17,6 @@ const FIBERMAPS: [&str; 2] = ["FIBERMAP", "COADD_FIBERMAP"];
 #[derive(Debug)]
 pub(crate) struct DesiFile {
     hdus: BTreeMap<String, usize>,
-    /// HDU of the table of fibres.
-    pub fibermap: usize,
     /// Whether its rows are single exposures.
     pub exposures: bool,
     /// The arms by name.
@@ -68,7 +66,7 @@ impl DesiFile {
     pub fn of(fits: &mut Fits) -> Result<Self> {
         let hdus = by_name(fits)?;
         check_units(fits, &hdus)?;
-        let (fibermap, exposures) = fibres(fits)?;
+        let (_, exposures) = fibres(fits)?;
         let names = arms(&hdus);
         if names.is_empty() {
             return Err(absent(fits, "B_WAVELENGTH, R_WAVELENGTH, Z_WAVELENGTH"));
@@ -104,7 +102,6 @@ impl DesiFile {
         };
         Ok(Self {
             hdus,
-            fibermap,
             exposures,
             arms,
             lattice,

@@ -8,7 +8,7 @@ use fitsio::tables::{ColumnDataType, ColumnDescription};
 use selfsi::config::Config;
 use selfsi::data::Block;
 use selfsi::inspect::inspect;
-use selfsi::prepare::{Prepared, Report, prepare};
+use selfsi::prepare::{Prepared, SpectraDetails, prepare};
 use std::path::Path;
 
 fn desi(start: usize, n: usize) -> Vec<f64> {
@@ -60,7 +60,7 @@ fn file(path: &Path, fibermap: &str, targets: &[i64], column: &str, arms: &[(&st
     }
 }
 
-fn run(folder: &Path, source: &str) -> selfsi::Result<(Report, Prepared, Block)> {
+fn run(folder: &Path, source: &str) -> selfsi::Result<(SpectraDetails, Prepared, Block)> {
     let place = folder.display();
     let config = format!(
         "[grid]
@@ -83,7 +83,7 @@ fn run(folder: &Path, source: &str) -> selfsi::Result<(Report, Prepared, Block)>
     let report = prepare(&config, &config.survey.prepared, &mut |_, _| ())?;
     let set = Prepared::open(&config.survey.prepared)?;
     let block = set.read(0..set.len())?;
-    Ok((report, set, block))
+    Ok((report.details, set, block))
 }
 
 /// Where the line of `row` is, in Å: the mean wavelength, weighted by what is above the level.
@@ -154,7 +154,7 @@ fn every_form_of_one_spectrum_to_a_target_is_read_alike() {
         let path = folder.path().join("s").join(name);
         file(&path, fibermap, &[11, 12], column, &arms);
         let (report, set, block) = run(folder.path(), "").unwrap_or_else(|e| panic!("{name}: {e}"));
-        assert_eq!((report.used, report.other_grid), (2, 0), "{name} {arms:?}");
+        assert_eq!((set.len(), report.other_grid), (2, 0), "{name} {arms:?}");
         assert!(block.ivar.iter().all(|v| *v > 0.0));
         for row in 0..2 {
             let at = line(&set, &block, row);
@@ -216,7 +216,7 @@ fn mocks_have_their_redshifts_in_zbest_files_and_several_exposures_are_refused_b
     // Beside co-adds, exposures are passed over.
     let coadd = folder.path().join("s/coadd-16-0.fits");
     file(&coadd, "FIBERMAP", &[11, 12], "COADD_FIBERSTATUS", &arms);
-    assert_eq!(run(folder.path(), "").unwrap().0.used, 2);
+    assert_eq!(run(folder.path(), "").unwrap().1.len(), 2);
 }
 
 #[test]
@@ -238,8 +238,8 @@ fn files_on_different_lattices_are_told_apart_and_arms_that_share_none_are_refus
         status,
         &[("BRZ", logarithmic(0, 4350))],
     );
-    let (report, ..) = run(folder.path(), "").unwrap();
-    assert_eq!((report.used, report.other_grid), (2, 1));
+    let (report, set, _) = run(folder.path(), "").unwrap();
+    assert_eq!((set.len(), report.other_grid), (2, 1));
 
     let fine: Vec<f64> = (0..3000).map(|i| 3600.0 + 0.6 * f64::from(i)).collect();
     let arms = [("B", fine), ("R", desi(2700, 2326))];
