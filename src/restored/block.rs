@@ -16,6 +16,7 @@ pub struct RestoredBlock {
     pub draw: Option<Array2<f32>>,
     /// One per quantile asked for.
     pub quantiles: Vec<Array2<f32>>,
+    /// The observation; 0 where masked.
     pub observed: Array2<f32>,
     /// Inverse variance of `observed`; 0 = masked.
     pub ivar: Array2<f32>,

@@ -16,12 +16,14 @@ use std::path::{Path, PathBuf};
 /// What a restored catalog says of how it was made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RestoredHeader {
+    /// The wavelengths of every spectrum.
     pub grid: LogGrid,
     /// FITS unit string of the flux.
     pub flux_unit: String,
     /// Reference frame of the wavelengths as FITS names it (`HELIOCEN`); `None` where the input
     /// does not say.
     pub specsys: Option<String>,
+    /// How it was made.
     pub made: Provenance,
 }
 
@@ -87,11 +89,13 @@ impl Restored {
         })
     }
 
+    /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
+    /// What the catalog says of itself.
     #[must_use]
     pub fn header(&self) -> &RestoredHeader {
         &self.header
