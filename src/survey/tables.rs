@@ -31,7 +31,9 @@ pub struct CatalogRow {
 /// The rows of a catalog, and what of it was left out, in words.
 #[derive(Debug)]
 pub struct CatalogRows {
+    /// The rows in their order.
     pub rows: Vec<CatalogRow>,
+    /// What was left out.
     pub notes: Vec<String>,
 }
 
