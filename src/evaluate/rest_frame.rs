@@ -91,7 +91,7 @@ impl RestFrame<'_> {
 
     /// Posterior mean and `n` draws of each of the scored, [1 + n, N, D]; `None` if one has no solution.
     fn draws(&self, population: &RestPopulation, scored: &Scored, n: usize) -> Option<Array3<f32>> {
-        let filter = RestFilter::new(population, self.channel);
+        let filter = RestFilter::new(population.clone(), self.channel.clone());
         let objects: Vec<Array2<f64>> = (0..scored.z.len())
             .into_par_iter()
             .map(|i| {

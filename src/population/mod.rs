@@ -28,6 +28,6 @@ pub use filter::LinearFilter;
 pub use learned::learn;
 pub use linalg::{Cholesky, eigen};
 pub use moments::{Accumulator, Learned, Moments};
-pub use rest_filter::{RestFilter, RestPosterior};
+pub use rest_filter::{Response, RestFilter, RestPosterior};
 pub use rest_grid::RestGrid;
 pub use rest_population::RestPopulation;

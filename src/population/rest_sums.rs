@@ -36,6 +36,29 @@ pub(super) fn amplitude(
     }
 }
 
+/// The derivative of [`amplitude`] by the pixels of `flux`, [D]: 0 where it is the least.
+pub(super) fn amplitude_response(
+    flux: ArrayView1<f32>,
+    ivar: ArrayView1<f32>,
+    mean: ArrayView1<f64>,
+) -> Array1<f64> {
+    let weight = |iv: f32, m: f64| match iv > 0.0 {
+        true => m / (1.0 / f64::from(iv) + LOCAL),
+        false => 0.0,
+    };
+    let weights: Array1<f64> = ivar
+        .iter()
+        .zip(mean)
+        .map(|(iv, m)| weight(*iv, *m))
+        .collect();
+    let own = weights.dot(&mean);
+    if own > 0.0 && amplitude(flux, ivar, mean) > LEAST {
+        weights / own
+    } else {
+        weights * 0.0
+    }
+}
+
 /// Mean noise variance of the unmasked pixels; `None` of a spectrum without any.
 fn noise(ivar: ArrayView1<f32>) -> Option<f64> {
     let good = || ivar.iter().filter(|v| **v > 0.0);
