@@ -33,6 +33,7 @@ pub enum Purpose {
     Audit = 40,
     Pool = 50,
     Redshift = 60,
+    Probe = 70,
 }
 
 /// A seed that depends on all of its arguments.

@@ -55,6 +55,8 @@ pub struct State {
 }
 
 const RESTORED: &str = "validation/restored";
+/// How wide draws are, where a validation finds that: with the best weights.
+pub(crate) const SPREAD: &str = "validation/spread";
 const POOL: &str = "estep/pool";
 
 impl State {
@@ -171,12 +173,20 @@ pub(crate) fn save_numbered(
     Ok(path)
 }
 
-/// Writes one set of weights alone: the best one.
+/// Writes one set of weights alone: the best one; with the `spread` of its draws, if that was found.
 ///
 /// # Errors
 /// [`Error::Output`] if it cannot be written.
-pub fn save_weights(path: &Path, header: &Header, params: &Params, weights: &Tensor) -> Result<()> {
-    save(path, header, &named(params, "averaged", weights))
+pub fn save_weights(
+    path: &Path,
+    header: &Header,
+    params: &Params,
+    weights: &Tensor,
+    spread: Option<&Tensor>,
+) -> Result<()> {
+    let mut tensors = named(params, "averaged", weights);
+    tensors.extend(spread.map(|t| (SPREAD.to_owned(), t.shallow_clone())));
+    save(path, header, &tensors)
 }
 
 /// The newest numbered checkpoint of `folder`.

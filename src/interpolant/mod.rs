@@ -69,7 +69,8 @@ impl Interpolant {
     #[must_use]
     pub fn new(config: &InterpolantConfig, noise_known: bool) -> Self {
         match *config {
-            InterpolantConfig::Ode => Self::Ode,
+            // Of `sure` the path is not used.
+            InterpolantConfig::Ode | InterpolantConfig::Sure => Self::Ode,
             InterpolantConfig::Sde { gamma, .. } => Self::Sde(Gamma {
                 scale: gamma,
                 by_pixel: noise_known,

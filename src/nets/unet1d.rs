@@ -225,7 +225,11 @@ impl VelocityField for UNet1d {
         let (d, shift) = (x.size()[1], self.shift(pass.phase));
         let scales = self.scales(t, latent);
         let soon = t.clamp_min(SOON);
-        let known = (self.background.as_ref()).map(|b| b.known(&soon, x, latent));
+        let known = match &self.background {
+            Some(b) => Some(b.known(&soon, x, latent)),
+            None => told(x, latent),
+        };
+        let gamma = self.background.as_ref().map_or(0.0, |b| b.gamma);
         let (point, skip) = (x, x * scales.skip);
         let x = x * scales.input;
         let extended = self.inputs(&x, latent, known.as_ref()).map(|channels| {
@@ -261,9 +265,9 @@ impl VelocityField for UNet1d {
         let out = out.narrow(3, self.margin + shift, d);
         let out = out.reshape([-1, self.heads, 2, d]);
         let gated = |by: &Tensor| out.select(2, 0) + out.select(2, 1) * by.unsqueeze(1);
-        if let (Some(known), Some(background)) = (&known, &self.background) {
+        if let Some(known) = &known {
             let out = gated(&known.unit);
-            return composed(known, &out, point, &soon, latent, background.gamma);
+            return composed(known, &out, point, &soon, latent, gamma);
         }
         let Fields {
             velocity,
@@ -280,6 +284,21 @@ impl VelocityField for UNet1d {
     fn params(&self) -> &Params {
         &self.params
     }
+}
+
+/// The Gaussian posterior as the planes of the latent tell it, if they do.
+fn told(y: &Tensor, latent: &Latent) -> Option<Known> {
+    let d = y.size()[1];
+    if latent.planes.size()[1] != 2 * d {
+        return None;
+    }
+    let (mean, scatter) = (latent.planes.narrow(1, 0, d), latent.planes.narrow(1, d, d));
+    let unit = (y - &mean) / (latent.sigma.square() + scatter.square()).sqrt() * &latent.good;
+    Some(Known {
+        mean,
+        unit,
+        scatter,
+    })
 }
 
 /// The fields over what is known of them: x̂0 = mean + scatter · out, with `out` [B, heads, D] the

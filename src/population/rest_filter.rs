@@ -86,6 +86,12 @@ impl RestFilter {
         factor.rows().into_iter().map(|f| f.dot(&f)).collect()
     }
 
+    /// A draw of an observation's noise, [D], 0 where it is masked.
+    pub fn noise(&self, ivar: ArrayView1<f32>, rng: &mut impl Rng) -> Array1<f64> {
+        let variance = |v: f32| if v > 0.0 { 1.0 / f64::from(v) } else { 0.0 };
+        self.channel.noise(&ivar.mapv(variance), rng)
+    }
+
     /// The posterior of the object at redshift `z` (NaN: unknown) observed as `flux` where `ivar` > 0,
     /// both [D]. `None` if its covariance is not positive definite.
     #[must_use]

@@ -29,14 +29,20 @@ impl RestGrid {
         if least > furthest {
             return None;
         }
-        let dln = grid.dln();
-        Some(Self {
+        let shifts = ((furthest - least) / grid.dln()).round() as usize + 1;
+        Some(Self::over(grid, furthest, shifts))
+    }
+
+    /// For spectra on `grid` whose ln(1 + z) reach from `furthest` down over so many `shifts`.
+    #[must_use]
+    pub fn over(grid: &LogGrid, furthest: f64, shifts: usize) -> Self {
+        Self {
             first: grid.loglam0 * std::f64::consts::LN_10 - furthest,
-            dln,
+            dln: grid.dln(),
             furthest,
             pixels: grid.pixels,
-            shifts: ((furthest - least) / dln).round() as usize + 1,
-        })
+            shifts,
+        }
     }
 
     /// L = D + shifts − 1, its pixels.

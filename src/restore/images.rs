@@ -76,9 +76,10 @@ pub fn restore_images(
         let block = input.set().read_rows(batch)?;
         let objects: &mut [Object] = &mut table.objects[range.clone()];
         let observed = image_observations(&block, job.device);
-        let draws = in_units(layout, &restorer.draws(&observed, objects));
+        let (_, draws) = restorer.draws(&observed, objects)?;
+        let draws = in_units(layout, &draws);
         let (observed, ivar) = observation(layout, &block);
-        writer.write(&restorer.moments(&draws, objects, observed, ivar)?)?;
+        writer.write(&restorer.moments((None, &draws), objects, observed, ivar)?)?;
         table.vector.slice_mut(s![range, ..]).assign(&block.vector);
         progress(start + batch.len(), rows.len());
     }

@@ -88,7 +88,10 @@ pub(super) fn learn(config: &Config, data: &Data) -> Result<Population> {
 }
 
 /// Mean width of the line-spread function at each pixel.
-fn mean_width(rows: impl Iterator<Item = Result<Block>>, pixels: usize) -> Result<Vec<f64>> {
+pub(super) fn mean_width(
+    rows: impl Iterator<Item = Result<Block>>,
+    pixels: usize,
+) -> Result<Vec<f64>> {
     let (mut sum, mut seen) = (Array1::<f64>::zeros(pixels), 0.0);
     for block in rows {
         let block = block?;
