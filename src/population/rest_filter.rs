@@ -1,10 +1,9 @@
 //! The posterior of one object under a Gaussian population in the rest frame: exact, but that the
 //! object's amplitude is taken as known once it is found.
 
-use super::blur::blur_matrix;
 use super::channel::Channel;
-use super::linalg::Cholesky;
 use super::rest_population::RestPopulation;
+use super::rest_seen::{Seen, Solver};
 use super::rest_sums::{amplitude, amplitude_response};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use rand::Rng;
@@ -20,31 +19,6 @@ pub struct RestFilter {
     known: Seen,
     /// For objects without a redshift.
     unknown: OnceLock<Box<(RestPopulation, Seen)>>,
-}
-
-/// A population with covariance C = F Fᵀ behind the blur H.
-#[derive(Debug)]
-struct Seen {
-    /// H m, [L].
-    mean: Array1<f64>,
-    /// H F.
-    factor: Array2<f64>,
-    /// C Hᵀ and H C Hᵀ, [L, L].
-    cross: Array2<f64>,
-    covariance: Array2<f64>,
-}
-
-impl Seen {
-    fn new(population: &RestPopulation, channel: &Channel) -> Self {
-        let blur = blur_matrix(&vec![channel.sigma_pixels; population.grid.len()]);
-        let factor = blur.dot(&population.factor);
-        Self {
-            mean: blur.dot(&population.mean),
-            cross: population.factor.dot(&factor.t()),
-            covariance: factor.dot(&factor.t()),
-            factor,
-        }
-    }
 }
 
 impl RestFilter {
@@ -115,16 +89,16 @@ impl RestFilter {
             true => 1.0 / (f64::from(v) * amplitude * amplitude),
             false => 0.0,
         });
-        let signal = seen.covariance.slice(s![from..to, from..to]);
         let mut posterior = RestPosterior {
-            solver: self.solver(signal, mean_seen, &variance)?,
+            solver: seen.solver(from, &self.channel, &variance)?,
             channel: &self.channel,
             amplitude,
             prior: population.mean.slice(s![from..to]),
             mean_seen,
             factor: population.factor.slice(s![from..to, ..]),
             seen_factor: seen.factor.slice(s![from..to, ..]),
-            cross: seen.cross.slice(s![from..to, from..to]),
+            seen,
+            from,
             variance,
             amplitude_response,
             innovation: Array1::zeros(0),
@@ -134,31 +108,6 @@ impl RestFilter {
         posterior.innovation = found.column(0).to_owned();
         Some(posterior)
     }
-
-    /// Of the covariance of an observation of amplitude 1 whose noise has these variances, 0 where
-    /// masked.
-    fn solver(
-        &self,
-        signal: ArrayView2<f64>,
-        mean: ArrayView1<f64>,
-        variance: &Array1<f64>,
-    ) -> Option<Cholesky> {
-        let (tilt, lever) = (self.channel.tilt_variance, &self.channel.lever);
-        let mut a = signal.to_owned();
-        if tilt > 0.0 {
-            for ((i, j), a) in a.indexed_iter_mut() {
-                *a += tilt * lever[i] * lever[j] * (*a + mean[i] * mean[j]);
-            }
-        }
-        self.channel.add_noise(&mut a, variance);
-        // A masked pixel: its row and column become the identity's, its residual 0.
-        for j in (0..variance.len()).filter(|j| variance[*j] <= 0.0) {
-            a.row_mut(j).fill(0.0);
-            a.column_mut(j).fill(0.0);
-            a[[j, j]] = 1.0;
-        }
-        Cholesky::new(&a)
-    }
 }
 
 /// What is known of one clean spectrum x = a x₁, x₁ of amplitude 1.
@@ -167,20 +116,30 @@ pub struct RestPosterior<'a> {
     channel: &'a Channel,
     /// a.
     amplitude: f64,
-    /// The population of x₁: mean and factor [D, M] before and behind the blur, and the covariance of
-    /// x₁ with its observation, [D, D].
+    /// The population of x₁: mean and factor [D, M] before and behind the blur.
     prior: ArrayView1<'a, f64>,
     mean_seen: ArrayView1<'a, f64>,
     factor: ArrayView2<'a, f64>,
     seen_factor: ArrayView2<'a, f64>,
-    cross: ArrayView2<'a, f64>,
+    seen: &'a Seen,
+    /// Its first pixel among those of the population.
+    from: usize,
     /// Of the noise of y/a; 0 where masked.
     variance: Array1<f64>,
     /// da/dy, [D].
     amplitude_response: Array1<f64>,
-    solver: Cholesky,
+    solver: Solver,
     /// u = S⁻¹ (y₁ − its mean), S the covariance of y₁.
     innovation: Array1<f64>,
+}
+
+/// What makes a draw of the population and of its observation.
+struct Chance {
+    /// Standard normals, [M].
+    modes: Array1<f64>,
+    tilt: f64,
+    /// [D].
+    noise: Array1<f64>,
 }
 
 /// How the posterior's mean answers a small change of the observation, both [D] and per unit of it.
@@ -196,7 +155,7 @@ impl RestPosterior<'_> {
     /// E[x | y], [D].
     #[must_use]
     pub fn mean(&self) -> Array1<f64> {
-        (self.cross.dot(&self.innovation) + self.prior) * self.amplitude
+        (self.explained(&self.innovation) + self.prior) * self.amplitude
     }
 
     /// The observation less what the posterior expects of its signal, [D], 0 where masked.
@@ -221,9 +180,15 @@ impl RestPosterior<'_> {
         let own = &solved.column(0) - &((&self.innovation - &solved.column(1)) * (2.0 * delta));
         let scaled = &self.innovation * (2.0 * delta) + &own;
         Response {
-            mean: (self.cross.dot(&scaled) + &(&self.prior * delta)) * a,
+            mean: (self.explained(&scaled) + &(&self.prior * delta)) * a,
             misfit: self.noisy(&own) * a,
         }
+    }
+
+    /// What an innovation [D] says of x₁ less its mean.
+    fn explained(&self, innovation: &Array1<f64>) -> Array1<f64> {
+        let column = innovation.view().insert_axis(Axis(1)).to_owned();
+        self.seen.cross(self.from, &column).remove_axis(Axis(1))
     }
 
     /// N v, N the covariance of the noise of y₁.
@@ -241,10 +206,13 @@ impl RestPosterior<'_> {
     /// Standard deviations of x given y, [D].
     #[must_use]
     pub fn deviation(&self) -> Array1<f64> {
-        let explained = self.solver.solve(&self.unmasked(self.cross.t().to_owned()));
+        let cross = self
+            .seen
+            .cross(self.from, &Array2::eye(self.variance.len()));
+        let explained = self.solver.solve(&self.unmasked(cross.t().to_owned()));
         let own = self.factor.rows().into_iter().map(|f| f.dot(&f));
         let variance = own.enumerate().map(|(j, own)| {
-            let part = self.cross.row(j).dot(&explained.column(j));
+            let part = cross.row(j).dot(&explained.column(j));
             (own - part).max(0.0)
         });
         variance.map(|v| self.amplitude * v.sqrt()).collect()
@@ -253,34 +221,40 @@ impl RestPosterior<'_> {
     /// `n` draws of x given y, [n, D], by Matheron's rule: the mean, plus the error that it makes of a
     /// draw of the population that is observed alike.
     pub fn draws(&self, n: usize, rng: &mut impl Rng) -> Array2<f64> {
-        let simulated: Vec<_> = (0..n).map(|_| self.simulated(rng)).collect();
-        self.errors_of(&simulated) + &self.mean()
+        let chances: Vec<_> = (0..n).map(|_| self.chance(rng)).collect();
+        self.errors_of(&chances) + &self.mean()
     }
 
     /// What draws of x given y differ from its mean by, [n, D], one from each of `rngs`.
     pub fn errors(&self, rngs: impl Iterator<Item = impl Rng>) -> Array2<f64> {
-        let simulated: Vec<_> = rngs.map(|mut rng| self.simulated(&mut rng)).collect();
-        self.errors_of(&simulated)
+        let chances: Vec<_> = rngs.map(|mut rng| self.chance(&mut rng)).collect();
+        self.errors_of(&chances)
     }
 
-    /// A draw of the population and what would be observed of it, [D].
-    fn simulated(&self, rng: &mut impl Rng) -> [Array1<f64>; 2] {
+    /// The random part of a draw of the population and of its observation.
+    fn chance(&self, rng: &mut impl Rng) -> Chance {
         let normals = |_| -> f64 { rng.sample(StandardNormal) };
-        let modes: Array1<f64> = (0..self.factor.ncols()).map(normals).collect();
+        let modes = (0..self.factor.ncols()).map(normals).collect();
         let tilt = (3.0 * self.channel.tilt_variance).sqrt() * (2.0 * rng.random::<f64>() - 1.0);
-        let through = &self.mean_seen + &self.seen_factor.dot(&modes);
-        let noise = self.channel.noise(&self.variance, rng);
-        let y = through * (&self.channel.lever * tilt + 1.0) + noise;
-        [&self.prior + &self.factor.dot(&modes), y]
+        Chance {
+            modes,
+            tilt,
+            noise: self.channel.noise(&self.variance, rng),
+        }
     }
 
-    /// The errors of their posterior means, [n, D].
-    fn errors_of(&self, simulated: &[[Array1<f64>; 2]]) -> Array2<f64> {
-        let shape = (self.variance.len(), simulated.len());
-        let [others, seen] =
-            [0, 1].map(|part| Array2::from_shape_fn(shape, |(j, k)| simulated[k][part][j]));
-        let estimates = self.cross.dot(&self.innovations(seen)) + self.prior.insert_axis(Axis(1));
-        (others - estimates).reversed_axes() * self.amplitude
+    /// The errors of the posterior means of draws of the population, [n, D].
+    fn errors_of(&self, chances: &[Chance]) -> Array2<f64> {
+        let (m, n) = (self.factor.ncols(), chances.len());
+        let modes = Array2::from_shape_fn((m, n), |(j, k)| chances[k].modes[j]);
+        let mut seen = self.seen_factor.dot(&modes) + self.mean_seen.insert_axis(Axis(1));
+        for (mut y, chance) in seen.columns_mut().into_iter().zip(chances) {
+            y *= &(&self.channel.lever * chance.tilt + 1.0);
+            y += &chance.noise;
+        }
+        let explained = self.seen.cross(self.from, &self.innovations(seen));
+        let errors = self.factor.dot(&modes) - explained;
+        errors.reversed_axes() * self.amplitude
     }
 
     /// S⁻¹ (y₁ − its mean) for the columns of `y` [D, n].

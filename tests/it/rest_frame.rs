@@ -4,9 +4,11 @@ use ndarray::{Array1, Array2, Axis, s};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
-use selfsi::config::{ForwardConfig, GridConfig};
+use selfsi::config::{ForwardConfig, GridConfig, NoiseFrom, SmoothingFrom};
 use selfsi::data::{Block, LogGrid};
-use selfsi::population::{Channel, Cholesky, RestFilter, RestGrid, RestPopulation};
+use selfsi::population::{
+    BandMatrix, Channel, Cholesky, RestFilter, RestGrid, RestPopulation, Structure,
+};
 
 const D: usize = 96;
 const SHIFTS: usize = 17;
@@ -58,6 +60,7 @@ fn population(scaled: bool) -> RestPopulation {
         grid: rest_grid(),
         mean,
         factor,
+        structure: None,
         scaled,
         shifts: vec![1.0 / SHIFTS as f64; SHIFTS],
         spectra: 1,
@@ -340,5 +343,54 @@ fn the_response_is_the_derivative_of_the_mean_and_of_the_misfit() {
         let slope = |high: Array1<f64>, low: Array1<f64>| (high - low) / step;
         assert!(close(&found.mean, &slope(high.mean(), low.mean())) < 2e-3);
         assert!(close(&found.misfit, &slope(high.misfit(), low.misfit())) < 2e-3);
+    }
+}
+
+/// A covariance of a mode and a band is solved as such: to the same posterior, but for the far ends of the
+/// blur's kernel.
+#[test]
+fn the_posterior_by_bands_is_the_dense_one() {
+    let (block, _) = observed(4, 0.0, 9);
+    let forward = ForwardConfig::Quasar {
+        tilt: 0.2,
+        smoothing: SmoothingFrom::Lsf,
+        noise: NoiseFrom::Ivar,
+    };
+    let blurred = Channel::new(&forward, &grid(), &[0.7; D], &[0.2; D]).unwrap();
+    for (channel, tolerance) in [(channel(), 1e-9), (blurred, 2e-3)] {
+        let dense = population(true);
+        let (mode, local) = dense.factor.view().split_at(Axis(1), 1);
+        let structure = Structure {
+            modes: mode.to_owned(),
+            band: BandMatrix::of(&local.dot(&local.t()), 2),
+        };
+        let banded = RestPopulation {
+            structure: Some(structure),
+            ..dense.clone()
+        };
+        let [dense, banded] = [dense, banded].map(|p| RestFilter::new(p, channel.clone()));
+        for i in 0..4 {
+            let of = |filter: &RestFilter| {
+                let (flux, ivar) = (block.flux.row(i), block.ivar.row(i));
+                let p = filter.posterior(flux, ivar, block.z[i]).unwrap();
+                let b = Array1::from_shape_fn(D, |j| f64::from(ivar[j] > 0.0) * (j as f64).cos());
+                let response = p.response(&b);
+                let draw = p
+                    .draws(1, &mut ChaCha8Rng::seed_from_u64(3))
+                    .row(0)
+                    .to_owned();
+                [
+                    p.mean(),
+                    p.deviation(),
+                    p.misfit(),
+                    response.mean,
+                    response.misfit,
+                    draw,
+                ]
+            };
+            for (a, b) in of(&dense).iter().zip(of(&banded)) {
+                assert!(close(a, &b) < tolerance, "{}", close(a, &b));
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@ use crate::base::tensors::{matrix, tensor};
 use crate::data::{Layout, LogGrid};
 use crate::fit::Saved;
 use crate::fit::checkpoint::save;
-use crate::population::{RestGrid, RestPopulation};
+use crate::population::{BandMatrix, RestGrid, RestPopulation, Structure};
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,8 @@ struct Header {
 }
 
 const NAMES: [&str; 4] = ["sure/mean", "sure/factor", "sure/shifts", "sure/lsf"];
+/// Of the covariance's structure, where it has one.
+const STRUCTURE: [&str; 2] = ["sure/modes", "sure/band"];
 
 /// Grid and noise correlation of spectra.
 ///
@@ -77,6 +79,10 @@ pub(super) fn of(run: &Run, data: &Data) -> Result<Learned> {
             mean: population.mean.map(single),
             factor: population.factor.map(single),
             shifts: population.shifts.iter().map(single).collect(),
+            structure: population.structure.as_ref().map(|s| Structure {
+                modes: s.modes.map(single),
+                band: BandMatrix::from_stored(s.band.stored().map(single)),
+            }),
             ..population
         },
         lsf: lsf.iter().map(single).collect(),
@@ -101,7 +107,11 @@ pub(super) fn write(path: &Path, learned: &Learned) -> Result<()> {
         row(&p.shifts),
         row(&learned.lsf),
     ];
-    let named = NAMES.iter().zip(parts).map(|(name, a)| {
+    let structure = p.structure.as_ref();
+    let structure = structure.map(|s| [s.modes.clone(), s.band.stored().clone()]);
+    let names = NAMES.iter().chain(&STRUCTURE);
+    let parts = parts.into_iter().chain(structure.into_iter().flatten());
+    let named = names.zip(parts).map(|(name, a)| {
         let t = tensor(&a.mapv(|v| v as f32), Device::Cpu);
         ((*name).to_owned(), t)
     });
@@ -115,20 +125,36 @@ pub(super) fn write(path: &Path, learned: &Learned) -> Result<()> {
 pub(super) fn read(path: &Path, grid: &LogGrid) -> Result<Learned> {
     let saved = Saved::<Header>::open(path)?;
     let bad = |problem: &str| Error::run(path, problem, "put the file of the run back");
-    let array = |name: &str| {
-        let found = saved.matrix(name, Device::Cpu)?;
-        let t = found.ok_or_else(|| bad(&format!("{name} is missing")))?;
-        Ok::<_, Error>(matrix(&t)?.mapv(f64::from))
+    let found = |name: &str| {
+        let t = saved.matrix(name, Device::Cpu)?;
+        t.map(|t| Ok::<_, Error>(matrix(&t)?.mapv(f64::from)))
+            .transpose()
     };
+    let array = |name: &str| found(name)?.ok_or_else(|| bad(&format!("{name} is missing")));
     let [mean, factor, shifts, lsf] = NAMES.map(array);
     let (mean, factor, shifts, lsf) = (mean?, factor?, shifts?, lsf?);
+    let structure = match STRUCTURE.map(found) {
+        [Ok(Some(modes)), Ok(Some(band))] => Some(Structure {
+            modes,
+            band: BandMatrix::from_stored(band),
+        }),
+        [modes, band] => {
+            (modes?, band?);
+            None
+        }
+    };
     let Header {
         furthest,
         scaled,
         spectra,
     } = saved.header;
     let rest = RestGrid::over(grid, furthest, shifts.len());
-    if mean.len() != rest.len() || factor.nrows() != rest.len() || lsf.len() != grid.pixels {
+    let fits = |s: &Structure| s.modes.nrows() == rest.len() && s.band.len() == rest.len();
+    let right = mean.len() == rest.len()
+        && factor.nrows() == rest.len()
+        && lsf.len() == grid.pixels
+        && structure.as_ref().is_none_or(fits);
+    if !right {
         return Err(bad("it is of another wavelength grid"));
     }
     Ok(Learned {
@@ -136,6 +162,7 @@ pub(super) fn read(path: &Path, grid: &LogGrid) -> Result<Learned> {
             grid: rest,
             mean: mean.row(0).to_owned(),
             factor,
+            structure,
             scaled,
             shifts: shifts.row(0).to_vec(),
             spectra,

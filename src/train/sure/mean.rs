@@ -33,7 +33,7 @@ impl Mean {
         let learned = file::read(&run.population(), grid)?;
         let spread = run.spread(device)?.as_ref().map(Spread::of).transpose()?;
         Ok(Some(Self {
-            posteriors: Posteriors::new(learned, run.config(), layout, device)?,
+            posteriors: Posteriors::new(learned, &run.config().forward, layout, device)?,
             spread: spread.unwrap_or_else(Spread::one),
         }))
     }

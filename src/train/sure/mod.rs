@@ -52,7 +52,7 @@ impl Sure {
         let config = run.config();
         let population = file::of(run, data)?;
         Ok(Self {
-            posteriors: Posteriors::new(population, config, &data.layout, device)?,
+            posteriors: Posteriors::new(population, &config.forward, &data.layout, device)?,
             blur: MeanBlur::new(&config.forward, &data.layout, device),
             seed: config.seed,
             held: None,

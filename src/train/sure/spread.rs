@@ -127,3 +127,30 @@ impl Tally {
         square.max(0.0).sqrt().clamp(RANGE.0, RANGE.1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn draws_become_as_wide_as_the_risk_where_that_is_sure() {
+        // Twice as wide in the first half of the range; in the second the risk of single objects says
+        // nothing for certain.
+        let mut tally = Tally::new((7.0, 8.0));
+        for object in 0..400 {
+            let noise = if object % 2 == 0 { 40.0 } else { -38.0 };
+            tally.add((0..120).map(|j| {
+                let ln = 7.0 + f64::from(j) / 120.0;
+                (ln, if ln < 7.5 { 4.0 } else { noise }, 1.0)
+            }));
+        }
+        let spread = tally.spread();
+        assert!((spread.at(Some(7.1)) - 2.0).abs() < 1e-9);
+        assert!((spread.at(Some(7.9)) - 1.0).abs() < 1e-9);
+        assert_eq!(Spread::one().at(None), 1.0);
+        let back = Spread::of(&spread.tensor()).unwrap();
+        for ln in [6.0, 7.2, 7.5, 7.77, 9.0] {
+            assert!((back.at(Some(ln)) - spread.at(Some(ln))).abs() < 1e-5);
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use super::file::Learned;
 use crate::Result;
 use crate::base::random::{Purpose, derive};
-use crate::config::Config;
+use crate::config::ForwardConfig;
 use crate::data::{Block, Layout};
 use crate::population::{Channel, RestFilter, RestPosterior};
 use crate::ranks::Place;
@@ -52,8 +52,13 @@ pub(super) struct Posteriors {
 impl Posteriors {
     /// # Errors
     /// As [`Channel::new`].
-    pub fn new(learned: Learned, config: &Config, layout: &Layout, device: Device) -> Result<Self> {
-        let channel = learned.channel(config, layout)?;
+    pub fn new(
+        learned: Learned,
+        forward: &ForwardConfig,
+        layout: &Layout,
+        device: Device,
+    ) -> Result<Self> {
+        let channel = learned.channel(forward, layout)?;
         Ok(Self {
             filter: RestFilter::new(learned.population.clone(), channel),
             learned,
@@ -194,8 +199,8 @@ impl Learned {
     ///
     /// # Errors
     /// As [`Channel::new`].
-    pub(super) fn channel(&self, config: &Config, layout: &Layout) -> Result<Channel> {
+    pub(super) fn channel(&self, forward: &ForwardConfig, layout: &Layout) -> Result<Channel> {
         let (grid, rho) = super::file::spectra(layout)?;
-        Channel::new(&config.forward, grid, &self.lsf, rho)
+        Channel::new(forward, grid, &self.lsf, rho)
     }
 }

@@ -1,0 +1,214 @@
+//! A population in the rest frame as an observation shows it: behind the channel's mean blur.
+
+use super::banded::{BandMatrix, BandedSolver};
+use super::blur::blur_matrix;
+use super::channel::Channel;
+use super::linalg::Cholesky;
+use super::rest_population::RestPopulation;
+use ndarray::{Array1, Array2, ArrayView2, s};
+
+/// Pixels beyond which the blur's kernel is as good as zero, besides 4 σ: a narrow one rings.
+const RINGING: usize = 8;
+
+/// A population with covariance C behind the blur H.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// H m, [L].
+    pub mean: Array1<f64>,
+    /// H F, F Fᵀ = C.
+    pub factor: Array2<f64>,
+    covariance: Covariance,
+}
+
+/// C and H C Hᵀ.
+#[derive(Debug)]
+enum Covariance {
+    /// C Hᵀ and H C Hᵀ, [L, L].
+    Dense {
+        cross: Array2<f64>,
+        seen: Array2<f64>,
+    },
+    /// C = M Mᵀ + B, M [L, K] broad modes and B a band; H a band; and both of H C Hᵀ.
+    Banded {
+        modes: Array2<f64>,
+        band: BandMatrix,
+        blur: BandMatrix,
+        seen_modes: Array2<f64>,
+        seen_band: BandMatrix,
+    },
+}
+
+/// The inverse of the covariance of an observation.
+#[derive(Debug)]
+pub(super) enum Solver {
+    Dense(Cholesky),
+    Banded(BandedSolver),
+}
+
+impl Solver {
+    /// S⁻¹ b for the columns of `b` [D, k].
+    pub fn solve(&self, b: &Array2<f64>) -> Array2<f64> {
+        match self {
+            Self::Dense(solver) => solver.solve(b),
+            Self::Banded(solver) => solver.solve(b),
+        }
+    }
+}
+
+impl Seen {
+    pub fn new(population: &RestPopulation, channel: &Channel) -> Self {
+        let l = population.grid.len();
+        let sigma = channel.sigma_pixels;
+        let whole = blur_matrix(&vec![sigma; l]);
+        let mean = whole.dot(&population.mean);
+        let Some(structure) = &population.structure else {
+            let factor = whole.dot(&population.factor);
+            let covariance = Covariance::Dense {
+                cross: population.factor.dot(&factor.t()),
+                seen: factor.dot(&factor.t()),
+            };
+            return Self {
+                mean,
+                factor,
+                covariance,
+            };
+        };
+        let reach = if sigma > 0.0 {
+            RINGING + (4.0 * sigma).ceil() as usize
+        } else {
+            0
+        };
+        let blur = BandMatrix::of(&whole, reach);
+        let (modes, band) = (&structure.modes, &structure.band);
+        let half = blur.dot(band.dense().view());
+        let seen_band = blur.dot(half.t()).reversed_axes();
+        Self {
+            mean,
+            factor: blur.dot(population.factor.view()),
+            covariance: Covariance::Banded {
+                seen_modes: blur.dot(modes.view()),
+                seen_band: BandMatrix::of(&seen_band, (band.reach() + 2 * reach).min(l - 1)),
+                modes: modes.clone(),
+                band: band.clone(),
+                blur,
+            },
+        }
+    }
+
+    /// X u, X = C Hᵀ between the D pixels from `from` on, for the columns of `u` [D, k].
+    pub fn cross(&self, from: usize, u: &Array2<f64>) -> Array2<f64> {
+        let to = from + u.nrows();
+        match &self.covariance {
+            Covariance::Dense { cross, .. } => cross.slice(s![from..to, from..to]).dot(u),
+            Covariance::Banded {
+                modes,
+                band,
+                blur,
+                seen_modes,
+                ..
+            } => {
+                let mut whole = Array2::zeros((band.len(), u.ncols()));
+                whole.slice_mut(s![from..to, ..]).assign(u);
+                let local = band.dot(blur.transposed_dot(whole.view()).view());
+                let broad = seen_modes.slice(s![from..to, ..]).t().dot(u);
+                modes.slice(s![from..to, ..]).dot(&broad) + local.slice(s![from..to, ..])
+            }
+        }
+    }
+
+    /// The inverse of the covariance of an observation of amplitude 1 at the pixels from `from` on,
+    /// whose noise has the variances `variance` [D], 0 where masked. `None` if it is not positive definite.
+    pub fn solver(&self, from: usize, channel: &Channel, variance: &Array1<f64>) -> Option<Solver> {
+        let to = from + variance.len();
+        let tilt = Tilt {
+            variance: channel.tilt_variance,
+            lever: &channel.lever,
+            mean: &self.mean.slice(s![from..to]).to_owned(),
+        };
+        match &self.covariance {
+            Covariance::Dense { seen, .. } => {
+                let signal = seen.slice(s![from..to, from..to]);
+                dense(signal, &tilt, channel, variance).map(Solver::Dense)
+            }
+            Covariance::Banded {
+                seen_modes,
+                seen_band,
+                ..
+            } => {
+                let modes = tilt.modes(seen_modes.slice(s![from..to, ..]), variance);
+                let noise = |i: usize, j: usize| match i.abs_diff(j) {
+                    0 => variance[i],
+                    1 => {
+                        let rho = channel.noise_rho[i.min(j)];
+                        rho * (variance[i] * variance[j]).sqrt()
+                    }
+                    _ => 0.0,
+                };
+                let masked = |i: usize| variance[i] <= 0.0;
+                let element = |i: usize, j: usize| {
+                    if masked(i) || masked(j) {
+                        return f64::from(i == j);
+                    }
+                    seen_band.at(from + i, from + j) * tilt.factor(i, j) + noise(i, j)
+                };
+                let reach = seen_band.reach().min(variance.len() - 1);
+                let banded = BandedSolver::new(reach, element, modes);
+                banded.map(Solver::Banded)
+            }
+        }
+    }
+}
+
+/// What an unknown tilt adds: v l lᵀ ∘ (C + m mᵀ).
+struct Tilt<'a> {
+    variance: f64,
+    lever: &'a Array1<f64>,
+    mean: &'a Array1<f64>,
+}
+
+impl Tilt<'_> {
+    fn factor(&self, i: usize, j: usize) -> f64 {
+        1.0 + self.variance * self.lever[i] * self.lever[j]
+    }
+
+    /// The modes U, U Uᵀ = (1 + v l lᵀ) ∘ M Mᵀ + v l lᵀ ∘ m mᵀ, 0 where `noise` is.
+    fn modes(&self, modes: ArrayView2<f64>, noise: &Array1<f64>) -> Array2<f64> {
+        let (d, k) = modes.dim();
+        let tilted = self.variance > 0.0;
+        let root = self.variance.sqrt();
+        Array2::from_shape_fn((d, if tilted { 2 * k + 1 } else { k }), |(i, m)| {
+            if noise[i] <= 0.0 {
+                0.0
+            } else if m < k {
+                modes[[i, m]]
+            } else if m < 2 * k {
+                root * self.lever[i] * modes[[i, m - k]]
+            } else {
+                root * self.lever[i] * self.mean[i]
+            }
+        })
+    }
+}
+
+fn dense(
+    signal: ArrayView2<f64>,
+    tilt: &Tilt<'_>,
+    channel: &Channel,
+    variance: &Array1<f64>,
+) -> Option<Cholesky> {
+    let mut a = signal.to_owned();
+    if tilt.variance > 0.0 {
+        for ((i, j), a) in a.indexed_iter_mut() {
+            let (lever, mean) = (tilt.lever, tilt.mean);
+            *a += tilt.variance * lever[i] * lever[j] * (*a + mean[i] * mean[j]);
+        }
+    }
+    channel.add_noise(&mut a, variance);
+    // A masked pixel: its row and column become the identity's, its residual 0.
+    for j in (0..variance.len()).filter(|j| variance[*j] <= 0.0) {
+        a.row_mut(j).fill(0.0);
+        a.column_mut(j).fill(0.0);
+        a[[j, j]] = 1.0;
+    }
+    Cholesky::new(&a)
+}
