@@ -1,5 +1,5 @@
-//! The posterior of one object under a Gaussian population in the rest frame: exact, but that the
-//! object's amplitude is taken as known once it is found.
+//! The posterior of one object under a Gaussian population in the rest frame: exact, but that it is linear
+//! about the amplitude that is found for the object first.
 
 use super::channel::Channel;
 use super::rest_population::RestPopulation;
@@ -95,7 +95,7 @@ impl RestFilter {
             amplitude,
             prior: population.mean.slice(s![from..to]),
             mean_seen,
-            factor: population.factor.slice(s![from..to, ..]),
+            factor: seen.own.slice(s![from..to, ..]),
             seen_factor: seen.factor.slice(s![from..to, ..]),
             seen,
             from,

@@ -5,17 +5,23 @@ use super::blur::blur_matrix;
 use super::channel::Channel;
 use super::linalg::Cholesky;
 use super::rest_population::RestPopulation;
-use ndarray::{Array1, Array2, ArrayView2, s};
+use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate, s};
 
 /// Pixels beyond which the blur's kernel is as good as zero, besides 4 σ: a narrow one rings.
 const RINGING: usize = 8;
 
-/// A population with covariance C behind the blur H.
+/// Variance of an amplitude about the one that was found, before the observation says more: far above what
+/// noise makes it off by.
+const AMPLITUDE: f64 = 0.1;
+
+/// A population with mean m and covariance C behind the blur H; with amplitudes, C has a mode √v m for what
+/// the one found is off by.
 #[derive(Debug)]
 pub(super) struct Seen {
     /// H m, [L].
     pub mean: Array1<f64>,
-    /// H F, F Fᵀ = C.
+    /// F and H F, F Fᵀ = C.
+    pub own: Array2<f64>,
     pub factor: Array2<f64>,
     covariance: Covariance,
 }
@@ -61,14 +67,16 @@ impl Seen {
         let sigma = channel.sigma_pixels;
         let whole = blur_matrix(&vec![sigma; l]);
         let mean = whole.dot(&population.mean);
+        let own = with_amplitude(&population.factor, population);
         let Some(structure) = &population.structure else {
-            let factor = whole.dot(&population.factor);
+            let factor = whole.dot(&own);
             let covariance = Covariance::Dense {
-                cross: population.factor.dot(&factor.t()),
+                cross: own.dot(&factor.t()),
                 seen: factor.dot(&factor.t()),
             };
             return Self {
                 mean,
+                own,
                 factor,
                 covariance,
             };
@@ -79,16 +87,20 @@ impl Seen {
             0
         };
         let blur = BandMatrix::of(&whole, reach);
-        let (modes, band) = (&structure.modes, &structure.band);
+        let (modes, band) = (
+            with_amplitude(&structure.modes, population),
+            &structure.band,
+        );
         let half = blur.dot(band.dense().view());
         let seen_band = blur.dot(half.t()).reversed_axes();
         Self {
             mean,
-            factor: blur.dot(population.factor.view()),
+            factor: blur.dot(own.view()),
+            own,
             covariance: Covariance::Banded {
                 seen_modes: blur.dot(modes.view()),
                 seen_band: BandMatrix::of(&seen_band, (band.reach() + 2 * reach).min(l - 1)),
-                modes: modes.clone(),
+                modes,
                 band: band.clone(),
                 blur,
             },
@@ -157,6 +169,15 @@ impl Seen {
             }
         }
     }
+}
+
+/// `modes` [L, K] and, of a population with amplitudes, one for what they are off by.
+fn with_amplitude(modes: &Array2<f64>, population: &RestPopulation) -> Array2<f64> {
+    if !population.scaled {
+        return modes.clone();
+    }
+    let mode = (&population.mean * AMPLITUDE.sqrt()).insert_axis(Axis(1));
+    concatenate![Axis(1), *modes, mode]
 }
 
 /// What an unknown tilt adds: v l lᵀ ∘ (C + m mᵀ).

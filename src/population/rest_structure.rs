@@ -56,7 +56,7 @@ pub(super) fn structured(seen: &Covariances, blur: f64) -> Structure {
     }
 }
 
-/// Modes of one half, [L, K], scaled by the scatter that the other gives them, as far as significant.
+/// Modes of one half, [L, K], scaled by the scatter that the other gives them, those that are significant.
 fn broad(from: &Array2<f64>, other: &Array2<f64>, seen: &Covariances) -> Array2<f64> {
     let (_, vectors) = eigen(&smoothed(&smoothed(from).reversed_axes()));
     let variances: Vec<f64> = (0..MODES.min(vectors.ncols()))

@@ -2,6 +2,8 @@
 
 use super::read::Fits;
 use crate::base::atomic::Pending;
+use crate::base::program::{CREATOR, LIBVERS};
+use crate::data::provenance::{Key, Value};
 use crate::{Error, Result};
 use fitsio::hdu::FitsHdu;
 use fitsio::headers::WritesKey;
@@ -61,6 +63,24 @@ impl Sheet {
 
     pub fn text(&mut self, hdu: &FitsHdu, name: &str, value: &str, comment: &str) -> Result<()> {
         self.key(hdu, name, (ascii(value), comment))
+    }
+
+    /// Writes keys of the primary header.
+    pub fn keys(&mut self, keys: &[Key]) -> Result<()> {
+        let hdu = self.primary()?;
+        for Key {
+            name,
+            value,
+            comment,
+        } in keys
+        {
+            match value {
+                Value::Text(v) => self.text(&hdu, name, v, comment)?,
+                Value::Whole(v) => self.key(&hdu, name, (*v, *comment))?,
+                Value::Real(v) => self.key(&hdu, name, (*v, *comment))?,
+            }
+        }
+        Ok(())
     }
 
     /// A logical key of the primary header, which fitsio cannot write.
@@ -160,7 +180,7 @@ impl Sheet {
     }
 }
 
-/// A new FITS file with an empty primary HDU. fitsio's own call lets cfitsio take brackets in the name for
+/// A new FITS file with an empty primary HDU that says what made it. fitsio's own call lets cfitsio take brackets in the name for
 /// its syntax, and panics where the name is not UTF-8.
 ///
 /// # Errors
@@ -177,6 +197,14 @@ pub(crate) fn create_fits(path: &Path) -> fitsio::errors::Result<FitsFile> {
     // SAFETY: the handle is open; no axes are read.
     unsafe { fitsio_sys::ffcrim(file.as_raw(), 8, 0, std::ptr::null_mut(), &mut status) };
     fitsio::errors::check_status(status)?;
+    let hdu = file.primary_hdu()?;
+    hdu.write_key(
+        &mut file,
+        "CREATOR",
+        (&**CREATOR, "program, version, commit"),
+    )?;
+    // No room for a comment.
+    hdu.write_key(&mut file, "LIBVERS", (&**LIBVERS, ""))?;
     Ok(file)
 }
 

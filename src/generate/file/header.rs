@@ -2,8 +2,12 @@
 
 use crate::data::provenance::Key;
 use crate::data::{ImageLayout, LogGrid};
+use crate::files::stack::{Image, Plan, Spectral};
 use crate::files::version;
 use crate::restored::images::header::scale_keys;
+
+/// The image that holds the samples.
+pub(super) const IMAGE: &str = "GENERATED";
 
 /// What the numbers of a sample are.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +46,7 @@ pub struct Generation {
     pub sigma_min: f64,
     pub sigma_max: f64,
     pub rho: f64,
-    /// Sample k is that of (`seed`, k), whatever the file.
+    /// Sample k follows from (`seed`, k) alone, whatever the file.
     pub seed: u64,
     /// SHA-256 of the resolved config, the restored catalog and the model's checkpoint.
     pub config_sha256: String,
@@ -62,19 +66,31 @@ impl GeneratedHeader {
         }
     }
 
-    /// BUNIT of the image, where there is something to say: '' is FITS for dimensionless.
-    pub(crate) fn bunit(&self) -> Option<&str> {
-        match &self.axes {
+    /// The file of `rows` samples.
+    pub(super) fn plan(&self, rows: usize) -> Plan<'_> {
+        let unit = match &self.axes {
             GeneratedAxes::Images(_) if self.unit.is_empty() => None,
-            _ => Some(&self.unit),
+            _ => Some(self.unit.clone()),
+        };
+        let name = IMAGE.to_owned();
+        Plan {
+            keys: self.keys(),
+            history: &self.made.history,
+            images: vec![Image { name, unit }],
+            shape: self.shape(rows),
+            spectral: match &self.axes {
+                GeneratedAxes::Spectra { grid, specsys, .. } => Some(Spectral {
+                    grid: *grid,
+                    specsys: specsys.clone(),
+                }),
+                GeneratedAxes::Images(_) => None,
+            },
         }
     }
 
-    pub(crate) fn keys(&self) -> Vec<Key> {
+    fn keys(&self) -> Vec<Key> {
         let m = &self.made;
-        let creator = concat!("selfsi ", env!("CARGO_PKG_VERSION"));
         let mut keys = vec![
-            Key::text("CREATOR", creator, "program and version"),
             Key::text("CONTENT", self.content(), "samples of no object"),
             Key::text("METHOD", "edm", "diffusion model, Heun sampler"),
         ];
@@ -115,7 +131,11 @@ impl GeneratedHeader {
             Key::real("SIGMIN", m.sigma_min, "its smallest noise level"),
             Key::real("SIGMAX", m.sigma_max, "its largest noise level"),
             Key::real("RHO", m.rho, "exponent of its noise levels"),
-            Key::whole("SEED", m.seed as i64, "sample k is that of (seed, k)"),
+            Key::whole(
+                "SEED",
+                m.seed as i64,
+                "sample k follows from (seed, k) alone",
+            ),
             // SHA-256 of the config, the restored catalog, the checkpoint: no room for a comment.
             Key::text("CFGSHA", &m.config_sha256, ""),
             Key::text("CATSHA", &m.catalog_sha256, ""),

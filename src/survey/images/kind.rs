@@ -1,8 +1,8 @@
 //! What a path holds, recognised by its content.
 
+use crate::files;
+pub(crate) use crate::files::start::Start;
 use crate::{Error, Result};
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
@@ -16,7 +16,7 @@ const PICTURES: [&str; 9] = [
 pub(crate) enum Kind {
     /// The training batches of CIFAR-10, in order.
     CifarFolder(Vec<PathBuf>),
-    /// One batch of CIFAR-10, binary or Python.
+    /// One batch of CIFAR-10.
     Cifar,
     /// Single images, one a file, sorted by name.
     Pictures(Vec<PathBuf>),
@@ -27,18 +27,6 @@ pub(crate) enum Kind {
 
 /// Bytes of one image of a CIFAR-10 batch: its class, then 3 × 32 × 32.
 pub(crate) const CIFAR_RECORD: u64 = 1 + 3 * 32 * 32;
-
-/// How a file begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Start {
-    Fits,
-    Hdf5,
-    Npy,
-    Pickle,
-    Png,
-    Jpeg,
-    Other,
-}
 
 /// The kind of `path`.
 ///
@@ -52,11 +40,11 @@ pub(crate) fn of(path: &Path) -> Result<Kind> {
         Start::Fits => Ok(Kind::Fits),
         Start::Hdf5 => Ok(Kind::Hdf5),
         Start::Npy => Ok(Kind::Npy),
-        Start::Pickle => Ok(Kind::Cifar),
+        Start::Pickle => Err(pickled(path)),
         Start::Png | Start::Jpeg => Ok(Kind::Pictures(vec![path.to_path_buf()])),
         // The binary batches have no signature but their length.
         Start::Other if is_cifar_length(path) => Ok(Kind::Cifar),
-        Start::Other => Err(Error::input(
+        Start::Text | Start::Other => Err(Error::input(
             path,
             "",
             "not an image format that selfsi reads",
@@ -71,29 +59,19 @@ pub(crate) fn of(path: &Path) -> Result<Kind> {
 /// # Errors
 /// [`Error::Input`] if it cannot be read.
 pub(crate) fn start(path: &Path) -> Result<Start> {
-    let mut bytes = [0u8; 8];
-    let mut read = 0;
-    File::open(path)
-        .and_then(|mut f| {
-            while read < bytes.len() {
-                match f.read(&mut bytes[read..])? {
-                    0 => break,
-                    n => read += n,
-                }
-            }
-            Ok(())
-        })
-        .map_err(|e| Error::input(path, "", e, "a readable file", "check the path"))?;
-    let begins = |with: &[u8]| bytes[..read].starts_with(with);
-    Ok(match () {
-        () if begins(b"\x89HDF\r\n\x1a\n") => Start::Hdf5,
-        () if begins(b"SIMPLE") || begins(&[0x1f, 0x8b]) => Start::Fits,
-        () if begins(b"\x93NUMPY") => Start::Npy,
-        () if begins(b"\x89PNG\r\n\x1a\n") => Start::Png,
-        () if begins(&[0xff, 0xd8, 0xff]) => Start::Jpeg,
-        () if begins(&[0x80]) && (2..=5).contains(&bytes[1]) => Start::Pickle,
-        () => Start::Other,
-    })
+    files::start::start(path)
+        .map_err(|e| Error::input(path, "", e, "a readable file", "check the path"))
+}
+
+/// That `path` is a pickle, as the batches of CIFAR-10's Python version are.
+pub(crate) fn pickled(path: &Path) -> Error {
+    Error::input(
+        path,
+        "",
+        "a Python pickle, which selfsi does not read",
+        "FITS, HDF5, npy, PNG, JPEG or a CIFAR-10 batch of the binary version",
+        "take CIFAR-10's binary version, or turn its Python version into .npy with data/cifar10.py",
+    )
 }
 
 fn is_cifar_length(path: &Path) -> bool {

@@ -68,9 +68,18 @@ pub(super) fn of(run: &Run, data: &Data) -> Result<Learned> {
             "z, lsf",
             "no Gaussian population can be learned from these observations",
             "a line-spread function below 3 pixels, and redshifts within a factor of a few",
-            "give interpolant.kind = \"sde\"",
+            "give interpolant.kind = \"sde\" in place of \"sure\"",
         )
     })?;
+    if population.factor.ncols() == 0 {
+        return Err(Error::input(
+            &config.survey.prepared,
+            "flux",
+            "the objects do not differ by more than their noise explains, so that no posterior of `sure` has a width",
+            "more spectra, or less noise",
+            "give interpolant.kind = \"sde\"",
+        ));
+    }
     let lsf = known::mean_width(blocks(data), grid.pixels)?;
     // As the file holds it, so that a resumed run has the same bits.
     let single = |v: &f64| f64::from(*v as f32);

@@ -4,7 +4,7 @@ use super::file::Learned;
 use crate::Result;
 use crate::base::random::{Purpose, derive};
 use crate::config::ForwardConfig;
-use crate::data::{Block, Layout};
+use crate::data::{Block, Layout, RowBlock};
 use crate::population::{Channel, RestFilter, RestPosterior};
 use crate::ranks::Place;
 use crate::train::host_blocks::on_host;
