@@ -59,7 +59,7 @@ pub fn simulated(
     Ok(findings)
 }
 
-/// What a catalog holds of mean [B, D] and draws [draws, B, D].
+/// What a catalog holds of mean `[B, D]` and draws [draws, B, D].
 fn restorations(restorer: &Restorer, (mean, draws): (Option<Tensor>, Tensor)) -> Restorations {
     Restorations {
         restored: mean.unwrap_or_else(|| mean_of(&draws)),

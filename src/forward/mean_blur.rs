@@ -36,8 +36,7 @@ impl MeanBlur {
         Self(Some((Smoothing::new(grid.pixels, device), width)))
     }
 
-    /// `x` [B, D] as an observation with this latent shows it.
-    #[must_use]
+    /// `x` `[B, D]` as an observation with this latent shows it.
     pub fn apply(&self, x: &Tensor, latent: &Latent) -> Tensor {
         match &self.0 {
             None => x.shallow_clone(),

@@ -14,6 +14,7 @@ use tch::{Kind, Tensor};
 /// γ(t) = scale·t(1−t), in normalised flux or in units of each pixel's [`Latent::scale`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Gamma {
+    /// Four times the largest value, which γ has at t = ½.
     pub scale: f64,
     /// Whether z is multiplied by the pixel's scale: only where the network knows it.
     pub by_pixel: bool,
@@ -26,7 +27,7 @@ impl Gamma {
         self.scale * t * (1.0 - t)
     }
 
-    /// The unit of γ at each pixel, [B, D].
+    /// The unit of γ at each pixel, `[B, D]`.
     pub fn unit(&self, latent: &Latent) -> Tensor {
         if self.by_pixel {
             latent.scale()
@@ -45,13 +46,15 @@ impl Gamma {
 /// ODE (γ = 0), SDE, or the heat flow of additive Gaussian noise.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Interpolant {
+    /// γ = 0.
     Ode,
+    /// With γ.
     Sde(Gamma),
     /// x1 must be a fresh F(x0): its noise x1 − x0 = σ ξ makes the path.
     FokkerPlanck,
 }
 
-/// A point of the path and what the networks should say there; all [B, D].
+/// A point of the path and what the networks should say there; all `[B, D]`.
 #[derive(Debug)]
 pub struct Sample {
     /// I_t.
@@ -97,8 +100,8 @@ impl Interpolant {
         }
     }
 
-    /// I_t and its derivative at times `t` [B, 1] between `x0` and `x1` [B, D], with `z` standard
-    /// normal [B, D] (for the SDE alone).
+    /// I_t and its derivative at times `t` `[B, 1]` between `x0` and `x1` `[B, D]`, with `z` standard
+    /// normal `[B, D]` (for the SDE alone).
     pub fn sample(
         &self,
         t: &Tensor,
@@ -133,7 +136,7 @@ impl Interpolant {
 }
 
 /// Losses (3) and (5), added: the mean over pixels of w |b̂ − dI/dt|² (+ |ĝ − z|²), with `weight`
-/// w > 0, [B, D]. A weight that depends only on what the network is told leaves the optimum, the
+/// w > 0, `[B, D]`. A weight that depends only on what the network is told leaves the optimum, the
 /// conditional expectation, unchanged. A network that is fitted to x0 says so, with a weight of its own.
 pub fn loss(fields: &Fields, sample: &Sample, weight: &Tensor) -> Tensor {
     let squared = |a: &Tensor, b: &Tensor| (a - b).square();

@@ -48,7 +48,7 @@ pub fn build(
 }
 
 /// The network that adds to the mean of a Gaussian posterior, which the latent's planes tell it: mean and
-/// unit of what it adds, [B, 2 D].
+/// unit of what it adds, `[B, 2 D]`.
 ///
 /// # Errors
 /// As [`build`].

@@ -37,7 +37,7 @@ const SOON: f64 = 5e-4;
 const LEAST_VARIANCE: f64 = 1e-5;
 const CHANNEL: f64 = 0.1;
 
-/// See the module's notes. Spectra [B, D] in, fields [B, D] out.
+/// See the module's notes. Spectra `[B, D]` in, fields `[B, D]` out.
 #[derive(Debug)]
 pub struct UNet1d {
     params: Params,
@@ -150,8 +150,8 @@ impl UNet1d {
         }
     }
 
-    /// Channels: the scaled spectrum `x`, the mask, the noise level and the rest wavelength, [B, C, D],
-    /// and the place, which is the same for all rows, [1, 1 + 2 K, D].
+    /// Channels: the scaled spectrum `x`, the mask, the noise level and the rest wavelength, `[B, C, D]`,
+    /// and the place, which is the same for all rows, `[1, 1 + 2 K, D]`.
     fn inputs(&self, x: &Tensor, latent: &Latent, known: Option<&Known>) -> [Tensor; 2] {
         let mut channels = vec![x.shallow_clone(), latent.good.shallow_clone()];
         if self.noise_input {
@@ -168,7 +168,7 @@ impl UNet1d {
         [own, place(x)]
     }
 
-    /// The preconditioning at times `t` [B, 1] or [1, 1], each [B, D].
+    /// The preconditioning at times `t` `[B, 1]` or `[1, 1]`, each `[B, D]`.
     fn scales(&self, t: &Tensor, latent: &Latent) -> Scales {
         let one = latent.sigma.ones_like();
         if !self.noise_input {
@@ -205,7 +205,7 @@ struct Scales {
     output: Tensor,
 }
 
-/// Where along the spectrum: −1 … 1 and waves of ½ to 4 periods over the range, [1, 1 + 2 K, D].
+/// Where along the spectrum: −1 … 1 and waves of ½ to 4 periods over the range, `[1, 1 + 2 K, D]`.
 fn place(x: &Tensor) -> Tensor {
     let d = x.size()[1];
     let u = Tensor::linspace(-1, 1, d, (x.kind(), x.device())).unsqueeze(0);
@@ -301,7 +301,7 @@ fn told(y: &Tensor, latent: &Latent) -> Option<Known> {
     })
 }
 
-/// The fields over what is known of them: x̂0 = mean + scatter · out, with `out` [B, heads, D] the
+/// The fields over what is known of them: x̂0 = mean + scatter · out, with `out` `[B, heads, D]` the
 /// network's; ĝ = E[z | I_t] follows from it where the channel only adds noise, and the second head adds
 /// what tilt and blur do; dI/dt = (I − x0)/t − γ₁ t u z for γ = γ₁ t (1 − t), u its unit, gives b̂.
 fn composed(

@@ -2,16 +2,16 @@
 
 use ndarray::{Array2, ArrayView2, s};
 
-/// A square matrix [n, n] whose element (i, j) is 0 where |i − j| > reach.
+/// A square matrix `[n, n]` whose element (i, j) is 0 where |i − j| > reach.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BandMatrix {
     reach: usize,
-    /// Element (i, j) at [i, j + reach − i], [n, 2 reach + 1].
+    /// Element (i, j) at [i, j + reach − i], `[n, 2 reach + 1]`.
     rows: Array2<f64>,
 }
 
 impl BandMatrix {
-    /// The elements of `a` [n, n] within `reach` of the diagonal.
+    /// The elements of `a` `[n, n]` within `reach` of the diagonal.
     #[must_use]
     pub fn of(a: &Array2<f64>, reach: usize) -> Self {
         let n = a.nrows();
@@ -57,7 +57,7 @@ impl BandMatrix {
         }
     }
 
-    /// The elements as they are stored, [n, 2 reach + 1], for a file.
+    /// The elements as they are stored, `[n, 2 reach + 1]`, for a file.
     #[must_use]
     pub fn stored(&self) -> &Array2<f64> {
         &self.rows
@@ -79,7 +79,7 @@ impl BandMatrix {
         Array2::from_shape_fn((n, n), |(i, j)| self.at(i, j))
     }
 
-    /// A x for the columns of `x` [n, k].
+    /// A x for the columns of `x` `[n, k]`.
     #[must_use]
     pub fn dot(&self, x: ArrayView2<f64>) -> Array2<f64> {
         let n = self.len();
@@ -93,7 +93,7 @@ impl BandMatrix {
         out
     }
 
-    /// Aᵀ x for the columns of `x` [n, k].
+    /// Aᵀ x for the columns of `x` `[n, k]`.
     #[must_use]
     pub fn transposed_dot(&self, x: ArrayView2<f64>) -> Array2<f64> {
         let n = self.len();
@@ -112,7 +112,7 @@ impl BandMatrix {
     }
 }
 
-/// A⁻¹ of A = B + U Uᵀ, B symmetric positive definite and banded, U [n, k] with k far below n: by the
+/// A⁻¹ of A = B + U Uᵀ, B symmetric positive definite and banded, U `[n, k]` with k far below n: by the
 /// Cholesky factor L of B and Woodbury's identity.
 #[derive(Debug)]
 pub(super) struct BandedSolver {
@@ -164,7 +164,7 @@ impl BandedSolver {
         Some(solver)
     }
 
-    /// A⁻¹ x for the columns of `x` [n, k].
+    /// A⁻¹ x for the columns of `x` `[n, k]`.
     pub fn solve(&self, x: &Array2<f64>) -> Array2<f64> {
         let mut z = x.as_standard_layout().to_owned();
         self.forward(&mut z);

@@ -22,6 +22,7 @@ pub struct RestFilter {
 }
 
 impl RestFilter {
+    /// The filter for observations of `population` through `channel`.
     #[must_use]
     pub fn new(population: RestPopulation, channel: Channel) -> Self {
         Self {
@@ -52,7 +53,7 @@ impl RestFilter {
         (population, seen, 0)
     }
 
-    /// Variances of clean spectra of amplitude 1 at redshift `z` (NaN: unknown), [D].
+    /// Variances of clean spectra of amplitude 1 at redshift `z` (NaN: unknown), `[D]`.
     #[must_use]
     pub fn variances(&self, z: f64) -> Array1<f64> {
         let (population, _, from) = self.at(z);
@@ -60,14 +61,14 @@ impl RestFilter {
         factor.rows().into_iter().map(|f| f.dot(&f)).collect()
     }
 
-    /// A draw of an observation's noise, [D], 0 where it is masked.
+    /// A draw of an observation's noise, `[D]`, 0 where it is masked.
     pub fn noise(&self, ivar: ArrayView1<f32>, rng: &mut impl Rng) -> Array1<f64> {
         let variance = |v: f32| if v > 0.0 { 1.0 / f64::from(v) } else { 0.0 };
         self.channel.noise(&ivar.mapv(variance), rng)
     }
 
     /// The posterior of the object at redshift `z` (NaN: unknown) observed as `flux` where `ivar` > 0,
-    /// both [D]. `None` if its covariance is not positive definite.
+    /// both `[D]`. `None` if its covariance is not positive definite.
     #[must_use]
     pub fn posterior(
         &self,
@@ -116,7 +117,7 @@ pub struct RestPosterior<'a> {
     channel: &'a Channel,
     /// a.
     amplitude: f64,
-    /// The population of x₁: mean and factor [D, M] before and behind the blur.
+    /// The population of x₁: mean and factor `[D, M]` before and behind the blur.
     prior: ArrayView1<'a, f64>,
     mean_seen: ArrayView1<'a, f64>,
     factor: ArrayView2<'a, f64>,
@@ -126,7 +127,7 @@ pub struct RestPosterior<'a> {
     from: usize,
     /// Of the noise of y/a; 0 where masked.
     variance: Array1<f64>,
-    /// da/dy, [D].
+    /// da/dy, `[D]`.
     amplitude_response: Array1<f64>,
     solver: Solver,
     /// u = S⁻¹ (y₁ − its mean), S the covariance of y₁.
@@ -135,14 +136,14 @@ pub struct RestPosterior<'a> {
 
 /// What makes a draw of the population and of its observation.
 struct Chance {
-    /// Standard normals, [M].
+    /// Standard normals, `[M]`.
     modes: Array1<f64>,
     tilt: f64,
-    /// [D].
+    /// `[D]`.
     noise: Array1<f64>,
 }
 
-/// How the posterior's mean answers a small change of the observation, both [D] and per unit of it.
+/// How the posterior's mean answers a small change of the observation, both `[D]` and per unit of it.
 #[derive(Debug)]
 pub struct Response {
     /// Of the mean.
@@ -152,19 +153,19 @@ pub struct Response {
 }
 
 impl RestPosterior<'_> {
-    /// E[x | y], [D].
+    /// E[x | y], `[D]`.
     #[must_use]
     pub fn mean(&self) -> Array1<f64> {
         (self.explained(&self.innovation) + self.prior) * self.amplitude
     }
 
-    /// The observation less what the posterior expects of its signal, [D], 0 where masked.
+    /// The observation less what the posterior expects of its signal, `[D]`, 0 where masked.
     #[must_use]
     pub fn misfit(&self) -> Array1<f64> {
         self.noisy(&self.innovation) * self.amplitude
     }
 
-    /// The answer to the change `b` [D] of the observation, which is 0 where that is masked.
+    /// The answer to the change `b` `[D]` of the observation, which is 0 where that is masked.
     #[must_use]
     pub fn response(&self, b: &Array1<f64>) -> Response {
         let a = self.amplitude;
@@ -185,7 +186,7 @@ impl RestPosterior<'_> {
         }
     }
 
-    /// What an innovation [D] says of x₁ less its mean.
+    /// What an innovation `[D]` says of x₁ less its mean.
     fn explained(&self, innovation: &Array1<f64>) -> Array1<f64> {
         let column = innovation.view().insert_axis(Axis(1)).to_owned();
         self.seen.cross(self.from, &column).remove_axis(Axis(1))
@@ -203,7 +204,7 @@ impl RestPosterior<'_> {
         out
     }
 
-    /// Standard deviations of x given y, [D].
+    /// Standard deviations of x given y, `[D]`.
     #[must_use]
     pub fn deviation(&self) -> Array1<f64> {
         let cross = self
@@ -218,14 +219,14 @@ impl RestPosterior<'_> {
         variance.map(|v| self.amplitude * v.sqrt()).collect()
     }
 
-    /// `n` draws of x given y, [n, D], by Matheron's rule: the mean, plus the error that it makes of a
+    /// `n` draws of x given y, `[n, D]`, by Matheron's rule: the mean, plus the error that it makes of a
     /// draw of the population that is observed alike.
     pub fn draws(&self, n: usize, rng: &mut impl Rng) -> Array2<f64> {
         let chances: Vec<_> = (0..n).map(|_| self.chance(rng)).collect();
         self.errors_of(&chances) + &self.mean()
     }
 
-    /// What draws of x given y differ from its mean by, [n, D], one from each of `rngs`.
+    /// What draws of x given y differ from its mean by, `[n, D]`, one from each of `rngs`.
     pub fn errors(&self, rngs: impl Iterator<Item = impl Rng>) -> Array2<f64> {
         let chances: Vec<_> = rngs.map(|mut rng| self.chance(&mut rng)).collect();
         self.errors_of(&chances)
@@ -243,7 +244,7 @@ impl RestPosterior<'_> {
         }
     }
 
-    /// The errors of the posterior means of draws of the population, [n, D].
+    /// The errors of the posterior means of draws of the population, `[n, D]`.
     fn errors_of(&self, chances: &[Chance]) -> Array2<f64> {
         let (m, n) = (self.factor.ncols(), chances.len());
         let modes = Array2::from_shape_fn((m, n), |(j, k)| chances[k].modes[j]);
@@ -257,13 +258,13 @@ impl RestPosterior<'_> {
         errors.reversed_axes() * self.amplitude
     }
 
-    /// S⁻¹ (y₁ − its mean) for the columns of `y` [D, n].
+    /// S⁻¹ (y₁ − its mean) for the columns of `y` `[D, n]`.
     fn innovations(&self, y: Array2<f64>) -> Array2<f64> {
         let residuals = self.unmasked(y - self.mean_seen.insert_axis(Axis(1)));
         self.solver.solve(&residuals)
     }
 
-    /// `rows` [D, n] with 0 at the masked pixels.
+    /// `rows` `[D, n]` with 0 at the masked pixels.
     fn unmasked(&self, mut rows: Array2<f64>) -> Array2<f64> {
         for j in (0..self.variance.len()).filter(|j| self.variance[*j] <= 0.0) {
             rows.row_mut(j).fill(0.0);

@@ -88,7 +88,7 @@ impl RestGrid {
         (k >= 0.0 && k < self.shifts as f64).then_some(k as usize)
     }
 
-    /// Rows of `x` [n, D] at the `shifts` k of each, [n, L], `beyond` where a row has no pixel.
+    /// Rows of `x` `[n, D]` at the `shifts` k of each, `[n, L]`, `beyond` where a row has no pixel.
     #[must_use]
     pub fn placed(&self, x: ArrayView2<f32>, shifts: &[usize], beyond: f32) -> Array2<f32> {
         let mut out = Array2::from_elem((x.nrows(), self.len()), beyond);

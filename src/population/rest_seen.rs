@@ -18,7 +18,7 @@ const AMPLITUDE: f64 = 0.1;
 /// the one found is off by.
 #[derive(Debug)]
 pub(super) struct Seen {
-    /// H m, [L].
+    /// H m, `[L]`.
     pub mean: Array1<f64>,
     /// F and H F, F Fᵀ = C.
     pub own: Array2<f64>,
@@ -29,19 +29,22 @@ pub(super) struct Seen {
 /// C and H C Hᵀ.
 #[derive(Debug)]
 enum Covariance {
-    /// C Hᵀ and H C Hᵀ, [L, L].
+    /// C Hᵀ and H C Hᵀ, `[L, L]`.
     Dense {
         cross: Array2<f64>,
         seen: Array2<f64>,
     },
-    /// C = M Mᵀ + B, M [L, K] broad modes and B a band; H a band; and both of H C Hᵀ.
-    Banded {
-        modes: Array2<f64>,
-        band: BandMatrix,
-        blur: BandMatrix,
-        seen_modes: Array2<f64>,
-        seen_band: BandMatrix,
-    },
+    Banded(Box<Banded>),
+}
+
+/// C = M Mᵀ + B, M `[L, K]` broad modes and B a band; H a band; and both of H C Hᵀ.
+#[derive(Debug)]
+struct Banded {
+    modes: Array2<f64>,
+    band: BandMatrix,
+    blur: BandMatrix,
+    seen_modes: Array2<f64>,
+    seen_band: BandMatrix,
 }
 
 /// The inverse of the covariance of an observation.
@@ -52,7 +55,7 @@ pub(super) enum Solver {
 }
 
 impl Solver {
-    /// S⁻¹ b for the columns of `b` [D, k].
+    /// S⁻¹ b for the columns of `b` `[D, k]`.
     pub fn solve(&self, b: &Array2<f64>) -> Array2<f64> {
         match self {
             Self::Dense(solver) => solver.solve(b),
@@ -97,39 +100,33 @@ impl Seen {
             mean,
             factor: blur.dot(own.view()),
             own,
-            covariance: Covariance::Banded {
+            covariance: Covariance::Banded(Box::new(Banded {
                 seen_modes: blur.dot(modes.view()),
                 seen_band: BandMatrix::of(&seen_band, (band.reach() + 2 * reach).min(l - 1)),
                 modes,
                 band: band.clone(),
                 blur,
-            },
+            })),
         }
     }
 
-    /// X u, X = C Hᵀ between the D pixels from `from` on, for the columns of `u` [D, k].
+    /// X u, X = C Hᵀ between the D pixels from `from` on, for the columns of `u` `[D, k]`.
     pub fn cross(&self, from: usize, u: &Array2<f64>) -> Array2<f64> {
         let to = from + u.nrows();
         match &self.covariance {
             Covariance::Dense { cross, .. } => cross.slice(s![from..to, from..to]).dot(u),
-            Covariance::Banded {
-                modes,
-                band,
-                blur,
-                seen_modes,
-                ..
-            } => {
-                let mut whole = Array2::zeros((band.len(), u.ncols()));
+            Covariance::Banded(c) => {
+                let mut whole = Array2::zeros((c.band.len(), u.ncols()));
                 whole.slice_mut(s![from..to, ..]).assign(u);
-                let local = band.dot(blur.transposed_dot(whole.view()).view());
-                let broad = seen_modes.slice(s![from..to, ..]).t().dot(u);
-                modes.slice(s![from..to, ..]).dot(&broad) + local.slice(s![from..to, ..])
+                let local = c.band.dot(c.blur.transposed_dot(whole.view()).view());
+                let broad = c.seen_modes.slice(s![from..to, ..]).t().dot(u);
+                c.modes.slice(s![from..to, ..]).dot(&broad) + local.slice(s![from..to, ..])
             }
         }
     }
 
     /// The inverse of the covariance of an observation of amplitude 1 at the pixels from `from` on,
-    /// whose noise has the variances `variance` [D], 0 where masked. `None` if it is not positive definite.
+    /// whose noise has the variances `variance` `[D]`, 0 where masked. `None` if it is not positive definite.
     pub fn solver(&self, from: usize, channel: &Channel, variance: &Array1<f64>) -> Option<Solver> {
         let to = from + variance.len();
         let tilt = Tilt {
@@ -142,12 +139,8 @@ impl Seen {
                 let signal = seen.slice(s![from..to, from..to]);
                 dense(signal, &tilt, channel, variance).map(Solver::Dense)
             }
-            Covariance::Banded {
-                seen_modes,
-                seen_band,
-                ..
-            } => {
-                let modes = tilt.modes(seen_modes.slice(s![from..to, ..]), variance);
+            Covariance::Banded(c) => {
+                let modes = tilt.modes(c.seen_modes.slice(s![from..to, ..]), variance);
                 let noise = |i: usize, j: usize| match i.abs_diff(j) {
                     0 => variance[i],
                     1 => {
@@ -161,9 +154,9 @@ impl Seen {
                     if masked(i) || masked(j) {
                         return f64::from(i == j);
                     }
-                    seen_band.at(from + i, from + j) * tilt.factor(i, j) + noise(i, j)
+                    c.seen_band.at(from + i, from + j) * tilt.factor(i, j) + noise(i, j)
                 };
-                let reach = seen_band.reach().min(variance.len() - 1);
+                let reach = c.seen_band.reach().min(variance.len() - 1);
                 let banded = BandedSolver::new(reach, element, modes);
                 banded.map(Solver::Banded)
             }
@@ -171,7 +164,7 @@ impl Seen {
     }
 }
 
-/// `modes` [L, K] and, of a population with amplitudes, one for what they are off by.
+/// `modes` `[L, K]` and, of a population with amplitudes, one for what they are off by.
 fn with_amplitude(modes: &Array2<f64>, population: &RestPopulation) -> Array2<f64> {
     if !population.scaled {
         return modes.clone();

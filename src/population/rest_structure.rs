@@ -29,14 +29,14 @@ const GAIN_MIN: f64 = 0.25;
 /// A covariance M Mᵀ + B.
 #[derive(Debug, Clone)]
 pub struct Structure {
-    /// M, [L, K].
+    /// M, `[L, K]`.
     pub modes: Array2<f64>,
-    /// B, [L, L].
+    /// B, `[L, L]`.
     pub band: BandMatrix,
 }
 
 impl Structure {
-    /// The covariance, [L, L].
+    /// The covariance, `[L, L]`.
     #[must_use]
     pub fn dense(&self) -> Array2<f64> {
         self.modes.dot(&self.modes.t()) + self.band.dense()
@@ -56,7 +56,7 @@ pub(super) fn structured(seen: &Covariances, blur: f64) -> Structure {
     }
 }
 
-/// Modes of one half, [L, K], scaled by the scatter that the other gives them, those that are significant.
+/// Modes of one half, `[L, K]`, scaled by the scatter that the other gives them, those that are significant.
 fn broad(from: &Array2<f64>, other: &Array2<f64>, seen: &Covariances) -> Array2<f64> {
     let (_, vectors) = eigen(&smoothed(&smoothed(from).reversed_axes()));
     let variances: Vec<f64> = (0..MODES.min(vectors.ncols()))

@@ -15,7 +15,7 @@ const LEAST: f64 = 0.05;
 /// Pixels that so small a part of the weight shows together have no covariance.
 const PAIRS_MIN: f64 = 1e-3;
 
-/// The scale of one spectrum against the mean of its population, both [D]: by least squares.
+/// The scale of one spectrum against the mean of its population, both `[D]`: by least squares.
 pub(super) fn amplitude(
     flux: ArrayView1<f32>,
     ivar: ArrayView1<f32>,
@@ -36,7 +36,7 @@ pub(super) fn amplitude(
     }
 }
 
-/// The derivative of [`amplitude`] by the pixels of `flux`, [D]: 0 where it is the least.
+/// The derivative of [`amplitude`] by the pixels of `flux`, `[D]`: 0 where it is the least.
 pub(super) fn amplitude_response(
     flux: ArrayView1<f32>,
     ivar: ArrayView1<f32>,
@@ -83,7 +83,7 @@ impl MeanSums {
         }
     }
 
-    /// Adds spectra whose amplitudes are against `mean` [L], if there is one, and else 1.
+    /// Adds spectra whose amplitudes are against `mean` `[L]`, if there is one, and else 1.
     pub fn add(&mut self, block: &Block, grid: &RestGrid, mean: Option<&Array1<f64>>) {
         for i in 0..block.len() {
             let (flux, ivar) = (block.flux.row(i), block.ivar.row(i));
@@ -102,7 +102,7 @@ impl MeanSums {
         }
     }
 
-    /// The mean of spectra of amplitude 1 on average, [L]; pixels that no spectrum shows are
+    /// The mean of spectra of amplitude 1 on average, `[L]`; pixels that no spectrum shows are
     /// interpolated.
     pub fn mean(&self) -> Array1<f64> {
         let scale = self.amplitudes.0 / f64::max(self.amplitudes.1, 1.0);
@@ -120,7 +120,7 @@ impl MeanSums {
 struct Half {
     products: Array2<f64>,
     pairs: Array2<f64>,
-    /// Sums of the noise variances and of the neighbours' noise covariances, [L].
+    /// Sums of the noise variances and of the neighbours' noise covariances, `[L]`.
     noise: Array1<f64>,
     neighbours: Array1<f64>,
 }
@@ -130,7 +130,7 @@ pub(super) struct Products<'a> {
     grid: &'a RestGrid,
     mean: &'a Array1<f64>,
     scaled: bool,
-    /// Correlation of the noise of pixel j with pixel j + 1, [D].
+    /// Correlation of the noise of pixel j with pixel j + 1, `[D]`.
     rho: &'a Array1<f64>,
     halves: [Half; 2],
     /// How many spectra at each shift.
@@ -138,7 +138,7 @@ pub(super) struct Products<'a> {
     weights: [f64; 2],
 }
 
-/// What the two halves say: covariances less the noise, and the noise's variances, [L].
+/// What the two halves say: covariances less the noise, and the noise's variances, `[L]`.
 pub(super) struct Covariances {
     pub halves: [Array2<f64>; 2],
     pub noise: Array1<f64>,
@@ -147,7 +147,7 @@ pub(super) struct Covariances {
 }
 
 impl<'a> Products<'a> {
-    /// About `mean` [L]; `scaled`: over each spectrum's amplitude.
+    /// About `mean` `[L]`; `scaled`: over each spectrum's amplitude.
     pub fn new(
         grid: &'a RestGrid,
         mean: &'a Array1<f64>,

@@ -21,7 +21,9 @@ pub struct Restorer {
     transport: Transport,
     /// Of a run whose posterior's mean is learned.
     mean: Option<Mean>,
+    /// How it restores.
     pub made: Provenance,
+    /// Where it does.
     pub device: Device,
 }
 
@@ -89,7 +91,7 @@ impl Restorer {
         Ok((restored, all_draws(&draws, objects)?))
     }
 
-    /// The draws of each object, normalised, [draws, B, D], after the mean of the posterior [B, D] where
+    /// The draws of each object, normalised, [draws, B, D], after the mean of the posterior `[B, D]` where
     /// that is known better than by the mean of the draws.
     ///
     /// # Errors
@@ -108,7 +110,7 @@ impl Restorer {
         Ok((None, Tensor::stack(&draws, 0)))
     }
 
-    /// Draw number `draw` of the observations whose random streams have `numbers`, normalised, [B, D].
+    /// Draw number `draw` of the observations whose random streams have `numbers`, normalised, `[B, D]`.
     ///
     /// # Errors
     /// As [`Restorer::draws`].
@@ -127,14 +129,14 @@ impl Restorer {
         }))
     }
 
-    /// The numbers of the objects' random streams, int64 [B].
+    /// The numbers of the objects' random streams, int64 `[B]`.
     pub fn numbers(&self, objects: &[Object]) -> Tensor {
         let numbers: Vec<i64> = objects.iter().map(stream_of).collect();
         Tensor::from_slice(&numbers).to_device(self.device)
     }
 
     /// Mean (`None`: that of the draws), scatter and quantiles of draws [draws, B, D] in physical units, beside the
-    /// observations [B, D]; flags the objects whose mean is not finite.
+    /// observations `[B, D]`; flags the objects whose mean is not finite.
     ///
     /// # Errors
     /// [`crate::Error::Torch`] if the numbers cannot be copied to the host.
@@ -263,7 +265,7 @@ fn all_draws(draws: &Tensor, objects: &[Object]) -> Result<Array3<f32>> {
     Ok(all)
 }
 
-/// [n, D] on the host; NaN in the rows that are not usable.
+/// `[n, D]` on the host; NaN in the rows that are not usable.
 fn to_array(t: &Tensor, usable: &[bool]) -> Result<Array2<f32>> {
     let mut array = matrix(t)?;
     for (mut row, _) in array

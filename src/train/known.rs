@@ -101,7 +101,7 @@ pub(super) fn mean_width(
     Ok((sum / f64::max(seen, 1.0)).to_vec())
 }
 
-/// √ of the mean noise variance at each pixel, smoothed, over its root mean square, [1, D].
+/// √ of the mean noise variance at each pixel, smoothed, over its root mean square, `[1, D]`.
 fn profile(data: &Data) -> Result<Tensor> {
     let part = data.training.part(0..data.training.len().min(20 * CHUNK))?;
     let sum = |t: &Tensor| t.sum_dim_intlist([0i64].as_slice(), false, Kind::Float);

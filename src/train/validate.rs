@@ -29,7 +29,7 @@ pub struct Validator {
     directions: Tensor,
     bands: Bands,
     comparison: Option<Comparison>,
-    /// Φ(y) of the last validation, [n, D]; saved with the run, for the drift.
+    /// Φ(y) of the last validation, `[n, D]`; saved with the run, for the drift.
     pub(super) last: Option<Tensor>,
 }
 
@@ -107,7 +107,7 @@ impl Validator {
         &self.held
     }
 
-    /// Compares F(x) with y for restorations `x` [n, D] of the held-out observations.
+    /// Compares F(x) with y for restorations `x` `[n, D]` of the held-out observations.
     ///
     /// # Errors
     /// As [`ForwardModel::observe`].
@@ -137,7 +137,7 @@ impl Validator {
     }
 }
 
-/// Mean over the columns of the 1-D Wasserstein distance between two samples [N, K] of equal size,
+/// Mean over the columns of the 1-D Wasserstein distance between two samples `[N, K]` of equal size,
 /// in units of the first one's standard deviation.
 fn sliced_wasserstein(a: &Tensor, b: &Tensor) -> f64 {
     let sorted = |t: &Tensor| t.sort(0, false).0;

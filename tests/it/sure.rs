@@ -106,7 +106,10 @@ fn sigma_is_what_the_mean_is_off_by_whatever_the_number_of_threads() {
     let off = square(&(&draw - &mean)) / scatter;
     assert!((0.8..1.25).contains(&off), "{off}");
     let few = waves.path("few.fits");
-    restore(&run, &[], &few).args(["-n", "8"]).assert().success();
+    restore(&run, &[], &few)
+        .args(["-n", "8"])
+        .assert()
+        .success();
     let mut audit = command();
     audit.arg("audit").arg(&run).arg(&few);
     audit.arg("--out").arg(waves.path("audit.fits"));

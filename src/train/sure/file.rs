@@ -20,7 +20,7 @@ use tch::{Device, Tensor};
 #[derive(Debug, Clone)]
 pub(super) struct Learned {
     pub population: RestPopulation,
-    /// σ in pixels, [D].
+    /// σ in pixels, `[D]`.
     pub lsf: Vec<f64>,
 }
 
@@ -142,15 +142,13 @@ pub(super) fn read(path: &Path, grid: &LogGrid) -> Result<Learned> {
     let array = |name: &str| found(name)?.ok_or_else(|| bad(&format!("{name} is missing")));
     let [mean, factor, shifts, lsf] = NAMES.map(array);
     let (mean, factor, shifts, lsf) = (mean?, factor?, shifts?, lsf?);
-    let structure = match STRUCTURE.map(found) {
-        [Ok(Some(modes)), Ok(Some(band))] => Some(Structure {
+    let [modes, band] = STRUCTURE.map(found);
+    let structure = match (modes?, band?) {
+        (Some(modes), Some(band)) => Some(Structure {
             modes,
             band: BandMatrix::from_stored(band),
         }),
-        [modes, band] => {
-            (modes?, band?);
-            None
-        }
+        _ => None,
     };
     let Header {
         furthest,

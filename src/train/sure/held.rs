@@ -22,7 +22,7 @@ const BATCH: i64 = 64;
 /// What is known of them whatever the network's weights.
 pub(super) struct Held {
     probed: Probed,
-    /// What a draw differs from the mean by, [n, D], and the variance of such, [n, D].
+    /// What a draw differs from the mean by, `[n, D]`, and the variance of such, `[n, D]`.
     error: Tensor,
     variance: Tensor,
     /// ln λ_rest of each object's pixels, where its redshift is known.
@@ -102,7 +102,7 @@ impl Held {
         Ok(tally.spread())
     }
 
-    /// The factors of every pixel, [n, D].
+    /// The factors of every pixel, `[n, D]`.
     fn factors(&self, spread: &Spread, d: i64, like: &Tensor) -> Tensor {
         let rows = self
             .rest

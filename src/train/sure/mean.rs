@@ -38,7 +38,7 @@ impl Mean {
         }))
     }
 
-    /// E[x | y] [B, D] and the `draws` [n, B, D] of x given y, normalised; those of row i are from the
+    /// E[x | y] `[B, D]` and the `draws` `[n, B, D]` of x given y, normalised; those of row i are from the
     /// stream `streams[i]` of `seed`.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use tch::{Kind, Tensor};
 /// against single precision.
 const STEP: f64 = 0.01;
 
-/// Stein's estimate pixel by pixel, [B, D]: of |ŷ − s|², s the signal behind the observation; 0 where
+/// Stein's estimate pixel by pixel, `[B, D]`: of |ŷ − s|², s the signal behind the observation; 0 where
 /// masked.
 #[derive(Debug)]
 pub(super) struct Risk {
@@ -67,7 +67,7 @@ pub(super) fn risk(
     }
 }
 
-/// What the network adds to the mean of the Gaussian posterior, [B, D].
+/// What the network adds to the mean of the Gaussian posterior, `[B, D]`.
 pub(super) fn correction(
     network: &dyn VelocityField,
     o: &Observations,
@@ -189,7 +189,7 @@ mod tests {
         let probed = (posteriors.probed(&observed, 5, Place::whole(), 0)).unwrap();
         for scale in [0.0, 0.3] {
             let flat = network.params().flat();
-            let _ = tch::manual_seed(2);
+            tch::manual_seed(2);
             network
                 .params()
                 .set_flat(&(&flat + flat.randn_like() * scale));

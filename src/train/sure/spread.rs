@@ -44,7 +44,7 @@ impl Spread {
         (0..d).map(|j| self.at(ln.map(|ln| ln[j])) as f32).collect()
     }
 
-    /// For a file, [1, 2 + K].
+    /// For a file, `[1, 2 + K]`.
     pub fn tensor(&self) -> Tensor {
         let all: Vec<f32> = [self.range.0, self.range.1]
             .iter()

@@ -19,7 +19,7 @@ use tch::{Device, Tensor};
 /// for want of significance.
 const LEAST: f64 = 1e-3;
 
-/// What the population says of some observations, each [B, D].
+/// What the population says of some observations, each `[B, D]`.
 #[derive(Debug)]
 pub(super) struct Told {
     /// The posterior's mean.
@@ -105,7 +105,7 @@ impl Posteriors {
         })
     }
 
-    /// What is told, and what draws differ from the means by, [n, B, D]: draw k of row i from the
+    /// What is told, and what draws differ from the means by, `[n, B, D]`: draw k of row i from the
     /// stream `numbers[i]` of `seeds[k]`.
     ///
     /// # Errors
