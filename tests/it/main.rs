@@ -65,6 +65,7 @@ mod shards;
 mod simulate;
 mod smoothing;
 mod streamed;
+mod sure;
 mod theory;
 mod toy;
 mod traced;
