@@ -42,6 +42,9 @@ pub enum InterpolantConfig {
         #[serde(default = "one")]
         erased: f64,
     },
+    /// No path: the posterior of the Gaussian population behind the observations, about a mean that the
+    /// network learns by Stein's unbiased risk estimate. For spectra behind a channel in closed form.
+    Sure,
 }
 
 fn one() -> f64 {
@@ -49,12 +52,18 @@ fn one() -> f64 {
 }
 
 impl InterpolantConfig {
+    /// Whether the posterior's mean is learned, and there is no path.
+    #[must_use]
+    pub fn is_sure(&self) -> bool {
+        matches!(self, Self::Sure)
+    }
+
     /// Whether the transport draws random numbers, so that a restoration is several draws.
     #[must_use]
     pub fn is_random(&self) -> bool {
         match *self {
             Self::Ode => false,
-            Self::Sde { .. } | Self::Posterior { .. } => true,
+            Self::Sde { .. } | Self::Posterior { .. } | Self::Sure => true,
             Self::FokkerPlanck { epsilon } => epsilon > 0.0,
         }
     }
@@ -76,7 +85,8 @@ pub enum Diffusion {
 }
 
 /// Sets what follows from the kind where it is left out: paths that end at fresh observations alone,
-/// and the steps along the path from a posterior, which differs little from the one it leads to.
+/// no path to warm up, and the steps along the path from a posterior, which differs little from the one
+/// that it leads to.
 pub(super) fn complete(table: &mut toml::Table) {
     let kind = table.get("interpolant").and_then(|i| i.get("kind"));
     match kind.and_then(toml::Value::as_str) {
@@ -88,6 +98,7 @@ pub(super) fn complete(table: &mut toml::Table) {
             image::default(table, "transport", "steps", 8);
             image::default(table, "transport", "grading", 2.0);
         }
+        Some("sure") => image::default(table, "train", "warm_start", 0),
         _ => {}
     }
 }

@@ -34,15 +34,18 @@ pub enum Method {
     FokkerPlanckSde,
     /// The ODE from draws of a Gaussian posterior to draws of the posterior.
     Posterior,
+    /// The Gaussian posterior about a mean learned by SURE.
+    Sure,
 }
 
 impl Method {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Ode,
         Self::Sde,
         Self::FokkerPlanck,
         Self::FokkerPlanckSde,
         Self::Posterior,
+        Self::Sure,
     ];
 
     /// Its name in files.
@@ -54,6 +57,7 @@ impl Method {
             Self::FokkerPlanck => "fokker-planck",
             Self::FokkerPlanckSde => "fokker-planck-sde",
             Self::Posterior => "posterior",
+            Self::Sure => "sure",
         }
     }
 
@@ -66,7 +70,10 @@ impl Method {
     /// Whether restorations are random draws, which come with DRAW and SIGMA.
     #[must_use]
     pub fn is_random(self) -> bool {
-        matches!(self, Self::Sde | Self::FokkerPlanckSde | Self::Posterior)
+        matches!(
+            self,
+            Self::Sde | Self::FokkerPlanckSde | Self::Posterior | Self::Sure
+        )
     }
 
     /// The image that holds single restorations: of an ODE the one restoration is a draw in that sense.

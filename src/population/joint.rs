@@ -95,13 +95,13 @@ impl Joint {
         let data = sums.joint(&zero, &zero);
         let level = data.signal.diag(0).clamp_min(0.0).mean(Kind::Float);
         let floor = Tensor::eye(d, (Kind::Float, y.device())) * level * erased;
-        let mut mean = data.seen.shallow_clone();
+        let mut mean = data.seen.copy();
         let mut covariance = positive(&data.signal) + floor;
         for round in 0..ROUNDS {
             let seed = derive(seed, Purpose::Start, round);
             let joint = Self::simulated([&mean, &covariance], forward, latent, seed)?;
             let gain = joint.gain(latent);
-            mean = mean + (&data.seen - &joint.seen).matmul(&gain.tr());
+            mean += (&data.seen - &joint.seen).matmul(&gain.tr());
             let change = &data.signal - &joint.signal;
             covariance = positive(&(covariance + gain.matmul(&change).matmul(&gain.tr())));
         }
@@ -115,14 +115,14 @@ impl Joint {
         let (values, vectors) = eigen(&(&self.signal + noise.view([-1]).diag(0)));
         let least = values.max() * 1e-6;
         let inverse = values.maximum(&least).reciprocal();
-        (&self.cross.to_kind(Kind::Double))
+        self.cross
+            .to_kind(Kind::Double)
             .matmul(&vectors)
             .matmul(&(inverse.unsqueeze(1) * vectors.tr()))
             .to_kind(Kind::Float)
     }
 
     /// Its tensors, in a fixed order.
-    #[must_use]
     pub fn parts(&self) -> [&Tensor; 5] {
         [
             &self.mean,

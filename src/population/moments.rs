@@ -48,7 +48,7 @@ impl Learned {
         let weak = self.passed.slice(s![.., k / 2..]);
         let coefficients = weak.t().dot(&self.moments.covariance).dot(&weak);
         let (slope, level) = power_law(&coefficients.diag().to_vec(), k / 2);
-        let local = (weak.dot(&coefficients) * &weak).sum_axis(Axis(1));
+        let local = (weak.dot(&coefficients) * weak).sum_axis(Axis(1));
         let local = local.mapv(|v| v.max(0.0));
         let mean = local.mean().unwrap_or(1.0).max(f64::MIN_POSITIVE);
         // Cosines, which the modes of a smoothing with reflecting edges are, in order of falling gain.

@@ -9,7 +9,7 @@ use crate::config::InterpolantConfig;
 use crate::data::{Block, Layout, Method, Object, Provenance, flag};
 use crate::nets::VelocityField;
 use crate::restored::RestoredBlock;
-use crate::train::{Observations, Run, observations};
+use crate::train::{Mean, Observations, Run, observations};
 use crate::transport::Transport;
 use ndarray::{Array2, Array3, Axis};
 use sha2::{Digest, Sha256};
@@ -19,6 +19,8 @@ use tch::{Device, Tensor, no_grad};
 pub struct Restorer {
     network: Box<dyn VelocityField>,
     transport: Transport,
+    /// Of a run whose posterior's mean is learned.
+    mean: Option<Mean>,
     /// How it restores.
     pub made: Provenance,
     /// Where it does.
@@ -45,6 +47,7 @@ impl Restorer {
         Ok(Self {
             network,
             transport,
+            mean: Mean::of(run, layout, device)?,
             made: Provenance {
                 method: method(&config.interpolant),
                 draws: if random { config.restore.draws } else { 1 },
@@ -72,11 +75,7 @@ impl Restorer {
         block: &Block,
         objects: &mut [Object],
     ) -> Result<(RestoredBlock, Array3<f32>)> {
-        let observed = observations(block, self.device);
-        let (draws, mean) = (
-            self.draws(&observed, objects),
-            self.mean(&observed, objects),
-        );
+        let (mean, draws) = self.draws(&observations(block, self.device), objects)?;
         let norms: Vec<f64> = objects.iter().map(|o| o.norm).collect();
         let (observed, ivar) = (
             scaled(&block.flux, &norms, 1),
@@ -84,41 +83,56 @@ impl Restorer {
         );
         let norms: Vec<f32> = norms.iter().map(|n| *n as f32).collect();
         let norms = Tensor::from_slice(&norms).to_device(self.device);
-        let (draws, mean) = (
-            draws * norms.unsqueeze(1),
-            mean.map(|m| m * norms.unsqueeze(1)),
-        );
-        let restored = self.moments((&draws, mean), objects, observed, ivar)?;
+        let mean = mean.map(|mean| mean * norms.unsqueeze(1));
+        let draws = draws * norms.unsqueeze(1);
+        let restored = self.moments((mean, &draws), objects, observed, ivar)?;
         Ok((restored, all_draws(&draws, objects)?))
     }
 
-    /// The draws of each object, normalised, [draws, B, D].
-    pub fn draws(&self, o: &Observations, objects: &[Object]) -> Tensor {
+    /// The draws of each object, normalised, [draws, B, D], after the mean of the posterior `[B, D]` where
+    /// that is known better than by the mean of the draws.
+    ///
+    /// # Errors
+    /// [`crate::Error::Torch`] if the numbers cannot be copied to the host.
+    pub fn draws(&self, o: &Observations, objects: &[Object]) -> Result<(Option<Tensor>, Tensor)> {
         let numbers = self.numbers(objects);
-        let draw = |draw| self.draw(o, &numbers, draw);
-        let draws: Vec<Tensor> = (0..self.made.draws as u64).map(draw).collect();
-        Tensor::stack(&draws, 0)
+        let draws = 0..self.made.draws as u64;
+        if let Some(mean) = &self.mean {
+            let streams = (self.made.seed, &numbers);
+            let (mean, draws) = mean.restored(self.network.as_ref(), o, streams, draws)?;
+            return Ok((Some(mean), draws));
+        }
+        let draws: Vec<Tensor> = draws
+            .map(|k| self.draw(o, &numbers, k))
+            .collect::<Result<_>>()?;
+        Ok((self.evaluated(o, &numbers), Tensor::stack(&draws, 0)))
     }
 
-    /// Draw number `draw` of the observations whose random streams have `numbers`, normalised, [B, D].
-    pub fn draw(&self, o: &Observations, numbers: &Tensor, draw: u64) -> Tensor {
+    /// Draw number `draw` of the observations whose random streams have `numbers`, normalised, `[B, D]`.
+    ///
+    /// # Errors
+    /// As [`Restorer::draws`].
+    pub fn draw(&self, o: &Observations, numbers: &Tensor, draw: u64) -> Result<Tensor> {
+        if let Some(mean) = &self.mean {
+            let streams = (self.made.seed, numbers);
+            let found = mean.restored(self.network.as_ref(), o, streams, draw..draw + 1)?;
+            return Ok(found.1.get(0));
+        }
         let stream = |purpose| Rows::new(self.made.seed, purpose, draw, numbers);
         let network = self.network.as_ref();
-        no_grad(|| {
+        Ok(no_grad(|| {
             let y = o.filled(&stream(Purpose::MaskFill));
             let random = stream(Purpose::Transport);
             self.transport.run(network, &y, &o.latent, &random, false)
-        })
+        }))
     }
 
-    /// The posterior mean of each object in one evaluation, normalised, [B, D], where the network gives
-    /// it.
-    pub fn mean(&self, o: &Observations, objects: &[Object]) -> Option<Tensor> {
+    /// The mean of the posterior in one evaluation, where the network gives it.
+    fn evaluated(&self, o: &Observations, numbers: &Tensor) -> Option<Tensor> {
         if self.made.method != Method::Posterior {
             return None;
         }
-        let numbers = self.numbers(objects);
-        let stream = |purpose| Rows::new(self.made.seed, purpose, 0, &numbers);
+        let stream = |purpose| Rows::new(self.made.seed, purpose, 0, numbers);
         let y = o.filled(&stream(Purpose::MaskFill));
         let random = stream(Purpose::Transport);
         Some((self.transport).mean(self.network.as_ref(), &y, &o.latent, &random))
@@ -130,22 +144,20 @@ impl Restorer {
         Tensor::from_slice(&numbers).to_device(self.device)
     }
 
-    /// Mean, scatter and quantiles of draws [draws, B, D] in physical units, beside the
-    /// observations [B, D]; flags the objects whose mean is not finite. The mean is that of the draws
-    /// unless it is given.
+    /// Mean (`None`: that of the draws), scatter and quantiles of draws [draws, B, D] in physical units, beside the
+    /// observations `[B, D]`; flags the objects whose mean is not finite.
     ///
     /// # Errors
     /// [`crate::Error::Torch`] if the numbers cannot be copied to the host.
     pub fn moments(
         &self,
-        (draws, mean): (&Tensor, Option<Tensor>),
+        (mean, draws): (Option<Tensor>, &Tensor),
         objects: &mut [Object],
         observed: Array2<f32>,
         ivar: Array2<f32>,
     ) -> Result<RestoredBlock> {
         let random = self.made.method.is_random();
-        let of_draws = || draws.mean_dim([0i64].as_slice(), false, tch::Kind::Float);
-        let mean = mean.unwrap_or_else(of_draws);
+        let mean = mean.unwrap_or_else(|| mean_of(draws));
         let finite: Vec<bool> = mean
             .isfinite()
             .all_dim(-1, false)
@@ -180,6 +192,11 @@ impl Restorer {
     }
 }
 
+/// The mean of draws [draws, B, D].
+pub(crate) fn mean_of(draws: &Tensor) -> Tensor {
+    draws.mean_dim([0i64].as_slice(), false, tch::Kind::Float)
+}
+
 /// Rows of `a`, each times a power of its norm. In double precision: of a flux of 1e-20, the inverse
 /// variance of one is beyond single precision, and 0 times infinity is not 0.
 fn scaled(a: &Array2<f32>, norms: &[f64], power: i32) -> Array2<f32> {
@@ -197,6 +214,7 @@ fn method(interpolant: &InterpolantConfig) -> Method {
         InterpolantConfig::Ode => Method::Ode,
         InterpolantConfig::Sde { .. } => Method::Sde,
         InterpolantConfig::Posterior { .. } => Method::Posterior,
+        InterpolantConfig::Sure => Method::Sure,
         InterpolantConfig::FokkerPlanck { .. } if interpolant.is_random() => {
             Method::FokkerPlanckSde
         }
@@ -257,7 +275,7 @@ fn all_draws(draws: &Tensor, objects: &[Object]) -> Result<Array3<f32>> {
     Ok(all)
 }
 
-/// [n, D] on the host; NaN in the rows that are not usable.
+/// `[n, D]` on the host; NaN in the rows that are not usable.
 fn to_array(t: &Tensor, usable: &[bool]) -> Result<Array2<f32>> {
     let mut array = matrix(t)?;
     for (mut row, _) in array

@@ -151,7 +151,7 @@ impl Transport {
     ) -> Tensor {
         no_grad(|| {
             if self.start.is_some() {
-                return self.from_posterior(field, y, latent, random, dropout);
+                return self.run_from_start(field, y, latent, random, dropout);
             }
             let mut x = y.shallow_clone();
             let mut before = None;
@@ -179,7 +179,7 @@ impl Transport {
     }
 
     /// Draws x ~ q(x | y) for the observations `y`.
-    fn from_posterior(
+    fn run_from_start(
         &self,
         field: &dyn VelocityField,
         y: &Tensor,
