@@ -39,7 +39,7 @@ impl Restorer {
         let noise_known = config.network.noise_input();
         let transport = Transport::new(&config.interpolant, &config.transport, noise_known);
         transport.check_noise(layout)?;
-        let random = config.interpolant.is_random();
+        let random = config.interpolant.is_sde();
         let mut history = origin.to_vec();
         history.push(format!("restored by run {}", run.folder().display()));
         Ok(Self {
@@ -174,9 +174,7 @@ fn method(interpolant: &InterpolantConfig) -> Method {
     match interpolant {
         InterpolantConfig::Ode => Method::Ode,
         InterpolantConfig::Sde { .. } => Method::Sde,
-        InterpolantConfig::FokkerPlanck { .. } if interpolant.is_random() => {
-            Method::FokkerPlanckSde
-        }
+        InterpolantConfig::FokkerPlanck { .. } if interpolant.is_sde() => Method::FokkerPlanckSde,
         InterpolantConfig::FokkerPlanck { .. } => Method::FokkerPlanck,
     }
 }

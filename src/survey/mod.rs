@@ -3,7 +3,7 @@
 mod desi;
 pub(crate) mod desi_coadd;
 mod desi_targets;
-mod hdf5;
+mod hdf5_catalog;
 mod hdf5_survey;
 pub(crate) mod images;
 mod index;
@@ -18,7 +18,7 @@ pub(crate) mod spectra;
 pub(crate) mod tables;
 mod truth;
 
-pub use hdf5::Hdf5Catalog;
+pub use hdf5_catalog::Hdf5Catalog;
 pub use images::{ImageSource, RawImages};
 
 pub use pixel_mask::{PixelMask, SPPIXMASK};
