@@ -84,7 +84,7 @@ pub enum Error {
     /// Another rank says what failed: nothing more is to be said.
     #[error("stopped with the other ranks")]
     Elsewhere {
-        /// That of the other rank's error.
+        /// The exit code of the other rank's error.
         exit_code: u8,
     },
     /// An error raised inside libtorch.

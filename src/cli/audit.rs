@@ -93,8 +93,8 @@ impl Audit {
             device: global.device()?,
         };
         if other.is_some() && config.train.half.is_none() {
-            eprintln!(
-                "selfsi: note: the run was trained on the whole survey, not on a half (train.half): --other compares two trainings, not independent data"
+            log::info!(
+                "the run was trained on the whole survey, not on a half (train.half): --other compares two trainings, not independent data"
             );
         }
         let mut bar = Progress::new("auditing");

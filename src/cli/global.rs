@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::ranks::Ranks;
 use crate::{Error, Result};
 use clap::Args;
+use log::LevelFilter;
 use std::path::PathBuf;
 
 /// Options that every subcommand takes.
@@ -31,6 +32,12 @@ pub struct Global {
     /// Print results as JSON.
     #[arg(long, global = true)]
     pub json: bool,
+    /// Also say what is read and written, and by which build of selfsi.
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// Print errors and results alone: no warnings, notes or progress.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
     /// Override a config key, e.g. --set train.batch=32; repeatable.
     #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
     pub set: Vec<String>,
@@ -66,6 +73,16 @@ impl Tf32 {
 }
 
 impl Global {
+    /// Which messages are printed.
+    #[must_use]
+    pub fn messages(&self) -> LevelFilter {
+        match (self.quiet, self.verbose) {
+            (true, _) => LevelFilter::Error,
+            (_, true) => LevelFilter::Debug,
+            _ => LevelFilter::Info,
+        }
+    }
+
     /// Reads a config file, with `--set` and `--seed` applied.
     ///
     /// # Errors

@@ -21,6 +21,7 @@ mod train;
 
 pub use global::{Global, Tf32};
 
+use crate::base::{messages, program};
 use crate::ranks;
 use crate::{Error, Result};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -31,6 +32,7 @@ use std::process::ExitCode;
 #[command(
     name = "selfsi",
     version,
+    long_version = program::LONG_VERSION.as_str(),
     about,
     propagate_version = true,
     arg_required_else_help = true
@@ -65,12 +67,13 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    messages::start(cli.global.messages());
     keep_freed_memory();
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             if !matches!(e, Error::Elsewhere { .. }) {
-                eprintln!("selfsi: error: {e}");
+                log::error!("{e}");
             }
             ExitCode::from(e.exit_code())
         }
@@ -89,6 +92,13 @@ fn run(cli: &Cli) -> Result<()> {
         tf32.set(&g.device)?;
     }
     threads(g.threads)?;
+    log::debug!(
+        "{}; {}; {} threads, device {}",
+        *program::CREATOR,
+        *program::LIBVERS,
+        rayon::current_num_threads(),
+        g.device
+    );
     // Training handles signals itself: it has a checkpoint to write.
     if !matches!(cli.command, Command::Train(_) | Command::Generate(_)) {
         leave_nothing_on_signal()?;
@@ -115,7 +125,7 @@ fn run(cli: &Cli) -> Result<()> {
 /// Ctrl-C, SIGTERM and SIGHUP remove what is half-written.
 fn leave_nothing_on_signal() -> Result<()> {
     ctrlc::set_handler(|| {
-        eprintln!("selfsi: error: stopped by a signal; nothing half-written is left behind");
+        log::error!("stopped by a signal; nothing half-written is left behind");
         crate::base::atomic::abandon(130)
     })
     .map_err(|e| Error::config("signals", "SIGTERM", e, "run again"))

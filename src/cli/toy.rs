@@ -3,6 +3,7 @@
 use super::global::Global;
 use super::say::say;
 use crate::base::atomic;
+use crate::base::messages::PROGRESS;
 use crate::lab::toy::{Arm, Plan, Settings, Shape, markdown, run, write_clouds};
 use crate::plot::{Clouds, save};
 use crate::{Error, Result};
@@ -50,7 +51,8 @@ impl Toy {
         let start = Instant::now();
         let study = run(&plan, &|shape, sigma, arm| {
             let seconds = start.elapsed().as_secs_f64();
-            eprintln!(
+            log::info!(
+                target: PROGRESS,
                 "{seconds:5.0} s: {}, σ = {sigma}, {}",
                 shape.name(),
                 arm.name()

@@ -180,7 +180,9 @@ fn header(
         ),
     ];
     if let GeneratedAxes::Spectra { .. } = axes {
-        history.push("no redshift: the model does not know that of a generated spectrum".into());
+        history.push(
+            "no redshift: the model does not know the redshift of a generated spectrum".into(),
+        );
     }
     Ok(GeneratedHeader {
         axes,

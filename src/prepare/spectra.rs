@@ -4,11 +4,11 @@
 use super::normalise::level;
 use super::regrid::Regridder;
 use super::report::{RejectedList, Report};
+use super::set::{SetWriter, SpectraHeader};
 use crate::base::ahead::ahead;
 use crate::base::atomic::not_an_input;
 use crate::config::{Config, SurveySource};
 use crate::data::{Block, LogGrid, Object, flag};
-use crate::prepare::set::spectra_writer::PreparedWriter;
 use crate::survey::PixelMask;
 use crate::survey::item::Item;
 use crate::survey::open::open;
@@ -66,12 +66,14 @@ pub fn prepare_from(
     report.files_without_row = unmatched.files;
     report.targets_without_row = unmatched.targets;
     report.twin_files = unmatched.twins;
-    let rho = regridder.noise_rho();
-    let text = config.to_toml()?;
-    let mut writer = PreparedWriter::create(out, &grid, n, &rho, survey.flux_unit(), &text)?;
-    if let Some(frame) = survey.specsys() {
-        writer.specsys(frame)?;
-    }
+    let header = SpectraHeader {
+        grid,
+        noise_rho: regridder.noise_rho(),
+        flux_unit: survey.flux_unit().to_owned(),
+        specsys: survey.specsys().map(ToOwned::to_owned),
+        config: config.to_toml()?,
+    };
+    let mut writer = SetWriter::create(out, &header, n)?;
     let mut list = RejectedList::create(&list_path)?;
     progress(0, n);
     thread::scope(|scope| {
@@ -95,7 +97,7 @@ pub fn prepare_from(
             report.without_lsf += chunk.without_lsf;
             report.without_mask += chunk.without_mask;
             report.other_grid += chunk.other_grid;
-            writer.write(start, &chunk.objects, &chunk.block)?;
+            writer.write(&chunk.objects, &chunk.block)?;
             progress(start + chunk.objects.len(), n);
         }
         Ok::<(), Error>(())

@@ -4,12 +4,12 @@
 //! X of B, R, Z (or one, BRZ) images X_WAVELENGTH [n], X_FLUX, X_IVAR, X_MASK [N, n] and
 //! X_RESOLUTION [N, diagonals, n]; FIBERMAP tells the targets. Vacuum wavelengths, barycentric.
 
-use super::desi_coadd::{Coadd, lattice_edges, read_coadd};
+use super::desi_coadd::{Coadd, lattice_pixels, read_coadd};
 use super::desi_targets::{fibermap, redshifts};
+use super::flux_unit::FLUX_UNIT;
 use super::index::files_called;
 use super::item::Item;
 use super::pixel_mask::PixelMask;
-use super::sdss::FLUX_UNIT;
 use super::select::{by_catalog, reject};
 use super::spectra::{Pixels, Survey, Unmatched};
 use super::tables::{CatalogRow, read_targets};
@@ -29,7 +29,7 @@ use std::sync::Arc;
 pub(crate) struct DesiSurvey {
     files: Vec<PathBuf>,
     rows: Vec<Row>,
-    edges: Arc<[f64]>,
+    pixels: Arc<[[f64; 2]]>,
     /// Targets of the files that no catalog row names.
     unnamed: usize,
     /// Files with a target of the catalog that is read from an earlier file.
@@ -102,7 +102,7 @@ impl DesiSurvey {
         }
         Ok(Self {
             rows,
-            edges: lattice_edges(),
+            pixels: lattice_pixels(),
             unnamed,
             twins: twins.into_iter().map(|i| files[i].clone()).collect(),
             files,
@@ -134,7 +134,7 @@ impl DesiSurvey {
             reject(&mut item.object, flag::UNREADABLE, reason);
             return item;
         };
-        match read_coadd(&self.files[place.file], place.row, &self.edges, mask) {
+        match read_coadd(&self.files[place.file], place.row, &self.pixels, mask) {
             Ok(Coadd {
                 spectrum,
                 has_lsf,
@@ -168,7 +168,7 @@ impl Survey for DesiSurvey {
     }
 
     fn pixels(&self) -> Pixels {
-        Pixels::Shared(self.edges.clone())
+        Pixels::Shared(self.pixels.clone())
     }
 
     fn unmatched(&self) -> Unmatched {

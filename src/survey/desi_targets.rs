@@ -1,6 +1,6 @@
 //! The targets of a DESI coadd file, and the redshifts that stand beside it.
 
-use super::desi_coadd::{absent, by_name, check_unit, is_of_exposures};
+use super::desi_coadd::{absent, by_name, check_units, is_of_exposures};
 use super::tables::{CatalogRow, read_targets};
 use crate::Result;
 use crate::config::DesiColumns;
@@ -13,7 +13,7 @@ pub(super) fn fibermap(path: &Path) -> Result<Vec<CatalogRow>> {
     let mut fits = Fits::open(path)?;
     fits.check_complete()?;
     let hdus = by_name(&mut fits)?;
-    check_unit(&mut fits, &hdus)?;
+    check_units(&mut fits, &hdus)?;
     let Some(hdu) = hdus.get("FIBERMAP") else {
         return Err(absent(&fits, "FIBERMAP"));
     };

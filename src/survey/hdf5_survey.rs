@@ -54,7 +54,7 @@ impl Survey for Hdf5Survey {
     }
 
     fn pixels(&self) -> Pixels {
-        Pixels::Shared(self.catalog.edges().clone())
+        Pixels::Shared(self.catalog.pixels().clone())
     }
 
     fn read(

@@ -3,6 +3,7 @@
 mod desi;
 pub(crate) mod desi_coadd;
 mod desi_targets;
+mod flux_unit;
 mod hdf5_catalog;
 mod hdf5_survey;
 pub(crate) mod images;
@@ -18,10 +19,11 @@ pub(crate) mod spectra;
 pub(crate) mod tables;
 mod truth;
 
+pub use flux_unit::FLUX_UNIT;
 pub use hdf5_catalog::Hdf5Catalog;
 pub use images::{ImageSource, RawImages};
 
 pub use pixel_mask::{PixelMask, SPPIXMASK};
-pub use sdss::{FLUX_UNIT, SpecFile, read_spec};
+pub use sdss::{SpecFile, read_spec};
 pub use tables::{CatalogRow, read_catalog};
 pub use truth::Truth;

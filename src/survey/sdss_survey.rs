@@ -1,5 +1,6 @@
 //! The rows of an SDSS survey: those of its catalog, or all the spectra of its files.
 
+use super::flux_unit::FLUX_UNIT;
 use super::index::{Index, SpectrumFile};
 use super::item::Item;
 use super::pixel_mask::PixelMask;
@@ -102,7 +103,7 @@ impl Survey for SdssSurvey {
     }
 
     fn flux_unit(&self) -> &str {
-        sdss::FLUX_UNIT
+        FLUX_UNIT
     }
 
     fn specsys(&self) -> Option<&'static str> {

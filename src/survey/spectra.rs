@@ -49,8 +49,8 @@ pub(crate) trait Survey: Debug + Send + Sync {
 pub(crate) enum Pixels {
     /// On the SDSS lattice, each spectrum from a pixel of its own on.
     Sdss,
-    /// The same for every spectrum: edges in log10(λ/Å), vacuum, [n + 1].
-    Shared(Arc<[f64]>),
+    /// The same for every spectrum: the two edges of each in log10(λ/Å), vacuum, [n].
+    Shared(Arc<[[f64; 2]]>),
 }
 
 /// What a catalog and its files do not share.

@@ -11,3 +11,10 @@ pub(crate) struct Column {
     pub repeat: usize,
     pub(super) number: c_int,
 }
+
+impl Column {
+    /// The key that says its unit.
+    pub fn unit_key(&self) -> String {
+        format!("TUNIT{}", self.number)
+    }
+}

@@ -18,6 +18,7 @@ const FIXED: usize = 512;
 /// # Errors
 /// [`Error::Input`] if it is missing, truncated or not HDF5.
 pub(crate) fn open(path: &Path) -> Result<File> {
+    log::debug!("reading {}", path.display());
     hdf5::silence_errors(true);
     std::fs::File::open(path)
         .map_err(|e| Error::input(path, "", e, "an HDF5 file", "check the path"))?;
