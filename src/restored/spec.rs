@@ -8,12 +8,14 @@
 //! observation on the same grid; `draw`, for the SDE, is the first single draw, which is as sharp
 //! as a true spectrum where the mean of the draws is smoother.
 
-use super::catalog::{RestoredBlock, RestoredHeader};
+use super::block::RestoredBlock;
+use super::catalog::RestoredHeader;
 use super::writer::provenance;
 use crate::data::Object;
 use crate::files::fits::sheet::Sheet;
 use crate::files::fits::tables::Column;
 use crate::files::units::inverse_square;
+use crate::files::version;
 use crate::survey::SPPIXMASK;
 use crate::{Error, Result};
 use fitsio::tables::ColumnDataType as T;
@@ -88,6 +90,7 @@ fn primary(sheet: &mut Sheet, h: &RestoredHeader, o: &Object) -> Result<()> {
         "ivar is 0: no uncertainty was estimated"
     };
     let mask = "and_mask NODATA: no good observation there, the flux is inferred";
+    sheet.keys(&version::RESTORED_SPEC.keys())?;
     provenance(sheet, &h.made)?;
     sheet.history(&[
         format!("observation: {}", o.source),

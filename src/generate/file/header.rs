@@ -2,28 +2,37 @@
 
 use crate::data::provenance::Key;
 use crate::data::{ImageLayout, LogGrid};
+use crate::files::stack::{Image, Plan, Spectral};
 use crate::files::version;
 use crate::restored::images::header::scale_keys;
+
+/// The image that holds the samples.
+pub(super) const IMAGE: &str = "GENERATED";
 
 /// What the numbers of a sample are.
 #[derive(Debug, Clone, PartialEq)]
 pub enum GeneratedAxes {
+    /// Pixels along a wavelength grid.
     Spectra {
+        /// Their wavelengths.
         grid: LogGrid,
         /// As of [`crate::restored::RestoredHeader`].
         specsys: Option<String>,
         /// What the flux is divided by, in words; empty for physical flux.
         normalised: String,
     },
+    /// Pixels of images.
     Images(ImageLayout),
 }
 
 /// What a file of generated samples says of itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GeneratedHeader {
+    /// What the numbers of a sample are.
     pub axes: GeneratedAxes,
     /// FITS unit string of the values; empty: dimensionless (normalised flux) or unknown.
     pub unit: String,
+    /// How the samples were made.
     pub made: Generation,
 }
 
@@ -36,17 +45,23 @@ pub struct Generation {
     pub training: usize,
     /// Part of each training batch that was clean data.
     pub clean_fraction: f64,
+    /// Standard deviation of the training samples, EDM's σ_data.
     pub sigma_data: f64,
     /// Of the sampler.
     pub steps: usize,
+    /// Last noise level before 0, normalised.
     pub sigma_min: f64,
+    /// First noise level, normalised.
     pub sigma_max: f64,
+    /// Exponent of the noise levels between them.
     pub rho: f64,
     /// Sample k follows from (`seed`, k) alone, whatever the file.
     pub seed: u64,
     /// SHA-256 of the resolved config, the restored catalog and the model's checkpoint.
     pub config_sha256: String,
+    /// Of the restored catalog.
     pub catalog_sha256: String,
+    /// Of the model's checkpoint.
     pub model_sha256: String,
     /// What was done, line by line; written, not read back.
     pub history: Vec<String>,
@@ -62,15 +77,29 @@ impl GeneratedHeader {
         }
     }
 
-    /// BUNIT of the image, where there is something to say: '' is FITS for dimensionless.
-    pub(crate) fn bunit(&self) -> Option<&str> {
-        match &self.axes {
+    /// The file of `rows` samples.
+    pub(super) fn plan(&self, rows: usize) -> Plan<'_> {
+        let unit = match &self.axes {
             GeneratedAxes::Images(_) if self.unit.is_empty() => None,
-            _ => Some(&self.unit),
+            _ => Some(self.unit.clone()),
+        };
+        let name = IMAGE.to_owned();
+        Plan {
+            keys: self.keys(),
+            history: &self.made.history,
+            images: vec![Image { name, unit }],
+            shape: self.shape(rows),
+            spectral: match &self.axes {
+                GeneratedAxes::Spectra { grid, specsys, .. } => Some(Spectral {
+                    grid: *grid,
+                    specsys: specsys.clone(),
+                }),
+                GeneratedAxes::Images(_) => None,
+            },
         }
     }
 
-    pub(crate) fn keys(&self) -> Vec<Key> {
+    fn keys(&self) -> Vec<Key> {
         let m = &self.made;
         let mut keys = vec![
             Key::text("CONTENT", self.content(), "samples of no object"),

@@ -7,6 +7,7 @@ use super::reader::PreparedSet;
 use crate::Result;
 use crate::data::{Block, Layout, LogGrid};
 use crate::files::hdf5::read;
+use crate::files::version;
 use hdf5::File;
 
 /// A prepared set of spectra open for reading.
@@ -17,7 +18,7 @@ pub type Prepared = PreparedSet<SpectraHeader>;
 pub struct SpectraHeader {
     /// The grid of every spectrum, vacuum wavelengths in the observed frame.
     pub grid: LogGrid,
-    /// Correlation of the noise of pixel i with pixel i+1 caused by regridding, [D]; last 0.
+    /// Correlation of the noise of pixel i with pixel i+1 caused by regridding, `[D]`; last 0.
     pub noise_rho: Vec<f32>,
     /// FITS unit string of the physical flux (before division by the norm).
     pub flux_unit: String,
@@ -29,7 +30,7 @@ pub struct SpectraHeader {
 
 impl SetHeader for SpectraHeader {
     type Block = Block;
-    const FORMAT: &'static str = "selfsi-prepared";
+    const FORMAT: &'static str = version::PREPARED.name();
     const WHAT: &'static str = "a prepared set";
     /// 1 MiB at 1024 pixels, HDF5's default chunk cache.
     const CHUNK_ROWS: usize = 256;
@@ -88,6 +89,7 @@ impl SetHeader for SpectraHeader {
 }
 
 impl Prepared {
+    /// The wavelengths of every spectrum.
     #[must_use]
     pub fn grid(&self) -> LogGrid {
         self.header().grid
