@@ -11,9 +11,11 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Longest header that is read, in bytes: that of a plain array is below 200. The parser goes as deep as
-/// a header's brackets are nested.
+/// Longest header that is read, in bytes: that of a plain array is below 200.
 const HEADER: usize = 1 << 10;
+/// Most brackets that a header may open: that of a plain array opens two. With each one that stands within
+/// another the parser may take several times as long.
+const BRACKETS: usize = 8;
 
 /// An npy file of images.
 #[derive(Debug)]
@@ -166,7 +168,7 @@ pub(crate) fn header(path: &Path) -> Result<Header> {
     let file = File::open(path).map_err(bad)?;
     let length = file.metadata().map_err(bad)?.len();
     let mut file = BufReader::new(file);
-    // The length that the header claims, before memory is taken for it.
+    // What the header claims and how it is built, before memory and time are taken for it.
     let mut start = [0u8; 12];
     file.read_exact(&mut start).map_err(bad)?;
     let [.., a, b, c, d] = start;
@@ -177,9 +179,15 @@ pub(crate) fn header(path: &Path) -> Result<Header> {
     if claimed as usize > HEADER {
         return Err(damaged(path, "a header of impossible length"));
     }
+    let mut text = Vec::new();
+    let mut rest = file.by_ref().take(u64::from(claimed));
+    rest.read_to_end(&mut text).map_err(bad)?;
+    let no_array = || damaged(path, "a header that is cut or is none of an array");
+    if text.iter().filter(|b| b"([{".contains(b)).count() > BRACKETS {
+        return Err(no_array());
+    }
     file.rewind().map_err(bad)?;
-    let found = NpyHeader::from_reader(&mut file)
-        .map_err(|_| damaged(path, "a header that is cut or is none of an array"))?;
+    let found = NpyHeader::from_reader(&mut file).map_err(|_| no_array())?;
     let offset = file.stream_position().map_err(bad)?;
     let descr = found.dtype().descr();
     let array = Numbers::of(found.dtype()).ok_or_else(|| {
