@@ -141,7 +141,7 @@ fn restored_by(run: &Run, job: &AuditJob<'_>) -> Result<Config> {
     let (header, mut config) = (job.catalog.header(), job.config.clone());
     let asked = config.restore.draws;
     let other = asked != run.config().restore.draws && asked != header.made.draws;
-    if other && config.interpolant.is_sde() {
+    if other && config.interpolant.makes_draws() {
         return Err(Error::config(
             "--set",
             "restore.draws",

@@ -15,6 +15,7 @@ mod proxies;
 mod rule;
 mod run;
 mod split;
+mod sure;
 mod trainer;
 mod training;
 mod validate;
@@ -32,6 +33,7 @@ pub use rule::Rule;
 pub(crate) use run::sha256_file;
 pub use run::{Run, config_sha256};
 pub use split::{is_heldout, is_trained};
+pub use sure::Mean;
 
 pub use crate::fit::{Proxies, Proxy, Validation};
 pub use trainer::{Outcome, Trainer};
