@@ -41,7 +41,7 @@ impl Restorer {
         } = source;
         let (network, run_sha256) = run.trained(layout, device)?;
         let transport = run.transport(config, layout, device)?;
-        let random = config.interpolant.is_random();
+        let random = config.interpolant.makes_draws();
         let mut history = origin.to_vec();
         history.push(format!("restored by run {}", run.folder().display()));
         Ok(Self {
@@ -215,7 +215,7 @@ fn method(interpolant: &InterpolantConfig) -> Method {
         InterpolantConfig::Sde { .. } => Method::Sde,
         InterpolantConfig::Posterior { .. } => Method::Posterior,
         InterpolantConfig::Sure => Method::Sure,
-        InterpolantConfig::FokkerPlanck { .. } if interpolant.is_random() => {
+        InterpolantConfig::FokkerPlanck { .. } if interpolant.makes_draws() => {
             Method::FokkerPlanckSde
         }
         InterpolantConfig::FokkerPlanck { .. } => Method::FokkerPlanck,

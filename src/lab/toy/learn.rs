@@ -11,7 +11,7 @@ use crate::forward::{CorrelatedNoise, ForwardModel, Gaussian, Latent};
 use crate::nets::{Mlp, VelocityField};
 use crate::population::{GaussianStart, Joint};
 use crate::ranks::Place;
-use crate::train::{EStep, Observations, Step, evaluations, refreshes};
+use crate::train::{EStep, Observations, Rule, evaluations, refreshes};
 use crate::transport::Transport;
 use std::rc::Rc;
 use tch::{Device, Kind, Tensor};
@@ -51,7 +51,7 @@ impl Learned {
 /// cost: passes of one observation through the network, of the E-step and of the gradients.
 ///
 /// # Errors
-/// As [`Step::loss`].
+/// As [`Rule::loss`].
 pub fn learn(
     arm: Arm,
     settings: &Settings,
@@ -71,7 +71,7 @@ pub fn learn(
 /// As [`learn`], from observations of any channel.
 ///
 /// # Errors
-/// As [`Step::loss`].
+/// As [`Rule::loss`].
 pub fn learn_behind(
     arm: Arm,
     settings: &Settings,
@@ -87,7 +87,7 @@ pub fn learn_behind(
         let joint = Joint::learned(flux, latent, forward, erased, seed)?;
         transport = transport.from(Rc::new(GaussianStart::new(&joint, Device::Cpu)));
     }
-    let rule = Step {
+    let rule = Rule {
         forward,
         transport: &transport,
         train,

@@ -152,7 +152,7 @@ fn restored(plan: &Plan, shape: Shape, sigma: f64, arm: Arm) -> Result<Restored>
     let (map, evaluations) = learn_behind(arm, &settings, &training, channel.as_ref(), seed)?;
     let (_, fresh) = observed(shape, sigma, SCORED, seed, 1)?;
     let random = Rows::range(seed, Purpose::Transport, u64::MAX, SCORED, Device::Cpu);
-    let calibration = (shape.is_blind() && arm.interpolant().is_random())
+    let calibration = (shape.is_blind() && arm.interpolant().makes_draws())
         .then(|| calibration(&map, shape, sigma, seed));
     Ok(Restored {
         points: matrix(&map.draw(&fresh, &random))?,
