@@ -1,12 +1,12 @@
 //! The rows of an SDSS survey: those of its catalog, or all the spectra of its files.
 
 use super::flux_unit::FLUX_UNIT;
-use super::index::{Index, Place};
+use super::index::{Index, SpectrumFile};
 use super::item::Item;
 use super::pixel_mask::PixelMask;
 use super::select::{by_catalog, reject};
 use super::spectra::{Pixels, Survey, Unmatched};
-use super::tables::{CatalogRow, read_catalog};
+use super::tables::{CatalogRow, CatalogRows, read_catalog};
 use super::{sdss, sp_plate};
 use crate::Result;
 use crate::config::{Columns, SelectConfig};
@@ -24,13 +24,14 @@ pub(crate) struct SdssSurvey {
     unnamed: Vec<PathBuf>,
     /// Further files of a spectrum that is read from another.
     twins: Vec<PathBuf>,
+    notes: Vec<String>,
 }
 
 /// A spectrum of an SDSS survey: a catalog row, or a file that stands for itself.
 #[derive(Debug)]
 struct SdssRow {
     row: Option<CatalogRow>,
-    file: Option<Place>,
+    file: Option<SpectrumFile>,
 }
 
 impl SdssSurvey {
@@ -45,10 +46,13 @@ impl SdssSurvey {
             .map(|path| read_catalog(path, columns))
             .transpose()?;
         // A catalog without ZWARNING leaves that to the pipeline.
-        let knows = |rows: &Vec<CatalogRow>| rows.iter().all(|r| r.zwarning.is_some());
+        let knows = |c: &CatalogRows| c.rows.iter().all(|r| r.zwarning.is_some());
         let index = Index::new(spectra, !catalog.as_ref().is_some_and(knows))?;
         Ok(match catalog {
-            Some(rows) => Self::named(rows, index),
+            Some(catalog) => Self {
+                notes: catalog.notes,
+                ..Self::named(catalog.rows, index)
+            },
             None => Self::unnamed(index),
         })
     }
@@ -69,13 +73,14 @@ impl SdssSurvey {
             })
             .collect();
         // Of a plate most spectra may be of other objects: that is no fault to report.
-        let unnamed = |(key, file): (_, Place)| {
+        let unnamed = |(key, file): (_, SpectrumFile)| {
             (!used.contains(&key) && file.row.is_none()).then_some(file.path)
         };
         Self {
             rows,
             unnamed: index.files.into_iter().filter_map(unnamed).collect(),
             twins: index.twins,
+            notes: Vec::new(),
         }
     }
 
@@ -88,6 +93,7 @@ impl SdssSurvey {
             rows: index.files.into_values().map(alone).collect(),
             unnamed: Vec::new(),
             twins: index.twins,
+            notes: Vec::new(),
         }
     }
 }
@@ -120,6 +126,7 @@ impl Survey for SdssSurvey {
             files: self.unnamed.clone(),
             targets: 0,
             twins: self.twins.clone(),
+            notes: self.notes.clone(),
         }
     }
 
@@ -134,7 +141,7 @@ impl Survey for SdssSurvey {
     }
 }
 
-impl Place {
+impl SpectrumFile {
     fn read(&self, mask: &PixelMask, pipeline: bool) -> Result<sdss::SpecFile> {
         match self.row {
             None => sdss::read_spec(&self.path, mask, pipeline),
