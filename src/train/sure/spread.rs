@@ -5,9 +5,9 @@ use crate::base::tensors::numbers;
 use tch::{Device, Tensor};
 
 /// Ranges of ln λ_rest with a factor of their own.
-const BINS: usize = 12;
-/// A ratio of risk and predicted variance is believed where it is so many standard errors from 1.
-const SIGNIFICANT: f64 = 2.0;
+const BINS: usize = 6;
+/// A ratio of risk and predicted variance is believed where it is more than so many standard errors from 1.
+const SIGNIFICANT: f64 = 1.0;
 /// Factors beyond these are no correction any more.
 const RANGE: (f64, f64) = (0.25, 2.0);
 
@@ -91,7 +91,7 @@ impl Tally {
         }
     }
 
-    /// Adds one object's unmasked pixels: (ln λ_rest, risk, predicted variance).
+    /// Adds one object's pixels: ln λ_rest, risk and predicted variance, both by the pixel's weight.
     pub fn add(&mut self, pixels: impl Iterator<Item = (f64, f64, f64)>) {
         let (from, to) = self.range;
         let mut sums = [[0.0; 2]; BINS];
