@@ -32,6 +32,7 @@ use crate::base::random::{Purpose, derive};
 use crate::config::Config;
 use crate::data::Provenance;
 use crate::forward;
+use crate::prepare::SpectraHeader;
 use crate::restore::{Input, Restorer, Source};
 use crate::restored::Restored;
 use crate::train::{Run, observations};
@@ -46,7 +47,7 @@ pub struct Job<'a> {
     pub config: &'a Config,
     pub seed: u64,
     /// The observations that were restored.
-    pub input: &'a Input,
+    pub input: &'a Input<SpectraHeader>,
     pub catalog: &'a Restored,
     /// The same observations restored by another run.
     pub other: Option<&'a Restored>,
