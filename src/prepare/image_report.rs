@@ -11,16 +11,21 @@ use serde::Serialize;
 pub struct ImageDetails {
     /// [C, H, W].
     pub shape: [usize; 3],
+    /// Of the asinh stretch, in the file's units; `None`: no stretch.
     pub softening: Option<f64>,
     /// Per channel, of the stretched values.
     pub mean: Vec<f64>,
+    /// Per channel, of the stretched values.
     pub std: Vec<f64>,
+    /// Where `mean` and `std` come from.
     pub scale_from: ScaleFrom,
     /// Fraction of the pixels of the used images that are masked, and that have no noise level.
     pub masked: f64,
+    /// Fraction of these pixels that have no noise level.
     pub without_noise_level: f64,
     /// Numbers K and planes P that come with each image.
     pub vector: usize,
+    /// P.
     pub planes: usize,
     /// Used images so far.
     #[serde(skip)]

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 /// Of a survey of spectra.
 #[derive(Debug, Clone, Serialize)]
 pub struct SpectraDetails {
+    /// Pixels of the grid.
     pub pixels: usize,
     /// Outer edges of the grid in Å.
     pub wavelength: [f64; 2],

@@ -44,17 +44,22 @@ pub struct Job<'a, H: Restorable> {
     pub config: &'a Config,
     /// Seed of the draws.
     pub seed: u64,
+    /// What is restored.
     pub input: &'a Input<H>,
     /// What is to be written.
     pub output: &'a H::Output,
+    /// Which rows of the input.
     pub selection: Selection,
+    /// Where the network runs.
     pub device: Device,
 }
 
 /// Counts of one restoration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
+    /// Rows written.
     pub rows: usize,
+    /// Rows with a finite restoration.
     pub restored: usize,
 }
 
