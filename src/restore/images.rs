@@ -103,7 +103,7 @@ pub(crate) fn in_units(layout: &ImageLayout, x: &Tensor) -> Tensor {
     values.to_kind(Kind::Float).view(x.size().as_slice())
 }
 
-/// The observation and its inverse variance in the units of the file, [n, D]: NaN and 0 where
+/// The observation and its inverse variance in the units of the file, `[n, D]`: NaN and 0 where
 /// masked. A small error δ of the normalised value is δ/slope in these units.
 fn observation(layout: &ImageLayout, block: &ImageBlock) -> (Array2<f32>, Array2<f32>) {
     let plane = layout.height * layout.width;

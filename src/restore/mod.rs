@@ -15,6 +15,7 @@ mod spectra;
 mod spectra_sink;
 
 pub use batch::Restorer;
+pub(crate) use batch::mean_of;
 pub use found::restored_in;
 pub use given::Given;
 pub(crate) use images::in_units;
@@ -32,7 +33,7 @@ use crate::{Error, Result};
 use restorable::{Batch, Sink, Task};
 use selection::part_of;
 use std::thread;
-use tch::Device;
+use tch::{Device, Tensor};
 
 /// Batches that are read while the network is busy.
 const AHEAD: usize = 2;
@@ -126,11 +127,11 @@ pub fn restore<H: Restorable>(
             let block = &block?;
             let mut objects: Vec<Object> = batch.iter().map(|r| all[*r].clone()).collect();
             let observed = H::observations(block, job.device);
-            let draws = &set
-                .header()
-                .in_units(&restorer.draws(&observed, &objects), &objects);
+            let (mean, draws) = restorer.draws(&observed, &objects)?;
+            let in_units = |x: Tensor| set.header().in_units(&x, &objects);
+            let (mean, draws) = (mean.map(in_units), &in_units(draws));
             let (y, ivar) = set.header().observed(block, &objects);
-            let found = restorer.moments(draws, &mut objects, y, ivar)?;
+            let found = restorer.moments((mean, draws), &mut objects, y, ivar)?;
             restored += objects.iter().filter(|o| o.flag == flag::GOOD).count();
             let heldout: Vec<bool> = batch.iter().map(|r| input.heldout()[*r]).collect();
             sink.write(&Batch {

@@ -53,7 +53,7 @@ pub trait Restorable: SetHeader {
     /// A block as tensors.
     fn observations(block: &Self::Block, device: Device) -> Observations;
 
-    /// Normalised draws [draws, n, D] of `objects` in the units of the input.
+    /// Normalised values `[.., n, D]` of `objects` in the units of the input.
     fn in_units(&self, draws: &Tensor, objects: &[Object]) -> Tensor;
 
     /// The observations of `objects` and their inverse variances in the units of the input, [n, D] each.
