@@ -1,4 +1,8 @@
+use selfsi::cli::Memory;
 use std::process::ExitCode;
+
+#[global_allocator]
+static MEMORY: Memory = Memory;
 
 fn main() -> ExitCode {
     selfsi::cli::main()

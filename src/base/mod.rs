@@ -4,6 +4,8 @@ pub mod ahead;
 pub mod atomic;
 pub mod device;
 pub mod error;
+pub(crate) mod line;
 pub mod random;
+pub(crate) mod regular;
 pub mod statistics;
 pub(crate) mod tensors;

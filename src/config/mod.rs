@@ -1,6 +1,7 @@
 //! One TOML file describes a whole job. Unknown keys are errors, every key does something, and
 //! `--set section.key=value` overrides any of them. Paths are relative to the working directory.
 
+mod bounds;
 mod check;
 mod diffusion;
 mod forward;
@@ -14,6 +15,8 @@ mod network;
 mod require;
 mod survey;
 
+use crate::base::regular;
+pub(crate) use bounds::check as check_bounds;
 pub use diffusion::{DiffusionConfig, SamplerConfig};
 pub use forward::{Chroma, ForwardConfig, LatentUse, NoiseFrom, SmoothingFrom, StageConfig};
 pub use image::ImageConfig;
@@ -42,7 +45,7 @@ impl Config {
     /// [`Error::Input`] if the file cannot be read or is not TOML.
     pub fn load(path: impl AsRef<Path>, overrides: &[String]) -> Result<Self> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(|e| {
+        let text = regular::read_to_string(path).map_err(|e| {
             Error::input(
                 path,
                 "",
@@ -107,6 +110,7 @@ impl Config {
     }
 
     fn check(&self, origin: &str) -> Result<()> {
+        bounds::check(self, origin)?;
         check::survey(self, origin)?;
         check::model(self, origin)?;
         check::image(self, origin)?;

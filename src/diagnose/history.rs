@@ -1,5 +1,6 @@
 //! What a run folder tells of its validations.
 
+use crate::base::regular;
 use crate::config::Config;
 use crate::train::Proxies;
 use crate::{Error, Result};
@@ -57,7 +58,7 @@ impl History {
         }
         let train = Config::load(&config, &[])?.train;
         let path = run.join("metrics.jsonl");
-        let text = std::fs::read_to_string(&path)
+        let text = regular::read_to_string(&path)
             .map_err(|e| Error::run(&path, e, "train first: selfsi train CONFIG --out RUN"))?;
         // The last line may be cut short while the run is writing it.
         let found: Vec<(u64, Found)> = text

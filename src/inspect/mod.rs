@@ -5,6 +5,7 @@ mod hdf5;
 mod images;
 mod inspection;
 
+use crate::base::regular;
 pub use inspection::Inspection;
 
 use crate::files::fits::read::{Fits, Hdu};
@@ -23,7 +24,7 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
         return images_alone(path);
     }
     let mut start = [0u8; 8];
-    let read = std::fs::File::open(path).and_then(|mut f| f.read(&mut start));
+    let read = regular::open(path).and_then(|mut f| f.read(&mut start));
     let n = read.map_err(|e| {
         Error::input(
             path,

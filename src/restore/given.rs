@@ -1,6 +1,7 @@
 //! What a user gives to restore, recognised by its content: a prepared set, spec files, an HDF5 catalog, or
 //! the config of another survey.
 
+use crate::base::regular;
 use crate::config::{Columns, Config, NormaliseConfig, SurveySource};
 use crate::prepare::says_prepared;
 use crate::survey::FLUX_UNIT;
@@ -105,7 +106,7 @@ fn kind(path: &Path) -> Result<Kind> {
         return Ok(Kind::Spectra);
     }
     let mut start = [0u8; 8];
-    let read = std::fs::File::open(path).and_then(|mut f| f.read(&mut start));
+    let read = regular::open(path).and_then(|mut f| f.read(&mut start));
     let n = read.map_err(|e| unknown(path, &e.to_string()))?;
     let start = &start[..n];
     if start == b"\x89HDF\r\n\x1a\n" {
@@ -118,7 +119,7 @@ fn kind(path: &Path) -> Result<Kind> {
     if start.starts_with(b"SIMPLE") || start.starts_with(&[0x1f, 0x8b]) {
         return Ok(Kind::Spectra);
     }
-    if start.is_empty() || start.contains(&0) || std::fs::read_to_string(path).is_err() {
+    if start.is_empty() || start.contains(&0) || regular::read_to_string(path).is_err() {
         return Err(unknown(path, "neither FITS, HDF5 nor TOML"));
     }
     Ok(Kind::Config)

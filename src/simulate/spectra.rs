@@ -5,7 +5,7 @@ use crate::config::{Config, ForwardConfig, NoiseFrom, SmoothingFrom};
 use crate::data::{Layout, LogGrid};
 use crate::files::hdf5::content::{attribute, column, numbers, text, texts};
 use crate::files::hdf5::output::Output;
-use crate::files::hdf5::read::names;
+use crate::files::hdf5::read::{self, names};
 use crate::forward;
 use crate::forward::{Latent, redshifts};
 use crate::survey::Truth;
@@ -152,13 +152,13 @@ impl Source {
                 "give the truth.h5 of selfsi mock, or a file like it",
             )
         };
-        let file = File::open(path).map_err(|e| bad("", e.to_string(), "an HDF5 file"))?;
+        let file = read::open(path)?;
         let n = clean.len();
         if clean.is_empty() {
             return Err(bad("flux", "no spectra".into(), "at least one"));
         }
         let column = |name: &str| -> Result<Option<Vec<f64>>> {
-            let Ok(data) = file.dataset(name) else {
+            let Some(data) = read::find(&file, path, name)? else {
                 return Ok(None);
             };
             match data.read_raw() {

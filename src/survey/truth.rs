@@ -1,9 +1,10 @@
 //! The clean spectra of a survey whose truth is known: an HDF5 catalog on the common grid.
 
 use crate::data::LogGrid;
+use crate::files::hdf5::read;
 use crate::files::hdf5::read::names;
 use crate::{Error, Result};
-use hdf5::{Dataset, File};
+use hdf5::Dataset;
 use ndarray::{Array1, Array2, s};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -36,10 +37,10 @@ impl Truth {
                 "give the truth.h5 that selfsi mock wrote for this survey",
             )
         };
-        let file = File::open(path).map_err(|e| bad("", &e, "an HDF5 file"))?;
+        let file = read::open(path)?;
         let open = |name: &str| {
-            file.dataset(name)
-                .map_err(|e| bad(name, &e, "a dataset of this name"))
+            let found = read::find(&file, path, name)?;
+            found.ok_or_else(|| bad(name, &"missing", "a dataset of this name"))
         };
         let loglam: Array1<f64> = open("loglam")?
             .read_1d()

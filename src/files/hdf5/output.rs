@@ -1,6 +1,7 @@
 //! HDF5 files under construction: complete or absent, and a refusal of the disk is one clear error.
 
 use super::driver::{self, Refusal};
+use super::sound::quiet;
 use crate::base::atomic::Pending;
 use crate::{Error, Result};
 use hdf5::File;
@@ -29,7 +30,7 @@ impl Output {
     /// # Errors
     /// [`Error::Output`] if it cannot be made.
     pub fn create(target: impl AsRef<Path>) -> Result<Self> {
-        hdf5::silence_errors(true);
+        quiet();
         let target = target.as_ref().to_path_buf();
         let pending = Pending::new(&target)?;
         // HDF5 would not say as clearly why it cannot.

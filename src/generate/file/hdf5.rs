@@ -65,7 +65,7 @@ fn write_table(file: &File, table: &Table) -> hdf5::Result<()> {
 /// As [`super::fits::open`].
 pub(crate) fn open(path: &Path) -> Result<Option<super::fits::Found>> {
     let file = read::open(path)?;
-    let Ok(image) = file.dataset(IMAGE) else {
+    let Some(image) = read::find(&file, path, IMAGE)? else {
         return Ok(None);
     };
     let shape = image.shape();

@@ -127,7 +127,7 @@ pub(crate) fn open(path: &Path) -> Result<(RestoredImagesHeader, ImageTable)> {
 }
 
 fn images(file: &File, path: &Path, name: &str) -> Result<Dataset> {
-    file.dataset(&name.to_lowercase()).map_err(|_| {
+    read::find(file, path, &name.to_lowercase())?.ok_or_else(|| {
         let held = file.member_names().unwrap_or_default().join(", ");
         foreign(path, name, format!("missing; the file holds {held}"))
     })

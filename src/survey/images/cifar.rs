@@ -7,10 +7,10 @@ use super::kind;
 use super::kind::{CIFAR_RECORD as RECORD, Start};
 use super::pickle;
 use super::raw::RawImages;
+use crate::base::regular;
 use crate::config::ImageConfig;
 use crate::{Error, Result};
 use ndarray::Array2;
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -61,7 +61,7 @@ impl Batch {
                 format!("{bytes} bytes, not a multiple of {RECORD}"),
             ));
         }
-        let mut file = File::open(path).map_err(|e| damaged(path, e))?;
+        let mut file = regular::open(path).map_err(|e| damaged(path, e))?;
         let mut record = vec![0u8; RECORD as usize];
         let mut labels = Vec::new();
         for row in 0..bytes / RECORD {
@@ -83,7 +83,7 @@ impl Batch {
     }
 
     fn python(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|e| damaged(path, e))?;
+        let bytes = regular::read(path).map_err(|e| damaged(path, e))?;
         let batch = pickle::batch(&bytes).map_err(|e| damaged(path, e))?;
         let n = batch.labels.len();
         if batch.shape != [n, IMAGE as usize] {
@@ -117,7 +117,7 @@ impl Batch {
 
     /// Pixel values 0..255.
     pub fn read(&self, rows: Range<usize>) -> Result<RawImages> {
-        let mut file = File::open(&self.path).map_err(|e| damaged(&self.path, e))?;
+        let mut file = regular::open(&self.path).map_err(|e| damaged(&self.path, e))?;
         let mut pixels = Array2::zeros((rows.len(), IMAGE as usize));
         let mut bytes = vec![0u8; IMAGE as usize];
         for (row, mut out) in rows.zip(pixels.rows_mut()) {

@@ -1,7 +1,7 @@
 //! What a path holds, recognised by its content.
 
+use crate::base::regular;
 use crate::{Error, Result};
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
@@ -73,7 +73,7 @@ pub(crate) fn of(path: &Path) -> Result<Kind> {
 pub(crate) fn start(path: &Path) -> Result<Start> {
     let mut bytes = [0u8; 8];
     let mut read = 0;
-    File::open(path)
+    regular::open(path)
         .and_then(|mut f| {
             while read < bytes.len() {
                 match f.read(&mut bytes[read..])? {

@@ -4,9 +4,9 @@
 
 use super::axes::Axes;
 use super::raw::RawImages;
+use crate::base::regular;
 use crate::config::ImageConfig;
 use crate::{Error, Result};
-use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -93,7 +93,7 @@ impl Npy {
         let (n, all) = (rows.len(), self.axes.n);
         let bytes = self.header.number.bytes();
         let bad = |e: std::io::Error| damaged(&self.path, e);
-        let mut file = File::open(&self.path).map_err(bad)?;
+        let mut file = regular::open(&self.path).map_err(bad)?;
         let mut get = |first: usize, count: usize| -> Result<Vec<f32>> {
             let mut raw = vec![0u8; count * bytes];
             let at = self.header.offset + (first * bytes) as u64;
@@ -151,7 +151,7 @@ fn c_index(f: usize, shape: &[usize]) -> usize {
 /// [`Error::Input`] if it is none, or the file is not as long as it says.
 pub(crate) fn header(path: &Path) -> Result<Header> {
     let bad = |e: std::io::Error| damaged(path, e);
-    let file = File::open(path).map_err(bad)?;
+    let file = regular::open(path).map_err(bad)?;
     let length = file.metadata().map_err(bad)?.len();
     let mut file = BufReader::new(file);
     let mut start = [0u8; 8];
