@@ -40,7 +40,6 @@ if [[ ! -e $seeds/.done ]]; then
     # Without checksums, what is spoilt is read on.
     export LC_ALL=C
     sed 's/CHECKSUM=/CHECKSUX=/g; s/DATASUM =/DATASUX =/g' "$seeds/fits/restored.fits" >"$seeds/fits/unchecked.fits"
-    sed 's/crc32c/crc32x/' "$seeds/checkpoint/checked" >"$seeds/checkpoint/unchecked"
     # A prepared set, a set of images, a catalog.
     for kind in 0 1 2; do printf "\\x0$kind" >"$seeds/datasets/$kind"; done
     # Choice of the job; reply: version 1, D = 8, no latent, y alone; answer: 2 rows of 8 numbers.

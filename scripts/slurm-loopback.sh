@@ -194,7 +194,7 @@ def told(path):
 
 whole, merged = map(told, sys.argv[1:])
 if whole != merged:
-    sys.exit("slurm-loopback: the merged catalog differs from that of one job")
+    sys.exit("slurm-loopback: the merged catalog differs from the catalog of one job")
 print(f"merged and whole are the same: {len(whole) * 80} bytes")
 PYTHON
 }

@@ -5,7 +5,7 @@ use super::job;
 use hdf5::types::VarLenUnicode;
 use hdf5::{File, H5Type};
 use selfsi::data::{Block, ImageBlock, ImageLayout, LogGrid, Object, PixelScale};
-use selfsi::prepare::{ImageSetHeader, ImageSetWriter, PreparedWriter};
+use selfsi::prepare::{ImageSetHeader, SetWriter, SpectraHeader};
 use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -154,11 +154,16 @@ fn objects() -> Vec<Object> {
 
 fn prepared(path: &Path) {
     let grid = LogGrid::new(&job().grid);
-    let rho = vec![0.0; grid.pixels];
-    let set = PreparedWriter::create(path, &grid, ROWS, &rho, "Jy", super::JOB);
-    let mut set = set.expect("a set");
+    let header = SpectraHeader {
+        grid,
+        noise_rho: vec![0.0; grid.pixels],
+        flux_unit: "Jy".into(),
+        specsys: None,
+        config: super::JOB.into(),
+    };
+    let mut set = SetWriter::create(path, &header, ROWS).expect("a set");
     let block = Block::masked(ROWS, grid.pixels);
-    set.write(0, &objects(), &block).expect("its rows");
+    set.write(&objects(), &block).expect("its rows");
     set.finish().expect("a whole set");
 }
 
@@ -179,9 +184,9 @@ fn images(path: &Path) {
         unit: "nJy".into(),
         config: String::new(),
     };
-    let mut set = ImageSetWriter::create(path, &header, ROWS).expect("a set");
+    let mut set = SetWriter::create(path, &header, ROWS).expect("a set");
     let block = ImageBlock::masked(ROWS, &header.layout);
-    set.write(&objects(), &[0; ROWS], &block).expect("its rows");
+    set.write(&objects(), &block).expect("its rows");
     set.finish().expect("a whole set");
 }
 

@@ -13,7 +13,7 @@ const WINDOW: i64 = 17;
 const MODES: i64 = 2;
 /// Where no noise level is recorded this takes its place: the calls alone tell the scatter.
 const NO_LEVEL: f64 = 1e-6;
-/// A mode counts where its variance exceeds that of pure noise by this factor.
+/// A mode counts where its variance exceeds the variance of pure noise by this factor.
 const SIGNIFICANT: f64 = 1.5;
 
 /// Repeated observations F(x), [K, B, D], of `x` [B, D]; call k of a row depends on the seed, k and

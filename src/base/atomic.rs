@@ -67,7 +67,9 @@ impl Pending {
             .and_then(|f| f.sync_all())
             .and_then(|()| fs::rename(&self.temporary, &self.target))
             .and_then(|()| File::open(folder_of(&self.target))?.sync_all());
-        moved.map_err(|e| Error::output(&self.target, e, "check free space and permissions"))
+        moved.map_err(|e| Error::output(&self.target, e, "check free space and permissions"))?;
+        log::debug!("wrote {}", self.target.display());
+        Ok(())
     }
 }
 

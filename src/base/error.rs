@@ -75,7 +75,7 @@ pub enum Error {
     Rank { rank: usize, problem: String },
     /// Another rank says what failed: nothing more is to be said.
     Elsewhere {
-        /// That of the other rank's error.
+        /// The exit code of the other rank's error.
         exit_code: u8,
     },
     /// An error raised inside libtorch.

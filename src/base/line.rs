@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Characters of a message, at most.
-const LINE: usize = 499;
+const LINE: usize = 480;
 /// Of these, kept of its end, where the remedy stands.
 const END: usize = 180;
 /// Characters of a path, at most, and of these kept of its end.

@@ -1,10 +1,12 @@
-//! What every room stands on: errors, files that are complete or absent, random numbers, statistics, devices.
+//! What every room stands on: errors, files that are complete or absent, the program itself and its messages, random numbers, statistics, devices.
 
 pub mod ahead;
 pub mod atomic;
 pub mod device;
 pub mod error;
 pub(crate) mod line;
+pub mod messages;
+pub mod program;
 pub mod random;
 pub(crate) mod regular;
 pub mod statistics;

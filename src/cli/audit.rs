@@ -1,5 +1,6 @@
 //! `selfsi audit`.
 
+use super::bounded::at_most;
 use super::global::Global;
 use super::progress::Progress;
 use super::say::say;
@@ -93,8 +94,8 @@ impl Audit {
             device: global.device()?,
         };
         if other.is_some() && config.train.half.is_none() {
-            eprintln!(
-                "selfsi: note: the run was trained on the whole survey, not on a half (train.half): --other compares two trainings, not independent data"
+            log::info!(
+                "the run was trained on the whole survey, not on a half (train.half): --other compares two trainings, not independent data"
             );
         }
         let mut bar = Progress::new("auditing");
@@ -123,7 +124,7 @@ impl Audit {
                 &format!("give {SIMULATIONS} or more"),
             ));
         }
-        Ok(())
+        at_most("selfsi audit", "--simulations", self.simulations, 1_000_000)
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn within(
         // Each thread that shares the work may stumble over the same.
         static SAID: AtomicBool = AtomicBool::new(false);
         if !SAID.swap(true, Ordering::Relaxed) {
-            eprintln!("selfsi: error: {}", words(fault));
+            log::error!("{}", words(fault));
         }
         if std::env::var_os("RUST_BACKTRACE").is_some() {
             usual(fault);

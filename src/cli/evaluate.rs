@@ -2,6 +2,7 @@
 
 use super::global::Global;
 use crate::base::atomic;
+use crate::base::messages::PROGRESS;
 use crate::evaluate::images::{Features, Lpips, Networks};
 use crate::evaluate::{self, images};
 use crate::evaluate::{RunFiles, Sampling};
@@ -83,7 +84,7 @@ impl Evaluate {
             let networks = self.networks()?;
             let e = images::evaluate_images(&name, &runs, truth, most, &networks, samplers)?;
             for warning in e.warnings() {
-                eprintln!("selfsi: warning: {warning}");
+                log::warn!("{warning}");
             }
             return written(out, &e, &images::markdown(&e), &images::text(&e), global);
         }
@@ -97,8 +98,8 @@ impl Evaluate {
         tch::set_num_threads(1);
         let outcome = evaluate::evaluate_runs(&name, &runs, truth, most, samplers)?;
         if outcome.not_finite > 0 {
-            eprintln!(
-                "selfsi: warning: {} restorations are not finite and were left out",
+            log::warn!(
+                "{} restorations are not finite and were left out",
                 outcome.not_finite
             );
         }
@@ -119,7 +120,9 @@ impl Evaluate {
         Ok(move |task: &Sampling| {
             let threads = tch::get_num_threads();
             tch::set_num_threads(rayon::current_num_threads() as i32);
-            let answer = baselines::sampled(task, &settings, device, &|what| eprintln!("{what}"));
+            let answer = baselines::sampled(task, &settings, device, &|what| {
+                log::info!(target: PROGRESS, "{what}");
+            });
             tch::set_num_threads(threads);
             answer
         })

@@ -5,6 +5,7 @@ use crate::files::fits::gzip;
 use crate::ranks::Ranks;
 use crate::{Error, Result};
 use clap::Args;
+use log::LevelFilter;
 use std::path::PathBuf;
 
 /// GiB that --unpack may allow.
@@ -45,6 +46,12 @@ pub struct Global {
     /// Print results as JSON.
     #[arg(long, global = true)]
     pub json: bool,
+    /// Also say what is read and written, and by which build of selfsi.
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// Print errors and results alone: no warnings, notes or progress.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
     /// Override a config key, e.g. --set train.batch=32; repeatable.
     #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
     pub set: Vec<String>,
@@ -91,6 +98,16 @@ impl Global {
         }
         gzip::unpack_at_most((self.unpack * GIB) as u64);
         Ok(())
+    }
+
+    /// Which messages are printed.
+    #[must_use]
+    pub fn messages(&self) -> LevelFilter {
+        match (self.quiet, self.verbose) {
+            (true, _) => LevelFilter::Error,
+            (_, true) => LevelFilter::Debug,
+            _ => LevelFilter::Info,
+        }
     }
 
     /// Reads a config file, with `--set` and `--seed` applied.

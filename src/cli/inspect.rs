@@ -28,7 +28,7 @@ impl Inspect {
                 Ok(inspection) => say(inspection)?,
                 Err(e) => {
                     if let Some(earlier) = failed.replace(e) {
-                        eprintln!("selfsi: error: {earlier}");
+                        log::error!("{earlier}");
                     }
                 }
             }

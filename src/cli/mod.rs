@@ -2,6 +2,7 @@
 
 mod audit;
 mod boundary;
+mod bounded;
 mod completions;
 mod diagnose;
 mod evaluate;
@@ -24,6 +25,7 @@ pub use boundary::Memory;
 pub use global::{Global, Tf32};
 
 use crate::base::error::FAILED;
+use crate::base::{messages, program};
 use crate::ranks;
 use crate::{Error, Result};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -34,6 +36,7 @@ use std::process::ExitCode;
 #[command(
     name = "selfsi",
     version,
+    long_version = program::LONG_VERSION.as_str(),
     about,
     propagate_version = true,
     arg_required_else_help = true
@@ -68,14 +71,15 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    messages::start(cli.global.messages());
     keep_freed_memory();
     match boundary::within(cli.command.needs_less_memory(), || run(&cli)) {
         Some(Ok(())) => ExitCode::SUCCESS,
         Some(Err(e)) => {
             match &e {
                 Error::Elsewhere { .. } => {}
-                e if e.is_out_of_memory() => eprintln!("selfsi: error: {e}; {}", boundary::lower()),
-                e => eprintln!("selfsi: error: {e}"),
+                e if e.is_out_of_memory() => log::error!("{e}; {}", boundary::lower()),
+                e => log::error!("{e}"),
             }
             ExitCode::from(e.exit_code())
         }
@@ -110,6 +114,13 @@ fn run(cli: &Cli) -> Result<()> {
     }
     threads(g.threads)?;
     g.set_unpack()?;
+    log::debug!(
+        "{}; {}; {} threads, device {}",
+        *program::CREATOR,
+        *program::LIBVERS,
+        rayon::current_num_threads(),
+        g.device
+    );
     // Training handles signals itself: it has a checkpoint to write.
     if !matches!(cli.command, Command::Train(_) | Command::Generate(_)) {
         leave_nothing_on_signal()?;
@@ -136,7 +147,7 @@ fn run(cli: &Cli) -> Result<()> {
 /// Ctrl-C, SIGTERM and SIGHUP remove what is half-written.
 fn leave_nothing_on_signal() -> Result<()> {
     ctrlc::set_handler(|| {
-        eprintln!("selfsi: error: stopped by a signal; nothing half-written is left behind");
+        log::error!("stopped by a signal; nothing half-written is left behind");
         crate::base::atomic::abandon(130)
     })
     .map_err(|e| Error::config("signals", "SIGTERM", e, "run again"))

@@ -1,5 +1,6 @@
 //! Progress: a bar on a terminal, plain lines otherwise (about one per tenth of the work).
 
+use crate::base::messages::{PROGRESS, bars};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 
@@ -13,7 +14,7 @@ pub struct Progress {
 impl Progress {
     #[must_use]
     pub fn new(what: &'static str) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
+        let bar = (bars() && std::io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::new(0);
             if let Ok(style) =
                 ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {per_sec} {eta} left")
@@ -39,7 +40,7 @@ impl Progress {
         let tenth = 10 * done / total.max(1);
         if tenth > self.tenth {
             self.tenth = tenth;
-            eprintln!("{}: {done}/{total}", self.what);
+            log::info!(target: PROGRESS, "{}: {done}/{total}", self.what);
         }
     }
 

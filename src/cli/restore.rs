@@ -81,7 +81,7 @@ impl Restore {
         bar.finish();
         let input = input?;
         for note in input.notes() {
-            eprintln!("selfsi: note: {note}");
+            log::info!("{note}");
         }
         let output = Output {
             catalog: out.clone(),
@@ -132,7 +132,7 @@ impl Restore {
         bar.finish();
         let input = input?;
         for note in input.notes() {
-            eprintln!("selfsi: note: {note}");
+            log::info!("{note}");
         }
         let job = ImageJob {
             config,
@@ -169,8 +169,8 @@ impl Restore {
             )),
             (None, Some(p)) if !p.is_whole() => {
                 let path = p.path(&self.out);
-                eprintln!(
-                    "selfsi: note: this is a task of a SLURM job array, so only {} is written; --shard 1/1 restores everything",
+                log::info!(
+                    "this is a task of a SLURM job array, so only {} is written; --shard 1/1 restores everything",
                     path.display()
                 );
                 Ok(part)

@@ -1,8 +1,10 @@
 //! `selfsi toy`.
 
+use super::bounded::at_most;
 use super::global::Global;
 use super::say::say;
 use crate::base::atomic;
+use crate::base::messages::PROGRESS;
 use crate::lab::toy::{Arm, Plan, Settings, Shape, markdown, run, write_clouds};
 use crate::plot::{Clouds, save};
 use crate::{Error, Result};
@@ -50,7 +52,8 @@ impl Toy {
         let start = Instant::now();
         let study = run(&plan, &|shape, sigma, arm| {
             let seconds = start.elapsed().as_secs_f64();
-            eprintln!(
+            log::info!(
+                target: PROGRESS,
                 "{seconds:5.0} s: {}, σ = {sigma}, {}",
                 shape.name(),
                 arm.name()
@@ -72,8 +75,12 @@ impl Toy {
         if global.device()? != tch::Device::Cpu {
             return refused("--device", "the toy runs on the CPU", "leave it out");
         }
-        if self.sigma.iter().any(|s| !(*s > 0.0 && s.is_finite())) {
-            return refused("--sigma", "not all positive", "give e.g. --sigma 0.5,1.0");
+        if self.sigma.iter().any(|s| !(*s > 0.0 && *s <= 1e6)) {
+            return refused(
+                "--sigma",
+                "not all above 0 and at most 1e6",
+                "give e.g. --sigma 0.5,1.0",
+            );
         }
         // Each makes its own group of toy.h5.
         if twice(&self.shape) || twice(&self.sigma) || twice(&self.interpolant) {
@@ -90,6 +97,7 @@ impl Toy {
                 "raise them",
             );
         }
+        at_most("toy", "--samples", self.samples, 10_000_000)?;
         for arm in &self.interpolant {
             Settings::of(*arm, self.steps, &global.set)?;
         }

@@ -2,6 +2,7 @@
 
 use super::global::Global;
 use super::say::say;
+use crate::base::messages::PROGRESS;
 use crate::config::Config;
 use crate::data::{Object, flag};
 use crate::prepare::{ImageSet, Prepared, with_scale_of};
@@ -46,7 +47,7 @@ impl Train {
         let mut trainer = ranks.agree(trainer)?;
         let stop = ranks.agree(stop_on_signal())?;
         if ranks.size() > 1 && ranks.is_first() && !global.json {
-            eprintln!("training on {} ranks", ranks.size());
+            log::info!(target: PROGRESS, "training on {} ranks", ranks.size());
         }
         let outcome = trainer.train(&stop, global.json)?;
         ranks.on_first(|| self.report(global, &outcome))?;

@@ -3,10 +3,10 @@
 use super::forward::ForwardConfig;
 use super::interpolant::InterpolantConfig;
 use super::job::Config;
-use super::model::check_training;
 use super::network::NetworkConfig;
+use super::normalise::NormaliseConfig;
 use super::require::require;
-use super::survey::{NormaliseConfig, SurveySource};
+use super::survey::SurveySource;
 use crate::Result;
 
 /// Values of an image, at most: a GiB of them.
@@ -83,7 +83,8 @@ pub(super) fn model(c: &Config, origin: &str) -> Result<()> {
     super::forward::check(&c.forward, origin)?;
     super::network::check(&c.network, origin)?;
     interpolant(c, origin)?;
-    check_training(&c.train, &c.transport, origin)?;
+    c.transport.check(origin)?;
+    c.train.check(&c.transport, origin)?;
     ok(
         !c.network.gaussian() || c.forward.has_closed_form(),
         "network.gaussian",

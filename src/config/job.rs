@@ -2,12 +2,17 @@
 
 use super::diffusion::DiffusionConfig;
 use super::forward::ForwardConfig;
+use super::grid::GridConfig;
 use super::image::ImageConfig;
 use super::interpolant::InterpolantConfig;
 use super::mock::MockConfig;
-use super::model::{RestoreConfig, TrainConfig, TransportConfig};
 use super::network::NetworkConfig;
-use super::survey::{GridConfig, NormaliseConfig, SelectConfig, SurveyConfig};
+use super::normalise::NormaliseConfig;
+use super::restore::RestoreConfig;
+use super::select::SelectConfig;
+use super::survey::SurveyConfig;
+use super::train::TrainConfig;
+use super::transport::TransportConfig;
 use crate::Result;
 use serde::{Deserialize, Serialize};
 

@@ -3,34 +3,46 @@
 
 mod bounds;
 mod check;
+mod columns;
+mod datasets;
 mod diffusion;
 mod forward;
+mod grid;
 mod image;
 mod image_datasets;
 mod interpolant;
 mod job;
+mod mask;
 mod mock;
-mod model;
 mod network;
+mod normalise;
 mod require;
+mod restore;
+mod select;
 mod survey;
+mod train;
+mod transport;
 
 use crate::base::regular;
 pub(crate) use bounds::check as check_bounds;
+pub use columns::{Columns, DesiColumns};
+pub use datasets::{AirOrVacuum, Datasets};
 pub use diffusion::{DiffusionConfig, SamplerConfig};
 pub use forward::{Chroma, ForwardConfig, LatentUse, NoiseFrom, SmoothingFrom, StageConfig};
+pub use grid::GridConfig;
 pub use image::ImageConfig;
 pub use image_datasets::ImageDatasets;
 pub use interpolant::{Diffusion, InterpolantConfig};
 pub use job::Config;
+pub use mask::{MaskConfig, MaskKind};
 pub use mock::{MockConfig, MockFormat};
-pub(crate) use model::check_training;
-pub use model::{CleanConfig, GrowthConfig, RestoreConfig, Scheme, TrainConfig, TransportConfig};
 pub use network::{NetworkConfig, UNet1dConfig, UNet2dConfig};
-pub use survey::{
-    AirOrVacuum, Columns, Datasets, DesiColumns, GridConfig, MaskConfig, MaskKind, NormaliseConfig,
-    SelectConfig, SurveyConfig, SurveySource,
-};
+pub use normalise::NormaliseConfig;
+pub use restore::RestoreConfig;
+pub use select::SelectConfig;
+pub use survey::{SurveyConfig, SurveySource};
+pub use train::{CleanConfig, GrowthConfig, TrainConfig};
+pub use transport::{Scheme, TransportConfig};
 
 use crate::{Error, Result};
 use serde::Serialize;

@@ -1,6 +1,7 @@
 //! Some consecutive spectra on the common grid.
 
-use ndarray::{Array2, Axis};
+use super::row_block::RowBlock;
+use ndarray::Array2;
 
 /// Some consecutive spectra on the common grid, each array [n, D] but for the redshifts.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,27 +28,24 @@ impl Block {
             z: vec![f64::NAN; n],
         }
     }
+}
 
-    /// The spectra numbered `rows`, in that order.
-    #[must_use]
-    pub fn select(&self, rows: &[usize]) -> Self {
-        let pick = |a: &Array2<f32>| a.select(Axis(0), rows);
-        Self {
-            flux: pick(&self.flux),
-            ivar: pick(&self.ivar),
-            lsf: pick(&self.lsf),
-            z: rows.iter().map(|i| self.z[*i]).collect(),
-        }
+impl RowBlock for Block {
+    const PARTS: &'static [&'static str] = &["flux", "ivar", "lsf"];
+
+    fn parts(&self) -> Vec<&Array2<f32>> {
+        vec![&self.flux, &self.ivar, &self.lsf]
     }
 
-    /// Number of spectra.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.flux.nrows()
+    fn parts_mut(&mut self) -> Vec<&mut Array2<f32>> {
+        vec![&mut self.flux, &mut self.ivar, &mut self.lsf]
     }
 
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    fn redshifts(&self) -> Option<&[f64]> {
+        Some(&self.z)
+    }
+
+    fn redshifts_mut(&mut self) -> Option<&mut Vec<f64>> {
+        Some(&mut self.z)
     }
 }

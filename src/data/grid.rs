@@ -62,7 +62,7 @@ impl LogGrid {
     }
 
     /// The lever of a flux-calibration tilt as a function of the wavelength in Å: linear, −1 at the
-    /// centre of the first pixel, +1 at that of the last; continued beyond them.
+    /// centre of the first pixel, +1 at the centre of the last; continued beyond them.
     pub fn tilt_lever(&self) -> impl Fn(f64) -> f64 + use<> {
         let last = self.loglam0 + (self.pixels - 1) as f64 * self.dloglam;
         let (a, b) = (10f64.powf(self.loglam0), 10f64.powf(last));

@@ -1,7 +1,8 @@
 //! Some consecutive images, normalised.
 
 use super::layout::ImageLayout;
-use ndarray::{Array2, Axis};
+use super::row_block::RowBlock;
+use ndarray::Array2;
 
 /// Some consecutive images; row i of every array belongs to the i-th.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,41 +30,30 @@ impl ImageBlock {
             planes: Array2::zeros((n, layout.planes * plane)),
         }
     }
+}
 
-    /// Number of images.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.pixels.nrows()
+impl RowBlock for ImageBlock {
+    const PARTS: &'static [&'static str] = &["pixels", "ivar", "vector", "planes"];
+
+    fn parts(&self) -> Vec<&Array2<f32>> {
+        vec![&self.pixels, &self.ivar, &self.vector, &self.planes]
     }
 
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The images numbered `rows`, in that order.
-    #[must_use]
-    pub fn select(&self, rows: &[usize]) -> Self {
-        let pick = |a: &Array2<f32>| a.select(Axis(0), rows);
-        Self {
-            pixels: pick(&self.pixels),
-            ivar: pick(&self.ivar),
-            vector: pick(&self.vector),
-            planes: pick(&self.planes),
-        }
-    }
-
-    pub(crate) fn parts(&self) -> [&Array2<f32>; 4] {
-        [&self.pixels, &self.ivar, &self.vector, &self.planes]
-    }
-
-    pub(crate) fn parts_mut(&mut self) -> [&mut Array2<f32>; 4] {
+    fn parts_mut(&mut self) -> Vec<&mut Array2<f32>> {
         let Self {
             pixels,
             ivar,
             vector,
             planes,
         } = self;
-        [pixels, ivar, vector, planes]
+        vec![pixels, ivar, vector, planes]
+    }
+
+    fn redshifts(&self) -> Option<&[f64]> {
+        None
+    }
+
+    fn redshifts_mut(&mut self) -> Option<&mut Vec<f64>> {
+        None
     }
 }

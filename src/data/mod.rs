@@ -7,6 +7,7 @@ mod image_block;
 mod layout;
 mod object;
 pub(crate) mod provenance;
+mod row_block;
 pub(crate) mod spectrum;
 
 pub use air::air_to_vacuum;
@@ -16,4 +17,5 @@ pub use image_block::ImageBlock;
 pub use layout::{ImageLayout, Layout, PixelScale};
 pub use object::{Object, flag};
 pub use provenance::{Method, Provenance};
+pub use row_block::RowBlock;
 pub use spectrum::{Centres, NativeGrid, Spectrum};

@@ -10,6 +10,8 @@ pub struct Object {
     pub mjd: i64,
     pub fiberid: i64,
     pub thing_id: i64,
+    /// Class of an image; −1 where unknown.
+    pub label: i64,
     /// Degrees, ICRS; NaN where unknown.
     pub ra: f64,
     pub dec: f64,
@@ -33,6 +35,7 @@ impl Default for Object {
             mjd: -1,
             fiberid: -1,
             thing_id: -1,
+            label: -1,
             ra: f64::NAN,
             dec: f64::NAN,
             z: f64::NAN,

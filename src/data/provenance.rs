@@ -145,9 +145,7 @@ impl Provenance {
         } else {
             "none"
         };
-        let creator = concat!("selfsi ", env!("CARGO_PKG_VERSION"));
         vec![
-            Key::text("CREATOR", creator, "program and version"),
             Key::text(
                 "METHOD",
                 self.method.name(),

@@ -6,13 +6,18 @@ use std::sync::Arc;
 /// The step of every SDSS and BOSS co-added spectrum in log10 wavelength.
 pub const SDSS_STEP: f64 = 1e-4;
 
+/// How far the steps about a gap are looked at, on either side.
+const NEAR: usize = 5;
+/// A step this many times the usual one about it is a gap: no pixel covers it.
+const GAP: f64 = 2.5;
+
 /// Where the pixels of a survey lie: vacuum wavelengths.
 #[derive(Debug, Clone, PartialEq)]
 pub enum NativeGrid {
     /// Pixel i is centred on log10(λ/Å) = 1e-4 × (first + i): all SDSS and BOSS co-adds.
     Sdss { first: i64 },
-    /// Pixel i lies between edges i and i + 1, log10(λ/Å), monotonic.
-    Edges(Arc<[f64]>),
+    /// The two edges of each pixel, log10(λ/Å), monotonic; between pixels there may be gaps.
+    Pixels(Arc<[[f64; 2]]>),
 }
 
 /// How pixel edges follow from pixel centres.
@@ -26,7 +31,9 @@ pub enum Centres {
 
 impl NativeGrid {
     /// The grid with these pixel centres; `None` unless there are two or more, finite, positive
-    /// (in Å) and strictly monotonic.
+    /// (in Å) and strictly monotonic. Edges lie halfway between neighbours, except where these are
+    /// several usual steps apart: there each pixel is as wide as the others on its side, and what lies
+    /// between belongs to none.
     #[must_use]
     pub fn from_centres(centres: &[f64], kind: Centres, air: bool) -> Option<Self> {
         let n = centres.len();
@@ -41,33 +48,80 @@ impl NativeGrid {
         {
             return None;
         }
-        let mut edges = Vec::with_capacity(n + 1);
-        edges.push(1.5 * centres[0] - 0.5 * centres[1]);
-        edges.extend(centres.windows(2).map(|w| 0.5 * (w[0] + w[1])));
-        edges.push(1.5 * centres[n - 1] - 0.5 * centres[n - 2]);
+        let mut pixels = vec![[0.0; 2]; n];
+        // The outer edges lie as if a centre followed at the distance of the last.
+        pixels[0][0] = 1.5 * centres[0] - 0.5 * centres[1];
+        pixels[n - 1][1] = 1.5 * centres[n - 1] - 0.5 * centres[n - 2];
+        for (i, gap) in gaps(centres).into_iter().enumerate() {
+            let (one, next) = (centres[i], centres[i + 1]);
+            let middle = 0.5 * (one + next);
+            (pixels[i][1], pixels[i + 1][0]) = match gap {
+                None => (middle, middle),
+                Some([before, after]) => (one + before, next - after),
+            };
+            match gap {
+                // A pixel alone at an end.
+                Some([before, _]) if i == 0 => pixels[0][0] = one - before,
+                Some([_, after]) if i == n - 2 => pixels[n - 1][1] = next + after,
+                _ => {}
+            }
+        }
         let vacuum = |edge: f64| match (kind, air) {
             (Centres::Log10, false) => edge,
             (Centres::Log10, true) => air_to_vacuum(10f64.powf(edge)).log10(),
             (Centres::Angstrom, false) => edge.log10(),
             (Centres::Angstrom, true) => air_to_vacuum(edge).log10(),
         };
-        let edges: Arc<[f64]> = edges.into_iter().map(vacuum).collect();
-        edges
+        let pixels: Arc<[[f64; 2]]> = pixels.into_iter().map(|p| p.map(vacuum)).collect();
+        pixels
             .iter()
+            .flatten()
             .all(|e| e.is_finite())
-            .then_some(Self::Edges(edges))
+            .then_some(Self::Pixels(pixels))
     }
 
-    /// Edges of the first `n` pixels, log10(λ/Å), [n + 1].
+    /// Edges of each of the first `n` pixels, log10(λ/Å), [n].
     #[must_use]
-    pub fn edges(&self, n: usize) -> Vec<f64> {
+    pub fn pixels(&self, n: usize) -> Vec<[f64; 2]> {
         match self {
-            Self::Sdss { first } => (0..=n)
-                .map(|i| SDSS_STEP * (*first as f64 + i as f64 - 0.5))
-                .collect(),
-            Self::Edges(edges) => edges.iter().copied().take(n + 1).collect(),
+            Self::Sdss { first } => {
+                let edge = |i: usize| SDSS_STEP * (*first as f64 + i as f64 - 0.5);
+                (0..n).map(|i| [edge(i), edge(i + 1)]).collect()
+            }
+            Self::Pixels(pixels) => pixels.iter().copied().take(n).collect(),
         }
     }
+
+    /// The gaps between the pixels, each from its blue to its red end, log10(λ/Å).
+    #[must_use]
+    pub fn gaps(&self) -> Vec<[f64; 2]> {
+        let Self::Pixels(pixels) = self else {
+            return Vec::new();
+        };
+        let apart = pixels.windows(2).filter(|w| w[0][1] != w[1][0]);
+        let ends = apart.map(|w| [w[0][1].min(w[1][0]), w[0][1].max(w[1][0])]);
+        ends.collect()
+    }
+}
+
+/// Between which neighbours of the monotonic `centres` there is a gap, [n − 1]: half the usual step before
+/// it and after it, with their sign; `None` where there is none.
+fn gaps(centres: &[f64]) -> Vec<Option<[f64; 2]>> {
+    let steps: Vec<f64> = centres.windows(2).map(|w| w[1] - w[0]).collect();
+    // The lower one of two in the middle: a lone pixel has a gap on either side.
+    let usual = |near: &[f64]| {
+        let mut sizes: Vec<f64> = near.iter().map(|s| s.abs()).collect();
+        sizes.sort_unstable_by(f64::total_cmp);
+        sizes.get(sizes.len().saturating_sub(1) / 2).copied()
+    };
+    let gap = |i: usize| {
+        let before = usual(&steps[i.saturating_sub(NEAR)..i]);
+        let after = usual(&steps[i + 1..steps.len().min(i + 1 + NEAR)]);
+        let (before, after) = (before.or(after)?, after.or(before)?);
+        let half = 0.5 * steps[i].signum();
+        (steps[i].abs() > GAP * before.max(after)).then_some([half * before, half * after])
+    };
+    (0..steps.len()).map(gap).collect()
 }
 
 /// One spectrum as its survey gives it, its bad pixels marked.
@@ -90,6 +144,67 @@ impl Spectrum {
             let good = f.is_finite() && v.is_finite() && *v > 0.0 && f64::from(*v) > ivar_min;
             if !good || bad(i) {
                 (*f, *v) = (0.0, 0.0);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grid(centres: &[f64]) -> NativeGrid {
+        NativeGrid::from_centres(centres, Centres::Log10, false).unwrap()
+    }
+
+    #[test]
+    fn edges_lie_halfway_and_pixels_touch_on_every_grid_without_gaps() {
+        let even: Vec<f64> = (0..30).map(|i| 3.6 + 1e-4 * f64::from(i)).collect();
+        let falling: Vec<f64> = even.iter().rev().copied().collect();
+        // Steps of two arms, 0.2 and 0.6 Å wide, and pixels that jitter.
+        let arms: Vec<f64> = (0..60)
+            .map(|i| 0.2 * f64::from(i.min(30) + 3 * (i - 30).max(0)))
+            .collect();
+        let arms: Vec<f64> = arms.iter().map(|w| (5000.0 + w).log10()).collect();
+        let jitter: Vec<f64> = (0..30)
+            .map(|i| 3.6 + 1e-4 * (f64::from(i) + 0.3 * f64::from(i % 3)))
+            .collect();
+        for centres in [even, falling, arms, jitter] {
+            let grid = grid(&centres);
+            let pixels = grid.pixels(centres.len());
+            for (k, p) in pixels.windows(2).enumerate() {
+                assert_eq!(p[0][1], 0.5 * (centres[k] + centres[k + 1]));
+                assert_eq!(p[0][1], p[1][0]);
+            }
+            assert_eq!(pixels[0][0], 1.5 * centres[0] - 0.5 * centres[1]);
+            assert!(grid.gaps().is_empty());
+        }
+    }
+
+    #[test]
+    fn no_pixel_covers_a_gap_wherever_it_is() {
+        let at = |i: i64| 3.6 + 1e-4 * i as f64;
+        let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} {b}");
+        // Missing: 3 and 4; 40 to 89; 91 to 99 (90 is alone); 120 to 899 (900 is alone, the last).
+        let missing = [3..5, 40..90, 91..100, 120..900];
+        let kept = |i: &i64| missing.iter().all(|m| !m.contains(i));
+        let centres: Vec<f64> = (0..=900).filter(kept).map(at).collect();
+        for up in [true, false] {
+            let mut centres = centres.clone();
+            if !up {
+                centres.reverse();
+            }
+            let grid = grid(&centres);
+            for (c, [a, b]) in centres.iter().zip(grid.pixels(centres.len())) {
+                close((b - a).abs(), 1e-4);
+                close(0.5 * (a + b), *c);
+            }
+            let mut found = grid.gaps();
+            found.sort_by(|a, b| a[0].total_cmp(&b[0]));
+            assert_eq!(found.len(), 4);
+            for (found, missing) in found.iter().zip(&missing) {
+                close(found[0], at(missing.start) - 0.5e-4);
+                close(found[1], at(missing.end) - 0.5e-4);
             }
         }
     }

@@ -137,7 +137,7 @@ fn words(verdict: Verdict) -> &'static str {
 fn next(verdict: Verdict, history: &History) -> String {
     match verdict {
         Verdict::Converged => format!(
-            "Held-out observations cannot be told from F(Φ(y)). Next: `selfsi restore {} --out restored.fits`",
+            "F(Φ(y)) is indistinguishable from the held-out observations. Next: `selfsi restore {} --out restored.fits`",
             history.run.display()
         ),
         Verdict::Contracts => {

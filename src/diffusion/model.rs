@@ -117,7 +117,7 @@ impl Model {
     }
 }
 
-/// Makes `folder` that of a model yet to be trained; what is in it is removed.
+/// Makes `folder` the folder of a model yet to be trained; what is in it is removed.
 ///
 /// # Errors
 /// [`Error::Output`] if it cannot be.

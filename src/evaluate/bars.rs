@@ -87,7 +87,7 @@ fn error_bars(regime: Regime, row: &Row, rows: &[Row]) -> Vec<Bar> {
     };
     let passed = |of: fn(&Row) -> f64| of_kind(rows, Kind::OraclePassed, of);
     let below = rows.iter().filter(|r| bases(r.kind)).map(|base| {
-        let text = format!("{}: RMSE below that of {}", row.name, base.name);
+        let text = format!("{}: lower RMSE than {}", row.name, base.name);
         let met = row.rmse < base.rmse;
         bar(text, row.rmse, base.rmse, met, passed(|r| r.rmse))
     });

@@ -68,8 +68,8 @@ pub fn band_rmse(
     (sum / n).sqrt()
 }
 
-/// Median over the pixels of one band of the standard deviation over the objects of `a` divided by
-/// that of `b`: 1 for a restoration that keeps the population's diversity, less for one that is too
+/// Median over the pixels of one band of the standard deviation over the objects, of `a` divided
+/// by `b`'s: 1 for a restoration that keeps the population's diversity, less for one that is too
 /// smooth. A pixel counts with the objects that have it in this band, if there are 20 or more.
 #[must_use]
 pub fn scatter_ratio(

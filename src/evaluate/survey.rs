@@ -174,7 +174,7 @@ pub(super) fn of_one_survey(runs: &[RunFiles]) -> Result<&Config> {
         return Err(Error::config(
             &other.name,
             differs,
-            format!("differs from that of {}", first.name),
+            format!("differs between this run and {}", first.name),
             "compare runs of one survey and forward model in one table",
         ));
     }

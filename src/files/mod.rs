@@ -3,5 +3,6 @@
 pub(crate) mod fits;
 pub(crate) mod format;
 pub(crate) mod hdf5;
+pub(crate) mod quantity;
 pub(crate) mod units;
 pub(crate) mod version;

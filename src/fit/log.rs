@@ -3,6 +3,7 @@
 use super::tensorboard::EventWriter;
 use super::validation::Validation;
 use crate::base::atomic;
+use crate::base::messages::{PROGRESS, bars};
 use crate::base::regular;
 use crate::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -71,10 +72,10 @@ impl Log {
             .append(true)
             .open(&path)
             .map_err(|e| failed(&path, &e))?;
-        let bar = if quiet {
-            ProgressBar::hidden()
-        } else {
+        let bar = if bars() && !quiet {
             ProgressBar::new(steps)
+        } else {
+            ProgressBar::hidden()
         };
         if let Ok(style) = ProgressStyle::with_template(
             "{bar:32} {pos}/{len} loss {msg} · {elapsed} elapsed, {eta} left",
@@ -199,11 +200,8 @@ impl Log {
 
     /// A line for the user, above the bar.
     pub fn say(&self, text: &str) {
-        if self.quiet {
-        } else if self.bar.is_hidden() {
-            eprintln!("{text}");
-        } else {
-            self.bar.println(text);
+        if !self.quiet {
+            self.bar.suspend(|| log::info!(target: PROGRESS, "{text}"));
         }
     }
 

@@ -11,15 +11,15 @@ pub struct Validation {
     pub spectra: f64,
     /// The same on log band powers.
     pub power: f64,
-    /// Mean power of F(Φ(y)) over that of y, per band from long to short wavelength.
+    /// Mean power of F(Φ(y)) divided by the mean power of y, per band from long to short wavelength.
     pub power_ratio: Vec<f64>,
-    /// Scatter of the outermost pixels of F(Φ(y)) over that of y.
+    /// Scatter of the outermost pixels, of F(Φ(y)) divided by y's.
     pub edge_ratio: f64,
     /// Band powers of Φ(y): a comb or ringing shows here as a band that grows.
     pub restored_power: Vec<f64>,
     /// RMS change of Φ(y) since the last validation; absent in the first.
     pub drift: Option<f64>,
-    /// KL of the law of y to that of F(Φ(y)); absent where too few observations are held out.
+    /// KL from the law of y to the law of F(Φ(y)); absent where too few observations are held out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxies: Option<Proxies>,
 }

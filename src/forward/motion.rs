@@ -10,7 +10,7 @@ pub(crate) fn draw(random: &Rows) -> Tensor {
 }
 
 /// One kernel of sum 1 per row, [B, L, L], for L = `length` (odd) and `direction` angle/π [B, 1].
-/// The angle turns from the direction of rising column to that of falling row.
+/// The angle turns from the direction of rising column to the direction of falling row.
 ///
 /// A horizontal line of L pixels is rotated about its middle with bilinear interpolation: a pixel
 /// at distance v from the line and u along it has the weight max(1 − |v|, 0) ·

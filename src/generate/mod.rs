@@ -175,7 +175,9 @@ fn header(run: &Run, job: Job<'_>, record: &ModelRecord, model: &Model) -> Resul
         ),
     ];
     if let GeneratedAxes::Spectra { .. } = axes {
-        history.push("no redshift: the model does not know that of a generated spectrum".into());
+        history.push(
+            "no redshift: the model does not know the redshift of a generated spectrum".into(),
+        );
     }
     Ok(GeneratedHeader {
         axes,

@@ -27,7 +27,7 @@ pub(crate) fn spec(path: &Path) -> Result<Inspection> {
     i.fact("ra", number(o.ra));
     i.fact("dec", number(o.dec));
     i.fact("pixels", n);
-    let edges = s.grid.edges(n);
+    let pixels = s.grid.pixels(n);
     let wave = |e: f64| rounded(10f64.powf(e));
     let lattice = matches!(s.grid, NativeGrid::Sdss { .. });
     let kind = if lattice {
@@ -35,7 +35,7 @@ pub(crate) fn spec(path: &Path) -> Result<Inspection> {
     } else {
         "its own pixels"
     };
-    let ends = (wave(edges[0]), wave(edges[n]));
+    let ends = (wave(pixels[0][0]), wave(pixels[n - 1][1]));
     i.fact(
         "wavelength",
         format!("{}-{} Å ({kind}, vacuum)", ends.0, ends.1),
@@ -45,7 +45,7 @@ pub(crate) fn spec(path: &Path) -> Result<Inspection> {
     if let (Some(first), Some(last)) = (good.first(), good.last()) {
         i.fact(
             "good_range",
-            format!("{}-{} Å", wave(edges[*first]), wave(edges[last + 1])),
+            format!("{}-{} Å", wave(pixels[*first][0]), wave(pixels[*last][1])),
         );
         // A camera may be missing at an end as well as in the middle: pixel -1 and n count as good.
         let ends: Vec<usize> = once(0)
@@ -54,10 +54,12 @@ pub(crate) fn spec(path: &Path) -> Result<Inspection> {
             .collect();
         let gap = ends.windows(2).max_by_key(|w| w[1] - w[0]);
         if let Some(w) = gap.filter(|w| w[1] - w[0] > n / 20) {
-            let (a, b) = (wave(edges[w[0]]), wave(edges[w[1] - 1]));
+            let start = |k: usize| pixels.get(k).map_or(pixels[n - 1][1], |p| p[0]);
+            let (a, b) = (wave(start(w[0])), wave(start(w[1] - 1)));
             i.problem(format!("no good pixel in {a}-{b} Å: a missing camera?"));
         }
     }
+    i.gaps(&s.grid);
     let snr = good
         .iter()
         .map(|k| f64::from(s.flux[*k]) * f64::from(s.ivar[*k]).sqrt());

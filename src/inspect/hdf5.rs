@@ -2,7 +2,7 @@
 
 use super::inspection::{Inspection, range, rounded};
 use crate::Result;
-use crate::data::flag;
+use crate::data::{Centres, NativeGrid, flag};
 use crate::files::hdf5::read;
 use crate::prepare::{Prepared, flag_names};
 use crate::survey::select::snr as snr_of;
@@ -96,15 +96,19 @@ pub(crate) fn catalog(path: &Path) -> Result<Inspection> {
         }
     };
     let values = |name: &str| read::find(&file, path, name).ok()??.read_raw::<f64>().ok();
-    if let Some(loglam) = values("loglam") {
-        i.fact(
-            "wavelength_centres",
-            range(loglam.iter().map(|l| 10f64.powf(*l))),
-        );
-    } else if let Some(wave) = values("wave") {
-        i.fact("wavelength_centres", range(wave.into_iter()));
-    } else {
-        i.problem("no dataset `loglam` or `wave`");
+    let centres = values("loglam").map(|l| (l, Centres::Log10));
+    match centres.or_else(|| Some((values("wave")?, Centres::Angstrom))) {
+        None => i.problem("no dataset `loglam` or `wave`"),
+        Some((centres, kind)) => {
+            let angstrom = |c: &f64| match kind {
+                Centres::Log10 => 10f64.powf(*c),
+                Centres::Angstrom => *c,
+            };
+            i.fact("wavelength_centres", range(centres.iter().map(angstrom)));
+            if let Some(grid) = NativeGrid::from_centres(&centres, kind, false) {
+                i.gaps(&grid);
+            }
+        }
     }
     i.fact(
         "wavelength",

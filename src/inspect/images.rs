@@ -124,7 +124,8 @@ pub(crate) fn prepared(set: &ImageSet) -> Result<Inspection> {
     i.fact("planes", layout.planes);
     i.fact("scale", words(&layout.scale));
     i.fact("unit", set.header().unit.clone());
-    labels(&mut i, set.labels());
+    let classes: Vec<i64> = set.objects().iter().map(|o| o.label).collect();
+    labels(&mut i, &classes);
     let (mut values, mut sigma) = (Vec::new(), Vec::new());
     let (mut masked, mut unknown, mut all) = (0usize, 0usize, 0usize);
     for part in rows[..rows.len().min(LOOKED_AT)].chunks(READ) {

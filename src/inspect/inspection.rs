@@ -1,10 +1,14 @@
 //! What is found in a file: facts, problems.
 
 use crate::base::line::{escaped, shown};
+use crate::data::NativeGrid;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 use std::fmt;
 use std::path::{Path, PathBuf};
+
+/// Gaps in the wavelengths that are named.
+const GAPS: usize = 4;
 
 /// What is known of one file.
 #[derive(Debug, Clone)]
@@ -34,6 +38,28 @@ impl Inspection {
 
     pub(crate) fn problem(&mut self, problem: impl Into<String>) {
         self.problems.push(problem.into());
+    }
+
+    /// Names the gaps between the pixels of `grid`: the first few, and how many there are.
+    pub(crate) fn gaps(&mut self, grid: &NativeGrid) {
+        let wave = |e: f64| rounded(10f64.powf(e));
+        let gaps = grid.gaps();
+        let named = gaps.iter().take(GAPS);
+        let named: Vec<String> = named
+            .map(|[a, b]| format!("{}-{} Å", wave(*a), wave(*b)))
+            .collect();
+        match gaps.len() {
+            0 => {}
+            n if n > GAPS => self.problem(format!(
+                "no pixel covers {}, and {} more gaps in the wavelengths: masked",
+                named.join(", "),
+                n - GAPS
+            )),
+            _ => self.problem(format!(
+                "no pixel covers {}, a gap in the wavelengths: masked",
+                named.join(", ")
+            )),
+        }
     }
 }
 

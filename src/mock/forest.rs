@@ -116,7 +116,7 @@ impl Forest {
             })
             .collect();
         self.fft.process(&mut field);
-        // tau[j]: Lyα optical depth of the gas j fine pixels blueward of the quasar's Lyα, as far as it
+        // tau[j]: Lyα optical depth of the gas j fine pixels blueward of the quasar's Lyα, of the gas that
         // absorbs in the pixels that are asked for: no line reaches farther there than Lyα.
         let top = fine::index(((1.0 + z) * LYMAN[0].0).log10());
         let alpha = LYMAN[0].0.log10();

@@ -171,7 +171,7 @@ pub fn write_catalog(path: &Path, objects: &[Object]) -> Result<()> {
 fn logical(f: &mut FitsFile, key: &str) -> Result<()> {
     let name = std::ffi::CString::new(key)?;
     let mut status = 0;
-    // SAFETY: the pointer is that of an open file, the name ends in NUL, no comment is given.
+    // SAFETY: the pointer belongs to an open file, the name ends in NUL, no comment is given.
     unsafe {
         fitsio_sys::ffpkyl(f.as_raw(), name.as_ptr(), 1, std::ptr::null(), &mut status);
     }

@@ -85,7 +85,7 @@ impl Survey {
         Quasar::draw(&mut self.rng(i, Purpose::Quasar), self.z, &self.lines)
     }
 
-    /// Identity and position of object `i`; its redshift is that of [`Survey::quasar`].
+    /// Identity and position of object `i`; its redshift is the one of [`Survey::quasar`].
     #[must_use]
     pub fn object(&self, i: usize) -> Object {
         let mut rng = self.rng(i, Purpose::Identity);

@@ -84,7 +84,7 @@ impl Background {
         let shifts = mean.size()[1] - d + 1;
         let bin = |mean: Tensor, covariance: Tensor| {
             let w = mean.size()[0];
-            // The profile on the window: that of its middle, the ends repeated.
+            // The profile on the window: the profile of its middle, the ends repeated.
             let at = Tensor::arange(w, (Kind::Int64, Device::Cpu)) - (w - d) / 2;
             let p = profile
                 .index_select(0, &at.clamp(0, d - 1))

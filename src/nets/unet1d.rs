@@ -12,7 +12,7 @@
 //! * input and output are scaled by what is known of the noise, so that a pixel under a sky line
 //!   and a quiet one look alike to the convolutions;
 //! * what the noise alone would do is not learned but known: with the latent given, the velocity
-//!   starts from that of a white population of variance 1 (the EDM form), and what the network
+//!   starts from the velocity of a white population of variance 1 (the EDM form), and what the network
 //!   adds is in units of the signal, not of the noise.
 
 use super::background::{Background, Known};
@@ -32,7 +32,7 @@ const SIGNAL_VARIANCE: f64 = 1.0;
 /// Octaves of the waves that tell the network where along the spectrum it is.
 const OCTAVES: i64 = 4;
 /// Where something is known of the fields: the least time that it is asked for, the variance that is
-/// added to that of x0 given I_t in the weight of the loss, and how far tilt and blur move a pixel.
+/// added to the variance of x0 given I_t in the weight of the loss, and how far tilt and blur move a pixel.
 const SOON: f64 = 5e-4;
 const LEAST_VARIANCE: f64 = 1e-5;
 const CHANNEL: f64 = 0.1;

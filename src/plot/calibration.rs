@@ -25,7 +25,7 @@ pub struct CalibrationPicture {
     pub calibrations: Vec<Calibration>,
 }
 
-/// Reads `evaluation.json`, or that of a run folder.
+/// Reads `evaluation.json`, or the one in a run folder.
 ///
 /// # Errors
 /// [`Error::Run`] if there is none, or it holds no calibration.

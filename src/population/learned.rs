@@ -4,7 +4,7 @@ use super::channel::{Channel, correlations};
 use super::moments::{Accumulator, Learned};
 use crate::Result;
 use crate::config::ForwardConfig;
-use crate::data::{Block, LogGrid};
+use crate::data::{Block, LogGrid, RowBlock};
 use ndarray::{Array1, Axis};
 
 /// The channel of `forward` for these observations and the moments of the population behind them.

@@ -7,7 +7,7 @@ use ndarray::{Array2, s};
 const GAIN_SAFE: f64 = 0.5;
 /// Weaker ones only while their signal is this many standard errors above zero.
 const SIGNIFICANT: f64 = 3.0;
-/// … and while the clean variance that they imply is at most this many times the mean of that of
+/// … and while the clean variance that they imply is at most this many times its mean over
 /// the [`BEFORE`] modes before: the power of spectra falls with wavenumber, and what light from
 /// beyond the ends or unequal masks leave in the weakest modes would grow without bound in the
 /// division by their gains.

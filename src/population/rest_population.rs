@@ -6,7 +6,7 @@ use super::rest_grid::RestGrid;
 use super::rest_structure::{factor, structured};
 use super::rest_sums::{MeanSums, Products};
 use crate::Result;
-use crate::data::{Block, LogGrid};
+use crate::data::{Block, LogGrid, RowBlock};
 use ndarray::{Array1, Array2, s};
 
 /// How often the mean is taken anew over better amplitudes.

@@ -35,7 +35,7 @@ pub(super) fn structured(seen: &Covariances, blur: f64) -> Array2<f64> {
     broad + local(&rest, seen, blur)
 }
 
-/// Modes of one half with the variances that the other gives them, as far as significant.
+/// Modes of one half with the variances that the other gives them: those that are significant.
 fn broad(from: &Array2<f64>, other: &Array2<f64>, seen: &Covariances) -> Array2<f64> {
     let (_, vectors) = eigen(&smoothed(&smoothed(from).reversed_axes()));
     let variances: Vec<f64> = (0..MODES.min(vectors.ncols()))

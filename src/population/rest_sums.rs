@@ -2,7 +2,7 @@
 
 use super::moments::add_product;
 use super::rest_grid::RestGrid;
-use crate::data::Block;
+use crate::data::{Block, RowBlock};
 use ndarray::{Array1, Array2, ArrayView1, s};
 
 /// Variance of a normalised spectrum about the population's mean, roughly: noise far below it makes

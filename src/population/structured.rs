@@ -35,7 +35,7 @@ pub(crate) fn structured(
     broad + local(&rest)
 }
 
-/// Eigenvectors of one half with the variances that the other gives them, as far as significant.
+/// Eigenvectors of one half with the variances that the other gives them: those that are significant.
 fn broad_modes(
     vectors_from: &Array2<f64>,
     values_from: &Array2<f64>,

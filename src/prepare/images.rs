@@ -3,13 +3,12 @@
 use super::image_report::ImageReport;
 use super::report::RejectedList;
 use super::scale::pixel_scale;
+use super::set::{ImageSetHeader, SetWriter};
 use super::spectra::rejected_path;
 use super::stretched::{block, problem};
 use crate::base::atomic::not_an_input;
 use crate::config::{Config, SurveySource};
 use crate::data::{ImageLayout, Object};
-use crate::prepare::set::images::ImageSetHeader;
-use crate::prepare::set::images_writer::ImageSetWriter;
 use crate::survey::ImageSource;
 use crate::survey::select::reject;
 use crate::{Error, Result};
@@ -76,7 +75,7 @@ pub fn prepare_images(
     let list_path = rejected_path(out);
     let mut report = ImageReport::new(out, &list_path, layout, from, n);
     report.duplicate_names = input.duplicates();
-    let mut writer = ImageSetWriter::create(out, &header, n)?;
+    let mut writer = SetWriter::create(out, &header, n)?;
     let mut list = RejectedList::create(&list_path)?;
     for start in (0..n).step_by(CHUNK) {
         let end = (start + CHUNK).min(n);
@@ -92,6 +91,7 @@ pub fn prepare_images(
             let mut object = Object {
                 name: input.names()[start + i].clone(),
                 source: input.origin(start + i),
+                label: input.labels()[start + i],
                 ..Object::default()
             };
             if let Some((bit, reason)) = problem {
@@ -101,7 +101,7 @@ pub fn prepare_images(
             report.count(&object, images.ivar.row(i).iter());
             objects.push(object);
         }
-        writer.write(&objects, &input.labels()[start..end], &images)?;
+        writer.write(&objects, &images)?;
         progress(measured + end, measured + n);
     }
     if report.used == 0 {

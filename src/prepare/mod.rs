@@ -20,8 +20,8 @@ pub use report::{Report, flag_names};
 pub use scale::{ScaleFrom, pixel_scale, with_scale_of};
 
 pub use set::{
-    ImageSet, ImageSetHeader, ImageSetWriter, Prepared, PreparedImages, PreparedSpectra,
-    PreparedWriter, says_images, says_prepared,
+    ImageSet, ImageSetHeader, Prepared, PreparedRows, PreparedSet, SetHeader, SetWriter,
+    SpectraHeader, says_images, says_prepared,
 };
 
 pub use spectra::{prepare, prepare_from, rejected_path};

@@ -57,10 +57,10 @@ pub fn level(
 
 /// (flux, ivar) of the good pixels whose centres lie in `[min, max]` Å.
 fn window(s: &Spectrum, min: f64, max: f64) -> Vec<(f64, f64)> {
-    let edges = s.grid.edges(s.flux.len());
+    let pixels = s.grid.pixels(s.flux.len());
     let (low, high) = (min.log10(), max.log10());
-    edges
-        .windows(2)
+    pixels
+        .iter()
         .zip(s.flux.iter().zip(&s.ivar))
         .filter(|(e, (_, v))| **v > 0.0 && (low..=high).contains(&(0.5 * (e[0] + e[1]))))
         .map(|(_, (f, v))| (f64::from(*f), f64::from(*v)))

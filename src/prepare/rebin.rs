@@ -28,16 +28,14 @@ pub struct Rebin {
 }
 
 impl Rebin {
-    /// Weights for native pixels between consecutive `edges` (log10 Å, monotonic); the first
-    /// native pixel has index `origin`.
+    /// Weights for native `pixels`, each between its two edges (log10 Å, monotonic); the first has
+    /// index `origin`.
     #[must_use]
-    pub fn new(grid: &LogGrid, edges: &[f64], origin: i64) -> Self {
-        let n = edges.len().saturating_sub(1);
-        let mut bins: Vec<(f64, f64, i64)> = (0..n)
-            .map(|i| {
-                let (a, b) = (edges[i], edges[i + 1]);
-                (a.min(b), a.max(b), origin + i as i64)
-            })
+    pub fn new(grid: &LogGrid, pixels: &[[f64; 2]], origin: i64) -> Self {
+        let n = pixels.len();
+        let mut bins: Vec<(f64, f64, i64)> = (origin..)
+            .zip(pixels)
+            .map(|(i, [a, b])| (a.min(*b), a.max(*b), i))
             .collect();
         bins.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut rebin = Self {

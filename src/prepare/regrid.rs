@@ -7,6 +7,7 @@ use super::rebin::Rebin;
 use crate::data::spectrum::SDSS_STEP;
 use crate::data::{Block, LogGrid};
 use crate::data::{NativeGrid, Spectrum};
+use crate::survey::spectra::Pixels;
 use std::sync::Arc;
 
 /// Brings spectra of one survey to the common grid.
@@ -19,6 +20,14 @@ pub struct Regridder {
 }
 
 impl Regridder {
+    /// Weights for the survey whose spectra lie on `pixels`.
+    pub(crate) fn new(grid: &LogGrid, pixels: &Pixels) -> Self {
+        match pixels {
+            Pixels::Sdss => Self::sdss(grid),
+            Pixels::Shared(pixels) => Self::shared(grid, pixels),
+        }
+    }
+
     /// Weights for a survey whose spectra share the SDSS lattice, wherever each begins.
     #[must_use]
     pub fn sdss(grid: &LogGrid) -> Self {
@@ -26,21 +35,21 @@ impl Regridder {
         let last = grid.loglam0 + (grid.pixels as f64 + 1.0) * grid.dloglam;
         let n = (last / SDSS_STEP).ceil() as i64 - first + 1;
         let lattice = NativeGrid::Sdss { first };
-        let edges = lattice.edges(usize::try_from(n).unwrap_or_default());
+        let pixels = lattice.pixels(usize::try_from(n).unwrap_or_default());
         Self {
             grid: *grid,
-            rebin: Rebin::new(grid, &edges, first),
+            rebin: Rebin::new(grid, &pixels, first),
             native: lattice,
         }
     }
 
     /// Weights for a survey whose spectra all lie on `native`.
     #[must_use]
-    pub fn shared(grid: &LogGrid, native: &Arc<[f64]>) -> Self {
+    pub fn shared(grid: &LogGrid, native: &Arc<[[f64; 2]]>) -> Self {
         Self {
             grid: *grid,
             rebin: Rebin::new(grid, native, 0),
-            native: NativeGrid::Edges(native.clone()),
+            native: NativeGrid::Pixels(native.clone()),
         }
     }
 
@@ -55,11 +64,11 @@ impl Regridder {
         let one_off;
         let (rebin, first) = match (&self.native, &spectrum.grid) {
             (NativeGrid::Sdss { .. }, NativeGrid::Sdss { first }) => (&self.rebin, *first),
-            (NativeGrid::Edges(ours), NativeGrid::Edges(edges)) if Arc::ptr_eq(ours, edges) => {
+            (NativeGrid::Pixels(ours), NativeGrid::Pixels(its)) if Arc::ptr_eq(ours, its) => {
                 (&self.rebin, 0)
             }
             (_, other) => {
-                one_off = Rebin::new(&self.grid, &other.edges(spectrum.flux.len()), 0);
+                one_off = Rebin::new(&self.grid, &other.pixels(spectrum.flux.len()), 0);
                 (&one_off, 0)
             }
         };
@@ -131,10 +140,10 @@ mod tests {
                 centres.iter().map(|c| line(wave(c))).collect(),
             );
             let b = regrid(&Regridder::sdss(&g), &s);
-            let edges = native.edges(centres.len());
+            let pixels = native.pixels(centres.len());
             let width = |e: &[f64]| (10f64.powf(e[1]) - 10f64.powf(e[0])).abs();
-            let before: f64 = edges
-                .windows(2)
+            let before: f64 = pixels
+                .iter()
                 .zip(&s.flux)
                 .map(|(e, f)| width(e) * f64::from(*f))
                 .sum();
@@ -156,11 +165,11 @@ mod tests {
     fn a_spectrum_on_the_common_grid_is_unchanged_and_its_noise_uncorrelated() {
         let g = grid(64);
         let native = NativeGrid::from_centres(&g.loglam(), Centres::Log10, false).unwrap();
-        let NativeGrid::Edges(edges) = &native else {
+        let NativeGrid::Pixels(pixels) = &native else {
             panic!()
         };
         let flux: Vec<f32> = (0..64).map(|i| (i * i) as f32).collect();
-        let r = Regridder::shared(&g, edges);
+        let r = Regridder::shared(&g, pixels);
         let b = regrid(&r, &on(native.clone(), flux.clone()));
         assert_eq!(b.flux.row(0).to_vec(), flux);
         assert!(b.ivar.iter().all(|v| (*v - 4.0).abs() < 1e-6));

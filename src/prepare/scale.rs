@@ -1,9 +1,9 @@
 //! The scale that brings pixel values to order 1: given, recorded, or measured in one pass.
 
+use super::set::ImageSet;
 use super::stretched::{is_good, problem};
 use crate::config::{Config, ImageConfig, NormaliseConfig};
 use crate::data::PixelScale;
-use crate::prepare::set::images::ImageSet;
 use crate::survey::{ImageSource, RawImages};
 use crate::{Error, Result};
 use rayon::prelude::*;
@@ -25,7 +25,7 @@ pub enum ScaleFrom {
     Measured,
 }
 
-/// The scale for the images of `source`: that of `[normalise]` where it is given, else the one
+/// The scale for the images of `source`: the one of `[normalise]` where it is given, else the one
 /// recorded in the file (unless the config asks for another softening), else measured: mean and
 /// standard deviation of the stretched good pixels, per channel. `progress` receives (rows, all rows).
 ///

@@ -4,15 +4,16 @@
 use super::normalise::level;
 use super::regrid::Regridder;
 use super::report::{RejectedList, Report};
+use super::set::{SetWriter, SpectraHeader};
 use crate::base::ahead::ahead;
 use crate::base::atomic::not_an_input;
 use crate::config::{Config, SurveySource};
 use crate::data::{Block, LogGrid, Object, flag};
-use crate::prepare::set::spectra_writer::PreparedWriter;
 use crate::survey::PixelMask;
-use crate::survey::input::Input;
 use crate::survey::item::Item;
+use crate::survey::open::open;
 use crate::survey::select::{by_spectrum, reject};
+use crate::survey::spectra::duplicates;
 use crate::{Error, Result};
 use ndarray::s;
 use rayon::prelude::*;
@@ -50,39 +51,39 @@ pub fn prepare_from(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Report> {
     let mask = PixelMask::new(&config.survey.mask)?;
-    not_an_input(out, [origin(source)], "give survey.prepared another name")?;
-    let input = Input::open(source)?;
+    let origin = source.first_path();
+    not_an_input(out, [origin], "give survey.prepared another name")?;
+    let survey = open(source)?;
     let grid = LogGrid::new(&config.grid);
-    let regridder = regridder(&input, &grid);
-    let n = input.len();
+    let regridder = Regridder::new(&grid, &survey.pixels());
+    let n = survey.len();
     let list_path = rejected_path(out);
     let mut report = Report::new(out, &list_path, &grid, n);
-    report.duplicate_names = input.duplicates();
-    report.rows_without_file = input.without_file();
-    if let Input::Sdss(survey) = &input {
-        report.files_without_row.clone_from(&survey.unnamed);
-        report.twin_files.clone_from(&survey.twins);
-    }
-    if let Input::Desi(survey) = &input {
-        report.twin_files.clone_from(&survey.twins);
-        report.targets_without_row = survey.unnamed;
-    }
-    let rho = regridder.noise_rho();
-    let text = config.to_toml()?;
-    let mut writer = PreparedWriter::create(out, &grid, n, &rho, input.flux_unit(), &text)?;
-    if let Some(frame) = input.specsys() {
-        writer.specsys(frame)?;
-    }
+    let names = survey.names();
+    report.duplicate_names = duplicates(names.into_iter().filter(|n| !n.is_empty()));
+    let unmatched = survey.unmatched();
+    report.rows_without_file = unmatched.rows;
+    report.files_without_row = unmatched.files;
+    report.targets_without_row = unmatched.targets;
+    report.twin_files = unmatched.twins;
+    let header = SpectraHeader {
+        grid,
+        noise_rho: regridder.noise_rho(),
+        flux_unit: survey.flux_unit().to_owned(),
+        specsys: survey.specsys().map(ToOwned::to_owned),
+        config: config.to_toml()?,
+    };
+    let mut writer = SetWriter::create(out, &header, n)?;
     let mut list = RejectedList::create(&list_path)?;
     progress(0, n);
     thread::scope(|scope| {
         let starts = || (0..n).step_by(CHUNK);
         let read = starts().map(|start| {
             let end = (start + CHUNK).min(n);
-            input.read(start..end, &mask, &config.select)
+            survey.read(start..end, &mask, &config.select)
         });
         let work = |items: Result<Vec<Item>>| -> Result<Chunk> {
-            Ok(chunk(config, &input, &regridder, &grid, items?))
+            Ok(chunk(config, &regridder, &grid, items?))
         };
         let read = ahead(scope, AHEAD, read);
         for (start, chunk) in starts().zip(ahead(scope, AHEAD, read.map(work))) {
@@ -96,7 +97,7 @@ pub fn prepare_from(
             report.without_lsf += chunk.without_lsf;
             report.without_mask += chunk.without_mask;
             report.other_grid += chunk.other_grid;
-            writer.write(start, &chunk.objects, &chunk.block)?;
+            writer.write(&chunk.objects, &chunk.block)?;
             progress(start + chunk.objects.len(), n);
         }
         Ok::<(), Error>(())
@@ -118,24 +119,17 @@ struct Chunk {
     other_grid: usize,
 }
 
-fn chunk(
-    config: &Config,
-    input: &Input,
-    regridder: &Regridder,
-    grid: &LogGrid,
-    items: Vec<Item>,
-) -> Chunk {
+fn chunk(config: &Config, regridder: &Regridder, grid: &LogGrid, items: Vec<Item>) -> Chunk {
     let read = |yes: &dyn Fn(&Item) -> bool| {
         let read = items.iter().filter(|i| i.spectrum.is_some());
         read.filter(|i| yes(i)).count()
     };
-    let odd = |i: &Item| i.spectrum.as_ref().is_some_and(|s| input.is_odd(s));
     let mut chunk = Chunk {
         objects: Vec::with_capacity(items.len()),
         block: Block::masked(items.len(), grid.pixels),
         without_lsf: read(&|i| i.lacks_lsf),
         without_mask: read(&|i| i.lacks_mask),
-        other_grid: read(&odd),
+        other_grid: read(&|i| i.other_grid),
     };
     let done: Vec<(Object, Option<Block>)> = items
         .into_par_iter()
@@ -195,21 +189,6 @@ pub fn rejected_path(prepared: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn origin(source: &SurveySource) -> &Path {
-    match source {
-        SurveySource::Sdss {
-            catalog: Some(c), ..
-        }
-        | SurveySource::Desi {
-            catalog: Some(c), ..
-        } => c,
-        SurveySource::Desi { coadds, .. } => coadds.first().map_or(Path::new(""), |p| p),
-        SurveySource::Sdss { spectra, .. } => spectra.first().map_or(Path::new(""), |p| p),
-        SurveySource::Hdf5 { file, .. } => file,
-        SurveySource::Images { path, .. } => path.first().map_or(Path::new(""), |p| p),
-    }
-}
-
 fn nothing_left(source: &SurveySource, report: &Report) -> Error {
     let first = report.first_reason.as_deref().unwrap_or("no reason");
     let fix = match source {
@@ -224,7 +203,7 @@ fn nothing_left(source: &SurveySource, report: &Report) -> Error {
         _ => "widen [select], or check the catalog, the spectra and [normalise]".to_owned(),
     };
     Error::input(
-        origin(source),
+        source.first_path(),
         "",
         format!(
             "none of {} spectra is usable ({}; the first: {first})",
@@ -234,14 +213,4 @@ fn nothing_left(source: &SurveySource, report: &Report) -> Error {
         "at least one spectrum that passes the selection",
         fix,
     )
-}
-
-/// How the spectra of `input` are brought to the grid: SDSS spectra have pixels of their own each, those of
-/// other surveys share theirs.
-fn regridder(input: &Input, grid: &LogGrid) -> Regridder {
-    match input {
-        Input::Sdss(_) => Regridder::sdss(grid),
-        Input::Desi(survey) => Regridder::shared(grid, survey.edges()),
-        Input::Hdf5 { catalog, .. } => Regridder::shared(grid, catalog.edges()),
-    }
 }

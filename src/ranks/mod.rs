@@ -223,7 +223,7 @@ impl Ranks {
     /// why; where this one alone failed, the others, which wait for it, are ended.
     ///
     /// # Errors
-    /// That of `found`; [`Error::Elsewhere`] where another rank says it.
+    /// The error of `found`; [`Error::Elsewhere`] where another rank says it.
     pub fn end<T>(self, found: Result<T>) -> Result<T> {
         match found {
             Err(e) if self.size > 1 && !self.agreed.get() => self.abort(&e),
@@ -236,7 +236,7 @@ impl Ranks {
 
     /// Says what failed here and ends all ranks.
     fn abort(&self, e: &Error) -> ! {
-        eprintln!("selfsi: error: rank {}: {e}", self.rank);
+        log::error!("rank {}: {e}", self.rank);
         #[cfg(feature = "mpi")]
         if let Some(world) = &self.world {
             world.abort();

@@ -6,7 +6,7 @@ use crate::Result;
 use crate::base::atomic::{Pending, not_an_input};
 use crate::config::{Config, SurveySource};
 use crate::data::{Object, flag};
-use crate::prepare::{ImageSet, prepare_images, rejected_path, with_scale_of};
+use crate::prepare::{ImageSet, prepare_images, rejected_path, says_images, with_scale_of};
 use crate::train::is_trained;
 use std::path::{Path, PathBuf};
 
@@ -48,7 +48,7 @@ impl ImageInput {
         not_an_input(out, inputs, "give --out another name")?;
         let mut notes = Vec::new();
         // Of the run's own set, opening says what is wrong.
-        let is_set = given.is_empty() || (paths.len() == 1 && ImageSet::is_one(&paths[0]));
+        let is_set = given.is_empty() || (paths.len() == 1 && says_images(&paths[0]));
         let (set, temporary) = if is_set {
             (ImageSet::open(&paths[0])?, None)
         } else {

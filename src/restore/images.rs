@@ -63,7 +63,10 @@ pub fn restore_images(
     let pick = |i: &usize| input.set().objects()[*i].clone();
     let mut table = ImageTable {
         objects: rows.iter().map(pick).collect(),
-        labels: rows.iter().map(|i| input.set().labels()[*i]).collect(),
+        labels: rows
+            .iter()
+            .map(|i| input.set().objects()[*i].label)
+            .collect(),
         heldout: rows.iter().map(|i| input.heldout()[*i]).collect(),
         vector: Array2::zeros((rows.len(), layout.vector)),
     };

@@ -225,7 +225,7 @@ fn unlike_training(config: &Config, set: &Prepared) -> Option<String> {
             usable().count()
         ));
     }
-    match normalisation(&set.config()) {
+    match normalisation(set.config()) {
         Some(n) if n == config.normalise => {}
         Some(_) => differences.push("the set was not normalised as the run's ([normalise])".into()),
         None => differences.push("the set does not say how it was normalised".into()),

@@ -178,7 +178,7 @@ fn header(input: &Input, made: Provenance) -> RestoredHeader {
     RestoredHeader {
         grid: input.set().grid(),
         flux_unit: input.set().flux_unit().to_owned(),
-        specsys: input.set().specsys(),
+        specsys: input.set().specsys().map(ToOwned::to_owned),
         made,
     }
 }

@@ -248,6 +248,7 @@ fn objects(fits: &mut Fits, path: &Path) -> Result<(Vec<Object>, Vec<bool>)> {
         dec: real[1][i],
         z: real[2][i],
         norm: real[3][i],
+        label: -1,
     };
     Ok((
         (0..rows).map(object).collect(),

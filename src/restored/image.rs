@@ -10,7 +10,7 @@ pub(crate) enum Image {
     Restored,
     Sigma,
     Draw,
-    /// That of the quantile of this number in [`Provenance::quantiles`].
+    /// The quantile of this number in [`Provenance::quantiles`].
     Quantile(usize),
     Observed,
     Ivar,

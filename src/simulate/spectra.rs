@@ -121,13 +121,12 @@ enum Ids {
 }
 
 impl Ids {
-    fn read(file: &File) -> hdf5::Result<Self> {
-        let id = file.dataset("id")?;
+    fn read(id: &Dataset) -> hdf5::Result<Self> {
         match id.dtype()?.to_descriptor()? {
             TypeDescriptor::Integer(_) | TypeDescriptor::Unsigned(_) => {
                 id.read_raw().map(Self::Numbers)
             }
-            _ => names(&id).map(Self::Texts),
+            _ => names(id).map(Self::Texts),
         }
     }
 
@@ -141,7 +140,6 @@ impl Ids {
 
 impl Source {
     fn open(path: &Path, grid: &LogGrid) -> Result<Self> {
-        hdf5::silence_errors(true);
         let clean = Truth::open(path, grid)?;
         let bad = |place: &str, problem: String, expected: &str| {
             Error::input(
@@ -178,8 +176,9 @@ impl Source {
                 "positive numbers [N]",
             ));
         }
+        let id = read::dataset(&file, path, "id", "texts or whole numbers [N]")?;
         let ids =
-            Ids::read(&file).map_err(|e| bad("id", e.to_string(), "texts or whole numbers [N]"))?;
+            Ids::read(&id).map_err(|e| bad("id", e.to_string(), "texts or whole numbers [N]"))?;
         Ok(Self {
             ids,
             z: column("z")?,

@@ -4,17 +4,23 @@
 //! X of B, R, Z (or one, BRZ) images X_WAVELENGTH [n], X_FLUX, X_IVAR, X_MASK [N, n] and
 //! X_RESOLUTION [N, diagonals, n]; FIBERMAP tells the targets. Vacuum wavelengths, barycentric.
 
-use super::desi_coadd::{
-    Coadd, absent, by_name, check_unit, is_of_exposures, lattice_edges, read_coadd,
-};
+use super::desi_coadd::{Coadd, lattice_pixels, read_coadd};
+use super::desi_targets::{fibermap, redshifts};
+use super::flux_unit::FLUX_UNIT;
 use super::index::files_called;
+use super::item::Item;
 use super::pixel_mask::PixelMask;
+use super::select::{by_catalog, reject};
+use super::spectra::{Pixels, Survey, Unmatched};
 use super::tables::{CatalogRow, read_targets};
 use crate::Result;
-use crate::config::DesiColumns;
+use crate::config::{DesiColumns, SelectConfig};
+use crate::data::flag;
 use crate::files::fits::read::Fits;
+use rayon::prelude::*;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,11 +29,11 @@ use std::sync::Arc;
 pub(crate) struct DesiSurvey {
     files: Vec<PathBuf>,
     rows: Vec<Row>,
-    edges: Arc<[f64]>,
+    pixels: Arc<[[f64; 2]]>,
     /// Targets of the files that no catalog row names.
-    pub unnamed: usize,
+    unnamed: usize,
     /// Files with a target of the catalog that is read from an earlier file.
-    pub twins: Vec<PathBuf>,
+    twins: Vec<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -96,93 +102,91 @@ impl DesiSurvey {
         }
         Ok(Self {
             rows,
-            edges: lattice_edges(),
+            pixels: lattice_pixels(),
             unnamed,
             twins: twins.into_iter().map(|i| files[i].clone()).collect(),
             files,
         })
     }
 
-    pub fn len(&self) -> usize {
+    /// Row `i`; what is wrong with the fibre counts as the pipeline's warning.
+    fn item(&self, i: usize, mask: &PixelMask, select: &SelectConfig) -> Item {
+        let Row { target, place } = &self.rows[i];
+        let mut object = target.object.clone();
+        if let Some(p) = place {
+            object.source = format!("{} row {}", self.files[p.file].display(), p.row);
+        }
+        by_catalog(select, &mut object, target.zwarning);
+        let fiberstatus = place.map_or(0, |p| p.fiberstatus);
+        if select.zwarning && fiberstatus != 0 {
+            let reason = format!("COADD_FIBERSTATUS = {fiberstatus}");
+            reject(&mut object, flag::ZWARNING, &reason);
+        }
+        let mut item = Item {
+            level: target.level,
+            ..Item::of(object)
+        };
+        if item.object.flag != flag::GOOD {
+            return item;
+        }
+        let Some(place) = place else {
+            let reason = "no coadd file has this TARGETID";
+            reject(&mut item.object, flag::UNREADABLE, reason);
+            return item;
+        };
+        match read_coadd(&self.files[place.file], place.row, &self.pixels, mask) {
+            Ok(Coadd {
+                spectrum,
+                has_lsf,
+                has_mask,
+            }) => {
+                item.spectrum = Some(spectrum);
+                (item.lacks_lsf, item.lacks_mask) = (!has_lsf, !has_mask);
+            }
+            Err(e) => reject(&mut item.object, flag::UNREADABLE, &e.to_string()),
+        }
+        item
+    }
+}
+
+impl Survey for DesiSurvey {
+    fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Pixel edges in log10(λ/Å), vacuum.
-    pub fn edges(&self) -> &Arc<[f64]> {
-        &self.edges
+    fn names(&self) -> Vec<&str> {
+        let names = self.rows.iter().map(|r| &*r.target.object.name);
+        names.collect()
     }
 
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.rows.iter().map(|r| &*r.target.object.name)
+    fn flux_unit(&self) -> &str {
+        FLUX_UNIT
     }
 
-    /// Rows that no file has a spectrum of.
-    pub fn without_spectrum(&self) -> usize {
-        self.rows.iter().filter(|r| r.place.is_none()).count()
+    fn specsys(&self) -> Option<&'static str> {
+        Some("BARYCENT")
     }
 
-    /// Row `i`: what is known of the target, with the file and row of its spectrum; and the fibre's
-    /// COADD_FIBERSTATUS, 0 where all is well or nothing is known.
-    pub fn target(&self, i: usize) -> (CatalogRow, i64) {
-        let Row { target, place } = &self.rows[i];
-        let mut target = target.clone();
-        if let Some(p) = place {
-            target.object.source = format!("{} row {}", self.files[p.file].display(), p.row);
+    fn pixels(&self) -> Pixels {
+        Pixels::Shared(self.pixels.clone())
+    }
+
+    fn unmatched(&self) -> Unmatched {
+        Unmatched {
+            rows: self.rows.iter().filter(|r| r.place.is_none()).count(),
+            files: Vec::new(),
+            targets: self.unnamed,
+            twins: self.twins.clone(),
         }
-        (target, place.map_or(0, |p| p.fiberstatus))
     }
 
-    /// The spectrum of row `i`, arms joined; `None` where no file has one.
-    ///
-    /// # Errors
-    /// As [`read_coadd`].
-    pub fn read(&self, i: usize, mask: &PixelMask) -> Result<Option<Coadd>> {
-        let read = |p: Place| read_coadd(&self.files[p.file], p.row, &self.edges, mask);
-        self.rows[i].place.map(read).transpose()
+    fn read(
+        &self,
+        rows: Range<usize>,
+        mask: &PixelMask,
+        select: &SelectConfig,
+    ) -> Result<Vec<Item>> {
+        let items = rows.into_par_iter().map(|i| self.item(i, mask, select));
+        Ok(items.collect())
     }
-}
-
-/// The targets of a coadd file, in the order of its spectra, COADD_FIBERSTATUS as their warning.
-fn fibermap(path: &Path) -> Result<Vec<CatalogRow>> {
-    let mut fits = Fits::open(path)?;
-    fits.check_complete()?;
-    let hdus = by_name(&mut fits)?;
-    check_unit(&mut fits, &hdus)?;
-    let Some(hdu) = hdus.get("FIBERMAP") else {
-        return Err(absent(&fits, "FIBERMAP"));
-    };
-    if is_of_exposures(&fits.go(*hdu)?) {
-        return Err(fits.error(
-            "HDU FIBERMAP",
-            "single exposures (EXPID), several to a target",
-            "a DESI coadd file, one spectrum to a target",
-            "give the coadd-*.fits file beside it, or co-add with desispec (desi_coadd_spectra)",
-        ));
-    }
-    let columns = DesiColumns {
-        zwarn: "COADD_FIBERSTATUS".into(),
-        ..DesiColumns::default()
-    };
-    read_targets(fits, &columns, false)
-}
-
-/// Redshift and ZWARN by TARGETID, from the redrock file beside a coadd file; none without one.
-fn redshifts(coadd: &Path) -> Result<BTreeMap<String, (f64, Option<i64>)>> {
-    let Some(redrock) = beside(coadd) else {
-        return Ok(BTreeMap::new());
-    };
-    let fits = read_targets(Fits::open(&redrock)?, &DesiColumns::default(), true)?;
-    let fit = |r: CatalogRow| (r.object.name, (r.object.z, r.zwarning));
-    Ok(fits.into_iter().map(fit).collect())
-}
-
-/// redrock-*.fits beside coadd-*.fits.
-fn beside(path: &Path) -> Option<PathBuf> {
-    let name = path.file_name()?.to_str()?.strip_prefix("coadd-")?;
-    let plain = name.strip_suffix(".gz").unwrap_or(name);
-    let folder = path.parent()?;
-    [plain.to_owned(), format!("{plain}.gz")]
-        .iter()
-        .map(|n| folder.join(format!("redrock-{n}")))
-        .find(|p| p.is_file())
 }

@@ -1,5 +1,6 @@
 //! One spectrum of a DESI coadd file, its arms joined on one lattice of 0.8 Å.
 
+use super::flux_unit::{check_flux, check_ivar};
 use super::pixel_mask::PixelMask;
 use crate::config::MaskKind;
 use crate::data::{NativeGrid, Spectrum};
@@ -25,21 +26,20 @@ pub(crate) struct Coadd {
     pub has_mask: bool,
 }
 
-/// Pixel edges of the lattice in log10(λ/Å), vacuum.
-pub(crate) fn lattice_edges() -> Arc<[f64]> {
-    (0..=PIXELS)
-        .map(|i| (FIRST + STEP * (i as f64 - 0.5)).log10())
-        .collect()
+/// Edges of each pixel of the lattice in log10(λ/Å), vacuum.
+pub(crate) fn lattice_pixels() -> Arc<[[f64; 2]]> {
+    let edge = |i: usize| (FIRST + STEP * (i as f64 - 0.5)).log10();
+    (0..PIXELS).map(|i| [edge(i), edge(i + 1)]).collect()
 }
 
-/// Spectrum number `row` of the coadd file `path`; `edges` are [`lattice_edges`].
+/// Spectrum number `row` of the coadd file `path`; `pixels` are [`lattice_pixels`].
 ///
 /// # Errors
 /// [`Error::Input`] if the file cannot be read or its arms are not on the lattice.
 pub(crate) fn read_coadd(
     path: &Path,
     row: usize,
-    edges: &Arc<[f64]>,
+    pixels: &Arc<[[f64; 2]]>,
     mask: &PixelMask,
 ) -> Result<Coadd> {
     let mut fits = Fits::open(path)?;
@@ -49,7 +49,7 @@ pub(crate) fn read_coadd(
     for arm in arms {
         joined.add(&mut fits, &hdus, arm, row, mask)?;
     }
-    Ok(joined.finish(edges, mask))
+    Ok(joined.finish(pixels, mask))
 }
 
 /// Sums over the arms, on the lattice.
@@ -123,7 +123,7 @@ impl Joined {
         Ok(())
     }
 
-    fn finish(self, edges: &Arc<[f64]>, mask: &PixelMask) -> Coadd {
+    fn finish(self, pixels: &Arc<[[f64; 2]]>, mask: &PixelMask) -> Coadd {
         let over = |sums: &[f64], root: bool| -> Vec<f32> {
             let mean = |(s, v): (&f64, &f64)| if *v > 0.0 { s / v } else { 0.0 };
             let means = sums.iter().zip(&self.ivar).map(mean);
@@ -132,7 +132,7 @@ impl Joined {
                 .collect()
         };
         let mut spectrum = Spectrum {
-            grid: NativeGrid::Edges(edges.clone()),
+            grid: NativeGrid::Pixels(pixels.clone()),
             flux: over(&self.flux, false),
             lsf: if self.has_lsf {
                 over(&self.lsf, true)
@@ -231,7 +231,7 @@ fn section(
     fits.section(row * size, size)
 }
 
-/// Whether a FIBERMAP is that of a file of single exposures (spectra-*.fits), several to a target,
+/// Whether a FIBERMAP belongs to a file of single exposures (spectra-*.fits), several to a target,
 /// with the cosmic rays of each: co-adding them is DESI's pipeline's work.
 pub(crate) fn is_of_exposures(fibermap: &Hdu) -> bool {
     let has = |columns: &[Column], name: &str| {
@@ -251,21 +251,14 @@ pub(crate) fn absent(fits: &Fits, name: &str) -> Error {
     )
 }
 
-/// DESI's one flux unit, however its blanks and signs are set.
-pub(crate) fn check_unit(fits: &mut Fits, hdus: &BTreeMap<String, usize>) -> Result<()> {
-    for (_, hdu) in hdus.iter().filter(|(n, _)| n.ends_with("_FLUX")) {
+/// Whether every image says DESI's one flux unit.
+pub(crate) fn check_units(fits: &mut Fits, hdus: &BTreeMap<String, usize>) -> Result<()> {
+    for (name, hdu) in hdus {
         fits.seek(*hdu)?;
-        let unit = fits.text_key("BUNIT").unwrap_or_default();
-        let plain: String = unit.to_lowercase().split_whitespace().collect();
-        let known = ["10**-17erg/(scm2angstrom)", "1e-17erg/(scm2angstrom)"];
-        if !plain.is_empty() && !known.contains(&&*plain) {
-            let place = format!("{} BUNIT", fits.place());
-            return Err(fits.error(
-                &place,
-                &unit,
-                "10**-17 erg/(s cm2 Angstrom)",
-                "give coadd files of DESI's pipeline",
-            ));
+        if name.ends_with("_FLUX") {
+            check_flux(fits, "BUNIT")?;
+        } else if name.ends_with("_IVAR") {
+            check_ivar(fits, "BUNIT")?;
         }
     }
     Ok(())

@@ -19,7 +19,7 @@ pub struct Hdf5Catalog {
     /// None where the config says that there is no noise.
     ivar: Option<Dataset>,
     lsf: Option<Lsf>,
-    edges: Arc<[f64]>,
+    grid: Arc<[[f64; 2]]>,
     names: Vec<String>,
     z: Option<Vec<f64>>,
     level: Option<Vec<f64>>,
@@ -62,7 +62,7 @@ impl Hdf5Catalog {
             look.shaped(&datasets.ivar, &ivar, &[rows, pixels])?;
             Some(ivar)
         };
-        let edges = look.edges(datasets, wavelength, pixels)?;
+        let grid = look.grid(datasets, wavelength, pixels)?;
         let lsf = match look.optional(datasets.lsf.as_deref(), "lsf")? {
             Some(data) if data.ndim() == 1 => {
                 look.shaped("lsf", &data, &[pixels])?;
@@ -82,7 +82,7 @@ impl Hdf5Catalog {
             flux,
             ivar,
             lsf,
-            edges,
+            grid,
         })
     }
 
@@ -103,10 +103,10 @@ impl Hdf5Catalog {
         &self.names
     }
 
-    /// Pixel edges in log10(λ/Å), vacuum, [n + 1].
+    /// Edges of each pixel in log10(λ/Å), vacuum, [n].
     #[must_use]
-    pub fn edges(&self) -> &Arc<[f64]> {
-        &self.edges
+    pub fn pixels(&self) -> &Arc<[[f64; 2]]> {
+        &self.grid
     }
 
     /// Identity of row `i`, if the file gives it.
@@ -145,7 +145,7 @@ impl Hdf5Catalog {
             _ => None,
         };
         let spectrum = |i: usize| Spectrum {
-            grid: NativeGrid::Edges(self.edges.clone()),
+            grid: NativeGrid::Pixels(self.grid.clone()),
             flux: flux.row(i).to_vec(),
             ivar: ivar.row(i).to_vec(),
             lsf: match (&self.lsf, &each) {
@@ -221,7 +221,7 @@ impl Look<'_> {
             .map_err(|e| read::bad(self.path, &format!("dataset {}", data.name()), &e))
     }
 
-    fn edges(&self, sets: &Datasets, medium: AirOrVacuum, pixels: usize) -> Result<Arc<[f64]>> {
+    fn grid(&self, sets: &Datasets, medium: AirOrVacuum, pixels: usize) -> Result<Arc<[[f64; 2]]>> {
         let (name, kind) = match &sets.wave {
             Some(wave) => (wave, Centres::Angstrom),
             None => (&sets.loglam, Centres::Log10),
@@ -242,7 +242,7 @@ impl Look<'_> {
             return Err(unusable("values are not log10 of wavelengths in Å"));
         }
         match NativeGrid::from_centres(&centres, kind, medium == AirOrVacuum::Air) {
-            Some(NativeGrid::Edges(edges)) => Ok(edges),
+            Some(NativeGrid::Pixels(pixels)) => Ok(pixels),
             _ => Err(unusable("not finite and strictly monotonic")),
         }
     }

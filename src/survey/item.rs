@@ -12,4 +12,20 @@ pub(crate) struct Item {
     /// Read from a file that has no line-spread function, or not the mask asked for.
     pub lacks_lsf: bool,
     pub lacks_mask: bool,
+    /// On other pixels than the survey's.
+    pub other_grid: bool,
+}
+
+impl Item {
+    /// A row of which nothing but `object` is known.
+    pub fn of(object: Object) -> Self {
+        Self {
+            object,
+            level: None,
+            spectrum: None,
+            lacks_lsf: false,
+            lacks_mask: false,
+            other_grid: false,
+        }
+    }
 }

@@ -2,23 +2,28 @@
 
 mod desi;
 pub(crate) mod desi_coadd;
+mod desi_targets;
+mod flux_unit;
 mod hdf5;
+mod hdf5_survey;
 pub(crate) mod images;
 mod index;
-pub(crate) mod input;
 pub(crate) mod item;
+pub(crate) mod open;
 mod pixel_mask;
 pub(crate) mod sdss;
 mod sdss_survey;
 pub(crate) mod select;
 pub(crate) mod sp_plate;
+pub(crate) mod spectra;
 pub(crate) mod tables;
 mod truth;
 
+pub use flux_unit::FLUX_UNIT;
 pub use hdf5::Hdf5Catalog;
 pub use images::{ImageSource, RawImages};
 
 pub use pixel_mask::{PixelMask, SPPIXMASK};
-pub use sdss::{FLUX_UNIT, SpecFile, read_spec};
+pub use sdss::{SpecFile, read_spec};
 pub use tables::{CatalogRow, read_catalog};
 pub use truth::Truth;

@@ -4,6 +4,7 @@
 //! HDU 1 (COADD) holds the spectrum, HDU 2 (SPALL or SPECOBJ, sometimes without a name) one row of
 //! what the pipeline found. Columns come in any order and case; files without EXTNAME exist.
 
+use super::flux_unit::{check_flux, check_ivar, check_loglam};
 use super::pixel_mask::PixelMask;
 use crate::Result;
 use crate::data::Object;
@@ -12,8 +13,6 @@ use crate::data::{Centres, NativeGrid, Spectrum};
 use crate::files::fits::read::Fits;
 use std::path::Path;
 
-/// Unit of every SDSS spectrum, as the FITS standard writes it.
-pub const FLUX_UNIT: &str = "10**-17 erg s-1 cm-2 Angstrom-1";
 /// How far, in pixels, a centre may lie from the SDSS lattice: `loglam` is a 32-bit float.
 const LATTICE: f64 = 0.02;
 /// Pixels of the longest spectrum that is placed on the lattice.
@@ -42,7 +41,7 @@ pub struct SpecFile {
 pub fn read_spec(path: &Path, mask: &PixelMask, pipeline: bool) -> Result<SpecFile> {
     let mut fits = Fits::open(path)?;
     fits.seek(0)?;
-    check_unit(&mut fits)?;
+    check_flux(&mut fits, "BUNIT")?;
     let air = in_air(&mut fits);
     let version = version(&mut fits);
     let ids = Ids::of(&version);
@@ -125,30 +124,6 @@ fn header_id(fits: &mut Fits, keys: &[&str]) -> i64 {
         .unwrap_or(-1)
 }
 
-/// Accepts the spellings of 1e-17 erg/s/cm²/Å that SDSS has used; BUNIT may be absent.
-pub(crate) fn check_unit(fits: &mut Fits) -> Result<()> {
-    let Some(unit) = fits.text_key("BUNIT") else {
-        return Ok(());
-    };
-    let plain: String = unit
-        .to_lowercase()
-        .chars()
-        .filter(|c| !c.is_whitespace())
-        .collect();
-    let scale = ["1e-17", "10**-17", "10^-17", "10-17"]
-        .iter()
-        .any(|s| plain.starts_with(s));
-    if scale && plain.contains("erg") && plain.contains("cm") && plain.contains("ang") {
-        return Ok(());
-    }
-    Err(fits.error(
-        "HDU 0 key BUNIT",
-        &format!("flux unit `{unit}`"),
-        "1E-17 erg/cm^2/s/Ang",
-        "convert the flux, or put the spectra into an HDF5 catalog with its flux_unit",
-    ))
-}
-
 fn coadd(fits: &mut Fits, mask: &PixelMask, air: bool) -> Result<(Spectrum, bool, bool)> {
     if !fits.seek(1)? {
         return Err(fits.error(
@@ -158,6 +133,7 @@ fn coadd(fits: &mut Fits, mask: &PixelMask, air: bool) -> Result<(Spectrum, bool
             "give spec-PLATE-MJD-FIBER.fits files",
         ));
     }
+    units(fits)?;
     let rows = fits.rows()?;
     let loglam = required(fits, "loglam", rows, None)?;
     let n = loglam.len();
@@ -186,6 +162,18 @@ fn coadd(fits: &mut Fits, mask: &PixelMask, air: bool) -> Result<(Spectrum, bool
     mask.apply(&mut spectrum, &bits);
     place_on_grid(fits, &mut spectrum, &loglam, air)?;
     Ok((spectrum, has_lsf, has_mask))
+}
+
+/// Whether the units that the table's header says are those of SDSS.
+fn units(fits: &mut Fits) -> Result<()> {
+    check_flux(fits, "BUNIT")?;
+    let mut of = |name: &str, check: fn(&mut Fits, &str) -> Result<()>| match fits.column(name) {
+        Some(column) => check(fits, &column.unit_key()),
+        None => Ok(()),
+    };
+    of("flux", check_flux)?;
+    of("ivar", check_ivar)?;
+    of("loglam", check_loglam)
 }
 
 fn required(fits: &mut Fits, name: &str, rows: usize, n: Option<usize>) -> Result<Vec<f64>> {

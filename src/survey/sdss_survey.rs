@@ -1,14 +1,16 @@
 //! The rows of an SDSS survey: those of its catalog, or all the spectra of its files.
 
+use super::flux_unit::FLUX_UNIT;
 use super::index::{Index, Place};
 use super::item::Item;
 use super::pixel_mask::PixelMask;
 use super::select::{by_catalog, reject};
+use super::spectra::{Pixels, Survey, Unmatched};
 use super::tables::{CatalogRow, read_catalog};
 use super::{sdss, sp_plate};
 use crate::Result;
 use crate::config::{Columns, SelectConfig};
-use crate::data::{Object, flag};
+use crate::data::{NativeGrid, Object, flag};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -19,9 +21,9 @@ use std::path::{Path, PathBuf};
 pub(crate) struct SdssSurvey {
     rows: Vec<SdssRow>,
     /// Files that no catalog row names.
-    pub unnamed: Vec<PathBuf>,
+    unnamed: Vec<PathBuf>,
     /// Further files of a spectrum that is read from another.
-    pub twins: Vec<PathBuf>,
+    twins: Vec<PathBuf>,
 }
 
 /// A spectrum of an SDSS survey: a catalog row, or a file that stands for itself.
@@ -88,26 +90,47 @@ impl SdssSurvey {
             twins: index.twins,
         }
     }
+}
 
-    pub fn len(&self) -> usize {
+impl Survey for SdssSurvey {
+    fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Names of the rows of the catalog.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    fn names(&self) -> Vec<&str> {
         let named = self.rows.iter().filter_map(|r| r.row.as_ref());
-        named.map(|r| &*r.object.name)
+        named.map(|r| &*r.object.name).collect()
     }
 
-    /// Rows that no file has a spectrum of.
-    pub fn without_spectrum(&self) -> usize {
-        self.rows.iter().filter(|r| r.file.is_none()).count()
+    fn flux_unit(&self) -> &str {
+        FLUX_UNIT
     }
 
-    /// Reads `rows`, in parallel. A spectrum that cannot be read is a flagged row.
-    pub fn read(&self, rows: Range<usize>, mask: &PixelMask, select: &SelectConfig) -> Vec<Item> {
+    fn specsys(&self) -> Option<&'static str> {
+        Some("HELIOCEN")
+    }
+
+    fn pixels(&self) -> Pixels {
+        Pixels::Sdss
+    }
+
+    fn unmatched(&self) -> Unmatched {
+        Unmatched {
+            rows: self.rows.iter().filter(|r| r.file.is_none()).count(),
+            files: self.unnamed.clone(),
+            targets: 0,
+            twins: self.twins.clone(),
+        }
+    }
+
+    fn read(
+        &self,
+        rows: Range<usize>,
+        mask: &PixelMask,
+        select: &SelectConfig,
+    ) -> Result<Vec<Item>> {
         let rows = self.rows[rows].par_iter();
-        rows.map(|row| row.read(mask, select)).collect()
+        Ok(rows.map(|row| row.read(mask, select)).collect())
     }
 }
 
@@ -127,11 +150,8 @@ impl SdssRow {
             None => Object::default(),
         };
         let mut item = Item {
-            object: Object::default(),
             level: self.row.as_ref().and_then(|r| r.level),
-            spectrum: None,
-            lacks_lsf: false,
-            lacks_mask: false,
+            ..Item::of(Object::default())
         };
         let zwarning = self.row.as_ref().and_then(|r| r.zwarning);
         if self.row.is_some() {
@@ -196,6 +216,7 @@ impl SdssRow {
         item.lacks_lsf = !spec.has_lsf;
         item.lacks_mask = !spec.has_mask;
         if object.flag == flag::GOOD {
+            item.other_grid = !matches!(spec.spectrum.grid, NativeGrid::Sdss { .. });
             item.spectrum = Some(spec.spectrum);
         }
     }

@@ -5,6 +5,7 @@
 //! map (5) tells the fibres. λ = 10^(COEFF0 + COEFF1·i) Å, vacuum. The redshifts are in the
 //! spZbest-PLATE-MJD.fits beside it.
 
+use super::flux_unit::{check_flux, check_ivar};
 use super::pixel_mask::PixelMask;
 use super::sdss;
 use super::sdss::SpecFile;
@@ -80,7 +81,7 @@ pub(crate) fn fibres(path: &Path, redshifts: bool) -> Result<Vec<Fibre>> {
     Ok(fibres.into_iter().map(fibre).collect())
 }
 
-/// Spectrum number `row` of a plate file, which is that of `fibre`.
+/// Spectrum number `row` of a plate file, which fibre `fibre` took.
 ///
 /// # Errors
 /// As [`sdss::read_spec`].
@@ -91,12 +92,16 @@ pub(crate) fn read_row(
 ) -> Result<SpecFile> {
     let mut fits = Fits::open(path)?;
     let (_, n) = shape(&mut fits)?;
-    sdss::check_unit(&mut fits)?;
+    check_flux(&mut fits, "BUNIT")?;
     let (first, step) = (number(&mut fits, "COEFF0")?, number(&mut fits, "COEFF1")?);
     let air = sdss::in_air(&mut fits);
     let (plate, mjd, fiberid) = fibre.key;
     let version = sdss::version(&mut fits);
     let flux = fits.section(row * n, n)?;
+    if fits.hdus()? > IVAR {
+        fits.seek(IVAR)?;
+        check_ivar(&mut fits, "BUNIT")?;
+    }
     let mut image = |hdu: usize| -> Result<Option<Vec<f64>>> {
         match fits.go(hdu) {
             Ok(Hdu::Image(axes)) if axes.last() == Some(&n) && row < axes[0] => {

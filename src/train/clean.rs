@@ -26,7 +26,7 @@ pub struct Clean {
 
 impl Clean {
     /// The complete rows of the clean set of `config` whose objects are not held out; `layout` is
-    /// that of the observations.
+    /// the layout of the observations.
     ///
     /// # Errors
     /// [`Error::Input`] if the set cannot be read, is of another grid, shape or normalisation, or
@@ -42,7 +42,7 @@ impl Clean {
             Layout::Spectra { grid, .. } => {
                 let set = Prepared::open(path)?;
                 check(path, set.grid().matches(grid), "wavelength grid")?;
-                let made = Config::parse(&set.config(), &path.display().to_string(), &[])?;
+                let made = Config::parse(set.config(), &path.display().to_string(), &[])?;
                 check(
                     path,
                     same_level(&made.normalise, &config.normalise),
@@ -118,7 +118,7 @@ fn check(path: &Path, same: bool, what: &str) -> Result<()> {
     Err(Error::input(
         path,
         what,
-        "not that of the observations",
+        "differs from the observations",
         "clean data on the same grid and in the same units",
         "prepare it with the config of the observations, only survey.source and survey.prepared changed",
     ))

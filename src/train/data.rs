@@ -34,7 +34,7 @@ impl Data {
     /// # Errors
     /// [`Error::Input`] if the set cannot be read, or either part would be empty.
     pub fn load(set: &Prepared, seed: u64, train: &TrainConfig, device: Device) -> Result<Self> {
-        let spectra = set.spectra();
+        let spectra = set.rows();
         let read: Read = Arc::new(move |rows| Ok(observations(&spectra.read(rows)?, Device::Cpu)));
         let split = Split { seed, train }.of(set.objects(), set.path())?;
         // Flux, mask, noise level and width of each pixel.
@@ -52,7 +52,7 @@ impl Data {
         train: &TrainConfig,
         device: Device,
     ) -> Result<Self> {
-        let images = set.images();
+        let images = set.rows();
         let read: Read = Arc::new(move |rows| {
             let block = images.read(rows)?;
             Ok(without_lsf(image_observations(&block, Device::Cpu)))

@@ -11,7 +11,7 @@ const UNTOLD: f64 = 0.05;
 #[derive(Debug, Clone, Copy)]
 pub struct Doubt {
     pub seed: u64,
-    /// Scatter of the errors of ln(1 + z): a velocity over that of light.
+    /// Scatter of the errors of ln(1 + z): a velocity in units of the speed of light.
     pub scatter: f64,
 }
 

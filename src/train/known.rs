@@ -6,7 +6,7 @@ use super::host_blocks::{CHUNK, blocks};
 use crate::base::statistics::median;
 use crate::base::tensors::{numbers, tensor};
 use crate::config::Config;
-use crate::data::{Block, Layout};
+use crate::data::{Block, Layout, RowBlock};
 use crate::fit::Saved;
 use crate::fit::checkpoint::save;
 use crate::nets::Population;

@@ -1,8 +1,8 @@
 //! KL(μ ‖ F#Φ#μ) on the observation side, estimated without truth: how far the law of held-out
-//! observations y is from that of F(Φ(y)), which is zero at the fixed point.
+//! observations y is from the law of F(Φ(y)), which is zero at the fixed point.
 //!
 //! In the space of a few leading principal components of the observations, two estimates: the
-//! k-nearest-neighbour one of Pérez-Cruz (2008) and that of two Gaussians. F(Φ(y_i)) remembers y_i,
+//! k-nearest-neighbour one of Pérez-Cruz (2008) and the one between two Gaussians. F(Φ(y_i)) remembers y_i,
 //! and the estimates want independent samples: the y of one half of the held-out rows are compared
 //! with the F(Φ(y)) of the other half. The same between the y of both halves is what zero looks
 //! like for as many rows: the floor.

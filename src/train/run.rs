@@ -2,8 +2,7 @@
 //! metrics.jsonl and TensorBoard events.
 
 use super::known;
-use crate::base::atomic;
-use crate::base::regular;
+use crate::base::{atomic, program, regular};
 use crate::config::Config;
 use crate::data::Layout;
 use crate::fit::Checkpoint;
@@ -14,6 +13,7 @@ use crate::nets::{Background, Population, VelocityField};
 use crate::{Error, Result};
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tch::Device;
 
@@ -56,7 +56,9 @@ impl Run {
         }
         let input = &self.config.survey.prepared;
         let mut provenance = json!({
-            "selfsi": env!("CARGO_PKG_VERSION"),
+            "selfsi": program::VERSION,
+            "commit": program::commit(),
+            "libraries": BTreeMap::from(program::libraries()),
             "prepared": input,
             "prepared_sha256": sha256_file(input)?,
             "config_sha256": config_sha256(&self.config)?,
@@ -71,7 +73,7 @@ impl Run {
         atomic::write(self.folder.join("config.toml"), config.as_bytes())
     }
 
-    /// Whether the prepared set, and that of clean data, is still the one that the run was started on.
+    /// Whether the prepared set, and the set of clean data, is still the one that the run was started on.
     ///
     /// # Errors
     /// [`Error::Run`] if it is another one or provenance.json does not tell; [`Error::Input`] if it

@@ -153,7 +153,7 @@ impl Step<'_> {
         ))
     }
 
-    /// Clean data for the leading rows of a batch, as far as they are among those at hand, which are
+    /// Clean data for those leading rows of a batch that are among the ones at hand, which are
     /// like `of` [n, D] and lie at `place`: [k, D], k = 0 where there are none.
     fn clean_rows(&self, step: u64, of: &Tensor, place: Place) -> Tensor {
         let Some(clean) = self.clean else {

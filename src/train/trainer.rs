@@ -11,6 +11,7 @@ use super::run::{Run, config_sha256};
 use super::step::Step;
 use super::validate::Validator;
 use super::warm_start::GaussianPopulation;
+use crate::base::messages::PROGRESS;
 use crate::base::random::seed_dropout;
 use crate::config::Config;
 use crate::data::Layout;
@@ -126,6 +127,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn restore(&mut self, path: &std::path::Path) -> Result<()> {
+        log::debug!("continuing from {}", path.display());
         let checkpoint = Checkpoint::open(path)?;
         let header = &checkpoint.header;
         if header.config_sha256 != config_sha256(self.run.config())? {
@@ -193,7 +195,10 @@ impl<'a> Trainer<'a> {
         let t = &config.train;
         if self.learner.adam.step < t.warm_start {
             if !quiet && self.ranks.is_first() {
-                eprintln!("warm start: learning the Gaussian population behind the observations");
+                log::info!(
+                    target: PROGRESS,
+                    "warm start: learning the Gaussian population behind the observations"
+                );
             }
             self.population = Some(self.ranks.agree(GaussianPopulation::of(
                 config,

@@ -2,8 +2,8 @@
 //!
 //! Its mean and covariance are those of the clean population to the extent that the observations and the
 //! known channel tell them ([`crate::population::learn`]); no clean spectrum is seen. The map
-//! that belongs to it is near the Wiener filter's; the self-consistent loop then makes it that of
-//! the true, non-Gaussian population. The fixed point does not depend on where the loop starts.
+//! that belongs to it is near the Wiener filter's; the self-consistent loop then makes it the map
+//! of the true, non-Gaussian population. The fixed point does not depend on where the loop starts.
 
 use super::data::Data;
 use super::host_blocks::blocks;

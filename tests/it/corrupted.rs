@@ -1,5 +1,5 @@
 //! Files cut short or with flipped bits: a flagged row or one clear line, never a panic nor a crash. A
-//! flipped bit in the data of a file without checksums cannot be told from a measurement.
+//! flipped bit in the data of a file without checksums looks like a measurement.
 
 use crate::fixtures::desi_files;
 use crate::fixtures::plate_files;

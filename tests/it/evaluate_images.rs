@@ -9,7 +9,7 @@ use rand_distr::{Distribution, StandardNormal};
 use selfsi::config::Config;
 use selfsi::data::{ImageBlock, ImageLayout, Method, Object, PixelScale, Provenance, flag};
 use selfsi::evaluate::images::{ImageEvaluation, ImageKind};
-use selfsi::prepare::{ImageSetHeader, ImageSetWriter};
+use selfsi::prepare::{ImageSetHeader, SetWriter};
 use selfsi::restored::{ImageTable, RestoredBlock, RestoredImagesHeader, RestoredImagesWriter};
 use std::path::{Path, PathBuf};
 
@@ -112,8 +112,8 @@ impl Study {
             vector: Array2::zeros((N, 0)),
             planes: Array2::zeros((N, 0)),
         };
-        let mut writer = ImageSetWriter::create(self.path("set.h5"), &header, N).unwrap();
-        writer.write(&Self::objects(), &[-1; N], &block).unwrap();
+        let mut writer = SetWriter::create(self.path("set.h5"), &header, N).unwrap();
+        writer.write(&Self::objects(), &block).unwrap();
         writer.finish().unwrap();
     }
 

@@ -3,13 +3,13 @@
 //! The files are looked for in ../shared/data beside the checkout, or in SELFSI_SHARED_DATA; where
 //! they are absent every test says that it is skipped.
 
+use crate::fixtures::shared_data::shared;
 use assert_cmd::Command;
 use selfsi::data::{Block, flag};
 use selfsi::prepare::Prepared;
 use selfsi::restored::Restored;
 use serde_json::Value;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const CATALOG: &str = "catalogs/cat_for_clustering_plate3655.fits.gz";
 
@@ -26,22 +26,6 @@ const TINY: [&str; 10] = [
     "train.checkpoint_every=6",
     "train.heldout=0.2",
 ];
-
-/// The real data, or `None` with a word about it on stderr (past the capture of the test harness).
-fn shared(part: &str) -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    let root = std::env::var_os("SELFSI_SHARED_DATA").map_or(beside, PathBuf::from);
-    let path = root.join(part);
-    if path.exists() {
-        return Some(path);
-    }
-    let _ = writeln!(
-        std::io::stderr(),
-        "SKIPPED: no real data at {}",
-        path.display()
-    );
-    None
-}
 
 fn selfsi(args: &[&str]) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("selfsi"));

@@ -26,7 +26,7 @@ fn rebinned(g: &LogGrid, edges: &[f64], flux: Vec<f64>, ivar: Vec<f64>) -> Block
     let log: Vec<f64> = edges.iter().map(|e| e.log10()).collect();
     let single = |v: Vec<f64>| v.into_iter().map(|x| x as f32).collect();
     let spectrum = Spectrum {
-        grid: NativeGrid::Edges(log.into()),
+        grid: NativeGrid::Pixels(log.windows(2).map(|w| [w[0], w[1]]).collect()),
         flux: single(flux),
         ivar: single(ivar),
         lsf: vec![],
@@ -134,7 +134,8 @@ fn variances_and_covariances_are_those_of_the_dense_weight_matrix() {
     }
     let equal = w.dot(&w.t());
     let log: Vec<f64> = edges.iter().map(|e| e.log10()).collect();
-    let rho = Rebin::new(&g, &log, 0).noise_rho();
+    let pixels: Vec<_> = log.windows(2).map(|w| [w[0], w[1]]).collect();
+    let rho = Rebin::new(&g, &pixels, 0).noise_rho();
     for j in 0..39 {
         let exact = equal[[j, j + 1]] / (equal[[j, j]] * equal[[j + 1, j + 1]]).sqrt();
         assert!((f64::from(rho[j]) - exact).abs() < 1e-6, "{j}");
@@ -152,8 +153,7 @@ fn pixels_that_nest_add_their_ivar_and_share_no_noise() {
         let first = g.loglam0 - 0.5 * g.dloglam + 0.5 * step;
         let centres: Vec<f64> = (0..50 * k).map(|i| first + i as f64 * step).collect();
         let native = NativeGrid::from_centres(&centres, Centres::Log10, false).unwrap();
-        let edges = native.edges(centres.len());
-        let rebin = Rebin::new(&g, &edges, 0);
+        let rebin = Rebin::new(&g, &native.pixels(centres.len()), 0);
         assert!(rebin.noise_rho().iter().all(|r| r.abs() < 1e-6), "{k}");
         let spectrum = Spectrum {
             grid: native,

@@ -50,6 +50,7 @@ fn objects() -> Vec<Object> {
         mjd: 59_146,
         fiberid: 4_544_940_698 + i as i64,
         thing_id: 77,
+        label: -1,
         ra: 120.5,
         dec: -3.25,
         z: 2.5 + i as f64,

@@ -40,7 +40,7 @@ def check_sums(paths):
 
 
 def check_provenance(header):
-    assert re.fullmatch(r"selfsi \d+\.\d+\.\d+", header["CREATOR"])
+    assert re.fullmatch(r"selfsi \d+\.\d+\.\d+( \([0-9a-f]{12}(-dirty)?\))?", header["CREATOR"])
     assert header["METHOD"] in ("ode", "sde")
     uncertain = header["METHOD"] == "sde" and header["NDRAWS"] > 1
     assert header["UNCERT"] == ("SDE draws" if uncertain else "none")

@@ -7,7 +7,7 @@ use super::response::{Response, motion_angle};
 use super::richardson_lucy::RichardsonLucy;
 use super::wiener::Wiener;
 use crate::config::{ForwardConfig, ImageConfig, LatentUse, StageConfig};
-use crate::data::{ImageBlock, PixelScale};
+use crate::data::{ImageBlock, PixelScale, RowBlock};
 use crate::evaluate::population::rmse;
 use ndarray::{Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;

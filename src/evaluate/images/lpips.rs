@@ -26,7 +26,7 @@ impl Lpips {
         })
     }
 
-    /// The distance of each row of `a` to that of `b`, both [N, D]; `range` becomes −1..1.
+    /// The distances [N] between the rows of `a` and `b`, both [N, D]; `range` becomes −1..1.
     ///
     /// # Errors
     /// [`Error::Input`] if the network does not take such images or answers otherwise.
@@ -44,7 +44,7 @@ impl Lpips {
                 "",
                 format!("{} numbers per pair of images", answer.ncols()),
                 EXPECTED,
-                "give the network of --lpips, not that of --fid",
+                "give --lpips its own network, not the one for --fid",
             ));
         }
         Ok(answer.column(0).to_vec())

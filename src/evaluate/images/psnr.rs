@@ -14,7 +14,7 @@ pub struct DataRange {
 }
 
 impl DataRange {
-    /// That of the clean images [N, D]: 0 to 255 where they are in 8-bit units (whole numbers of
+    /// The range of the clean images [N, D]: 0 to 255 where they are in 8-bit units (whole numbers of
     /// 0..255 that use more than half of it), else from their smallest to their largest value.
     #[must_use]
     pub fn of(truth: ArrayView2<f32>) -> Self {
@@ -60,8 +60,8 @@ pub fn mean_square_errors(a: ArrayView2<f32>, b: ArrayView2<f32>) -> Vec<f64> {
         .collect()
 }
 
-/// 10 log₁₀(L²/MSE) of each row of `a` against that of `b`, both [N, D], dB; infinite where they
-/// are identical.
+/// 10 log₁₀(L²/MSE) of each row of `a` against the same row of `b`, both [N, D], dB; infinite where
+/// they are identical.
 #[must_use]
 pub fn psnr(a: ArrayView2<f32>, b: ArrayView2<f32>, range: DataRange) -> Vec<f64> {
     let peak = range.width().powi(2);

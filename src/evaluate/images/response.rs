@@ -75,7 +75,7 @@ fn gaussian_kernel(sigma: f64) -> Array2<f64> {
 }
 
 /// The kernel of a motion stage: a line of `length` pixels about the centre, turned by `angle` from
-/// the direction of rising column to that of falling row. A pixel at u along the line and v beside
+/// the direction of rising column to the direction of falling row. A pixel at u along the line and v beside
 /// it has the weight max(1 − |v|, 0) · clamp((length + 1)/2 − |u|, 0, 1). The mean over all
 /// directions where the angle is unknown; of sum 1.
 fn motion_kernel(length: usize, angle: Option<f64>) -> Array2<f64> {

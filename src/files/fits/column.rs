@@ -15,3 +15,10 @@ pub(crate) struct Column {
     pub(super) odd: bool,
     pub(super) number: c_int,
 }
+
+impl Column {
+    /// The key that says its unit.
+    pub fn unit_key(&self) -> String {
+        format!("TUNIT{}", self.number)
+    }
+}

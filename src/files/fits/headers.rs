@@ -82,14 +82,23 @@ fn column(header: &Header, n: i64) -> Result<(), String> {
         };
     }
     let (repeat, kind) = digits(&form);
-    // Bits are the smallest of all.
-    let repeat = repeat.unwrap_or(if form.starts_with(|c: char| c.is_ascii_digit()) {
-        i64::MAX
-    } else {
-        1
-    });
-    if repeat > row.saturating_mul(8) && !kind.starts_with(['P', 'Q']) {
-        return Err(bad());
+    let repeat = match repeat {
+        Ok(repeat) => repeat,
+        Err(_) if form.starts_with(|c: char| c.is_ascii_digit()) => return Err(bad()),
+        // Without a number, there is one.
+        Err(_) => 1,
+    };
+    let bytes = match kind.as_bytes().first() {
+        Some(b'X') => Some(repeat / 8),
+        Some(b'I') => repeat.checked_mul(2),
+        Some(b'J' | b'E') => repeat.checked_mul(4),
+        Some(b'K' | b'D' | b'C') => repeat.checked_mul(8),
+        Some(b'M') => repeat.checked_mul(16),
+        Some(b'P' | b'Q') => Some(0),
+        _ => Some(repeat),
+    };
+    if bytes.is_none_or(|b| b > row) {
+        return Err(format!("{} in rows of {row} bytes", bad()));
     }
     let Some(text) = kind.strip_prefix('A') else {
         return Ok(());

@@ -12,3 +12,6 @@ pub(crate) mod read;
 pub(crate) mod sheet;
 pub(crate) mod tables;
 mod tiles;
+
+#[cfg(test)]
+mod tests;

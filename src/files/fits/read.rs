@@ -58,6 +58,7 @@ pub(crate) enum Hdu {
 impl Fits {
     /// Opens a file (gzipped or not).
     pub fn open(path: &Path) -> Result<Self> {
+        log::debug!("reading {}", path.display());
         let mut extent = extent(path)?;
         let name = CString::new(path.as_os_str().as_bytes())
             .map_err(|e| Error::input(path, "", e, "a file name without NUL", "rename it"))?;

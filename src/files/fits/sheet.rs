@@ -2,6 +2,7 @@
 
 use super::read::Fits;
 use crate::base::atomic::Pending;
+use crate::base::program::{CREATOR, LIBVERS};
 use crate::{Error, Result};
 use fitsio::hdu::FitsHdu;
 use fitsio::headers::WritesKey;
@@ -160,7 +161,7 @@ impl Sheet {
     }
 }
 
-/// A new FITS file with an empty primary HDU. fitsio's own call lets cfitsio take brackets in the name for
+/// A new FITS file with an empty primary HDU that says what made it. fitsio's own call lets cfitsio take brackets in the name for
 /// its syntax, and panics where the name is not UTF-8.
 ///
 /// # Errors
@@ -177,6 +178,14 @@ pub(crate) fn create_fits(path: &Path) -> fitsio::errors::Result<FitsFile> {
     // SAFETY: the handle is open; no axes are read.
     unsafe { fitsio_sys::ffcrim(file.as_raw(), 8, 0, std::ptr::null_mut(), &mut status) };
     fitsio::errors::check_status(status)?;
+    let hdu = file.primary_hdu()?;
+    hdu.write_key(
+        &mut file,
+        "CREATOR",
+        (&**CREATOR, "program, version, commit"),
+    )?;
+    // No room for a comment.
+    hdu.write_key(&mut file, "LIBVERS", (&**LIBVERS, ""))?;
     Ok(file)
 }
 

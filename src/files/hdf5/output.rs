@@ -1,8 +1,10 @@
 //! HDF5 files under construction: complete or absent, and a refusal of the disk is one clear error.
 
+use super::content::{attribute, text};
 use super::driver::{self, Refusal};
 use super::sound::quiet;
 use crate::base::atomic::Pending;
+use crate::base::program::{CREATOR, LIBVERS};
 use crate::{Error, Result};
 use hdf5::File;
 use hdf5::file::{FileAccessBuilder, FileCreateBuilder, LibraryVersion};
@@ -25,7 +27,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// Starts the file that will be `target`.
+    /// Starts the file that will be `target`; it says what made it.
     ///
     /// # Errors
     /// [`Error::Output`] if it cannot be made.
@@ -36,12 +38,17 @@ impl Output {
         // HDF5 would not say as clearly why it cannot.
         std::fs::File::create(pending.path()).map_err(|e| unwritable(&target, e))?;
         let (file, refusal) = create(pending.path()).map_err(|e| unwritable(&target, words(&e)))?;
-        Ok(Self {
+        let output = Self {
             target,
             file,
             refusal,
             pending,
-        })
+        };
+        output.put(|file| {
+            attribute(file, "creator", &text(&CREATOR))?;
+            attribute(file, "libvers", &text(&LIBVERS))
+        })?;
+        Ok(output)
     }
 
     /// Writes to the file; to be called for each block, as it tells whether the disk still takes it.

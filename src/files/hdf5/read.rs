@@ -21,6 +21,7 @@ const FIXED: usize = 512;
 /// # Errors
 /// [`Error::Input`] if it is missing, truncated or not HDF5.
 pub(crate) fn open(path: &Path) -> Result<File> {
+    log::debug!("reading {}", path.display());
     quiet();
     regular::check(path)
         .map_err(|e| Error::input(path, "", e, "an HDF5 file", "check the path"))?;

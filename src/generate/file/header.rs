@@ -42,7 +42,7 @@ pub struct Generation {
     pub sigma_min: f64,
     pub sigma_max: f64,
     pub rho: f64,
-    /// Sample k is that of (`seed`, k), whatever the file.
+    /// Sample k follows from (`seed`, k) alone, whatever the file.
     pub seed: u64,
     /// SHA-256 of the resolved config, the restored catalog and the model's checkpoint.
     pub config_sha256: String,
@@ -72,9 +72,7 @@ impl GeneratedHeader {
 
     pub(crate) fn keys(&self) -> Vec<Key> {
         let m = &self.made;
-        let creator = concat!("selfsi ", env!("CARGO_PKG_VERSION"));
         let mut keys = vec![
-            Key::text("CREATOR", creator, "program and version"),
             Key::text("CONTENT", self.content(), "samples of no object"),
             Key::text("METHOD", "edm", "diffusion model, Heun sampler"),
         ];
@@ -115,7 +113,11 @@ impl GeneratedHeader {
             Key::real("SIGMIN", m.sigma_min, "its smallest noise level"),
             Key::real("SIGMAX", m.sigma_max, "its largest noise level"),
             Key::real("RHO", m.rho, "exponent of its noise levels"),
-            Key::whole("SEED", m.seed as i64, "sample k is that of (seed, k)"),
+            Key::whole(
+                "SEED",
+                m.seed as i64,
+                "sample k follows from (seed, k) alone",
+            ),
             // SHA-256 of the config, the restored catalog, the checkpoint: no room for a comment.
             Key::text("CFGSHA", &m.config_sha256, ""),
             Key::text("CATSHA", &m.catalog_sha256, ""),

@@ -195,7 +195,7 @@ impl Work<'_> {
         let note = format!(
             "EM with posterior sampling: a diffusion prior ({} weights) from {} observations, {} Gaussian rounds and {} \
              rounds of {each} steps of {BATCH}; A, its transpose and the covariance of the noise are known to it; {} \
-             steps of Heun with {} conjugate gradients per evaluation, the prior's covariance that of a Gaussian, one draw",
+             steps of Heun with {} conjugate gradients per evaluation, a Gaussian for the prior's covariance, one draw",
             found.prior.weights(),
             observed.len(),
             rounds.gaussian,

@@ -45,8 +45,8 @@ pub fn markdown(study: &Study) -> String {
         "\n{} observations, {} steps, seed {}. Scores against clean points that nothing was learned \
          from; the row `clean` is another sample of the same distribution: the least that finite \
          samples score. KL(truth ‖ points) in nats, by fifth neighbours. Spacing: distance to the fifth \
-         neighbour over that of the truth; width: half-width of the arms or blobs over that of the \
-         truth. Both are well below 1 where a distribution has collapsed.\n",
+         neighbour; width: half-width of the arms or blobs; both divided by the truth's, and well below \
+         1 where a distribution has collapsed.\n",
         plan.samples, plan.steps, plan.seed
     );
     out

@@ -1,13 +1,19 @@
 //! Prepared sets: the spectra or images of one survey, normalised, in HDF5.
 
-pub(crate) mod images;
-pub(crate) mod images_writer;
+mod columns;
+mod header;
+mod images;
+mod opened;
+mod reader;
 mod says;
 mod spectra;
-pub(crate) mod spectra_writer;
+#[cfg(test)]
+mod tests;
+mod writer;
 
-pub use images::{ImageSet, ImageSetHeader, PreparedImages};
-pub use images_writer::ImageSetWriter;
+pub use header::SetHeader;
+pub use images::{ImageSet, ImageSetHeader};
+pub use reader::{PreparedRows, PreparedSet};
 pub use says::{says_images, says_prepared};
-pub use spectra::{Prepared, PreparedSpectra};
-pub use spectra_writer::PreparedWriter;
+pub use spectra::{Prepared, SpectraHeader};
+pub use writer::SetWriter;

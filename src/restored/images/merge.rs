@@ -91,7 +91,7 @@ fn open(file: &Path) -> Result<Part> {
     Ok(Part { restored, place })
 }
 
-/// That of the first part, and that parts were merged.
+/// The header of the first part, which also says that parts were merged.
 fn header(first: &Part, shards: usize) -> Result<RestoredImagesHeader> {
     let header = first.restored.header();
     let mut history = first.restored.history()?;

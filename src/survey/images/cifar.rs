@@ -1,11 +1,9 @@
-//! CIFAR-10 batches: 32×32 RGB, one byte a value, channel by channel; binary or Python's.
-//!
-//! Both are rows at a fixed distance in the file: neither is ever in memory as a whole, save that a
-//! pickle is looked through once.
+//! CIFAR-10 batches, binary version: 32×32 RGB, one byte a value, channel by channel. No batch is in
+//! memory as a whole.
 
+use super::image_file::ImageFile;
 use super::kind;
 use super::kind::{CIFAR_RECORD as RECORD, Start};
-use super::pickle;
 use super::raw::RawImages;
 use crate::base::regular;
 use crate::config::ImageConfig;
@@ -15,9 +13,8 @@ use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Bytes of an image: 3 × 32 × 32.
-const IMAGE: u64 = 3072;
-/// Bytes of a record of the binary version: the label, then the image.
+/// Bytes of an image: 3 × 32 × 32. The label stands before it.
+const IMAGE: usize = 3072;
 const CLASSES: u8 = 10;
 
 /// One batch file.
@@ -25,13 +22,10 @@ const CLASSES: u8 = 10;
 pub(crate) struct Batch {
     path: PathBuf,
     labels: Vec<i64>,
-    /// Byte at which the first image begins, and from one image to the next.
-    offset: u64,
-    stride: u64,
 }
 
 impl Batch {
-    /// Opens a batch of either version.
+    /// Opens a batch and reads its labels.
     ///
     /// # Errors
     /// [`Error::Input`] if it is damaged, or [image] has another shape.
@@ -47,13 +41,8 @@ impl Batch {
             ));
         }
         if kind::start(path)? == Start::Pickle {
-            Self::python(path)
-        } else {
-            Self::binary(path)
+            return Err(kind::pickled(path));
         }
-    }
-
-    fn binary(path: &Path) -> Result<Self> {
         let bytes = std::fs::metadata(path).map_err(|e| damaged(path, e))?.len();
         if bytes == 0 || !bytes.is_multiple_of(RECORD) {
             return Err(damaged(
@@ -77,51 +66,38 @@ impl Batch {
         Ok(Self {
             path: path.to_path_buf(),
             labels,
-            offset: 1,
-            stride: RECORD,
         })
     }
+}
 
-    fn python(path: &Path) -> Result<Self> {
-        let bytes = regular::read(path).map_err(|e| damaged(path, e))?;
-        let batch = pickle::batch(&bytes).map_err(|e| damaged(path, e))?;
-        let n = batch.labels.len();
-        if batch.shape != [n, IMAGE as usize] {
-            let problem = format!("data of shape {:?} with {n} labels", batch.shape);
-            return Err(damaged(path, problem));
-        }
-        Ok(Self {
-            path: path.to_path_buf(),
-            labels: batch.labels,
-            offset: batch.data.start as u64,
-            stride: IMAGE,
-        })
-    }
-
-    pub fn path(&self) -> &Path {
+impl ImageFile for Batch {
+    fn path(&self) -> &Path {
         &self.path
     }
 
-    pub fn labels(&self) -> &[i64] {
-        &self.labels
+    fn len(&self) -> usize {
+        self.labels.len()
     }
 
-    /// `data_batch_1-00012`, the same in both versions.
-    pub fn names(&self) -> Vec<String> {
+    fn labels(&self) -> Option<Vec<i64>> {
+        Some(self.labels.clone())
+    }
+
+    /// `data_batch_1-00012`.
+    fn names(&self) -> Option<Vec<String>> {
         let file = self.path.file_name().unwrap_or_default().to_string_lossy();
         let stem = file.trim_end_matches(".bin");
-        (0..self.labels.len())
-            .map(|i| format!("{stem}-{i:05}"))
-            .collect()
+        let name = |i| format!("{stem}-{i:05}");
+        Some((0..self.labels.len()).map(name).collect())
     }
 
     /// Pixel values 0..255.
-    pub fn read(&self, rows: Range<usize>) -> Result<RawImages> {
+    fn read(&self, rows: Range<usize>) -> Result<RawImages> {
         let mut file = regular::open(&self.path).map_err(|e| damaged(&self.path, e))?;
-        let mut pixels = Array2::zeros((rows.len(), IMAGE as usize));
-        let mut bytes = vec![0u8; IMAGE as usize];
+        let mut pixels = Array2::zeros((rows.len(), IMAGE));
+        let mut bytes = vec![0u8; IMAGE];
         for (row, mut out) in rows.zip(pixels.rows_mut()) {
-            file.seek(SeekFrom::Start(self.offset + row as u64 * self.stride))
+            file.seek(SeekFrom::Start(row as u64 * RECORD + 1))
                 .and_then(|_| file.read_exact(&mut bytes))
                 .map_err(|e| damaged(&self.path, e))?;
             out.iter_mut()
@@ -137,7 +113,7 @@ fn damaged(path: &Path, problem: impl std::fmt::Display) -> Error {
         path,
         "",
         problem,
-        "a batch of CIFAR-10, binary or Python version",
+        "a batch of CIFAR-10, binary version",
         "unpack the archive again, or give another file",
     )
 }

@@ -1,6 +1,7 @@
 //! FITS cubes: NAXISn = W, H, N or W, H, C, N; BSCALE, BZERO and BLANK applied, NaN kept.
 
 use super::axes::Axes;
+use super::image_file::ImageFile;
 use super::raw::RawImages;
 use crate::config::ImageConfig;
 use crate::files::fits::read::{Fits, Hdu};
@@ -70,24 +71,26 @@ impl Cube {
         }
         Ok(cube)
     }
+}
 
-    pub fn path(&self) -> &Path {
+impl ImageFile for Cube {
+    fn path(&self) -> &Path {
         &self.path
     }
 
-    pub fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.axes.n
     }
 
-    pub fn names(&self) -> Option<&[String]> {
-        self.names.as_deref()
+    fn names(&self) -> Option<Vec<String>> {
+        self.names.clone()
     }
 
-    pub fn labels(&self) -> Option<&[i64]> {
-        self.labels.as_deref()
+    fn labels(&self) -> Option<Vec<i64>> {
+        self.labels.clone()
     }
 
-    pub fn read(&self, rows: Range<usize>) -> Result<RawImages> {
+    fn read(&self, rows: Range<usize>) -> Result<RawImages> {
         let mut fits = Fits::open(&self.path)?;
         let d = self.image.channels * self.image.height * self.image.width;
         let mut get = |hdu: usize| {

@@ -12,8 +12,8 @@ use std::path::Path;
 /// Most channels of an array that does not say which axis they are.
 const MOST: usize = 4;
 
-/// The shape of the images at `path`: of the first one in a folder; `None` if they have none that
-/// can be told.
+/// The shape of the images at `path`: of the first one in a folder; `None` if the file does
+/// not tell.
 ///
 /// # Errors
 /// [`Error::Input`](crate::Error::Input) if it cannot be read, or holds no images.

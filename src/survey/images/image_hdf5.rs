@@ -1,6 +1,7 @@
 //! HDF5 image sets: [N, H, W], [N, C, H, W] or [N, H, W, C], with what else is known of each image.
 
 use super::axes::Axes;
+use super::image_file::ImageFile;
 use super::raw::RawImages;
 use crate::config::{ImageConfig, ImageDatasets};
 use crate::data::PixelScale;
@@ -124,31 +125,46 @@ impl Hdf5Images {
         })
     }
 
-    pub fn path(&self) -> &Path {
+    /// `rows` of a dataset along its first axis, in C order. A single image may come without that
+    /// axis: then all of it.
+    fn slab(&self, data: &Dataset, rows: &Range<usize>) -> Result<Vec<f32>> {
+        let mut slab: Vec<SliceOrIndex> = vec![(..).into(); data.ndim()];
+        if self.axes.n > 1 {
+            slab[0] = rows.clone().into();
+        }
+        let array = data
+            .read_slice::<f32, _, IxDyn>(Hyperslab::from(slab))
+            .map_err(|e| read::bad(&self.path, &format!("dataset {}", data.name()), &e))?;
+        Ok(array.iter().copied().collect())
+    }
+}
+
+impl ImageFile for Hdf5Images {
+    fn path(&self) -> &Path {
         &self.path
     }
 
-    pub fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.axes.n
     }
 
-    pub fn names(&self) -> Option<&[String]> {
-        self.names.as_deref()
+    fn names(&self) -> Option<Vec<String>> {
+        self.names.clone()
     }
 
-    pub fn labels(&self) -> Option<&[i64]> {
-        self.labels.as_deref()
+    fn labels(&self) -> Option<Vec<i64>> {
+        self.labels.clone()
     }
 
-    pub fn widths(&self) -> (usize, usize) {
+    fn widths(&self) -> (usize, usize) {
         self.widths
     }
 
-    pub fn scale(&self) -> Option<&PixelScale> {
+    fn scale(&self) -> Option<&PixelScale> {
         self.scale.as_ref()
     }
 
-    pub fn read(&self, rows: Range<usize>) -> Result<RawImages> {
+    fn read(&self, rows: Range<usize>) -> Result<RawImages> {
         let image = &self.image;
         let n = rows.len();
         let pixels = self.slab(&self.images, &rows)?;
@@ -177,19 +193,6 @@ impl Hdf5Images {
             }
         }
         Ok(raw)
-    }
-
-    /// `rows` of a dataset along its first axis, in C order. A single image may come without that
-    /// axis: then all of it.
-    fn slab(&self, data: &Dataset, rows: &Range<usize>) -> Result<Vec<f32>> {
-        let mut slab: Vec<SliceOrIndex> = vec![(..).into(); data.ndim()];
-        if self.axes.n > 1 {
-            slab[0] = rows.clone().into();
-        }
-        let array = data
-            .read_slice::<f32, _, IxDyn>(Hyperslab::from(slab))
-            .map_err(|e| read::bad(&self.path, &format!("dataset {}", data.name()), &e))?;
-        Ok(array.iter().copied().collect())
     }
 }
 

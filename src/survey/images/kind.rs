@@ -16,7 +16,7 @@ const PICTURES: [&str; 9] = [
 pub(crate) enum Kind {
     /// The training batches of CIFAR-10, in order.
     CifarFolder(Vec<PathBuf>),
-    /// One batch of CIFAR-10, binary or Python.
+    /// One batch of CIFAR-10.
     Cifar,
     /// Single images, one a file, sorted by name.
     Pictures(Vec<PathBuf>),
@@ -52,7 +52,7 @@ pub(crate) fn of(path: &Path) -> Result<Kind> {
         Start::Fits => Ok(Kind::Fits),
         Start::Hdf5 => Ok(Kind::Hdf5),
         Start::Npy => Ok(Kind::Npy),
-        Start::Pickle => Ok(Kind::Cifar),
+        Start::Pickle => Err(pickled(path)),
         Start::Png | Start::Jpeg => Ok(Kind::Pictures(vec![path.to_path_buf()])),
         // The binary batches have no signature but their length.
         Start::Other if is_cifar_length(path) => Ok(Kind::Cifar),
@@ -94,6 +94,17 @@ pub(crate) fn start(path: &Path) -> Result<Start> {
         () if begins(&[0x80]) && (2..=5).contains(&bytes[1]) => Start::Pickle,
         () => Start::Other,
     })
+}
+
+/// That `path` is a pickle, as the batches of CIFAR-10's Python version are.
+pub(crate) fn pickled(path: &Path) -> Error {
+    Error::input(
+        path,
+        "",
+        "a Python pickle, which selfsi does not read",
+        "FITS, HDF5, npy, PNG, JPEG or a CIFAR-10 batch of the binary version",
+        "take CIFAR-10's binary version, or turn its Python version into .npy with data/cifar10.py",
+    )
 }
 
 fn is_cifar_length(path: &Path) -> bool {

@@ -7,24 +7,24 @@ mod cifar;
 mod fit;
 mod fits_cube;
 mod guess;
+mod image_file;
 mod image_hdf5;
 mod kind;
 mod npy;
-mod pickle;
+mod open;
 mod picture;
 mod pictures;
 mod raw;
-mod reader;
 
 pub use raw::RawImages;
 
 pub(crate) use guess::guess;
 
+use super::spectra::duplicates;
 use crate::config::{Config, ImageConfig, ImageDatasets};
 use crate::data::PixelScale;
 use crate::{Error, Result};
-use reader::Reader;
-use std::collections::HashSet;
+use image_file::ImageFile;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -44,7 +44,7 @@ pub(crate) fn image_config(config: &Config) -> Result<&ImageConfig> {
 #[derive(Debug)]
 pub struct ImageSource {
     /// Each with the number of its first row.
-    parts: Vec<(usize, Reader)>,
+    parts: Vec<(usize, Box<dyn ImageFile>)>,
     names: Vec<String>,
     labels: Vec<i64>,
 }
@@ -62,8 +62,8 @@ impl ImageSource {
             labels: Vec::new(),
         };
         for path in paths {
-            for reader in Reader::open(path, datasets, image)? {
-                source.add(reader)?;
+            for file in open::open(path, datasets, image)? {
+                source.add(file)?;
             }
         }
         if source.is_empty() {
@@ -79,25 +79,25 @@ impl ImageSource {
         Ok(source)
     }
 
-    fn add(&mut self, reader: Reader) -> Result<()> {
-        let (start, n) = (self.len(), reader.len());
+    fn add(&mut self, file: Box<dyn ImageFile>) -> Result<()> {
+        let (start, n) = (self.len(), file.len());
         if let Some((_, first)) = self.parts.first()
-            && first.widths() != reader.widths()
+            && first.widths() != file.widths()
         {
             let words = |(k, p): (usize, usize)| format!("{k} numbers and {p} planes per image");
             return Err(Error::input(
-                reader.path(),
+                file.path(),
                 "vector, planes",
-                words(reader.widths()),
+                words(file.widths()),
                 format!("{} as in {}", words(first.widths()), first.path().display()),
                 "give files that agree",
             ));
         }
         let numbered = || (start..start + n).map(|i| format!("row-{i:07}")).collect();
-        self.names.extend(reader.names().unwrap_or_else(numbered));
+        self.names.extend(file.names().unwrap_or_else(numbered));
         self.labels
-            .extend(reader.labels().unwrap_or_else(|| vec![-1; n]));
-        self.parts.push((start, reader));
+            .extend(file.labels().unwrap_or_else(|| vec![-1; n]));
+        self.parts.push((start, file));
         Ok(())
     }
 
@@ -121,16 +121,7 @@ impl ImageSource {
     /// Names that occur more than once.
     #[must_use]
     pub fn duplicates(&self) -> Vec<String> {
-        let mut seen = HashSet::new();
-        let mut again: Vec<String> = self
-            .names
-            .iter()
-            .filter(|n| !seen.insert(*n))
-            .cloned()
-            .collect();
-        again.sort_unstable();
-        again.dedup();
-        again
+        duplicates(self.names.iter().map(|n| &**n))
     }
 
     /// Class of each image; −1 where unknown.
@@ -142,28 +133,23 @@ impl ImageSource {
     /// Numbers K and planes P that come with each image.
     #[must_use]
     pub fn widths(&self) -> (usize, usize) {
-        self.parts.first().map_or((0, 0), |(_, r)| r.widths())
+        self.parts.first().map_or((0, 0), |(_, f)| f.widths())
     }
 
     /// The scale that `selfsi simulate` recorded, if every part has the same.
     #[must_use]
     pub fn scale(&self) -> Option<&PixelScale> {
         let first = self.parts.first()?.1.scale()?;
-        let same = |(_, r): &(usize, Reader)| r.scale() == Some(first);
-        self.parts.iter().all(same).then_some(first)
+        let mut scales = self.parts.iter().map(|(_, f)| f.scale());
+        scales.all(|s| s == Some(first)).then_some(first)
     }
 
     /// File and row that image `i` comes from.
     #[must_use]
     pub fn origin(&self, i: usize) -> String {
         let part = self.parts.partition_point(|(start, _)| *start <= i);
-        let Some((start, reader)) = part.checked_sub(1).map(|p| &self.parts[p]) else {
-            return String::new();
-        };
-        match reader {
-            Reader::Pictures(r) => r.file(i - start).display().to_string(),
-            _ => format!("{} row {}", reader.path().display(), i - start),
-        }
+        let part = part.checked_sub(1).map(|p| &self.parts[p]);
+        part.map_or_else(String::new, |(start, file)| file.origin(i - start))
     }
 
     /// Reads the images of `rows`.
@@ -172,16 +158,16 @@ impl ImageSource {
     /// [`Error::Input`] if they do not exist or cannot be read.
     pub fn read(&self, rows: Range<usize>) -> Result<RawImages> {
         let mut pieces = Vec::new();
-        for (start, reader) in &self.parts {
+        for (start, file) in &self.parts {
             let first = rows.start.max(*start);
-            let last = rows.end.min(start + reader.len());
+            let last = rows.end.min(start + file.len());
             if first < last {
-                pieces.push(reader.read(first - start..last - start)?);
+                pieces.push(file.read(first - start..last - start)?);
             }
         }
         let read: usize = pieces.iter().map(|p| p.problems.len()).sum();
         if read != rows.len() || pieces.is_empty() {
-            let path = self.parts.first().map_or(Path::new(""), |(_, r)| r.path());
+            let path = self.parts.first().map_or(Path::new(""), |(_, f)| f.path());
             return Err(Error::input(
                 path,
                 format!("rows {}..{}", rows.start, rows.end),

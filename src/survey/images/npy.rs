@@ -3,6 +3,7 @@
 //! Format: numpy.lib.format, versions 1 to 3: magic, version, header length, a Python dict, data.
 
 use super::axes::Axes;
+use super::image_file::ImageFile;
 use super::raw::RawImages;
 use crate::base::regular;
 use crate::config::ImageConfig;
@@ -80,15 +81,26 @@ impl Npy {
         })
     }
 
-    pub fn path(&self) -> &Path {
+    fn number(&self, bytes: &[u8]) -> f32 {
+        let mut b = [0u8; 8];
+        b[..bytes.len()].copy_from_slice(bytes);
+        if self.header.big_endian {
+            b[..bytes.len()].reverse();
+        }
+        self.header.number.decode(b)
+    }
+}
+
+impl ImageFile for Npy {
+    fn path(&self) -> &Path {
         &self.path
     }
 
-    pub fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.axes.n
     }
 
-    pub fn read(&self, rows: Range<usize>) -> Result<RawImages> {
+    fn read(&self, rows: Range<usize>) -> Result<RawImages> {
         let d = self.image.channels * self.image.height * self.image.width;
         let (n, all) = (rows.len(), self.axes.n);
         let bytes = self.header.number.bytes();
@@ -120,15 +132,6 @@ impl Npy {
         };
         let pixels = self.axes.rows(flat, &self.image, &self.path)?;
         Ok(RawImages::of_pixels(pixels))
-    }
-
-    fn number(&self, bytes: &[u8]) -> f32 {
-        let mut b = [0u8; 8];
-        b[..bytes.len()].copy_from_slice(bytes);
-        if self.header.big_endian {
-            b[..bytes.len()].reverse();
-        }
-        self.header.number.decode(b)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::fit::fit;
 use super::fits_cube;
+use super::image_file::ImageFile;
 use super::kind;
 use super::kind::Start;
 use super::picture::Picture;
@@ -55,22 +56,28 @@ impl Pictures {
             image: *image,
         }
     }
+}
 
-    pub fn path(&self) -> &Path {
+impl ImageFile for Pictures {
+    fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Paths inside the folder.
-    pub fn names(&self) -> &[String] {
-        &self.names
+    fn len(&self) -> usize {
+        self.files.len()
     }
 
-    pub fn file(&self, row: usize) -> &Path {
-        &self.files[row]
+    /// Paths inside the folder.
+    fn names(&self) -> Option<Vec<String>> {
+        Some(self.names.clone())
+    }
+
+    fn origin(&self, row: usize) -> String {
+        self.files[row].display().to_string()
     }
 
     /// Pixel values as the files hold them (0..255 or 0..65535 in PNG and JPEG), in parallel.
-    pub fn read(&self, rows: Range<usize>) -> RawImages {
+    fn read(&self, rows: Range<usize>) -> Result<RawImages> {
         let d = self.image.channels * self.image.height * self.image.width;
         let mut pixels = Array2::from_elem((rows.len(), d), f32::NAN);
         let problems = pixels
@@ -85,10 +92,10 @@ impl Pictures {
                 Err(e) => Some(e.to_string()),
             })
             .collect();
-        RawImages {
+        Ok(RawImages {
             problems,
             ..RawImages::of_pixels(pixels)
-        }
+        })
     }
 }
 

@@ -1,0 +1,52 @@
+//! `[survey.source.datasets]`: the datasets of an HDF5 catalog, and the medium of its wavelengths.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AirOrVacuum {
+    Air,
+    Vacuum,
+}
+
+/// Dataset paths of an HDF5 catalog. `flux`, `ivar` are [N, n]; the grid is `loglam` (log10 Å) or
+/// `wave` (Å), [n]; the rest are [N] and optional.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Datasets {
+    pub flux: String,
+    pub ivar: String,
+    /// Whether the fluxes carry no noise: `ivar` is then not read, and every pixel that is finite
+    /// counts as measured at S/N 10⁶ of its spectrum's RMS. For `train.clean`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub noiseless: bool,
+    /// log10 of the wavelength; ignored in favour of `wave` when that is given.
+    pub loglam: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wave: Option<String>,
+    /// Width of the line-spread function, σ in pixels of the file's grid, [N, n] or [n].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lsf: Option<String>,
+    pub z: String,
+    /// Names of the objects: strings or integers.
+    pub id: String,
+    /// A positive brightness per object, for `normalise.kind = "column"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
+}
+
+impl Default for Datasets {
+    fn default() -> Self {
+        Self {
+            flux: "flux".into(),
+            ivar: "ivar".into(),
+            noiseless: false,
+            loglam: "loglam".into(),
+            wave: None,
+            lsf: None,
+            z: "z".into(),
+            id: "id".into(),
+            level: None,
+        }
+    }
+}

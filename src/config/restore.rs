@@ -1,0 +1,24 @@
+//! `[restore]`: draws, quantiles and the batch of a restoration.
+
+use serde::{Deserialize, Serialize};
+
+/// `[restore]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RestoreConfig {
+    /// SDE draws per observation (ignored by the ODE, whose map is deterministic).
+    pub draws: usize,
+    /// Quantiles of the draws to write, e.g. [0.16, 0.5, 0.84].
+    pub quantiles: Vec<f64>,
+    pub batch: usize,
+}
+
+impl Default for RestoreConfig {
+    fn default() -> Self {
+        Self {
+            draws: 16,
+            quantiles: vec![],
+            batch: 64,
+        }
+    }
+}

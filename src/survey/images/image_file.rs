@@ -1,0 +1,47 @@
+//! What every file of images gives, and every folder of pictures, whatever its format.
+
+use super::raw::RawImages;
+use crate::Result;
+use crate::data::PixelScale;
+use std::fmt::Debug;
+use std::ops::Range;
+use std::path::Path;
+
+/// One file of images, or one folder of pictures, open for reading.
+pub(crate) trait ImageFile: Debug + Send + Sync {
+    fn path(&self) -> &Path;
+
+    /// Number of images.
+    fn len(&self) -> usize;
+
+    /// Names of the images, where the format has any.
+    fn names(&self) -> Option<Vec<String>> {
+        None
+    }
+
+    /// Classes of the images, where the format has any.
+    fn labels(&self) -> Option<Vec<i64>> {
+        None
+    }
+
+    /// Numbers K and planes P that come with each image.
+    fn widths(&self) -> (usize, usize) {
+        (0, 0)
+    }
+
+    /// The scale that `selfsi simulate` recorded.
+    fn scale(&self) -> Option<&PixelScale> {
+        None
+    }
+
+    /// File and row of image `row`.
+    fn origin(&self, row: usize) -> String {
+        format!("{} row {row}", self.path().display())
+    }
+
+    /// Reads the images of `rows`, which exist.
+    ///
+    /// # Errors
+    /// [`crate::Error::Input`] if they cannot be read.
+    fn read(&self, rows: Range<usize>) -> Result<RawImages>;
+}

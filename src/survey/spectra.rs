@@ -1,0 +1,76 @@
+//! What every survey of spectra gives, whatever its files.
+
+use super::item::Item;
+use super::pixel_mask::PixelMask;
+use crate::Result;
+use crate::config::SelectConfig;
+use std::fmt::Debug;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A survey of spectra, open for reading, row by row in catalog order.
+pub(crate) trait Survey: Debug + Send + Sync {
+    /// Number of rows.
+    fn len(&self) -> usize;
+
+    /// Names that the catalog gives; a survey without a catalog may have none.
+    fn names(&self) -> Vec<&str>;
+
+    /// Unit of the flux, as the FITS standard writes it.
+    fn flux_unit(&self) -> &str;
+
+    /// Reference frame of the wavelengths as FITS names it; `None` where the files do not say.
+    fn specsys(&self) -> Option<&'static str>;
+
+    /// The pixels of the spectra.
+    fn pixels(&self) -> Pixels;
+
+    /// What the catalog and the files do not share.
+    fn unmatched(&self) -> Unmatched {
+        Unmatched::default()
+    }
+
+    /// Reads `rows`, in parallel where each has its own file. A spectrum that cannot be read is a
+    /// flagged row.
+    ///
+    /// # Errors
+    /// [`crate::Error::Input`] if the file that holds all rows cannot be read.
+    fn read(
+        &self,
+        rows: Range<usize>,
+        mask: &PixelMask,
+        select: &SelectConfig,
+    ) -> Result<Vec<Item>>;
+}
+
+/// Where the pixels of a survey's spectra lie.
+#[derive(Debug, Clone)]
+pub(crate) enum Pixels {
+    /// On the SDSS lattice, each spectrum from a pixel of its own on.
+    Sdss,
+    /// The same for every spectrum: the two edges of each in log10(λ/Å), vacuum, [n].
+    Shared(Arc<[[f64; 2]]>),
+}
+
+/// What a catalog and its files do not share.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Unmatched {
+    /// Rows that no file has a spectrum of.
+    pub rows: usize,
+    /// Files of one spectrum that no row names.
+    pub files: Vec<PathBuf>,
+    /// Targets of files of many spectra that no row names.
+    pub targets: usize,
+    /// Further files of a spectrum that is read from another.
+    pub twins: Vec<PathBuf>,
+}
+
+/// The names that occur more than once, each once, sorted.
+pub(crate) fn duplicates<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let mut names: Vec<&str> = names.into_iter().collect();
+    names.sort_unstable();
+    let runs = names.chunk_by(|a, b| a == b);
+    let twice = runs.filter(|run| run.len() > 1);
+    twice.map(|run| run[0].to_owned()).collect()
+}
