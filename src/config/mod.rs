@@ -92,6 +92,7 @@ impl Config {
         image::complete(&mut table, origin)?;
         diffusion::complete(&mut table);
         interpolant::complete(&mut table);
+        bounds::check(&table, origin)?;
         let config: Self =
             serde_path_to_error::deserialize(table).map_err(|e| explain(origin, &e))?;
         config.check(origin)?;
@@ -122,7 +123,6 @@ impl Config {
     }
 
     fn check(&self, origin: &str) -> Result<()> {
-        bounds::check(self, origin)?;
         check::survey(self, origin)?;
         check::model(self, origin)?;
         check::image(self, origin)?;

@@ -21,7 +21,7 @@ pub use scale::{ScaleFrom, pixel_scale, with_scale_of};
 
 pub use set::{
     ImageSet, ImageSetHeader, Prepared, PreparedRows, PreparedSet, SetHeader, SetWriter,
-    SpectraHeader, says_images, says_prepared,
+    SpectraHeader,
 };
 
 pub use spectra::{prepare, prepare_from, rejected_path};

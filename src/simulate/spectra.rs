@@ -5,7 +5,8 @@ use crate::config::{Config, ForwardConfig, NoiseFrom, SmoothingFrom};
 use crate::data::{Layout, LogGrid};
 use crate::files::hdf5::content::{attribute, column, numbers, text, texts};
 use crate::files::hdf5::output::Output;
-use crate::files::hdf5::read::{self, names};
+use crate::files::hdf5::read::{self, attributes, names};
+use crate::files::version;
 use crate::forward;
 use crate::forward::{Latent, redshifts};
 use crate::survey::Truth;
@@ -204,6 +205,7 @@ impl Target {
         ] {
             attribute(file, key, &text(value))?;
         }
+        attributes(file, &version::SIMULATED.keys())?;
         column(file, "loglam", &grid.loglam())?;
         column(file, "level", &source.level)?;
         if let Some(z) = &source.z {

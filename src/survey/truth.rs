@@ -2,7 +2,7 @@
 
 use crate::data::LogGrid;
 use crate::files::hdf5::read;
-use crate::files::hdf5::read::names;
+use crate::files::version;
 use crate::{Error, Result};
 use hdf5::Dataset;
 use ndarray::{Array1, Array2, s};
@@ -38,6 +38,12 @@ impl Truth {
             )
         };
         let file = read::open(path)?;
+        // Observations without noise are as clean.
+        let mut get = |key: &str| read::key(&file, &key.to_lowercase());
+        version::TRUTH
+            .check(&mut get)
+            .or_else(|e| version::SIMULATED.check(&mut get).map_err(|_| e))
+            .map_err(|e| bad("attribute format", &e, "clean spectra"))?;
         let open = |name: &str| {
             let found = read::find(&file, path, name)?;
             found.ok_or_else(|| bad(name, &"missing", "a dataset of this name"))
@@ -58,7 +64,8 @@ impl Truth {
             ));
         }
         let flux = open("flux")?;
-        let names = names(&open("id")?).map_err(|e| bad("id", &e, "[N] strings or integers"))?;
+        let names =
+            read::names(&open("id")?).map_err(|e| bad("id", &e, "[N] strings or integers"))?;
         if flux.shape() != [names.len(), grid.pixels] {
             return Err(bad(
                 "flux",

@@ -41,7 +41,7 @@ fn a_dataset_that_claims_more_than_its_file_holds_takes_no_memory_for_it() {
             .unwrap();
         for name in ["flux", "ivar"] {
             let data = file.new_dataset::<f32>().chunk((1, 2000)).deflate(1);
-            let data = data.shape((rows, 2000)).create(name).unwrap();
+            let data = data.shape((rows.., 2000)).create(name).unwrap();
             if written {
                 data.write_slice(&ndarray::Array2::<f32>::ones((2, 2000)), (0..2, ..))
                     .unwrap();
@@ -84,9 +84,10 @@ fn png(path: &Path, side: u32) {
 /// A JPEG file of 8 × 8 pixels whose header claims `side`².
 fn jpeg(path: &Path, side: u16) {
     let mut bytes = Vec::new();
+    let varied: Vec<u8> = (0..8 * 8 * 3).map(|i| (i * 7 % 256) as u8).collect();
     let encoder = jpeg_encoder::Encoder::new(&mut bytes, 90);
     encoder
-        .encode(&[90; 8 * 8 * 3], 8, 8, jpeg_encoder::ColorType::Rgb)
+        .encode(&varied, 8, 8, jpeg_encoder::ColorType::Rgb)
         .unwrap();
     let at = bytes.windows(2).position(|w| w == [0xff, 0xc0]).unwrap();
     let [high, low] = side.to_be_bytes();

@@ -31,6 +31,7 @@ mod evaluate_run;
 mod faults;
 mod floors;
 mod fokkerplanck;
+mod formats;
 mod full_disk;
 mod fuzz;
 mod gaps;

@@ -196,16 +196,11 @@ fn an_hdf5_filter_that_is_not_built_in_is_named_with_the_remedy() {
         (32015, "zstd"),
         (4, "szip"),
     ] {
+        // The filter is optional, so that it can be written here, where it is not built in either.
         catalog(&folder, "ivar", |f| {
-            let rows = ndarray::Array2::<f32>::ones((2, 2000));
-            let data = f
-                .new_dataset::<f32>()
-                .chunk((1, 2000))
-                .deflate(1)
-                .shape((2, 2000));
-            data.create("ivar").unwrap().write(&rows).unwrap();
+            let data = f.new_dataset::<f32>().chunk((1, 2000)).add_filter(id, &[141, 16]);
+            data.shape((2, 2000)).create("ivar").map(drop).unwrap();
         });
-        renumber(&folder.path().join("catalog.h5"), id);
         let text = said(&folder, &["prepare", "c.toml"]);
         let words = [
             &format!("compressed by {name} (HDF5 filter {id})"),
@@ -215,17 +210,4 @@ fn an_hdf5_filter_that_is_not_built_in_is_named_with_the_remedy() {
         assert!(words.iter().all(|w| text.contains(*w)), "{text}");
         assert!(!text.contains("plugin"), "{text}");
     }
-}
-
-/// Gives the deflate filter of the one dataset that has it another number: message 11 of version 1 or
-/// 2, where it stands before the number of its values, 1, and its level, 1.
-fn renumber(path: &Path, id: u16) {
-    let mut bytes = std::fs::read(path).unwrap();
-    let message = [1, 0, 8, 0, 1, 0, 1, 0];
-    let at = bytes
-        .windows(8)
-        .position(|w| w == message)
-        .expect("a filter message");
-    bytes[at..at + 2].copy_from_slice(&id.to_le_bytes());
-    std::fs::write(path, bytes).unwrap();
 }

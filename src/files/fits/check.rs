@@ -1,7 +1,8 @@
 //! Whether a file is whole, and holds what was written.
 
-use super::extent::{BITS, SHRUNK};
+use super::extent::BITS;
 use super::read::Fits;
+use super::tiles::SHRUNK;
 use crate::Result;
 use fitsio_sys as c;
 

@@ -7,8 +7,6 @@ use crate::{Error, Result};
 use std::io::{self, Read, Seek};
 use std::path::Path;
 
-/// Values that one byte can stand for at most, compressed in tiles.
-pub(super) const SHRUNK: usize = 1032;
 /// Values that one byte can hold at most as it is: bits (TFORM `X`).
 pub(super) const BITS: usize = 8;
 /// How files packed by other programs begin: cfitsio would unpack them, however large they become.

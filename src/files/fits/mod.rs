@@ -12,6 +12,7 @@ pub(crate) mod read;
 pub(crate) mod sheet;
 pub(crate) mod tables;
 mod tiles;
+mod wavelengths;
 
 #[cfg(test)]
 mod tests;

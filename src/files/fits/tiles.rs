@@ -1,9 +1,10 @@
 //! The keys of an image compressed in tiles. cfitsio divides by them and makes room by them; some of its
 //! decoders go where the data say, beyond what they were given.
 
-use super::extent::SHRUNK;
 use super::header::Header;
 
+/// Values that one byte can stand for at most, compressed.
+pub(super) const SHRUNK: usize = 1032;
 /// Most axes of such an image (MAX_COMPRESS_DIM).
 const MOST: i64 = 6;
 /// The methods whose decoders stay within the tile.
