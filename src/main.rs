@@ -1,3 +1,5 @@
+//! The program `selfsi`; everything is in the library.
+
 use selfsi::cli::Memory;
 use std::process::ExitCode;
 

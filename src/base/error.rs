@@ -16,63 +16,99 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     /// An input file (FITS, HDF5, folder) that cannot be read or does not hold what it should.
     Input {
+        /// The file or folder.
         path: PathBuf,
         /// HDU, column, dataset or key inside the file, e.g. `HDU 1 column flux`.
         place: String,
+        /// What is wrong with it.
         problem: String,
+        /// What should be there.
         expected: String,
+        /// What the user can do.
         fix: String,
     },
     /// A configuration key that is unknown, missing or out of range.
     Config {
         /// The file, or `--set`.
         origin: String,
+        /// The key, with its table.
         key: String,
+        /// What is wrong with its value.
         problem: String,
+        /// What the user can do.
         fix: String,
     },
     /// An output that cannot be written. Nothing half-written is left behind.
     Output {
+        /// The file or folder.
         path: PathBuf,
+        /// Why it cannot be written.
         problem: String,
+        /// What the user can do.
         fix: String,
     },
     /// A run folder or checkpoint that cannot be used.
     Run {
+        /// The run folder or the file in it.
         path: PathBuf,
+        /// What is wrong with it.
         problem: String,
+        /// What the user can do.
         fix: String,
     },
     /// The loss or the weights became NaN or infinite.
     Diverged {
+        /// The last step, counted from 1.
         step: u64,
+        /// What is not finite.
         problem: String,
+        /// The newest complete checkpoint.
         checkpoint: PathBuf,
+        /// What the user can do.
         fix: String,
     },
     /// Ctrl-C, SIGTERM or SIGHUP stopped a training: the state was saved first.
-    Interrupted { step: u64, checkpoint: PathBuf },
+    Interrupted {
+        /// Steps that are done.
+        step: u64,
+        /// The checkpoint after them.
+        checkpoint: PathBuf,
+    },
     /// The same of any other work: what was done is saved, what was unfinished is removed.
     Stopped {
+        /// The output that was being made.
         path: PathBuf,
+        /// What stopped it, and what is left.
         problem: String,
+        /// What the user can do.
         fix: String,
     },
     /// A step failed; the state before it was saved.
     Halted {
+        /// Steps that are done.
         step: u64,
+        /// The checkpoint after that step.
         checkpoint: PathBuf,
+        /// Why the next step failed.
         #[source]
         problem: Box<Error>,
     },
     /// A simulator outside this program failed.
     Simulator {
+        /// Its command line.
         command: String,
+        /// What it did.
         problem: String,
+        /// What the user can do.
         fix: String,
     },
     /// Another rank of the training failed: all end.
-    Rank { rank: usize, problem: String },
+    Rank {
+        /// Its number, from 0.
+        rank: usize,
+        /// Its error, in words.
+        problem: String,
+    },
     /// Another rank says what failed: nothing more is to be said.
     Elsewhere {
         /// The exit code of the other rank's error.

@@ -21,6 +21,7 @@ const LEARNED_FROM: usize = 100 * CHUNK;
 /// A finished evaluation, and how many held-out spectra could not take part in it.
 #[derive(Debug)]
 pub struct Outcome {
+    /// The tables.
     pub evaluation: Evaluation,
     /// Restorations that are not finite although their flag says that they are.
     pub not_finite: usize,
@@ -29,8 +30,11 @@ pub struct Outcome {
 /// A run and its restored catalogs.
 #[derive(Debug, Clone)]
 pub struct RunFiles {
+    /// Name of the run folder.
     pub name: String,
+    /// The run's config.
     pub config: Config,
+    /// Its restored catalogs.
     pub restored: Vec<PathBuf>,
 }
 

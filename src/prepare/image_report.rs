@@ -1,67 +1,45 @@
-//! What the preparation of images did.
+//! What the preparation of images found besides the counts per reason.
 
-use super::report::flag_names;
+use super::report::Details;
 use super::scale::ScaleFrom;
 use super::stretched::GOOD_MIN;
-use crate::data::{ImageLayout, Object, PixelScale, flag};
+use crate::data::{ImageBlock, ImageLayout, Object, PixelScale, flag};
 use serde::Serialize;
-use std::collections::BTreeMap;
-use std::fmt;
-use std::path::{Path, PathBuf};
 
-/// Examples shown of a list that may be long.
-const SHOWN: usize = 5;
-
-/// The outcome of a preparation.
+/// Of a set of images.
 #[derive(Debug, Clone, Serialize)]
-pub struct ImageReport {
-    pub prepared: PathBuf,
-    /// CSV of every rejected row.
-    pub rejected_list: PathBuf,
-    pub rows: usize,
-    pub used: usize,
-    /// Rows per flag.
-    pub rejected: BTreeMap<&'static str, usize>,
-    /// Why the first rejected row was.
-    #[serde(skip)]
-    pub(crate) first_reason: Option<String>,
+pub struct ImageDetails {
     /// [C, H, W].
     pub shape: [usize; 3],
+    /// Of the asinh stretch, in the file's units; `None`: no stretch.
     pub softening: Option<f64>,
     /// Per channel, of the stretched values.
     pub mean: Vec<f64>,
+    /// Per channel, of the stretched values.
     pub std: Vec<f64>,
+    /// Where `mean` and `std` come from.
     pub scale_from: ScaleFrom,
     /// Fraction of the pixels of the used images that are masked, and that have no noise level.
     pub masked: f64,
+    /// Fraction of these pixels that have no noise level.
     pub without_noise_level: f64,
     /// Numbers K and planes P that come with each image.
     pub vector: usize,
+    /// P.
     pub planes: usize,
-    /// Names that occur more than once.
-    pub duplicate_names: Vec<String>,
+    /// Used images so far.
+    #[serde(skip)]
+    used: usize,
 }
 
-impl ImageReport {
-    pub(crate) fn new(
-        prepared: &Path,
-        rejected_list: &Path,
-        layout: &ImageLayout,
-        from: ScaleFrom,
-        rows: usize,
-    ) -> Self {
+impl ImageDetails {
+    pub(super) fn new(layout: &ImageLayout, from: ScaleFrom) -> Self {
         let PixelScale {
             softening,
             mean,
             std,
         } = layout.scale.clone();
         Self {
-            prepared: prepared.to_path_buf(),
-            rejected_list: rejected_list.to_path_buf(),
-            rows,
-            used: 0,
-            rejected: BTreeMap::new(),
-            first_reason: None,
             shape: [layout.channels, layout.height, layout.width],
             softening,
             mean,
@@ -71,58 +49,46 @@ impl ImageReport {
             without_noise_level: 0.0,
             vector: layout.vector,
             planes: layout.planes,
-            duplicate_names: Vec::new(),
+            used: 0,
         }
-    }
-
-    /// Counts one finished row and its inverse variances.
-    pub(crate) fn count<'a>(&mut self, object: &Object, ivar: impl Iterator<Item = &'a f32>) {
-        for name in flag_names(object.flag) {
-            *self.rejected.entry(name).or_default() += 1;
-        }
-        if object.flag != flag::GOOD {
-            self.first_reason.get_or_insert(object.reason.clone());
-            return;
-        }
-        let (mut masked, mut unknown, mut all) = (0.0, 0.0, 0.0);
-        for v in ivar {
-            all += 1.0;
-            masked += f64::from(u8::from(*v == 0.0));
-            unknown += f64::from(u8::from(v.is_infinite()));
-        }
-        self.used += 1;
-        // Running means over the used images.
-        let weight = 1.0 / self.used as f64;
-        self.masked += (masked / all - self.masked) * weight;
-        self.without_noise_level += (unknown / all - self.without_noise_level) * weight;
-    }
-
-    /// The counts in one line: `UNREADABLE 12, COVERAGE 3`.
-    pub(crate) fn counts(&self) -> String {
-        let each = self.rejected.iter().map(|(name, n)| format!("{name} {n}"));
-        each.collect::<Vec<_>>().join(", ")
     }
 }
 
-impl fmt::Display for ImageReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [c, h, w] = self.shape;
-        writeln!(
-            f,
-            "{}: {} of {} images, {c} × {h} × {w}",
-            self.prepared.display(),
-            self.used,
-            self.rows
-        )?;
-        for (_, name, meaning) in flag::MEANINGS {
-            if let Some(n) = self.rejected.get(name) {
-                let least = match name {
-                    "COVERAGE" => format!(" (less than {GOOD_MIN} of them)"),
-                    _ => String::new(),
-                };
-                writeln!(f, "  {n:>8}  {name:<11} {meaning}{least}")?;
+impl Details for ImageDetails {
+    type Block = ImageBlock;
+    type Found = ();
+    const ROWS: &'static str = "images";
+
+    fn count(&mut self, objects: &[Object], block: &ImageBlock, (): &()) {
+        let used = objects.iter().zip(block.ivar.rows());
+        for (_, ivar) in used.filter(|(o, _)| o.flag == flag::GOOD) {
+            let (mut masked, mut unknown, mut all) = (0.0, 0.0, 0.0);
+            for v in ivar {
+                all += 1.0;
+                masked += f64::from(u8::from(*v == 0.0));
+                unknown += f64::from(u8::from(v.is_infinite()));
             }
+            self.used += 1;
+            // Running means over the used images.
+            let weight = 1.0 / self.used as f64;
+            self.masked += (masked / all - self.masked) * weight;
+            self.without_noise_level += (unknown / all - self.without_noise_level) * weight;
         }
+    }
+
+    fn shape(&self) -> String {
+        let [c, h, w] = self.shape;
+        format!("{c} × {h} × {w}")
+    }
+
+    fn limit(&self, flag: &str) -> String {
+        match flag {
+            "COVERAGE" => format!(" (less than {GOOD_MIN} of them)"),
+            _ => String::new(),
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
         let from = match self.scale_from {
             ScaleFrom::Config => "from the config",
             ScaleFrom::File => "recorded in the file",
@@ -133,34 +99,20 @@ impl fmt::Display for ImageReport {
             each.join(", ")
         };
         let (mean, std) = (list(&self.mean), list(&self.std));
-        write!(f, "  scale ({from}): mean {mean}; std {std}")?;
-        match self.softening {
-            Some(s) => writeln!(f, "; of asinh(value/{s})")?,
-            None => writeln!(f)?,
-        }
-        let per_cent = |v: f64| 100.0 * v;
-        writeln!(
-            f,
-            "  pixels: {:.2} % masked, {:.2} % without a noise level",
-            per_cent(self.masked),
-            per_cent(self.without_noise_level)
-        )?;
+        let stretch = self.softening.map(|s| format!("; of asinh(value/{s})"));
+        let stretch = stretch.unwrap_or_default();
+        let mut lines = vec![
+            format!("scale ({from}): mean {mean}; std {std}{stretch}"),
+            format!(
+                "pixels: {:.2} % masked, {:.2} % without a noise level",
+                100.0 * self.masked,
+                100.0 * self.without_noise_level
+            ),
+        ];
         if self.vector + self.planes > 0 {
             let (k, p) = (self.vector, self.planes);
-            writeln!(f, "  corruption: {k} numbers and {p} planes per image")?;
+            lines.push(format!("corruption: {k} numbers and {p} planes per image"));
         }
-        let n = self.duplicate_names.len();
-        if n > 0 {
-            let dots = if n > SHOWN { ", …" } else { "" };
-            let shown: Vec<&str> = self
-                .duplicate_names
-                .iter()
-                .take(SHOWN)
-                .map(|s| &**s)
-                .collect();
-            let shown = shown.join(", ");
-            writeln!(f, "  note: {n} names occur more than once: {shown}{dots}")?;
-        }
-        write!(f, "  rejected images: {}", self.rejected_list.display())
+        lines
     }
 }

@@ -1,22 +1,25 @@
 //! From a survey to a prepared set: mask, regrid, normalise, select, and a report of what was left out.
 
+mod chunks;
 mod image_report;
 mod images;
 pub(crate) mod normalise;
 mod rebin;
 mod regrid;
+mod rejected;
 mod report;
 mod scale;
 mod set;
 mod spectra;
+mod spectra_report;
 mod stretched;
 
-pub use image_report::ImageReport;
+pub use image_report::ImageDetails;
 pub use images::prepare_images;
 pub use normalise::{Level, level};
 pub use rebin::Rebin;
 pub use regrid::Regridder;
-pub use report::{Report, flag_names};
+pub use report::{Details, Report, flag_names, rejected_path};
 pub use scale::{ScaleFrom, pixel_scale, with_scale_of};
 
 pub use set::{
@@ -24,4 +27,5 @@ pub use set::{
     SpectraHeader,
 };
 
-pub use spectra::{prepare, prepare_from, rejected_path};
+pub use spectra::{prepare, prepare_from};
+pub use spectra_report::SpectraDetails;

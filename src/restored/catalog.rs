@@ -13,12 +13,14 @@ use std::path::{Path, PathBuf};
 /// What a restored catalog says of how it was made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RestoredHeader {
+    /// The wavelengths of every spectrum.
     pub grid: LogGrid,
     /// FITS unit string of the flux.
     pub flux_unit: String,
     /// Reference frame of the wavelengths as FITS names it (`HELIOCEN`); `None` where the input
     /// does not say.
     pub specsys: Option<String>,
+    /// How it was made.
     pub made: Provenance,
 }
 
@@ -34,6 +36,7 @@ pub struct RestoredBlock {
     pub draw: Option<Array2<f32>>,
     /// One per quantile asked for.
     pub quantiles: Vec<Array2<f32>>,
+    /// The observation; 0 where masked.
     pub observed: Array2<f32>,
     /// Inverse variance of `observed`; 0 = masked.
     pub ivar: Array2<f32>,
@@ -102,11 +105,13 @@ impl Restored {
         })
     }
 
+    /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
+    /// What the catalog says of itself.
     #[must_use]
     pub fn header(&self) -> &RestoredHeader {
         &self.header

@@ -20,9 +20,11 @@ use std::path::Path;
 /// Consecutive rows to be written, one object each.
 #[derive(Debug, Clone, Copy)]
 pub struct RestoredPart<'a> {
+    /// Of the table.
     pub objects: &'a [Object],
     /// Whether each was kept out of training.
     pub heldout: &'a [bool],
+    /// Of the images.
     pub block: &'a RestoredBlock,
     /// [`NO_LINES`](crate::lines::NO_LINES) where none was measured.
     pub lines: &'a [MeasuredLines],

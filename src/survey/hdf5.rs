@@ -92,6 +92,7 @@ impl Hdf5Catalog {
         self.names.len()
     }
 
+    /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
@@ -103,7 +104,7 @@ impl Hdf5Catalog {
         &self.names
     }
 
-    /// Edges of each pixel in log10(λ/Å), vacuum, [n].
+    /// Edges of each pixel in log10(λ/Å), vacuum, `[n]`.
     #[must_use]
     pub fn pixels(&self) -> &Arc<[[f64; 2]]> {
         &self.grid

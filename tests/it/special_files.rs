@@ -198,7 +198,10 @@ fn an_hdf5_filter_that_is_not_built_in_is_named_with_the_remedy() {
     ] {
         // The filter is optional, so that it can be written here, where it is not built in either.
         catalog(&folder, "ivar", |f| {
-            let data = f.new_dataset::<f32>().chunk((1, 2000)).add_filter(id, &[141, 16]);
+            let data = f
+                .new_dataset::<f32>()
+                .chunk((1, 2000))
+                .add_filter(id, &[141, 16]);
             data.shape((2, 2000)).create("ivar").map(drop).unwrap();
         });
         let text = said(&folder, &["prepare", "c.toml"]);

@@ -118,16 +118,19 @@ impl RestoredImages {
         })
     }
 
+    /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
+    /// What the file says of itself.
     #[must_use]
     pub fn header(&self) -> &RestoredImagesHeader {
         &self.header
     }
 
+    /// Shape and scale of the images.
     #[must_use]
     pub fn layout(&self) -> &ImageLayout {
         &self.header.layout
@@ -151,6 +154,7 @@ impl RestoredImages {
         self.header.made.draws
     }
 
+    /// The table beside the images.
     #[must_use]
     pub fn table(&self) -> &ImageTable {
         &self.table

@@ -8,6 +8,7 @@ use ndarray::Array2;
 /// The table beside the images, one row each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageTable {
+    /// Names, flags and sources.
     pub objects: Vec<Object>,
     /// Class of each object; −1 where unknown.
     pub labels: Vec<i64>,
