@@ -21,6 +21,8 @@ pub struct SpectraDetails {
     pub targets_without_row: usize,
     /// Further files of a spectrum that was read from another.
     pub twin_files: Vec<PathBuf>,
+    /// What else of the catalog was left out, in words.
+    pub left_out: Vec<String>,
     /// Used spectra whose line-spread function is unknown.
     pub without_lsf: usize,
     /// Used spectra whose file lacks the mask column: masked by ivar alone.
@@ -48,6 +50,7 @@ impl SpectraDetails {
             files_without_row: unmatched.files,
             targets_without_row: unmatched.targets,
             twin_files: unmatched.twins,
+            left_out: unmatched.notes,
             without_lsf: 0,
             without_mask: 0,
             other_grid: 0,
@@ -69,6 +72,11 @@ impl Details for SpectraDetails {
     fn shape(&self) -> String {
         let [low, high] = self.wavelength;
         format!("{} pixels, {low:.1}-{high:.1} Å (vacuum)", self.pixels)
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let note = |text: &String| format!("note: {text}");
+        self.left_out.iter().map(note).collect()
     }
 
     fn notes(&self) -> Vec<Note> {

@@ -3,6 +3,7 @@
 use super::sdss;
 use super::sp_plate;
 use super::sp_plate::{Fibre, Key};
+use crate::files::fits::read::Fits;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -55,7 +56,7 @@ impl Index {
     }
 
     fn walk(&mut self, folder: &Path) -> Result<()> {
-        let mut found = false;
+        let (mut found, mut sp_spec) = (false, None);
         let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
         for entry in walk {
             let path = match entry {
@@ -72,12 +73,18 @@ impl Index {
             } else if let Some(key) = name_of(&path).and_then(key_of) {
                 self.add(key, path, None);
             } else {
+                if name_of(&path).is_some_and(|n| n.starts_with("spSpec-")) {
+                    sp_spec.get_or_insert(path);
+                }
                 continue;
             }
             found = true;
         }
         if found {
             return Ok(());
+        }
+        if let Some(path) = sp_spec {
+            sdss::refuse_sp_spec(&mut Fits::open(&path)?)?;
         }
         Err(Error::input(
             folder,
@@ -112,35 +119,40 @@ fn name_of(path: &Path) -> Option<&str> {
 }
 
 /// The files among `paths`, and those of the folders among them that are called PREFIX*.fits[.gz],
-/// at any depth, sorted.
+/// at any depth, sorted: with the first of `prefixes` of which a folder has any.
 ///
 /// # Errors
 /// [`Error::Input`] if a path cannot be read or a folder holds none.
-pub(crate) fn files_called(prefix: &str, paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+pub(crate) fn files_called(prefixes: &[&str], paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
         if !path.is_dir() {
             files.push(path.clone());
             continue;
         }
-        let before = files.len();
+        let mut found = vec![Vec::new(); prefixes.len()];
         for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
             let entry = entry.map_err(|e| unreadable(path, &e))?;
             let name = entry.file_name().to_string_lossy();
             let stem = name.strip_suffix(".gz").unwrap_or(&name);
-            if entry.file_type().is_file() && stem.starts_with(prefix) && stem.ends_with(".fits") {
-                files.push(entry.into_path());
+            let prefix = prefixes.iter().position(|p| stem.starts_with(p));
+            if let Some(prefix) = prefix.filter(|_| stem.ends_with(".fits"))
+                && entry.file_type().is_file()
+            {
+                found[prefix].push(entry.into_path());
             }
         }
-        if files.len() == before {
+        let Some(found) = found.into_iter().find(|f| !f.is_empty()) else {
+            let names: Vec<String> = prefixes.iter().map(|p| format!("{p}*.fits[.gz]")).collect();
             return Err(Error::input(
                 path,
                 "",
-                format!("no {prefix}*.fits[.gz] in this folder or below"),
+                format!("no {} in this folder or below", names.join(" or ")),
                 "a folder of such files",
                 "check the path, or name the files themselves",
             ));
-        }
+        };
+        files.extend(found);
     }
     Ok(files)
 }
@@ -163,19 +175,19 @@ fn unreadable(folder: &Path, e: &walkdir::Error) -> Error {
     )
 }
 
-/// What spec-3655-55240-0256.fits[.gz] says; `None` for other names.
+/// What spec-3655-55240-0256.fits[.gz], or spec-allepoch-60130-27021598054114233.fits, says; `None` for
+/// other names.
 pub(crate) fn key_of(file: &str) -> Option<Key> {
     let stem = file.strip_suffix(".gz").unwrap_or(file);
-    let mut parts = stem
-        .strip_prefix("spec-")?
-        .strip_suffix(".fits")?
-        .split('-');
-    let mut number = || {
-        let digits = parts.next()?;
+    let stem = stem.strip_prefix("spec-")?.strip_suffix(".fits")?;
+    let mut parts = stem.split('-');
+    let number = |digits: &str| {
         let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
         plain.then(|| digits.parse::<i64>().ok()).flatten()
     };
-    let key = (number()?, number()?, number()?);
+    let first = parts.next()?;
+    let plate = number(first).or_else(|| sdss::all_epochs(first))?;
+    let key = (plate, number(parts.next()?)?, number(parts.next()?)?);
     parts.next().is_none().then_some(key)
 }
 
@@ -194,7 +206,12 @@ mod tests {
             key_of("spec-015000-59146-04544940698.fits"),
             Some((15000, 59146, 4_544_940_698))
         );
+        assert_eq!(
+            key_of("spec-allepoch_lco-60130-27021598054114233.fits"),
+            Some((0, 60130, 27_021_598_054_114_233))
+        );
         for other in [
+            "spec-allsky-1-2.fits",
             "spec-1-2.fits",
             "spPlate-3655-55240.fits",
             "spec-1-2-3-4.fits",

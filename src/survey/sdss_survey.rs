@@ -6,7 +6,7 @@ use super::item::Item;
 use super::pixel_mask::PixelMask;
 use super::select::{by_catalog, reject};
 use super::spectra::{Pixels, Survey, Unmatched};
-use super::tables::{CatalogRow, read_catalog};
+use super::tables::{CatalogRow, CatalogRows, read_catalog};
 use super::{sdss, sp_plate};
 use crate::Result;
 use crate::config::{Columns, SelectConfig};
@@ -24,6 +24,7 @@ pub(crate) struct SdssSurvey {
     unnamed: Vec<PathBuf>,
     /// Further files of a spectrum that is read from another.
     twins: Vec<PathBuf>,
+    notes: Vec<String>,
 }
 
 /// A spectrum of an SDSS survey: a catalog row, or a file that stands for itself.
@@ -45,10 +46,13 @@ impl SdssSurvey {
             .map(|path| read_catalog(path, columns))
             .transpose()?;
         // A catalog without ZWARNING leaves that to the pipeline.
-        let knows = |rows: &Vec<CatalogRow>| rows.iter().all(|r| r.zwarning.is_some());
+        let knows = |c: &CatalogRows| c.rows.iter().all(|r| r.zwarning.is_some());
         let index = Index::new(spectra, !catalog.as_ref().is_some_and(knows))?;
         Ok(match catalog {
-            Some(rows) => Self::named(rows, index),
+            Some(catalog) => Self {
+                notes: catalog.notes,
+                ..Self::named(catalog.rows, index)
+            },
             None => Self::unnamed(index),
         })
     }
@@ -76,6 +80,7 @@ impl SdssSurvey {
             rows,
             unnamed: index.files.into_iter().filter_map(unnamed).collect(),
             twins: index.twins,
+            notes: Vec::new(),
         }
     }
 
@@ -88,6 +93,7 @@ impl SdssSurvey {
             rows: index.files.into_values().map(alone).collect(),
             unnamed: Vec::new(),
             twins: index.twins,
+            notes: Vec::new(),
         }
     }
 }
@@ -120,6 +126,7 @@ impl Survey for SdssSurvey {
             files: self.unnamed.clone(),
             targets: 0,
             twins: self.twins.clone(),
+            notes: self.notes.clone(),
         }
     }
 

@@ -64,6 +64,8 @@ pub(crate) struct Unmatched {
     pub targets: usize,
     /// Further files of a spectrum that is read from another.
     pub twins: Vec<PathBuf>,
+    /// What else was left out of the catalog, in words.
+    pub notes: Vec<String>,
 }
 
 /// The names that occur more than once, each once, sorted.

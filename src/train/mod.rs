@@ -16,6 +16,7 @@ mod resumed;
 mod run;
 mod split;
 mod step;
+mod sure;
 mod trainer;
 mod training;
 mod validate;
@@ -33,6 +34,7 @@ pub(crate) use run::sha256_file;
 pub use run::{Run, config_sha256};
 pub use split::{is_heldout, is_trained};
 pub use step::Step;
+pub use sure::Mean;
 
 pub use crate::fit::{Proxies, Proxy, Validation};
 pub use trainer::{Outcome, Trainer};
