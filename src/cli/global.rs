@@ -14,6 +14,7 @@ const GIB: f64 = (1u64 << 30) as f64;
 
 /// Options that every subcommand takes.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
 pub struct Global {
     /// Device that computes: cpu, cuda or cuda:N.
     #[arg(long, global = true, default_value = "cpu", env = "SELFSI_DEVICE")]
