@@ -31,7 +31,7 @@ fn a_dataset_that_claims_more_than_its_file_holds_takes_no_memory_for_it() {
     for (rows, written, word) in [
         (1_000_000_000, false, "nothing was ever written"),
         (1_000_000_000, true, "can hold"),
-        (1 << 60, true, "can hold"),
+        (1 << 50, true, "can hold"),
     ] {
         let file = hdf5::File::create(&catalog).unwrap();
         let loglam: Vec<f64> = (0..2000).map(|i| 3.6 + 1e-4 * f64::from(i)).collect();
@@ -41,11 +41,12 @@ fn a_dataset_that_claims_more_than_its_file_holds_takes_no_memory_for_it() {
             .unwrap();
         for name in ["flux", "ivar"] {
             let data = file.new_dataset::<f32>().chunk((1, 2000)).deflate(1);
-            let data = data.shape((rows.., 2000)).create(name).unwrap();
+            let data = data.shape((2.., 2000)).create(name).unwrap();
             if written {
-                data.write_slice(&ndarray::Array2::<f32>::ones((2, 2000)), (0..2, ..))
+                data.write(&ndarray::Array2::<f32>::ones((2, 2000)))
                     .unwrap();
             }
+            data.resize((rows, 2000)).unwrap();
         }
         file.close().unwrap();
         let mut command = selfsi();

@@ -67,7 +67,7 @@ impl Fits {
             // Of an ASCII table, cfitsio counts the texts and not their characters.
             repeat: size(repeat).max(if code == TSTRING { size(width) } else { 0 }),
             width: size(width),
-            odd: code < 0 || code >= TCOMPLEX,
+            odd: !(0..TCOMPLEX).contains(&code),
             number,
         })
     }
