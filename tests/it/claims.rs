@@ -139,6 +139,9 @@ fn a_picture_that_claims_to_be_huge_is_not_decoded() {
     );
 }
 
+/// A change of the header and the tensors of a checkpoint.
+type Edit<'a> = &'a dyn Fn(&mut Value, &mut Parts);
+
 /// The newest checkpoint of `run` after `edit`, with a checksum that fits.
 fn edit(run: &Path, edit: impl Fn(&mut Value, &mut Parts)) {
     let path = checkpoints(run).pop().unwrap();
@@ -165,7 +168,7 @@ fn a_checkpoint_put_together_otherwise_is_refused_in_one_line() {
         shape[0] -= 1;
         bytes.truncate(shape.iter().product::<usize>() * 4);
     };
-    let edits: [(&str, &dyn Fn(&mut Value, &mut Parts)); 5] = [
+    let edits: [(&str, Edit<'_>); 5] = [
         ("values where the run has", &|_, parts| {
             cut(parts, "estep/pool")
         }),

@@ -86,6 +86,9 @@ fn what_is_no_file_is_refused_wherever_a_file_is_expected() {
     assert!(!at("new").exists() && !at("set.h5").exists());
 }
 
+/// What adds a dataset to a file.
+type Make<'a> = &'a dyn Fn(&hdf5::File);
+
 /// A catalog of two spectra, whose dataset `name` is made by `odd`.
 fn catalog(folder: &TempDir, name: &str, odd: impl Fn(&hdf5::File)) {
     let file = hdf5::File::create(folder.path().join("catalog.h5")).unwrap();
@@ -149,7 +152,7 @@ fn hdf5_data_in_another_file_are_not_followed_by_whatever_way() {
             .virtual_map("fifo", "id", 2, .., 2, ..);
         made.shape(2).create("id").map(drop).unwrap();
     };
-    let odd: [(&str, &dyn Fn(&hdf5::File)); 6] = [
+    let odd: [(&str, Make<'_>); 6] = [
         ("a link into another file", &external("other.h5")),
         ("a link into another file", &external("fifo")),
         ("a link into another file", &soft),
