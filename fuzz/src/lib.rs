@@ -2,7 +2,7 @@
 //! whatever it is given. libFuzzer drives them (`make fuzz`), and so does tests/it/fuzz.rs.
 
 mod datasets;
-mod sealed;
+pub mod sealed;
 mod tables;
 
 use flate2::Compression;

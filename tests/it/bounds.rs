@@ -64,7 +64,7 @@ fn numbers(value: &Value, key: &str, out: &mut Vec<String>) {
 }
 
 /// Puts `new` where `key` stands.
-fn put<'a>(mut here: &'a mut Value, key: &str, new: Value) {
+fn put(mut here: &mut Value, key: &str, new: Value) {
     for part in key.split(['.', '[']) {
         here = match part.strip_suffix(']') {
             Some(place) => &mut here[place.parse::<usize>().unwrap()],

@@ -2,7 +2,7 @@
 //! mutator makes of it is taken or refused in one line, without a panic.
 
 #[path = "../../fuzz/src/lib.rs"]
-mod targets;
+pub mod targets;
 
 use crate::fixtures::alone::alone;
 use crate::fixtures::trained::{self, Trained};
