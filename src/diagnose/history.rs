@@ -1,5 +1,6 @@
 //! What a run folder tells of its validations.
 
+use crate::base::regular;
 use crate::train::{Proxies, Run};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -51,7 +52,7 @@ impl History {
     pub fn read(run: &Path) -> Result<Self> {
         let train = Run::open(run)?.config().train.clone();
         let path = run.join("metrics.jsonl");
-        let text = std::fs::read_to_string(&path)
+        let text = regular::read_to_string(&path)
             .map_err(|e| Error::run(&path, e, "train first: selfsi train CONFIG --out RUN"))?;
         // The last line may be cut short while the run is writing it.
         let found: Vec<(u64, Found)> = text

@@ -14,6 +14,8 @@ use std::path::Path;
 /// Images looked at for statistics, and how many are read at a time.
 const LOOKED_AT: usize = 256;
 const READ: usize = 64;
+/// Values that are in memory for that, unless one image has more.
+const VALUES: usize = 1 << 26;
 
 /// As [`source`], but first whether they are restored images of selfsi.
 pub(crate) fn restored_or_source(path: &Path) -> Result<Option<Inspection>> {
@@ -55,7 +57,8 @@ pub(crate) fn source(path: &Path) -> Result<Option<Inspection>> {
     i.fact("channels", image.channels);
     i.fact("height", image.height);
     i.fact("width", image.width);
-    let looked_at = source.len().min(LOOKED_AT);
+    let each = image.channels * image.height * image.width;
+    let looked_at = source.len().min(LOOKED_AT).min((VALUES / each).max(1));
     let raw = source.read(0..looked_at)?;
     let (all, values) = (raw.pixels.len(), || {
         raw.pixels.iter().map(|v| f64::from(*v))

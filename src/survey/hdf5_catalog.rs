@@ -195,7 +195,7 @@ impl Look<'_> {
             Some(name) => self
                 .required(name, "a dataset that the config names")
                 .map(Some),
-            None => Ok(self.file.dataset(usual).ok()),
+            None => read::find(self.file, self.path, usual),
         }
     }
 
