@@ -3,9 +3,11 @@
 mod catalogs;
 mod desi;
 mod fits;
+mod folder;
 mod hdf5;
 mod images;
 mod inspection;
+mod survey;
 
 pub use inspection::Inspection;
 
@@ -18,13 +20,16 @@ use crate::survey::recognise::{FitsKind, recognise};
 use crate::{Error, Result};
 use std::path::Path;
 
-/// Looks into a file, or a folder of images.
+/// Looks into a file, a folder of spectra or images, or the survey that a config names.
 ///
 /// # Errors
 /// [`Error::Input`] if it cannot be read, is truncated, or is of no format that we know.
 pub fn inspect(path: &Path) -> Result<Inspection> {
     if path.is_dir() {
-        return images_alone(path);
+        return match folder::of_spectra(path)? {
+            Some(found) => Ok(found),
+            None => images_alone(path),
+        };
     }
     let start = start(path).map_err(|e| {
         Error::input(
@@ -38,6 +43,7 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
     match start {
         Start::Hdf5 => of_hdf5(path),
         Start::Fits => of_fits(path),
+        Start::Text if survey::is_config(path) => survey::of_config(path),
         Start::Text | Start::VoTable => catalogs::of_text(path),
         _ => images_alone(path),
     }

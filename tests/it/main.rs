@@ -65,6 +65,7 @@ mod shards;
 mod simulate;
 mod smoothing;
 mod streamed;
+mod summaries;
 mod sure;
 mod theory;
 mod toy;
