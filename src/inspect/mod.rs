@@ -28,7 +28,7 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
     if path.is_dir() {
         return match folder::of_spectra(path)? {
             Some(found) => Ok(found),
-            None => images_alone(path),
+            None => images::alone(path),
         };
     }
     let start = start(path).map_err(|e| {
@@ -45,7 +45,7 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
         Start::Fits => of_fits(path),
         Start::Text if survey::is_config(path) => survey::of_config(path),
         Start::Text | Start::VoTable => catalogs::of_text(path),
-        _ => images_alone(path),
+        _ => images::alone(path),
     }
 }
 
@@ -98,16 +98,4 @@ fn of_fits(path: &Path) -> Result<Inspection> {
             Ok(found.unwrap_or_else(|| fits::other(path, &hdus)))
         }
     }
-}
-
-fn images_alone(path: &Path) -> Result<Inspection> {
-    images::source(path)?.ok_or_else(|| {
-        Error::input(
-            path,
-            "",
-            "the axes of the images are ambiguous",
-            "images of one to four channels",
-            "give their shape in [image] and run selfsi prepare",
-        )
-    })
 }

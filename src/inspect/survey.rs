@@ -1,6 +1,6 @@
 //! Facts of a whole survey of spectra, read as `prepare` reads it and not written.
 
-use super::images_alone;
+use super::images;
 use super::inspection::{Inspection, range, rounded};
 use crate::Result;
 use crate::base::statistics::upper_median;
@@ -27,7 +27,7 @@ pub(super) fn is_config(path: &Path) -> bool {
 pub(super) fn of_config(path: &Path) -> Result<Inspection> {
     let config = Config::load(path, &[])?;
     if let SurveySource::Images { path, .. } = &config.survey.source {
-        return images_alone(path.first().map_or(Path::new(""), PathBuf::as_path));
+        return images::alone(path.first().map_or(Path::new(""), PathBuf::as_path));
     }
     let mut i = Inspection::new(path, "survey");
     let survey = open(&config.survey.source)?;
