@@ -3,7 +3,7 @@
 use super::images;
 use super::inspection::{Inspection, range, rounded};
 use crate::Result;
-use crate::base::statistics::upper_median;
+use crate::base::statistics::median;
 use crate::config::{Config, SurveySource};
 use crate::data::{Object, flag};
 use crate::prepare::{examine, flag_names};
@@ -134,6 +134,7 @@ impl Tally {
                 self.ends = Some((low.min(a.min(*b)), high.max(a.max(*b))));
             }
         }
-        self.snr.extend(upper_median(snr));
+        // NaN where no pixel is good: not counted.
+        self.snr.push(median(snr));
     }
 }
