@@ -1,12 +1,12 @@
 //! Facts of images: any source that `prepare` reads, and prepared sets of images.
 
 use super::inspection::{Inspection, range, rounded};
-use crate::Result;
 use crate::config::ImageDatasets;
 use crate::data::{Object, PixelScale, flag};
 use crate::prepare::{ImageSet, flag_names};
 use crate::restored::RestoredImages;
 use crate::survey::{ImageSource, images};
+use crate::{Error, Result};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -98,6 +98,19 @@ pub(crate) fn source(path: &Path) -> Result<Option<Inspection>> {
         i.problem(format!("{twice} names occur more than once"));
     }
     Ok(Some(i))
+}
+
+/// As [`source`], where the path holds images or nothing that is known.
+pub(crate) fn alone(path: &Path) -> Result<Inspection> {
+    source(path)?.ok_or_else(|| {
+        Error::input(
+            path,
+            "",
+            "the axes of the images are ambiguous",
+            "images of one to four channels",
+            "give their shape in [image] and run selfsi prepare",
+        )
+    })
 }
 
 /// Facts of a prepared set of images.

@@ -68,6 +68,7 @@ mod simulate;
 mod smoothing;
 mod special_files;
 mod streamed;
+mod summaries;
 mod sure;
 mod theory;
 mod toy;
