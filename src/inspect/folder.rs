@@ -34,7 +34,7 @@ pub(super) fn of_spectra(folder: &Path) -> Result<Option<Inspection>> {
         }
     }
     let kinds: Vec<std::result::Result<(Kind, String), Error>> =
-        files.par_iter().map(|f| kind(f)).collect();
+        files.par_iter().map(kind).collect();
     let has = |wanted: &[Kind]| kinds.iter().flatten().any(|(k, _)| wanted.contains(k));
     let of = |k: FitsKind| Kind::Fits(k);
     let sdss = has(&[
