@@ -10,6 +10,9 @@ use super::survey::SurveySource;
 use super::transport::Scheme;
 use crate::Result;
 
+/// Values of an image, at most: a GiB of them.
+const LARGEST: usize = 1 << 28;
+
 pub(super) fn survey(c: &Config, origin: &str) -> Result<()> {
     let g = &c.grid;
     require(
@@ -247,6 +250,12 @@ pub(super) fn image(c: &Config, origin: &str) -> Result<()> {
         "image",
         "not the shape of an image",
         "give e.g. channels = 3, height = 32, width = 32",
+    )?;
+    ok(
+        image.channels * image.height * image.width <= LARGEST,
+        "image",
+        "more than 2^28 values in an image",
+        "cut the images into smaller ones",
     )?;
     ok(
         source,

@@ -12,6 +12,7 @@ mod known;
 mod observations;
 mod pairs;
 mod proxies;
+mod resumed;
 mod rule;
 mod run;
 mod split;

@@ -3,7 +3,7 @@
 
 use super::known;
 use super::start;
-use crate::base::{atomic, program};
+use crate::base::{atomic, program, regular};
 use crate::config::Config;
 use crate::data::Layout;
 use crate::fit::Checkpoint;
@@ -84,7 +84,7 @@ impl Run {
     /// cannot be read.
     pub fn check_prepared(&self) -> Result<()> {
         let path = self.provenance();
-        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        let text = regular::read_to_string(&path).unwrap_or_default();
         let json: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
         let same = |key: &str, input: &Path| {
             let recorded = json[key].as_str().ok_or_else(|| {
@@ -289,7 +289,7 @@ pub fn config_sha256(config: &Config) -> Result<String> {
 /// SHA-256 of a file, in hexadecimal, read as a stream.
 pub(crate) fn sha256_file(path: &Path) -> Result<String> {
     let mut digest = Sha256::new();
-    std::fs::File::open(path)
+    regular::open(path)
         .and_then(|mut f| std::io::copy(&mut f, &mut digest))
         .map_err(|e| {
             Error::input(

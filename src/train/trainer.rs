@@ -6,6 +6,7 @@ use super::estep::{EStep, evaluations, refreshes};
 use super::feed::Feed;
 use super::known;
 use super::pairs::Pairs;
+use super::resumed::misfit;
 use super::rule::Rule;
 use super::run::{Run, config_sha256};
 use super::start;
@@ -155,6 +156,11 @@ impl<'a> Trainer<'a> {
         }
         let learner = &mut self.learner;
         let state = checkpoint.state(learner.network.params(), self.device)?;
+        let train = &self.run.config().train;
+        if let Some(problem) = misfit(header, &state, train, &self.data.heldout.flux) {
+            let fix = "use another checkpoint or train again";
+            return Err(Error::run(path, format!("{problem}: damaged"), fix));
+        }
         learner.network.params().set_flat(&state.weights);
         self.teacher.params().set_flat(&state.teacher);
         learner.averaged = state.averaged;

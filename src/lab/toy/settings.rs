@@ -3,7 +3,7 @@
 use super::arm::Arm;
 use crate::Result;
 use crate::config::Scheme;
-use crate::config::{TrainConfig, TransportConfig, overridden};
+use crate::config::{TrainConfig, TransportConfig, check_bounds, overridden};
 use serde::{Deserialize, Serialize};
 
 /// Evaluations of the network along the path; the paper has 40.
@@ -45,6 +45,7 @@ impl Settings {
     /// for a value out of range.
     pub fn of(arm: Arm, steps: u64, overrides: &[String]) -> Result<Self> {
         let settings = overridden(&arm.settings(steps), overrides, &KEYS)?;
+        check_bounds(&settings, "--set")?;
         settings.transport.check("--set")?;
         settings.train.check(&settings.transport, "--set")?;
         Ok(settings)

@@ -12,6 +12,7 @@ use crate::nets::VelocityField;
 use crate::ranks::Place;
 use crate::train::observations::Observations;
 use crate::train::validate::Validator;
+use ndarray::Array2;
 use tch::{Kind, Tensor, no_grad};
 
 /// Draws of each posterior that its variance is measured on.
@@ -92,12 +93,14 @@ impl Held {
             return Ok(Spread::one());
         }
         let (risk, variance) = (matrix(risk)?, matrix(&self.variance)?);
-        let good = matrix(&held.latent.good)?;
+        // Pixels of little noise tell most.
+        let weight = held.latent.scale().square().square().reciprocal() * &held.latent.good;
+        let weight = matrix(&weight)?;
         let mut tally = Tally::new((from, to));
         for (i, ln) in self.rest.iter().enumerate() {
             let Some(ln) = ln else { continue };
-            let pixel = |j: usize| (ln[j], f64::from(risk[[i, j]]), f64::from(variance[[i, j]]));
-            tally.add((0..ln.len()).filter(|j| good[[i, *j]] > 0.0).map(pixel));
+            let part = |of: &Array2<f32>, j: usize| f64::from(weight[[i, j]] * of[[i, j]]);
+            tally.add((0..ln.len()).map(|j| (ln[j], part(&risk, j), part(&variance, j))));
         }
         Ok(tally.spread())
     }
