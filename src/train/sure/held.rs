@@ -23,7 +23,8 @@ const BATCH: i64 = 64;
 /// What is known of them whatever the network's weights.
 pub(super) struct Held {
     probed: Probed,
-    /// What a draw differs from the mean by, `[n, D]`, and the variance of such, `[n, D]`.
+    /// What a draw differs from the mean by, `[n, D]`, and the variance of such behind the channel's blur,
+    /// where the risk is known, `[n, D]`.
     error: Tensor,
     variance: Tensor,
     /// ln λ_rest of each object's pixels, where its redshift is known.
@@ -33,18 +34,24 @@ pub(super) struct Held {
 impl Held {
     /// # Errors
     /// [`crate::Error::Torch`] if the numbers cannot be copied to the host.
-    pub fn new(posteriors: &Posteriors, held: &Observations, seed: u64) -> Result<Self> {
+    pub fn new(
+        posteriors: &Posteriors,
+        blur: &MeanBlur,
+        held: &Observations,
+        seed: u64,
+    ) -> Result<Self> {
         let probed = posteriors.probed(held, seed, Place::whole(), u64::MAX)?;
         let seeds: Vec<u64> = (0..=DRAWS)
             .map(|k| derive(seed, Purpose::Validation, 1 << 32 | k))
             .collect();
         let rows: Vec<i64> = (0..held.len()).collect();
         let (_, errors) = posteriors.drawn(held, &seeds, &rows)?;
-        let others = errors.narrow(0, 1, DRAWS as i64);
+        let others = (1..=DRAWS as i64).map(|k| blur.apply(&errors.get(k), &held.latent).square());
+        let others = Tensor::stack(&others.collect::<Vec<_>>(), 0);
         let z = numbers(&held.latent.redshift)?;
         let rest = z.iter().map(|l| posteriors.rest_ln(f64::from(*l).exp_m1()));
         Ok(Self {
-            variance: (others.square()).mean_dim([0i64].as_slice(), false, Kind::Float),
+            variance: others.mean_dim([0i64].as_slice(), false, Kind::Float),
             error: errors.get(0),
             rest: rest.collect(),
             probed,
