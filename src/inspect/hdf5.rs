@@ -3,15 +3,14 @@
 use super::inspection::{Inspection, range, rounded};
 use crate::Result;
 use crate::data::{Centres, NativeGrid, flag};
+use crate::files::hdf5::listing::datasets;
 use crate::files::hdf5::read;
 use crate::prepare::{Prepared, flag_names};
+use crate::survey::hdf5_units::wavelengths;
 use crate::survey::select::snr as snr_of;
-use hdf5::Group;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// Groups deeper than this are not listed.
-const DEPTH: usize = 4;
 /// Spectra looked at for statistics, and how many are read at a time.
 const LOOKED_AT: usize = 1024;
 const READ: usize = 256;
@@ -73,13 +72,10 @@ pub(crate) fn prepared(set: &Prepared) -> Result<Inspection> {
 /// Facts of any other HDF5 file: its datasets, and the catalog in it if the usual names are there.
 pub(crate) fn catalog(path: &Path) -> Result<Inspection> {
     let file = read::open(path)?;
-    let mut found = Vec::new();
-    list(&file, "", 0, &mut found);
+    let found = datasets(&file);
     let shape = |name: &str| {
-        found
-            .iter()
-            .find(|(n, ..)| n == name)
-            .map(|(_, s, _)| s.clone())
+        let named = found.iter().find(|d| d.name == name);
+        named.map(|d| d.shape.clone())
     };
     let mut i = match shape("flux") {
         Some(s) if s.len() == 2 => {
@@ -95,10 +91,15 @@ pub(crate) fn catalog(path: &Path) -> Result<Inspection> {
         }
     };
     let values = |name: &str| file.dataset(name).and_then(|d| d.read_raw::<f64>()).ok();
-    let centres = values("loglam").map(|l| (l, Centres::Log10));
-    match centres.or_else(|| Some((values("wave")?, Centres::Angstrom))) {
+    let grids = [("loglam", Centres::Log10), ("wave", Centres::Angstrom)];
+    let centres = grids.into_iter().find_map(|(name, kind)| {
+        let data = file.dataset(name).ok()?;
+        Some((wavelengths(&data, path, kind, None), kind))
+    });
+    match centres {
         None => i.problem("no dataset `loglam` or `wave`"),
-        Some((centres, kind)) => {
+        Some((Err(e), _)) => i.problem(e.to_string()),
+        Some((Ok(centres), kind)) => {
             let angstrom = |c: &f64| match kind {
                 Centres::Log10 => 10f64.powf(*c),
                 Centres::Angstrom => *c,
@@ -126,23 +127,8 @@ pub(crate) fn catalog(path: &Path) -> Result<Inspection> {
     }
     let listed: Vec<String> = found
         .iter()
-        .map(|(name, shape, kind)| format!("{name} {shape:?} {kind}"))
+        .map(|d| format!("{} {:?} {}", d.name, d.shape, d.kind))
         .collect();
     i.fact("datasets", listed);
     Ok(i)
-}
-
-fn list(group: &Group, prefix: &str, depth: usize, out: &mut Vec<(String, Vec<usize>, String)>) {
-    for name in group.member_names().unwrap_or_default() {
-        let full = format!("{prefix}{name}");
-        if let Ok(data) = group.dataset(&name) {
-            let kind = data.dtype().and_then(|t| t.to_descriptor());
-            let kind = kind.map_or_else(|_| "unknown type".to_owned(), |k| k.to_string());
-            out.push((full, data.shape(), kind));
-        } else if depth < DEPTH
-            && let Ok(inner) = group.group(&name)
-        {
-            list(&inner, &format!("{full}/"), depth + 1, out);
-        }
-    }
 }

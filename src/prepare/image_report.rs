@@ -40,6 +40,14 @@ pub struct ImageReport {
     pub planes: usize,
     /// Names that occur more than once.
     pub duplicate_names: Vec<String>,
+    /// Images and arrays of folders that are none of their single images, and are not read.
+    pub passed_over: Vec<PathBuf>,
+    /// What was done with what stands beside the images in their files, or was not read, in words, with
+    /// the number of images.
+    pub notes: BTreeMap<String, usize>,
+    /// Images with pixels far beyond all others, which are masked, and how many such pixels.
+    pub impossible: Vec<String>,
+    pub impossible_pixels: usize,
 }
 
 impl ImageReport {
@@ -72,6 +80,10 @@ impl ImageReport {
             vector: layout.vector,
             planes: layout.planes,
             duplicate_names: Vec::new(),
+            passed_over: Vec::new(),
+            notes: BTreeMap::new(),
+            impossible: Vec::new(),
+            impossible_pixels: 0,
         }
     }
 
@@ -149,17 +161,28 @@ impl fmt::Display for ImageReport {
             let (k, p) = (self.vector, self.planes);
             writeln!(f, "  corruption: {k} numbers and {p} planes per image")?;
         }
-        let n = self.duplicate_names.len();
-        if n > 0 {
-            let dots = if n > SHOWN { ", …" } else { "" };
-            let shown: Vec<&str> = self
-                .duplicate_names
-                .iter()
-                .take(SHOWN)
-                .map(|s| &**s)
-                .collect();
-            let shown = shown.join(", ");
-            writeln!(f, "  note: {n} names occur more than once: {shown}{dots}")?;
+        let passed_over = self.passed_over.iter().map(|p| p.display().to_string());
+        let beyond = format!(
+            "images have pixels far beyond all others ({} in all, masked)",
+            self.impossible_pixels
+        );
+        for (names, what) in [
+            (&self.duplicate_names, "names occur more than once"),
+            (
+                &passed_over.collect(),
+                "files of the folders are no single images, and are not read",
+            ),
+            (&self.impossible, &beyond),
+        ] {
+            let n = names.len();
+            if n > 0 {
+                let dots = if n > SHOWN { ", …" } else { "" };
+                let shown = names[..n.min(SHOWN)].join(", ");
+                writeln!(f, "  note: {n} {what}: {shown}{dots}")?;
+            }
+        }
+        for (note, n) in &self.notes {
+            writeln!(f, "  note: {n} images: {note}")?;
         }
         write!(f, "  rejected images: {}", self.rejected_list.display())
     }

@@ -1,6 +1,7 @@
 //! Images → a prepared set: read, mask, stretch, normalise; in blocks, in parallel.
 
 use super::image_report::ImageReport;
+use super::impossible::mask_impossible_pixels;
 use super::report::RejectedList;
 use super::scale::pixel_scale;
 use super::set::{ImageSetHeader, SetWriter};
@@ -9,8 +10,10 @@ use super::stretched::{block, problem};
 use crate::base::atomic::not_an_input;
 use crate::config::{Config, SurveySource};
 use crate::data::{ImageLayout, Object};
-use crate::survey::ImageSource;
+use crate::files::quantity::agree;
+use crate::survey::images::counted;
 use crate::survey::select::reject;
+use crate::survey::{ImageSource, RawImages};
 use crate::{Error, Result};
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
@@ -75,11 +78,20 @@ pub fn prepare_images(
     let list_path = rejected_path(out);
     let mut report = ImageReport::new(out, &list_path, layout, from, n);
     report.duplicate_names = input.duplicates();
+    report.passed_over = input.passed_over();
     let mut writer = SetWriter::create(out, &header, n)?;
     let mut list = RejectedList::create(&list_path)?;
     for start in (0..n).step_by(CHUNK) {
         let end = (start + CHUNK).min(n);
-        let raw = input.read(start..end)?;
+        let mut raw = input.read(start..end)?;
+        check_units(&raw, unit)?;
+        report.notes = counted(report.notes.iter().chain(&raw.notes));
+        for (i, n) in mask_impossible_pixels(&mut raw).into_iter().enumerate() {
+            if n > 0 {
+                report.impossible.push(input.names()[start + i].clone());
+                report.impossible_pixels += n;
+            }
+        }
         let problems: Vec<Option<(i32, String)>> = (0..end - start)
             .into_par_iter()
             .map(|i| problem(&raw, i))
@@ -110,6 +122,21 @@ pub fn prepare_images(
     writer.finish()?;
     list.finish()?;
     Ok(report)
+}
+
+/// Whether the files say the unit of the config, where both say one.
+fn check_units(raw: &RawImages, config: &str) -> Result<()> {
+    let other = |unit: &str| !config.trim().is_empty() && agree(unit, config) != Some(true);
+    match raw.units.iter().find(|(unit, _)| other(unit)) {
+        None => Ok(()),
+        Some((unit, place)) => Err(Error::input(
+            place,
+            "",
+            format!("the file says `{unit}`, the config `{config}`"),
+            "the same unit in both",
+            "correct survey.source.unit, or the file if it is wrong",
+        )),
+    }
 }
 
 fn nothing_left(paths: &[PathBuf], report: &ImageReport) -> Error {

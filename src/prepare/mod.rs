@@ -2,7 +2,9 @@
 
 mod image_report;
 mod images;
+mod impossible;
 pub(crate) mod normalise;
+mod overlap;
 mod rebin;
 mod regrid;
 mod report;

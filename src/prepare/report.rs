@@ -39,6 +39,18 @@ pub struct Report {
     pub targets_without_row: usize,
     /// Further files of a spectrum that was read from another.
     pub twin_files: Vec<PathBuf>,
+    /// Files whose names are none of the survey's, which were not looked into.
+    pub passed_over: Vec<PathBuf>,
+    /// Spectra that several rows name, with different redshifts.
+    pub listed_twice: Vec<String>,
+    /// What masks pixels besides flux and inverse variance, where the file has it.
+    pub masked_by: Option<String>,
+    /// What the file holds of each pixel that is not read.
+    pub left_out: Vec<String>,
+    /// Spectra with pixels far beyond what their noise and level allow, which are masked, and how many
+    /// such pixels.
+    pub impossible: Vec<String>,
+    pub impossible_pixels: usize,
     /// Used spectra whose line-spread function is unknown.
     pub without_lsf: usize,
     /// Used spectra whose file lacks the mask column: masked by ivar alone.
@@ -64,6 +76,12 @@ impl Report {
             files_without_row: Vec::new(),
             targets_without_row: 0,
             twin_files: Vec::new(),
+            passed_over: Vec::new(),
+            listed_twice: Vec::new(),
+            masked_by: None,
+            left_out: Vec::new(),
+            impossible: Vec::new(),
+            impossible_pixels: 0,
             without_lsf: 0,
             without_mask: 0,
             other_grid: 0,
@@ -112,7 +130,12 @@ impl fmt::Display for Report {
                 .map(|p| p.display().to_string())
                 .collect()
         };
-        let names: Vec<String> = self.duplicate_names.iter().take(SHOWN).cloned().collect();
+        let some = |v: &[String]| -> Vec<String> { v.iter().take(SHOWN).cloned().collect() };
+        let names = some(&self.duplicate_names);
+        let beyond = format!(
+            "spectra have pixels far beyond what their noise and level allow ({} in all, masked)",
+            self.impossible_pixels
+        );
         let empty = Vec::new;
         for (n, what, examples) in [
             (
@@ -141,6 +164,22 @@ impl fmt::Display for Report {
                 files(&self.twin_files),
             ),
             (
+                self.passed_over.len(),
+                "files have other names than those of the survey, and are not looked into",
+                files(&self.passed_over),
+            ),
+            (
+                self.listed_twice.len(),
+                "spectra are listed more than once, with different redshifts",
+                some(&self.listed_twice),
+            ),
+            (
+                self.left_out.len(),
+                "parts of the file are not read",
+                some(&self.left_out),
+            ),
+            (self.impossible.len(), &beyond, some(&self.impossible)),
+            (
                 self.without_lsf,
                 "spectra have no line-spread function (wdisp)",
                 empty(),
@@ -165,6 +204,9 @@ impl fmt::Display for Report {
                 };
                 writeln!(f, "  note: {n} {what}{such_as}")?;
             }
+        }
+        if let Some(mask) = &self.masked_by {
+            writeln!(f, "  note: {mask}")?;
         }
         write!(
             f,

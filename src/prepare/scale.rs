@@ -1,5 +1,6 @@
 //! The scale that brings pixel values to order 1: given, recorded, or measured in one pass.
 
+use super::impossible::mask_impossible_pixels;
 use super::set::ImageSet;
 use super::stretched::{is_good, problem};
 use crate::config::{Config, ImageConfig, NormaliseConfig};
@@ -162,7 +163,8 @@ fn measure(
     let mut total = vec![Moments::default(); image.channels];
     for start in (0..all).step_by(CHUNK) {
         let end = (start + CHUNK).min(all);
-        let raw = source.read(start..end)?;
+        let mut raw = source.read(start..end)?;
+        mask_impossible_pixels(&mut raw);
         // In the order of the rows: the sum does not depend on the threads.
         let each: Vec<Vec<Moments>> = (0..end - start)
             .into_par_iter()

@@ -1,7 +1,9 @@
 //! A survey → a prepared set: read, mask, regrid, normalise, select; in chunks, in parallel. One
 //! chunk is read while the one before it is computed and the one before that is written.
 
+use super::impossible::mask_impossible;
 use super::normalise::level;
+use super::overlap::check_overlap;
 use super::regrid::Regridder;
 use super::report::{RejectedList, Report};
 use super::set::{SetWriter, SpectraHeader};
@@ -54,6 +56,7 @@ pub fn prepare_from(
     let origin = source.first_path();
     not_an_input(out, [origin], "give survey.prepared another name")?;
     let survey = open(source)?;
+    check_overlap(origin, &config.grid, &survey.pixels())?;
     let grid = LogGrid::new(&config.grid);
     let regridder = Regridder::new(&grid, &survey.pixels());
     let n = survey.len();
@@ -66,6 +69,11 @@ pub fn prepare_from(
     report.files_without_row = unmatched.files;
     report.targets_without_row = unmatched.targets;
     report.twin_files = unmatched.twins;
+    report.passed_over = unmatched.passed_over;
+    report.listed_twice = unmatched.listed_twice;
+    let beside = survey.beside(&mask);
+    (report.masked_by, report.left_out) = (beside.masked_by, beside.left_out);
+    let exact = matches!(source, SurveySource::Hdf5 { datasets, .. } if datasets.noiseless);
     let header = SpectraHeader {
         grid,
         noise_rho: regridder.noise_rho(),
@@ -83,7 +91,7 @@ pub fn prepare_from(
             survey.read(start..end, &mask, &config.select)
         });
         let work = |items: Result<Vec<Item>>| -> Result<Chunk> {
-            Ok(chunk(config, &regridder, &grid, items?))
+            Ok(chunk(config, &regridder, &grid, with_care(items?, exact)))
         };
         let read = ahead(scope, AHEAD, read);
         for (start, chunk) in starts().zip(ahead(scope, AHEAD, read.map(work))) {
@@ -97,6 +105,9 @@ pub fn prepare_from(
             report.without_lsf += chunk.without_lsf;
             report.without_mask += chunk.without_mask;
             report.other_grid += chunk.other_grid;
+            report.impossible_pixels += chunk.impossible.iter().map(|(_, n)| n).sum::<usize>();
+            let names = chunk.impossible.into_iter().map(|(name, _)| name);
+            report.impossible.extend(names);
             writer.write(&chunk.objects, &chunk.block)?;
             progress(start + chunk.objects.len(), n);
         }
@@ -117,9 +128,31 @@ struct Chunk {
     without_lsf: usize,
     without_mask: usize,
     other_grid: usize,
+    /// Names of the spectra with impossible pixels, with their number.
+    impossible: Vec<(String, usize)>,
 }
 
-fn chunk(config: &Config, regridder: &Regridder, grid: &LogGrid, items: Vec<Item>) -> Chunk {
+/// `items` without impossible pixels, and the names of those that had some. What the config calls
+/// noiseless is `exact`: whatever it holds is so.
+fn with_care(mut items: Vec<Item>, exact: bool) -> (Vec<Item>, Vec<(String, usize)>) {
+    if exact {
+        return (items, Vec::new());
+    }
+    let counted = items
+        .par_iter_mut()
+        .map(|item| item.spectrum.as_mut().map_or(0, mask_impossible));
+    let counts: Vec<usize> = counted.collect();
+    let odd = items.iter().zip(counts).filter(|(_, n)| *n > 0);
+    let odd = odd.map(|(item, n)| (item.object.name.clone(), n)).collect();
+    (items, odd)
+}
+
+fn chunk(
+    config: &Config,
+    regridder: &Regridder,
+    grid: &LogGrid,
+    (items, impossible): (Vec<Item>, Vec<(String, usize)>),
+) -> Chunk {
     let read = |yes: &dyn Fn(&Item) -> bool| {
         let read = items.iter().filter(|i| i.spectrum.is_some());
         read.filter(|i| yes(i)).count()
@@ -130,6 +163,7 @@ fn chunk(config: &Config, regridder: &Regridder, grid: &LogGrid, items: Vec<Item
         without_lsf: read(&|i| i.lacks_lsf),
         without_mask: read(&|i| i.lacks_mask),
         other_grid: read(&|i| i.other_grid),
+        impossible,
     };
     let done: Vec<(Object, Option<Block>)> = items
         .into_par_iter()

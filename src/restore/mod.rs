@@ -113,12 +113,17 @@ pub fn restore(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) 
         ..
     } = job;
     let selected = input.select(job.selection)?;
-    let size = config.restore.batch;
-    let (rows, shard) = part_of(job.selection, selected, input.set().objects(), size);
     let all = input.set().objects();
     if let Some(folder) = &output.spectra {
-        check_paths(folder, job.selection.part, rows.iter().map(|r| &all[*r]))?;
+        // Other jobs write their rows into the same folder.
+        check_paths(
+            folder,
+            job.selection.part,
+            selected.iter().map(|r| &all[*r]),
+        )?;
     }
+    let size = config.restore.batch;
+    let (rows, shard) = part_of(job.selection, selected, input.set().objects(), size);
     let source = Source {
         config,
         seed: job.seed,

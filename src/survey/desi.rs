@@ -11,7 +11,7 @@ use super::index::files_called;
 use super::item::Item;
 use super::pixel_mask::PixelMask;
 use super::select::{by_catalog, reject};
-use super::spectra::{Pixels, Survey, Unmatched};
+use super::spectra::{Pixels, Survey, Unmatched, listed_twice};
 use super::tables::{CatalogRow, read_targets};
 use crate::Result;
 use crate::config::{DesiColumns, SelectConfig};
@@ -34,6 +34,8 @@ pub(crate) struct DesiSurvey {
     unnamed: usize,
     /// Files with a target of the catalog that is read from an earlier file.
     twins: Vec<PathBuf>,
+    /// Files that are called otherwise.
+    passed_over: Vec<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -59,7 +61,7 @@ impl DesiSurvey {
     /// # Errors
     /// [`crate::Error::Input`] for a file that is none, or a catalog without TARGETID or redshift.
     pub fn open(paths: &[PathBuf], catalog: Option<&Path>, columns: &DesiColumns) -> Result<Self> {
-        let files = files_called("coadd-", paths)?;
+        let (files, passed_over) = files_called("coadd-", paths)?;
         let fibres = files
             .iter()
             .map(|path| fibermap(path))
@@ -106,6 +108,7 @@ impl DesiSurvey {
             unnamed,
             twins: twins.into_iter().map(|i| files[i].clone()).collect(),
             files,
+            passed_over,
         })
     }
 
@@ -177,6 +180,11 @@ impl Survey for DesiSurvey {
             files: Vec::new(),
             targets: self.unnamed,
             twins: self.twins.clone(),
+            passed_over: self.passed_over.clone(),
+            listed_twice: listed_twice(self.rows.iter().map(|r| {
+                let object = &r.target.object;
+                (object.name.clone(), object.z)
+            })),
         }
     }
 

@@ -10,6 +10,18 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
+/// How the names of what DESI's pipeline puts beside its coadd files begin.
+const BESIDE_COADDS: [&str; 8] = [
+    "redrock-",
+    "rrdetails-",
+    "spectra-",
+    "zbest-",
+    "qso_",
+    "emline-",
+    "zmtl-",
+    "tile-",
+];
+
 /// Where a spectrum is.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Place {
@@ -25,6 +37,8 @@ pub(crate) struct Index {
     /// Further files of the same spectra (gzipped twins, full beside lite, plates beside spec
     /// files), of which these spectra are not read.
     pub twins: Vec<PathBuf>,
+    /// FITS files of the folders that are called otherwise.
+    pub passed_over: Vec<PathBuf>,
     redshifts: bool,
 }
 
@@ -72,6 +86,9 @@ impl Index {
             } else if let Some(key) = name_of(&path).and_then(key_of) {
                 self.add(key, path, None);
             } else {
+                if name_of(&path).is_some_and(|n| is_other(n, &["spZ"])) {
+                    self.passed_over.push(path);
+                }
                 continue;
             }
             found = true;
@@ -111,13 +128,24 @@ fn name_of(path: &Path) -> Option<&str> {
     path.file_name()?.to_str()
 }
 
+/// Whether a file that no rule takes is called like a FITS file: `.fits`, `.FITS`, `.fit`, ` (1).fits`,
+/// `.fits.bz2`; those of the pipeline that stand beside spectra, which begin with one of `beside`, are not.
+fn is_other(name: &str, beside: &[&str]) -> bool {
+    let plain = name.to_lowercase();
+    let fits = [".fit", ".fts"].iter().any(|end| plain.contains(end));
+    fits && !name.starts_with('.') && !beside.iter().any(|b| name.starts_with(b))
+}
+
 /// The files among `paths`, and those of the folders among them that are called PREFIX*.fits[.gz],
-/// at any depth, sorted.
+/// at any depth, sorted; and the FITS files of the folders that are called otherwise.
 ///
 /// # Errors
 /// [`Error::Input`] if a path cannot be read or a folder holds none.
-pub(crate) fn files_called(prefix: &str, paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
+pub(crate) fn files_called(
+    prefix: &str,
+    paths: &[PathBuf],
+) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    let (mut files, mut passed_over) = (Vec::new(), Vec::new());
     for path in paths {
         if !path.is_dir() {
             files.push(path.clone());
@@ -130,6 +158,8 @@ pub(crate) fn files_called(prefix: &str, paths: &[PathBuf]) -> Result<Vec<PathBu
             let stem = name.strip_suffix(".gz").unwrap_or(&name);
             if entry.file_type().is_file() && stem.starts_with(prefix) && stem.ends_with(".fits") {
                 files.push(entry.into_path());
+            } else if entry.file_type().is_file() && is_other(&name, &BESIDE_COADDS) {
+                passed_over.push(entry.into_path());
             }
         }
         if files.len() == before {
@@ -142,7 +172,7 @@ pub(crate) fn files_called(prefix: &str, paths: &[PathBuf]) -> Result<Vec<PathBu
             ));
         }
     }
-    Ok(files)
+    Ok((files, passed_over))
 }
 
 fn is_not_found(e: &walkdir::Error) -> bool {

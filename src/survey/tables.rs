@@ -9,8 +9,11 @@ use crate::files::fits::column::Column;
 use crate::files::fits::read::Fits;
 use std::path::Path;
 
-/// The pipeline's redshift warning: DR14Q and DR16Q name it differently.
-const ZWARNING: [&str; 2] = ["ZWARNING", "ZWARN_PIPE"];
+/// The pipeline's warning about its redshift, which is the catalog's; in quasar catalogs that about
+/// Z_PIPE, and the column that says where Z is from.
+const ZWARNING: &str = "ZWARNING";
+const ZWARN_PIPE: &str = "ZWARN_PIPE";
+const SOURCE_Z: &str = "SOURCE_Z";
 
 /// One row of a catalog.
 #[derive(Debug, Clone)]
@@ -44,11 +47,7 @@ pub fn read_catalog(path: &Path, columns: &Columns) -> Result<Vec<CatalogRow>> {
     let thing_id = reader.optional(&columns.thing_id, &defaults.thing_id, Reader::ids)?;
     let names = reader.optional(&columns.name, &defaults.name, Reader::texts)?;
     let level = reader.asked(columns.level.as_deref())?;
-    let warned = ZWARNING.iter().find(|n| reader.fits.column(n).is_some());
-    let zwarning = match warned {
-        Some(name) => Some(reader.ids(name)?),
-        None => None,
-    };
+    let zwarning = warnings(&mut reader, &columns.z)?;
     let row = |i: usize| {
         let named = names
             .as_ref()
@@ -66,11 +65,39 @@ pub fn read_catalog(path: &Path, columns: &Columns) -> Result<Vec<CatalogRow>> {
                 z: z[i],
                 ..Object::default()
             },
-            zwarning: zwarning.as_ref().map(|w| w[i]),
+            zwarning: zwarning.as_ref().and_then(|w| w[i]),
             level: level.as_ref().map(|l| l[i]),
         }
     };
     Ok((0..rows).map(row).collect())
+}
+
+/// The warning of each row about the redshift of column `z`, 0 where all is well; `None` where the catalog
+/// does not know. ZWARN_PIPE warns of Z_PIPE: a redshift that SOURCE_Z says is from elsewhere, as from
+/// visual inspection, has no warning; −1 means that the pipeline gave none.
+fn warnings(reader: &mut Reader, z: &str) -> Result<Option<Vec<Option<i64>>>> {
+    if reader.fits.column(ZWARNING).is_some() {
+        let all = reader.ids(ZWARNING)?;
+        return Ok(Some(all.into_iter().map(Some).collect()));
+    }
+    if reader.fits.column(ZWARN_PIPE).is_none() {
+        return Ok(None);
+    }
+    let all = reader.ids(ZWARN_PIPE)?;
+    let usual = z.eq_ignore_ascii_case(&Columns::default().z);
+    let source = match reader.fits.column(SOURCE_Z) {
+        Some(_) if usual => Some(reader.texts(SOURCE_Z)?),
+        _ => None,
+    };
+    let is_pipes = |i: usize| match &source {
+        Some(source) => source[i].eq_ignore_ascii_case("PIPE"),
+        None => usual || z.eq_ignore_ascii_case("Z_PIPE"),
+    };
+    let one = |(i, w): (usize, &i64)| match *w {
+        _ if !is_pipes(i) => Some(0),
+        w => (w >= 0).then_some(w),
+    };
+    Ok(Some(all.iter().enumerate().map(one).collect()))
 }
 
 /// Reads the targets of the first table of a file with a TARGETID column, each called by its

@@ -3,5 +3,6 @@
 pub(crate) mod chosen;
 pub(crate) mod content;
 mod driver;
+pub(crate) mod listing;
 pub(crate) mod output;
 pub(crate) mod read;

@@ -5,7 +5,7 @@ pub(crate) use super::output::words;
 use crate::data::provenance::{Key, Value};
 use crate::{Error, Result};
 use hdf5::types::{FixedAscii, FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
-use hdf5::{Dataset, File, Hyperslab, Location, SliceOrIndex};
+use hdf5::{Attribute, Dataset, File, Hyperslab, Location, SliceOrIndex};
 use ndarray::{Array2, ArrayViewD};
 use std::ops::Range;
 use std::path::Path;
@@ -70,38 +70,21 @@ pub(crate) fn bad(path: &Path, place: &str, e: &hdf5::Error) -> Error {
     )
 }
 
-/// A text attribute in any of HDF5's string forms; `None` if absent or not text.
+/// A text attribute in any of HDF5's string forms, the first of several; `None` if absent or not text.
 pub(crate) fn text_attribute(at: &Location, name: &str) -> Option<String> {
+    fn first<T: hdf5::H5Type>(attribute: &Attribute, f: impl Fn(&T) -> &str) -> Option<String> {
+        attribute
+            .read_raw::<T>()
+            .ok()?
+            .first()
+            .map(|t| f(t).to_owned())
+    }
     let attribute = at.attr(name).ok()?;
     match attribute.dtype().ok()?.to_descriptor().ok()? {
-        TypeDescriptor::VarLenUnicode => Some(
-            attribute
-                .read_scalar::<VarLenUnicode>()
-                .ok()?
-                .as_str()
-                .to_owned(),
-        ),
-        TypeDescriptor::VarLenAscii => Some(
-            attribute
-                .read_scalar::<VarLenAscii>()
-                .ok()?
-                .as_str()
-                .to_owned(),
-        ),
-        TypeDescriptor::FixedUnicode(_) => Some(
-            attribute
-                .read_scalar::<FixedUnicode<FIXED>>()
-                .ok()?
-                .as_str()
-                .to_owned(),
-        ),
-        TypeDescriptor::FixedAscii(_) => Some(
-            attribute
-                .read_scalar::<FixedAscii<FIXED>>()
-                .ok()?
-                .as_str()
-                .to_owned(),
-        ),
+        TypeDescriptor::VarLenUnicode => first::<VarLenUnicode>(&attribute, |s| s.as_str()),
+        TypeDescriptor::VarLenAscii => first::<VarLenAscii>(&attribute, |s| s.as_str()),
+        TypeDescriptor::FixedUnicode(_) => first::<FixedUnicode<FIXED>>(&attribute, |s| s.as_str()),
+        TypeDescriptor::FixedAscii(_) => first::<FixedAscii<FIXED>>(&attribute, |s| s.as_str()),
         _ => None,
     }
 }
