@@ -8,7 +8,7 @@ use crate::data::provenance::Key;
 use crate::files::fits::sheet::{Sheet, ascii};
 use crate::files::fits::tables::Column;
 use crate::files::version;
-use crate::restored::writer::{keys, provenance};
+use crate::restored::writer::provenance;
 use fitsio::tables::ColumnDataType as T;
 use std::path::Path;
 
@@ -129,8 +129,8 @@ pub fn write_audit(
     features: &[FeatureRow],
 ) -> Result<()> {
     let mut sheet = Sheet::create(path)?;
-    keys(&mut sheet, &version::AUDIT.keys())?;
-    keys(&mut sheet, &header.keys())?;
+    sheet.keys(&version::AUDIT.keys())?;
+    sheet.keys(&header.keys())?;
     provenance(&mut sheet, &header.made)?;
     audit_table(&mut sheet, rows)?;
     feature_table(&mut sheet, features, &header.flux_unit)?;

@@ -4,5 +4,7 @@ pub(crate) mod fits;
 pub(crate) mod format;
 pub(crate) mod hdf5;
 pub(crate) mod quantity;
+pub(crate) mod stack;
+pub(crate) mod start;
 pub(crate) mod units;
 pub(crate) mod version;

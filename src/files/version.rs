@@ -2,6 +2,8 @@
 //! the primary header, in HDF5 attributes in lower case. docs/reference/compatibility.md is the policy.
 
 use crate::data::provenance::Key;
+use crate::{Error, Result};
+use std::path::Path;
 
 /// A format that selfsi writes.
 #[derive(Debug, Clone, Copy)]
@@ -21,16 +23,54 @@ const fn first(name: &'static str) -> Versioned {
     }
 }
 
+/// A prepared set of spectra.
+pub(crate) const PREPARED: Versioned = first("selfsi-prepared");
+/// A prepared set of images.
+pub(crate) const PREPARED_IMAGES: Versioned = first("selfsi-images");
 /// A restored catalog of spectra.
 pub(crate) const RESTORED: Versioned = first("selfsi-restored");
+/// One restored spectrum in the form of SDSS.
+pub(crate) const RESTORED_SPEC: Versioned = first("selfsi-restored-spec");
+/// Restored spectra in the form of DESI.
+pub(crate) const RESTORED_COADD: Versioned = first("selfsi-restored-coadd");
 /// Restored images.
 pub(crate) const RESTORED_IMAGES: Versioned = first("selfsi-restored-images");
 /// An audit of a restored catalog.
 pub(crate) const AUDIT: Versioned = first("selfsi-audit");
 /// Generated spectra or images.
 pub(crate) const GENERATED: Versioned = first("selfsi-generated");
+/// Clean spectra.
+pub(crate) const TRUTH: Versioned = first("selfsi-truth");
+/// Simulated observations of spectra.
+pub(crate) const SIMULATED: Versioned = first("selfsi-simulated");
+/// Simulated observations of images.
+pub(crate) const SIMULATED_IMAGES: Versioned = first("selfsi-simulated-images");
+/// The points of the toy.
+pub(crate) const TOY: Versioned = first("selfsi-toy");
+
+const ALL: [Versioned; 12] = [
+    PREPARED,
+    PREPARED_IMAGES,
+    RESTORED,
+    RESTORED_SPEC,
+    RESTORED_COADD,
+    RESTORED_IMAGES,
+    AUDIT,
+    GENERATED,
+    TRUTH,
+    SIMULATED,
+    SIMULATED_IMAGES,
+    TOY,
+];
+/// How the names of all formats begin, of later ones, too.
+const OURS: &str = "selfsi-";
 
 impl Versioned {
+    /// Its name, as FORMAT says it.
+    pub const fn name(self) -> &'static str {
+        self.name
+    }
+
     /// What a file of this format says.
     pub fn keys(self) -> [Key; 2] {
         let version = format!("{}.{}", self.major, self.minor);
@@ -40,53 +80,94 @@ impl Versioned {
         ]
     }
 
-    /// Whether a file whose keys `get` gives as text can be read as this format; or why not. One without
-    /// the keys was written before they existed.
-    pub fn check(self, get: &mut dyn FnMut(&str) -> Option<String>) -> Result<(), String> {
-        let (Some(name), Some(version)) = (get("FORMAT"), get("FMTVER")) else {
-            return Ok(());
-        };
-        if name != self.name {
-            return Err(format!("FORMAT = `{name}`, not `{}`", self.name));
-        }
-        let major = version
-            .split('.')
-            .next()
-            .and_then(|m| m.parse::<u32>().ok());
-        match major {
-            Some(major) if major <= self.major => Ok(()),
-            _ => Err(format!(
-                "version {version} of {name}, of which this selfsi reads {}.x: use a newer selfsi",
-                self.major
-            )),
+    /// Whether a file whose keys `get` gives as text is of this format; or which it is of. One without the
+    /// key was written before there was one, or not by selfsi.
+    pub fn check(
+        self,
+        get: &mut dyn FnMut(&str) -> Option<String>,
+    ) -> std::result::Result<(), String> {
+        match get("FORMAT") {
+            Some(name) if name != self.name && name.starts_with(OURS) => {
+                Err(format!("FORMAT = `{name}`, not `{}`", self.name))
+            }
+            _ => Ok(()),
         }
     }
 }
 
+/// Whether this selfsi can read the file `path`, whose keys `get` gives as text, whatever is to be read
+/// from it: every reader of FITS and HDF5 asks on opening. A file that names no format of selfsi is not
+/// judged here.
+///
+/// # Errors
+/// [`Error::Input`] if it is of a format, or of a version of one, that came later.
+pub(crate) fn check_not_newer(
+    path: &Path,
+    get: &mut dyn FnMut(&str) -> Option<String>,
+) -> Result<()> {
+    let Some(name) = get("FORMAT").filter(|name| name.starts_with(OURS)) else {
+        return Ok(());
+    };
+    let newer = |place: &str, problem: String, expected: &str| {
+        Error::input(path, place, problem, expected, "use a newer selfsi")
+    };
+    let Some(known) = ALL.iter().find(|f| f.name == name) else {
+        let problem = format!("`{name}`, which this selfsi does not know");
+        return Err(newer("FORMAT", problem, "a format that it knows"));
+    };
+    let Some(version) = get("FMTVER") else {
+        return Ok(());
+    };
+    let major = version.split('.').next().and_then(|m| m.parse().ok());
+    if major.is_some_and(|m: u32| m <= known.major) {
+        return Ok(());
+    }
+    let expected = format!("{}.x, which this selfsi reads", known.major);
+    Err(newer(
+        "FMTVER",
+        format!("version {version} of {name}"),
+        &expected,
+    ))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::RESTORED;
+    use super::{RESTORED, check_not_newer};
+    use std::path::Path;
 
-    fn checked(format: Option<&str>, version: Option<&str>) -> Result<(), String> {
-        RESTORED.check(&mut |key| match key {
+    fn opened(format: Option<&str>, version: Option<&str>) -> Result<(), String> {
+        let get = &mut |key: &str| match key {
             "FORMAT" => format.map(str::to_owned),
             "FMTVER" => version.map(str::to_owned),
             _ => None,
-        })
+        };
+        let said = check_not_newer(Path::new("a.fits"), get).map_err(|e| e.to_string());
+        said.and_then(|()| RESTORED.check(get))
     }
 
     #[test]
     fn older_and_newer_minor_versions_are_read_and_newer_major_ones_are_refused() {
         let name = Some("selfsi-restored");
-        assert_eq!(checked(None, None), Ok(()));
-        for version in ["0.9", "1.0", "1.7"] {
-            assert_eq!(checked(name, Some(version)), Ok(()), "{version}");
+        assert_eq!(opened(None, None), Ok(()));
+        assert_eq!(opened(name, None), Ok(()));
+        for version in ["0.9", "1", "1.0", "1.7"] {
+            assert_eq!(opened(name, Some(version)), Ok(()), "{version}");
         }
-        for version in ["2.0", "99.1", "new"] {
-            let problem = checked(name, Some(version)).unwrap_err();
-            assert!(problem.contains(version) && problem.contains("newer selfsi"));
+        for version in ["2.0", "99.1", "99", "new", "-1"] {
+            let problem = opened(name, Some(version)).unwrap_err();
+            assert!(
+                problem.contains(version) && problem.contains("newer selfsi"),
+                "{problem}"
+            );
         }
-        let problem = checked(Some("selfsi-audit"), Some("1.0")).unwrap_err();
-        assert!(problem.contains("selfsi-audit"), "{problem}");
+    }
+
+    #[test]
+    fn another_format_is_named_and_a_later_one_wants_a_newer_selfsi() {
+        let problem = opened(Some("selfsi-audit"), Some("1.0")).unwrap_err();
+        assert_eq!(problem, "FORMAT = `selfsi-audit`, not `selfsi-restored`");
+        let problem = opened(Some("selfsi-hologram"), Some("1.0")).unwrap_err();
+        assert!(problem.contains("newer selfsi"), "{problem}");
+        assert_eq!(opened(Some("DESI"), Some("99")), Ok(()), "not ours");
     }
 }

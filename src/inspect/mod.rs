@@ -8,10 +8,11 @@ mod inspection;
 pub use inspection::Inspection;
 
 use crate::files::fits::read::{Fits, Hdu};
+use crate::files::hdf5::read::format_of;
+use crate::files::start::{Start, start};
+use crate::files::version;
 use crate::prepare::{ImageSet, Prepared};
-use crate::prepare::{says_images, says_prepared};
 use crate::{Error, Result};
-use std::io::Read;
 use std::path::Path;
 
 /// Looks into a file, or a folder of images.
@@ -22,9 +23,7 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
     if path.is_dir() {
         return images_alone(path);
     }
-    let mut start = [0u8; 8];
-    let read = std::fs::File::open(path).and_then(|mut f| f.read(&mut start));
-    let n = read.map_err(|e| {
+    let start = start(path).map_err(|e| {
         Error::input(
             path,
             "",
@@ -33,21 +32,28 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
             "give files that can be read",
         )
     })?;
-    let start = &start[..n];
-    if start == b"\x89HDF\r\n\x1a\n" {
-        return match Prepared::open(path) {
-            Ok(set) => hdf5::prepared(&set),
-            Err(e) if says_prepared(path) => Err(e),
-            Err(_) if says_images(path) => images::prepared(&ImageSet::open(path)?),
-            Err(_) => match images::restored_or_source(path)? {
-                Some(found) => Ok(found),
-                None => hdf5::catalog(path),
-            },
-        };
+    match start {
+        Start::Hdf5 => of_hdf5(path),
+        Start::Fits => of_fits(path),
+        _ => images_alone(path),
     }
-    if !start.starts_with(b"SIMPLE") && !start.starts_with(&[0x1f, 0x8b]) {
-        return images_alone(path);
+}
+
+fn of_hdf5(path: &Path) -> Result<Inspection> {
+    let format = format_of(path)?.unwrap_or_default();
+    if format == version::PREPARED.name() {
+        return hdf5::prepared(&Prepared::open(path)?);
     }
+    if format == version::PREPARED_IMAGES.name() {
+        return images::prepared(&ImageSet::open(path)?);
+    }
+    match images::restored_or_source(path)? {
+        Some(found) => Ok(found),
+        None => hdf5::catalog(path),
+    }
+}
+
+fn of_fits(path: &Path) -> Result<Inspection> {
     let mut file = Fits::open(path)?;
     file.check_complete()?;
     let mut hdus = Vec::new();

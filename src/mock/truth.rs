@@ -6,6 +6,8 @@ use crate::Result;
 use crate::data::LogGrid;
 use crate::files::hdf5::content::{attribute, column, numbers, text, texts};
 use crate::files::hdf5::output::Output;
+use crate::files::hdf5::read::attributes;
+use crate::files::version;
 use hdf5::types::VarLenUnicode;
 use hdf5::{Dataset, File};
 use ndarray::{Array1, Array2};
@@ -64,6 +66,7 @@ fn start(file: &File, grid: &LogGrid, n: usize) -> hdf5::Result<Dataset> {
     ] {
         attribute(file, key, &text(value))?;
     }
+    attributes(file, &version::TRUTH.keys())?;
     column(file, "loglam", &grid.loglam())?;
     numbers::<f32>(file, "flux", &[n, grid.pixels])
 }

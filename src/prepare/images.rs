@@ -1,25 +1,22 @@
-//! Images → a prepared set: read, mask, stretch, normalise; in blocks, in parallel.
+//! Images → a prepared set: read, mask, stretch, normalise.
 
-use super::image_report::ImageReport;
+use super::chunks::{self, Chunk};
+use super::image_report::{ImageDetails, Noticed};
 use super::impossible::mask_impossible_pixels;
-use super::report::RejectedList;
+use super::report::Report;
 use super::scale::pixel_scale;
-use super::set::{ImageSetHeader, SetWriter};
-use super::spectra::rejected_path;
+use super::set::ImageSetHeader;
 use super::stretched::{block, problem};
 use crate::base::atomic::not_an_input;
 use crate::config::{Config, SurveySource};
 use crate::data::{ImageLayout, Object};
 use crate::files::quantity::agree;
-use crate::survey::images::counted;
 use crate::survey::select::reject;
 use crate::survey::{ImageSource, RawImages};
 use crate::{Error, Result};
 use rayon::prelude::*;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-
-/// Images in memory at a time.
-const CHUNK: usize = 256;
 
 /// Prepares the images of `source` by the rules of `config` and writes them to `out`, with the
 /// list of rejected ones beside it. `progress` receives (rows done, rows) after each block; rows
@@ -33,7 +30,7 @@ pub fn prepare_images(
     source: &SurveySource,
     out: &Path,
     progress: &mut dyn FnMut(usize, usize),
-) -> Result<ImageReport> {
+) -> Result<Report<ImageDetails>> {
     let image = crate::survey::images::image_config(config)?;
     let SurveySource::Images {
         path,
@@ -75,62 +72,65 @@ pub fn prepare_images(
         config: config.to_toml()?,
     };
     let layout = &header.layout;
-    let list_path = rejected_path(out);
-    let mut report = ImageReport::new(out, &list_path, layout, from, n);
-    report.duplicate_names = input.duplicates();
-    report.passed_over = input.passed_over();
-    let mut writer = SetWriter::create(out, &header, n)?;
-    let mut list = RejectedList::create(&list_path)?;
-    for start in (0..n).step_by(CHUNK) {
-        let end = (start + CHUNK).min(n);
-        let mut raw = input.read(start..end)?;
-        check_units(&raw, unit)?;
-        report.notes = counted(report.notes.iter().chain(&raw.notes));
-        for (i, n) in mask_impossible_pixels(&mut raw).into_iter().enumerate() {
-            if n > 0 {
-                report.impossible.push(input.names()[start + i].clone());
-                report.impossible_pixels += n;
-            }
+    let details = ImageDetails::new(layout, from, input.passed_over());
+    chunks::write(
+        &header,
+        Report::new(out, n, input.duplicates(), details),
+        |rows| {
+            let raw = input.read(rows)?;
+            check_unit(&raw, unit).map(|()| raw)
+        },
+        |rows, raw| chunk(&input, layout, rows, raw),
+        |report| nothing_usable(path, report),
+        &mut |done| progress(measured + done, measured + n),
+    )
+}
+
+fn chunk(
+    input: &ImageSource,
+    layout: &ImageLayout,
+    rows: Range<usize>,
+    mut raw: RawImages,
+) -> Chunk<ImageDetails> {
+    let impossible = mask_impossible_pixels(&mut raw)
+        .into_iter()
+        .zip(rows.clone());
+    let named = |(n, row): (usize, usize)| (n > 0).then(|| (input.names()[row].clone(), n));
+    let found = Noticed {
+        beside: std::mem::take(&mut raw.notes),
+        impossible: impossible.filter_map(named).collect(),
+    };
+    let problems: Vec<Option<(i32, String)>> = (0..rows.len())
+        .into_par_iter()
+        .map(|i| problem(&raw, i))
+        .collect();
+    let used: Vec<bool> = problems.iter().map(Option::is_none).collect();
+    let object = |(row, problem): (usize, Option<(i32, String)>)| {
+        let mut object = Object {
+            name: input.names()[row].clone(),
+            source: input.origin(row),
+            label: input.labels()[row],
+            ..Object::default()
+        };
+        if let Some((bit, reason)) = problem {
+            reject(&mut object, bit, &reason);
         }
-        let problems: Vec<Option<(i32, String)>> = (0..end - start)
-            .into_par_iter()
-            .map(|i| problem(&raw, i))
-            .collect();
-        let used: Vec<bool> = problems.iter().map(Option::is_none).collect();
-        let images = block(raw, layout, &used);
-        let mut objects = Vec::with_capacity(end - start);
-        for (i, problem) in problems.into_iter().enumerate() {
-            let mut object = Object {
-                name: input.names()[start + i].clone(),
-                source: input.origin(start + i),
-                label: input.labels()[start + i],
-                ..Object::default()
-            };
-            if let Some((bit, reason)) = problem {
-                reject(&mut object, bit, &reason);
-                list.add(start + i, &object)?;
-            }
-            report.count(&object, images.ivar.row(i).iter());
-            objects.push(object);
-        }
-        writer.write(&objects, &images)?;
-        progress(measured + end, measured + n);
+        object
+    };
+    Chunk {
+        objects: rows.zip(problems).map(object).collect(),
+        block: block(raw, layout, &used),
+        found,
     }
-    if report.used == 0 {
-        return Err(nothing_left(path, &report));
-    }
-    writer.finish()?;
-    list.finish()?;
-    Ok(report)
 }
 
 /// Whether the files say the unit of the config, where both say one.
-fn check_units(raw: &RawImages, config: &str) -> Result<()> {
+fn check_unit(raw: &RawImages, config: &str) -> Result<()> {
     let other = |unit: &str| !config.trim().is_empty() && agree(unit, config) != Some(true);
     match raw.units.iter().find(|(unit, _)| other(unit)) {
         None => Ok(()),
         Some((unit, place)) => Err(Error::input(
-            place,
+            Path::new(place),
             "",
             format!("the file says `{unit}`, the config `{config}`"),
             "the same unit in both",
@@ -139,16 +139,11 @@ fn check_units(raw: &RawImages, config: &str) -> Result<()> {
     }
 }
 
-fn nothing_left(paths: &[PathBuf], report: &ImageReport) -> Error {
-    let first = report.first_reason.as_deref().unwrap_or("no reason");
+fn nothing_usable(paths: &[PathBuf], report: &Report<ImageDetails>) -> Error {
     Error::input(
         paths.first().map_or(Path::new(""), |p| p),
         "",
-        format!(
-            "none of {} images is usable ({}; the first: {first})",
-            report.rows,
-            report.counts()
-        ),
+        report.nothing_usable(),
         "at least one usable image",
         "check survey.source.path and [image]",
     )

@@ -1,5 +1,6 @@
 //! From a survey to a prepared set: mask, regrid, normalise, select, and a report of what was left out.
 
+mod chunks;
 mod image_report;
 mod images;
 mod impossible;
@@ -7,23 +8,26 @@ pub(crate) mod normalise;
 mod overlap;
 mod rebin;
 mod regrid;
+mod rejected;
 mod report;
 mod scale;
 mod set;
 mod spectra;
+mod spectra_report;
 mod stretched;
 
-pub use image_report::ImageReport;
+pub use image_report::ImageDetails;
 pub use images::prepare_images;
 pub use normalise::{Level, level};
 pub use rebin::Rebin;
 pub use regrid::Regridder;
-pub use report::{Report, flag_names};
+pub use report::{Details, Report, flag_names, rejected_path};
 pub use scale::{ScaleFrom, pixel_scale, with_scale_of};
 
 pub use set::{
     ImageSet, ImageSetHeader, Prepared, PreparedRows, PreparedSet, SetHeader, SetWriter,
-    SpectraHeader, says_images, says_prepared,
+    SpectraHeader,
 };
 
-pub use spectra::{prepare, prepare_from, rejected_path};
+pub use spectra::{prepare, prepare_from};
+pub use spectra_report::SpectraDetails;

@@ -1,8 +1,10 @@
 //! The scale that brings pixel values to order 1: given, recorded, or measured in one pass.
 
+use super::chunks::ranges;
 use super::impossible::mask_impossible_pixels;
-use super::set::ImageSet;
+use super::set::{ImageSet, ImageSetHeader};
 use super::stretched::{is_good, problem};
+use crate::base::ahead::ahead;
 use crate::config::{Config, ImageConfig, NormaliseConfig};
 use crate::data::PixelScale;
 use crate::survey::{ImageSource, RawImages};
@@ -10,9 +12,10 @@ use crate::{Error, Result};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::path::Path;
+use std::thread;
 
-/// Images in memory at a time.
-const CHUNK: usize = 256;
+/// Chunks that wait to be measured.
+const AHEAD: usize = 1;
 
 /// Where a scale comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -161,22 +164,25 @@ fn measure(
 ) -> Result<PixelScale> {
     let all = source.len();
     let mut total = vec![Moments::default(); image.channels];
-    for start in (0..all).step_by(CHUNK) {
-        let end = (start + CHUNK).min(all);
-        let mut raw = source.read(start..end)?;
-        mask_impossible_pixels(&mut raw);
-        // In the order of the rows: the sum does not depend on the threads.
-        let each: Vec<Vec<Moments>> = (0..end - start)
-            .into_par_iter()
-            .map(|i| row_moments(&raw, i, image, softening))
-            .collect();
-        for row in each {
-            for (t, m) in total.iter_mut().zip(row) {
-                *t = t.and(m);
+    thread::scope(|scope| {
+        let rows = || ranges::<ImageSetHeader>(all, image.channels * image.height * image.width);
+        for (rows, raw) in rows().zip(ahead(scope, AHEAD, rows().map(|r| source.read(r)))) {
+            let mut raw = raw?;
+            mask_impossible_pixels(&mut raw);
+            // In the order of the rows: the sum does not depend on the threads.
+            let each: Vec<Vec<Moments>> = (0..rows.len())
+                .into_par_iter()
+                .map(|i| row_moments(&raw, i, image, softening))
+                .collect();
+            for row in each {
+                for (t, m) in total.iter_mut().zip(row) {
+                    *t = t.and(m);
+                }
             }
+            progress(rows.end, all);
         }
-        progress(end, all);
-    }
+        Ok::<(), Error>(())
+    })?;
     let std: Vec<f64> = total.iter().map(|m| (m.deviations / m.n).sqrt()).collect();
     if let Some(channel) = std.iter().position(|s| !(*s > 0.0 && s.is_finite())) {
         let problem = if total[channel].n == 0.0 {

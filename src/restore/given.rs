@@ -2,10 +2,11 @@
 //! the config of another survey.
 
 use crate::config::{Columns, Config, NormaliseConfig, SurveySource};
-use crate::prepare::says_prepared;
+use crate::files::hdf5::read::format_of;
+use crate::files::start::{Start, start};
+use crate::files::version;
 use crate::survey::FLUX_UNIT;
 use crate::{Error, Result};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// What the user gave.
@@ -104,24 +105,15 @@ fn kind(path: &Path) -> Result<Kind> {
     if path.is_dir() {
         return Ok(Kind::Spectra);
     }
-    let mut start = [0u8; 8];
-    let read = std::fs::File::open(path).and_then(|mut f| f.read(&mut start));
-    let n = read.map_err(|e| unknown(path, &e.to_string()))?;
-    let start = &start[..n];
-    if start == b"\x89HDF\r\n\x1a\n" {
-        return Ok(if says_prepared(path) {
-            Kind::Prepared
-        } else {
-            Kind::Hdf5
-        });
+    match start(path).map_err(|e| unknown(path, &e.to_string()))? {
+        Start::Hdf5 => {
+            let prepared = format_of(path)?.as_deref() == Some(version::PREPARED.name());
+            Ok(if prepared { Kind::Prepared } else { Kind::Hdf5 })
+        }
+        Start::Fits => Ok(Kind::Spectra),
+        Start::Text => Ok(Kind::Config),
+        _ => Err(unknown(path, "neither FITS, HDF5 nor TOML")),
     }
-    if start.starts_with(b"SIMPLE") || start.starts_with(&[0x1f, 0x8b]) {
-        return Ok(Kind::Spectra);
-    }
-    if start.is_empty() || start.contains(&0) || std::fs::read_to_string(path).is_err() {
-        return Err(unknown(path, "neither FITS, HDF5 nor TOML"));
-    }
-    Ok(Kind::Config)
 }
 
 fn unknown(path: &Path, problem: &str) -> Error {

@@ -6,7 +6,10 @@ use crate::Result;
 use crate::base::atomic::{Pending, not_an_input};
 use crate::config::{Config, SurveySource};
 use crate::data::{Object, flag};
-use crate::prepare::{ImageSet, prepare_images, rejected_path, says_images, with_scale_of};
+use crate::files::hdf5::read::format_of;
+use crate::files::start::{Start, start};
+use crate::files::version;
+use crate::prepare::{ImageSet, prepare_images, rejected_path, with_scale_of};
 use crate::train::is_trained;
 use std::path::{Path, PathBuf};
 
@@ -48,7 +51,7 @@ impl ImageInput {
         not_an_input(out, inputs, "give --out another name")?;
         let mut notes = Vec::new();
         // Of the run's own set, opening says what is wrong.
-        let is_set = given.is_empty() || (paths.len() == 1 && says_images(&paths[0]));
+        let is_set = given.is_empty() || (paths.len() == 1 && is_set(&paths[0])?);
         let (set, temporary) = if is_set {
             (ImageSet::open(&paths[0])?, None)
         } else {
@@ -131,10 +134,18 @@ impl ImageInput {
     }
 }
 
+/// Whether `path` says that it is a prepared set of images.
+fn is_set(path: &Path) -> Result<bool> {
+    if !start(path).is_ok_and(|s| s == Start::Hdf5) {
+        return Ok(false);
+    }
+    Ok(format_of(path)?.as_deref() == Some(version::PREPARED_IMAGES.name()))
+}
+
 /// The source that `paths` are, read as the run's own.
 fn survey(config: &Config, paths: &[PathBuf]) -> Result<SurveySource> {
     if let [path] = paths
-        && path.extension().is_some_and(|e| e == "toml")
+        && start(path).is_ok_and(|s| s == Start::Text)
     {
         return Ok(Config::load(path, &[])?.survey.source);
     }

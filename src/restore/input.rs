@@ -5,7 +5,7 @@ use super::selection::Selection;
 use crate::base::atomic::{Pending, not_an_input};
 use crate::config::{Config, NormaliseConfig, SurveySource};
 use crate::data::{LogGrid, Object, flag};
-use crate::prepare::{Prepared, Report, prepare_from, rejected_path};
+use crate::prepare::{Prepared, Report, SpectraDetails, prepare_from, rejected_path};
 use crate::train::is_trained;
 use crate::{Error, Result};
 use std::collections::HashSet;
@@ -250,8 +250,9 @@ fn normalisation(text: &str) -> Option<NormaliseConfig> {
     section.clone().try_into().ok()
 }
 
-fn notes(report: &Report, catalog: bool) -> Vec<String> {
+fn notes(report: &Report<SpectraDetails>, catalog: bool) -> Vec<String> {
     let mut notes = Vec::new();
+    let report = &report.details;
     if catalog && report.rows_without_file > 0 {
         notes.push(format!(
             "{} rows of the catalog name no file of the input and were left out",

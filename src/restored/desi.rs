@@ -17,6 +17,7 @@ use crate::data::{Object, flag};
 use crate::files::fits::read::Fits;
 use crate::files::fits::sheet::Sheet;
 use crate::files::fits::tables::Column;
+use crate::files::version;
 use crate::survey::select::median_snr;
 use crate::{Error, Result};
 use fitsio::hdu::FitsHdu;
@@ -145,6 +146,7 @@ fn primary(sheet: &mut Sheet, source: &Path, header: &RestoredHeader) -> Result<
         sheet.text(&hdu, "SPECSYS", frame, "frame of the wavelengths")?;
     }
     let made = &header.made;
+    sheet.keys(&version::RESTORED_COADD.keys())?;
     provenance(sheet, made)?;
     let ivar = if made.uncertain() {
         "IVAR: 1/variance of the SDE draws; pixels are correlated"

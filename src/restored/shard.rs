@@ -1,7 +1,7 @@
 //! What a part of a restoration says of its place in the whole: SHARD, NSHARDS, ROW0, NROWSALL, SELSHA.
 
 use super::catalog::Restored;
-use super::writer::{RestoredWriter, keys};
+use super::writer::RestoredWriter;
 use crate::Result;
 use crate::data::provenance::Key;
 use crate::files::fits::read::Fits;
@@ -61,7 +61,7 @@ impl RestoredWriter {
     /// # Errors
     /// [`crate::Error::Output`] if the file cannot be written.
     pub fn as_shard(mut self, shard: &Shard) -> Result<Self> {
-        keys(&mut self.sheet, &shard.keys())?;
+        self.sheet.keys(&shard.keys())?;
         Ok(self)
     }
 }

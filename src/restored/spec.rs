@@ -14,6 +14,7 @@ use crate::data::Object;
 use crate::files::fits::sheet::Sheet;
 use crate::files::fits::tables::Column;
 use crate::files::units::inverse_square;
+use crate::files::version;
 use crate::survey::SPPIXMASK;
 use crate::{Error, Result};
 use fitsio::tables::ColumnDataType as T;
@@ -88,6 +89,7 @@ fn primary(sheet: &mut Sheet, h: &RestoredHeader, o: &Object) -> Result<()> {
         "ivar is 0: no uncertainty was estimated"
     };
     let mask = "and_mask NODATA: no good observation there, the flux is inferred";
+    sheet.keys(&version::RESTORED_SPEC.keys())?;
     provenance(sheet, &h.made)?;
     sheet.history(&[
         format!("observation: {}", o.source),

@@ -5,18 +5,15 @@ use super::image::Image;
 use super::table;
 use super::table::TableRows;
 use crate::Result;
-use crate::data::LogGrid;
 use crate::data::Object;
 use crate::data::Provenance;
-use crate::data::provenance::{Key, Value, flag_keys};
+use crate::data::provenance::flag_keys;
 use crate::files::fits::sheet::Sheet;
-use crate::files::fits::tables::Column;
 use crate::files::units::inverse_square;
 use crate::files::version;
 use crate::lines::MeasuredLines;
 use crate::survey::select::median_snr;
 use fitsio::hdu::FitsHdu;
-use fitsio::tables::ColumnDataType as T;
 use ndarray::ArrayView3;
 use std::path::Path;
 
@@ -135,7 +132,7 @@ impl RestoredWriter {
             let problem = format!("{} of {} rows were written", self.written, self.rows);
             return Err(self.sheet.failed(&problem));
         }
-        wavelengths(&mut self.sheet, &self.loglam)?;
+        self.sheet.wavelengths(&self.loglam)?;
         self.sheet.finish()
     }
 }
@@ -151,41 +148,9 @@ fn all_draws(sheet: &mut Sheet, header: &RestoredHeader, rows: usize) -> Result<
     Ok(hdu)
 }
 
-/// The table WAVELENGTH of pixels at `loglam`.
-pub(crate) fn wavelengths(sheet: &mut Sheet, loglam: &[f64]) -> Result<()> {
-    let columns = [
-        Column::new("WAVELENGTH", T::Double)
-            .unit("Angstrom")
-            .ucd("em.wl"),
-        Column::new("LOGLAM", T::Double),
-    ];
-    let hdu = sheet.table("WAVELENGTH", &columns)?;
-    let wavelength: Vec<f64> = loglam.iter().map(|l| 10f64.powf(*l)).collect();
-    sheet.column(&hdu, "WAVELENGTH", &wavelength)?;
-    sheet.column(&hdu, "LOGLAM", loglam)
-}
-
-/// Writes header keys into the primary HDU.
-pub(crate) fn keys(sheet: &mut Sheet, keys: &[Key]) -> Result<()> {
-    let hdu = sheet.primary()?;
-    for Key {
-        name,
-        value,
-        comment,
-    } in keys
-    {
-        match value {
-            Value::Text(v) => sheet.text(&hdu, name, v, comment)?,
-            Value::Whole(v) => sheet.key(&hdu, name, (*v, *comment))?,
-            Value::Real(v) => sheet.key(&hdu, name, (*v, *comment))?,
-        }
-    }
-    Ok(())
-}
-
 /// How it was made: in the catalog and in every file of a single object.
 pub(crate) fn provenance(sheet: &mut Sheet, made: &Provenance) -> Result<()> {
-    keys(sheet, &made.keys())?;
+    sheet.keys(&made.keys())?;
     sheet.history(&made.history)
 }
 
@@ -193,9 +158,9 @@ fn primary(sheet: &mut Sheet, h: &RestoredHeader) -> Result<()> {
     let hdu = sheet.primary()?;
     sheet.text(&hdu, "FLUXUNIT", &h.flux_unit, "unit of the flux images")?;
     sheet.text(&hdu, "WAVEREF", "vacuum, observed frame", "wavelengths")?;
-    keys(sheet, &version::RESTORED.keys())?;
-    keys(sheet, &h.made.quantile_keys())?;
-    keys(sheet, &flag_keys())?;
+    sheet.keys(&version::RESTORED.keys())?;
+    sheet.keys(&h.made.quantile_keys())?;
+    sheet.keys(&flag_keys())?;
     provenance(sheet, &h.made)
 }
 
@@ -209,31 +174,7 @@ fn image_keys(sheet: &mut Sheet, hdu: &FitsHdu, name: &str, h: &RestoredHeader) 
     if let Some(unit) = unit {
         sheet.text(hdu, "BUNIT", &unit, "unit of the pixels")?;
     }
-    wavelength_axis(sheet, hdu, &h.grid, h.specsys.as_deref())
-}
-
-/// Log-linear WCS (Greisen et al. 2006) of an image of spectra: λ = CRVAL1·exp(CDELT1 (p − 1)/CRVAL1).
-pub(crate) fn wavelength_axis(
-    sheet: &mut Sheet,
-    hdu: &FitsHdu,
-    grid: &LogGrid,
-    specsys: Option<&str>,
-) -> Result<()> {
-    let first = 10f64.powf(grid.loglam0);
-    sheet.text(hdu, "CTYPE1", "WAVE-LOG", "vacuum wavelength, log spacing")?;
-    sheet.text(hdu, "CUNIT1", "Angstrom", "")?;
-    sheet.key(hdu, "CRPIX1", (1.0, ""))?;
-    sheet.key(hdu, "CRVAL1", (first, "first pixel"))?;
-    let step = "CRVAL1 times the step in ln(wavelength)";
-    sheet.key(hdu, "CDELT1", (first * grid.dln(), step))?;
-    sheet.text(hdu, "CTYPE2", "OBJECT", "row of CATALOG, from 1")?;
-    for (key, value) in [("CRPIX2", 1.0), ("CRVAL2", 1.0), ("CDELT2", 1.0)] {
-        sheet.key(hdu, key, (value, ""))?;
-    }
-    match specsys {
-        Some(frame) => sheet.text(hdu, "SPECSYS", frame, "frame of the wavelengths"),
-        None => Ok(()),
-    }
+    sheet.wavelength_axis(hdu, &h.grid, h.specsys.as_deref())
 }
 
 /// The images of a catalog made so, in its order.

@@ -4,6 +4,8 @@ use crate::Result;
 use crate::data::ImageLayout;
 use crate::files::hdf5::content::{attribute, numbers, text};
 use crate::files::hdf5::output::Output;
+use crate::files::hdf5::read::attributes;
+use crate::files::version;
 use hdf5::types::VarLenUnicode;
 use hdf5::{Dataset, File, Hyperslab, SliceOrIndex};
 use ndarray::{Array2, ArrayD, ArrayView1, IxDyn};
@@ -136,6 +138,7 @@ fn start(
     ] {
         attribute(file, key, &text(value))?;
     }
+    attributes(file, &version::SIMULATED_IMAGES.keys())?;
     for (key, values) in [("mean", &layout.scale.mean), ("std", &layout.scale.std)] {
         let each = file.new_attr::<f64>().shape(values.len()).create(key)?;
         each.write_raw(values)?;

@@ -5,7 +5,8 @@ use crate::config::{Config, ForwardConfig, NoiseFrom, SmoothingFrom};
 use crate::data::{Layout, LogGrid};
 use crate::files::hdf5::content::{attribute, column, numbers, text, texts};
 use crate::files::hdf5::output::Output;
-use crate::files::hdf5::read::names;
+use crate::files::hdf5::read::{self, attributes, names};
+use crate::files::version;
 use crate::forward;
 use crate::forward::{Latent, redshifts};
 use crate::survey::Truth;
@@ -141,7 +142,6 @@ impl Ids {
 
 impl Source {
     fn open(path: &Path, grid: &LogGrid) -> Result<Self> {
-        hdf5::silence_errors(true);
         let clean = Truth::open(path, grid)?;
         let bad = |place: &str, problem: String, expected: &str| {
             Error::input(
@@ -152,7 +152,7 @@ impl Source {
                 "give the truth.h5 of selfsi mock, or a file like it",
             )
         };
-        let file = File::open(path).map_err(|e| bad("", e.to_string(), "an HDF5 file"))?;
+        let file = read::open(path)?;
         let n = clean.len();
         if clean.is_empty() {
             return Err(bad("flux", "no spectra".into(), "at least one"));
@@ -205,6 +205,7 @@ impl Target {
         ] {
             attribute(file, key, &text(value))?;
         }
+        attributes(file, &version::SIMULATED.keys())?;
         column(file, "loglam", &grid.loglam())?;
         column(file, "level", &source.level)?;
         if let Some(z) = &source.z {

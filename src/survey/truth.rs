@@ -1,9 +1,10 @@
 //! The clean spectra of a survey whose truth is known: an HDF5 catalog on the common grid.
 
 use crate::data::LogGrid;
-use crate::files::hdf5::read::names;
+use crate::files::hdf5::read;
+use crate::files::version;
 use crate::{Error, Result};
-use hdf5::{Dataset, File};
+use hdf5::Dataset;
 use ndarray::{Array1, Array2, s};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -36,7 +37,13 @@ impl Truth {
                 "give the truth.h5 that selfsi mock wrote for this survey",
             )
         };
-        let file = File::open(path).map_err(|e| bad("", &e, "an HDF5 file"))?;
+        let file = read::open(path)?;
+        // Observations without noise are as clean.
+        let mut get = |key: &str| read::key(&file, &key.to_lowercase());
+        version::TRUTH
+            .check(&mut get)
+            .or_else(|e| version::SIMULATED.check(&mut get).map_err(|_| e))
+            .map_err(|e| bad("attribute format", &e, "clean spectra"))?;
         let open = |name: &str| {
             file.dataset(name)
                 .map_err(|e| bad(name, &e, "a dataset of this name"))
@@ -57,7 +64,8 @@ impl Truth {
             ));
         }
         let flux = open("flux")?;
-        let names = names(&open("id")?).map_err(|e| bad("id", &e, "[N] strings or integers"))?;
+        let names =
+            read::names(&open("id")?).map_err(|e| bad("id", &e, "[N] strings or integers"))?;
         if flux.shape() != [names.len(), grid.pixels] {
             return Err(bad(
                 "flux",

@@ -7,7 +7,7 @@ use crate::fixtures::survey_files::{Spec, hdf5_catalog};
 use fitsio::FitsFile;
 use fitsio::images::ImageType;
 use ndarray::Array2;
-use selfsi::prepare::ImageReport;
+use selfsi::prepare::{ImageDetails, Report};
 use std::fs;
 use std::path::Path;
 
@@ -29,7 +29,7 @@ fn with(path: &Path, beside: &[(&str, Vec<f32>)]) {
 }
 
 /// Both ways to give the images of `folder`: they must not differ.
-fn both_ways(folder: &Path, more: &str) -> ImageReport {
+fn both_ways(folder: &Path, more: &str) -> Report<ImageDetails> {
     let path = folder.join("images");
     let of_folder = images(
         folder,
@@ -147,13 +147,17 @@ fn the_noise_and_the_mask_of_an_image_in_any_form() {
         let report = both_ways(folder.path(), &more);
         let names: Vec<&str> = hdus.iter().map(|h| h.0).collect();
         assert_eq!(
-            (report.used, report.masked, report.without_noise_level),
+            (
+                report.used,
+                report.details.masked,
+                report.details.without_noise_level
+            ),
             (2, masked, unknown),
             "{names:?}"
         );
-        let said: Vec<&str> = report.notes.keys().map(String::as_str).collect();
+        let said: Vec<&str> = report.details.beside.keys().map(String::as_str).collect();
         assert_eq!(said, notes);
-        assert!(report.notes.values().all(|n| *n == 2));
+        assert!(report.details.beside.values().all(|n| *n == 2));
     }
 }
 
@@ -178,8 +182,8 @@ fn of_the_named_planes_of_a_mask_only_those_of_bad_pixels() {
         }
     }
     let report = both_ways(folder.path(), "");
-    assert_eq!(report.masked, 0.25);
-    let notes: Vec<&str> = report.notes.keys().map(String::as_str).collect();
+    assert_eq!(report.details.masked, 0.25);
+    let notes: Vec<&str> = report.details.beside.keys().map(String::as_str).collect();
     assert_eq!(notes, ["pixels of HDU MASK with SAT, NO_DATA are masked"]);
 }
 
@@ -221,7 +225,7 @@ fn images_that_are_not_read_are_counted() {
         &format!("kind = 'images'\npath = '{}'", path.display()),
     );
     let report = report.unwrap();
-    assert_eq!((report.used, report.passed_over.len()), (1, 3));
+    assert_eq!((report.used, report.details.passed_over.len()), (1, 3));
     assert!(
         report
             .to_string()
@@ -249,7 +253,7 @@ fn spectra_by_other_names_are_counted() {
     }
     let source = format!("kind = 'sdss'\nspectra = '{}'", at("").display());
     let report = spectra(folder.path(), &source, "").unwrap();
-    assert_eq!((report.used, report.passed_over.len()), (1, 3));
+    assert_eq!((report.used, report.details.passed_over.len()), (1, 3));
     let note = "note: 3 files have other names than those of the survey, and are not looked into: ";
     assert!(report.to_string().contains(note), "{report}");
 }
@@ -347,12 +351,12 @@ fn the_mask_of_an_hdf5_catalog_in_any_form() {
         assert_eq!(bad > 0, masked, "{case}: {bad}");
         assert!(bad < 8, "{case}: {bad}");
         assert_eq!(
-            report.left_out.first().map(String::as_str),
+            report.details.left_out.first().map(String::as_str),
             left_out,
             "{case}"
         );
         assert_eq!(
-            report.masked_by.is_some(),
+            report.details.masked_by.is_some(),
             masked || bits == 1 << 19,
             "{case}"
         );

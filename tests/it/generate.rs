@@ -161,7 +161,8 @@ fn what_cannot_be_generated_is_refused_in_one_line() {
     refused(&out, &margin, &["[diffusion]", "network.margin"]);
     let e = plot(&one, &one, &t.out("refused.svg")).failure();
     let text = String::from_utf8_lossy(&e.get_output().stderr).into_owned();
-    assert!(text.contains("no image GENERATED"), "{text}");
+    let other = "`selfsi-restored`, not `selfsi-generated`";
+    assert!(text.contains(other), "{text}");
     // Only observations that were kept out of training are restored.
     let held = t.out("held.fits");
     restore(&run, &[], &held)

@@ -10,7 +10,7 @@ use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::{Config, ImageConfig, ImageDatasets};
 use selfsi::data::{PixelScale, flag};
 use selfsi::inspect::inspect;
-use selfsi::prepare::{ImageReport, ImageSet, ScaleFrom, prepare_images};
+use selfsi::prepare::{ImageDetails, ImageSet, Report, ScaleFrom, prepare_images};
 use selfsi::survey::ImageSource;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -221,7 +221,7 @@ fn parse(text: &str) -> Config {
     Config::parse(text, "test", &[]).unwrap()
 }
 
-fn prepare(config: &Config) -> selfsi::Result<ImageReport> {
+fn prepare(config: &Config) -> selfsi::Result<Report<ImageDetails>> {
     let (source, out) = (&config.survey.source, config.survey.prepared.clone());
     prepare_images(config, source, &out, &mut |_, _| ())
 }
@@ -267,7 +267,7 @@ fn masked_pixels_are_neither_flux_nor_part_of_the_measured_scale() {
     let c = parse(&config(folder.path(), "a.h5", &["softening = 0.5"]));
     let report = prepare(&c).unwrap();
     assert_eq!((report.used, report.rejected["COVERAGE"]), (19, 1));
-    assert_eq!(report.scale_from, ScaleFrom::Measured);
+    assert_eq!(report.details.scale_from, ScaleFrom::Measured);
     // The closed form: mean and standard deviation of asinh(v/0.5) over the good pixels.
     let bad = [(0, 0), (1, 19), (2, 0), (3, 0), (4, 0)];
     let mut values = Vec::new();
@@ -283,8 +283,11 @@ fn masked_pixels_are_neither_flux_nor_part_of_the_measured_scale() {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
     let std = (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt();
-    assert!((report.mean[0] - mean).abs() < 1e-12 && (report.std[0] - std).abs() < 1e-12);
-    assert!((report.masked - 5.0 / (19.0 * 64.0)).abs() < 1e-12);
+    assert!(
+        (report.details.mean[0] - mean).abs() < 1e-12
+            && (report.details.std[0] - std).abs() < 1e-12
+    );
+    assert!((report.details.masked - 5.0 / (19.0 * 64.0)).abs() < 1e-12);
     let set = ImageSet::open(&report.prepared).unwrap();
     let block = set.read(0..20).unwrap();
     for (i, j) in bad {
@@ -314,10 +317,10 @@ fn the_configs_scale_goes_before_the_recorded_one_and_that_before_measuring() {
     let scale = |more: &[&str]| {
         let report = prepare(&parse(&config(folder.path(), "a.h5", more))).unwrap();
         (
-            report.scale_from,
-            report.mean[0],
-            report.std[0],
-            report.softening,
+            report.details.scale_from,
+            report.details.mean[0],
+            report.details.std[0],
+            report.details.softening,
         )
     };
     assert_eq!(scale(&[]).0, ScaleFrom::Measured);
@@ -365,7 +368,10 @@ fn prepared_observations_have_the_law_of_f_around_the_clean_images() {
     for normalise in [&[][..], &["softening = 0.5"]] {
         let (_folder, config) = simulated(400, normalise);
         let report = prepare(&config).unwrap();
-        assert_eq!((report.used, report.scale_from), (400, ScaleFrom::File));
+        assert_eq!(
+            (report.used, report.details.scale_from),
+            (400, ScaleFrom::File)
+        );
         let set = ImageSet::open(&report.prepared).unwrap();
         let block = set.read(0..400).unwrap();
         let scale = &set.header().layout.scale;
@@ -573,7 +579,10 @@ fn a_run_records_the_scale_it_was_trained_with_and_can_be_resumed() {
     let mut run = Config::parse(&text, "run", &[]).unwrap();
     run.survey.prepared = folder.path().join("again.h5");
     let again = prepare(&run).unwrap();
-    assert_eq!(again.scale_from, ScaleFrom::Config);
-    assert_eq!((&again.mean, &again.std), (&report.mean, &report.std));
+    assert_eq!(again.details.scale_from, ScaleFrom::Config);
+    assert_eq!(
+        (&again.details.mean, &again.details.std),
+        (&report.details.mean, &report.details.std)
+    );
     train(&["--resume"]).success();
 }

@@ -31,6 +31,7 @@ mod faults;
 mod floors;
 mod flux_units;
 mod fokkerplanck;
+mod formats;
 mod full_disk;
 mod fuzz;
 mod gaps;

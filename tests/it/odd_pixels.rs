@@ -19,14 +19,14 @@ fn of_one_spectrum_among_many() {
     );
     let flux = hdf5::File::open_rw(&path).unwrap().dataset("flux").unwrap();
     let clean = spectra(folder.path(), &source, "").unwrap();
-    assert_eq!((clean.used, clean.impossible_pixels), (40, 0));
+    assert_eq!((clean.used, clean.details.impossible_pixels), (40, 0));
     let before = prepared(folder.path()).1;
     flux.write_slice(&[1e30f32, -1e20], s![7, 1500..1502])
         .unwrap();
     drop(flux);
     let report = spectra(folder.path(), &source, "").unwrap();
-    assert_eq!((report.used, report.impossible_pixels), (40, 2));
-    assert_eq!(report.impossible, ["Q7"]);
+    assert_eq!((report.used, report.details.impossible_pixels), (40, 2));
+    assert_eq!(report.details.impossible, ["Q7"]);
     let note =
         "1 spectra have pixels far beyond what their noise and level allow (2 in all, masked): Q7";
     assert!(report.to_string().contains(note), "{report}");
@@ -65,7 +65,7 @@ fn of_one_image_among_many() {
     drop(file);
     let source = format!("kind = 'images'\npath = '{}'", path.display());
     let report = images(folder.path(), &source).unwrap();
-    assert_eq!((report.used, report.impossible_pixels), (3, 1));
-    assert_eq!(report.impossible, ["row-0000001"]);
-    assert!(report.std[0] < 2.0, "{:?}", report.std);
+    assert_eq!((report.used, report.details.impossible_pixels), (3, 1));
+    assert_eq!(report.details.impossible, ["row-0000001"]);
+    assert!(report.details.std[0] < 2.0, "{:?}", report.details.std);
 }

@@ -5,7 +5,7 @@ use crate::fixtures::survey_files::{self, Spec, catalog, hdf5_catalog};
 use selfsi::config::{Config, SurveySource};
 use selfsi::data::{Block, flag};
 use selfsi::inspect::inspect;
-use selfsi::prepare::{Prepared, Report, prepare, prepare_from, rejected_path};
+use selfsi::prepare::{Prepared, Report, SpectraDetails, prepare, prepare_from, rejected_path};
 use std::fs;
 use std::path::Path;
 
@@ -34,7 +34,7 @@ fn config(folder: &Path, source: &str, set: &[&str]) -> Config {
     Config::parse(&text, "test", &set).unwrap()
 }
 
-fn run(config: &Config) -> selfsi::Result<Report> {
+fn run(config: &Config) -> selfsi::Result<Report<SpectraDetails>> {
     prepare(config, &config.survey.prepared, &mut |_, _| ())
 }
 
@@ -139,7 +139,7 @@ fn every_form_of_a_spec_file_gives_the_same_spectrum() {
     let c = config(folder.path(), "folder", &[]);
     let report = run(&c).unwrap();
     assert_eq!(report.used, 8, "{report}");
-    assert_eq!(report.other_grid, 0);
+    assert_eq!(report.details.other_grid, 0);
     let (set, block) = read(&c);
     for i in 0..8 {
         assert!(
@@ -176,7 +176,11 @@ fn masked_nan_and_infinite_pixels_are_zero_with_no_weight_and_wdisp_may_be_absen
     let c = config(folder.path(), "sdss", &["normalise.kind=none"]);
     let report = run(&c).unwrap();
     assert_eq!(
-        (report.used, report.without_lsf, report.without_mask),
+        (
+            report.used,
+            report.details.without_lsf,
+            report.details.without_mask
+        ),
         (3, 1, 1)
     );
     let (_, block) = read(&c);
@@ -323,9 +327,9 @@ fn duplicates_strays_and_rows_without_file_are_reported() {
     );
     let report = run(&config(folder.path(), "sdss", &[])).unwrap();
     assert_eq!(report.duplicate_names, ["000000.01+000000.0"]);
-    assert_eq!(report.rows_without_file, 1);
-    assert_eq!(report.files_without_row.len(), 1);
-    assert_eq!(report.twin_files.len(), 1);
+    assert_eq!(report.details.rows_without_file, 1);
+    assert_eq!(report.details.files_without_row.len(), 1);
+    assert_eq!(report.details.twin_files.len(), 1);
     let text = report.to_string();
     assert!(text.contains("names occur more than once"), "{text}");
 }
@@ -581,7 +585,7 @@ fn repeated_observations_of_one_object_are_rows_of_their_own() {
     let folder = survey(&[Spec::new(1), again]);
     let c = config(folder.path(), "folder", &[]);
     let report = run(&c).unwrap();
-    assert_eq!((report.used, report.twin_files.len()), (2, 0));
+    assert_eq!((report.used, report.details.twin_files.len()), (2, 0));
     let (set, _) = read(&c);
     let mjds: Vec<i64> = set.objects().iter().map(|o| o.mjd).collect();
     assert_eq!(mjds, [55240, 55300]);

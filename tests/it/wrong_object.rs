@@ -81,7 +81,7 @@ fn a_spectrum_that_two_rows_name_with_different_redshifts_is_named() {
         at("catalog.fits").display()
     );
     let report = spectra(folder.path(), &source, "").unwrap();
-    assert_eq!(report.listed_twice, ["3655-55240-0001"]);
+    assert_eq!(report.details.listed_twice, ["3655-55240-0001"]);
     assert!(
         report
             .to_string()

@@ -9,3 +9,4 @@ mod history;
 pub(crate) mod read;
 pub(crate) mod sheet;
 pub(crate) mod tables;
+mod wavelengths;

@@ -5,6 +5,7 @@
 
 use super::column::Column;
 use super::extent::{Extent, extent};
+use crate::files::version::check_not_newer;
 use crate::{Error, Result};
 use fitsio_sys as c;
 use std::ffi::CString;
@@ -36,7 +37,10 @@ pub(crate) enum Hdu {
 }
 
 impl Fits {
-    /// Opens a file (gzipped or not).
+    /// Opens a file (gzipped or not) at its primary HDU.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if it is missing, not FITS, or of a format of selfsi that came later.
     pub fn open(path: &Path) -> Result<Self> {
         log::debug!("reading {}", path.display());
         let extent = extent(path)?;
@@ -55,12 +59,14 @@ impl Fits {
                 "check that the copy is complete (fitsverify)",
             ));
         }
-        Ok(Self {
+        let mut fits = Self {
             file,
             path: path.to_path_buf(),
             hdu: 0,
             extent,
-        })
+        };
+        check_not_newer(path, &mut |key| fits.text_key(key))?;
+        Ok(fits)
     }
 
     /// Number of HDUs.

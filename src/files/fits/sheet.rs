@@ -3,6 +3,7 @@
 use super::read::Fits;
 use crate::base::atomic::Pending;
 use crate::base::program::{CREATOR, LIBVERS};
+use crate::data::provenance::{Key, Value};
 use crate::{Error, Result};
 use fitsio::hdu::FitsHdu;
 use fitsio::headers::WritesKey;
@@ -62,6 +63,24 @@ impl Sheet {
 
     pub fn text(&mut self, hdu: &FitsHdu, name: &str, value: &str, comment: &str) -> Result<()> {
         self.key(hdu, name, (ascii(value), comment))
+    }
+
+    /// Writes keys of the primary header.
+    pub fn keys(&mut self, keys: &[Key]) -> Result<()> {
+        let hdu = self.primary()?;
+        for Key {
+            name,
+            value,
+            comment,
+        } in keys
+        {
+            match value {
+                Value::Text(v) => self.text(&hdu, name, v, comment)?,
+                Value::Whole(v) => self.key(&hdu, name, (*v, *comment))?,
+                Value::Real(v) => self.key(&hdu, name, (*v, *comment))?,
+            }
+        }
+        Ok(())
     }
 
     /// A logical key of the primary header, which fitsio cannot write.

@@ -3,6 +3,7 @@
 pub(crate) use super::content::{attribute, column, numbers, text, texts};
 pub(crate) use super::output::words;
 use crate::data::provenance::{Key, Value};
+use crate::files::version::check_not_newer;
 use crate::{Error, Result};
 use hdf5::types::{FixedAscii, FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
 use hdf5::{Attribute, Dataset, File, Hyperslab, Location, SliceOrIndex};
@@ -16,8 +17,27 @@ const FIXED: usize = 512;
 /// Opens an HDF5 file for reading.
 ///
 /// # Errors
-/// [`Error::Input`] if it is missing, truncated or not HDF5.
+/// [`Error::Input`] if it is missing, truncated, not HDF5, or of a format of selfsi that came later.
 pub(crate) fn open(path: &Path) -> Result<File> {
+    let file = open_any(path)?;
+    check_not_newer(path, &mut |name| match name {
+        // Prepared sets have their own name for it.
+        "FMTVER" => key(&file, "fmtver").or_else(|| key(&file, "version")),
+        _ => key(&file, &name.to_lowercase()),
+    })?;
+    Ok(file)
+}
+
+/// The name of the format of selfsi that the HDF5 file `path` says it is of; `None` if it says none.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn format_of(path: &Path) -> Result<Option<String>> {
+    let file = open(path)?;
+    Ok(text_attribute(&file, "format"))
+}
+
+fn open_any(path: &Path) -> Result<File> {
     log::debug!("reading {}", path.display());
     hdf5::silence_errors(true);
     std::fs::File::open(path)

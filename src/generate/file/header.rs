@@ -2,8 +2,12 @@
 
 use crate::data::provenance::Key;
 use crate::data::{ImageLayout, LogGrid};
+use crate::files::stack::{Image, Plan, Spectral};
 use crate::files::version;
 use crate::restored::images::header::scale_keys;
+
+/// The image that holds the samples.
+pub(super) const IMAGE: &str = "GENERATED";
 
 /// What the numbers of a sample are.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,15 +66,29 @@ impl GeneratedHeader {
         }
     }
 
-    /// BUNIT of the image, where there is something to say: '' is FITS for dimensionless.
-    pub(crate) fn bunit(&self) -> Option<&str> {
-        match &self.axes {
+    /// The file of `rows` samples.
+    pub(super) fn plan(&self, rows: usize) -> Plan<'_> {
+        let unit = match &self.axes {
             GeneratedAxes::Images(_) if self.unit.is_empty() => None,
-            _ => Some(&self.unit),
+            _ => Some(self.unit.clone()),
+        };
+        let name = IMAGE.to_owned();
+        Plan {
+            keys: self.keys(),
+            history: &self.made.history,
+            images: vec![Image { name, unit }],
+            shape: self.shape(rows),
+            spectral: match &self.axes {
+                GeneratedAxes::Spectra { grid, specsys, .. } => Some(Spectral {
+                    grid: *grid,
+                    specsys: specsys.clone(),
+                }),
+                GeneratedAxes::Images(_) => None,
+            },
         }
     }
 
-    pub(crate) fn keys(&self) -> Vec<Key> {
+    fn keys(&self) -> Vec<Key> {
         let m = &self.made;
         let mut keys = vec![
             Key::text("CONTENT", self.content(), "samples of no object"),

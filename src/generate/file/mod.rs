@@ -1,79 +1,58 @@
 //! Generated samples: one FITS or HDF5 file with an image [N, D] of spectra in normalised flux, or
 //! images [N, C, H, W] ([N, H, W] for one channel) in the units of the observations, and a table.
-//!
-//! Written in blocks: memory does not grow with the number of samples, except for the table.
 
-mod fits;
-mod hdf5;
 mod header;
 mod table;
 
 pub use header::{GeneratedAxes, GeneratedHeader, Generation};
 
+use crate::Result;
 use crate::data::LogGrid;
-use crate::files::format::{Format, format};
-use crate::{Error, Result};
+use crate::files::stack::{Kind, StackWriter, check_extension, open};
+use header::IMAGE;
 use ndarray::Array2;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use table::Table;
 
+const KIND: Kind = Kind {
+    expected: "generated samples of selfsi",
+    fix: "give the file that `selfsi generate` wrote",
+};
+
 /// Writes generated samples as a stream; the file appears only when it is complete.
 pub struct GeneratedWriter {
-    target: PathBuf,
-    rows: usize,
     table: Table,
-    sink: Sink,
-}
-
-enum Sink {
-    Fits(fits::Writer),
-    Hdf5(hdf5::Writer),
+    writer: StackWriter,
 }
 
 impl GeneratedWriter {
     /// Whether `path` names a format that can be written: to be asked before long work.
     ///
     /// # Errors
-    /// [`Error::Output`] if not.
+    /// [`Error::Output`](crate::Error::Output) if not.
     pub fn check(path: &Path) -> Result<()> {
-        let known = format(path).map(|_| ());
-        known.ok_or_else(|| {
-            Error::output(
-                path,
-                "the extension is neither .fits nor .h5",
-                "name it e.g. generated.fits or generated.h5",
-            )
-        })
+        check_extension(path, "generated")
     }
 
     /// Lays out `rows` samples; FITS or HDF5 by the extension of `path`.
     ///
     /// # Errors
-    /// [`Error::Output`] for another extension, or if the file cannot be written.
+    /// [`Error::Output`](crate::Error::Output) for another extension, or if the file cannot be written.
     pub fn create(path: &Path, header: &GeneratedHeader, rows: usize) -> Result<Self> {
         Self::check(path)?;
-        let sink = match format(path) {
-            Some(Format::Hdf5) => Sink::Hdf5(hdf5::Writer::create(path, header, rows)?),
-            _ => Sink::Fits(fits::Writer::create(path, header, rows)?),
-        };
         Ok(Self {
-            target: path.to_path_buf(),
-            rows,
             table: Table::new(header.made.seed),
-            sink,
+            writer: StackWriter::create(path, &header.plan(rows))?,
         })
     }
 
     /// Writes the next samples [n, D]; gives how many are finite. The others become NaN, flagged.
     ///
     /// # Errors
-    /// [`Error::Output`] if the disk is full, or more samples come than were announced.
+    /// [`Error::Output`](crate::Error::Output) if the disk is full, or more samples come than were
+    /// announced.
     pub fn write(&mut self, mut samples: Array2<f32>) -> Result<usize> {
-        let start = self.table.len();
-        if start + samples.nrows() > self.rows {
-            return Err(self.miscounted(start + samples.nrows()));
-        }
         let mut finite = 0;
         for mut row in samples.rows_mut() {
             let good = row.iter().all(|v| v.is_finite());
@@ -83,34 +62,16 @@ impl GeneratedWriter {
             finite += usize::from(good);
             self.table.push(good);
         }
-        match &mut self.sink {
-            Sink::Fits(w) => {
-                let values = samples.as_standard_layout();
-                let values = values.as_slice().unwrap_or_default();
-                w.write(start * samples.ncols(), values)?;
-            }
-            Sink::Hdf5(w) => w.write(start, &samples)?,
-        }
+        self.writer.write(&[&samples])?;
         Ok(finite)
     }
 
     /// Writes the table and moves the file to its place.
     ///
     /// # Errors
-    /// [`Error::Output`] if samples are missing or the disk is full.
+    /// [`Error::Output`](crate::Error::Output) if samples are missing or the disk is full.
     pub fn finish(self) -> Result<()> {
-        if self.table.len() != self.rows {
-            return Err(self.miscounted(self.table.len()));
-        }
-        match self.sink {
-            Sink::Fits(w) => w.finish(&self.table),
-            Sink::Hdf5(w) => w.finish(&self.table),
-        }
-    }
-
-    fn miscounted(&self, n: usize) -> Error {
-        let problem = format!("{n} samples where {} were announced", self.rows);
-        Error::output(&self.target, problem, "write every sample once")
+        self.writer.finish(self.table.len(), &self.table.columns())
     }
 }
 
@@ -129,29 +90,21 @@ impl Generated {
     /// Reads what the file says of itself.
     ///
     /// # Errors
-    /// [`Error::Input`] if it is not one of generated samples.
+    /// [`Error::Input`](crate::Error::Input) if it is not one of generated samples.
     pub fn open(path: &Path) -> Result<Self> {
-        let hdf5 = matches!(format(path), Some(Format::Hdf5));
-        let found = if hdf5 {
-            hdf5::open(path)?
-        } else {
-            fits::open(path)?
-        };
-        let (mut get, shape) = found.ok_or_else(|| foreign(path, "there is no image GENERATED"))?;
-        let spectra = header::is_spectra(&mut get).map_err(|e| foreign(path, &e))?;
-        let unit = get(if spectra { "FLUXUNIT" } else { "PIXUNIT" }).unwrap_or_default();
+        let foreign = |problem: &str| KIND.foreign(path, "", problem);
+        let mut file = open(path, KIND)?;
+        let spectra = header::is_spectra(&mut |key| file.key(key)).map_err(|e| foreign(&e))?;
+        file.check_whole()?;
+        let shape = file.shape(IMAGE)?;
+        let unit = file.key(if spectra { "FLUXUNIT" } else { "PIXUNIT" });
         let axes = if spectra { 2..=2 } else { 3..=4 };
         if !axes.contains(&shape.len()) {
-            return Err(foreign(path, &format!("an image of shape {shape:?}")));
+            return Err(foreign(&format!("an image of shape {shape:?}")));
         }
         let grid = if spectra {
-            let loglam = if hdf5 {
-                hdf5::loglam(path)?
-            } else {
-                fits::loglam(path)?
-            };
-            let grid = LogGrid::of(&loglam).filter(|g| g.pixels == shape[1]);
-            Some(grid.ok_or_else(|| foreign(path, "no wavelength for every pixel"))?)
+            let grid = LogGrid::of(&file.loglam()?).filter(|g| g.pixels == shape[1]);
+            Some(grid.ok_or_else(|| foreign("no wavelength for every pixel"))?)
         } else {
             None
         };
@@ -159,7 +112,7 @@ impl Generated {
             path: path.to_path_buf(),
             shape,
             grid,
-            unit,
+            unit: unit.unwrap_or_default(),
         })
     }
 
@@ -189,28 +142,12 @@ impl Generated {
     /// The samples `rows`, counted from 0, [n, D]; NaN where flagged.
     ///
     /// # Errors
-    /// [`Error::Input`] if the file has no such rows.
+    /// [`Error::Input`](crate::Error::Input) if the file has no such rows.
     pub fn read(&self, rows: Range<usize>) -> Result<Array2<f32>> {
-        let pixels: usize = self.shape[1..].iter().product();
         if rows.start > rows.end || rows.end > self.shape[0] {
             let problem = format!("rows {rows:?} of {}", self.shape[0]);
-            return Err(foreign(&self.path, &problem));
+            return Err(KIND.foreign(&self.path, "", problem));
         }
-        let n = rows.len();
-        let values = match format(&self.path) {
-            Some(Format::Hdf5) => hdf5::read(&self.path, &self.shape, rows)?,
-            _ => fits::read(&self.path, rows.start * pixels, n * pixels)?,
-        };
-        Array2::from_shape_vec((n, pixels), values).map_err(|e| foreign(&self.path, &e.to_string()))
+        open(&self.path, KIND)?.rows(IMAGE, &self.shape, rows)
     }
-}
-
-fn foreign(path: &Path, problem: &str) -> Error {
-    Error::input(
-        path,
-        "",
-        problem,
-        "generated samples of selfsi",
-        "give the file that `selfsi generate` wrote",
-    )
 }

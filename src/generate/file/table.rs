@@ -1,6 +1,7 @@
 //! The table beside generated samples: a row for each, the numbers it was made from.
 
 use crate::data::flag;
+use crate::files::stack::{Cells, Column};
 
 /// The rows so far; sample k, counted from 1, is in row k − 1.
 #[derive(Debug, Default)]
@@ -26,19 +27,12 @@ impl Table {
         self.finite.len()
     }
 
-    pub fn texts(&self) -> [(&'static str, Vec<String>); 2] {
+    /// The columns of the file, in its order.
+    pub fn columns(&self) -> Vec<Column<'static>> {
         let reason = |finite: &bool| {
             let words = "the sample is not finite";
             if *finite { "" } else { words }.to_owned()
         };
-        let names = (1..=self.len()).map(|k| format!("GEN-{k:06}"));
-        [
-            ("NAME", names.collect()),
-            ("REASON", self.finite.iter().map(reason).collect()),
-        ]
-    }
-
-    pub fn integers(&self) -> [(&'static str, Vec<i64>); 3] {
         let state = |finite: &bool| {
             i64::from(if *finite {
                 flag::GOOD
@@ -46,10 +40,18 @@ impl Table {
                 flag::NOT_FINITE
             })
         };
+        let n = self.len();
+        let names = (1..=n).map(|k| format!("GEN-{k:06}"));
+        let reasons = self.finite.iter().map(reason);
+        let flags = self.finite.iter().map(state);
         [
-            ("SEED", vec![self.seed; self.len()]),
-            ("NUMBER", (1..=self.len() as i64).collect()),
-            ("FLAG", self.finite.iter().map(state).collect()),
+            ("NAME", Cells::Texts(names.collect())),
+            ("REASON", Cells::Texts(reasons.collect())),
+            ("SEED", Cells::Whole(vec![self.seed; n])),
+            ("NUMBER", Cells::Whole((1..=n as i64).collect())),
+            ("FLAG", Cells::Whole(flags.collect())),
         ]
+        .map(|(name, cells)| Column { name, cells })
+        .into()
     }
 }

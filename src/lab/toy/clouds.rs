@@ -3,6 +3,8 @@
 use super::study::Study;
 use crate::Result;
 use crate::files::hdf5::output::Output;
+use crate::files::hdf5::read::attributes;
+use crate::files::version;
 use clap::ValueEnum;
 use std::path::Path;
 
@@ -17,6 +19,7 @@ pub fn write_clouds(path: &Path, study: &Study) -> Result<()> {
 }
 
 fn put(file: &hdf5::File, study: &Study) -> hdf5::Result<()> {
+    attributes(file, &version::TOY.keys())?;
     for case in &study.cases {
         let shape = case.shape.to_possible_value();
         let shape = shape.as_ref().map_or("", |v| v.get_name());

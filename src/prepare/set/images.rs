@@ -7,6 +7,7 @@ use super::reader::PreparedSet;
 use crate::Result;
 use crate::data::{ImageBlock, ImageLayout, Layout, PixelScale};
 use crate::files::hdf5::read;
+use crate::files::version;
 use hdf5::File;
 
 /// A prepared set of images open for reading.
@@ -24,7 +25,7 @@ pub struct ImageSetHeader {
 
 impl SetHeader for ImageSetHeader {
     type Block = ImageBlock;
-    const FORMAT: &'static str = "selfsi-images";
+    const FORMAT: &'static str = version::PREPARED_IMAGES.name();
     const WHAT: &'static str = "a prepared set of images";
     const CHUNK_ROWS: usize = 64;
     const COLUMNS: &'static [Column] = OF_IMAGES;

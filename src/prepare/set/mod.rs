@@ -5,7 +5,6 @@ mod header;
 mod images;
 mod opened;
 mod reader;
-mod says;
 mod spectra;
 #[cfg(test)]
 mod tests;
@@ -14,6 +13,5 @@ mod writer;
 pub use header::SetHeader;
 pub use images::{ImageSet, ImageSetHeader};
 pub use reader::{PreparedRows, PreparedSet};
-pub use says::{says_images, says_prepared};
 pub use spectra::{Prepared, SpectraHeader};
 pub use writer::SetWriter;

@@ -7,6 +7,7 @@ use super::reader::PreparedSet;
 use crate::Result;
 use crate::data::{Block, Layout, LogGrid};
 use crate::files::hdf5::read;
+use crate::files::version;
 use hdf5::File;
 
 /// A prepared set of spectra open for reading.
@@ -29,7 +30,7 @@ pub struct SpectraHeader {
 
 impl SetHeader for SpectraHeader {
     type Block = Block;
-    const FORMAT: &'static str = "selfsi-prepared";
+    const FORMAT: &'static str = version::PREPARED.name();
     const WHAT: &'static str = "a prepared set";
     /// 1 MiB at 1024 pixels, HDF5's default chunk cache.
     const CHUNK_ROWS: usize = 256;

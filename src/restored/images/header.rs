@@ -3,6 +3,8 @@
 use crate::data::Provenance;
 use crate::data::provenance::{Key, flag_keys};
 use crate::data::{ImageLayout, PixelScale};
+use crate::files::stack::{self, Plan};
+use crate::files::units::inverse_square;
 use crate::files::version;
 use crate::restored::image::Image;
 
@@ -50,7 +52,26 @@ impl RestoredImagesHeader {
         self.layout.axes(n)
     }
 
-    pub(crate) fn keys(&self) -> Vec<Key> {
+    /// The file of `rows` objects.
+    pub(crate) fn plan(&self, rows: usize) -> Plan<'_> {
+        let unit = Some(self.unit.clone()).filter(|u| !u.is_empty());
+        let image = |kind: Image| stack::Image {
+            name: kind.name(&self.made),
+            unit: match kind {
+                Image::Ivar => inverse_square(&self.unit),
+                _ => unit.clone(),
+            },
+        };
+        Plan {
+            keys: self.keys(),
+            history: &self.made.history,
+            images: self.kinds().into_iter().map(image).collect(),
+            shape: self.shape(rows),
+            spectral: None,
+        }
+    }
+
+    fn keys(&self) -> Vec<Key> {
         let l = &self.layout;
         let noise = if self.noise_known { "known" } else { "unknown" };
         let mut keys = vec![

@@ -3,13 +3,12 @@
 use super::header::CONTENT;
 use super::header::RestoredImagesHeader;
 use super::table::ImageTable;
-use super::{RestoredImages, RestoredImagesWriter};
+use super::{KIND, RestoredImages, RestoredImagesWriter};
 use crate::Result;
 use crate::data::Provenance;
 use crate::data::provenance::quantile_name;
-use crate::files::fits::read::Fits;
-use crate::files::format::{Format, format};
-use crate::files::hdf5::read;
+use crate::files::stack;
+use crate::files::start::{Start, start};
 use crate::restored::catalog::RestoredBlock;
 use crate::restored::parts::{Merged, Place, check, none_given, said};
 use crate::restored::shard::Shard;
@@ -25,22 +24,16 @@ struct Part {
     place: Place,
 }
 
-/// Whether `path` is to be read as restored images rather than spectra.
+/// Whether `path` is to be read as restored images rather than spectra: only they are written as HDF5.
 pub(crate) fn holds_images(path: &Path) -> bool {
-    matches!(format(path), Some(Format::Hdf5)) || says_images(path)
+    start(path).is_ok_and(|s| s == Start::Hdf5) || says_images(path)
 }
 
 /// Whether `path` says that it holds restored images.
 pub(crate) fn says_images(path: &Path) -> bool {
-    let of_fits = || {
-        let mut fits = Fits::open(path).ok()?;
-        fits.seek(0).ok()?;
-        fits.text_key("CONTENT")
-    };
-    let content = match format(path) {
-        Some(Format::Hdf5) => read::open(path).ok().and_then(|f| read::key(&f, "content")),
-        _ => of_fits(),
-    };
+    let content = stack::open(path, KIND)
+        .ok()
+        .and_then(|mut f| f.key("CONTENT"));
     content.as_deref() == Some(CONTENT)
 }
 
@@ -75,9 +68,6 @@ pub(crate) fn merge_images(
 }
 
 fn open(file: &Path) -> Result<Part> {
-    if matches!(format(file), Some(Format::Fits)) {
-        Fits::open(file)?.check_complete()?;
-    }
     let restored = RestoredImages::open(file)?;
     let shard = said(file, restored.shard()?)?;
     let h = restored.header();
@@ -130,8 +120,7 @@ fn block(restored: &RestoredImages, from: usize, n: usize) -> Result<RestoredBlo
 fn joined(tables: &[&ImageTable], first: &Part) -> Result<ImageTable> {
     let vectors: Vec<_> = tables.iter().map(|t| t.vector.view()).collect();
     let vector = concatenate(Axis(0), &vectors);
-    let vector =
-        vector.map_err(|e| super::foreign::foreign(&first.place.path, "VECTOR", e.to_string()))?;
+    let vector = vector.map_err(|e| KIND.foreign(&first.place.path, "VECTOR", e))?;
     Ok(ImageTable {
         objects: tables.iter().flat_map(|t| t.objects.clone()).collect(),
         labels: tables.iter().flat_map(|t| t.labels.clone()).collect(),
@@ -146,26 +135,12 @@ impl RestoredImages {
     /// # Errors
     /// [`crate::Error::Input`] if the file cannot be read.
     pub fn shard(&self) -> Result<Option<Shard>> {
-        if matches!(format(self.path()), Some(Format::Hdf5)) {
-            let file = read::open(self.path())?;
-            return Ok(Shard::read(&mut |key| {
-                read::key(&file, &key.to_lowercase())
-            }));
-        }
-        let mut fits = Fits::open(self.path())?;
-        fits.seek(0)?;
-        Ok(Shard::read(&mut |key| fits.text_key(key)))
+        let mut file = stack::open(self.path(), KIND)?;
+        Ok(Shard::read(&mut |key| file.key(key)))
     }
 
     /// What was done, line by line.
     fn history(&self) -> Result<Vec<String>> {
-        if matches!(format(self.path()), Some(Format::Hdf5)) {
-            let file = read::open(self.path())?;
-            let text = read::text_attribute(&file, "history").unwrap_or_default();
-            return Ok(text.lines().map(str::to_owned).collect());
-        }
-        let mut fits = Fits::open(self.path())?;
-        fits.seek(0)?;
-        fits.history()
+        stack::open(self.path(), KIND)?.history()
     }
 }

@@ -1,12 +1,6 @@
 //! Restored images: one FITS or HDF5 file with images [N, C, H, W] ([N, H, W] for one channel) in
 //! the units of the observations, and a table.
-//!
-//! Written in blocks: memory does not grow with the number of images, except for the table. FITS holds
-//! the images as HDUs and the table as CATALOG; HDF5 the same under lower-case names.
 
-mod fits;
-mod foreign;
-mod hdf5;
 pub(crate) mod header;
 pub(crate) mod merge;
 mod table;
@@ -15,26 +9,25 @@ pub use header::RestoredImagesHeader;
 pub use table::ImageTable;
 
 use super::catalog::RestoredBlock;
+use super::image::Image;
 use super::shard::Shard;
 use crate::data::{ImageLayout, Method, Object};
-use crate::files::format::{Format, format};
+use crate::files::stack::{Kind, StackWriter, check_extension, open};
 use crate::{Error, Result};
-use foreign::foreign;
 use ndarray::Array2;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+const KIND: Kind = Kind {
+    expected: "restored images of selfsi",
+    fix: "give the file that `selfsi restore` wrote",
+};
+
 /// Writes restored images as a stream; the file appears only when it is complete.
 pub struct RestoredImagesWriter {
     target: PathBuf,
-    rows: usize,
-    written: usize,
-    sink: Sink,
-}
-
-enum Sink {
-    Fits(fits::Writer),
-    Hdf5(hdf5::Writer),
+    images: Vec<Image>,
+    writer: StackWriter,
 }
 
 impl RestoredImagesWriter {
@@ -48,16 +41,11 @@ impl RestoredImagesWriter {
         rows: usize,
     ) -> Result<Self> {
         let target = path.as_ref().to_path_buf();
-        let sink = match format(&target) {
-            Some(Format::Fits) => Sink::Fits(fits::Writer::create(&target, header, rows)?),
-            Some(Format::Hdf5) => Sink::Hdf5(hdf5::Writer::create(&target, header, rows)?),
-            None => return Err(unknown(&target)),
-        };
+        check_extension(&target, "restored")?;
         Ok(Self {
+            writer: StackWriter::create(&target, &header.plan(rows))?,
+            images: header.kinds(),
             target,
-            rows,
-            written: 0,
-            sink,
         })
     }
 
@@ -66,10 +54,7 @@ impl RestoredImagesWriter {
     /// # Errors
     /// [`Error::Output`] if the file cannot be written.
     pub fn as_shard(mut self, shard: &Shard) -> Result<Self> {
-        match &mut self.sink {
-            Sink::Fits(w) => w.keys(&shard.keys())?,
-            Sink::Hdf5(w) => w.keys(&shard.keys())?,
-        }
+        self.writer.keys(&shard.keys())?;
         Ok(self)
     }
 
@@ -79,16 +64,17 @@ impl RestoredImagesWriter {
     /// [`Error::Output`] if the disk is full, or the block lacks an image of the header or has more
     /// rows than were announced.
     pub fn write(&mut self, block: &RestoredBlock) -> Result<()> {
-        let (start, n) = (self.written, block.restored.nrows());
-        if start + n > self.rows {
-            return Err(self.miscounted(start + n));
-        }
-        match &mut self.sink {
-            Sink::Fits(w) => w.write(start, block)?,
-            Sink::Hdf5(w) => w.write(start, block)?,
-        }
-        self.written += n;
-        Ok(())
+        let rows = |image: &Image| {
+            block.image(*image).ok_or_else(|| {
+                Error::output(
+                    &self.target,
+                    format!("a block without {image}"),
+                    "give every image of the header",
+                )
+            })
+        };
+        let rows: Vec<_> = self.images.iter().map(rows).collect::<Result<_>>()?;
+        self.writer.write(&rows)
     }
 
     /// Writes the table and moves the file to its place.
@@ -96,27 +82,8 @@ impl RestoredImagesWriter {
     /// # Errors
     /// [`Error::Output`] if rows are missing or the disk is full.
     pub fn finish(self, table: &ImageTable) -> Result<()> {
-        if self.written != self.rows || table.objects.len() != self.rows {
-            return Err(self.miscounted(self.written.min(table.objects.len())));
-        }
-        match self.sink {
-            Sink::Fits(w) => w.finish(table),
-            Sink::Hdf5(w) => w.finish(table),
-        }
+        self.writer.finish(table.objects.len(), &table.columns())
     }
-
-    fn miscounted(&self, n: usize) -> Error {
-        let problem = format!("{n} rows where {} were announced", self.rows);
-        Error::output(&self.target, problem, "write every row once")
-    }
-}
-
-fn unknown(path: &Path) -> Error {
-    Error::output(
-        path,
-        "the extension is neither .fits nor .h5",
-        "name it e.g. restored.fits or restored.h5",
-    )
 }
 
 /// Restored images, read back: header and table in memory, images when asked for.
@@ -134,17 +101,16 @@ impl RestoredImages {
     /// [`Error::Input`] if the file is not one of restored images.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref().to_path_buf();
-        let (header, table) = match format(&path) {
-            Some(Format::Fits) => fits::open(&path)?,
-            Some(Format::Hdf5) => hdf5::open(&path)?,
-            None => {
-                return Err(foreign(
-                    &path,
-                    "",
-                    "the extension is neither .fits nor .h5".to_owned(),
-                ));
-            }
-        };
+        let mut file = open(&path, KIND)?;
+        let place = file.place_of_keys();
+        header::check(&mut |key| file.key(key)).map_err(|e| KIND.foreign(&path, place, e))?;
+        file.check_whole()?;
+        let shape = file.shape("RESTORED")?;
+        let header = RestoredImagesHeader::read(&shape, &mut |key| file.key(key))
+            .map_err(|e| KIND.foreign(&path, place, e))?;
+        let table = ImageTable::read(&mut *file, header.layout.vector)?;
+        let table = table.filter(|t| t.objects.len() == shape[0]);
+        let table = table.ok_or_else(|| KIND.foreign(&path, "CATALOG", "not one row per image"))?;
         Ok(Self {
             path,
             header,
@@ -224,16 +190,13 @@ impl RestoredImages {
         let names = self.header.images();
         if !names.iter().any(|n| n == name) {
             let problem = format!("there is none; the file has {}", names.join(", "));
-            return Err(foreign(&self.path, name, problem));
+            return Err(KIND.foreign(&self.path, name, problem));
         }
         if rows.start > rows.end || rows.end > self.objects().len() {
             let problem = format!("rows {rows:?} of {}", self.objects().len());
-            return Err(foreign(&self.path, name, problem));
+            return Err(KIND.foreign(&self.path, name, problem));
         }
         let shape = self.header.shape(self.objects().len());
-        match format(&self.path) {
-            Some(Format::Hdf5) => hdf5::read(&self.path, name, &shape, rows),
-            _ => fits::read(&self.path, name, &shape, rows),
-        }
+        open(&self.path, KIND)?.rows(name, &shape, rows)
     }
 }

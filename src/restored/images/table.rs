@@ -1,6 +1,8 @@
 //! The table beside restored images.
 
+use crate::Result;
 use crate::data::Object;
+use crate::files::stack::{Cells, Column, Reader};
 use ndarray::Array2;
 
 /// The table beside the images, one row each.
@@ -16,38 +18,44 @@ pub struct ImageTable {
 }
 
 impl ImageTable {
-    /// The columns of text and of integers, in the order of the file.
-    pub(crate) fn texts(&self) -> [(&'static str, Vec<&str>); 3] {
-        let text = |f: fn(&Object) -> &str| self.objects.iter().map(f).collect();
+    /// The columns of the file, in its order.
+    pub(super) fn columns(&self) -> Vec<Column<'_>> {
+        let text = |get: fn(&Object) -> &String| {
+            Cells::Texts(self.objects.iter().map(get).cloned().collect())
+        };
+        let flags = self.objects.iter().map(|o| i64::from(o.flag)).collect();
+        let heldout = self.heldout.iter().map(|h| i64::from(*h)).collect();
         [
             ("NAME", text(|o| &o.name)),
             ("REASON", text(|o| &o.reason)),
             ("SOURCE", text(|o| &o.source)),
+            ("LABEL", Cells::Nullable(self.labels.clone())),
+            ("FLAG", Cells::Whole(flags)),
+            ("HELDOUT", Cells::Whole(heldout)),
+            ("VECTOR", Cells::Several(self.vector.view())),
         ]
+        .map(|(name, cells)| Column { name, cells })
+        .into()
     }
 
-    pub(crate) fn integers(&self) -> [(&'static str, Vec<i64>); 3] {
-        let flags = self.objects.iter().map(|o| i64::from(o.flag)).collect();
-        let heldout = self.heldout.iter().map(|h| i64::from(*h)).collect();
-        [
-            ("LABEL", self.labels.clone()),
-            ("FLAG", flags),
-            ("HELDOUT", heldout),
-        ]
-    }
-
-    /// From what [`ImageTable::texts`] and [`ImageTable::integers`] wrote.
-    pub(crate) fn assemble(
-        texts: [Vec<String>; 3],
-        integers: [Vec<i64>; 3],
-        vector: Array2<f32>,
-    ) -> Option<Self> {
-        let [names, reasons, sources] = texts;
-        let [labels, flags, heldout] = integers;
+    /// From what [`ImageTable::columns`] wrote, with `width` numbers of each corruption; `None` if the
+    /// columns are of unequal length.
+    ///
+    /// # Errors
+    /// [`crate::Error::Input`] if a column is missing or cannot be read.
+    pub(super) fn read(file: &mut dyn Reader, width: usize) -> Result<Option<Self>> {
+        let (names, reasons) = (file.texts("NAME")?, file.texts("REASON")?);
+        let sources = file.texts("SOURCE")?;
+        let (labels, flags) = (file.whole("LABEL")?, file.whole("FLAG")?);
+        let heldout = file.whole("HELDOUT")?;
+        let vector = match width {
+            0 => Array2::zeros((names.len(), 0)),
+            _ => file.several("VECTOR", width)?,
+        };
         let n = names.len();
         let lengths = [reasons.len(), sources.len(), labels.len(), flags.len()];
         if lengths != [n; 4] || heldout.len() != n || vector.nrows() != n {
-            return None;
+            return Ok(None);
         }
         let text = names.into_iter().zip(reasons).zip(sources);
         let object = |(((name, reason), source), flag): (((_, _), _), i64)| Object {
@@ -57,11 +65,11 @@ impl ImageTable {
             flag: flag as i32,
             ..Object::default()
         };
-        Some(Self {
+        Ok(Some(Self {
             objects: text.zip(flags).map(object).collect(),
             labels,
             heldout: heldout.iter().map(|h| *h > 0).collect(),
             vector,
-        })
+        }))
     }
 }

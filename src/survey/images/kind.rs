@@ -1,8 +1,8 @@
 //! What a path holds, recognised by its content.
 
+use crate::files;
+pub(crate) use crate::files::start::Start;
 use crate::{Error, Result};
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
@@ -35,18 +35,6 @@ pub(crate) enum Kind {
 /// Bytes of one image of a CIFAR-10 batch: its class, then 3 × 32 × 32.
 pub(crate) const CIFAR_RECORD: u64 = 1 + 3 * 32 * 32;
 
-/// How a file begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Start {
-    Fits,
-    Hdf5,
-    Npy,
-    Pickle,
-    Png,
-    Jpeg,
-    Other,
-}
-
 /// The kind of `path`.
 ///
 /// # Errors
@@ -63,7 +51,7 @@ pub(crate) fn of(path: &Path) -> Result<Kind> {
         Start::Png | Start::Jpeg => Ok(Kind::Pictures(vec![path.to_path_buf()], Vec::new())),
         // The binary batches have no signature but their length.
         Start::Other if is_cifar_length(path) => Ok(Kind::Cifar),
-        Start::Other => Err(Error::input(
+        Start::Text | Start::Other => Err(Error::input(
             path,
             "",
             "not an image format that selfsi reads",
@@ -78,29 +66,8 @@ pub(crate) fn of(path: &Path) -> Result<Kind> {
 /// # Errors
 /// [`Error::Input`] if it cannot be read.
 pub(crate) fn start(path: &Path) -> Result<Start> {
-    let mut bytes = [0u8; 8];
-    let mut read = 0;
-    File::open(path)
-        .and_then(|mut f| {
-            while read < bytes.len() {
-                match f.read(&mut bytes[read..])? {
-                    0 => break,
-                    n => read += n,
-                }
-            }
-            Ok(())
-        })
-        .map_err(|e| Error::input(path, "", e, "a readable file", "check the path"))?;
-    let begins = |with: &[u8]| bytes[..read].starts_with(with);
-    Ok(match () {
-        () if begins(b"\x89HDF\r\n\x1a\n") => Start::Hdf5,
-        () if begins(b"SIMPLE") || begins(&[0x1f, 0x8b]) => Start::Fits,
-        () if begins(b"\x93NUMPY") => Start::Npy,
-        () if begins(b"\x89PNG\r\n\x1a\n") => Start::Png,
-        () if begins(&[0xff, 0xd8, 0xff]) => Start::Jpeg,
-        () if begins(&[0x80]) && (2..=5).contains(&bytes[1]) => Start::Pickle,
-        () => Start::Other,
-    })
+    files::start::start(path)
+        .map_err(|e| Error::input(path, "", e, "a readable file", "check the path"))
 }
 
 /// That `path` is a pickle, as the batches of CIFAR-10's Python version are.

@@ -20,7 +20,6 @@ mod raw;
 pub use raw::RawImages;
 
 pub(crate) use guess::guess;
-pub(crate) use raw::counted;
 
 use super::spectra::duplicates;
 use crate::config::{Config, ImageConfig, ImageDatasets};

@@ -70,7 +70,7 @@ impl RawImages {
 }
 
 /// The sums of the counts of each note.
-pub(crate) fn counted<'a>(
+fn counted<'a>(
     notes: impl IntoIterator<Item = (&'a String, &'a usize)>,
 ) -> BTreeMap<String, usize> {
     let mut sums = BTreeMap::new();

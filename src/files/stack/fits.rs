@@ -1,0 +1,218 @@
+//! As FITS: image HDUs of 32-bit floats, the table CATALOG and, for spectra, the table WAVELENGTH.
+
+use super::form::{Kind, Reader, Sink};
+use super::plan::{Cells, Column, Plan, Spectral};
+use crate::Result;
+use crate::data::provenance::Key;
+use crate::files::fits::column::Column as Found;
+use crate::files::fits::read::{Fits, Hdu};
+use crate::files::fits::sheet::{Sheet, ascii};
+use crate::files::fits::tables;
+use fitsio::hdu::FitsHdu;
+use fitsio::tables::ColumnDataType as T;
+use ndarray::Array2;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+pub(super) struct Writer {
+    sheet: Sheet,
+    images: Vec<FitsHdu>,
+    loglam: Option<Vec<f64>>,
+}
+
+impl Writer {
+    pub fn create(path: &Path, plan: &Plan<'_>) -> Result<Self> {
+        let mut sheet = Sheet::create(path)?;
+        sheet.keys(&plan.keys)?;
+        sheet.history(plan.history)?;
+        let mut images = Vec::new();
+        for image in &plan.images {
+            let hdu = sheet.image(&image.name, &plan.shape)?;
+            if let Some(unit) = &image.unit {
+                sheet.text(&hdu, "BUNIT", unit, "unit of the pixels")?;
+            }
+            if let Some(Spectral { grid, specsys }) = &plan.spectral {
+                sheet.wavelength_axis(&hdu, grid, specsys.as_deref())?;
+            }
+            images.push(hdu);
+        }
+        Ok(Self {
+            sheet,
+            images,
+            loglam: plan.spectral.as_ref().map(|s| s.grid.loglam()),
+        })
+    }
+}
+
+impl Sink for Writer {
+    fn keys(&mut self, more: &[Key]) -> Result<()> {
+        self.sheet.keys(more)
+    }
+
+    fn write(&mut self, start: usize, images: &[&Array2<f32>]) -> Result<()> {
+        for (hdu, rows) in self.images.iter().zip(images) {
+            let data = rows.as_standard_layout();
+            let pixels = data.as_slice().unwrap_or_default();
+            self.sheet.pixels(hdu, start * rows.ncols(), pixels)?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>, table: &[Column<'_>]) -> Result<()> {
+        let cells = table.iter().filter_map(|c| Some((c.name, laid(&c.cells)?)));
+        let cells: Vec<(&str, Laid)> = cells.collect();
+        let columns: Vec<_> = cells.iter().map(|(name, c)| c.column(name)).collect();
+        let hdu = self.sheet.table("CATALOG", &columns)?;
+        for (name, cells) in &cells {
+            match cells {
+                Laid::Texts(v) => self.sheet.column(&hdu, name, v)?,
+                Laid::Whole(v, _) => self.sheet.column(&hdu, name, v)?,
+                Laid::Several(v, _) => self.sheet.column(&hdu, name, v)?,
+            }
+        }
+        if let Some(loglam) = &self.loglam {
+            self.sheet.wavelengths(loglam)?;
+        }
+        self.sheet.finish()
+    }
+}
+
+/// Cells in the form of FITS.
+enum Laid {
+    Texts(Vec<String>),
+    /// And whether −1 is an unknown value.
+    Whole(Vec<i64>, bool),
+    /// And how many each row has.
+    Several(Vec<f32>, usize),
+}
+
+/// `None` for a column that is not written.
+fn laid(cells: &Cells<'_>) -> Option<Laid> {
+    match cells {
+        Cells::Texts(v) => Some(Laid::Texts(v.iter().map(|v| ascii(v)).collect())),
+        Cells::Whole(v) => Some(Laid::Whole(v.clone(), false)),
+        Cells::Nullable(v) => Some(Laid::Whole(v.clone(), true)),
+        Cells::Several(v) if v.ncols() == 0 => None,
+        Cells::Several(v) => Some(Laid::Several(v.iter().copied().collect(), v.ncols())),
+    }
+}
+
+impl Laid {
+    fn column(&self, name: &str) -> tables::Column {
+        match self {
+            Self::Texts(v) => tables::Column::texts(name, v),
+            Self::Whole(_, nullable) => tables::Column {
+                nullable: *nullable,
+                ..tables::Column::new(name, T::LongLong)
+            },
+            Self::Several(_, width) => tables::Column {
+                width: *width,
+                ..tables::Column::new(name, T::Float)
+            },
+        }
+    }
+}
+
+pub(super) struct Stack {
+    fits: Fits,
+    path: PathBuf,
+    kind: Kind,
+}
+
+impl Stack {
+    pub fn open(path: &Path, kind: Kind) -> Result<Self> {
+        Ok(Self {
+            fits: Fits::open(path)?,
+            path: path.to_path_buf(),
+            kind,
+        })
+    }
+
+    /// Moves to the HDU `name` and gives its number.
+    fn find(&mut self, name: &str) -> Result<usize> {
+        let found = self.fits.find(name)?;
+        found.ok_or_else(|| self.kind.foreign(&self.path, name, "no HDU of this name"))
+    }
+
+    /// A column of the table, and its rows.
+    fn column(&mut self, name: &str) -> Result<(Found, usize)> {
+        self.find("CATALOG")?;
+        let rows = self.fits.rows()?;
+        match self.fits.column(name) {
+            Some(column) => Ok((column, rows)),
+            None => Err(self.kind.foreign(&self.path, name, "the column is missing")),
+        }
+    }
+}
+
+impl Reader for Stack {
+    fn place_of_keys(&self) -> &'static str {
+        "PRIMARY"
+    }
+
+    fn key(&mut self, name: &str) -> Option<String> {
+        self.fits.seek(0).ok()?;
+        self.fits.text_key(name)
+    }
+
+    fn history(&mut self) -> Result<Vec<String>> {
+        self.fits.seek(0)?;
+        self.fits.history()
+    }
+
+    fn check_whole(&mut self) -> Result<()> {
+        self.fits.check_complete()?;
+        self.fits.check_sums()
+    }
+
+    fn shape(&mut self, image: &str) -> Result<Vec<usize>> {
+        let hdu = self.find(image)?;
+        match self.fits.go(hdu)? {
+            Hdu::Image(shape) => Ok(shape),
+            Hdu::Table { .. } => {
+                let problem = "a table, not an image";
+                Err(self.kind.foreign(&self.path, image, problem))
+            }
+        }
+    }
+
+    fn texts(&mut self, column: &str) -> Result<Vec<String>> {
+        let (column, rows) = self.column(column)?;
+        self.fits.texts(&column, rows)
+    }
+
+    fn whole(&mut self, column: &str) -> Result<Vec<i64>> {
+        let (column, rows) = self.column(column)?;
+        self.fits.integers(&column, rows)
+    }
+
+    fn several(&mut self, column: &str, width: usize) -> Result<Array2<f32>> {
+        let (found, rows) = self.column(column)?;
+        let values = self.fits.singles(&found, rows)?;
+        Array2::from_shape_vec((rows, width), values)
+            .map_err(|e| self.kind.foreign(&self.path, column, e))
+    }
+
+    fn loglam(&mut self) -> Result<Vec<f64>> {
+        if self.fits.find("WAVELENGTH")?.is_none() {
+            return Ok(Vec::new());
+        }
+        let rows = self.fits.rows()?;
+        let column = self.fits.column("LOGLAM");
+        column.map_or(Ok(Vec::new()), |c| self.fits.floats(&c, rows))
+    }
+
+    fn rows(&mut self, image: &str, shape: &[usize], rows: Range<usize>) -> Result<Array2<f32>> {
+        let found = self.shape(image)?;
+        if found != shape {
+            let problem = format!("an image of shape {found:?}, not {shape:?}");
+            return Err(self.kind.foreign(&self.path, image, problem));
+        }
+        let pixels = shape[1..].iter().product::<usize>();
+        let data = self
+            .fits
+            .section(rows.start * pixels, rows.len() * pixels)?;
+        Array2::from_shape_vec((rows.len(), pixels), data)
+            .map_err(|e| self.kind.foreign(&self.path, image, e))
+    }
+}
