@@ -42,12 +42,13 @@ fn both_ways(folder: &Path, more: &str) -> Report<ImageDetails> {
         &format!("kind = 'images'\npath = {files:?}\n{more}"),
     )
     .unwrap();
-    let said = |r: &ImageReport| {
+    let said = |r: &Report<ImageDetails>| {
+        let d = &r.details;
         (
-            r.masked,
-            r.without_noise_level,
-            r.notes.clone(),
-            r.mean.clone(),
+            d.masked,
+            d.without_noise_level,
+            d.beside.clone(),
+            d.mean.clone(),
         )
     };
     assert_eq!(said(&of_folder), said(&of_files));
