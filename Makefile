@@ -155,11 +155,12 @@ cargo-test-mpi:
 test-slurm: build-mpi  ## run the scripts of selfsi slurm in a real SLURM on this machine (needs root)
 	scripts/slurm-loopback.sh
 
-lint: setup            ## check formatting; run clippy with warnings denied
+lint: setup            ## check formatting; run clippy and rustdoc with warnings denied
 	@$(MAKE) --no-print-directory cargo-lint
 cargo-lint:
 	cargo fmt --check
 	$(RUN) cargo clippy --release --all-targets -- -D warnings
+	$(RUN) RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps --lib
 
 FUZZ_SECONDS ?= 20
 FUZZ_SEED ?= 0

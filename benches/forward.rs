@@ -1,5 +1,7 @@
 //! The forward model on a batch of 64 spectra of 1024 pixels, in spectra per second.
 
+#![expect(missing_docs, reason = "criterion_group! makes a public function")]
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::{GridConfig, NoiseFrom, SmoothingFrom};

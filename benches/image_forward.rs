@@ -1,6 +1,8 @@
 //! The stages of the forward model of images on a batch of 64 images of CIFAR's shape, in images
 //! per second.
 
+#![expect(missing_docs, reason = "criterion_group! makes a public function")]
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::LatentUse::Redrawn;

@@ -1,6 +1,8 @@
 //! What training and restoring cost with the default network, in spectra per second: one step of
 //! Algorithm 2 in its two parts, the E-step (Φ) and the fit, and Φ by itself as in `restore`.
 
+#![expect(missing_docs, reason = "criterion_group! makes a public function")]
+
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::{

@@ -1,5 +1,7 @@
 //! Reading spec files, and rebinning, in spectra per second.
 
+#![expect(missing_docs, reason = "criterion_group! makes a public function")]
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use selfsi::config::{GridConfig, MaskConfig};
 use selfsi::data::{Block, LogGrid, NativeGrid, Spectrum};

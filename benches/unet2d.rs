@@ -1,6 +1,8 @@
 //! What the network for images costs, in images per second, and what its two options gain: the
 //! fields alone as in the transport, and the fields with their gradient as in the fit.
 
+#![expect(missing_docs, reason = "criterion_group! makes a public function")]
+
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::UNet2dConfig;

@@ -1,3 +1,5 @@
+//! The program `selfsi`; everything is in the library.
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

@@ -38,7 +38,9 @@ pub struct Campaign {
 /// A script and the name of its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
+    /// Name of its file.
     pub name: &'static str,
+    /// What the file holds.
     pub text: String,
 }
 

@@ -18,6 +18,7 @@ const FEATURE_CALLS: u64 = 16;
 /// What the data say of one feature.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Support {
+    /// The feature that the data were asked about.
     pub feature: Feature,
     /// Of its peak above the chord between its ends, normalised flux.
     pub height: f64,
@@ -65,6 +66,7 @@ impl Findings {
 /// Restored spectra of one batch, normalised, each [B, D].
 #[derive(Debug)]
 pub struct Restorations {
+    /// Mean of the draws, or the ODE's restoration.
     pub restored: Tensor,
     /// `None` for the ODE.
     pub draw: Option<Tensor>,
@@ -72,17 +74,19 @@ pub struct Restorations {
 
 /// The channel and the filters that every batch meets.
 pub struct Examiner {
+    /// F, run on the restorations.
     pub forward: Box<dyn ForwardModel>,
+    /// Matched filters for line-like residuals.
     pub filter: LineFilter,
-    /// Å, [D].
+    /// Å, `[D]`.
     pub wavelength: Vec<f64>,
     /// Of the calls of F.
     pub seed: u64,
 }
 
 impl Examiner {
-    /// Compares `x` with its observations `y` of objects at redshifts `z` [B], whose random streams
-    /// have `numbers` (int64 [B]).
+    /// Compares `x` with its observations `y` of objects at redshifts `z` `[B]`, whose random streams
+    /// have `numbers` (int64 `[B]`).
     ///
     /// # Errors
     /// As [`ForwardModel::observe`].

@@ -20,13 +20,16 @@ const PEAK: &str = "peak";
 pub struct Feature {
     /// A line's name, or `peak`.
     pub name: &'static str,
+    /// Its highest pixel.
     pub peak: usize,
+    /// Its first pixel, blue side.
     pub from: usize,
+    /// Its last pixel.
     pub to: usize,
 }
 
 impl Feature {
-    /// The spectrum `x` [D] without this feature: never above the chord between its ends.
+    /// The spectrum `x` `[D]` without this feature: never above the chord between its ends.
     #[must_use]
     pub fn removed(&self, x: &[f32]) -> Vec<f32> {
         let mean = |v: &[f32]| v.iter().sum::<f32>() / v.len() as f32;
@@ -40,7 +43,7 @@ impl Feature {
         out
     }
 
-    /// Of the peak above the chord, in the unit of `x` [D].
+    /// Of the peak above the chord, in the unit of `x` `[D]`.
     #[must_use]
     pub fn height(&self, x: &[f32]) -> f64 {
         f64::from(x[self.peak] - self.removed(x)[self.peak])
@@ -52,7 +55,7 @@ impl Feature {
         self.name != PEAK
     }
 
-    /// How much of this feature of `x` [D] is in `truth` [D]: 1 all of it, 0 nothing. Both in
+    /// How much of this feature of `x` `[D]` is in `truth` `[D]`: 1 all of it, 0 nothing. Both in
     /// excess of their chords; NaN where `x` has no excess.
     #[must_use]
     pub fn true_share(&self, x: &[f32], truth: &[f32]) -> f64 {
@@ -73,8 +76,8 @@ impl Feature {
     }
 }
 
-/// The features of `x` [D], normalised flux, of an object at redshift `z`, where the noise of the
-/// observation is `scale` [D] (infinite where masked): every strong line inside the spectrum, then
+/// The features of `x` `[D]`, normalised flux, of an object at redshift `z`, where the noise of the
+/// observation is `scale` `[D]` (infinite where masked): every strong line inside the spectrum, then
 /// the most significant peaks that are not such a line.
 #[must_use]
 pub fn features(wavelength: &[f64], x: &[f32], scale: &[f32], z: f64) -> Vec<Feature> {

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 pub const DISAGREE: f64 = 3.0;
 
 /// Two restorations of each object of a catalog: their difference over the root of the summed
-/// squares of SIGMA, [D]; `None` where the other catalog has no restoration.
+/// squares of SIGMA, `[D]`; `None` where the other catalog has no restoration.
 #[derive(Debug)]
 pub struct Halves {
     differences: Vec<Option<Array1<f32>>>,
@@ -21,6 +21,7 @@ pub struct Halves {
 /// The disagreement over one object.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Disagreement {
+    /// Root mean square over the pixels, in units of the combined SIGMA.
     pub rms: f64,
     /// The largest in size, with its sign.
     pub max: f64,

@@ -24,30 +24,42 @@ pub struct Judge<'a> {
 /// A finished audit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Audit {
+    /// How it was made, and its thresholds.
     pub header: AuditHeader,
     /// One for each row of the catalog, in its order.
     pub rows: Vec<AuditRow>,
+    /// One for each feature of each audited object.
     pub features: Vec<FeatureRow>,
+    /// Counts over the objects.
     pub summary: Summary,
 }
 
 /// Counts of an audit.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
+    /// Objects in the catalog.
     pub rows: usize,
+    /// Objects that could be audited.
     pub audited: usize,
     /// Objects whose observation contradicts the restoration.
     pub flagged: usize,
     /// How many would be flagged, at most, were every restoration right.
     pub expected_by_chance: f64,
+    /// Flagged for their chi-square.
     pub chi2: usize,
+    /// Flagged for a line-like residual.
     pub local: usize,
+    /// Flagged for a contradicted feature.
     pub feature: usize,
+    /// Flagged for the chi-square or a line-like residual of the draw.
     pub draw: usize,
     /// Objects over which the other run disagrees; absent without one.
     pub halves: Option<usize>,
+    /// Features that the data support.
     pub supported: usize,
+    /// Features that the data leave open.
     pub undecided: usize,
+    /// Features that the data contradict.
     pub contradicted: usize,
 }
 

@@ -44,9 +44,11 @@ use tch::Device;
 pub struct Job<'a> {
     /// [`crate::restore::config_of`] the run.
     pub config: &'a Config,
+    /// Seed of the simulated observations.
     pub seed: u64,
     /// The observations that were restored.
     pub input: &'a Input,
+    /// What is audited.
     pub catalog: &'a Restored,
     /// The same observations restored by another run.
     pub other: Option<&'a Restored>,
@@ -56,6 +58,7 @@ pub struct Job<'a> {
     pub fdr: f64,
     /// Simulated observations.
     pub simulations: usize,
+    /// Where F runs.
     pub device: Device,
 }
 

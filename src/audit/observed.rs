@@ -68,6 +68,7 @@ impl<'a> Observed<'a> {
         self.rows.len()
     }
 
+    /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()

@@ -91,7 +91,7 @@ impl Prediction {
         })
     }
 
-    /// Rows `index` (int64 [n]).
+    /// Rows `index` (int64 `[n]`).
     #[must_use]
     pub fn select(&self, index: &Tensor) -> Self {
         let pick = |t: &Tensor| t.index_select(0, index);

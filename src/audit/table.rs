@@ -51,6 +51,7 @@ pub struct AuditHeader {
     pub alpha: f64,
     /// Statistics that share α.
     pub statistics: usize,
+    /// Simulated observations behind the thresholds.
     pub simulations: usize,
     /// Calls of F on each spectrum.
     pub calls: u64,
@@ -67,33 +68,47 @@ pub struct AuditHeader {
 /// One row of AUDIT; NaN where a quantity does not exist.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AuditRow {
+    /// The object, as the restored catalog has it.
     pub object: Object,
+    /// Chi-square of y against F(x̂), over the good pixels.
     pub chi2: f64,
     /// Good pixels.
     pub dof: f64,
+    /// Probability of a larger chi-square, from the simulations.
     pub chi2_p: f64,
     /// Strongest line-like residual, standard deviations; negative where y lacks what F(x̂) has.
     pub local_s: f64,
     /// Å.
     pub local_wave: f64,
+    /// Probability of a stronger one, from the simulations.
     pub local_p: f64,
+    /// As `chi2`, of the draw.
     pub draw_chi2: f64,
+    /// As `chi2_p`, of the draw.
     pub draw_chi2_p: f64,
+    /// As `local_s`, of the draw.
     pub draw_local_s: f64,
+    /// As `local_wave`, of the draw.
     pub draw_local_wave: f64,
+    /// As `local_p`, of the draw.
     pub draw_local_p: f64,
     /// Numbers of features by verdict.
     pub supported: usize,
+    /// Features that the data leave open.
     pub undecided: usize,
+    /// Features that the data contradict.
     pub contradicted: usize,
+    /// Probability of a feature contradicted as strongly, from the simulations.
     pub feature_p: f64,
     /// Difference of the two restorations in units of their combined SIGMA.
     pub half_rms: f64,
+    /// The largest such difference, with its sign.
     pub half_max: f64,
     /// Å.
     pub half_wave: f64,
     /// Bits of [`audit_flag`].
     pub flag: i32,
+    /// FLAG in words.
     pub reason: String,
 }
 
@@ -102,17 +117,23 @@ pub struct AuditRow {
 pub struct FeatureRow {
     /// Row of AUDIT, from 0.
     pub row: usize,
+    /// The object's name.
     pub object: String,
+    /// A line's name, or `peak`.
     pub name: &'static str,
     /// Of the peak and of both ends, Å.
     pub wave: f64,
+    /// Blue end, Å.
     pub from: f64,
+    /// Red end, Å.
     pub to: f64,
     /// Of the peak above the chord, flux unit.
     pub height: f64,
+    /// Chi-square without the feature less chi-square with it.
     pub delta_chi2: f64,
     /// Standard deviations of y between the predictions with and without the feature.
     pub separation: f64,
+    /// `supported`, `undecided` or `contradicted`.
     pub verdict: &'static str,
     /// Mean difference of the two restorations over the feature, in units of their combined SIGMA.
     pub half: f64,

@@ -15,11 +15,15 @@ pub enum Error {
     /// An input file (FITS, HDF5, folder) that cannot be read or does not hold what it should.
     #[error("{}{}: {problem}; expected {expected}; {fix}", .path.display(), at(.place))]
     Input {
+        /// The file or folder.
         path: PathBuf,
         /// HDU, column, dataset or key inside the file, e.g. `HDU 1 column flux`.
         place: String,
+        /// What is wrong with it.
         problem: String,
+        /// What should be there.
         expected: String,
+        /// What the user can do.
         fix: String,
     },
     /// A configuration key that is unknown, missing or out of range.
@@ -27,60 +31,92 @@ pub enum Error {
     Config {
         /// The file, or `--set`.
         origin: String,
+        /// The key, with its table.
         key: String,
+        /// What is wrong with its value.
         problem: String,
+        /// What the user can do.
         fix: String,
     },
     /// An output that cannot be written. Nothing half-written is left behind.
     #[error("{}: cannot be written: {problem}; {fix}", .path.display())]
     Output {
+        /// The file or folder.
         path: PathBuf,
+        /// Why it cannot be written.
         problem: String,
+        /// What the user can do.
         fix: String,
     },
     /// A run folder or checkpoint that cannot be used.
     #[error("{}: {problem}; {fix}", .path.display())]
     Run {
+        /// The run folder or the file in it.
         path: PathBuf,
+        /// What is wrong with it.
         problem: String,
+        /// What the user can do.
         fix: String,
     },
     /// The loss or the weights became NaN or infinite.
     #[error("training diverged at step {step}: {problem}; the last good checkpoint is {}; {fix}", .checkpoint.display())]
     Diverged {
+        /// The last step, counted from 1.
         step: u64,
+        /// What is not finite.
         problem: String,
+        /// The newest complete checkpoint.
         checkpoint: PathBuf,
+        /// What the user can do.
         fix: String,
     },
     /// Ctrl-C, SIGTERM or SIGHUP stopped a training: the state was saved first.
     #[error("stopped at step {step} by a signal; the checkpoint {} is complete: continue with --resume", .checkpoint.display())]
-    Interrupted { step: u64, checkpoint: PathBuf },
+    Interrupted {
+        /// Steps that are done.
+        step: u64,
+        /// The checkpoint after them.
+        checkpoint: PathBuf,
+    },
     /// The same of any other work: what was done is saved, what was unfinished is removed.
     #[error("{}: {problem}; {fix}", .path.display())]
     Stopped {
+        /// The output that was being made.
         path: PathBuf,
+        /// What stopped it, and what is left.
         problem: String,
+        /// What the user can do.
         fix: String,
     },
     /// A step failed; the state before it was saved.
     #[error("{problem}; stopped at step {step}: the checkpoint {} is complete, continue with --resume", .checkpoint.display())]
     Halted {
+        /// Steps that are done.
         step: u64,
+        /// The checkpoint after that step.
         checkpoint: PathBuf,
+        /// Why the next step failed.
         #[source]
         problem: Box<Error>,
     },
     /// A simulator outside this program failed.
     #[error("simulator `{command}`: {problem}; {fix}")]
     Simulator {
+        /// Its command line.
         command: String,
+        /// What it did.
         problem: String,
+        /// What the user can do.
         fix: String,
     },
     /// Another rank of the training failed: all end.
     #[error("rank {rank}: {problem}")]
-    Rank { rank: usize, problem: String },
+    Rank {
+        /// Its number, from 0.
+        rank: usize,
+        /// Its error, in words.
+        problem: String,
+    },
     /// Another rank says what failed: nothing more is to be said.
     #[error("stopped with the other ranks")]
     Elsewhere {

@@ -13,25 +13,45 @@ const MIX2: u64 = 0x94d0_49bb_1331_11eb;
 /// What the numbers are for: streams of different purposes are independent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
+    /// First weights of a network.
     Weights = 1,
+    /// Order of the rows in an epoch.
     Shuffle = 2,
+    /// Which rows are held out.
     Split = 3,
+    /// Noise of Φ's SDE.
     Transport = 4,
+    /// What F draws in training.
     Forward = 5,
+    /// Times t and latents z of I_t.
     Interpolant = 6,
+    /// What masked pixels hold.
     MaskFill = 7,
+    /// Everything that a validation draws.
     Validation = 8,
+    /// Which activations dropout silences.
     Dropout = 9,
+    /// Clean draws from the Gaussian population.
     WarmStart = 10,
+    /// What F draws in `simulate`.
     Simulate = 11,
+    /// Which clean rows a batch takes.
     Clean = 12,
+    /// Points of the toy studies.
     Toy = 20,
+    /// Which half of a survey an object belongs to.
     Halves = 21,
+    /// Noise levels and noise in training the diffusion model.
     Diffusion = 22,
+    /// Generated samples.
     Generate = 23,
+    /// Training and sampling of the baselines.
     Baselines = 31,
+    /// Simulated observations of the audit.
     Audit = 40,
+    /// Which transported batch of the pool a step takes.
     Pool = 50,
+    /// Errors of the redshifts that the network is told.
     Redshift = 60,
 }
 
@@ -68,7 +88,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Streams for `rows` (their numbers in the data, or in the run), int64 [B].
+    /// Streams for `rows` (their numbers in the data, or in the run), int64 `[B]`.
     #[must_use]
     pub fn new(seed: u64, purpose: Purpose, step: u64, rows: &Tensor) -> Self {
         let base = derive(seed, purpose, step) as i64;
@@ -114,7 +134,7 @@ impl Rows {
         }
     }
 
-    /// The rows' keys on the host, [B]: what a program outside seeds its own generators with.
+    /// The rows' keys on the host, `[B]`: what a program outside seeds its own generators with.
     ///
     /// # Errors
     /// [`Error::Torch`](crate::Error::Torch) if they cannot be copied there.

@@ -46,7 +46,9 @@ pub struct Global {
 /// Whether a GPU may round the inputs of matrix products to 10 bits of mantissa.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Tf32 {
+    /// In matrix products and convolutions.
     On,
+    /// Nowhere.
     Off,
 }
 

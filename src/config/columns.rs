@@ -6,13 +6,21 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Columns {
+    /// Plate number.
     pub plate: String,
+    /// Modified Julian date of the observation.
     pub mjd: String,
+    /// Fibre number.
     pub fiberid: String,
+    /// Redshift.
     pub z: String,
+    /// Right ascension, degrees.
     pub ra: String,
+    /// Declination, degrees.
     pub dec: String,
+    /// Name of the object.
     pub name: String,
+    /// SDSS identifier of the object.
     pub thing_id: String,
     /// A positive brightness per object, for `normalise.kind = "column"`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,10 +48,15 @@ impl Default for Columns {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DesiColumns {
+    /// DESI's identifier of the target.
     pub targetid: String,
+    /// Redshift.
     pub z: String,
+    /// Warnings of the redshift's fit; 0: none.
     pub zwarn: String,
+    /// Right ascension, degrees.
     pub ra: String,
+    /// Declination, degrees.
     pub dec: String,
     /// A positive brightness per object, for `normalise.kind = "column"`.
     #[serde(skip_serializing_if = "Option::is_none")]

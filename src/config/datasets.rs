@@ -2,19 +2,24 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The medium in which wavelengths were measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AirOrVacuum {
+    /// Standard air: converted to vacuum on reading.
     Air,
+    /// Vacuum: taken as they are.
     Vacuum,
 }
 
 /// Dataset paths of an HDF5 catalog. `flux`, `ivar` are [N, n]; the grid is `loglam` (log10 Å) or
-/// `wave` (Å), [n]; the rest are [N] and optional.
+/// `wave` (Å), `[n]`; the rest are `[N]` and optional.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Datasets {
+    /// Flux, [N, n].
     pub flux: String,
+    /// Inverse variance of the flux, [N, n]; 0: masked.
     pub ivar: String,
     /// Whether the fluxes carry no noise: `ivar` is then not read, and every pixel that is finite
     /// counts as measured at S/N 10⁶ of its spectrum's RMS. For `train.clean`.
@@ -22,18 +27,20 @@ pub struct Datasets {
     pub noiseless: bool,
     /// log10 of the wavelength; ignored in favour of `wave` when that is given.
     pub loglam: String,
+    /// Wavelengths, Å, `[n]`; in place of `loglam`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wave: Option<String>,
     /// Unit of the wavelengths, where the attribute of their dataset does not say it: Å unless given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wave_unit: Option<String>,
-    /// Marks of bad pixels, [N, n] or [n]: not 0, or for `and_mask` and `or_mask` the bits of
+    /// Marks of bad pixels, [N, n] or `[n]`: not 0, or for `and_mask` and `or_mask` the bits of
     /// `survey.mask.bits`. Under these names and `mask` it may be absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mask: Option<String>,
-    /// Width of the line-spread function, σ in pixels of the file's grid, [N, n] or [n].
+    /// Width of the line-spread function, σ in pixels of the file's grid, [N, n] or `[n]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lsf: Option<String>,
+    /// Redshifts, `[N]`.
     pub z: String,
     /// Names of the objects: strings or integers.
     pub id: String,

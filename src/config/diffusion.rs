@@ -14,6 +14,7 @@ pub struct DiffusionConfig {
     pub steps: u64,
     /// Restored samples per step.
     pub batch: usize,
+    /// Largest learning rate of Adam, after the warm-up.
     pub learning_rate: f64,
     /// Fraction of the steps over which the learning rate rises, before its cosine descent.
     pub warmup: f64,
@@ -25,10 +26,12 @@ pub struct DiffusionConfig {
     pub p_mean: f64,
     /// … and this standard deviation.
     pub p_std: f64,
+    /// Steps between checkpoints.
     pub checkpoint_every: u64,
     /// The network; what is left out is as in the run's `[network]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network: Option<NetworkConfig>,
+    /// How samples are drawn.
     pub sampler: SamplerConfig,
 }
 

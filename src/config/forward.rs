@@ -9,16 +9,24 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum ForwardConfig {
     /// y = x + σ ξ, σ in normalised flux.
-    Gaussian { sigma: f64 },
+    Gaussian {
+        /// Standard deviation of the noise.
+        sigma: f64,
+    },
     /// Flux-calibration tilt, Gaussian smoothing, noise: the quasar channel.
     Quasar {
         /// Amplitude of the linear tilt about the middle of the range, uniform ±.
         tilt: f64,
+        /// Where the width of the smoothing comes from.
         smoothing: SmoothingFrom,
+        /// Where the noise level comes from.
         noise: NoiseFrom,
     },
     /// Corruptions of images, one after the other.
-    Stages { stages: Vec<StageConfig> },
+    Stages {
+        /// In the order in which they happen.
+        stages: Vec<StageConfig>,
+    },
     /// A program of the user's: started once, batches streamed through stdin and stdout.
     Command {
         /// The program and its arguments.
@@ -83,28 +91,58 @@ pub enum LatentUse {
 pub enum StageConfig {
     /// Each pixel (all its channels) is lost with probability `rho`. The mask is the observation's
     /// own where it is kept; lost pixels hold standard normals.
-    Mask { rho: f64, latent: LatentUse },
+    Mask {
+        /// Probability of a loss, 0..1.
+        rho: f64,
+        /// What is known of the mask.
+        latent: LatentUse,
+    },
     /// Gaussian noise of standard deviation `sigma`.
-    Noise { sigma: f64 },
+    Noise {
+        /// Normalised pixel value.
+        sigma: f64,
+    },
     /// Gaussian blur of standard deviation `sigma`; the kernel ends at 2⌈3σ⌉ + 1 pixels.
-    Blur { sigma: f64 },
+    Blur {
+        /// Pixels.
+        sigma: f64,
+    },
     /// An additive Poisson variable of fixed mean `rate`, whatever the signal (the paper's λ_n).
-    Poisson { rate: f64 },
+    Poisson {
+        /// Mean count.
+        rate: f64,
+    },
     /// Photon noise: counts of mean `gain` × (pixel value in the file's units), divided by `gain`.
-    Photon { gain: f64 },
+    Photon {
+        /// Photons per unit of the file's values.
+        gain: f64,
+    },
     /// Motion blur: a line of `length` (odd) pixels in a random direction.
-    Motion { length: usize, latent: LatentUse },
+    Motion {
+        /// Pixels, odd.
+        length: usize,
+        /// What is known of the direction.
+        latent: LatentUse,
+    },
     /// JPEG of a quality uniform in [`min`, `max`], of 0..1; pixel values 0..255 in the file's units.
     Jpeg {
+        /// Least quality.
         min: f64,
+        /// Largest quality.
         max: f64,
         /// Chroma subsampling.
         chroma: Chroma,
+        /// What is known of the quality.
         latent: LatentUse,
     },
     /// Tomography: `rays` random lines through the origin of Fourier space are measured, the rest
     /// of the transform is lost.
-    Rays { rays: usize, latent: LatentUse },
+    Rays {
+        /// How many.
+        rays: usize,
+        /// What is known of their directions.
+        latent: LatentUse,
+    },
 }
 
 /// Chroma subsampling of JPEG.
@@ -123,7 +161,12 @@ pub enum Chroma {
 #[serde(tag = "from", rename_all = "lowercase", deny_unknown_fields)]
 pub enum SmoothingFrom {
     /// σ = 1/`resolution` in natural-log wavelength, varied ±`spread` per spectrum.
-    Resolution { resolution: f64, spread: f64 },
+    Resolution {
+        /// λ/σ_λ.
+        resolution: f64,
+        /// Relative, of a uniform distribution.
+        spread: f64,
+    },
     /// Each spectrum's own line-spread function (SDSS `wdisp`).
     Lsf,
 }
@@ -133,7 +176,12 @@ pub enum SmoothingFrom {
 #[serde(tag = "from", rename_all = "lowercase", deny_unknown_fields)]
 pub enum NoiseFrom {
     /// Standard deviation mean(flux)/SNR + 1e-4 with SNR uniform in [`min`, `max`] per spectrum.
-    Snr { min: f64, max: f64 },
+    Snr {
+        /// Least SNR.
+        min: f64,
+        /// Largest SNR.
+        max: f64,
+    },
     /// Each spectrum's own inverse variance.
     Ivar,
 }

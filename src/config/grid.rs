@@ -10,6 +10,7 @@ pub struct GridConfig {
     pub min: f64,
     /// Red edge of the last pixel, Å.
     pub max: f64,
+    /// Number of pixels.
     pub pixels: usize,
 }
 

@@ -10,8 +10,11 @@ pub(super) const SPECTRA_ONLY: [&str; 2] = ["grid", "select"];
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageConfig {
+    /// Channels of each image, C.
     pub channels: usize,
+    /// Rows of pixels, H.
     pub height: usize,
+    /// Columns of pixels, W.
     pub width: usize,
     /// Larger pictures (PNG, JPEG) are cut to their middle and averaged down to this shape; else they
     /// are rejected.

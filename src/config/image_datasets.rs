@@ -17,9 +17,9 @@ pub struct ImageDatasets {
     pub vector: String,
     /// Planes that describe it, [N, P, H, W].
     pub planes: String,
-    /// Names: strings or integers, [N].
+    /// Names: strings or integers, `[N]`.
     pub id: String,
-    /// Class of each object, [N] integers; carried along.
+    /// Class of each object, `[N]` integers; carried along.
     pub label: String,
 }
 

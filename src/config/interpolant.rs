@@ -8,14 +8,17 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 #[derive(Default)]
 pub enum InterpolantConfig {
+    /// I_t = (1 − t) x0 + t x1; Φ is deterministic.
     #[default]
     Ode,
+    /// The same + γ(t) z; Φ draws.
     Sde {
         /// γ(t) = `gamma`·t(1−t), in normalised flux; where the network is told the noise level σ,
         /// in units of √(σ² + 0.1) at each pixel.
         gamma: f64,
         /// The diffusion ε is `epsilon` times this.
         diffusion: Diffusion,
+        /// Factor of the diffusion.
         epsilon: f64,
     },
     /// I_τ = x0 + τ σ ξ with τ = √t, for `forward.kind = "gaussian"` alone: the channel's own noise

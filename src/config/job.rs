@@ -23,25 +23,35 @@ pub struct Config {
     /// Every random number derives from this seed.
     #[serde(default)]
     pub seed: u64,
+    /// `[grid]`: the wavelengths of spectra.
     #[serde(default)]
     pub grid: GridConfig,
     /// The data are images of this shape, not spectra on a grid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageConfig>,
+    /// `[survey]`: the input and the prepared set.
     pub survey: SurveyConfig,
+    /// `[select]`: which spectra take part.
     #[serde(default)]
     pub select: SelectConfig,
+    /// `[normalise]`: how data are brought to order 1.
     #[serde(default)]
     pub normalise: NormaliseConfig,
+    /// `[forward]`: F.
     pub forward: ForwardConfig,
+    /// `[network]`: the velocity field.
     #[serde(default)]
     pub network: NetworkConfig,
+    /// `[interpolant]`: the path between clean data and observations.
     #[serde(default)]
     pub interpolant: InterpolantConfig,
+    /// `[transport]`: how Φ is integrated.
     #[serde(default)]
     pub transport: TransportConfig,
+    /// `[train]`: Algorithm 2.
     #[serde(default)]
     pub train: TrainConfig,
+    /// `[restore]`: how much of a restoration is computed at once and written.
     #[serde(default)]
     pub restore: RestoreConfig,
     /// Only for `selfsi generate`; absent: its defaults.

@@ -32,10 +32,14 @@ impl Default for MaskConfig {
     }
 }
 
+/// The mask of SDSS files that marks bad pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MaskKind {
+    /// AND_MASK: bad in every exposure.
     And,
+    /// OR_MASK: bad in any exposure.
     Or,
+    /// None: ivar = 0 alone marks bad pixels.
     None,
 }

@@ -15,14 +15,19 @@ pub enum MockFormat {
     Hdf5,
 }
 
+/// `[mock]`: the mock quasar survey.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MockConfig {
+    /// The form of its files.
     pub format: MockFormat,
     /// Folder that receives the survey: `truth.h5`, and for `sdss` also `catalog.fits`, `spectra/`.
     pub folder: PathBuf,
+    /// Number of quasars.
     pub spectra: usize,
+    /// Least redshift.
     pub z_min: f64,
+    /// Largest redshift.
     pub z_max: f64,
     /// Range of the signal-to-noise per common-grid pixel, uniform (format `sdss`).
     pub snr: [f64; 2],

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum NetworkConfig {
+    /// For spectra.
     Unet1d(UNet1dConfig),
+    /// For images.
     Unet2d(UNet2dConfig),
 }
 
@@ -93,6 +95,7 @@ pub struct UNet1dConfig {
     pub attention: bool,
     /// Width of the time embedding.
     pub embedding: i64,
+    /// Part of the activations that training silences.
     pub dropout: f64,
     /// Whether the noise level of each pixel (from ivar) is an input, besides the mask.
     pub noise_input: bool,
@@ -148,6 +151,7 @@ pub struct UNet2dConfig {
     pub attention: Vec<i64>,
     /// Channels per attention head, or the next larger number that divides a level's channels.
     pub head: i64,
+    /// Part of the activations that training silences.
     pub dropout: f64,
     /// Whether the network is told which pixels are masked.
     pub mask_input: bool,

@@ -9,7 +9,9 @@ pub enum NormaliseConfig {
     /// A robust mean over `[min, max]` Å (observed), best outside the restored range: there its
     /// error is independent of the noise that the forward model adds inside.
     Window {
+        /// Blue end, Å.
         min: f64,
+        /// Red end, Å.
         max: f64,
         /// Levels less significant than this many sigma are refused.
         snr_min: f64,
@@ -19,10 +21,13 @@ pub enum NormaliseConfig {
     /// Images: an asinh stretch where `softening` (in the file's units) is given, then mean 0 and
     /// standard deviation 1 in each channel. Without `mean` and `std` both are measured.
     Pixels {
+        /// Mean of the stretched values, per channel.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         mean: Option<Vec<f64>>,
+        /// Their standard deviation, per channel.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         std: Option<Vec<f64>>,
+        /// Values well below it are stretched linearly, those well above it logarithmically.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         softening: Option<f64>,
     },

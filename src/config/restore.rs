@@ -10,6 +10,7 @@ pub struct RestoreConfig {
     pub draws: usize,
     /// Quantiles of the draws to write, e.g. [0.16, 0.5, 0.84].
     pub quantiles: Vec<f64>,
+    /// Rows that go through the network at once.
     pub batch: usize,
 }
 

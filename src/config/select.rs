@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SelectConfig {
+    /// Least redshift.
     pub z_min: f64,
+    /// Largest redshift.
     pub z_max: f64,
     /// Smallest fraction of grid pixels that must hold good data.
     pub coverage_min: f64,

@@ -11,9 +11,11 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SurveyConfig {
+    /// Where the observations come from.
     pub source: SurveySource,
     /// The prepared set (HDF5) that `selfsi prepare` writes and `selfsi train` reads.
     pub prepared: PathBuf,
+    /// Which pixels are bad.
     #[serde(default)]
     pub mask: MaskConfig,
 }
@@ -25,30 +27,36 @@ pub enum SurveySource {
     /// A folder (searched recursively) of spec-PLATE-MJD-FIBER.fits[.gz], full or lite, or of
     /// spPlate-PLATE-MJD.fits[.gz]; or several folders or single files, in a list.
     Sdss {
+        /// The files or folders.
         #[serde(deserialize_with = "one_or_more")]
         spectra: Vec<PathBuf>,
         /// A FITS table that names the spectra (DR14Q/DR16Q or clustering catalog); without one
         /// every file of the folder is taken, with the redshift of its SPALL/SPECOBJ HDU.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         catalog: Option<PathBuf>,
+        /// Names of the catalog's columns.
         #[serde(default)]
         columns: Columns,
     },
     /// DESI coadd files: a folder (searched recursively for coadd-*.fits[.gz]), or several folders or
     /// single files, in a list. MASK ≠ 0 masks a pixel unless `survey.mask.kind` is `none`.
     Desi {
+        /// The files or folders.
         #[serde(deserialize_with = "one_or_more")]
         coadds: Vec<PathBuf>,
         /// A FITS table with TARGETID and redshift; without one every target of the files is taken,
         /// with the redshift of the redrock file beside its coadd file.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         catalog: Option<PathBuf>,
+        /// Names of the catalog's columns.
         #[serde(default)]
         columns: DesiColumns,
     },
     /// An HDF5 catalog on one wavelength grid.
     Hdf5 {
+        /// The catalog.
         file: PathBuf,
+        /// Paths of its datasets.
         #[serde(default)]
         datasets: Datasets,
         /// Air or vacuum wavelengths in the file: never guessed.
@@ -60,8 +68,10 @@ pub enum SurveySource {
     /// or FITS files; FITS cubes, HDF5 image sets, npy arrays. An image with fewer than 5 % good
     /// pixels takes no part.
     Images {
+        /// The files or folders.
         #[serde(deserialize_with = "one_or_more")]
         path: Vec<PathBuf>,
+        /// Paths of datasets, for HDF5.
         #[serde(default)]
         datasets: ImageDatasets,
         /// Unit of the pixel values as a FITS unit string (may be empty), written to what is restored.

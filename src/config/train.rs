@@ -46,6 +46,7 @@ pub struct TrainConfig {
     /// of the file, and within each window.
     #[serde(skip_serializing_if = "is_usual_memory")]
     pub memory: f64,
+    /// Largest learning rate of Adam, after the warm-up.
     pub learning_rate: f64,
     /// Fraction of the steps over which the learning rate rises, before its cosine descent.
     pub warmup: f64,
@@ -59,7 +60,9 @@ pub struct TrainConfig {
     /// all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub half: Option<u8>,
+    /// Steps between validations.
     pub validate_every: u64,
+    /// Steps between checkpoints.
     pub checkpoint_every: u64,
     /// Stop when this many validations in a row bring no better score; 0: never.
     pub patience: usize,

@@ -22,7 +22,9 @@ pub enum Scheme {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TransportConfig {
+    /// The integrator.
     pub scheme: Scheme,
+    /// Its steps from t = 1 to 0.
     pub steps: usize,
     /// The steps end at t = (1 − k/steps)^`grading`: above 1, they shrink towards the clean side,
     /// where the fine structure is made.

@@ -12,7 +12,7 @@ pub struct Block {
     pub ivar: Array2<f32>,
     /// σ of the line-spread function in common-grid pixels; 0 where unknown.
     pub lsf: Array2<f32>,
-    /// Redshifts, [n]; NaN where unknown.
+    /// Redshifts, `[n]`; NaN where unknown.
     pub z: Vec<f64>,
 }
 

@@ -9,6 +9,7 @@ pub struct LogGrid {
     pub loglam0: f64,
     /// Width of a pixel in log10 wavelength.
     pub dloglam: f64,
+    /// Number of pixels, D.
     pub pixels: usize,
 }
 
@@ -47,7 +48,7 @@ impl LogGrid {
             && (self.dloglam - other.dloglam).abs() <= 1e-12
     }
 
-    /// log10 of the wavelength at each pixel's centre, [D].
+    /// log10 of the wavelength at each pixel's centre, `[D]`.
     #[must_use]
     pub fn loglam(&self) -> Vec<f64> {
         (0..self.pixels)
@@ -55,7 +56,7 @@ impl LogGrid {
             .collect()
     }
 
-    /// Wavelength at each pixel's centre in Å, [D].
+    /// Wavelength at each pixel's centre in Å, `[D]`.
     #[must_use]
     pub fn wavelength(&self) -> Vec<f64> {
         self.loglam().iter().map(|l| 10f64.powf(*l)).collect()

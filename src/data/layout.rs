@@ -8,8 +8,9 @@ use ndarray::Array2;
 pub enum Layout {
     /// Pixels along a wavelength grid.
     Spectra {
+        /// Their wavelengths.
         grid: LogGrid,
-        /// Correlation of the noise of pixel i with pixel i+1 caused by regridding, [D].
+        /// Correlation of the noise of pixel i with pixel i+1 caused by regridding, `[D]`.
         noise_rho: Vec<f32>,
     },
     /// Pixels of an image, channel by channel, row by row.
@@ -19,9 +20,13 @@ pub enum Layout {
 /// Shape of an image, how its values were brought to order 1, and what comes with it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageLayout {
+    /// C.
     pub channels: usize,
+    /// H.
     pub height: usize,
+    /// W.
     pub width: usize,
+    /// How the values were brought to order 1.
     pub scale: PixelScale,
     /// Numbers K that describe each image's corruption.
     pub vector: usize,

@@ -7,13 +7,17 @@ pub struct Object {
     pub name: String,
     /// −1 where unknown, as the next three.
     pub plate: i64,
+    /// Modified Julian date of the observation.
     pub mjd: i64,
+    /// Fibre number.
     pub fiberid: i64,
+    /// SDSS identifier of the object.
     pub thing_id: i64,
     /// Class of an image; −1 where unknown.
     pub label: i64,
     /// Degrees, ICRS; NaN where unknown.
     pub ra: f64,
+    /// Degrees, ICRS; NaN where unknown.
     pub dec: f64,
     /// Redshift; NaN where unknown.
     pub z: f64,

@@ -5,10 +5,13 @@ use super::object::flag;
 /// How restorations were made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Provenance {
+    /// The transport.
     pub method: Method,
     /// SDE draws per object; 1 for the ODE.
     pub draws: usize,
+    /// Quantiles of the draws that are written, each in 0..1.
     pub quantiles: Vec<f64>,
+    /// Seed of the draws.
     pub seed: u64,
     /// Of the config without `[restore]`.
     pub config_sha256: String,

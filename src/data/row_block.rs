@@ -13,7 +13,7 @@ pub trait RowBlock: Clone + Send {
     /// As [`RowBlock::parts`], to be filled.
     fn parts_mut(&mut self) -> Vec<&mut Array2<f32>>;
 
-    /// Redshifts, [n], where rows of this kind have them.
+    /// Redshifts, `[n]`, where rows of this kind have them.
     fn redshifts(&self) -> Option<&[f64]>;
 
     /// As [`RowBlock::redshifts`], to be filled.
@@ -24,6 +24,7 @@ pub trait RowBlock: Clone + Send {
         self.parts()[0].nrows()
     }
 
+    /// Whether there are none.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -15,7 +15,10 @@ const GAP: f64 = 2.5;
 #[derive(Debug, Clone, PartialEq)]
 pub enum NativeGrid {
     /// Pixel i is centred on log10(λ/Å) = 1e-4 × (first + i): all SDSS and BOSS co-adds.
-    Sdss { first: i64 },
+    Sdss {
+        /// Number of the first pixel.
+        first: i64,
+    },
     /// The two edges of each pixel, log10(λ/Å), monotonic; between pixels there may be gaps.
     Pixels(Arc<[[f64; 2]]>),
 }
@@ -80,7 +83,7 @@ impl NativeGrid {
             .then_some(Self::Pixels(pixels))
     }
 
-    /// Edges of each of the first `n` pixels, log10(λ/Å), [n].
+    /// Edges of each of the first `n` pixels, log10(λ/Å), `[n]`.
     #[must_use]
     pub fn pixels(&self, n: usize) -> Vec<[f64; 2]> {
         match self {
@@ -127,12 +130,13 @@ fn gaps(centres: &[f64]) -> Vec<Option<[f64; 2]>> {
 /// One spectrum as its survey gives it, its bad pixels marked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spectrum {
+    /// Its pixels.
     pub grid: NativeGrid,
-    /// Flux density per Å, [n]; meaningless where `ivar` is 0.
+    /// Flux density per Å, `[n]`; meaningless where `ivar` is 0.
     pub flux: Vec<f32>,
-    /// Inverse variance, [n]; 0 where masked.
+    /// Inverse variance, `[n]`; 0 where masked.
     pub ivar: Vec<f32>,
-    /// σ of the line-spread function in pixels of `grid`, [n], 0 where unknown; or empty.
+    /// σ of the line-spread function in pixels of `grid`, `[n]`, 0 where unknown; or empty.
     pub lsf: Vec<f32>,
 }
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 /// One validation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Validated {
+    /// After this many steps.
     pub step: u64,
     /// Absent where F(Φ(y)) was not finite.
     pub proxies: Option<Proxies>,
@@ -17,7 +18,9 @@ pub struct Validated {
 /// The validations of a run, finished or in progress.
 #[derive(Debug, Clone, PartialEq)]
 pub struct History {
+    /// The run folder.
     pub run: PathBuf,
+    /// In the order of their steps.
     pub validations: Vec<Validated>,
     /// Step of the lowest validation score: the weights that `selfsi restore` uses.
     pub best: u64,

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 /// Everything that is printed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Diagnosis {
+    /// The run folder.
     pub run: PathBuf,
     /// Steps of the warm start, whose validations do not count.
     pub warm_start: u64,
@@ -17,8 +18,11 @@ pub struct Diagnosis {
     pub iteration: u64,
     /// Step of the best validation score.
     pub best: u64,
+    /// Those of the run, by step.
     pub validations: Vec<Validated>,
+    /// Trend of the nearest-neighbour estimate of the KL.
     pub knn: Trend,
+    /// Trend of the Gaussian estimate of the KL.
     pub gaussian: Trend,
     /// The worse of the two.
     pub verdict: Verdict,

@@ -35,6 +35,7 @@ pub enum Verdict {
 /// The verdict on one series, with its numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Trend {
+    /// What the estimates do, step after step.
     pub verdict: Verdict,
     /// The newest estimate above its floor, in nats.
     pub excess: f64,

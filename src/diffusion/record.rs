@@ -20,26 +20,34 @@ pub struct ModelRecord {
     pub selfsi: String,
     /// The restored catalog.
     pub catalog: PathBuf,
+    /// Its SHA-256.
     pub catalog_sha256: String,
     /// The image of the catalog: DRAW or RESTORED.
     pub samples: String,
     /// How many of them took part, and how many were held out.
     pub training: usize,
+    /// Samples held out.
     pub heldout: usize,
     /// Part of each batch that is clean data ([train.clean]); 0 for none.
     pub clean_fraction: f64,
+    /// SHA-256 of the prepared set of clean data, if any.
     pub clean_sha256: Option<String>,
+    /// Seed of the training.
     pub seed: u64,
-    /// [diffusion] as resolved, without what does not take part in training.
+    /// `[diffusion]` as resolved, without what does not take part in training.
     pub diffusion: Value,
 }
 
 /// The part of the restored samples that the record describes.
 #[derive(Debug, Clone, Copy)]
 pub struct Origin<'a> {
+    /// The restored catalog.
     pub catalog: &'a Path,
+    /// Its image: DRAW or RESTORED.
     pub samples: &'a str,
+    /// Rows that take part.
     pub training: usize,
+    /// Rows held out.
     pub heldout: usize,
 }
 

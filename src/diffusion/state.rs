@@ -14,9 +14,11 @@ const MEAN: &str = "samples/mean";
 /// What a checkpoint says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Header {
+    /// Steps done.
     pub step: u64,
     /// Digest of the [`super::record::ModelRecord`]: a model of another one is refused.
     pub record_sha256: String,
+    /// Standard deviation of the training samples, EDM's σ_data.
     pub sigma_data: f64,
     /// The last losses that were measured.
     pub denoising: Option<Denoising>,

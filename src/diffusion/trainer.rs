@@ -29,6 +29,7 @@ const MEASUREMENT: u64 = u64::MAX;
 /// What a model is trained on: complete, clean and normalised.
 #[derive(Debug)]
 pub struct Samples {
+    /// What the D values of a row are.
     pub layout: Layout,
     /// [N, D].
     pub training: Tensor,

@@ -32,8 +32,10 @@ pub struct Calibration {
 /// A mean over objects with its standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Mean {
+    /// The mean; NaN of no objects.
     #[serde(with = "super::json_nan")]
     pub value: f64,
+    /// Its standard error.
     #[serde(with = "super::json_nan")]
     pub error: f64,
 }
@@ -41,13 +43,16 @@ pub struct Mean {
 /// Coverage of the central interval of probability `nominal`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Coverage {
+    /// Probability that the interval should have.
     pub nominal: f64,
+    /// Part of the truth inside it.
     pub found: Mean,
 }
 
 /// Calibration of a part of the pixels.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PixelCalibration {
+    /// Which pixels: all, or a part of the spectrum.
     pub part: String,
     /// Objects with such pixels.
     pub objects: usize,
@@ -95,7 +100,7 @@ pub struct Tally {
 
 impl Tally {
     /// Adds an object at redshift `z`: its `draws` [m, D], m ≥ 2 as for all objects, and its `truth`
-    /// [D], both normalised, on `wavelength` [D] (observed, Å). An object with draws that are not
+    /// `[D]`, both normalised, on `wavelength` `[D]` (observed, Å). An object with draws that are not
     /// finite is left out.
     pub fn add(
         &mut self,

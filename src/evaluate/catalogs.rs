@@ -1,133 +1,80 @@
-//! A restored catalog as the evaluation sees it: its rows by name, normalised.
+//! A file of restorations as the evaluation sees it: its rows by name.
 
-use super::calibration::{Calibration, Tally};
-use super::line_calibration::line_calibrations;
-use super::result::Kind;
-use super::study::{Candidate, Scored};
-use crate::prepare::Prepared;
-use crate::restored::Restored;
-use crate::{Error, Result};
+use crate::Result;
+use crate::restored::restorations::Restorations;
+use ndarray::Array2;
 use std::collections::HashMap;
-use std::path::Path;
 
-/// One restored catalog.
-pub(super) struct Catalog {
-    /// Tells its rows of the table from those of the other catalogs.
-    suffix: String,
-    file: Restored,
-    rows: HashMap<String, usize>,
-    /// Kind, name in the table and HDU of each image of restorations.
-    images: Vec<(Kind, String, &'static str)>,
+/// What an image of restorations is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Made {
+    /// Restorations by the ODE.
+    Ode,
+    /// One draw of the SDE each.
+    Draw,
+    /// The means of its draws.
+    Mean,
 }
 
-impl Catalog {
-    /// Opens `path`, a catalog of observations of `set`.
-    pub fn open(path: &Path, suffix: String, set: &Prepared) -> Result<Self> {
-        let file = Restored::open(path)?;
-        let header = file.header();
-        if !header.grid.matches(&set.grid()) {
-            return Err(Error::input(
-                path,
-                "HDU RESTORED",
-                "a wavelength grid that differs from the prepared set's",
-                "a catalog restored from this run's survey",
-                "restore it again with this run",
-            ));
-        }
-        let images = if header.made.method.is_random() {
-            let mean = format!("mean of {} SDE draws", header.made.draws);
-            vec![
-                (Kind::Draw, "one SDE draw".to_owned(), "DRAW"),
-                (Kind::Mean, mean, "RESTORED"),
-            ]
-        } else {
-            vec![(Kind::Ode, "ODE restoration".to_owned(), "RESTORED")]
-        };
-        for (_, _, hdu) in &images {
-            file.rows(hdu)?;
-        }
+/// An image of restorations of some objects, [n, D].
+pub(super) struct Restored {
+    pub made: Made,
+    /// In the table.
+    pub name: String,
+    pub values: Array2<f32>,
+}
+
+/// One file of restored spectra or images.
+pub(super) struct Catalog<R> {
+    pub file: R,
+    /// Tells its rows of the table from those of the other files.
+    pub suffix: String,
+    rows: HashMap<String, usize>,
+}
+
+impl<R: Restorations> Catalog<R> {
+    pub fn new(file: R, suffix: String) -> Self {
         let rows = index(file.objects().iter().map(|o| o.name.as_str()));
-        Ok(Self {
-            suffix,
-            rows,
-            images,
-            file,
-        })
+        Self { file, suffix, rows }
     }
 
     /// Flag, and whether it was kept out of training, of the object `name`; `None` if it is not there.
     pub fn find(&self, name: &str) -> Option<(i32, bool)> {
-        let row = self.rows.get(name)?;
-        Some((self.file.objects()[*row].flag, self.file.heldout()[*row]))
+        let row = self.row(name)?;
+        Some((self.file.objects()[row].flag, self.file.heldout()[row]))
     }
 
-    /// Row and norm of each of the rows `scored` of the prepared set, which all are in this catalog.
-    fn scored(&self, set: &Prepared, scored: &[usize]) -> (Vec<usize>, Vec<f64>) {
-        let objects = scored.iter().map(|i| &set.objects()[*i]);
-        objects
-            .filter_map(|o| Some((*self.rows.get(&o.name)?, o.norm)))
-            .unzip()
+    /// The row of the object `name`.
+    pub fn row(&self, name: &str) -> Option<usize> {
+        self.rows.get(name).copied()
     }
 
-    /// This catalog's restorations of rows `scored` of the prepared set, normalised; only they are
-    /// read.
+    /// What each image of restorations is, its name in words and in the file.
+    pub fn images(&self) -> Vec<(Made, String, &'static str)> {
+        let made = self.file.made();
+        if !made.method.is_random() {
+            return vec![(Made::Ode, "ODE restoration".to_owned(), "RESTORED")];
+        }
+        let mean = format!("mean of {} SDE draws", made.draws);
+        vec![
+            (Made::Draw, "one SDE draw".to_owned(), "DRAW"),
+            (Made::Mean, mean, "RESTORED"),
+        ]
+    }
+
+    /// The restorations in `rows`; only they are read.
     ///
     /// # Errors
-    /// [`Error::Input`] if they cannot be read.
-    pub fn candidates(&self, set: &Prepared, scored: &[usize]) -> Result<Vec<Candidate>> {
-        let (rows, norms) = self.scored(set, scored);
-        let candidate = |(kind, what, hdu): &(Kind, String, &'static str)| {
-            let mut flux = self.file.rows(hdu)?.read(&rows)?;
-            for (mut row, norm) in flux.rows_mut().into_iter().zip(&norms) {
-                row.mapv_inplace(|v| (f64::from(v) / norm) as f32);
-            }
-            Ok(Candidate {
+    /// [`crate::Error::Input`] if they cannot be read.
+    pub fn restorations(&self, rows: &[usize]) -> Result<Vec<Restored>> {
+        let one = |(made, what, image): (Made, String, &str)| {
+            Ok(Restored {
+                made,
                 name: format!("{what}{}", self.suffix),
-                kind: *kind,
-                flux,
+                values: self.file.open_image(image)?.read(rows)?,
             })
         };
-        self.images.iter().map(candidate).collect()
-    }
-
-    /// Calibration of the draws of rows `scored` of the prepared set against their truth in `known`;
-    /// `None` where there are no several draws. They are read object by object.
-    pub fn calibration(
-        &self,
-        set: &Prepared,
-        scored: &[usize],
-        known: &Scored,
-    ) -> Result<Option<Calibration>> {
-        let header = self.file.header();
-        if !header.made.method.is_random() || header.made.draws < 2 {
-            return Ok(None);
-        }
-        let (rows, norms) = self.scored(set, scored);
-        let mut tally = Tally::default();
-        if let Some(mut draws) = self.file.draws()? {
-            for (i, (row, norm)) in rows.iter().zip(&norms).enumerate() {
-                let x = draws.of(*row)?.mapv(|v| (f64::from(v) / norm) as f32);
-                let truth = known.truth.row(i);
-                tally.add(x.view(), truth, &known.wavelength, known.z[i]);
-            }
-        }
-        let lines = self.file.lines()?.map_or_else(Vec::new, |lines| {
-            let measured: Vec<_> = rows.iter().map(|r| lines[*r]).collect();
-            line_calibrations(
-                &measured,
-                header.made.draws,
-                known.truth.view(),
-                &norms,
-                &known.wavelength,
-                &known.z,
-            )
-        });
-        Ok(Some(Calibration {
-            name: format!("{} SDE draws{}", header.made.draws, self.suffix),
-            draws: header.made.draws,
-            pixels: tally.calibrations(),
-            lines,
-        }))
+        self.images().into_iter().map(one).collect()
     }
 }
 
@@ -138,4 +85,14 @@ pub(super) fn index<'a>(names: impl Iterator<Item = &'a str>) -> HashMap<String,
         rows.entry(name.to_owned()).or_insert(i);
     }
     rows
+}
+
+/// Rows that are finite in every one of `values`.
+pub(super) fn finite_rows<'a>(values: impl IntoIterator<Item = &'a Array2<f32>>) -> Vec<usize> {
+    let values: Vec<_> = values.into_iter().collect();
+    let rows = values.first().map_or(0, |v| v.nrows());
+    let finite = |x: &Array2<f32>, i: usize| x.row(i).iter().all(|v| v.is_finite());
+    (0..rows)
+        .filter(|i| values.iter().all(|x| finite(x, *i)))
+        .collect()
 }

@@ -8,7 +8,9 @@
 /// no correction for the finite number of draws is needed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pit {
+    /// Lower end of the cell.
     pub low: f64,
+    /// Its upper end.
     pub high: f64,
 }
 

@@ -15,9 +15,11 @@ const GAUSSIAN: f64 = 1.4826;
 /// standard deviation σ. Calibrated and Gaussian: median 0, scatter 1, 68.3 % and 95.4 % within 1 and 2.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LineCalibration {
+    /// Name of the line.
     pub line: String,
     /// `peak` (normalised flux), `centroid` (km/s) or `equivalent width` (Å, rest frame).
     pub quantity: String,
+    /// Objects with both measurements.
     pub objects: usize,
     /// Median uncertainty, in the unit of the quantity.
     #[serde(with = "super::json_nan")]
@@ -37,8 +39,8 @@ pub struct LineCalibration {
 
 const QUANTITIES: [&str; 3] = ["peak", "centroid", "equivalent width"];
 
-/// Calibration of `measured` lines [N], of `draws` draws, against `truth` [N, D], normalised by
-/// `norm` [N], on `wavelength` [D] (observed, Å), of objects at redshifts `z` [N]. Quantities that
+/// Calibration of `measured` lines `[N]`, of `draws` draws, against `truth` [N, D], normalised by
+/// `norm` `[N]`, on `wavelength` `[D]` (observed, Å), of objects at redshifts `z` `[N]`. Quantities that
 /// fewer than ten objects have are left out.
 #[must_use]
 pub fn line_calibrations(

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 /// Errors of one line over a population.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LineErrors {
+    /// Name of the line.
     pub line: String,
     /// Median height in the truth, normalised flux.
     #[serde(with = "super::json_nan")]
@@ -19,7 +20,7 @@ pub struct LineErrors {
     pub centroid: Errors,
 }
 
-/// Errors of every line in `restored` against `truth`, both [N, D], for objects at redshifts `z` [N].
+/// Errors of every line in `restored` against `truth`, both [N, D], for objects at redshifts `z` `[N]`.
 #[must_use]
 pub fn line_errors(
     restored: ArrayView2<f32>,

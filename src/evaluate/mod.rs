@@ -15,6 +15,7 @@ mod line_errors;
 mod population;
 mod power;
 mod rest_frame;
+mod restored_spectra;
 mod result;
 mod sampling;
 mod sliced;

@@ -49,7 +49,7 @@ pub fn mae(a: ArrayView2<f32>, b: ArrayView2<f32>) -> f64 {
     sum / a.len() as f64
 }
 
-/// [`rmse`] over one band; NaN if no pixel lies in it. `wavelength` [D] in Å, `z` [N].
+/// [`rmse`] over one band; NaN if no pixel lies in it. `wavelength` `[D]` in Å, `z` `[N]`.
 #[must_use]
 pub fn band_rmse(
     a: ArrayView2<f32>,

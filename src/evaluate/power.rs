@@ -63,7 +63,7 @@ pub fn log_power(power: &Array2<f32>) -> Array2<f32> {
     power.mapv(|p| (f64::from(p) + FLOOR).ln() as f32)
 }
 
-/// Mean power of `a` divided by the mean power of `b` in each band, [bands].
+/// Mean power of `a` divided by the mean power of `b` in each band, `[bands]`.
 #[must_use]
 pub fn power_ratio(a: &Array2<f32>, b: &Array2<f32>) -> Vec<f64> {
     let mean = |p: &Array2<f32>, k: usize| {

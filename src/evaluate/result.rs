@@ -68,6 +68,7 @@ impl Kind {
 /// A sliced Wasserstein distance to the clean population, corrected for the floor.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Distance {
+    /// In normalised flux, or in natural-log power; 0 where the estimate of its square is negative.
     #[serde(with = "super::json_nan")]
     pub value: f64,
     /// Standard error.
@@ -81,15 +82,19 @@ pub struct Distance {
 /// One row of the table.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Row {
+    /// What the row is called in the table.
     pub name: String,
+    /// What made the restorations.
     pub kind: Kind,
     /// Over all pixels, normalised flux; then over the forest and redward of Lyα.
     pub rmse: f64,
     /// Mean absolute error over all pixels, normalised flux; NaN in evaluations of earlier versions.
     #[serde(default = "super::json_nan::nan", with = "super::json_nan")]
     pub mae: f64,
+    /// RMSE over the forest, blueward of Lyα.
     #[serde(with = "super::json_nan")]
     pub rmse_forest: f64,
+    /// RMSE redward of Lyα.
     #[serde(with = "super::json_nan")]
     pub rmse_red: f64,
     /// RMSE over the oracle's; NaN without one.
@@ -98,25 +103,33 @@ pub struct Row {
     /// Distances to the clean population: of whole spectra (normalised flux), of contrasts in short
     /// windows (small-scale structure), and of natural-log band powers.
     pub whole: Distance,
+    /// Of contrasts in short windows.
     pub local: Distance,
+    /// Of natural-log band powers.
     pub power: Distance,
     /// Mean power over the truth's, per band.
     pub power_ratio: Vec<f64>,
     /// Standard deviation over objects, over the truth's: medians over pixels.
     #[serde(with = "super::json_nan")]
     pub scatter_forest: f64,
+    /// The same redward of Lyα.
     #[serde(with = "super::json_nan")]
     pub scatter_red: f64,
+    /// Errors of the emission lines.
     pub lines: Vec<LineErrors>,
 }
 
 /// A bar that the study sets itself, and whether it is met.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Bar {
+    /// The bar in words.
     pub text: String,
+    /// What was reached.
     #[serde(with = "super::json_nan")]
     pub value: f64,
+    /// What `value` must not exceed.
     pub limit: f64,
+    /// Whether it does.
     pub met: bool,
     /// Standard error of `value`; NaN where none is estimated.
     #[serde(with = "super::json_nan")]
@@ -134,23 +147,29 @@ pub struct Bar {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Regime {
+    /// Noise dominates.
     LowSnr,
+    /// Smoothing dominates.
     LowResolution,
+    /// Neither.
     Other,
 }
 
 /// The study's result.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Evaluation {
+    /// Version of selfsi that measured.
     pub selfsi: String,
     /// The run's name.
     pub run: String,
+    /// What the channel does to the spectra.
     pub regime: Regime,
     /// Held-out spectra that were scored.
     pub spectra: usize,
     /// Spectra behind the learned and the true moments; none are learned where the channel has no
     /// closed form.
     pub learned_from: usize,
+    /// Spectra behind the true moments.
     pub oracle_from: usize,
     /// Median S/N per pixel of the scored observations.
     pub snr: f64,
@@ -161,13 +180,16 @@ pub struct Evaluation {
     pub smoothing_pixels: f64,
     /// Modes that the channel leaves, out of as many as there are pixels.
     pub passed_modes: usize,
+    /// Pixels of a spectrum, D.
     pub pixels: usize,
     /// Plain distances (whole, local, power) between the scored objects' truth and as many clean
     /// spectra of other objects: what the corrected ones are free of.
     pub floor: [f64; 3],
     /// Edges of the power bands, cycles per spectrum.
     pub power_bands: Vec<usize>,
+    /// One for each restoration and baseline.
     pub rows: Vec<Row>,
+    /// Those of the study.
     pub bars: Vec<Bar>,
     /// Of the draws of every SDE catalog.
     #[serde(default)]

@@ -21,15 +21,20 @@ const CHUNK: usize = 1024;
 /// Observations of either kind.
 #[derive(Debug, Clone)]
 pub enum Observed {
+    /// Rows of a prepared set of spectra.
     Spectra(Block),
+    /// Rows of a prepared set of images.
     Images(ImageBlock),
 }
 
 /// Everything that a method may use; values are normalised.
 #[derive(Debug)]
 pub struct Sampling<'a> {
+    /// What the D values of a row are.
     pub layout: Layout,
+    /// F.
     pub forward: &'a ForwardConfig,
+    /// Of everything that the methods draw.
     pub seed: u64,
     /// The scored observations.
     pub scored: Observed,
@@ -46,22 +51,29 @@ pub struct Sampling<'a> {
 /// Which method a row comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
+    /// Diffusion posterior sampling (Chung et al. 2023) under a prior learned from clean data.
     Dps,
+    /// EM with posterior sampling: the prior is learned from the observations.
     EmPosterior,
 }
 
 /// A method's restorations of the scored observations, [N, D], normalised.
 #[derive(Debug, Clone)]
 pub struct Sampled {
+    /// What made them.
     pub method: Method,
+    /// What the row is called in the table.
     pub name: String,
+    /// The restorations.
     pub values: Array2<f32>,
 }
 
 /// Rows, and what to know of them or why there are none.
 #[derive(Debug, Clone, Default)]
 pub struct Answer {
+    /// Those that the channel allows.
     pub rows: Vec<Sampled>,
+    /// For the reader of the table, one sentence each.
     pub notes: Vec<String>,
 }
 

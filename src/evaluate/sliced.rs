@@ -47,6 +47,7 @@ pub enum Slices {
 pub struct SquaredDistance {
     /// May be negative, see the module's text.
     pub value: f64,
+    /// Its standard error.
     pub error: f64,
 }
 

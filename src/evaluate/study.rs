@@ -18,27 +18,33 @@ use ndarray::{Array2, ArrayView2};
 /// The spectra that are scored, none of them seen by training; arrays [N, D] of normalised flux.
 #[derive(Debug, Clone)]
 pub struct Scored {
-    /// Observed, Å, [D].
+    /// Observed, Å, `[D]`.
     pub wavelength: Vec<f64>,
-    /// Redshifts [N]; NaN where unknown.
+    /// Redshifts `[N]`; NaN where unknown.
     pub z: Vec<f64>,
+    /// The observations.
     pub flux: Array2<f32>,
     /// 0 where masked.
     pub ivar: Array2<f32>,
+    /// The clean spectra.
     pub truth: Array2<f32>,
 }
 
 /// A restoration to be scored, [N, D], rows as in [`Scored`].
 #[derive(Debug, Clone)]
 pub struct Candidate {
+    /// What the row is called in the table.
     pub name: String,
+    /// What made it.
     pub kind: Kind,
+    /// The restorations.
     pub flux: Array2<f32>,
 }
 
 /// What nobody has: the true population, from spectra other than the scored ones.
 #[derive(Debug, Clone)]
 pub struct TruePopulation {
+    /// Mean and covariance of its clean spectra.
     pub moments: Moments,
     /// Some of its clean spectra, [M, D] with M ≥ 1, normalised; as many as are scored, or more.
     pub sample: Array2<f32>,

@@ -1,6 +1,6 @@
 //! From files to arrays: joins a prepared set, its truth and restored catalogs by name.
 
-use super::catalogs::Catalog;
+use super::catalogs::{Catalog, finite_rows};
 use super::rest_frame::RestFrame;
 use super::result::Evaluation;
 use super::sampling::{Samplers, SpectraRows, answer, blocks, evenly, of_spectra};
@@ -8,6 +8,7 @@ use super::study::{Candidate, Scored, TruePopulation, study};
 use crate::config::Config;
 use crate::population::{Accumulator, Channel, Learned, learn};
 use crate::prepare::Prepared;
+use crate::restored::Restored;
 use crate::survey::Truth;
 use crate::{Error, Result};
 use ndarray::{Array2, Axis};
@@ -21,6 +22,7 @@ const LEARNED_FROM: usize = 100 * CHUNK;
 /// A finished evaluation, and how many held-out spectra could not take part in it.
 #[derive(Debug)]
 pub struct Outcome {
+    /// The tables.
     pub evaluation: Evaluation,
     /// Restorations that are not finite although their flag says that they are.
     pub not_finite: usize,
@@ -29,8 +31,11 @@ pub struct Outcome {
 /// A run and its restored catalogs.
 #[derive(Debug, Clone)]
 pub struct RunFiles {
+    /// Name of the run folder.
     pub name: String,
+    /// The run's config.
     pub config: Config,
+    /// Its restored catalogs.
     pub restored: Vec<PathBuf>,
 }
 
@@ -73,13 +78,7 @@ pub fn evaluate_runs(
     for catalog in &catalogs {
         candidates.extend(catalog.candidates(&set, &split.scored)?);
     }
-    let finite: Vec<usize> = (0..split.scored.len())
-        .filter(|i| {
-            candidates
-                .iter()
-                .all(|c| c.flux.row(*i).iter().all(|v| v.is_finite()))
-        })
-        .collect();
+    let finite = finite_rows(candidates.iter().map(|c| &c.flux));
     let not_finite = split.scored.len() - finite.len();
     for c in &mut candidates {
         c.flux = c.flux.select(Axis(0), &finite);
@@ -192,7 +191,7 @@ struct Split {
 }
 
 impl Split {
-    fn new(set: &Prepared, truth: &Truth, catalogs: &[Catalog], most: usize) -> Self {
+    fn new(set: &Prepared, truth: &Truth, catalogs: &[Catalog<Restored>], most: usize) -> Self {
         let mut split = Self::default();
         for (i, object) in set
             .objects()

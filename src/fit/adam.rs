@@ -9,16 +9,16 @@ const EPSILON: f64 = 1e-8;
 /// Adam (Kingma & Ba 2015) with the norm of the gradient clipped.
 #[derive(Debug)]
 pub struct Adam {
-    /// Mean of the gradient, [P].
+    /// Mean of the gradient, `[P]`.
     pub first: Tensor,
-    /// Mean of its square, [P].
+    /// Mean of its square, `[P]`.
     pub second: Tensor,
     /// Updates made so far.
     pub step: u64,
 }
 
 impl Adam {
-    /// For weights like `flat` [P].
+    /// For weights like `flat` `[P]`.
     #[must_use]
     pub fn new(flat: &Tensor) -> Self {
         Self {
@@ -28,7 +28,7 @@ impl Adam {
         }
     }
 
-    /// The weights [P] after one step along `gradient` [P], its norm clipped at `clip`.
+    /// The weights `[P]` after one step along `gradient` `[P]`, its norm clipped at `clip`.
     pub fn update(&mut self, weights: &Tensor, gradient: &Tensor, rate: f64, clip: f64) -> Tensor {
         self.step += 1;
         // min(1, clip/norm) on the device: asking for the norm would halt its queue.

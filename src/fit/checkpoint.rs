@@ -22,6 +22,7 @@ const KEEP: usize = 2;
 /// What a checkpoint says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Header {
+    /// Steps done.
     pub step: u64,
     /// SHA-256 of the resolved config: another config is refused.
     pub config_sha256: String,
@@ -204,6 +205,7 @@ fn list(folder: &Path) -> Vec<PathBuf> {
 pub struct Saved<H> {
     path: PathBuf,
     bytes: Vec<u8>,
+    /// What it says of itself.
     pub header: H,
 }
 
@@ -258,7 +260,7 @@ impl<H: DeserializeOwned> Saved<H> {
         })
     }
 
-    /// One group of weights as a vector [P] in the order of `params`.
+    /// One group of weights as a vector `[P]` in the order of `params`.
     ///
     /// # Errors
     /// [`Error::Run`] if a weight is missing, of another shape, or not finite.

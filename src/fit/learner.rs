@@ -6,15 +6,18 @@ use tch::{Tensor, no_grad};
 
 /// Weights on their way down a loss.
 pub struct Learner<N: VelocityField + ?Sized = dyn VelocityField> {
+    /// The weights in training.
     pub network: Box<N>,
-    /// Running average of the weights, [P].
+    /// Running average of the weights, `[P]`.
     pub averaged: Tensor,
+    /// The optimiser's state.
     pub adam: Adam,
 }
 
 /// How far one step goes.
 #[derive(Debug, Clone, Copy)]
 pub struct Stride {
+    /// Learning rate.
     pub rate: f64,
     /// Largest norm of the gradient.
     pub clip: f64,
@@ -39,13 +42,13 @@ impl<N: VelocityField + ?Sized> Learner<N> {
         self.follow(&gradient, stride);
     }
 
-    /// The gradient [P] of `loss`.
+    /// The gradient `[P]` of `loss`.
     pub fn gradient(&self, loss: &Tensor) -> Tensor {
         loss.backward();
         self.network.params().take_gradient()
     }
 
-    /// One step down a gradient [P].
+    /// One step down a gradient `[P]`.
     pub fn follow(&mut self, gradient: &Tensor, stride: Stride) {
         let step = self.adam.step as f64;
         let params = self.network.params();

@@ -36,6 +36,7 @@ struct Line<'a> {
 /// better it knows its training samples than others is what it has memorised.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Denoising {
+    /// Mean loss on samples that are trained on.
     pub training: f64,
     /// `None` where no sample is held out.
     pub heldout: Option<f64>,

@@ -87,7 +87,7 @@ impl Sampler {
         }
     }
 
-    /// The rows of step `step`, int64 [batch]; a batch may run into the next epoch.
+    /// The rows of step `step`, int64 `[batch]`; a batch may run into the next epoch.
     pub fn rows(&mut self, step: u64) -> Vec<i64> {
         self.picks(step).iter().map(|p| p.row).collect()
     }

@@ -27,6 +27,7 @@ pub struct Validation {
 /// One estimate of KL(μ ‖ F#Φ#μ), in nats.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Proxy {
+    /// The estimate between observations and F(Φ(y)).
     pub value: f64,
     /// The same estimate between observations and other observations.
     pub floor: f64,

@@ -58,7 +58,7 @@ impl Latent {
         }
     }
 
-    /// Rows `index` (int64 [n]) of this batch.
+    /// Rows `index` (int64 `[n]`) of this batch.
     #[must_use]
     pub fn select(&self, index: &Tensor) -> Self {
         self.map(|t| t.index_select(0, index))

@@ -21,7 +21,7 @@ pub struct CorrelatedNoise {
 }
 
 impl CorrelatedNoise {
-    /// From ρ [D] (the last one has no neighbour and counts as 0), each bounded to what is [`possible`].
+    /// From ρ `[D]` (the last one has no neighbour and counts as 0), each bounded to what is [`possible`].
     #[must_use]
     pub fn new(rho: &[f32], device: Device) -> Self {
         if rho.iter().all(|r| *r == 0.0) {

@@ -24,6 +24,7 @@ use tch::{Device, Tensor};
 pub struct Job<'a> {
     /// [`config_of`] the run.
     pub config: &'a Config,
+    /// What the model is trained on.
     pub restored: &'a RestoredSamples,
     /// The file to write: FITS or HDF5, by its extension.
     pub out: &'a Path,
@@ -33,6 +34,7 @@ pub struct Job<'a> {
     pub seed: u64,
     /// Train a model anew, whatever there is.
     pub retrain: bool,
+    /// Where it is trained and sampled.
     pub device: Device,
     /// Set to stop: training leaves a checkpoint, sampling leaves nothing.
     pub stop: &'a AtomicBool,
@@ -43,11 +45,15 @@ pub struct Job<'a> {
 /// What was generated, by which model.
 #[derive(Debug)]
 pub struct Summary {
+    /// Samples written.
     pub samples: usize,
     /// How many of them are finite; the others are flagged.
     pub finite: usize,
+    /// Folder of the model.
     pub folder: PathBuf,
+    /// What the model was trained on.
     pub record: ModelRecord,
+    /// The checkpoint that was sampled.
     pub model: ModelHeader,
 }
 

@@ -76,6 +76,7 @@ impl RestoredSamples {
         })
     }
 
+    /// The restored catalog.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

@@ -6,7 +6,6 @@ use crate::config::ImageDatasets;
 use crate::data::{Object, PixelScale, flag};
 use crate::prepare::{ImageSet, flag_names};
 use crate::restored::RestoredImages;
-use crate::restored::images::merge::says_images;
 use crate::survey::{ImageSource, images};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -21,7 +20,7 @@ pub(crate) fn restored_or_source(path: &Path) -> Result<Option<Inspection>> {
     match RestoredImages::open(path) {
         Ok(file) => Ok(Some(restored(&file))),
         // Damaged, not something else.
-        Err(e) if says_images(path) => Err(e),
+        Err(e) if RestoredImages::is_said(path) => Err(e),
         Err(_) => source(path),
     }
 }

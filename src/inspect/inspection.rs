@@ -12,6 +12,7 @@ const GAPS: usize = 4;
 /// What is known of one file.
 #[derive(Debug, Clone)]
 pub struct Inspection {
+    /// The file.
     pub path: PathBuf,
     /// What the file is, in words.
     pub kind: &'static str,

@@ -14,6 +14,7 @@ use tch::{Kind, Tensor};
 /// γ(t) = scale·t(1−t), in normalised flux or in units of each pixel's [`Latent::scale`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Gamma {
+    /// Four times the largest value, which γ has at t = ½.
     pub scale: f64,
     /// Whether z is multiplied by the pixel's scale: only where the network knows it.
     pub by_pixel: bool,
@@ -45,7 +46,9 @@ impl Gamma {
 /// ODE (γ = 0), SDE, or the heat flow of additive Gaussian noise.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Interpolant {
+    /// γ = 0.
     Ode,
+    /// With γ.
     Sde(Gamma),
     /// x1 must be a fresh F(x0): its noise x1 − x0 = σ ξ makes the path.
     FokkerPlanck,

@@ -7,7 +7,9 @@ use ndarray::ArrayView2;
 /// A measured value and its uncertainty (1 σ); NaN where it is not known.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Quantity {
+    /// Median over the draws.
     pub value: f64,
+    /// Their standard deviation.
     pub error: f64,
 }
 
@@ -46,7 +48,7 @@ impl Measured {
 }
 
 /// Measures the lines on every one of `draws` [draws, D], restorations of one object at redshift `z`
-/// on `wavelength` [D] (observed, Å, evenly spaced in log). The value is the median over the draws,
+/// on `wavelength` `[D]` (observed, Å, evenly spaced in log). The value is the median over the draws,
 /// which one draw with a vanishing continuum does not move; the uncertainty is their standard
 /// deviation, NaN of a single restoration. A quantity that fewer than half of the draws have is NaN.
 #[must_use]

@@ -37,11 +37,13 @@ const CONTINUUM_MIN: f64 = 0.01;
 /// An emission line and where to measure it; wavelengths in Å, rest frame, vacuum.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EmissionLine {
+    /// Its name in text.
     pub name: &'static str,
     /// Its name in columns of tables.
     pub key: &'static str,
     /// Laboratory wavelength (of a doublet: the mean).
     pub rest: f64,
+    /// Blue and red end of the pixels that belong to the line.
     pub window: [f64; 2],
     /// Bands on the blue and the red side that the local continuum is read from.
     pub baseline: [Option<[f64; 2]>; 2],
@@ -96,7 +98,7 @@ const NOT_MEASURED: Measurement = Measurement {
     width: f64::NAN,
 };
 
-/// Measures every line of [`LINES`] in `flux` [D] at `wavelength` [D] (observed, Å, evenly spaced in
+/// Measures every line of [`LINES`] in `flux` `[D]` at `wavelength` `[D]` (observed, Å, evenly spaced in
 /// log) of an object at redshift `z`.
 #[must_use]
 pub fn measure(wavelength: &[f64], flux: ArrayView1<f32>, z: f64) -> [Measurement; LINES.len()] {

@@ -15,6 +15,7 @@ pub const STEP: f64 = NATIVE / OVERSAMPLING as f64;
 pub struct Fine {
     /// Index of the first pixel.
     pub first: i64,
+    /// 1e-17 erg/s/cm²/Å, one value per pixel.
     pub flux: Vec<f64>,
 }
 
@@ -31,7 +32,7 @@ pub fn index(loglam: f64) -> i64 {
 }
 
 impl Fine {
-    /// Mean flux in each pixel of `grid`, [D]; NaN in pixels that this spectrum does not cover.
+    /// Mean flux in each pixel of `grid`, `[D]`; NaN in pixels that this spectrum does not cover.
     #[must_use]
     pub fn rebin(&self, grid: &LogGrid) -> Vec<f64> {
         let mut sum = Vec::with_capacity(self.flux.len() + 1);

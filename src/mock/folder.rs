@@ -18,6 +18,7 @@ const MARKER: &str = "mock.toml";
 const SPECTRA: &str = "spectra";
 const UNFINISHED: &str = ".spectra.part";
 const CATALOG: &str = "catalog.fits";
+/// Name of the file of clean spectra.
 pub const TRUTH: &str = "truth.h5";
 
 /// Makes `folder` ready for a mock survey: new, empty, or one of ours, which is emptied.

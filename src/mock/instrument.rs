@@ -42,13 +42,19 @@ const BRIGHT: f64 = 20.0;
 /// log10 λ = (first + j)·1e-4. Fluxes in 1e-17 erg/s/cm²/Å.
 #[derive(Debug, Clone)]
 pub struct Observed {
+    /// Number of the first native pixel.
     pub first: i64,
+    /// With noise.
     pub flux: Vec<f32>,
+    /// Inverse variance of `flux`; 0: no data.
     pub ivar: Vec<f32>,
+    /// SPPIXMASK bits that all exposures have.
     pub and_mask: Vec<i32>,
+    /// SPPIXMASK bits that any exposure has.
     pub or_mask: Vec<i32>,
     /// σ of the line-spread function in native pixels.
     pub wdisp: Vec<f32>,
+    /// The sky that was subtracted.
     pub sky: Vec<f32>,
     /// A smooth fit: continuum, lines and mean absorption.
     pub model: Vec<f32>,
@@ -56,6 +62,7 @@ pub struct Observed {
     pub noiseless: Vec<f64>,
     /// Drawn tilt, and signal-to-noise per common-grid pixel.
     pub tilt: f64,
+    /// Signal-to-noise per common-grid pixel.
     pub snr: f64,
 }
 
@@ -76,7 +83,7 @@ impl<'a> Instrument<'a> {
     /// Looks at `survey`; `grid` is the common grid on which tilt and S/N are defined.
     ///
     /// # Errors
-    /// As [`Sky::new`].
+    /// [`Error::Input`](crate::Error::Input) if `data/sky.toml` was edited into something else before the build.
     pub fn new(survey: &'a Survey, config: &'a MockConfig, grid: LogGrid) -> Result<Self> {
         let ends = grid.wavelength();
         let (blue, red) = (ends[0], ends[grid.pixels - 1]);

@@ -7,15 +7,25 @@ use serde::Deserialize;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Line {
+    /// Ion and wavelength.
     pub name: String,
+    /// Laboratory wavelength in vacuum, Å.
     pub wavelength: f64,
+    /// Median equivalent width, rest frame, Å.
     pub ew: f64,
+    /// Median σ, km/s.
     pub width: f64,
+    /// Mean velocity against the catalog redshift, km/s; negative: towards the blue.
     pub shift: f64,
+    /// d ln ew / d ln luminosity.
     pub baldwin: f64,
+    /// Response of ln ew to the strength that all lines of an object share.
     pub common: f64,
+    /// Response of ln ew to the second shared factor.
     pub eigen: f64,
+    /// Response of the shift to that second factor, km/s.
     pub blueshift: f64,
+    /// Own scatter of ln ew.
     pub scatter: f64,
 }
 

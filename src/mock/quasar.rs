@@ -50,6 +50,7 @@ pub struct DrawnLine {
 /// What is known of a mock quasar.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Quasar {
+    /// Redshift.
     pub z: f64,
     /// Mean flux in the survey's normalisation window, 1e-17 erg/s/cm²/Å.
     pub level: f64,

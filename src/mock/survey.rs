@@ -42,7 +42,9 @@ pub struct Survey {
 /// A clean spectrum and what it was made from.
 #[derive(Debug, Clone)]
 pub struct Clean {
+    /// The parameters.
     pub quasar: Quasar,
+    /// The flux, before the instrument.
     pub spectrum: Fine,
 }
 
@@ -141,7 +143,7 @@ impl Survey {
         }
     }
 
-    /// The clean spectrum of object `i` averaged over the pixels of `grid`, [D].
+    /// The clean spectrum of object `i` averaged over the pixels of `grid`, `[D]`.
     #[must_use]
     pub fn clean_on(&self, i: usize, grid: &LogGrid) -> (Quasar, Vec<f32>) {
         let (first, n) = span(grid);
@@ -150,7 +152,7 @@ impl Survey {
         (clean.quasar, flux.iter().map(|f| *f as f32).collect())
     }
 
-    /// The spectrum of object `i` before any absorption, averaged over the pixels of `grid`, [D].
+    /// The spectrum of object `i` before any absorption, averaged over the pixels of `grid`, `[D]`.
     #[must_use]
     pub fn unabsorbed_on(&self, i: usize, grid: &LogGrid) -> Vec<f32> {
         let (first, n) = span(grid);

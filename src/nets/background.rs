@@ -26,11 +26,13 @@ const RANGE: (f64, f64) = (-8.0, 4.0);
 pub struct Population {
     /// ln(1 + z) of the objects at shift 0, and the width of a pixel in ln λ.
     pub furthest: f64,
+    /// Width of a pixel in ln λ.
     pub dln: f64,
     /// Whether objects have amplitudes of their own.
     pub scaled: bool,
     /// Mean [1, L] and covariance [L, L]; and the same of objects of unknown redshift, [1, D], [D, D].
     pub known: [Tensor; 2],
+    /// Mean [1, D] and covariance [D, D] of objects of unknown redshift, observed frame.
     pub unknown: [Tensor; 2],
     /// √ of the survey's mean noise variance at each pixel, over its root mean square, [1, D].
     pub profile: Tensor,

@@ -64,12 +64,12 @@ impl Params {
         self.named.iter().map(|(_, t)| t.numel()).sum()
     }
 
-    /// All weights, one after the other, as one vector [P] (a copy).
+    /// All weights, one after the other, as one vector `[P]` (a copy).
     pub fn flat(&self) -> Tensor {
         no_grad(|| join(self.named.iter().map(|(_, t)| t.shallow_clone())))
     }
 
-    /// Overwrites all weights from one vector [P].
+    /// Overwrites all weights from one vector `[P]`.
     pub fn set_flat(&self, flat: &Tensor) {
         no_grad(|| {
             for ((_, t), part) in self.named.iter().zip(self.split(flat)) {
@@ -78,7 +78,7 @@ impl Params {
         });
     }
 
-    /// The gradients of the last backward pass as one vector [P]; they are cleared.
+    /// The gradients of the last backward pass as one vector `[P]`; they are cleared.
     pub fn take_gradient(&self) -> Tensor {
         no_grad(|| {
             let flat = join(self.named.iter().map(|(_, t)| {
@@ -92,7 +92,7 @@ impl Params {
         })
     }
 
-    /// Views of a vector [P] in the shapes of the weights.
+    /// Views of a vector `[P]` in the shapes of the weights.
     pub fn split(&self, flat: &Tensor) -> Vec<Tensor> {
         let mut start = 0;
         self.named

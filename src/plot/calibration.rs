@@ -22,6 +22,7 @@ const PULLS: f64 = 4.0;
 /// The picture of an evaluation: a row of panels for each catalog of draws.
 #[derive(Debug, Clone)]
 pub struct CalibrationPicture {
+    /// One for each catalog of draws.
     pub calibrations: Vec<Calibration>,
 }
 

@@ -18,6 +18,7 @@ const MOST: usize = 1 << 16;
 /// Which objects of a catalog to draw.
 #[derive(Debug, Clone, Default)]
 pub struct Choice {
+    /// Names of objects.
     pub names: Vec<String>,
     /// Row numbers, counted from 0.
     pub rows: Vec<usize>,

@@ -13,26 +13,35 @@ const HEADER: u32 = 50;
 /// One curve.
 #[derive(Debug, Clone)]
 pub struct Curve {
+    /// The curve's.
     pub colour: RGBColor,
+    /// Joined in this order.
     pub points: Vec<(f64, f64)>,
 }
 
 /// One panel: its own axes.
 #[derive(Debug, Clone)]
 pub struct CurvePanel {
+    /// Quantity and unit of the abscissa.
     pub x_name: String,
+    /// Quantity and unit of the ordinate.
     pub y_name: String,
+    /// Whether the abscissa is logarithmic.
     pub log_x: bool,
+    /// Whether the ordinate is logarithmic.
     pub log_y: bool,
+    /// The later ones are drawn on top.
     pub curves: Vec<Curve>,
 }
 
 /// Panels under a common legend, row by row; those with the same quantity on an axis share its range.
 #[derive(Debug, Clone)]
 pub struct Curves {
+    /// Names and their colours.
     pub legend: Vec<(String, RGBColor)>,
     /// Panels side by side.
     pub columns: usize,
+    /// Row by row.
     pub panels: Vec<CurvePanel>,
 }
 

@@ -23,7 +23,9 @@ const ROWS: usize = 2;
 /// Spectra or images.
 #[derive(Debug)]
 pub enum GeneratedPicture {
+    /// Mean, scatter and power of populations of spectra.
     Spectra(Curves),
+    /// Generated beside restored images.
     Images(ImageGrid),
 }
 

@@ -18,6 +18,7 @@ const NARROWEST: usize = 640;
 /// One kind of image of all objects.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageRow {
+    /// What the row shows.
     pub label: String,
     /// Colours [H · W], row by row, the first row at the top; `None` where the object has no such
     /// image.
@@ -27,7 +28,9 @@ pub struct ImageRow {
 /// The colour of a pixel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shade {
+    /// Red, green, blue.
     Colour([u8; 3]),
+    /// A pixel without a value.
     Masked,
 }
 
@@ -36,9 +39,11 @@ pub enum Shade {
 pub struct ImageGrid {
     /// Pixels of every image.
     pub height: usize,
+    /// Columns of pixels of every image.
     pub width: usize,
     /// One title per object.
     pub titles: Vec<String>,
+    /// From top to bottom.
     pub rows: Vec<ImageRow>,
     /// What is shown and how, line by line below the grid.
     pub notes: Vec<String>,
@@ -153,8 +158,11 @@ fn shortened(title: &str, room: usize) -> String {
 /// How values become brightness: 0 at `low`, 1 at `high`, linear or as asinh(v/softening).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stretch {
+    /// The value of black.
     pub low: f64,
+    /// The value of white.
     pub high: f64,
+    /// Of the asinh; `None`: linear.
     pub softening: Option<f64>,
 }
 

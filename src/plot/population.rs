@@ -10,11 +10,17 @@ use plotters::style::RGBColor;
 /// What a population is; it decides the colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
+    /// The observations.
     Observed,
+    /// The observations, smoothed.
     Smoothed,
+    /// The clean spectra.
     Truth,
+    /// Restored by an ODE.
     Ode,
+    /// Restored by an SDE.
     Sde,
+    /// Samples of a diffusion model.
     Generated,
 }
 
@@ -34,7 +40,9 @@ impl Role {
 /// A population to be drawn.
 #[derive(Debug, Clone)]
 pub struct Population {
+    /// Its name in the legend.
     pub name: String,
+    /// What it is.
     pub role: Role,
     /// Normalised, [N, D].
     pub flux: Array2<f32>,

@@ -24,30 +24,37 @@ const WIDTH: u32 = 1600;
 const PANEL: u32 = 330;
 const HEADER: u32 = 50;
 
-/// One object's spectra, all [D] and in physical flux units; masked pixels have `good` false.
+/// One object's spectra, all `[D]` and in physical flux units; masked pixels have `good` false.
 #[derive(Debug, Clone)]
 pub struct Panel {
+    /// Name and redshift of the object.
     pub title: String,
     /// NaN where unknown: then no lines are marked.
     pub z: f64,
+    /// The observation.
     pub observed: Vec<f32>,
+    /// Whether each pixel was observed.
     pub good: Vec<bool>,
+    /// The restoration.
     pub restored: Vec<f32>,
     /// Standard deviation of the draws.
     pub sigma: Option<Vec<f32>>,
     /// A single draw.
     pub draw: Option<Vec<f32>>,
+    /// The clean spectrum, where it is known.
     pub truth: Option<Vec<f32>>,
 }
 
 /// Several objects on one wavelength axis.
 #[derive(Debug, Clone)]
 pub struct Spectra {
-    /// Å, observed frame, [D].
+    /// Å, observed frame, `[D]`.
     pub wavelength: Vec<f64>,
+    /// Unit of every flux.
     pub flux_unit: String,
     /// What the restored curve is, e.g. `restored (ODE)`.
     pub restored_name: String,
+    /// One for each object.
     pub panels: Vec<Panel>,
 }
 

@@ -18,6 +18,7 @@ const REACH: f32 = 1.25;
 /// The clouds of a toy study.
 #[derive(Debug)]
 pub struct Clouds<'a> {
+    /// The finished study.
     pub study: &'a Study,
 }
 

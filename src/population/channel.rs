@@ -17,13 +17,13 @@ use rand_distr::{Distribution, StandardNormal};
 pub struct Channel {
     /// Quadrature over the spread of the smoothing width: weights (sum 1) and operators [D, D].
     blurs: Vec<(f64, Array2<f64>)>,
-    /// E[S], [D, D].
+    /// E`[S]`, [D, D].
     pub mean_blur: Array2<f64>,
     /// Variance of the tilt's amplitude a.
     pub tilt_variance: f64,
-    /// Tilt of each pixel per unit amplitude, [D].
+    /// Tilt of each pixel per unit amplitude, `[D]`.
     pub lever: Array1<f64>,
-    /// Correlation of the noise of neighbouring pixels, [D], the last one 0.
+    /// Correlation of the noise of neighbouring pixels, `[D]`, the last one 0.
     pub noise_rho: Array1<f64>,
     /// Median width of the smoothing, σ in pixels.
     pub sigma_pixels: f64,
@@ -36,8 +36,8 @@ pub(crate) fn correlations(rho: &[f32]) -> Array1<f64> {
 }
 
 impl Channel {
-    /// The channel of `config` on `grid`. `lsf` [D] is the population's mean line-spread function
-    /// (σ in pixels), used where the config takes the smoothing from the spectra; `noise_rho` [D]
+    /// The channel of `config` on `grid`. `lsf` `[D]` is the population's mean line-spread function
+    /// (σ in pixels), used where the config takes the smoothing from the spectra; `noise_rho` `[D]`
     /// is the prepared set's.
     ///
     /// # Errors
@@ -95,7 +95,7 @@ impl Channel {
         })
     }
 
-    /// Covariance [D, D] of a noiseless observation when the clean population has mean `mean` [D]
+    /// Covariance [D, D] of a noiseless observation when the clean population has mean `mean` `[D]`
     /// and covariance `covariance` [D, D]: exact for the tilt, by quadrature for the width.
     #[must_use]
     pub fn signal_covariance(&self, mean: &Array1<f64>, covariance: &Array2<f64>) -> Array2<f64> {
@@ -116,7 +116,7 @@ impl Channel {
         (tilted - &(&v * &outer(mean))) / (v + 1.0)
     }
 
-    /// Observes one clean spectrum [D] with the noise variances `variance` [D].
+    /// Observes one clean spectrum `[D]` with the noise variances `variance` `[D]`.
     pub fn observe(
         &self,
         x: ArrayView1<f64>,
@@ -133,7 +133,7 @@ impl Channel {
         blur.dot(&(&x * &(&self.lever * amplitude + 1.0))) + self.noise(variance, rng)
     }
 
-    /// Noise [D] with the variances `variance` [D] and the regridding's correlation.
+    /// Noise `[D]` with the variances `variance` `[D]` and the regridding's correlation.
     pub fn noise(&self, variance: &Array1<f64>, rng: &mut impl Rng) -> Array1<f64> {
         let mut y = Array1::zeros(variance.len());
         // Backwards, so that the neighbour's share is known: Corr(u_i, u_{i+1}) = d_i c_{i+1}.
@@ -148,7 +148,7 @@ impl Channel {
         y
     }
 
-    /// Adds one spectrum's noise covariance to `a`: variances `variance` [D] on the diagonal and
+    /// Adds one spectrum's noise covariance to `a`: variances `variance` `[D]` on the diagonal and
     /// the regridding's correlation beside it.
     pub fn add_noise(&self, a: &mut Array2<f64>, variance: &Array1<f64>) {
         let d = variance.len();

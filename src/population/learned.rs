@@ -9,7 +9,7 @@ use ndarray::{Array1, Axis};
 
 /// The channel of `forward` for these observations and the moments of the population behind them.
 /// `blocks` gives all observations, and again the same when called again: memory does not grow with
-/// their number. `noise_rho` [D] is the prepared set's noise correlation.
+/// their number. `noise_rho` `[D]` is the prepared set's noise correlation.
 ///
 /// # Errors
 /// The first error of `blocks`, and those of [`Channel::new`].

@@ -16,10 +16,12 @@ const BLUR_LOCAL: f64 = 3.0;
 /// With fewer spectra per pixel than this, sample eigenvalues are too uneven to be used as they are.
 const SAMPLES_PER_PIXEL: usize = 10;
 
-/// Mean [D] and covariance [D, D] of clean spectra (normalised flux).
+/// Mean `[D]` and covariance [D, D] of clean spectra (normalised flux).
 #[derive(Debug, Clone)]
 pub struct Moments {
+    /// Normalised flux, `[D]`.
     pub mean: Array1<f64>,
+    /// Its square, [D, D].
     pub covariance: Array2<f64>,
     /// Spectra that they were estimated from.
     pub spectra: usize,
@@ -28,6 +30,7 @@ pub struct Moments {
 /// What observations and the known channel tell of the clean population.
 #[derive(Debug, Clone)]
 pub struct Learned {
+    /// Estimated mean and covariance.
     pub moments: Moments,
     /// Orthonormal basis (columns) of the K modes of clean spectra whose population the observations
     /// determine, [D, K]; the others are erased: the channel passes so little of them that even the
@@ -163,12 +166,12 @@ impl Accumulator {
     /// the known `channel` and nothing else. The estimator:
     ///
     /// 1. covariance of the observations over the pixels that both are unmasked, less the mean of
-    ///    the spectra's own known noise covariances; noisy spectra count less ([`NoiseLaw`]):
+    ///    the spectra's own known noise covariances; noisy spectra count less (noise_law.rs):
     ///    unbiased for the smoothed, tilted spectra;
     /// 2. projection on the singular modes of the mean blur; those that the blur weakens below
     ///    one half are kept, in order of falling gain, until the first whose signal is not three
     ///    standard errors above zero;
-    /// 3. regularisation. Of a mild blur ([`structured`], before the projection): a few broad modes,
+    /// 3. regularisation. Of a mild blur (structured.rs, before the projection): a few broad modes,
     ///    significant by cross-validation, and local structure averaged along the spectrum. Of a
     ///    wide blur, which erases local structure: cross-validation alone, on the modes (NERCOME,
     ///    Joachimi 2017): eigenvectors from one half of the spectra, their variances from the other

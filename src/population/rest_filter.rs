@@ -48,6 +48,7 @@ impl Seen {
 }
 
 impl<'a> RestFilter<'a> {
+    /// The filter for observations of `population` through `channel`.
     #[must_use]
     pub fn new(population: &'a RestPopulation, channel: &'a Channel) -> Self {
         Self {
@@ -59,7 +60,7 @@ impl<'a> RestFilter<'a> {
     }
 
     /// The posterior of the object at redshift `z` (NaN: unknown) observed as `flux` where `ivar` > 0,
-    /// both [D]. `None` if its covariance is not positive definite.
+    /// both `[D]`. `None` if its covariance is not positive definite.
     #[must_use]
     pub fn posterior(
         &self,
@@ -154,13 +155,13 @@ pub struct RestPosterior<'a> {
 }
 
 impl RestPosterior<'_> {
-    /// E[x | y], [D].
+    /// E[x | y], `[D]`.
     #[must_use]
     pub fn mean(&self) -> Array1<f64> {
         &self.mean * self.amplitude
     }
 
-    /// Standard deviations of x given y, [D].
+    /// Standard deviations of x given y, `[D]`.
     #[must_use]
     pub fn deviation(&self) -> Array1<f64> {
         let explained = self.solver.solve(&self.unmasked(self.cross.t().to_owned()));

@@ -19,14 +19,15 @@ const PIXELS_MAX: usize = 6000;
 /// Spectra x = a (m + F z) on a grid of ln λ_rest: z standard normal, a the amplitude of each.
 #[derive(Debug, Clone)]
 pub struct RestPopulation {
+    /// The pixels, L of them.
     pub grid: RestGrid,
-    /// m, [L].
+    /// m, `[L]`.
     pub mean: Array1<f64>,
     /// F, [L, M]: F Fᵀ is the covariance of spectra of amplitude 1.
     pub factor: Array2<f64>,
     /// Whether spectra have amplitudes of their own; without, a = 1.
     pub scaled: bool,
-    /// Part of the spectra at each shift of the grid, [shifts].
+    /// Part of the spectra at each shift of the grid, `[shifts]`.
     pub shifts: Vec<f64>,
     /// Spectra that it was learned from.
     pub spectra: usize,
@@ -47,7 +48,7 @@ impl RestPopulation {
     /// 1. the mean over the spectra, each divided by its amplitude, which is found anew from the mean;
     /// 2. covariance over the pixels that both are unmasked, less the known noise, its correlation
     ///    between neighbours included; noisy spectra count less;
-    /// 3. regularisation: broad modes and local power ([`super::rest_structure`]).
+    /// 3. regularisation: broad modes and local power (rest_structure.rs).
     ///
     /// The channel's tilt is left in the covariance of the broad modes.
     ///

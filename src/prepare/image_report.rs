@@ -13,24 +13,30 @@ use std::path::PathBuf;
 pub struct ImageDetails {
     /// [C, H, W].
     pub shape: [usize; 3],
+    /// Of the asinh stretch, in the file's units; `None`: no stretch.
     pub softening: Option<f64>,
     /// Per channel, of the stretched values.
     pub mean: Vec<f64>,
+    /// Per channel, of the stretched values.
     pub std: Vec<f64>,
+    /// Where `mean` and `std` come from.
     pub scale_from: ScaleFrom,
     /// Fraction of the pixels of the used images that are masked, and that have no noise level.
     pub masked: f64,
+    /// Fraction of these pixels that have no noise level.
     pub without_noise_level: f64,
     /// Numbers K and planes P that come with each image.
     pub vector: usize,
+    /// P.
     pub planes: usize,
     /// Images and arrays of folders that are none of their single images, and are not read.
     pub passed_over: Vec<PathBuf>,
     /// What was done with what stands beside the images in their files, or was not read, in words, with
     /// the number of images.
     pub beside: BTreeMap<String, usize>,
-    /// Images with pixels far beyond all others, which are masked, and how many such pixels.
+    /// Images with pixels far beyond all others, which are masked.
     pub impossible: Vec<String>,
+    /// How many such pixels there are.
     pub impossible_pixels: usize,
     /// Used images so far.
     #[serde(skip)]

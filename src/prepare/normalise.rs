@@ -13,7 +13,9 @@ const FEWEST: usize = 10;
 /// A level and its standard error (0 where it comes from a catalog).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Level {
+    /// In the flux's unit.
     pub value: f64,
+    /// In the flux's unit.
     pub error: f64,
 }
 

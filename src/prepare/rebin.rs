@@ -124,7 +124,7 @@ impl Rebin {
     }
 
     /// Correlation of the noise of each common pixel with the next one, which shared native pixels
-    /// cause, for equal native variances; [D], the last 0.
+    /// cause, for equal native variances; `[D]`, the last 0.
     #[must_use]
     pub fn noise_rho(&self) -> Vec<f32> {
         let entries = |j: usize| self.start[j]..self.start[j + 1];

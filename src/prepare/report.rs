@@ -12,10 +12,13 @@ const SHOWN: usize = 5;
 /// The outcome of a preparation.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report<D> {
+    /// The prepared set.
     pub prepared: PathBuf,
     /// CSV of every rejected row.
     pub rejected_list: PathBuf,
+    /// Rows of the input.
     pub rows: usize,
+    /// Rows with FLAG = 0.
     pub used: usize,
     /// Rows per flag; a row may have several.
     pub rejected: BTreeMap<&'static str, usize>,

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 /// Of a survey of spectra.
 #[derive(Debug, Clone, Serialize)]
 pub struct SpectraDetails {
+    /// Pixels of the grid.
     pub pixels: usize,
     /// Outer edges of the grid in Å.
     pub wavelength: [f64; 2],
@@ -28,9 +29,9 @@ pub struct SpectraDetails {
     pub masked_by: Option<String>,
     /// What the file holds of each pixel that is not read.
     pub left_out: Vec<String>,
-    /// Spectra with pixels far beyond what their noise and level allow, which are masked, and how many
-    /// such pixels.
+    /// Spectra with pixels far beyond what their noise and level allow, which are masked.
     pub impossible: Vec<String>,
+    /// How many such pixels there are.
     pub impossible_pixels: usize,
     /// Used spectra whose line-spread function is unknown.
     pub without_lsf: usize,

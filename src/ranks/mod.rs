@@ -162,7 +162,7 @@ impl Ranks {
         self.agree(found)
     }
 
-    /// The sum over ranks of `part` [P], the same on all, on the device of `part`.
+    /// The sum over ranks of `part` `[P]`, the same on all, on the device of `part`.
     ///
     /// # Errors
     /// [`Error::Torch`] if the numbers cannot be copied to the host.
@@ -174,7 +174,7 @@ impl Ranks {
         Ok(part)
     }
 
-    /// The gradient [P] and the loss of a batch of `rows` rows, of which those given are the means
+    /// The gradient `[P]` and the loss of a batch of `rows` rows, of which those given are the means
     /// over this rank's share.
     ///
     /// # Errors

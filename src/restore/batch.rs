@@ -19,7 +19,9 @@ use tch::{Device, Tensor, no_grad};
 pub struct Restorer {
     network: Box<dyn VelocityField>,
     transport: Transport,
+    /// How it restores.
     pub made: Provenance,
+    /// Where it does.
     pub device: Device,
 }
 
@@ -104,7 +106,7 @@ impl Restorer {
         })
     }
 
-    /// The numbers of the objects' random streams, int64 [B].
+    /// The numbers of the objects' random streams, int64 `[B]`.
     pub fn numbers(&self, objects: &[Object]) -> Tensor {
         let numbers: Vec<i64> = objects.iter().map(stream_of).collect();
         Tensor::from_slice(&numbers).to_device(self.device)

@@ -36,8 +36,8 @@ impl ImageInput {
     /// set beside `out`.
     ///
     /// # Errors
-    /// [`Error::Input`] if it cannot be read, is of another shape or scale than the run's, or has no
-    /// usable image; [`Error::Output`] if `out` is the input, or the temporary set cannot be
+    /// [`crate::Error::Input`] if it cannot be read, is of another shape or scale than the run's, or has no
+    /// usable image; [`crate::Error::Output`] if `out` is the input, or the temporary set cannot be
     /// written.
     pub fn open(
         config: &Config,

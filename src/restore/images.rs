@@ -20,10 +20,13 @@ pub struct ImageJob<'a> {
     pub config: &'a Config,
     /// Seed of the draws.
     pub seed: u64,
+    /// What is restored.
     pub input: &'a ImageInput,
     /// The file to write: FITS or HDF5, by its extension.
     pub out: &'a Path,
+    /// Which of its rows.
     pub selection: Selection,
+    /// Where the network runs.
     pub device: Device,
 }
 

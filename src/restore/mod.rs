@@ -48,9 +48,13 @@ pub struct Job<'a> {
     pub config: &'a Config,
     /// Seed of the draws.
     pub seed: u64,
+    /// What is restored.
     pub input: &'a Input,
+    /// What is written.
     pub output: &'a Output,
+    /// Which rows of the input.
     pub selection: Selection,
+    /// Where the network runs.
     pub device: Device,
 }
 
@@ -69,7 +73,9 @@ pub struct Output {
 /// Counts of one restoration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
+    /// Rows written.
     pub rows: usize,
+    /// Rows with a finite restoration.
     pub restored: usize,
 }
 

@@ -22,11 +22,13 @@ pub struct Selection {
 /// Where a restoration comes from.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
+    /// As the run was trained.
     pub config: &'a Config,
     /// Seed of the draws.
     pub seed: u64,
     /// The input, in words.
     pub origin: &'a [String],
+    /// Where the network runs.
     pub device: Device,
 }
 

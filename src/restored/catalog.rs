@@ -1,10 +1,13 @@
 //! The restored catalog: one FITS file with images [N, D] in physical flux units and a table.
 
 use super::image::Image;
+use super::restorations::{Restorations, RestoredRows};
+use super::shard::Shard;
 use crate::data::LogGrid;
 use crate::data::Object;
 use crate::data::Provenance;
-use crate::files::fits::read::{Fits, Hdu};
+use crate::files::fits::read::Fits;
+use crate::files::stack::{self, Kind};
 use crate::files::version;
 use crate::{Error, Result};
 use ndarray::Array2;
@@ -13,43 +16,27 @@ use std::path::{Path, PathBuf};
 /// What a restored catalog says of how it was made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RestoredHeader {
+    /// The wavelengths of every spectrum.
     pub grid: LogGrid,
     /// FITS unit string of the flux.
     pub flux_unit: String,
     /// Reference frame of the wavelengths as FITS names it (`HELIOCEN`); `None` where the input
     /// does not say.
     pub specsys: Option<String>,
+    /// How it was made.
     pub made: Provenance,
 }
 
-/// Consecutive rows of a restored catalog, physical units, [n, D] each; NaN where flagged.
-#[derive(Debug, Clone)]
-pub struct RestoredBlock {
-    /// Φ(y) of the ODE, or the mean of the SDE draws.
-    pub restored: Array2<f32>,
-    /// Standard deviation of the draws, NaN for a single draw; `None` for the ODE, which states no
-    /// uncertainty.
-    pub sigma: Option<Array2<f32>>,
-    /// The first single draw; `None` for the ODE.
-    pub draw: Option<Array2<f32>>,
-    /// One per quantile asked for.
-    pub quantiles: Vec<Array2<f32>>,
-    pub observed: Array2<f32>,
-    /// Inverse variance of `observed`; 0 = masked.
-    pub ivar: Array2<f32>,
-}
-
-impl RestoredBlock {
-    /// One of its images, if it has it.
-    pub(crate) fn image(&self, image: Image) -> Option<&Array2<f32>> {
-        match image {
-            Image::Restored => Some(&self.restored),
-            Image::Sigma => self.sigma.as_ref(),
-            Image::Draw => self.draw.as_ref(),
-            Image::Quantile(i) => self.quantiles.get(i),
-            Image::Observed => Some(&self.observed),
-            Image::Ivar => Some(&self.ivar),
+impl RestoredHeader {
+    /// The images of the catalog, in its order.
+    pub(crate) fn kinds(&self) -> Vec<Image> {
+        let mut images = vec![Image::Restored];
+        if self.made.method.is_random() {
+            images.extend([Image::Sigma, Image::Draw]);
+            images.extend((0..self.made.quantiles.len()).map(Image::Quantile));
         }
+        images.extend([Image::Observed, Image::Ivar]);
+        images
     }
 }
 
@@ -102,11 +89,13 @@ impl Restored {
         })
     }
 
+    /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
+    /// What the catalog says of itself.
     #[must_use]
     pub fn header(&self) -> &RestoredHeader {
         &self.header
@@ -140,58 +129,66 @@ impl Restored {
     }
 }
 
-/// A way into one image of a restored catalog, of which rows are read when they are asked for.
-pub struct RestoredRows {
-    fits: Fits,
-    pixels: usize,
-}
-
 impl Restored {
     /// The image HDU `name`, to be read by rows.
     ///
     /// # Errors
     /// [`Error::Input`] if the file has no such image.
     pub fn rows(&self, name: &str) -> Result<RestoredRows> {
-        let mut fits = Fits::open(&self.path)?;
-        let hdu = seek(&mut fits, &self.path, name)?;
-        let pixels = self.header.grid.pixels;
-        if fits.go(hdu)? != Hdu::Image(vec![self.objects.len(), pixels]) {
-            return Err(foreign(
-                &self.path,
-                name,
-                "the image has another shape than table and grid",
-            ));
-        }
-        Ok(RestoredRows { fits, pixels })
+        self.open_image(name)
+    }
+
+    /// Which part of a restoration it is; `None` for a whole one.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the file cannot be read.
+    pub fn shard(&self) -> Result<Option<Shard>> {
+        self.part()
+    }
+
+    /// log10 of the wavelength of each pixel, to the last bit.
+    pub(crate) fn loglam(&self) -> Result<Vec<f64>> {
+        stack::open(&self.path, Self::KIND)?.loglam()
     }
 }
 
-impl RestoredRows {
-    /// Rows `rows` of the image, in that order, [n, D].
-    ///
-    /// # Errors
-    /// [`Error::Input`] if they cannot be read.
-    pub fn read(&mut self, rows: &[usize]) -> Result<Array2<f32>> {
-        let mut all = Vec::with_capacity(rows.len() * self.pixels);
-        // Rows that follow one another in the file are read at once.
-        for run in rows.chunk_by(|a, b| a + 1 == *b) {
-            let (from, n) = (run[0] * self.pixels, run.len() * self.pixels);
-            all.extend(self.fits.section(from, n)?);
-        }
-        let fix = "give the file that selfsi restore wrote";
-        Array2::from_shape_vec((rows.len(), self.pixels), all)
-            .map_err(|e| self.fits.error("", &e.to_string(), "whole rows", fix))
+impl Restorations for Restored {
+    const KIND: Kind = Kind {
+        expected: "a restored catalog of selfsi",
+        fix: "give the file that selfsi restore wrote",
+    };
+
+    fn open(path: &Path) -> Result<Self> {
+        Self::open(path)
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn made(&self) -> &Provenance {
+        &self.header.made
+    }
+
+    fn objects(&self) -> &[Object] {
+        &self.objects
+    }
+
+    fn heldout(&self) -> &[bool] {
+        &self.heldout
+    }
+
+    fn kinds(&self) -> Vec<Image> {
+        self.header.kinds()
+    }
+
+    fn shape(&self) -> Vec<usize> {
+        vec![self.objects.len(), self.header.grid.pixels]
     }
 }
 
 pub(crate) fn foreign(path: &Path, place: &str, problem: &str) -> Error {
-    Error::input(
-        path,
-        place,
-        problem,
-        "a restored catalog of selfsi",
-        "give the file that selfsi restore wrote",
-    )
+    Restored::KIND.foreign(path, place, problem)
 }
 
 /// Moves to the HDU `name`, which must be there, and gives its number.

@@ -9,7 +9,8 @@
 //! `X_OBS_FLUX`, `X_OBS_IVAR` are the observation on the same pixels, `X_DRAW` the first draw of the
 //! SDE: images that DESI does not know and readers pass over.
 
-use super::catalog::{Restored, RestoredHeader, RestoredRows};
+use super::catalog::{Restored, RestoredHeader};
+use super::restorations::RestoredRows;
 use super::spec::inverse_variance;
 use super::writer::provenance;
 use crate::data::Provenance;

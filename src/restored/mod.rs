@@ -1,5 +1,6 @@
 //! The restored catalog and what is written beside it.
 
+mod block;
 mod catalog;
 mod desi;
 mod draws;
@@ -8,17 +9,20 @@ pub(crate) mod images;
 mod lines;
 mod merge;
 mod parts;
+pub(crate) mod restorations;
 mod shard;
 mod spec;
 mod table;
 pub(crate) mod writer;
 
-pub use catalog::{Restored, RestoredBlock, RestoredHeader, RestoredRows};
+pub use block::RestoredBlock;
+pub use catalog::{Restored, RestoredHeader};
 pub use desi::{desi_source, restored_desi_path, write_restored_desi};
 pub use draws::RestoredDraws;
 pub use images::{ImageTable, RestoredImages, RestoredImagesHeader, RestoredImagesWriter};
 pub use merge::merge;
 pub use parts::Merged;
+pub use restorations::RestoredRows;
 pub use shard::Shard;
 pub use spec::{restored_spec_path, write_restored_spec};
 pub use writer::{RestoredPart, RestoredWriter};

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 /// Counts of one merge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Merged {
+    /// Rows of the whole.
     pub rows: usize,
+    /// Parts that it was made of.
     pub shards: usize,
 }
 

@@ -1,10 +1,6 @@
 //! What a part of a restoration says of its place in the whole: SHARD, NSHARDS, ROW0, NROWSALL, SELSHA.
 
-use super::catalog::Restored;
-use super::writer::RestoredWriter;
-use crate::Result;
 use crate::data::provenance::Key;
-use crate::files::fits::read::Fits;
 
 /// A run of consecutive rows of one restoration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,28 +48,5 @@ impl Shard {
             all: whole("NROWSALL")?,
             selection_sha256: get("SELSHA").unwrap_or_default(),
         })
-    }
-}
-
-impl RestoredWriter {
-    /// Notes in the header that this is a part.
-    ///
-    /// # Errors
-    /// [`crate::Error::Output`] if the file cannot be written.
-    pub fn as_shard(mut self, shard: &Shard) -> Result<Self> {
-        self.sheet.keys(&shard.keys())?;
-        Ok(self)
-    }
-}
-
-impl Restored {
-    /// Which part of a restoration it is; `None` for a whole one.
-    ///
-    /// # Errors
-    /// [`crate::Error::Input`] if the file cannot be read.
-    pub fn shard(&self) -> Result<Option<Shard>> {
-        let mut fits = Fits::open(self.path())?;
-        fits.seek(0)?;
-        Ok(Shard::read(&mut |key| fits.text_key(key)))
     }
 }

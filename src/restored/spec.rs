@@ -8,7 +8,8 @@
 //! observation on the same grid; `draw`, for the SDE, is the first single draw, which is as sharp
 //! as a true spectrum where the mean of the draws is smoother.
 
-use super::catalog::{RestoredBlock, RestoredHeader};
+use super::block::RestoredBlock;
+use super::catalog::RestoredHeader;
 use super::writer::provenance;
 use crate::data::Object;
 use crate::files::fits::sheet::Sheet;

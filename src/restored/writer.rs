@@ -1,7 +1,9 @@
 //! Writing the restored catalog: images and table as a stream, then the wavelengths and checksums.
 
-use super::catalog::{RestoredBlock, RestoredHeader};
+use super::block::RestoredBlock;
+use super::catalog::RestoredHeader;
 use super::image::Image;
+use super::shard::Shard;
 use super::table;
 use super::table::TableRows;
 use crate::Result;
@@ -20,9 +22,11 @@ use std::path::Path;
 /// Consecutive rows to be written, one object each.
 #[derive(Debug, Clone, Copy)]
 pub struct RestoredPart<'a> {
+    /// Of the table.
     pub objects: &'a [Object],
     /// Whether each was kept out of training.
     pub heldout: &'a [bool],
+    /// Of the images.
     pub block: &'a RestoredBlock,
     /// [`NO_LINES`](crate::lines::NO_LINES) where none was measured.
     pub lines: &'a [MeasuredLines],
@@ -59,7 +63,7 @@ impl RestoredWriter {
         primary(&mut sheet, header)?;
         let rows = objects.len();
         let mut images = Vec::new();
-        for image in images_of(&header.made) {
+        for image in header.kinds() {
             let name = image.name(&header.made);
             let hdu = sheet.image(&name, &[rows, header.grid.pixels])?;
             image_keys(&mut sheet, &hdu, &name, header)?;
@@ -75,6 +79,15 @@ impl RestoredWriter {
             written: 0,
             images,
         })
+    }
+
+    /// Notes in the header that this is a part.
+    ///
+    /// # Errors
+    /// [`crate::Error::Output`] if the file cannot be written.
+    pub fn as_shard(mut self, shard: &Shard) -> Result<Self> {
+        self.sheet.keys(&shard.keys())?;
+        Ok(self)
     }
 
     /// Writes rows `start..` of images and table.
@@ -175,15 +188,4 @@ fn image_keys(sheet: &mut Sheet, hdu: &FitsHdu, name: &str, h: &RestoredHeader) 
         sheet.text(hdu, "BUNIT", &unit, "unit of the pixels")?;
     }
     sheet.wavelength_axis(hdu, &h.grid, h.specsys.as_deref())
-}
-
-/// The images of a catalog made so, in its order.
-fn images_of(made: &Provenance) -> Vec<Image> {
-    let mut images = vec![Image::Restored];
-    if made.method.is_random() {
-        images.extend([Image::Sigma, Image::Draw]);
-        images.extend((0..made.quantiles.len()).map(Image::Quantile));
-    }
-    images.extend([Image::Observed, Image::Ivar]);
-    images
 }

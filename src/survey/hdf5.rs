@@ -138,6 +138,7 @@ impl Hdf5Catalog {
         self.names.len()
     }
 
+    /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
@@ -149,7 +150,7 @@ impl Hdf5Catalog {
         &self.names
     }
 
-    /// Edges of each pixel in log10(λ/Å), vacuum, [n].
+    /// Edges of each pixel in log10(λ/Å), vacuum, `[n]`.
     #[must_use]
     pub fn pixels(&self) -> &Arc<[[f64; 2]]> {
         &self.grid

@@ -13,7 +13,7 @@ use std::path::Path;
 /// Names of the datasets whose bits are those of SDSS's SPPIXMASK.
 const SDSS: [&str; 2] = ["and_mask", "or_mask"];
 
-/// A dataset [N, n], or [n] for all spectra, of marks of bad pixels.
+/// A dataset [N, n], or `[n]` for all spectra, of marks of bad pixels.
 #[derive(Debug)]
 pub(super) struct Hdf5Mask {
     data: Dataset,

@@ -38,8 +38,11 @@ pub const SPPIXMASK: [(&str, u32); 26] = [
 /// `[survey.mask]` with its names looked up.
 #[derive(Debug, Clone, Copy)]
 pub struct PixelMask {
+    /// Which mask of a file is read.
     pub kind: MaskKind,
+    /// Bits of it that mask a pixel.
     pub bits: u32,
+    /// Inverse variances at or below this mask a pixel, in the file's units.
     pub ivar_min: f64,
 }
 

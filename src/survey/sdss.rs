@@ -21,14 +21,17 @@ const LONGEST: f64 = 1e6;
 /// One spec file.
 #[derive(Debug, Clone)]
 pub struct SpecFile {
+    /// Flux, ivar, line-spread function on native pixels.
     pub spectrum: Spectrum,
     /// What the file itself says: identifiers, position, the pipeline's redshift.
     pub object: Object,
+    /// Warnings of the pipeline's redshift; `None`: the file does not say.
     pub zwarning: Option<i64>,
     /// VERS2D or RUN2D; empty if absent.
     pub version: String,
     /// Whether there is a wdisp column, and the mask column that was asked for.
     pub has_lsf: bool,
+    /// Whether there is the mask column that was asked for.
     pub has_mask: bool,
 }
 

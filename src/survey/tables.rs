@@ -18,7 +18,9 @@ const SOURCE_Z: &str = "SOURCE_Z";
 /// One row of a catalog.
 #[derive(Debug, Clone)]
 pub struct CatalogRow {
+    /// Identifiers, position, redshift.
     pub object: Object,
+    /// Warnings of the pipeline's redshift; `None`: there is no such column.
     pub zwarning: Option<i64>,
     /// The `level` column, where one is asked for.
     pub level: Option<f64>,

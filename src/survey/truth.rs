@@ -14,7 +14,7 @@ const CHUNK: usize = 1024;
 /// Largest difference of two grids' log10 wavelengths that still makes them the same.
 const SAME: f64 = 1e-9;
 
-/// An open truth file: datasets `flux` [N, D] (physical units), `loglam` [D], `id` [N].
+/// An open truth file: datasets `flux` [N, D] (physical units), `loglam` `[D]`, `id` `[N]`.
 #[derive(Debug)]
 pub struct Truth {
     path: PathBuf,

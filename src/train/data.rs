@@ -16,7 +16,9 @@ use tch::Device;
 /// What a run trains and validates on.
 #[derive(Debug)]
 pub struct Data {
+    /// What the D values of a row are.
     pub layout: Layout,
+    /// The rows that are trained on.
     pub training: Training,
     /// The first of those held out: as many as the validation uses.
     pub heldout: Observations,

@@ -10,6 +10,7 @@ const UNTOLD: f64 = 0.05;
 /// What becomes of the redshifts of a batch: each row's gets another error in each step.
 #[derive(Debug, Clone, Copy)]
 pub struct Doubt {
+    /// Of the errors.
     pub seed: u64,
     /// Scatter of the errors of ln(1 + z): a velocity in units of the speed of light.
     pub scatter: f64,

@@ -13,11 +13,12 @@ pub(super) const CHUNK: usize = 1024;
 pub struct Observations {
     /// Normalised flux [N, D], 0 where masked.
     pub flux: Tensor,
+    /// What is known of each row's corruption.
     pub latent: Latent,
 }
 
 impl Observations {
-    /// Rows `index` (int64 [n]).
+    /// Rows `index` (int64 `[n]`).
     #[must_use]
     pub fn select(&self, index: &Tensor) -> Self {
         Self {

@@ -138,6 +138,7 @@ impl Run {
         &self.config
     }
 
+    /// The run folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder

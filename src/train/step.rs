@@ -17,13 +17,17 @@ use tch::{Kind, Tensor};
 
 /// What stays the same from step to step.
 pub struct Step<'a> {
+    /// F.
     pub forward: &'a dyn ForwardModel,
+    /// Φ, as the E-step integrates it.
     pub transport: &'a Transport,
+    /// `[train]`.
     pub train: &'a TrainConfig,
     /// Whether the network is told the noise level of each pixel.
     pub noise_known: bool,
     /// Clean data that stand in for a part of each batch.
     pub clean: Option<&'a Clean>,
+    /// Of all that a step draws.
     pub seed: u64,
     /// Which rows of the whole batch the rows at hand are.
     pub place: Place,

@@ -36,6 +36,7 @@ const LOG_EVERY: u64 = 20;
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
+    /// Steps done.
     pub step: u64,
     /// Step and score of the best validation.
     pub best: Option<(u64, f64)>,

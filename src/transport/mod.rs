@@ -18,6 +18,7 @@ use tch::{Tensor, no_grad};
 /// How Φ is integrated.
 #[derive(Debug, Clone, Copy)]
 pub struct Transport {
+    /// The path that Φ follows back.
     pub interpolant: Interpolant,
     diffusion: Option<ReverseDiffusion>,
     scheme: Scheme,

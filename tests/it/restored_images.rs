@@ -341,7 +341,14 @@ fn an_image_becomes_the_same_whatever_is_restored_with_it_from_whatever_file_int
     run.restore(&[], &whole).assert().success();
     let whole = open(&whole);
     let raw = run.raw_file();
-    for (inputs, name) in [(vec![], "part.h5"), (vec![raw.as_path()], "raw.fits")] {
+    // A config is told by what it holds, not by its name.
+    let survey = run.path("survey.txt");
+    std::fs::copy(run.path("config.toml"), &survey).unwrap();
+    for (inputs, name) in [
+        (vec![], "part.h5"),
+        (vec![raw.as_path()], "raw.fits"),
+        (vec![survey.as_path()], "survey.h5"),
+    ] {
         let out = run.path(name);
         let mut c = run.restore(&inputs, &out);
         c.args(["--mintarget", "2", "-n", "5", "--set", "restore.batch=2"]);

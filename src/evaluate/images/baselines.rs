@@ -24,6 +24,7 @@ const ITERATIONS: (usize, usize) = (300, 15);
 /// Restorations by one method.
 #[derive(Debug, Clone)]
 pub struct Restored {
+    /// The method, as in the table.
     pub name: String,
     /// Normalised, [N, D].
     pub images: Array2<f32>,
@@ -32,8 +33,11 @@ pub struct Restored {
 /// Observations, the channel that made them, and the truth of the scored ones; all normalised.
 #[derive(Debug)]
 pub struct Task<'a> {
+    /// [C, H, W] of every image.
     pub shape: ImageConfig,
+    /// How the pixels were brought to order 1.
     pub scale: &'a PixelScale,
+    /// F.
     pub forward: &'a ForwardConfig,
     /// The scored observations.
     pub scored: &'a ImageBlock,

@@ -3,25 +3,29 @@
 
 use super::result::ImageKind;
 use crate::data::ImageLayout;
-use crate::evaluate::catalogs::index;
+use crate::evaluate::catalogs::{Catalog, Made};
 use crate::evaluate::survey::{RunFiles, labelled};
 use crate::prepare::ImageSet;
 use crate::restored::RestoredImages;
 use crate::survey::ImageSource;
 use crate::{Error, Result};
-use ndarray::{Array2, Axis};
-use std::collections::HashMap;
+use ndarray::Array2;
 use std::path::Path;
 
 /// Rows read at once.
 const CHUNK: usize = 256;
 
 /// One restored file, its rows by name.
-pub(super) struct File {
-    images: RestoredImages,
-    /// Tells its rows of the table from those of the other files.
-    suffix: String,
-    rows: HashMap<String, usize>,
+pub(super) type File = Catalog<RestoredImages>;
+
+impl From<Made> for ImageKind {
+    fn from(made: Made) -> Self {
+        match made {
+            Made::Ode => Self::Ode,
+            Made::Draw => Self::Draw,
+            Made::Mean => Self::Mean,
+        }
+    }
 }
 
 /// The restored files of `runs`, which must fit the prepared set.
@@ -39,50 +43,24 @@ pub(super) fn open_restored(runs: &[RunFiles], layout: &ImageLayout) -> Result<V
                 "restore them again with this run",
             ));
         }
-        Ok(File {
-            suffix,
-            rows: index(images.objects().iter().map(|o| o.name.as_str())),
-            images,
-        })
+        Ok(File::new(images, suffix))
     };
     labelled(runs).map(each).collect()
 }
 
-impl File {
-    /// Flag of the object called `name`, and whether it was held out.
-    pub fn state(&self, name: &str) -> Option<(i32, bool)> {
-        let row = *self.rows.get(name)?;
-        Some((self.images.objects()[row].flag, self.images.heldout()[row]))
-    }
-
-    /// The restorations of rows `chosen` of the set, as they are shown.
-    pub fn rows(
-        &self,
-        set: &ImageSet,
-        chosen: &[usize],
-    ) -> Result<Vec<(ImageKind, String, Array2<f32>)>> {
-        let draws = self.images.draws();
-        let kinds = if self.images.method().is_random() {
-            vec![
-                (ImageKind::Draw, "one SDE draw".to_owned(), "DRAW"),
-                (
-                    ImageKind::Mean,
-                    format!("mean of {draws} SDE draws"),
-                    "RESTORED",
-                ),
-            ]
-        } else {
-            vec![(ImageKind::Ode, "ODE restoration".to_owned(), "RESTORED")]
-        };
-        let names = chosen.iter().map(|i| &set.objects()[*i].name);
-        let at: Vec<usize> = names.filter_map(|n| self.rows.get(n).copied()).collect();
-        let one = |(kind, name, image): (ImageKind, String, &str)| {
-            let images = self.images.image(image)?.select(Axis(0), &at);
-            let images = as_shown(images, self.images.layout());
-            Ok((kind, format!("{name}{}", self.suffix), images))
-        };
-        kinds.into_iter().map(one).collect()
-    }
+/// The restorations in `file` of rows `chosen` of the set, as they are shown.
+pub(super) fn shown(
+    file: &File,
+    set: &ImageSet,
+    chosen: &[usize],
+) -> Result<Vec<(ImageKind, String, Array2<f32>)>> {
+    let names = chosen.iter().map(|i| &set.objects()[*i].name);
+    let rows: Vec<usize> = names.filter_map(|n| file.row(n)).collect();
+    let restored = file.restorations(&rows)?.into_iter();
+    let layout = file.file.layout();
+    Ok(restored
+        .map(|r| (r.made.into(), r.name, as_shown(r.values, layout)))
+        .collect())
 }
 
 /// Values in the file's units as they are shown.

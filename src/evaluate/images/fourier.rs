@@ -18,6 +18,7 @@ pub struct Mirrored {
 }
 
 impl Mirrored {
+    /// Plans the transforms of images [`height`, `width`].
     #[must_use]
     pub fn new(height: usize, width: usize) -> Self {
         let mut planner = FftPlanner::new();

@@ -26,7 +26,7 @@ impl Lpips {
         })
     }
 
-    /// The distances [N] between the rows of `a` and `b`, both [N, D]; `range` becomes −1..1.
+    /// The distances `[N]` between the rows of `a` and `b`, both [N, D]; `range` becomes −1..1.
     ///
     /// # Errors
     /// [`Error::Input`] if the network does not take such images or answers otherwise.

@@ -16,8 +16,11 @@ use ndarray::{Array2, ArrayView2};
 pub struct Reference<'a> {
     /// Clean images [N, D].
     pub truth: ArrayView2<'a, f32>,
+    /// [C, H, W] of every image.
     pub shape: ImageConfig,
+    /// The values between which the clean images lie.
     pub range: DataRange,
+    /// The network of LPIPS, where the user gives one.
     pub lpips: Option<&'a Lpips>,
     /// The network, and its features of the clean images.
     pub fid: Option<(&'a Features, Array2<f64>)>,

@@ -16,13 +16,3 @@ pub(super) fn shift(
         f(f64::from(images[[i, k]]), scale.mean[c], scale.std[c]) as f32
     })
 }
-
-/// Rows that are finite in every one of `images`.
-pub(super) fn finite_rows<'a>(images: impl IntoIterator<Item = &'a Array2<f32>>) -> Vec<usize> {
-    let images: Vec<_> = images.into_iter().collect();
-    let rows = images.first().map_or(0, |i| i.nrows());
-    let finite = |x: &Array2<f32>, i: usize| x.row(i).iter().all(|v| v.is_finite());
-    (0..rows)
-        .filter(|i| images.iter().all(|x| finite(x, *i)))
-        .collect()
-}

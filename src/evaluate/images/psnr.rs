@@ -9,7 +9,9 @@ const EIGHT_BIT: f32 = 255.0;
 /// The values between which images lie; its width is the data range L of PSNR and SSIM.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct DataRange {
+    /// The value of black.
     pub min: f64,
+    /// The value of white.
     pub max: f64,
 }
 

@@ -29,11 +29,13 @@ pub enum ImageKind {
 /// the file), also where a value is infinite.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Statistic {
+    /// Over the images.
     #[serde(with = "json_nan")]
     pub mean: f64,
     /// Scatter / √N.
     #[serde(with = "json_nan")]
     pub mean_error: f64,
+    /// Over the images.
     #[serde(with = "json_nan")]
     pub median: f64,
     /// Half the distance of the order statistics √N/2 below and above the median: one standard error
@@ -72,17 +74,21 @@ impl Statistic {
 /// One row of the table. Errors refer to the values that [`ImageEvaluation::unit`] names.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ImageRow {
+    /// What the row is called in the table.
     pub name: String,
+    /// What made the restorations.
     pub kind: ImageKind,
     /// Root of the mean square error of each image.
     pub rmse: Statistic,
     /// dB.
     pub psnr: Statistic,
+    /// Structural similarity, at most 1.
     pub ssim: Statistic,
     /// Sliced Wasserstein distance to the clean population per pixel, free of the finite sample's
     /// own, in the same unit as `rmse`, and its standard error.
     #[serde(with = "json_nan")]
     pub distance: f64,
+    /// Its standard error.
     #[serde(with = "json_nan")]
     pub distance_error: f64,
     /// With `--lpips`.
@@ -96,6 +102,7 @@ pub struct ImageRow {
 /// The result.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ImageEvaluation {
+    /// Version of selfsi that measured.
     pub selfsi: String,
     /// The run's name.
     pub run: String,
@@ -106,6 +113,7 @@ pub struct ImageEvaluation {
     /// Held-out, usable images left out because a restoration is not finite, and because the truth
     /// lacks them or has missing pixels.
     pub not_finite: usize,
+    /// Left out for want of a complete truth.
     pub without_truth: usize,
     /// What the pixel values are in: the file's unit, or its asinh stretch.
     pub unit: String,
@@ -121,6 +129,7 @@ pub struct ImageEvaluation {
     /// How the baselines that sample were made, or why there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// One for each restoration and baseline.
     pub rows: Vec<ImageRow>,
 }
 

@@ -26,7 +26,9 @@ const LEARNED_FROM: usize = 2000;
 /// The user's networks.
 #[derive(Debug, Default)]
 pub struct Networks {
+    /// Distance of two images (`--lpips`).
     pub lpips: Option<Lpips>,
+    /// Features of an image (`--fid`).
     pub fid: Option<Features>,
 }
 

@@ -1,11 +1,12 @@
 //! What the methods that sample may use of a survey of images.
 
 use super::files::read_clean;
-use super::pixels::{finite_rows, shift};
+use super::pixels::shift;
 use super::result::ImageKind;
 use crate::Result;
 use crate::config::Config;
 use crate::data::Layout;
+use crate::evaluate::catalogs::finite_rows;
 use crate::evaluate::sampling::{
     CLEAN, LEARNING, Method, Observed, Sampling, TUNING, apart, evenly,
 };

@@ -1,11 +1,11 @@
 //! Which images are scored, and their restorations.
 
-use super::files::{File, read_clean};
-use super::pixels::finite_rows;
+use super::files::{self, File, read_clean};
 use super::result::ImageKind;
 use super::sampling::ImageRows;
 use crate::Result;
 use crate::data::flag::NOT_FINITE;
+use crate::evaluate::catalogs::finite_rows;
 use crate::evaluate::sampling::evenly;
 use crate::prepare::ImageSet;
 use crate::survey::ImageSource;
@@ -39,7 +39,7 @@ impl Scored {
         chosen.keep(&complete);
         let mut restored = Vec::new();
         for file in files {
-            restored.extend(file.rows(set, &chosen.set)?);
+            restored.extend(files::shown(file, set, &chosen.set)?);
         }
         let finite = finite_rows(restored.iter().map(|(_, _, images)| images));
         chosen.not_finite += shown.nrows() - finite.len();
@@ -78,7 +78,7 @@ impl Chosen {
             .filter(|(_, o)| o.flag == 0);
         for (i, object) in usable {
             let states: Option<Vec<(i32, bool)>> =
-                files.iter().map(|f| f.state(&object.name)).collect();
+                files.iter().map(|f| f.find(&object.name)).collect();
             let Some(states) = states.filter(|s| s.iter().all(|(_, heldout)| *heldout)) else {
                 continue;
             };
@@ -117,7 +117,7 @@ impl Chosen {
         let held_out = |name: &str| {
             files
                 .iter()
-                .filter_map(|f| f.state(name))
+                .filter_map(|f| f.find(name))
                 .any(|(_, heldout)| heldout)
         };
         ImageRows {

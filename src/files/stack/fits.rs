@@ -117,6 +117,8 @@ pub(super) struct Stack {
     fits: Fits,
     path: PathBuf,
     kind: Kind,
+    /// The image that the file is at, and its axes: rows of it are read without looking for it again.
+    at: Option<(String, Vec<usize>)>,
 }
 
 impl Stack {
@@ -125,11 +127,13 @@ impl Stack {
             fits: Fits::open(path)?,
             path: path.to_path_buf(),
             kind,
+            at: None,
         })
     }
 
     /// Moves to the HDU `name` and gives its number.
     fn find(&mut self, name: &str) -> Result<usize> {
+        self.at = None;
         let found = self.fits.find(name)?;
         found.ok_or_else(|| self.kind.foreign(&self.path, name, "no HDU of this name"))
     }
@@ -151,16 +155,19 @@ impl Reader for Stack {
     }
 
     fn key(&mut self, name: &str) -> Option<String> {
+        self.at = None;
         self.fits.seek(0).ok()?;
         self.fits.text_key(name)
     }
 
     fn history(&mut self) -> Result<Vec<String>> {
+        self.at = None;
         self.fits.seek(0)?;
         self.fits.history()
     }
 
     fn check_whole(&mut self) -> Result<()> {
+        self.at = None;
         self.fits.check_complete()?;
         self.fits.check_sums()
     }
@@ -194,6 +201,7 @@ impl Reader for Stack {
     }
 
     fn loglam(&mut self) -> Result<Vec<f64>> {
+        self.at = None;
         if self.fits.find("WAVELENGTH")?.is_none() {
             return Ok(Vec::new());
         }
@@ -203,12 +211,19 @@ impl Reader for Stack {
     }
 
     fn rows(&mut self, image: &str, shape: &[usize], rows: Range<usize>) -> Result<Array2<f32>> {
-        let found = self.shape(image)?;
+        let found = match self.at.take() {
+            Some((at, found)) if at == image => found,
+            _ => self.shape(image)?,
+        };
         if found != shape {
             let problem = format!("an image of shape {found:?}, not {shape:?}");
             return Err(self.kind.foreign(&self.path, image, problem));
         }
+        self.at = Some((image.to_owned(), found));
         let pixels = shape[1..].iter().product::<usize>();
+        if rows.is_empty() {
+            return Ok(Array2::zeros((0, pixels)));
+        }
         let data = self
             .fits
             .section(rows.start * pixels, rows.len() * pixels)?;

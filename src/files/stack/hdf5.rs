@@ -159,11 +159,13 @@ impl Reader for Stack {
             let problem = format!("an image of shape {found:?}, not {shape:?}");
             return Err(self.kind.foreign(&self.path, image, problem));
         }
-        let n = rows.len();
+        let (n, pixels) = (rows.len(), shape[1..].iter().product());
+        if n == 0 {
+            return Ok(Array2::zeros((0, pixels)));
+        }
         let all = self.get(image, |data| {
             data.read_slice::<f32, _, IxDyn>(read::selection(shape, rows.clone()))
         })?;
-        let pixels = shape[1..].iter().product::<usize>();
         let (values, _) = all.into_raw_vec_and_offset();
         Array2::from_shape_vec((n, pixels), values)
             .map_err(|e| self.kind.foreign(&self.path, image, e))

@@ -12,22 +12,27 @@ pub(super) const IMAGE: &str = "GENERATED";
 /// What the numbers of a sample are.
 #[derive(Debug, Clone, PartialEq)]
 pub enum GeneratedAxes {
+    /// Pixels along a wavelength grid.
     Spectra {
+        /// Their wavelengths.
         grid: LogGrid,
         /// As of [`crate::restored::RestoredHeader`].
         specsys: Option<String>,
         /// What the flux is divided by, in words; empty for physical flux.
         normalised: String,
     },
+    /// Pixels of images.
     Images(ImageLayout),
 }
 
 /// What a file of generated samples says of itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GeneratedHeader {
+    /// What the numbers of a sample are.
     pub axes: GeneratedAxes,
     /// FITS unit string of the values; empty: dimensionless (normalised flux) or unknown.
     pub unit: String,
+    /// How the samples were made.
     pub made: Generation,
 }
 
@@ -40,17 +45,23 @@ pub struct Generation {
     pub training: usize,
     /// Part of each training batch that was clean data.
     pub clean_fraction: f64,
+    /// Standard deviation of the training samples, EDM's σ_data.
     pub sigma_data: f64,
     /// Of the sampler.
     pub steps: usize,
+    /// Last noise level before 0, normalised.
     pub sigma_min: f64,
+    /// First noise level, normalised.
     pub sigma_max: f64,
+    /// Exponent of the noise levels between them.
     pub rho: f64,
     /// Sample k follows from (`seed`, k) alone, whatever the file.
     pub seed: u64,
     /// SHA-256 of the resolved config, the restored catalog and the model's checkpoint.
     pub config_sha256: String,
+    /// Of the restored catalog.
     pub catalog_sha256: String,
+    /// Of the model's checkpoint.
     pub model_sha256: String,
     /// What was done, line by line; written, not read back.
     pub history: Vec<String>,

@@ -116,6 +116,7 @@ impl Generated {
         })
     }
 
+    /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

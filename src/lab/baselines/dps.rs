@@ -14,8 +14,11 @@ const BATCH: i64 = 256;
 
 /// The sampler.
 pub struct Dps<'a> {
+    /// Of clean data.
     pub prior: &'a dyn Denoiser,
+    /// F, which must be linear.
     pub channel: &'a Linear,
+    /// Steps of the sampler.
     pub steps: usize,
 }
 

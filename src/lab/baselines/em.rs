@@ -24,11 +24,13 @@ pub struct Rounds {
     pub fit: Fit,
     /// As in [`Posterior`].
     pub steps: usize,
+    /// Conjugate gradients per evaluation.
     pub iterations: usize,
 }
 
 /// What EM finds.
 pub struct Found {
+    /// The diffusion prior of the last round.
     pub prior: Prior,
     /// Of the moments of the last draws that outnumber the pixels, else the one it started with.
     pub gaussian: Gaussian,

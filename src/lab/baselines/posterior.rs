@@ -22,9 +22,11 @@ const BATCH: i64 = 256;
 
 /// The posterior p(x | y) under a prior.
 pub struct Posterior<'a> {
+    /// Of clean data.
     pub prior: &'a dyn Denoiser,
     /// Whose Jacobian gives V: the prior itself, or a Gaussian of the same moments.
     pub shape: &'a dyn Denoiser,
+    /// F, which must be linear.
     pub channel: &'a Linear,
     /// Steps of the sampler, two evaluations each.
     pub steps: usize,

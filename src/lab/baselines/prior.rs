@@ -37,9 +37,13 @@ pub struct Prior {
 /// How a prior is trained.
 #[derive(Debug, Clone, Copy)]
 pub struct Fit {
+    /// Optimiser steps.
     pub steps: u64,
+    /// Rows per step.
     pub batch: i64,
+    /// Largest learning rate.
     pub rate: f64,
+    /// Of weights, order and noise.
     pub seed: u64,
 }
 

@@ -64,7 +64,9 @@ fn curvature(u: f64) -> f64 {
 /// coordinate bounds them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Visited {
+    /// The largest χ.
     pub chi: f64,
+    /// The largest L.
     pub regularity: f64,
 }
 

@@ -18,14 +18,18 @@ const NEGLIGIBLE: f64 = 1e-12;
 /// One problem; `truth` holds the variances S.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Case {
+    /// The interpolant.
     pub path: Path,
+    /// Standard deviation of the channel's noise.
     pub sigma: f64,
+    /// Variances S of π, one for each coordinate.
     pub truth: Vec<f64>,
 }
 
 /// π_k.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Iterate {
+    /// Number of the iterate; 0 is the start.
     pub k: usize,
     /// Standard deviation per coordinate.
     pub std: Vec<f64>,

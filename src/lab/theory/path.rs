@@ -14,7 +14,12 @@ pub enum Path {
     /// I_t = (1−t) x0 + t x1; ε = 0.
     Ode,
     /// The same + γ z with γ = `gamma`·t(1−t); `epsilon` is constant.
-    Sde { gamma: f64, epsilon: f64 },
+    Sde {
+        /// Four times γ at t = ½.
+        gamma: f64,
+        /// Diffusion of the backward SDE.
+        epsilon: f64,
+    },
     /// I_t = x0 + √t σ ξ (eq. 12), with the channel's own diffusion ε = σ²/2: the backward SDE is
     /// the channel reversed in time.
     FokkerPlanck,

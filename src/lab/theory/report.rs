@@ -8,10 +8,13 @@ use std::fmt;
 /// The sequence and what the theory says of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
+    /// The path, with its ε.
     pub interpolant: Path,
+    /// Standard deviation of the channel's noise.
     pub sigma: f64,
     /// Standard deviations of π.
     pub std: Vec<f64>,
+    /// Diffusion ε of the backward SDE.
     pub epsilon: f64,
     /// χ over the Gaussians that the sequence can visit.
     pub chi: f64,
@@ -21,6 +24,7 @@ pub struct Report {
     pub factor: Option<f64>,
     /// Whether L < 4ε/χ, so that this factor is below 1.
     pub contracts: bool,
+    /// π_0, π_1, …
     pub iterates: Vec<Iterate>,
 }
 

@@ -13,7 +13,9 @@ const EVALUATIONS: usize = 20;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
+    /// `[transport]`.
     pub transport: TransportConfig,
+    /// `[train]`.
     pub train: TrainConfig,
 }
 

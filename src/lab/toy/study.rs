@@ -26,14 +26,17 @@ const BANDWIDTH: f64 = 0.3;
 /// What is to be studied.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
+    /// Clean distributions.
     pub shapes: Vec<Shape>,
     /// Standard deviations of the noise.
     pub sigmas: Vec<f64>,
+    /// Interpolants.
     pub arms: Vec<Arm>,
     /// Optimiser steps of each arm.
     pub steps: u64,
     /// Observations that each arm learns from.
     pub samples: usize,
+    /// Of points, weights and order.
     pub seed: u64,
     /// Settings of the trainings, `section.key=value`, that differ from those of the arm.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -43,14 +46,18 @@ pub struct Plan {
 /// Results of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Study {
+    /// What was asked for.
     pub plan: Plan,
+    /// One for each shape and noise level.
     pub cases: Vec<Case>,
 }
 
 /// One shape under one noise level.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Case {
+    /// The clean distribution.
     pub shape: Shape,
+    /// Standard deviation of the noise.
     pub sigma: f64,
     /// The clean points, the observations, then one cloud for each arm.
     pub clouds: Vec<Cloud>,
@@ -59,7 +66,9 @@ pub struct Case {
 /// A cloud of points beside the truth.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cloud {
+    /// `clean`, `observed`, or the arm.
     pub name: String,
+    /// Against the truth.
     pub scores: Scores,
     /// Passes of one observation through the network that its training took, in units of a forward
     /// one: E-step, gradients. None for points that are given.

@@ -16,6 +16,7 @@ pub type ImageSet = PreparedSet<ImageSetHeader>;
 /// What a set of images says of itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageSetHeader {
+    /// Shape and scale of the images.
     pub layout: ImageLayout,
     /// FITS unit string of the pixel values; may be empty.
     pub unit: String,

@@ -51,21 +51,25 @@ impl<H: SetHeader> PreparedSet<H> {
         self.objects.len()
     }
 
+    /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.objects.is_empty()
     }
 
+    /// One for each row.
     #[must_use]
     pub fn objects(&self) -> &[Object] {
         &self.objects
     }
 
+    /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.rows.file.path
     }
 
+    /// What the set says of itself.
     #[must_use]
     pub fn header(&self) -> &H {
         &self.rows.header

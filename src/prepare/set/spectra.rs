@@ -18,7 +18,7 @@ pub type Prepared = PreparedSet<SpectraHeader>;
 pub struct SpectraHeader {
     /// The grid of every spectrum, vacuum wavelengths in the observed frame.
     pub grid: LogGrid,
-    /// Correlation of the noise of pixel i with pixel i+1 caused by regridding, [D]; last 0.
+    /// Correlation of the noise of pixel i with pixel i+1 caused by regridding, `[D]`; last 0.
     pub noise_rho: Vec<f32>,
     /// FITS unit string of the physical flux (before division by the norm).
     pub flux_unit: String,
@@ -89,6 +89,7 @@ impl SetHeader for SpectraHeader {
 }
 
 impl Prepared {
+    /// The wavelengths of every spectrum.
     #[must_use]
     pub fn grid(&self) -> LogGrid {
         self.header().grid

@@ -14,11 +14,13 @@ pub(crate) const CONTENT: &str = "images";
 /// What a file of restored images says of itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RestoredImagesHeader {
+    /// Shape and scale of the images.
     pub layout: ImageLayout,
     /// FITS unit string of the pixel values; may be empty.
     pub unit: String,
     /// Whether the noise level of any pixel is known: without one there is no IVAR.
     pub noise_known: bool,
+    /// How they were made.
     pub made: Provenance,
 }
 

@@ -2,26 +2,22 @@
 //! the units of the observations, and a table.
 
 pub(crate) mod header;
-pub(crate) mod merge;
 mod table;
 
 pub use header::RestoredImagesHeader;
 pub use table::ImageTable;
 
-use super::catalog::RestoredBlock;
+use super::block::RestoredBlock;
 use super::image::Image;
+use super::restorations::{Restorations, RestoredRows};
 use super::shard::Shard;
-use crate::data::{ImageLayout, Method, Object};
-use crate::files::stack::{Kind, StackWriter, check_extension, open};
+use crate::data::{ImageLayout, Method, Object, Provenance};
+use crate::files::stack::{self, Kind, StackWriter, check_extension};
+use crate::files::start::{Start, start};
 use crate::{Error, Result};
 use ndarray::Array2;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-
-const KIND: Kind = Kind {
-    expected: "restored images of selfsi",
-    fix: "give the file that `selfsi restore` wrote",
-};
 
 /// Writes restored images as a stream; the file appears only when it is complete.
 pub struct RestoredImagesWriter {
@@ -101,16 +97,17 @@ impl RestoredImages {
     /// [`Error::Input`] if the file is not one of restored images.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref().to_path_buf();
-        let mut file = open(&path, KIND)?;
+        let mut file = stack::open(&path, Self::KIND)?;
         let place = file.place_of_keys();
-        header::check(&mut |key| file.key(key)).map_err(|e| KIND.foreign(&path, place, e))?;
+        header::check(&mut |key| file.key(key)).map_err(|e| Self::KIND.foreign(&path, place, e))?;
         file.check_whole()?;
         let shape = file.shape("RESTORED")?;
         let header = RestoredImagesHeader::read(&shape, &mut |key| file.key(key))
-            .map_err(|e| KIND.foreign(&path, place, e))?;
+            .map_err(|e| Self::KIND.foreign(&path, place, e))?;
         let table = ImageTable::read(&mut *file, header.layout.vector)?;
         let table = table.filter(|t| t.objects.len() == shape[0]);
-        let table = table.ok_or_else(|| KIND.foreign(&path, "CATALOG", "not one row per image"))?;
+        let table =
+            table.ok_or_else(|| Self::KIND.foreign(&path, "CATALOG", "not one row per image"))?;
         Ok(Self {
             path,
             header,
@@ -118,16 +115,19 @@ impl RestoredImages {
         })
     }
 
+    /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
+    /// What the file says of itself.
     #[must_use]
     pub fn header(&self) -> &RestoredImagesHeader {
         &self.header
     }
 
+    /// Shape and scale of the images.
     #[must_use]
     pub fn layout(&self) -> &ImageLayout {
         &self.header.layout
@@ -151,6 +151,7 @@ impl RestoredImages {
         self.header.made.draws
     }
 
+    /// The table beside the images.
     #[must_use]
     pub fn table(&self) -> &ImageTable {
         &self.table
@@ -190,13 +191,78 @@ impl RestoredImages {
         let names = self.header.images();
         if !names.iter().any(|n| n == name) {
             let problem = format!("there is none; the file has {}", names.join(", "));
-            return Err(KIND.foreign(&self.path, name, problem));
+            return Err(Self::KIND.foreign(&self.path, name, problem));
         }
         if rows.start > rows.end || rows.end > self.objects().len() {
             let problem = format!("rows {rows:?} of {}", self.objects().len());
-            return Err(KIND.foreign(&self.path, name, problem));
+            return Err(Self::KIND.foreign(&self.path, name, problem));
         }
         let shape = self.header.shape(self.objects().len());
-        open(&self.path, KIND)?.rows(name, &shape, rows)
+        stack::open(&self.path, Self::KIND)?.rows(name, &shape, rows)
+    }
+}
+
+impl RestoredImages {
+    /// The images `name`, to be read by rows.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the file has no such images.
+    pub fn rows(&self, name: &str) -> Result<RestoredRows> {
+        self.open_image(name)
+    }
+
+    /// Which part of a restoration it is; `None` for a whole one.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the file cannot be read.
+    pub fn shard(&self) -> Result<Option<Shard>> {
+        self.part()
+    }
+
+    /// Whether `path` is to be read as restored images rather than spectra: only they are written as HDF5.
+    pub(crate) fn is_one(path: &Path) -> bool {
+        start(path).is_ok_and(|s| s == Start::Hdf5) || Self::is_said(path)
+    }
+
+    /// Whether `path` says that it holds restored images.
+    pub(crate) fn is_said(path: &Path) -> bool {
+        let file = stack::open(path, Self::KIND).ok();
+        let content = file.and_then(|mut f| f.key("CONTENT"));
+        content.as_deref() == Some(header::CONTENT)
+    }
+}
+
+impl Restorations for RestoredImages {
+    const KIND: Kind = Kind {
+        expected: "restored images of selfsi",
+        fix: "give the file that `selfsi restore` wrote",
+    };
+
+    fn open(path: &Path) -> Result<Self> {
+        Self::open(path)
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn made(&self) -> &Provenance {
+        &self.header.made
+    }
+
+    fn objects(&self) -> &[Object] {
+        &self.table.objects
+    }
+
+    fn heldout(&self) -> &[bool] {
+        &self.table.heldout
+    }
+
+    fn kinds(&self) -> Vec<Image> {
+        self.header.kinds()
+    }
+
+    fn shape(&self) -> Vec<usize> {
+        self.header.shape(self.table.objects.len())
     }
 }

@@ -3,11 +3,12 @@
 use crate::Result;
 use crate::data::Object;
 use crate::files::stack::{Cells, Column, Reader};
-use ndarray::Array2;
+use ndarray::{Array2, Axis, ShapeError, concatenate};
 
 /// The table beside the images, one row each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageTable {
+    /// Names, flags and sources.
     pub objects: Vec<Object>,
     /// Class of each object; −1 where unknown.
     pub labels: Vec<i64>,
@@ -36,6 +37,20 @@ impl ImageTable {
         ]
         .map(|(name, cells)| Column { name, cells })
         .into()
+    }
+
+    /// `tables`, one below the other.
+    ///
+    /// # Errors
+    /// That they have different numbers of numbers of a corruption.
+    pub(crate) fn joined(tables: &[&Self]) -> std::result::Result<Self, ShapeError> {
+        let vectors: Vec<_> = tables.iter().map(|t| t.vector.view()).collect();
+        Ok(Self {
+            objects: tables.iter().flat_map(|t| t.objects.clone()).collect(),
+            labels: tables.iter().flat_map(|t| t.labels.clone()).collect(),
+            heldout: tables.iter().flat_map(|t| t.heldout.clone()).collect(),
+            vector: concatenate(Axis(0), &vectors)?,
+        })
     }
 
     /// From what [`ImageTable::columns`] wrote, with `width` numbers of each corruption; `None` if the

@@ -115,6 +115,7 @@ impl ImageSource {
         self.names.len()
     }
 
+    /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()

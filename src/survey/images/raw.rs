@@ -15,7 +15,7 @@ pub struct RawImages {
     pub vector: Array2<f32>,
     /// Planes that describe it, [n, P · H · W].
     pub planes: Array2<f32>,
-    /// Why an image could not be read (its pixels are NaN), [n].
+    /// Why an image could not be read (its pixels are NaN), `[n]`.
     pub problems: Vec<Option<String>>,
     /// What was done with what stands beside the images, or not read, in words, with the number of images.
     pub notes: BTreeMap<String, usize>,
