@@ -10,6 +10,10 @@ RUN := export LIBTORCH="$(LIBTORCH)" PATH="$(VENV)/bin:$$PATH";
 WITH_MPI = $(RUN) export MPICC="$(MPI)/bin/mpicc" SELFSI_MPIEXEC="$(MPI)/bin/mpiexec" \
     LIBCLANG_PATH="$(wildcard $(MPI)/lib/python3.*/site-packages/clang/native)" \
     BINDGEN_EXTRA_CLANG_ARGS="-I$$(gcc -print-file-name=include)";
+# What has to be right, not fast, compiles without optimisation in a tenth of the time (selfsi alone: the
+# libraries are those of the program). OPTIMISE=0 or 1 asks for it where the program itself is built.
+PLAIN := --config profile.release.package.selfsi.opt-level
+LEVEL = $(if $(OPTIMISE),$(PLAIN)=$(OPTIMISE))
 comma := ,
 ODE := --set 'interpolant={kind="ode"}'
 
@@ -123,14 +127,15 @@ test: setup check      ## run unit, integration and doc tests
 	@$(MAKE) --no-print-directory cargo-test
 # Tests run beside each other, so that each takes one thread.
 cargo-test:
-	$(RUN) export SELFSI_CHECK_PYTHON="$(CHECK)/bin/python" OMP_NUM_THREADS=1; cargo test --release
+	$(RUN) export SELFSI_CHECK_PYTHON="$(CHECK)/bin/python" OMP_NUM_THREADS=1; \
+	    cargo test --release $(PLAIN)=0 --lib && cargo test --release --test it && cargo test --release --doc
 
 quick: setup           ## formatting, clippy of the library and the program, unit tests of the library
 	@$(MAKE) --no-print-directory cargo-quick
 cargo-quick:
 	cargo fmt --check
 	$(RUN) cargo clippy --release --lib --bins -- -D warnings
-	$(RUN) export OMP_NUM_THREADS=1; cargo test --release --lib
+	$(RUN) export OMP_NUM_THREADS=1; cargo test --release $(PLAIN)=0 --lib
 
 # MPI has a virtual environment of its own, so that its mpiexec does not hide a cluster's.
 $(MPI)/.done: requirements/mpi.txt
@@ -144,13 +149,13 @@ setup-mpi: $(MPI)/.done ## install MPICH and libclang without root, where there 
 build-mpi: setup setup-mpi ## build selfsi with MPI (docs/guide/cluster.md)
 	@$(MAKE) --no-print-directory cargo-build-mpi
 cargo-build-mpi:
-	$(WITH_MPI) cargo build --release --features mpi
+	$(WITH_MPI) cargo build --release $(LEVEL) --features mpi
 
 test-mpi: setup setup-mpi ## run clippy and the tests of training on several MPI ranks
 	@$(MAKE) --no-print-directory cargo-test-mpi
 cargo-test-mpi:
 	$(WITH_MPI) cargo clippy --release --lib --bins --test mpi --features mpi -- -D warnings
-	$(WITH_MPI) cargo test --release --features mpi --test mpi
+	$(WITH_MPI) cargo test --release $(LEVEL) --features mpi --test mpi
 
 test-slurm: build-mpi  ## run the scripts of selfsi slurm in a real SLURM on this machine (needs root)
 	scripts/slurm-loopback.sh
@@ -167,7 +172,7 @@ FUZZ_SEED ?= 0
 fuzz: build            ## run each fuzz target for FUZZ_SECONDS=20; FUZZ_SEED=N fixes the inputs
 	@$(MAKE) --no-print-directory cargo-fuzz
 cargo-fuzz:
-	$(RUN) FUZZ_SEED=$(FUZZ_SEED) bash fuzz/run.sh $(FUZZ_SECONDS)
+	$(RUN) FUZZ_SEED=$(FUZZ_SEED) OPTIMISE=$(OPTIMISE) bash fuzz/run.sh $(FUZZ_SECONDS)
 
 bench: setup           ## run the criterion benches
 	$(RUN) cargo bench

@@ -10,9 +10,9 @@ use crate::Result;
 use crate::base::random::{Purpose, Rows};
 use crate::base::tensors;
 use crate::data::{Block, Object};
-use crate::restore::Restorer;
+use crate::restore::{Restorer, mean_of};
 use crate::train::{Observations, observations};
-use tch::{Kind, Tensor, no_grad};
+use tch::{Tensor, no_grad};
 
 /// Steps of the audit's random streams that the calls of F do not use.
 const FIRST_STEP: u64 = 1 << 32;
@@ -31,7 +31,7 @@ pub fn simulated(
 ) -> Result<Vec<Findings>> {
     let y = observations(block, restorer.device);
     let numbers = restorer.numbers(objects);
-    let truth = restorer.draw(&y, &numbers, round as u64);
+    let truth = restorer.draw(&y, &numbers, round as u64)?;
     let random = Rows::new(
         examiner.seed,
         Purpose::Audit,
@@ -46,7 +46,7 @@ pub fn simulated(
     let renamed: Vec<Object> = objects.iter().map(|o| renamed(o, round)).collect();
     let numbers = restorer.numbers(&renamed);
     let z: Vec<f64> = objects.iter().map(|o| o.z).collect();
-    let x = restorations(restorer, &restorer.draws(&fresh, &renamed));
+    let x = restorations(restorer, restorer.draws(&fresh, &renamed)?);
     let mut findings = examiner.examine(&x, &fresh, &numbers, &z)?;
     let (x, truth) = (tensors::numbers(&x.restored)?, tensors::numbers(&truth)?);
     let pixels = examiner.wavelength.len();
@@ -59,10 +59,10 @@ pub fn simulated(
     Ok(findings)
 }
 
-/// What a catalog holds of `draws` [draws, B, D].
-fn restorations(restorer: &Restorer, draws: &Tensor) -> Restorations {
+/// What a catalog holds of mean `[B, D]` and draws [draws, B, D].
+fn restorations(restorer: &Restorer, (mean, draws): (Option<Tensor>, Tensor)) -> Restorations {
     Restorations {
-        restored: draws.mean_dim([0i64].as_slice(), false, Kind::Float),
+        restored: mean.unwrap_or_else(|| mean_of(&draws)),
         draw: restorer.made.method.is_random().then(|| draws.get(0)),
     }
 }

@@ -173,6 +173,23 @@ impl Error {
         }
     }
 
+    /// What is wrong and how to mend it, where the path is known anyway.
+    #[must_use]
+    pub fn about(&self) -> String {
+        match self {
+            Self::Input {
+                place,
+                problem,
+                fix,
+                ..
+            } => {
+                let place = at(place);
+                format!("{place} {problem}; {fix}").trim_start().to_owned()
+            }
+            other => other.to_string(),
+        }
+    }
+
     /// An [`Error::Config`] about `key`.
     pub fn config(
         origin: impl Display,

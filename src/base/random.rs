@@ -53,6 +53,8 @@ pub enum Purpose {
     Pool = 50,
     /// Errors of the redshifts that the network is told.
     Redshift = 60,
+    /// Directions in which a risk is probed.
+    Probe = 70,
 }
 
 /// A seed that depends on all of its arguments.
@@ -83,7 +85,7 @@ pub(crate) fn seed_dropout(seed: u64, index: u64) {
 /// Random tensors for a batch of rows; each row has its own stream.
 #[derive(Debug)]
 pub struct Rows {
-    /// [B, 1] 64-bit keys.
+    /// `[B, 1]` 64-bit keys.
     keys: Tensor,
 }
 
@@ -144,7 +146,7 @@ impl Rows {
         Ok(keys.into_iter().map(|k| k as u64).collect())
     }
 
-    /// Standard normals [B, n] (Box–Muller), number `draw` of this stream.
+    /// Standard normals `[B, n]` (Box–Muller), number `draw` of this stream.
     pub fn normal(&self, draw: u64, n: i64) -> Tensor {
         let half = (n + 1) / 2;
         let bits = self.bits(draw, half);
@@ -155,7 +157,7 @@ impl Rows {
         pair.narrow(1, 0, n)
     }
 
-    /// Uniforms on (0, 1), [B, n], number `draw` of this stream.
+    /// Uniforms on (0, 1), `[B, n]`, number `draw` of this stream.
     pub fn uniform(&self, draw: u64, n: i64) -> Tensor {
         uniform(&self.bits(draw, n), 40)
     }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 /// Options that every subcommand takes.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
 pub struct Global {
     /// Device that computes: cpu, cuda or cuda:N.
     #[arg(long, global = true, default_value = "cpu", env = "SELFSI_DEVICE")]

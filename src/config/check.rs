@@ -125,7 +125,32 @@ fn interpolant(c: &Config, origin: &str) -> Result<()> {
             "give e.g. gamma = 1.0, epsilon = 1.0",
         ),
         InterpolantConfig::FokkerPlanck { epsilon } => fokker_planck(c, epsilon, origin),
+        InterpolantConfig::Sure => sure(c, origin),
     }
+}
+
+/// What the mean learned by SURE asks of the other sections.
+fn sure(c: &Config, origin: &str) -> Result<()> {
+    let ok =
+        |yes: bool, key: &str, problem: &str, fix: &str| require(yes, origin, key, problem, fix);
+    ok(
+        c.forward.has_closed_form() && c.image.is_none(),
+        "interpolant.kind",
+        "`sure` is for spectra behind a channel in closed form",
+        "give forward.kind = \"quasar\" or \"gaussian\", or interpolant.kind = \"sde\"",
+    )?;
+    ok(
+        c.network.noise_input() && !c.network.gaussian(),
+        "network",
+        "`sure` tells the network the noise level and the Gaussian posterior in its own way",
+        "give noise_input = true and leave `gaussian` out",
+    )?;
+    ok(
+        c.train.warm_start == 0 && c.train.growth.is_none() && c.train.clean.is_none(),
+        "train",
+        "`sure` has no transport to warm up or grow, and takes no clean data",
+        "leave out warm_start, growth and clean",
+    )
 }
 
 /// What the Fokker–Planck interpolant asks of the other sections.

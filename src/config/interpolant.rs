@@ -30,15 +30,24 @@ pub enum InterpolantConfig {
         #[serde(default)]
         epsilon: f64,
     },
+    /// No path: the posterior of the Gaussian population behind the observations, about a mean that the
+    /// network learns by Stein's unbiased risk estimate. For spectra behind a channel in closed form.
+    Sure,
 }
 
 impl InterpolantConfig {
+    /// Whether the posterior's mean is learned, and there is no path.
+    #[must_use]
+    pub fn is_sure(&self) -> bool {
+        matches!(self, Self::Sure)
+    }
+
     /// Whether the transport draws random numbers, so that a restoration is several draws.
     #[must_use]
     pub fn is_random(&self) -> bool {
         match *self {
             Self::Ode => false,
-            Self::Sde { .. } => true,
+            Self::Sde { .. } | Self::Sure => true,
             Self::FokkerPlanck { epsilon } => epsilon > 0.0,
         }
     }
@@ -59,10 +68,13 @@ pub enum Diffusion {
     Constant,
 }
 
-/// Sets `train.mix` where it is left out: the path ends at fresh observations alone.
+/// Sets what is left out: `train.mix` of the Fokker–Planck path, which ends at fresh observations alone;
+/// `train.warm_start` where there is no path to warm up.
 pub(super) fn complete(table: &mut toml::Table) {
     let kind = table.get("interpolant").and_then(|i| i.get("kind"));
-    if kind.and_then(toml::Value::as_str) == Some("fokker-planck") {
-        image::default(table, "train", "mix", 1.0);
+    match kind.and_then(toml::Value::as_str) {
+        Some("fokker-planck") => image::default(table, "train", "mix", 1.0),
+        Some("sure") => image::default(table, "train", "warm_start", 0),
+        _ => {}
     }
 }

@@ -32,14 +32,17 @@ pub enum Method {
     FokkerPlanck,
     /// Its SDE.
     FokkerPlanckSde,
+    /// The Gaussian posterior about a mean learned by SURE.
+    Sure,
 }
 
 impl Method {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::Ode,
         Self::Sde,
         Self::FokkerPlanck,
         Self::FokkerPlanckSde,
+        Self::Sure,
     ];
 
     /// Its name in files.
@@ -50,6 +53,7 @@ impl Method {
             Self::Sde => "sde",
             Self::FokkerPlanck => "fokker-planck",
             Self::FokkerPlanckSde => "fokker-planck-sde",
+            Self::Sure => "sure",
         }
     }
 
@@ -62,7 +66,7 @@ impl Method {
     /// Whether restorations are random draws, which come with DRAW and SIGMA.
     #[must_use]
     pub fn is_random(self) -> bool {
-        matches!(self, Self::Sde | Self::FokkerPlanckSde)
+        matches!(self, Self::Sde | Self::FokkerPlanckSde | Self::Sure)
     }
 
     /// The image that holds single restorations: of an ODE the one restoration is a draw in that sense.

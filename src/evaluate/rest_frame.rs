@@ -89,9 +89,9 @@ impl RestFrame<'_> {
         })
     }
 
-    /// Posterior mean and `n` draws of each of the scored, [1 + n, N, D]; `None` if one has no solution.
+    /// Posterior mean and `n` draws of each of the scored, `[1 + n, N, D]`; `None` if one has no solution.
     fn draws(&self, population: &RestPopulation, scored: &Scored, n: usize) -> Option<Array3<f32>> {
-        let filter = RestFilter::new(population, self.channel);
+        let filter = RestFilter::new(population.clone(), self.channel.clone());
         let objects: Vec<Array2<f64>> = (0..scored.z.len())
             .into_par_iter()
             .map(|i| {
@@ -111,7 +111,7 @@ impl RestFrame<'_> {
     }
 }
 
-/// Of the draws that follow the mean in `all` [1 + n, N, D].
+/// Of the draws that follow the mean in `all` `[1 + n, N, D]`.
 fn calibration(name: &str, all: &Array3<f32>, scored: &Scored) -> Calibration {
     let mut tally = Tally::default();
     for (i, z) in scored.z.iter().enumerate() {

@@ -49,13 +49,15 @@ pub struct State {
     pub adam_second: Tensor,
     /// Frozen weights of the transport map (T_tr > 1).
     pub teacher: Tensor,
-    /// Φ(y) of the last validation [n, D], if there was one.
+    /// Φ(y) of the last validation `[n, D]`, if there was one.
     pub restored: Option<Tensor>,
-    /// The transported batches in use [K B, D], oldest first, if there are any.
+    /// The transported batches in use `[K B, D]`, oldest first, if there are any.
     pub pool: Option<Tensor>,
 }
 
 const RESTORED: &str = "validation/restored";
+/// How wide draws are, where a validation finds that: with the best weights.
+pub(crate) const SPREAD: &str = "validation/spread";
 const POOL: &str = "estep/pool";
 
 impl State {
@@ -172,12 +174,20 @@ pub(crate) fn save_numbered(
     Ok(path)
 }
 
-/// Writes one set of weights alone: the best one.
+/// Writes one set of weights alone: the best one; with the `spread` of its draws, if that was found.
 ///
 /// # Errors
 /// [`Error::Output`] if it cannot be written.
-pub fn save_weights(path: &Path, header: &Header, params: &Params, weights: &Tensor) -> Result<()> {
-    save(path, header, &named(params, "averaged", weights))
+pub fn save_weights(
+    path: &Path,
+    header: &Header,
+    params: &Params,
+    weights: &Tensor,
+    spread: Option<&Tensor>,
+) -> Result<()> {
+    let mut tensors = named(params, "averaged", weights);
+    tensors.extend(spread.map(|t| (SPREAD.to_owned(), t.shallow_clone())));
+    save(path, header, &tensors)
 }
 
 /// The newest numbered checkpoint of `folder`.

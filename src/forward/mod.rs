@@ -9,6 +9,7 @@ mod gaussian;
 mod jpeg;
 mod latent;
 mod mask;
+mod mean_blur;
 mod model;
 pub(crate) mod motion;
 mod noise;
@@ -27,6 +28,7 @@ pub use command::Command;
 pub use gaussian::Gaussian;
 pub use jpeg::{jpeg_decode, jpeg_encode};
 pub use latent::Latent;
+pub use mean_blur::MeanBlur;
 pub use model::ForwardModel;
 pub use redshifts::redshifts;
 

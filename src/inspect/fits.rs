@@ -2,12 +2,12 @@
 
 use super::inspection::{Inspection, range, rounded};
 use crate::Result;
-use crate::config::{Columns, MaskConfig};
+use crate::config::MaskConfig;
 use crate::data::NativeGrid;
 use crate::files::fits::read::{Fits, Hdu};
 use crate::prepare::flag_names;
 use crate::survey::{PixelMask, SPPIXMASK};
-use crate::survey::{desi_coadd, sdss, sp_plate, tables};
+use crate::survey::{sdss, sp_plate};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::iter::once;
@@ -119,43 +119,21 @@ fn masks(path: &Path, i: &mut Inspection, n: usize) -> Result<()> {
     Ok(())
 }
 
-/// Facts of a catalog table.
-pub(crate) fn catalog(path: &Path, fits: &mut Fits, hdu: usize) -> Result<Inspection> {
-    let mut i = Inspection::new(path, "catalog table");
-    let Hdu::Table { rows, columns } = fits.go(hdu)? else {
-        return Ok(i);
-    };
-    i.fact("table", fits.place());
-    i.fact("rows", rows);
-    let names: Vec<String> = columns.iter().map(|c| c.name.clone()).collect();
-    if rows > 0 && fits.column("Z").is_some() {
-        let catalog = tables::read_catalog(path, &Columns::default())?;
-        i.fact("redshift", range(catalog.iter().map(|r| r.object.z)));
-        let warned = catalog
-            .iter()
-            .filter(|r| r.zwarning.is_some_and(|w| w != 0))
-            .count();
-        i.fact("zwarning_set", warned);
-        let mut seen: BTreeMap<_, usize> = BTreeMap::new();
-        for o in catalog.iter().map(|r| &r.object) {
-            *seen.entry((o.plate, o.mjd, o.fiberid)).or_default() += 1;
-        }
-        let plates: std::collections::BTreeSet<i64> = seen.keys().map(|k| k.0).collect();
-        i.fact("plates", plates.len());
-        let twice = seen.values().filter(|n| **n > 1).count();
-        if twice > 0 {
-            i.problem(format!("{twice} plate-mjd-fiber occur more than once"));
-        }
-        let without = catalog.iter().filter(|r| r.object.z.is_nan()).count();
-        if without > 0 {
-            i.problem(format!("{without} rows without redshift"));
-        }
-    } else if rows > 0 {
-        i.problem("no column Z: map the redshift in [survey.source.columns]");
-    } else {
-        i.problem("no rows");
+/// Facts of a spectrum in the form of DR7 and before, which cannot be prepared.
+pub(crate) fn sp_spec(path: &Path, fits: &mut Fits) -> Result<Inspection> {
+    let mut i = Inspection::new(path, "SDSS spectrum of DR7");
+    fits.seek(0)?;
+    for (name, key) in [("plate", "PLATEID"), ("mjd", "MJD"), ("fiberid", "FIBERID")] {
+        i.fact(
+            name,
+            fits.number_key(key)
+                .map_or(Value::Null, |v| json!(v as i64)),
+        );
     }
-    i.fact("columns", names);
+    i.fact("redshift", number(fits.number_key("Z").unwrap_or(f64::NAN)));
+    if let Err(e) = sdss::refuse_sp_spec(fits) {
+        i.problem(e.about());
+    }
     Ok(i)
 }
 
@@ -216,54 +194,6 @@ pub(crate) fn written(
     Ok(i)
 }
 
-/// Facts of a DESI coadd file, or of one of single exposures, which cannot be prepared.
-pub(crate) fn desi(path: &Path, fits: &mut Fits, hdus: &[(String, Hdu)]) -> Result<Inspection> {
-    let exposures = hdus
-        .iter()
-        .find(|(n, _)| n.eq_ignore_ascii_case("FIBERMAP"))
-        .is_some_and(|(_, h)| desi_coadd::is_of_exposures(h));
-    let kind = if exposures {
-        "DESI spectra"
-    } else {
-        "DESI coadd"
-    };
-    let mut i = Inspection::new(path, kind);
-    if exposures {
-        i.problem("single exposures, which are not read: give the coadd-*.fits file beside it");
-    }
-    let at = |name: &str| hdus.iter().position(|(n, _)| n.eq_ignore_ascii_case(name));
-    if let Some(Hdu::Table { rows, .. }) = at("FIBERMAP").map(|k| &hdus[k].1) {
-        i.fact("targets", *rows);
-    }
-    for (arm, name) in [("B", "arm_b"), ("R", "arm_r"), ("Z", "arm_z")] {
-        let Some(hdu) = at(&format!("{arm}_WAVELENGTH")) else {
-            i.problem(format!("no {arm} arm"));
-            continue;
-        };
-        let Hdu::Image(axes) = &hdus[hdu].1 else {
-            continue;
-        };
-        let n = axes.iter().product();
-        fits.seek(hdu)?;
-        let wave = fits.pixels(n)?;
-        let mut good = Value::Null;
-        if let Some(ivar) = at(&format!("{arm}_IVAR"))
-            && let Hdu::Image(axes) = &hdus[ivar].1
-        {
-            fits.seek(ivar)?;
-            let values = fits.pixels(axes.iter().product())?;
-            let some = values.iter().filter(|v| **v > 0.0).count();
-            good = json!(rounded(some as f64 / values.len().max(1) as f64));
-        }
-        i.fact(
-            name,
-            json!({ "pixels": n, "wavelength": range(wave.into_iter()), "good": good }),
-        );
-    }
-    i.fact("hdus", listing(hdus));
-    Ok(i)
-}
-
 /// Facts of an SDSS plate file.
 pub(crate) fn plate(path: &Path, fits: &mut Fits, hdus: &[(String, Hdu)]) -> Result<Inspection> {
     let mut i = Inspection::new(path, "SDSS plate");
@@ -298,7 +228,7 @@ pub(crate) fn other(path: &Path, hdus: &[(String, Hdu)]) -> Inspection {
     i
 }
 
-fn listing(hdus: &[(String, Hdu)]) -> Vec<String> {
+pub(super) fn listing(hdus: &[(String, Hdu)]) -> Vec<String> {
     let one = |(k, (name, hdu)): (usize, &(String, Hdu))| match hdu {
         Hdu::Image(axes) => format!("{k} {name} image {axes:?}"),
         Hdu::Table { rows, columns } => {

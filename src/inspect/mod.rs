@@ -1,5 +1,7 @@
 //! What a file holds, in facts and problems: any format that this crate reads or writes.
 
+mod catalogs;
+mod desi;
 mod fits;
 mod hdf5;
 mod images;
@@ -12,6 +14,7 @@ use crate::files::hdf5::read::format_of;
 use crate::files::start::{Start, start};
 use crate::files::version;
 use crate::prepare::{ImageSet, Prepared};
+use crate::survey::recognise::{FitsKind, recognise};
 use crate::{Error, Result};
 use std::path::Path;
 
@@ -35,6 +38,7 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
     match start {
         Start::Hdf5 => of_hdf5(path),
         Start::Fits => of_fits(path),
+        Start::Text | Start::VoTable => catalogs::of_text(path),
         _ => images_alone(path),
     }
 }
@@ -62,18 +66,6 @@ fn of_fits(path: &Path) -> Result<Inspection> {
         hdus.push((file.extname(), hdu));
     }
     let named = |name: &str| hdus.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
-    let columns = |hdu: &Hdu, wanted: &[&str]| match hdu {
-        Hdu::Table { columns, .. } => wanted
-            .iter()
-            .all(|w| columns.iter().any(|c| c.name.eq_ignore_ascii_case(w))),
-        Hdu::Image(_) => false,
-    };
-    let is_spec = hdus
-        .get(1)
-        .is_some_and(|(_, h)| columns(h, &["flux", "loglam"]));
-    let listed = hdus
-        .iter()
-        .position(|(_, h)| columns(h, &["PLATE", "MJD", "FIBERID"]));
     let flat = |name: &str| {
         let is = |(n, h): &(String, Hdu)| {
             n.eq_ignore_ascii_case(name) && matches!(h, Hdu::Image(axes) if axes.len() == 2)
@@ -86,26 +78,20 @@ fn of_fits(path: &Path) -> Result<Inspection> {
     ];
     let ours = ours.into_iter().find(|(_, image)| flat(image));
     if let (Some(kind), true) = (ours, named("CATALOG")) {
-        fits::written(path, &mut file, &hdus, kind)
-    } else if named("FIBERMAP") && named("B_WAVELENGTH") {
-        fits::desi(path, &mut file, &hdus)
-    } else if is_plate(&mut file, &hdus)? {
-        fits::plate(path, &mut file, &hdus)
-    } else if is_spec {
-        fits::spec(path)
-    } else if let Some(hdu) = listed {
-        fits::catalog(path, &mut file, hdu)
-    } else {
-        let found = images::restored_or_source(path)?;
-        Ok(found.unwrap_or_else(|| fits::other(path, &hdus)))
+        return fits::written(path, &mut file, &hdus, kind);
     }
-}
-
-/// Spectra on one grid in the primary HDU, and the plate that they are of.
-fn is_plate(file: &mut Fits, hdus: &[(String, Hdu)]) -> Result<bool> {
-    file.seek(0)?;
-    let flat = matches!(hdus.first(), Some((_, Hdu::Image(axes))) if axes.len() == 2);
-    Ok(flat && file.text_key("COEFF0").is_some() && file.text_key("PLATEID").is_some())
+    match recognise(&mut file)? {
+        FitsKind::Desi => desi::desi(path, &mut file, &hdus),
+        FitsKind::Plate => fits::plate(path, &mut file, &hdus),
+        FitsKind::Spec => fits::spec(path),
+        FitsKind::SpSpec => fits::sp_spec(path, &mut file),
+        FitsKind::Catalog => catalogs::of_spectra(path),
+        FitsKind::Targets => catalogs::of_targets(path),
+        FitsKind::Other => {
+            let found = images::restored_or_source(path)?;
+            Ok(found.unwrap_or_else(|| fits::other(path, &hdus)))
+        }
+    }
 }
 
 fn images_alone(path: &Path) -> Result<Inspection> {

@@ -27,7 +27,7 @@ impl Gamma {
         self.scale * t * (1.0 - t)
     }
 
-    /// The unit of γ at each pixel, [B, D].
+    /// The unit of γ at each pixel, `[B, D]`.
     pub fn unit(&self, latent: &Latent) -> Tensor {
         if self.by_pixel {
             latent.scale()
@@ -54,7 +54,7 @@ pub enum Interpolant {
     FokkerPlanck,
 }
 
-/// A point of the path and what the networks should say there; all [B, D].
+/// A point of the path and what the networks should say there; all `[B, D]`.
 #[derive(Debug)]
 pub struct Sample {
     /// I_t.
@@ -72,7 +72,8 @@ impl Interpolant {
     #[must_use]
     pub fn new(config: &InterpolantConfig, noise_known: bool) -> Self {
         match *config {
-            InterpolantConfig::Ode => Self::Ode,
+            // Of `sure` the path is not used.
+            InterpolantConfig::Ode | InterpolantConfig::Sure => Self::Ode,
             InterpolantConfig::Sde { gamma, .. } => Self::Sde(Gamma {
                 scale: gamma,
                 by_pixel: noise_known,
@@ -99,8 +100,8 @@ impl Interpolant {
         }
     }
 
-    /// I_t and its derivative at times `t` [B, 1] between `x0` and `x1` [B, D], with `z` standard
-    /// normal [B, D] (for the SDE alone).
+    /// I_t and its derivative at times `t` `[B, 1]` between `x0` and `x1` `[B, D]`, with `z` standard
+    /// normal `[B, D]` (for the SDE alone).
     pub fn sample(
         &self,
         t: &Tensor,
@@ -135,7 +136,7 @@ impl Interpolant {
 }
 
 /// Losses (3) and (5), added: the mean over pixels of w |b̂ − dI/dt|² (+ |ĝ − z|²), with `weight`
-/// w > 0, [B, D]. A weight that depends only on what the network is told leaves the optimum, the
+/// w > 0, `[B, D]`. A weight that depends only on what the network is told leaves the optimum, the
 /// conditional expectation, unchanged. A network that is fitted to x0 says so, with a weight of its own.
 pub fn loss(fields: &Fields, sample: &Sample, weight: &Tensor) -> Tensor {
     let squared = |a: &Tensor, b: &Tensor| (a - b).square();

@@ -21,7 +21,7 @@ pub use params::Params;
 pub use unet1d::UNet1d;
 pub use unet2d::UNet2d;
 
-use crate::config::NetworkConfig;
+use crate::config::{NetworkConfig, UNet1dConfig};
 use crate::data::Layout;
 use crate::{Error, Result};
 use tch::Device;
@@ -45,6 +45,29 @@ pub fn build(
 ) -> Result<Box<dyn VelocityField>> {
     let position = UNet2d::INTERPOLANT;
     assemble(config, layout, heads, (position, background), seed, device)
+}
+
+/// The network that adds to the mean of a Gaussian posterior, which the latent's planes tell it: mean and
+/// unit of what it adds, `[B, 2 D]`.
+///
+/// # Errors
+/// As [`build`].
+pub fn for_mean(
+    config: &NetworkConfig,
+    layout: &Layout,
+    seed: u64,
+    device: Device,
+) -> Result<Box<dyn VelocityField>> {
+    match (config, layout) {
+        (NetworkConfig::Unet1d(c), Layout::Spectra { grid, .. }) => {
+            let config = UNet1dConfig {
+                gaussian: true,
+                ..c.clone()
+            };
+            Ok(Box::new(UNet1d::new(&config, grid, 1, seed, device)))
+        }
+        _ => Err(unfit("not for spectra", "give kind = \"unet1d\"")),
+    }
 }
 
 /// The network of a diffusion model for rows of the given layout: one head, the noise level ln σ / 4

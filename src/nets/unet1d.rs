@@ -37,7 +37,7 @@ const SOON: f64 = 5e-4;
 const LEAST_VARIANCE: f64 = 1e-5;
 const CHANNEL: f64 = 0.1;
 
-/// See the module's notes. Spectra [B, D] in, fields [B, D] out.
+/// See the module's notes. Spectra `[B, D]` in, fields `[B, D]` out.
 #[derive(Debug)]
 pub struct UNet1d {
     params: Params,
@@ -150,8 +150,8 @@ impl UNet1d {
         }
     }
 
-    /// Channels: the scaled spectrum `x`, the mask, the noise level and the rest wavelength, [B, C, D],
-    /// and the place, which is the same for all rows, [1, 1 + 2 K, D].
+    /// Channels: the scaled spectrum `x`, the mask, the noise level and the rest wavelength, `[B, C, D]`,
+    /// and the place, which is the same for all rows, `[1, 1 + 2 K, D]`.
     fn inputs(&self, x: &Tensor, latent: &Latent, known: Option<&Known>) -> [Tensor; 2] {
         let mut channels = vec![x.shallow_clone(), latent.good.shallow_clone()];
         if self.noise_input {
@@ -168,7 +168,7 @@ impl UNet1d {
         [own, place(x)]
     }
 
-    /// The preconditioning at times `t` [B, 1] or [1, 1], each [B, D].
+    /// The preconditioning at times `t` `[B, 1]` or `[1, 1]`, each `[B, D]`.
     fn scales(&self, t: &Tensor, latent: &Latent) -> Scales {
         let one = latent.sigma.ones_like();
         if !self.noise_input {
@@ -205,7 +205,7 @@ struct Scales {
     output: Tensor,
 }
 
-/// Where along the spectrum: −1 … 1 and waves of ½ to 4 periods over the range, [1, 1 + 2 K, D].
+/// Where along the spectrum: −1 … 1 and waves of ½ to 4 periods over the range, `[1, 1 + 2 K, D]`.
 fn place(x: &Tensor) -> Tensor {
     let d = x.size()[1];
     let u = Tensor::linspace(-1, 1, d, (x.kind(), x.device())).unsqueeze(0);
@@ -225,7 +225,11 @@ impl VelocityField for UNet1d {
         let (d, shift) = (x.size()[1], self.shift(pass.phase));
         let scales = self.scales(t, latent);
         let soon = t.clamp_min(SOON);
-        let known = (self.background.as_ref()).map(|b| b.known(&soon, x, latent));
+        let known = match &self.background {
+            Some(b) => Some(b.known(&soon, x, latent)),
+            None => told(x, latent),
+        };
+        let gamma = self.background.as_ref().map_or(0.0, |b| b.gamma);
         let (point, skip) = (x, x * scales.skip);
         let x = x * scales.input;
         let extended = self.inputs(&x, latent, known.as_ref()).map(|channels| {
@@ -261,9 +265,9 @@ impl VelocityField for UNet1d {
         let out = out.narrow(3, self.margin + shift, d);
         let out = out.reshape([-1, self.heads, 2, d]);
         let gated = |by: &Tensor| out.select(2, 0) + out.select(2, 1) * by.unsqueeze(1);
-        if let (Some(known), Some(background)) = (&known, &self.background) {
+        if let Some(known) = &known {
             let out = gated(&known.unit);
-            return composed(known, &out, point, &soon, latent, background.gamma);
+            return composed(known, &out, point, &soon, latent, gamma);
         }
         let Fields {
             velocity,
@@ -282,7 +286,22 @@ impl VelocityField for UNet1d {
     }
 }
 
-/// The fields over what is known of them: x̂0 = mean + scatter · out, with `out` [B, heads, D] the
+/// The Gaussian posterior as the planes of the latent tell it, if they do.
+fn told(y: &Tensor, latent: &Latent) -> Option<Known> {
+    let d = y.size()[1];
+    if latent.planes.size()[1] != 2 * d {
+        return None;
+    }
+    let (mean, scatter) = (latent.planes.narrow(1, 0, d), latent.planes.narrow(1, d, d));
+    let unit = (y - &mean) / (latent.sigma.square() + scatter.square()).sqrt() * &latent.good;
+    Some(Known {
+        mean,
+        unit,
+        scatter,
+    })
+}
+
+/// The fields over what is known of them: x̂0 = mean + scatter · out, with `out` `[B, heads, D]` the
 /// network's; ĝ = E[z | I_t] follows from it where the channel only adds noise, and the second head adds
 /// what tilt and blur do; dI/dt = (I − x0)/t − γ₁ t u z for γ = γ₁ t (1 − t), u its unit, gives b̂.
 fn composed(

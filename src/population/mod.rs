@@ -5,6 +5,7 @@
 //! [`RestPopulation`] is the Gaussian that they are drawn from, each times an amplitude of its own;
 //! [`RestFilter`] its posterior, given an observation.
 
+mod banded;
 mod blur;
 mod channel;
 pub(crate) mod fill;
@@ -17,10 +18,12 @@ mod noise_law;
 mod rest_filter;
 mod rest_grid;
 mod rest_population;
+mod rest_seen;
 mod rest_structure;
 mod rest_sums;
 mod structured;
 
+pub use banded::BandMatrix;
 pub use blur::blur_matrix;
 pub use channel::Channel;
 pub use fill::{interpolate, observed as fill_masked};
@@ -28,6 +31,7 @@ pub use filter::LinearFilter;
 pub use learned::learn;
 pub use linalg::{Cholesky, eigen};
 pub use moments::{Accumulator, Learned, Moments};
-pub use rest_filter::{RestFilter, RestPosterior};
+pub use rest_filter::{Response, RestFilter, RestPosterior};
 pub use rest_grid::RestGrid;
 pub use rest_population::RestPopulation;
+pub use rest_structure::Structure;

@@ -29,14 +29,20 @@ impl RestGrid {
         if least > furthest {
             return None;
         }
-        let dln = grid.dln();
-        Some(Self {
+        let shifts = ((furthest - least) / grid.dln()).round() as usize + 1;
+        Some(Self::over(grid, furthest, shifts))
+    }
+
+    /// For spectra on `grid` whose ln(1 + z) reach from `furthest` down over so many `shifts`.
+    #[must_use]
+    pub fn over(grid: &LogGrid, furthest: f64, shifts: usize) -> Self {
+        Self {
             first: grid.loglam0 * std::f64::consts::LN_10 - furthest,
-            dln,
+            dln: grid.dln(),
             furthest,
             pixels: grid.pixels,
-            shifts: ((furthest - least) / dln).round() as usize + 1,
-        })
+            shifts,
+        }
     }
 
     /// L = D + shifts − 1, its pixels.
@@ -82,7 +88,7 @@ impl RestGrid {
         (k >= 0.0 && k < self.shifts as f64).then_some(k as usize)
     }
 
-    /// Rows of `x` [n, D] at the `shifts` k of each, [n, L], `beyond` where a row has no pixel.
+    /// Rows of `x` `[n, D]` at the `shifts` k of each, `[n, L]`, `beyond` where a row has no pixel.
     #[must_use]
     pub fn placed(&self, x: ArrayView2<f32>, shifts: &[usize], beyond: f32) -> Array2<f32> {
         let mut out = Array2::from_elem((x.nrows(), self.len()), beyond);

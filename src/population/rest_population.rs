@@ -3,7 +3,7 @@
 use super::channel::Channel;
 use super::moments::Accumulator;
 use super::rest_grid::RestGrid;
-use super::rest_structure::{factor, structured};
+use super::rest_structure::{Structure, factor, structured};
 use super::rest_sums::{MeanSums, Products};
 use crate::Result;
 use crate::data::{Block, LogGrid, RowBlock};
@@ -23,8 +23,11 @@ pub struct RestPopulation {
     pub grid: RestGrid,
     /// m, `[L]`.
     pub mean: Array1<f64>,
-    /// F, [L, M]: F Fᵀ is the covariance of spectra of amplitude 1.
+    /// F, `[L, M]`: F Fᵀ is the covariance of spectra of amplitude 1.
     pub factor: Array2<f64>,
+    /// The same covariance as modes and a band, but that it is not quite positive semidefinite; `None`
+    /// where it has no such structure.
+    pub structure: Option<Structure>,
     /// Whether spectra have amplitudes of their own; without, a = 1.
     pub scaled: bool,
     /// Part of the spectra at each shift of the grid, `[shifts]`.
@@ -76,11 +79,12 @@ impl RestPopulation {
         for block in rows() {
             products.add(&block?);
         }
-        let covariance = structured(&products.covariances(), channel.sigma_pixels);
+        let structure = structured(&products.covariances(), channel.sigma_pixels);
         let (shifts, spectra) = counted(&products.seen);
         Ok(Some(Self {
             grid,
-            factor: factor(&covariance),
+            factor: factor(&structure.dense()),
+            structure: Some(structure),
             scaled,
             shifts,
             spectra,
@@ -128,13 +132,14 @@ impl RestPopulation {
             grid,
             mean: moments.mean,
             factor: factor(&moments.covariance),
+            structure: None,
             scaled: false,
             shifts,
             spectra,
         }))
     }
 
-    /// Covariance of spectra of amplitude 1, [L, L].
+    /// Covariance of spectra of amplitude 1, `[L, L]`.
     #[must_use]
     pub fn covariance(&self) -> Array2<f64> {
         self.factor.dot(&self.factor.t())
@@ -163,6 +168,7 @@ impl RestPopulation {
         Self {
             grid: self.grid.unshifted(),
             factor,
+            structure: None,
             scaled: self.scaled,
             shifts: vec![1.0],
             spectra: self.spectra,

@@ -5,9 +5,10 @@
 //! significant: a variance left on the red side, where the truth has none, would become jags in every
 //! draw there.
 
-use super::linalg::{eigen, recompose};
+use super::banded::BandMatrix;
+use super::linalg::eigen;
 use super::rest_sums::Covariances;
-use ndarray::{Array1, Array2, Axis, s};
+use ndarray::{Array1, Array2, Axis, concatenate, s};
 use rayon::prelude::*;
 
 /// σ of the smoothing of the sample's covariance before its modes are taken, pixels.
@@ -25,17 +26,37 @@ const PERIOD: usize = 64;
 /// Least square of the gain that the power is divided by.
 const GAIN_MIN: f64 = 0.25;
 
-/// The covariance [L, L] of spectra before a line-spread function of σ `blur` pixels, which is undone
-/// in their local structure; not quite positive semidefinite.
-pub(super) fn structured(seen: &Covariances, blur: f64) -> Array2<f64> {
-    let [a, b] = &seen.halves;
-    let (one, other) = rayon::join(|| broad(a, b, seen), || broad(b, a, seen));
-    let broad = (one + other) * 0.5;
-    let rest = (a + b) * 0.5 - &broad;
-    broad + local(&rest, seen, blur)
+/// A covariance M Mᵀ + B.
+#[derive(Debug, Clone)]
+pub struct Structure {
+    /// M, `[L, K]`.
+    pub modes: Array2<f64>,
+    /// B, `[L, L]`.
+    pub band: BandMatrix,
 }
 
-/// Modes of one half with the variances that the other gives them: those that are significant.
+impl Structure {
+    /// The covariance, `[L, L]`.
+    #[must_use]
+    pub fn dense(&self) -> Array2<f64> {
+        self.modes.dot(&self.modes.t()) + self.band.dense()
+    }
+}
+
+/// The covariance of spectra before a line-spread function of σ `blur` pixels, which is undone
+/// in their local structure; not quite positive semidefinite.
+pub(super) fn structured(seen: &Covariances, blur: f64) -> Structure {
+    let [a, b] = &seen.halves;
+    let (one, other) = rayon::join(|| broad(a, b, seen), || broad(b, a, seen));
+    let modes = concatenate![Axis(1), one, other] * 0.5f64.sqrt();
+    let rest = (a + b) * 0.5 - modes.dot(&modes.t());
+    Structure {
+        band: local(&rest, seen, blur),
+        modes,
+    }
+}
+
+/// Modes of one half, `[L, K]`, scaled by the scatter that the other gives them, those that are significant.
 fn broad(from: &Array2<f64>, other: &Array2<f64>, seen: &Covariances) -> Array2<f64> {
     let (_, vectors) = eigen(&smoothed(&smoothed(from).reversed_axes()));
     let variances: Vec<f64> = (0..MODES.min(vectors.ncols()))
@@ -55,8 +76,8 @@ fn broad(from: &Array2<f64>, other: &Array2<f64>, seen: &Covariances) -> Array2<
         })
         .map(|(signal, _)| signal)
         .collect();
-    let kept = vectors.slice(s![.., ..variances.len()]).to_owned();
-    recompose(&kept, &variances.into())
+    let scatter: Array1<f64> = variances.iter().map(|v| v.sqrt()).collect();
+    &vectors.slice(s![.., ..variances.len()]) * &scatter
 }
 
 /// The columns of `x` averaged with a Gaussian of σ [`SMOOTH`].
@@ -86,7 +107,7 @@ fn averaged(x: &[f64], width: f64) -> Vec<f64> {
 }
 
 /// What is left, as a local power spectrum: the autocovariance within [`REACH`] at each place.
-fn local(rest: &Array2<f64>, seen: &Covariances, blur: f64) -> Array2<f64> {
+fn local(rest: &Array2<f64>, seen: &Covariances, blur: f64) -> BandMatrix {
     let l = rest.nrows();
     let reach = REACH.min(l);
     let taper = |k: usize| 0.5 + 0.5 * (std::f64::consts::PI * k as f64 / REACH as f64).cos();
@@ -132,14 +153,10 @@ fn local(rest: &Array2<f64>, seen: &Covariances, blur: f64) -> Array2<f64> {
             (0..half).map(back).collect()
         })
         .collect();
-    let mut out = Array2::zeros((l, l));
-    for k in 0..half.min(l) {
-        for i in 0..l - k {
-            let value = 0.5 * (autocovariance[i][k] + autocovariance[i + k][k]);
-            (out[[i, i + k]], out[[i + k, i]]) = (value, value);
-        }
-    }
-    out
+    BandMatrix::from_fn(l, (half - 1).min(l - 1), |i, j| {
+        let k = i.abs_diff(j);
+        0.5 * (autocovariance[i][k] + autocovariance[j][k])
+    })
 }
 
 /// F with F Fᵀ the nearest positive semidefinite matrix to `covariance`; its columns are scaled

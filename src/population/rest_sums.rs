@@ -15,7 +15,7 @@ const LEAST: f64 = 0.05;
 /// Pixels that so small a part of the weight shows together have no covariance.
 const PAIRS_MIN: f64 = 1e-3;
 
-/// The scale of one spectrum against the mean of its population, both [D]: by least squares.
+/// The scale of one spectrum against the mean of its population, both `[D]`: by least squares.
 pub(super) fn amplitude(
     flux: ArrayView1<f32>,
     ivar: ArrayView1<f32>,
@@ -33,6 +33,29 @@ pub(super) fn amplitude(
         (with / own).max(LEAST)
     } else {
         1.0
+    }
+}
+
+/// The derivative of [`amplitude`] by the pixels of `flux`, `[D]`: 0 where it is the least.
+pub(super) fn amplitude_response(
+    flux: ArrayView1<f32>,
+    ivar: ArrayView1<f32>,
+    mean: ArrayView1<f64>,
+) -> Array1<f64> {
+    let weight = |iv: f32, m: f64| match iv > 0.0 {
+        true => m / (1.0 / f64::from(iv) + LOCAL),
+        false => 0.0,
+    };
+    let weights: Array1<f64> = ivar
+        .iter()
+        .zip(mean)
+        .map(|(iv, m)| weight(*iv, *m))
+        .collect();
+    let own = weights.dot(&mean);
+    if own > 0.0 && amplitude(flux, ivar, mean) > LEAST {
+        weights / own
+    } else {
+        weights * 0.0
     }
 }
 
@@ -60,7 +83,7 @@ impl MeanSums {
         }
     }
 
-    /// Adds spectra whose amplitudes are against `mean` [L], if there is one, and else 1.
+    /// Adds spectra whose amplitudes are against `mean` `[L]`, if there is one, and else 1.
     pub fn add(&mut self, block: &Block, grid: &RestGrid, mean: Option<&Array1<f64>>) {
         for i in 0..block.len() {
             let (flux, ivar) = (block.flux.row(i), block.ivar.row(i));
@@ -79,7 +102,7 @@ impl MeanSums {
         }
     }
 
-    /// The mean of spectra of amplitude 1 on average, [L]; pixels that no spectrum shows are
+    /// The mean of spectra of amplitude 1 on average, `[L]`; pixels that no spectrum shows are
     /// interpolated.
     pub fn mean(&self) -> Array1<f64> {
         let scale = self.amplitudes.0 / f64::max(self.amplitudes.1, 1.0);
@@ -97,7 +120,7 @@ impl MeanSums {
 struct Half {
     products: Array2<f64>,
     pairs: Array2<f64>,
-    /// Sums of the noise variances and of the neighbours' noise covariances, [L].
+    /// Sums of the noise variances and of the neighbours' noise covariances, `[L]`.
     noise: Array1<f64>,
     neighbours: Array1<f64>,
 }
@@ -107,7 +130,7 @@ pub(super) struct Products<'a> {
     grid: &'a RestGrid,
     mean: &'a Array1<f64>,
     scaled: bool,
-    /// Correlation of the noise of pixel j with pixel j + 1, [D].
+    /// Correlation of the noise of pixel j with pixel j + 1, `[D]`.
     rho: &'a Array1<f64>,
     halves: [Half; 2],
     /// How many spectra at each shift.
@@ -115,7 +138,7 @@ pub(super) struct Products<'a> {
     weights: [f64; 2],
 }
 
-/// What the two halves say: covariances less the noise, and the noise's variances, [L].
+/// What the two halves say: covariances less the noise, and the noise's variances, `[L]`.
 pub(super) struct Covariances {
     pub halves: [Array2<f64>; 2],
     pub noise: Array1<f64>,
@@ -124,7 +147,7 @@ pub(super) struct Covariances {
 }
 
 impl<'a> Products<'a> {
-    /// About `mean` [L]; `scaled`: over each spectrum's amplitude.
+    /// About `mean` `[L]`; `scaled`: over each spectrum's amplitude.
     pub fn new(
         grid: &'a RestGrid,
         mean: &'a Array1<f64>,

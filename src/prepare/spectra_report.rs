@@ -33,6 +33,8 @@ pub struct SpectraDetails {
     pub impossible: Vec<String>,
     /// How many such pixels there are.
     pub impossible_pixels: usize,
+    /// What else of the catalog was left out, in words.
+    pub catalog_notes: Vec<String>,
     /// Used spectra whose line-spread function is unknown.
     pub without_lsf: usize,
     /// Used spectra whose file lacks the mask column: masked by ivar alone.
@@ -67,6 +69,7 @@ impl SpectraDetails {
             left_out: beside.left_out,
             impossible: Vec::new(),
             impossible_pixels: 0,
+            catalog_notes: unmatched.notes,
             without_lsf: 0,
             without_mask: 0,
             other_grid: 0,
@@ -95,7 +98,9 @@ impl Details for SpectraDetails {
     }
 
     fn lines(&self) -> Vec<String> {
-        self.masked_by.iter().cloned().collect()
+        let note = |text: &String| format!("note: {text}");
+        let mask = self.masked_by.iter().cloned();
+        mask.chain(self.catalog_notes.iter().map(note)).collect()
     }
 
     fn notes(&self) -> Vec<Note> {

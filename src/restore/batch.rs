@@ -9,7 +9,7 @@ use crate::config::InterpolantConfig;
 use crate::data::{Block, Layout, Method, Object, Provenance, flag};
 use crate::nets::VelocityField;
 use crate::restored::RestoredBlock;
-use crate::train::{Observations, Run, observations};
+use crate::train::{Mean, Observations, Run, observations};
 use crate::transport::Transport;
 use ndarray::{Array2, Array3, Axis};
 use sha2::{Digest, Sha256};
@@ -19,6 +19,8 @@ use tch::{Device, Tensor, no_grad};
 pub struct Restorer {
     network: Box<dyn VelocityField>,
     transport: Transport,
+    /// Of a run whose posterior's mean is learned.
+    mean: Option<Mean>,
     /// How it restores.
     pub made: Provenance,
     /// Where it does.
@@ -47,6 +49,7 @@ impl Restorer {
         Ok(Self {
             network,
             transport,
+            mean: Mean::of(run, layout, device)?,
             made: Provenance {
                 method: method(&config.interpolant),
                 draws: if random { config.restore.draws } else { 1 },
@@ -74,7 +77,7 @@ impl Restorer {
         block: &Block,
         objects: &mut [Object],
     ) -> Result<(RestoredBlock, Array3<f32>)> {
-        let draws = self.draws(&observations(block, self.device), objects);
+        let (mean, draws) = self.draws(&observations(block, self.device), objects)?;
         let norms: Vec<f64> = objects.iter().map(|o| o.norm).collect();
         let (observed, ivar) = (
             scaled(&block.flux, &norms, 1),
@@ -82,28 +85,48 @@ impl Restorer {
         );
         let norms: Vec<f32> = norms.iter().map(|n| *n as f32).collect();
         let norms = Tensor::from_slice(&norms).to_device(self.device);
+        let mean = mean.map(|mean| mean * norms.unsqueeze(1));
         let draws = draws * norms.unsqueeze(1);
-        let restored = self.moments(&draws, objects, observed, ivar)?;
+        let restored = self.moments((mean, &draws), objects, observed, ivar)?;
         Ok((restored, all_draws(&draws, objects)?))
     }
 
-    /// The draws of each object, normalised, [draws, B, D].
-    pub fn draws(&self, o: &Observations, objects: &[Object]) -> Tensor {
+    /// The draws of each object, normalised, [draws, B, D], after the mean of the posterior `[B, D]` where
+    /// that is known better than by the mean of the draws.
+    ///
+    /// # Errors
+    /// [`crate::Error::Torch`] if the numbers cannot be copied to the host.
+    pub fn draws(&self, o: &Observations, objects: &[Object]) -> Result<(Option<Tensor>, Tensor)> {
         let numbers = self.numbers(objects);
-        let draw = |draw| self.draw(o, &numbers, draw);
-        let draws: Vec<Tensor> = (0..self.made.draws as u64).map(draw).collect();
-        Tensor::stack(&draws, 0)
+        let draws = 0..self.made.draws as u64;
+        if let Some(mean) = &self.mean {
+            let streams = (self.made.seed, &numbers);
+            let (mean, draws) = mean.restored(self.network.as_ref(), o, streams, draws)?;
+            return Ok((Some(mean), draws));
+        }
+        let draws: Vec<Tensor> = draws
+            .map(|k| self.draw(o, &numbers, k))
+            .collect::<Result<_>>()?;
+        Ok((None, Tensor::stack(&draws, 0)))
     }
 
-    /// Draw number `draw` of the observations whose random streams have `numbers`, normalised, [B, D].
-    pub fn draw(&self, o: &Observations, numbers: &Tensor, draw: u64) -> Tensor {
+    /// Draw number `draw` of the observations whose random streams have `numbers`, normalised, `[B, D]`.
+    ///
+    /// # Errors
+    /// As [`Restorer::draws`].
+    pub fn draw(&self, o: &Observations, numbers: &Tensor, draw: u64) -> Result<Tensor> {
+        if let Some(mean) = &self.mean {
+            let streams = (self.made.seed, numbers);
+            let found = mean.restored(self.network.as_ref(), o, streams, draw..draw + 1)?;
+            return Ok(found.1.get(0));
+        }
         let stream = |purpose| Rows::new(self.made.seed, purpose, draw, numbers);
         let network = self.network.as_ref();
-        no_grad(|| {
+        Ok(no_grad(|| {
             let y = o.filled(&stream(Purpose::MaskFill));
             let random = stream(Purpose::Transport);
             self.transport.run(network, &y, &o.latent, &random, false)
-        })
+        }))
     }
 
     /// The numbers of the objects' random streams, int64 `[B]`.
@@ -112,20 +135,20 @@ impl Restorer {
         Tensor::from_slice(&numbers).to_device(self.device)
     }
 
-    /// Mean, scatter and quantiles of draws [draws, B, D] in physical units, beside the
-    /// observations [B, D]; flags the objects whose mean is not finite.
+    /// Mean (`None`: that of the draws), scatter and quantiles of draws [draws, B, D] in physical units, beside the
+    /// observations `[B, D]`; flags the objects whose mean is not finite.
     ///
     /// # Errors
     /// [`crate::Error::Torch`] if the numbers cannot be copied to the host.
     pub fn moments(
         &self,
-        draws: &Tensor,
+        (mean, draws): (Option<Tensor>, &Tensor),
         objects: &mut [Object],
         observed: Array2<f32>,
         ivar: Array2<f32>,
     ) -> Result<RestoredBlock> {
         let random = self.made.method.is_random();
-        let mean = draws.mean_dim([0i64].as_slice(), false, tch::Kind::Float);
+        let mean = mean.unwrap_or_else(|| mean_of(draws));
         let finite: Vec<bool> = mean
             .isfinite()
             .all_dim(-1, false)
@@ -160,6 +183,11 @@ impl Restorer {
     }
 }
 
+/// The mean of draws [draws, B, D].
+pub(crate) fn mean_of(draws: &Tensor) -> Tensor {
+    draws.mean_dim([0i64].as_slice(), false, tch::Kind::Float)
+}
+
 /// Rows of `a`, each times a power of its norm. In double precision: of a flux of 1e-20, the inverse
 /// variance of one is beyond single precision, and 0 times infinity is not 0.
 fn scaled(a: &Array2<f32>, norms: &[f64], power: i32) -> Array2<f32> {
@@ -176,6 +204,7 @@ fn method(interpolant: &InterpolantConfig) -> Method {
     match interpolant {
         InterpolantConfig::Ode => Method::Ode,
         InterpolantConfig::Sde { .. } => Method::Sde,
+        InterpolantConfig::Sure => Method::Sure,
         InterpolantConfig::FokkerPlanck { .. } if interpolant.is_random() => {
             Method::FokkerPlanckSde
         }
@@ -236,7 +265,7 @@ fn all_draws(draws: &Tensor, objects: &[Object]) -> Result<Array3<f32>> {
     Ok(all)
 }
 
-/// [n, D] on the host; NaN in the rows that are not usable.
+/// `[n, D]` on the host; NaN in the rows that are not usable.
 fn to_array(t: &Tensor, usable: &[bool]) -> Result<Array2<f32>> {
     let mut array = matrix(t)?;
     for (mut row, _) in array

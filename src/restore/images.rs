@@ -82,9 +82,10 @@ pub fn restore_images(
         let block = input.set().read_rows(batch)?;
         let objects: &mut [Object] = &mut table.objects[range.clone()];
         let observed = image_observations(&block, job.device);
-        let draws = in_units(layout, &restorer.draws(&observed, objects));
+        let (_, draws) = restorer.draws(&observed, objects)?;
+        let draws = in_units(layout, &draws);
         let (observed, ivar) = observation(layout, &block);
-        writer.write(&restorer.moments(&draws, objects, observed, ivar)?)?;
+        writer.write(&restorer.moments((None, &draws), objects, observed, ivar)?)?;
         table.vector.slice_mut(s![range, ..]).assign(&block.vector);
         progress(start + batch.len(), rows.len());
     }
@@ -118,7 +119,7 @@ pub(crate) fn in_units(layout: &ImageLayout, x: &Tensor) -> Tensor {
     values.to_kind(Kind::Float).view(x.size().as_slice())
 }
 
-/// The observation and its inverse variance in the units of the file, [n, D]: NaN and 0 where
+/// The observation and its inverse variance in the units of the file, `[n, D]`: NaN and 0 where
 /// masked. A small error δ of the normalised value is δ/slope in these units.
 fn observation(layout: &ImageLayout, block: &ImageBlock) -> (Array2<f32>, Array2<f32>) {
     let plane = layout.height * layout.width;

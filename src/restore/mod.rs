@@ -12,6 +12,7 @@ mod selection;
 mod shard;
 
 pub use batch::Restorer;
+pub(crate) use batch::mean_of;
 pub use found::restored_in;
 pub use given::Given;
 pub use image_input::ImageInput;

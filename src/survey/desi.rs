@@ -1,11 +1,10 @@
-//! DESI coadd files: spectra of many targets, arm by arm, on one lattice of 0.8 Å.
-//!
-//! Data model: <https://desidatamodel.readthedocs.io>, `coadd-SURVEY-PROGRAM-PIXNUM.fits`: for each arm
-//! X of B, R, Z (or one, BRZ) images X_WAVELENGTH [n], X_FLUX, X_IVAR, X_MASK [N, n] and
-//! X_RESOLUTION [N, diagonals, n]; FIBERMAP tells the targets. Vacuum wavelengths, barycentric.
+//! DESI coadd files, and spectra files of mocks: spectra of many targets, arm by arm, on one lattice.
+//! Vacuum wavelengths, barycentric.
 
-use super::desi_coadd::{Coadd, lattice_pixels, read_coadd};
-use super::desi_targets::{fibermap, redshifts};
+use super::desi_coadd::{Coadd, read_coadd};
+use super::desi_file::DesiFile;
+use super::desi_lattice::Lattice;
+use super::desi_targets::{fibermap, redshifts, status};
 use super::flux_unit::FLUX_UNIT;
 use super::index::files_called;
 use super::item::Item;
@@ -16,7 +15,6 @@ use super::tables::{CatalogRow, read_targets};
 use crate::Result;
 use crate::config::{DesiColumns, SelectConfig};
 use crate::data::flag;
-use crate::files::fits::read::Fits;
 use rayon::prelude::*;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,15 +25,23 @@ use std::sync::Arc;
 /// The rows of a DESI survey.
 #[derive(Debug)]
 pub(crate) struct DesiSurvey {
-    files: Vec<PathBuf>,
+    files: Vec<File>,
     rows: Vec<Row>,
-    pixels: Arc<[[f64; 2]]>,
     /// Targets of the files that no catalog row names.
     unnamed: usize,
     /// Files with a target of the catalog that is read from an earlier file.
     twins: Vec<PathBuf>,
     /// Files that are called otherwise.
     passed_over: Vec<PathBuf>,
+    notes: Vec<String>,
+}
+
+#[derive(Debug)]
+struct File {
+    path: PathBuf,
+    layout: DesiFile,
+    /// Edges of the pixels of its lattice; files on the same lattice share them.
+    pixels: Arc<[[f64; 2]]>,
 }
 
 #[derive(Debug)]
@@ -54,18 +60,26 @@ struct Place {
 }
 
 impl DesiSurvey {
-    /// Lists the targets of the files in `paths` (folders are searched for coadd-*.fits[.gz]): those
-    /// of `catalog` in its order, or without one all, with the redshifts of the redrock-*.fits file
-    /// beside each coadd file, where there is one.
+    /// Lists the targets of the files in `paths` (folders are searched for coadd-*.fits[.gz], or where
+    /// there is none for spectra-*.fits[.gz]): those of `catalog` in its order, or without one all, with
+    /// the redshifts of the redrock-*.fits file beside each file, where there is one.
     ///
     /// # Errors
     /// [`crate::Error::Input`] for a file that is none, or a catalog without TARGETID or redshift.
     pub fn open(paths: &[PathBuf], catalog: Option<&Path>, columns: &DesiColumns) -> Result<Self> {
-        let (files, passed_over) = files_called("coadd-", paths)?;
-        let fibres = files
-            .iter()
-            .map(|path| fibermap(path))
-            .collect::<Result<Vec<_>>>()?;
+        let (mut files, mut fibres) = (Vec::<File>::new(), Vec::new());
+        let (found, passed_over) = files_called(&["coadd-", "spectra-"], paths)?;
+        for path in found {
+            let (layout, targets) = fibermap(&path)?;
+            let same = files.iter().find(|f| f.layout.lattice.is(&layout.lattice));
+            let pixels = same.map_or_else(|| layout.lattice.edges(), |f| f.pixels.clone());
+            files.push(File {
+                path,
+                layout,
+                pixels,
+            });
+            fibres.push(targets);
+        }
         let places = fibres.iter().enumerate().flat_map(|(file, fibres)| {
             fibres.iter().enumerate().map(move |(row, fibre)| Place {
                 file,
@@ -75,6 +89,7 @@ impl DesiSurvey {
         });
         let target = |p: &Place| &fibres[p.file][p.row];
         let (mut rows, mut unnamed, mut twins) = (Vec::new(), 0, BTreeSet::new());
+        let mut notes = Vec::new();
         if let Some(path) = catalog {
             let mut found: BTreeMap<&str, Place> = BTreeMap::new();
             for place in places {
@@ -83,7 +98,9 @@ impl DesiSurvey {
                     Entry::Occupied(_) => _ = twins.insert(place.file),
                 }
             }
-            for target in read_targets(Fits::open(path)?, columns, true)? {
+            let catalog = read_targets(path, columns)?;
+            notes = catalog.notes;
+            for target in catalog.rows {
                 let place = found.get(&*target.object.name).copied();
                 rows.push(Row { target, place });
             }
@@ -92,7 +109,7 @@ impl DesiSurvey {
         } else {
             let fits = files
                 .iter()
-                .map(|path| redshifts(path))
+                .map(|f| redshifts(&f.path))
                 .collect::<Result<Vec<_>>>()?;
             for place in places {
                 let mut target = target(&place).clone();
@@ -104,11 +121,11 @@ impl DesiSurvey {
         }
         Ok(Self {
             rows,
-            pixels: lattice_pixels(),
             unnamed,
-            twins: twins.into_iter().map(|i| files[i].clone()).collect(),
-            files,
+            twins: twins.into_iter().map(|i| files[i].path.clone()).collect(),
             passed_over,
+            notes,
+            files,
         })
     }
 
@@ -117,12 +134,13 @@ impl DesiSurvey {
         let Row { target, place } = &self.rows[i];
         let mut object = target.object.clone();
         if let Some(p) = place {
-            object.source = format!("{} row {}", self.files[p.file].display(), p.row);
+            let path = self.files[p.file].path.display();
+            object.source = format!("{path} row {}", p.row);
         }
         by_catalog(select, &mut object, target.zwarning);
-        let fiberstatus = place.map_or(0, |p| p.fiberstatus);
-        if select.zwarning && fiberstatus != 0 {
-            let reason = format!("COADD_FIBERSTATUS = {fiberstatus}");
+        if let Some(p) = place.filter(|p| select.zwarning && p.fiberstatus != 0) {
+            let column = status(self.files[p.file].layout.exposures);
+            let reason = format!("{column} = {}", p.fiberstatus);
             reject(&mut object, flag::ZWARNING, &reason);
         }
         let mut item = Item {
@@ -137,13 +155,15 @@ impl DesiSurvey {
             reject(&mut item.object, flag::UNREADABLE, reason);
             return item;
         };
-        match read_coadd(&self.files[place.file], place.row, &self.pixels, mask) {
+        let file = &self.files[place.file];
+        match read_coadd(&file.path, &file.layout, place.row, &file.pixels, mask) {
             Ok(Coadd {
                 spectrum,
                 has_lsf,
                 has_mask,
             }) => {
                 item.spectrum = Some(spectrum);
+                item.other_grid = !Arc::ptr_eq(&file.pixels, &self.files[0].pixels);
                 (item.lacks_lsf, item.lacks_mask) = (!has_lsf, !has_mask);
             }
             Err(e) => reject(&mut item.object, flag::UNREADABLE, &e.to_string()),
@@ -171,7 +191,9 @@ impl Survey for DesiSurvey {
     }
 
     fn pixels(&self) -> Pixels {
-        Pixels::Shared(self.pixels.clone())
+        // No files are no rows.
+        let pixels = self.files.first().map(|f| f.pixels.clone());
+        Pixels::Shared(pixels.unwrap_or_else(|| Lattice::DESI.edges()))
     }
 
     fn unmatched(&self) -> Unmatched {
@@ -185,6 +207,7 @@ impl Survey for DesiSurvey {
                 let object = &r.target.object;
                 (object.name.clone(), object.z)
             })),
+            notes: self.notes.clone(),
         }
     }
 

@@ -1,22 +1,13 @@
-//! One spectrum of a DESI coadd file, its arms joined on one lattice of 0.8 Å.
+//! One spectrum of a DESI file, its arms joined on the lattice that they share.
 
-use super::flux_unit::{check_flux, check_ivar};
+use super::desi_file::{Arm, DesiFile, absent};
 use super::pixel_mask::PixelMask;
+use crate::Result;
 use crate::config::MaskKind;
 use crate::data::{NativeGrid, Spectrum};
-use crate::files::fits::column::Column;
 use crate::files::fits::read::{Fits, Hdu};
-use crate::{Error, Result};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-
-/// Centre of the first pixel, step (Å) and pixels of the lattice that all arms lie on.
-const FIRST: f64 = 3600.0;
-const STEP: f64 = 0.8;
-const PIXELS: usize = 7781;
-/// How far, in pixels, a centre may lie from the lattice.
-const OFF: f64 = 0.01;
 
 /// A target's spectrum.
 #[derive(Debug)]
@@ -26,28 +17,22 @@ pub(crate) struct Coadd {
     pub has_mask: bool,
 }
 
-/// Edges of each pixel of the lattice in log10(λ/Å), vacuum.
-pub(crate) fn lattice_pixels() -> Arc<[[f64; 2]]> {
-    let edge = |i: usize| (FIRST + STEP * (i as f64 - 0.5)).log10();
-    (0..PIXELS).map(|i| [edge(i), edge(i + 1)]).collect()
-}
-
-/// Spectrum number `row` of the coadd file `path`; `pixels` are [`lattice_pixels`].
+/// Spectrum number `row` of the file `path`, which is laid out as `file` says; `pixels` are the edges of
+/// its lattice.
 ///
 /// # Errors
-/// [`Error::Input`] if the file cannot be read or its arms are not on the lattice.
+/// [`crate::Error::Input`] if it cannot be read.
 pub(crate) fn read_coadd(
     path: &Path,
+    file: &DesiFile,
     row: usize,
     pixels: &Arc<[[f64; 2]]>,
     mask: &PixelMask,
 ) -> Result<Coadd> {
     let mut fits = Fits::open(path)?;
-    let hdus = by_name(&mut fits)?;
-    let arms = hdus.keys().filter_map(|n| n.strip_suffix("_WAVELENGTH"));
-    let mut joined = Joined::new();
-    for arm in arms {
-        joined.add(&mut fits, &hdus, arm, row, mask)?;
+    let mut joined = Joined::new(file.lattice.pixels);
+    for arm in &file.arms {
+        joined.add(&mut fits, file, arm, row, mask)?;
     }
     Ok(joined.finish(pixels, mask))
 }
@@ -63,11 +48,11 @@ struct Joined {
 }
 
 impl Joined {
-    fn new() -> Self {
+    fn new(pixels: usize) -> Self {
         Self {
-            flux: vec![0.0; PIXELS],
-            ivar: vec![0.0; PIXELS],
-            lsf: vec![0.0; PIXELS],
+            flux: vec![0.0; pixels],
+            ivar: vec![0.0; pixels],
+            lsf: vec![0.0; pixels],
             has_lsf: true,
             has_mask: true,
         }
@@ -78,38 +63,33 @@ impl Joined {
     fn add(
         &mut self,
         fits: &mut Fits,
-        hdus: &BTreeMap<String, usize>,
-        arm: &str,
+        file: &DesiFile,
+        arm: &Arm,
         row: usize,
         mask: &PixelMask,
     ) -> Result<()> {
-        let name = |what: &str| format!("{arm}_{what}");
-        let (start, n) = lattice(fits, hdus, &name("WAVELENGTH"))?;
-        let mut rows = |what: &str, per: usize| section(fits, hdus, &name(what), row, per, n);
-        let missing = |what: &str| !hdus.contains_key(&name(what));
-        let flux = rows("FLUX", 1)?;
-        let ivar = rows("IVAR", 1)?;
+        let (start, n) = (arm.start, arm.pixels);
+        let mut rows = |what: &str| section(fits, file, arm, what, row, 1);
+        let missing = |what: &str| file.hdu(arm, what).is_none();
+        let flux = rows("FLUX")?;
+        let ivar = rows("IVAR")?;
         let bad = match mask.kind {
             MaskKind::None => Vec::new(),
             _ if missing("MASK") => {
                 self.has_mask = false;
                 Vec::new()
             }
-            _ => rows("MASK", 1)?,
+            _ => rows("MASK")?,
         };
-        let lsf = if missing("RESOLUTION") {
-            self.has_lsf = false;
-            vec![0.0; n]
-        } else {
-            let hdu = hdus[&name("RESOLUTION")];
+        let lsf = if let Some(hdu) = file.hdu(arm, "RESOLUTION") {
             let diagonals = match fits.go(hdu)? {
                 Hdu::Image(axes) if axes.len() == 3 => axes[1],
                 _ => 0,
             };
-            variance(
-                &section(fits, hdus, &name("RESOLUTION"), row, diagonals, n)?,
-                n,
-            )
+            variance(&section(fits, file, arm, "RESOLUTION", row, diagonals)?, n)
+        } else {
+            self.has_lsf = false;
+            vec![0.0; n]
         };
         for i in 0..n {
             let (f, v) = (f64::from(flux[i]), f64::from(ivar[i]));
@@ -171,51 +151,20 @@ fn variance(resolution: &[f32], n: usize) -> Vec<f64> {
         .collect()
 }
 
-/// HDU numbers by name.
-pub(crate) fn by_name(fits: &mut Fits) -> Result<BTreeMap<String, usize>> {
-    let mut hdus = BTreeMap::new();
-    for hdu in 1..fits.hdus()? {
-        fits.seek(hdu)?;
-        hdus.insert(fits.extname().to_uppercase(), hdu);
-    }
-    Ok(hdus)
-}
-
-/// Where an arm begins on the lattice, and its pixels.
-fn lattice(fits: &mut Fits, hdus: &BTreeMap<String, usize>, name: &str) -> Result<(usize, usize)> {
-    let n = match fits.go(hdus[name])? {
-        Hdu::Image(axes) if axes.len() == 1 => axes[0],
-        _ => 0,
-    };
-    let centres = fits.pixels(n)?;
-    let start = ((centres.first().unwrap_or(&0.0) - FIRST) / STEP).round();
-    let on = |(i, c): (usize, &f64)| ((c - FIRST) / STEP - start - i as f64).abs() < OFF;
-    if n > 0 && start >= 0.0 && start as usize + n <= PIXELS && centres.iter().enumerate().all(on) {
-        return Ok((start as usize, n));
-    }
-    let place = fits.place();
-    Err(fits.error(
-        &place,
-        "not on DESI's lattice",
-        "wavelengths 3600 + 0.8 i Å",
-        "give coadd files of DESI's pipeline; other spectra as HDF5 (kind = \"hdf5\")",
-    ))
-}
-
-/// Row `row` of image `name`, [per, n].
+/// Row `row` of an image of an arm, [per, n].
 fn section(
     fits: &mut Fits,
-    hdus: &BTreeMap<String, usize>,
-    name: &str,
+    file: &DesiFile,
+    arm: &Arm,
+    what: &str,
     row: usize,
     per: usize,
-    n: usize,
 ) -> Result<Vec<f32>> {
-    let Some(hdu) = hdus.get(name) else {
-        return Err(absent(fits, name));
+    let Some(hdu) = file.hdu(arm, what) else {
+        return Err(absent(fits, &format!("{}_{what}", arm.name)));
     };
-    let shape = fits.go(*hdu)?;
-    let size = per * n;
+    let shape = fits.go(hdu)?;
+    let size = per * arm.pixels;
     match &shape {
         Hdu::Image(axes) if axes.len() >= 2 && axes[1..].iter().product::<usize>() == size => {}
         _ => {
@@ -229,39 +178,6 @@ fn section(
         }
     }
     fits.section(row * size, size)
-}
-
-/// Whether a FIBERMAP belongs to a file of single exposures (spectra-*.fits), several to a target,
-/// with the cosmic rays of each: co-adding them is DESI's pipeline's work.
-pub(crate) fn is_of_exposures(fibermap: &Hdu) -> bool {
-    let has = |columns: &[Column], name: &str| {
-        let is = |c: &Column| c.name.eq_ignore_ascii_case(name);
-        columns.iter().any(is)
-    };
-    matches!(fibermap, Hdu::Table { columns, .. } if has(columns, "EXPID") && !has(columns, "COADD_FIBERSTATUS"))
-}
-
-/// An HDU that a coadd file must have.
-pub(crate) fn absent(fits: &Fits, name: &str) -> Error {
-    fits.error(
-        &format!("HDU {name}"),
-        "no HDU of this name",
-        "a DESI coadd file",
-        "check the file with selfsi inspect",
-    )
-}
-
-/// Whether every image says DESI's one flux unit.
-pub(crate) fn check_units(fits: &mut Fits, hdus: &BTreeMap<String, usize>) -> Result<()> {
-    for (name, hdu) in hdus {
-        fits.seek(*hdu)?;
-        if name.ends_with("_FLUX") {
-            check_flux(fits, "BUNIT")?;
-        } else if name.ends_with("_IVAR") {
-            check_ivar(fits, "BUNIT")?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

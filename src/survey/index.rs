@@ -3,24 +3,13 @@
 use super::sdss;
 use super::sp_plate;
 use super::sp_plate::{Fibre, Key};
+use crate::files::fits::read::Fits;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
-
-/// How the names of what DESI's pipeline puts beside its coadd files begin.
-const BESIDE_COADDS: [&str; 8] = [
-    "redrock-",
-    "rrdetails-",
-    "spectra-",
-    "zbest-",
-    "qso_",
-    "emline-",
-    "zmtl-",
-    "tile-",
-];
 
 /// Where a spectrum is.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,7 +58,7 @@ impl Index {
     }
 
     fn walk(&mut self, folder: &Path) -> Result<()> {
-        let mut found = false;
+        let (mut found, mut sp_spec) = (false, None);
         let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
         for entry in walk {
             let path = match entry {
@@ -86,6 +75,9 @@ impl Index {
             } else if let Some(key) = name_of(&path).and_then(key_of) {
                 self.add(key, path, None);
             } else {
+                if name_of(&path).is_some_and(|n| n.starts_with("spSpec-")) {
+                    sp_spec.get_or_insert(path.clone());
+                }
                 if name_of(&path).is_some_and(|n| is_other(n, &["spZ"])) {
                     self.passed_over.push(path);
                 }
@@ -95,6 +87,9 @@ impl Index {
         }
         if found {
             return Ok(());
+        }
+        if let Some(path) = sp_spec {
+            sdss::refuse_sp_spec(&mut Fits::open(&path)?)?;
         }
         Err(Error::input(
             folder,
@@ -128,6 +123,18 @@ fn name_of(path: &Path) -> Option<&str> {
     path.file_name()?.to_str()
 }
 
+/// How the names of what DESI's pipeline puts beside its coadd files begin.
+const BESIDE_COADDS: [&str; 8] = [
+    "redrock-",
+    "rrdetails-",
+    "spectra-",
+    "zbest-",
+    "qso_",
+    "emline-",
+    "zmtl-",
+    "tile-",
+];
+
 /// Whether a file that no rule takes is called like a FITS file: `.fits`, `.FITS`, `.fit`, ` (1).fits`,
 /// `.fits.bz2`; those of the pipeline that stand beside spectra, which begin with one of `beside`, are not.
 fn is_other(name: &str, beside: &[&str]) -> bool {
@@ -137,12 +144,13 @@ fn is_other(name: &str, beside: &[&str]) -> bool {
 }
 
 /// The files among `paths`, and those of the folders among them that are called PREFIX*.fits[.gz],
-/// at any depth, sorted; and the FITS files of the folders that are called otherwise.
+/// at any depth, sorted: with the first of `prefixes` of which a folder has any;
+/// and the FITS files of the folders that are called otherwise.
 ///
 /// # Errors
 /// [`Error::Input`] if a path cannot be read or a folder holds none.
 pub(crate) fn files_called(
-    prefix: &str,
+    prefixes: &[&str],
     paths: &[PathBuf],
 ) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let (mut files, mut passed_over) = (Vec::new(), Vec::new());
@@ -151,26 +159,31 @@ pub(crate) fn files_called(
             files.push(path.clone());
             continue;
         }
-        let before = files.len();
+        let mut found = vec![Vec::new(); prefixes.len()];
         for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
             let entry = entry.map_err(|e| unreadable(path, &e))?;
             let name = entry.file_name().to_string_lossy();
             let stem = name.strip_suffix(".gz").unwrap_or(&name);
-            if entry.file_type().is_file() && stem.starts_with(prefix) && stem.ends_with(".fits") {
-                files.push(entry.into_path());
+            let prefix = prefixes.iter().position(|p| stem.starts_with(p));
+            if let Some(prefix) = prefix.filter(|_| stem.ends_with(".fits"))
+                && entry.file_type().is_file()
+            {
+                found[prefix].push(entry.into_path());
             } else if entry.file_type().is_file() && is_other(&name, &BESIDE_COADDS) {
                 passed_over.push(entry.into_path());
             }
         }
-        if files.len() == before {
+        let Some(found) = found.into_iter().find(|f| !f.is_empty()) else {
+            let names: Vec<String> = prefixes.iter().map(|p| format!("{p}*.fits[.gz]")).collect();
             return Err(Error::input(
                 path,
                 "",
-                format!("no {prefix}*.fits[.gz] in this folder or below"),
+                format!("no {} in this folder or below", names.join(" or ")),
                 "a folder of such files",
                 "check the path, or name the files themselves",
             ));
-        }
+        };
+        files.extend(found);
     }
     Ok((files, passed_over))
 }
@@ -193,19 +206,19 @@ fn unreadable(folder: &Path, e: &walkdir::Error) -> Error {
     )
 }
 
-/// What spec-3655-55240-0256.fits[.gz] says; `None` for other names.
+/// What spec-3655-55240-0256.fits[.gz], or spec-allepoch-60130-27021598054114233.fits, says; `None` for
+/// other names.
 pub(crate) fn key_of(file: &str) -> Option<Key> {
     let stem = file.strip_suffix(".gz").unwrap_or(file);
-    let mut parts = stem
-        .strip_prefix("spec-")?
-        .strip_suffix(".fits")?
-        .split('-');
-    let mut number = || {
-        let digits = parts.next()?;
+    let stem = stem.strip_prefix("spec-")?.strip_suffix(".fits")?;
+    let mut parts = stem.split('-');
+    let number = |digits: &str| {
         let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
         plain.then(|| digits.parse::<i64>().ok()).flatten()
     };
-    let key = (number()?, number()?, number()?);
+    let first = parts.next()?;
+    let plate = number(first).or_else(|| sdss::all_epochs(first))?;
+    let key = (plate, number(parts.next()?)?, number(parts.next()?)?);
     parts.next().is_none().then_some(key)
 }
 
@@ -224,7 +237,12 @@ mod tests {
             key_of("spec-015000-59146-04544940698.fits"),
             Some((15000, 59146, 4_544_940_698))
         );
+        assert_eq!(
+            key_of("spec-allepoch_lco-60130-27021598054114233.fits"),
+            Some((0, 60130, 27_021_598_054_114_233))
+        );
         for other in [
+            "spec-allsky-1-2.fits",
             "spec-1-2.fits",
             "spPlate-3655-55240.fits",
             "spec-1-2-3-4.fits",

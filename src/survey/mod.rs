@@ -1,8 +1,11 @@
 //! What a survey gives: spectra, images, catalog tables and pixel masks, as its files hold them.
 
+pub(crate) mod catalog;
 mod desi;
-pub(crate) mod desi_coadd;
-mod desi_targets;
+mod desi_coadd;
+pub(crate) mod desi_file;
+mod desi_lattice;
+pub(crate) mod desi_targets;
 mod flux_unit;
 mod hdf5;
 mod hdf5_mask;
@@ -13,6 +16,7 @@ mod index;
 pub(crate) mod item;
 pub(crate) mod open;
 mod pixel_mask;
+pub(crate) mod recognise;
 pub(crate) mod sdss;
 mod sdss_survey;
 pub(crate) mod select;
@@ -27,5 +31,5 @@ pub use images::{ImageSource, RawImages};
 
 pub use pixel_mask::{PixelMask, SPPIXMASK};
 pub use sdss::{SpecFile, read_spec};
-pub use tables::{CatalogRow, read_catalog};
+pub use tables::{CatalogRow, CatalogRows, read_catalog};
 pub use truth::Truth;

@@ -1,4 +1,5 @@
-//! SDSS, BOSS and SDSS-V spec files: spec-PLATE-MJD-FIBER.fits[.gz], full and lite, v5 and v6.
+//! SDSS, BOSS and SDSS-V spec files: spec-PLATE-MJD-FIBER.fits[.gz], full and lite, v5 and v6; of SDSS-V
+//! spec-FIELD-MJD-CATALOGID and, of all epochs together, spec-allepoch-MJD-CATALOGID.
 //!
 //! Data model: <https://data.sdss.org/datamodel/files/BOSS_SPECTRO_REDUX/RUN2D/spectra/PLATE4/spec.html>.
 //! HDU 1 (COADD) holds the spectrum, HDU 2 (SPALL or SPECOBJ, sometimes without a name) one row of
@@ -10,9 +11,14 @@ use crate::Result;
 use crate::data::Object;
 use crate::data::spectrum::SDSS_STEP;
 use crate::data::{Centres, NativeGrid, Spectrum};
-use crate::files::fits::read::Fits;
+use crate::files::cells;
+use crate::files::fits::read::{Fits, Hdu};
 use std::path::Path;
 
+/// The columns by which a catalog of SDSS-V (spAll) identifies its spectra.
+pub(crate) const SDSS_V: [&str; 3] = ["FIELD", "MJD", "CATALOGID"];
+/// What stands for the field in the names of co-adds of all epochs.
+const ALL_EPOCHS: &str = "allepoch";
 /// How far, in pixels, a centre may lie from the SDSS lattice: `loglam` is a 32-bit float.
 const LATTICE: f64 = 0.02;
 /// Pixels of the longest spectrum that is placed on the lattice.
@@ -43,11 +49,11 @@ pub struct SpecFile {
 /// spectrum, or in another flux unit.
 pub fn read_spec(path: &Path, mask: &PixelMask, pipeline: bool) -> Result<SpecFile> {
     let mut fits = Fits::open(path)?;
-    fits.seek(0)?;
+    refuse_sp_spec(&mut fits)?;
+    let version = version(&mut fits)?;
+    let ids = Ids::of(&mut fits, &version)?;
     check_flux(&mut fits, "BUNIT")?;
     let air = in_air(&mut fits);
-    let version = version(&mut fits);
-    let ids = Ids::of(&version);
     let mut object = Object {
         plate: header_id(&mut fits, &ids.plate),
         mjd: header_id(&mut fits, &["MJD"]),
@@ -81,28 +87,89 @@ struct Ids {
 }
 
 impl Ids {
-    fn of(version: &str) -> Self {
-        if version.starts_with("v6") {
-            Self {
-                plate: ["FIELD", "PLATEID", "PLATE"],
-                fiber: ["CATALOGID", "FIBERID"],
+    const SDSS_V: Self = Self {
+        plate: ["FIELD", "PLATEID", "PLATE"],
+        fiber: ["CATALOGID", "FIBERID"],
+    };
+    const BEFORE: Self = Self {
+        plate: ["PLATEID", "PLATE", "FIELD"],
+        fiber: ["FIBERID", "CATALOGID"],
+    };
+
+    /// Those of a file of this version; one that tells no age (`master`, as daily reductions are called)
+    /// is of SDSS-V if it has a CATALOGID. The primary HDU is the current one afterwards.
+    fn of(fits: &mut Fits, version: &str) -> Result<Self> {
+        let number = version.strip_prefix('v').unwrap_or(version);
+        let digits = number.find(|c: char| !c.is_ascii_digit());
+        let major: Option<u32> = number[..digits.unwrap_or(number.len())].parse().ok();
+        // The versions before v4 are numbers, 26 and 103 among them.
+        let sdss_v = match major {
+            Some(major) if version.starts_with('v') => major >= 6,
+            Some(_) => false,
+            None => {
+                fits.text_key("CATALOGID").is_some()
+                    || (fits.hdus()? > 2 && fits.seek(2)? && fits.column("CATALOGID").is_some())
             }
-        } else {
-            Self {
-                plate: ["PLATEID", "PLATE", "FIELD"],
-                fiber: ["FIBERID", "CATALOGID"],
-            }
-        }
+        };
+        fits.seek(0)?;
+        Ok(if sdss_v { Self::SDSS_V } else { Self::BEFORE })
     }
 }
 
 /// Plate (or field), MJD and fibre (or catalog id) by the primary header; `None` if it lacks one.
 pub(crate) fn key(path: &Path) -> Option<(i64, i64, i64)> {
     let mut fits = Fits::open(path).ok()?;
-    fits.seek(0).ok()?;
-    let ids = Ids::of(&version(&mut fits));
+    let version = version(&mut fits).ok()?;
+    let ids = Ids::of(&mut fits, &version).ok()?;
     let mut id = |keys: &[&str]| Some(header_id(&mut fits, keys)).filter(|v| *v >= 0);
     Some((id(&ids.plate)?, id(&["MJD"])?, id(&ids.fiber)?))
+}
+
+/// The number of a plate, or of a field of SDSS-V; 0 of co-adds of all epochs.
+pub(crate) fn field(text: &str) -> Option<i64> {
+    all_epochs(text.trim()).or_else(|| cells::whole(text))
+}
+
+/// 0 if `text` is what stands for the field of co-adds of all epochs: allepoch, or allepoch_apo and
+/// allepoch_lco for one observatory's.
+pub(crate) fn all_epochs(text: &str) -> Option<i64> {
+    let start = text.get(..ALL_EPOCHS.len())?;
+    start.eq_ignore_ascii_case(ALL_EPOCHS).then_some(0)
+}
+
+/// Whether HDU 1 holds a spectrum as spec files do.
+pub(crate) fn is_spec(fits: &mut Fits) -> Result<bool> {
+    let table = fits.hdus()? > 1 && fits.seek(1)?;
+    Ok(table && ["flux", "loglam"].iter().all(|n| fits.column(n).is_some()))
+}
+
+/// Whether this is a spectrum in the form of SDSS-I and II: an image of flux and more in the primary HDU.
+pub(crate) fn is_sp_spec(fits: &mut Fits) -> Result<bool> {
+    let Hdu::Image(axes) = fits.go(0)? else {
+        return Ok(false);
+    };
+    let keys = ["PLATEID", "FIBERID", "COEFF0"];
+    Ok(axes.len() == 2 && keys.iter().all(|k| fits.text_key(k).is_some()))
+}
+
+/// Refuses such a spectrum.
+///
+/// # Errors
+/// [`Error::Input`] that names the file of the same spectrum in a later form.
+pub(crate) fn refuse_sp_spec(fits: &mut Fits) -> Result<()> {
+    if !is_sp_spec(fits)? {
+        return Ok(());
+    }
+    let mut id = |key| header_id(fits, &[key]).max(0);
+    let (plate, mjd, fibre) = (id("PLATEID"), id("MJD"), id("FIBERID"));
+    Err(fits.error(
+        "",
+        "a spectrum in the form of DR7 and before (spSpec), which is not read",
+        "the form of DR8 and later",
+        &format!(
+            "give spec-{plate:04}-{mjd}-{fibre:04}.fits of a later release: the same spectrum"
+        ),
+    ))
 }
 
 /// Whether the header says that the wavelengths are those in air.
@@ -110,10 +177,11 @@ pub(crate) fn in_air(fits: &mut Fits) -> bool {
     fits.text_key("VACUUM").is_some_and(|v| v == "F")
 }
 
-pub(crate) fn version(fits: &mut Fits) -> String {
-    fits.text_key("VERS2D")
-        .or_else(|| fits.text_key("RUN2D"))
-        .unwrap_or_default()
+/// VERS2D or RUN2D; empty if absent. The primary HDU is the current one afterwards.
+pub(crate) fn version(fits: &mut Fits) -> Result<String> {
+    fits.seek(0)?;
+    let version = fits.text_key("VERS2D").or_else(|| fits.text_key("RUN2D"));
+    Ok(version.unwrap_or_default())
 }
 
 /// The name of a spectrum that has no other.
@@ -123,7 +191,7 @@ pub(crate) fn name(plate: i64, mjd: i64, fiberid: i64) -> String {
 
 fn header_id(fits: &mut Fits, keys: &[&str]) -> i64 {
     keys.iter()
-        .find_map(|k| fits.text_key(k)?.parse().ok())
+        .find_map(|k| field(&fits.text_key(k)?))
         .unwrap_or(-1)
 }
 
@@ -261,6 +329,9 @@ fn results(fits: &mut Fits, ids: &Ids, object: &mut Object) -> Option<i64> {
     let mut id = |names: &[&str], old: i64| -> i64 {
         let read = |fits: &mut Fits| {
             let column = names.iter().find_map(|n| fits.column(n))?;
+            if column.text {
+                return field(fits.texts(&column, 1).ok()?.first()?);
+            }
             fits.integers(&column, 1).ok()?.first().copied()
         };
         read(fits).filter(|v| *v >= 0).unwrap_or(old)

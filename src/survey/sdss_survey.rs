@@ -6,7 +6,7 @@ use super::item::Item;
 use super::pixel_mask::PixelMask;
 use super::select::{by_catalog, reject};
 use super::spectra::{Pixels, Survey, Unmatched, listed_twice};
-use super::tables::{CatalogRow, read_catalog};
+use super::tables::{CatalogRow, CatalogRows, read_catalog};
 use super::{sdss, sp_plate};
 use crate::Result;
 use crate::config::{Columns, SelectConfig};
@@ -26,6 +26,7 @@ pub(crate) struct SdssSurvey {
     twins: Vec<PathBuf>,
     /// Files that are called otherwise.
     passed_over: Vec<PathBuf>,
+    notes: Vec<String>,
 }
 
 /// A spectrum of an SDSS survey: a catalog row, or a file that stands for itself.
@@ -47,10 +48,13 @@ impl SdssSurvey {
             .map(|path| read_catalog(path, columns))
             .transpose()?;
         // A catalog without ZWARNING leaves that to the pipeline.
-        let knows = |rows: &Vec<CatalogRow>| rows.iter().all(|r| r.zwarning.is_some());
+        let knows = |c: &CatalogRows| c.rows.iter().all(|r| r.zwarning.is_some());
         let index = Index::new(spectra, !catalog.as_ref().is_some_and(knows))?;
         Ok(match catalog {
-            Some(rows) => Self::named(rows, index),
+            Some(catalog) => Self {
+                notes: catalog.notes,
+                ..Self::named(catalog.rows, index)
+            },
             None => Self::unnamed(index),
         })
     }
@@ -79,6 +83,7 @@ impl SdssSurvey {
             unnamed: index.files.into_iter().filter_map(unnamed).collect(),
             twins: index.twins,
             passed_over: index.passed_over,
+            notes: Vec::new(),
         }
     }
 
@@ -92,6 +97,7 @@ impl SdssSurvey {
             unnamed: Vec::new(),
             twins: index.twins,
             passed_over: index.passed_over,
+            notes: Vec::new(),
         }
     }
 }
@@ -129,6 +135,7 @@ impl Survey for SdssSurvey {
                 let o = &r.row.as_ref()?.object;
                 Some((sdss::name(o.plate, o.mjd, o.fiberid), o.z))
             })),
+            notes: self.notes.clone(),
         }
     }
 

@@ -30,6 +30,12 @@ pub(crate) fn is_plate(name: &str) -> bool {
     stem.starts_with("spPlate-") && stem.ends_with(".fits")
 }
 
+/// Whether a file has spectra on one grid in its primary HDU, and the plate that they are of.
+pub(crate) fn is_plate_file(fits: &mut Fits) -> Result<bool> {
+    let flat = matches!(fits.go(0)?, Hdu::Image(axes) if axes.len() == 2);
+    Ok(flat && fits.text_key("COEFF0").is_some() && fits.text_key("PLATEID").is_some())
+}
+
 /// What the plug map says of a spectrum, and the spZbest file beside it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Fibre {
@@ -96,7 +102,7 @@ pub(crate) fn read_row(
     let (first, step) = (number(&mut fits, "COEFF0")?, number(&mut fits, "COEFF1")?);
     let air = sdss::in_air(&mut fits);
     let (plate, mjd, fiberid) = fibre.key;
-    let version = sdss::version(&mut fits);
+    let version = sdss::version(&mut fits)?;
     let flux = fits.section(row * n, n)?;
     if fits.hdus()? > IVAR {
         fits.seek(IVAR)?;

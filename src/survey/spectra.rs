@@ -74,6 +74,8 @@ pub(crate) struct Unmatched {
     pub passed_over: Vec<PathBuf>,
     /// Spectra that several rows of the catalog name, with different redshifts.
     pub listed_twice: Vec<String>,
+    /// What else was left out of the catalog, in words.
+    pub notes: Vec<String>,
 }
 
 /// What files say of the pixels besides flux and inverse variance.

@@ -1,12 +1,12 @@
-//! Catalog tables that name the spectra: DR14Q, DR16Q, clustering catalogs, and others through a
-//! column mapping.
+//! Catalog tables that name the spectra: DR14Q, DR16Q, spAll of SDSS-V, clustering catalogs, and others
+//! through a column mapping.
 
+use super::catalog::{Catalog, Scheme};
 use super::sdss;
-use crate::Result;
 use crate::config::{Columns, DesiColumns};
 use crate::data::Object;
-use crate::files::fits::column::Column;
 use crate::files::fits::read::Fits;
+use crate::{Error, Result};
 use std::path::Path;
 
 /// The pipeline's warning about its redshift, which is the catalog's; in quasar catalogs that about
@@ -14,6 +14,11 @@ use std::path::Path;
 const ZWARNING: &str = "ZWARNING";
 const ZWARN_PIPE: &str = "ZWARN_PIPE";
 const SOURCE_Z: &str = "SOURCE_Z";
+
+/// The columns that identify SDSS spectra: those of SDSS-V, and those of before.
+pub(crate) const OF_SPECTRA: [[&str; 3]; 2] = [sdss::SDSS_V, ["PLATE", "MJD", "FIBERID"]];
+/// The column that identifies targets of DESI, and their redshift.
+pub(crate) const OF_TARGETS: [&str; 2] = ["TARGETID", "Z"];
 
 /// One row of a catalog.
 #[derive(Debug, Clone)]
@@ -26,30 +31,42 @@ pub struct CatalogRow {
     pub level: Option<f64>,
 }
 
-/// Reads the first table that has the plate, MJD and fibre columns.
+/// The rows of a catalog, and what of it was left out, in words.
+#[derive(Debug)]
+pub struct CatalogRows {
+    /// The rows in their order.
+    pub rows: Vec<CatalogRow>,
+    /// What was left out.
+    pub notes: Vec<String>,
+}
+
+/// Reads the first table that has the plate, MJD, fibre and redshift columns; or, unless the config names
+/// others, FIELD, MJD and CATALOGID, by which SDSS-V identifies its spectra.
 ///
 /// # Errors
 /// [`crate::Error::Input`] for an unreadable file, a missing column (naming those there are), or
 /// an empty table.
-pub fn read_catalog(path: &Path, columns: &Columns) -> Result<Vec<CatalogRow>> {
-    let mut reader = Reader::at(Fits::open(path)?, &columns.plate)?;
-    let rows = reader.rows;
+pub fn read_catalog(path: &Path, columns: &Columns) -> Result<CatalogRows> {
+    let (mut table, ids) = find_catalog(path, columns)?;
+    let rows = table.rows();
     if rows == 0 {
-        let place = reader.fits.place();
-        let fix = "give a catalog with rows";
-        return Err(reader.fits.error(&place, "no rows", "a catalog", fix));
+        let (place, fix) = (table.place(), "give a catalog with rows");
+        return Err(Error::input(path, place, "no rows", "a catalog", fix));
     }
-    let plate = reader.ids(&columns.plate)?;
-    let mjd = reader.ids(&columns.mjd)?;
-    let fiberid = reader.ids(&columns.fiberid)?;
-    let z = reader.numbers(&columns.z)?;
-    let defaults = Columns::default();
-    let ra = reader.optional(&columns.ra, &defaults.ra, Reader::numbers)?;
-    let dec = reader.optional(&columns.dec, &defaults.dec, Reader::numbers)?;
-    let thing_id = reader.optional(&columns.thing_id, &defaults.thing_id, Reader::ids)?;
-    let names = reader.optional(&columns.name, &defaults.name, Reader::texts)?;
-    let level = reader.asked(columns.level.as_deref())?;
-    let zwarning = warnings(&mut reader, &columns.z)?;
+    let plate = table.ids_by(ids[0], &sdss::field)?;
+    let mjd = table.ids(ids[1])?;
+    let fiberid = table.ids(ids[2])?;
+    let z = table.numbers(&columns.z)?;
+    let ra = table.optional(&columns.ra, &["RA", "RACAT", "FIBER_RA"], Catalog::numbers)?;
+    let dec = table.optional(
+        &columns.dec,
+        &["DEC", "DECCAT", "FIBER_DEC"],
+        Catalog::numbers,
+    )?;
+    let thing_id = table.optional(&columns.thing_id, &["THING_ID"], Catalog::ids)?;
+    let names = table.optional(&columns.name, &["SDSS_NAME"], Catalog::texts)?;
+    let level = table.asked(columns.level.as_deref())?;
+    let zwarning = warnings(&mut table, &columns.z)?;
     let row = |i: usize| {
         let named = names
             .as_ref()
@@ -71,25 +88,26 @@ pub fn read_catalog(path: &Path, columns: &Columns) -> Result<Vec<CatalogRow>> {
             level: level.as_ref().map(|l| l[i]),
         }
     };
-    Ok((0..rows).map(row).collect())
+    Ok(CatalogRows {
+        rows: (0..rows).map(row).collect(),
+        notes: table.into_notes(),
+    })
 }
 
 /// The warning of each row about the redshift of column `z`, 0 where all is well; `None` where the catalog
 /// does not know. ZWARN_PIPE warns of Z_PIPE: a redshift that SOURCE_Z says is from elsewhere, as from
 /// visual inspection, has no warning; −1 means that the pipeline gave none.
-fn warnings(reader: &mut Reader, z: &str) -> Result<Option<Vec<Option<i64>>>> {
-    if reader.fits.column(ZWARNING).is_some() {
-        let all = reader.ids(ZWARNING)?;
+fn warnings(table: &mut Catalog, z: &str) -> Result<Option<Vec<Option<i64>>>> {
+    if let Some(all) = table.optional(ZWARNING, &[ZWARNING], Catalog::ids)? {
         return Ok(Some(all.into_iter().map(Some).collect()));
     }
-    if reader.fits.column(ZWARN_PIPE).is_none() {
+    let Some(all) = table.optional(ZWARN_PIPE, &[ZWARN_PIPE], Catalog::ids)? else {
         return Ok(None);
-    }
-    let all = reader.ids(ZWARN_PIPE)?;
+    };
     let usual = z.eq_ignore_ascii_case(&Columns::default().z);
-    let source = match reader.fits.column(SOURCE_Z) {
-        Some(_) if usual => Some(reader.texts(SOURCE_Z)?),
-        _ => None,
+    let source = match usual {
+        true => table.optional(SOURCE_Z, &[SOURCE_Z], Catalog::texts)?,
+        false => None,
     };
     let is_pipes = |i: usize| match &source {
         Some(source) => source[i].eq_ignore_ascii_case("PIPE"),
@@ -102,28 +120,64 @@ fn warnings(reader: &mut Reader, z: &str) -> Result<Option<Vec<Option<i64>>>> {
     Ok(Some(all.iter().enumerate().map(one).collect()))
 }
 
-/// Reads the targets of the first table of a file with a TARGETID column, each called by its
-/// TARGETID; their redshifts too if `redshifts` (else NaN).
+/// The table that [`read_catalog`] reads, and its columns of plate (or field), MJD and fibre (or catalog
+/// id).
 ///
 /// # Errors
 /// As [`read_catalog`].
-pub(crate) fn read_targets(
-    fits: Fits,
+pub(crate) fn find_catalog<'a>(
+    path: &Path,
+    columns: &'a Columns,
+) -> Result<(Catalog, [&'a str; 3])> {
+    let usual = Columns::default();
+    let named = [&*columns.plate, &columns.mjd, &columns.fiberid];
+    let mut ids = vec![named];
+    if named == [&*usual.plate, &usual.mjd, &usual.fiberid] {
+        ids.insert(0, sdss::SDSS_V);
+    }
+    let scheme = |ids: &[&'a str; 3]| ids.iter().copied().chain([&*columns.z]).collect();
+    let schemes: Vec<Scheme> = ids.iter().map(scheme).collect();
+    let (table, scheme) = Catalog::find(path, &schemes)?;
+    Ok((table, ids[scheme]))
+}
+
+/// Reads the targets of a catalog: those of the first table of a file with TARGETID and redshift, each
+/// called by its TARGETID.
+///
+/// # Errors
+/// As [`read_catalog`].
+pub(crate) fn read_targets(path: &Path, columns: &DesiColumns) -> Result<CatalogRows> {
+    targets(find_targets(path, columns)?, columns, true)
+}
+
+/// The table that [`read_targets`] reads.
+///
+/// # Errors
+/// As [`read_catalog`].
+pub(crate) fn find_targets(path: &Path, columns: &DesiColumns) -> Result<Catalog> {
+    let scheme = vec![&*columns.targetid, &*columns.z];
+    Ok(Catalog::find(path, &[scheme])?.0)
+}
+
+/// Reads the targets of a table; their redshifts too if `redshifts` (else NaN).
+///
+/// # Errors
+/// As [`read_catalog`].
+pub(crate) fn targets(
+    mut table: Catalog,
     columns: &DesiColumns,
     redshifts: bool,
-) -> Result<Vec<CatalogRow>> {
-    let mut reader = Reader::at(fits, &columns.targetid)?;
-    let rows = reader.rows;
-    let usual = DesiColumns::default();
-    let targetid = reader.ids(&columns.targetid)?;
+) -> Result<CatalogRows> {
+    let rows = table.rows();
+    let targetid = table.ids(&columns.targetid)?;
     let z = match redshifts {
-        true => reader.numbers(&columns.z)?,
+        true => table.numbers(&columns.z)?,
         false => vec![f64::NAN; rows],
     };
-    let ra = reader.optional(&columns.ra, &usual.ra, Reader::numbers)?;
-    let dec = reader.optional(&columns.dec, &usual.dec, Reader::numbers)?;
-    let zwarn = reader.optional(&columns.zwarn, &columns.zwarn, Reader::ids)?;
-    let level = reader.asked(columns.level.as_deref())?;
+    let ra = table.optional(&columns.ra, &["TARGET_RA"], Catalog::numbers)?;
+    let dec = table.optional(&columns.dec, &["TARGET_DEC"], Catalog::numbers)?;
+    let zwarn = table.optional(&columns.zwarn, &[&columns.zwarn], Catalog::ids)?;
+    let level = table.asked(columns.level.as_deref())?;
     let row = |i: usize| CatalogRow {
         object: Object {
             name: targetid[i].to_string(),
@@ -135,7 +189,10 @@ pub(crate) fn read_targets(
         zwarning: zwarn.as_ref().map(|w| w[i]),
         level: level.as_ref().map(|l| l[i]),
     };
-    Ok((0..rows).map(row).collect())
+    Ok(CatalogRows {
+        rows: (0..rows).map(row).collect(),
+        notes: table.into_notes(),
+    })
 }
 
 /// Reads the fibres of the first table with a FIBERID column, a plug map or the pipeline's results:
@@ -144,17 +201,14 @@ pub(crate) fn read_targets(
 /// # Errors
 /// As [`read_catalog`].
 pub(crate) fn read_fibres(fits: Fits) -> Result<Vec<CatalogRow>> {
-    let mut reader = Reader::at(fits, "FIBERID")?;
-    let rows = reader.rows;
-    let fiberid = reader.ids("FIBERID")?;
-    let mut found = |names: [&str; 2]| -> Result<Option<Vec<f64>>> {
-        let name = names.into_iter().find(|n| reader.fits.column(n).is_some());
-        reader.asked(name)
-    };
-    let ra = found(["PLUG_RA", "RA"])?;
-    let dec = found(["PLUG_DEC", "DEC"])?;
-    let z = found(["Z", "Z"])?;
-    let zwarning = found(["ZWARNING", "ZWARNING"])?;
+    let (mut table, _) = Catalog::find_in(fits, &[vec!["FIBERID"]])?;
+    let rows = table.rows();
+    let fiberid = table.ids("FIBERID")?;
+    let mut found = |names: &[&str]| table.optional(names[0], names, Catalog::numbers);
+    let ra = found(&["PLUG_RA", "RA"])?;
+    let dec = found(&["PLUG_DEC", "DEC"])?;
+    let z = found(&["Z"])?;
+    let zwarning = found(&["ZWARNING"])?;
     let at = |column: &Option<Vec<f64>>, i: usize| column.as_ref().map_or(f64::NAN, |c| c[i]);
     let row = |i: usize| CatalogRow {
         object: Object {
@@ -168,100 +222,4 @@ pub(crate) fn read_fibres(fits: Fits) -> Result<Vec<CatalogRow>> {
         level: None,
     };
     Ok((0..rows).map(row).collect())
-}
-
-/// The first table HDU with this column; else an error that names what the first table has.
-fn table_with(fits: &mut Fits, column: &str) -> Result<usize> {
-    let mut seen = Vec::new();
-    for hdu in 1..fits.hdus()? {
-        if fits.seek(hdu)? {
-            if fits.column(column).is_some() {
-                return Ok(hdu);
-            }
-            seen.extend(fits.columns()?.into_iter().map(|c| c.name));
-        }
-    }
-    let problem = if seen.is_empty() {
-        "no table in this file".to_owned()
-    } else {
-        format!("missing (the file has: {})", seen.join(", "))
-    };
-    Err(fits.error(
-        &format!("column {column}"),
-        &problem,
-        "a catalog that identifies the spectra and gives redshifts",
-        "map the names in [survey.source.columns]",
-    ))
-}
-
-struct Reader {
-    fits: Fits,
-    rows: usize,
-}
-
-impl Reader {
-    /// At the first table with `column`.
-    fn at(mut fits: Fits, column: &str) -> Result<Self> {
-        let hdu = table_with(&mut fits, column)?;
-        fits.seek(hdu)?;
-        let rows = fits.rows()?;
-        Ok(Self { fits, rows })
-    }
-
-    fn column(&mut self, name: &str) -> Result<Column> {
-        let Some(column) = self.fits.column(name) else {
-            let place = format!("{} column {name}", self.fits.place());
-            let names: Vec<String> = self.fits.columns()?.into_iter().map(|c| c.name).collect();
-            return Err(self.fits.error(
-                &place,
-                &format!("missing (the table has: {})", names.join(", ")),
-                "the columns of [survey.source.columns]",
-                "map the name in [survey.source.columns]",
-            ));
-        };
-        if !column.text && column.repeat != 1 {
-            let place = format!("{} column {name}", self.fits.place());
-            let problem = format!("{} values per row", column.repeat);
-            return Err(self.fits.error(
-                &place,
-                &problem,
-                "one value per row",
-                "map another column in [survey.source.columns]",
-            ));
-        }
-        Ok(column)
-    }
-
-    fn numbers(&mut self, name: &str) -> Result<Vec<f64>> {
-        let column = self.column(name)?;
-        self.fits.floats(&column, self.rows)
-    }
-
-    fn ids(&mut self, name: &str) -> Result<Vec<i64>> {
-        let column = self.column(name)?;
-        self.fits.integers(&column, self.rows)
-    }
-
-    fn texts(&mut self, name: &str) -> Result<Vec<String>> {
-        let column = self.column(name)?;
-        self.fits.texts(&column, self.rows)
-    }
-
-    /// A column that is read only where the user named one.
-    fn asked(&mut self, name: Option<&str>) -> Result<Option<Vec<f64>>> {
-        name.map(|n| self.numbers(n)).transpose()
-    }
-
-    /// A column that may be absent under its usual name; one that the user named must exist.
-    fn optional<T>(
-        &mut self,
-        name: &str,
-        usual: &str,
-        read: fn(&mut Self, &str) -> Result<Vec<T>>,
-    ) -> Result<Option<Vec<T>>> {
-        if name.eq_ignore_ascii_case(usual) && self.fits.column(name).is_none() {
-            return Ok(None);
-        }
-        read(self, name).map(Some)
-    }
 }

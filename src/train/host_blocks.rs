@@ -1,6 +1,7 @@
 //! The observations of training on the host, for what is learned from them before the training.
 
 use super::data::Data;
+use super::observations::Observations;
 use crate::Result;
 use crate::base::tensors::{matrix, numbers};
 use crate::data::Block;
@@ -19,15 +20,23 @@ pub(super) fn blocks(data: &Data) -> impl Iterator<Item = Result<Block>> + '_ {
     (0..read).map(move |k| {
         let start = k * chunks / read * CHUNK;
         let part = o.part(start..(start + CHUNK).min(o.len()))?;
-        let ivar = &part.latent.good / part.latent.sigma.square();
-        Ok(Block {
-            flux: matrix(&part.flux)?,
-            ivar: matrix(&ivar)?,
-            lsf: matrix(&part.latent.lsf)?,
-            z: numbers(&part.latent.redshift)?
-                .iter()
-                .map(|l| f64::from(*l).exp_m1())
-                .collect(),
-        })
+        on_host(&part)
+    })
+}
+
+/// Observations of spectra on the host.
+///
+/// # Errors
+/// [`crate::Error::Torch`] if the numbers cannot be copied.
+pub(super) fn on_host(o: &Observations) -> Result<Block> {
+    let ivar = &o.latent.good / o.latent.sigma.square();
+    Ok(Block {
+        flux: matrix(&o.flux)?,
+        ivar: matrix(&ivar)?,
+        lsf: matrix(&o.latent.lsf)?,
+        z: numbers(&o.latent.redshift)?
+            .iter()
+            .map(|l| f64::from(*l).exp_m1())
+            .collect(),
     })
 }

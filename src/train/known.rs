@@ -88,7 +88,10 @@ pub(super) fn learn(config: &Config, data: &Data) -> Result<Population> {
 }
 
 /// Mean width of the line-spread function at each pixel.
-fn mean_width(rows: impl Iterator<Item = Result<Block>>, pixels: usize) -> Result<Vec<f64>> {
+pub(super) fn mean_width(
+    rows: impl Iterator<Item = Result<Block>>,
+    pixels: usize,
+) -> Result<Vec<f64>> {
     let (mut sum, mut seen) = (Array1::<f64>::zeros(pixels), 0.0);
     for block in rows {
         let block = block?;
@@ -98,7 +101,7 @@ fn mean_width(rows: impl Iterator<Item = Result<Block>>, pixels: usize) -> Resul
     Ok((sum / f64::max(seen, 1.0)).to_vec())
 }
 
-/// √ of the mean noise variance at each pixel, smoothed, over its root mean square, [1, D].
+/// √ of the mean noise variance at each pixel, smoothed, over its root mean square, `[1, D]`.
 fn profile(data: &Data) -> Result<Tensor> {
     let part = data.training.part(0..data.training.len().min(20 * CHUNK))?;
     let sum = |t: &Tensor| t.sum_dim_intlist([0i64].as_slice(), false, Kind::Float);

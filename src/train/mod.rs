@@ -15,6 +15,7 @@ mod proxies;
 mod run;
 mod split;
 mod step;
+mod sure;
 mod trainer;
 mod training;
 mod validate;
@@ -32,6 +33,7 @@ pub(crate) use run::sha256_file;
 pub use run::{Run, config_sha256};
 pub use split::{is_heldout, is_trained};
 pub use step::Step;
+pub use sure::Mean;
 
 pub use crate::fit::{Proxies, Proxy, Validation};
 pub use trainer::{Outcome, Trainer};

@@ -6,7 +6,7 @@ use crate::base::{atomic, program};
 use crate::config::Config;
 use crate::data::Layout;
 use crate::fit::Checkpoint;
-use crate::fit::checkpoint::newest;
+use crate::fit::checkpoint::{SPREAD, newest};
 use crate::interpolant::Interpolant;
 use crate::nets;
 use crate::nets::{Background, Population, VelocityField};
@@ -15,7 +15,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use tch::Device;
+use tch::{Device, Tensor};
 
 /// A run folder and the config it belongs to.
 #[derive(Debug)]
@@ -190,8 +190,32 @@ impl Run {
         device: Device,
     ) -> Result<Box<dyn VelocityField>> {
         let c = &self.config;
+        if c.interpolant.is_sure() {
+            return nets::for_mean(&c.network, layout, c.seed, device);
+        }
         let heads = self.interpolant().heads();
         nets::build(&c.network, layout, heads, background, c.seed, device)
+    }
+
+    /// The checkpoint of the trained network.
+    fn chosen(&self) -> Result<PathBuf> {
+        let best = Some(self.best()).filter(|p| p.is_file());
+        best.or_else(|| self.newest()).ok_or_else(|| {
+            Error::run(
+                &self.folder,
+                "the run has no checkpoint yet",
+                "train it first: selfsi train CONFIG",
+            )
+        })
+    }
+
+    /// How wide the draws of a run of `interpolant.kind = "sure"` are, as its trained network's
+    /// validation found; `None` where there was none yet.
+    ///
+    /// # Errors
+    /// [`Error::Run`] if there is no checkpoint or it is damaged.
+    pub(super) fn spread(&self, device: Device) -> Result<Option<Tensor>> {
+        Checkpoint::open(&self.chosen()?)?.matrix(SPREAD, device)
     }
 
     /// The trained network: the best one, or the newest where no validation has chosen yet. The
@@ -204,16 +228,7 @@ impl Run {
         layout: &Layout,
         device: Device,
     ) -> Result<(Box<dyn VelocityField>, String)> {
-        let path = Some(self.best())
-            .filter(|p| p.is_file())
-            .or_else(|| self.newest());
-        let path = path.ok_or_else(|| {
-            Error::run(
-                &self.folder,
-                "the run has no checkpoint yet",
-                "train it first: selfsi train CONFIG",
-            )
-        })?;
+        let path = self.chosen()?;
         let checkpoint = Checkpoint::open(&path)?;
         let population = match layout {
             Layout::Spectra { grid, .. } if self.config.network.gaussian() => {

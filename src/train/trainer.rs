@@ -8,6 +8,7 @@ use super::known;
 use super::pairs::Pairs;
 use super::run::{Run, config_sha256};
 use super::step::Step;
+use super::sure::Sure;
 use super::validate::Validator;
 use super::warm_start::GaussianPopulation;
 use crate::base::messages::PROGRESS;
@@ -63,6 +64,8 @@ pub struct Trainer<'a> {
     population: Option<GaussianPopulation>,
     /// The known part of the fields, where there is one.
     known: Option<Population>,
+    /// The rule of a run whose posterior's mean is learned, in place of Algorithm 2.
+    sure: Option<Sure>,
     best: Option<(u64, f64)>,
     stale: usize,
     /// The validation that belongs to the last step is still to be made.
@@ -115,6 +118,9 @@ impl<'a> Trainer<'a> {
             validator: Validator::new(data, config.seed, config.train.batch)?,
             population: None,
             known,
+            sure: (config.interpolant.is_sure())
+                .then(|| Sure::new(run, data, device))
+                .transpose()?,
             teacher,
             best: None,
             stale: 0,
@@ -165,7 +171,8 @@ impl<'a> Trainer<'a> {
         let batch = config.train.batch;
         let share = self.ranks.share(batch as i64);
         let feed = Feed::new(&self.data.training, config.seed, batch).of(share);
-        if !config.network.redshift_input() {
+        // What is learned from recorded observations alone sees their redshifts' errors as they are.
+        if !config.network.redshift_input() || self.sure.is_some() {
             return feed;
         }
         feed.doubting(Doubt {
@@ -205,6 +212,9 @@ impl<'a> Trainer<'a> {
             self.run.create()?;
             if let Some(known) = &self.known {
                 known::write(&self.run.population(), known)?;
+            }
+            if let Some(sure) = &self.sure {
+                sure.write(self.run)?;
             }
             Log::open(
                 self.run.folder(),
@@ -302,11 +312,17 @@ impl<'a> Trainer<'a> {
     /// One optimiser step; the loss stays on the device.
     fn step(&mut self, step: u64, feed: &mut Feed<'_>) -> Result<()> {
         let t = &self.config().train;
-        let loss = self.pairs(step, feed).and_then(|pairs| {
-            seed_dropout(self.config().seed, self.place().index(2 * step));
-            let network = self.learner.network.as_ref();
-            self.rule().loss(network, &pairs, step)
-        });
+        let loss = match &self.sure {
+            Some(sure) => feed.batch(step).and_then(|batch| {
+                let network = self.learner.network.as_ref();
+                sure.loss(network, &batch, self.place(), step)
+            }),
+            None => self.pairs(step, feed).and_then(|pairs| {
+                seed_dropout(self.config().seed, self.place().index(2 * step));
+                let network = self.learner.network.as_ref();
+                self.rule().loss(network, &pairs, step)
+            }),
+        };
         let loss = self.ranks.agree(loss)?;
         let stride = Stride {
             rate: self.rate(step),
@@ -373,15 +389,18 @@ impl<'a> Trainer<'a> {
         let frozen = self.teacher.params().flat();
         self.teacher.params().set_flat(&self.learner.averaged);
         let found = self.ranks.on_first(|| {
-            self.validator.run(
-                self.teacher.as_ref(),
-                &self.transport,
-                self.forward.as_ref(),
-            )
+            let (network, forward) = (self.teacher.as_ref(), self.forward.as_ref());
+            match &mut self.sure {
+                Some(sure) => sure
+                    .validate(network, &mut self.validator, forward)
+                    .map(|(v, spread)| (v, Some(spread.tensor()))),
+                None => (self.validator.run(network, &self.transport, forward)).map(|v| (v, None)),
+            }
         });
         self.teacher.params().set_flat(&frozen);
         // Still unvalidated: a resumed run begins with this validation.
-        let v = found.map_err(|e| self.halted(e))?;
+        let (v, spread) = found.map_err(|e| self.halted(e))?.unzip();
+        let spread = spread.flatten();
         self.unvalidated = false;
         let mut score = [v.as_ref().map_or(f64::NAN, |v| v.score)];
         self.ranks.tell(&mut score);
@@ -391,7 +410,13 @@ impl<'a> Trainer<'a> {
             (self.best, self.stale) = (Some((step, score)), 0);
             self.ranks.on_first(|| {
                 let (params, averaged) = (self.learner.network.params(), &self.learner.averaged);
-                save_weights(&self.run.best(), &self.header()?, params, averaged)
+                save_weights(
+                    &self.run.best(),
+                    &self.header()?,
+                    params,
+                    averaged,
+                    spread.as_ref(),
+                )
             })?;
         } else {
             self.stale += 1;

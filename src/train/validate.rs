@@ -29,7 +29,7 @@ pub struct Validator {
     directions: Tensor,
     bands: Bands,
     comparison: Option<Comparison>,
-    /// Φ(y) of the last validation, [n, D]; saved with the run, for the drift.
+    /// Φ(y) of the last validation, `[n, D]`; saved with the run, for the drift.
     pub(super) last: Option<Tensor>,
 }
 
@@ -98,23 +98,38 @@ impl Validator {
                     )
                 })
                 .collect();
-            let x = Tensor::cat(&parts, 0);
+            self.compare(&Tensor::cat(&parts, 0), forward)
+        })
+    }
+
+    /// The held-out observations.
+    pub(super) fn held(&self) -> &Observations {
+        &self.held
+    }
+
+    /// Compares F(x) with y for restorations `x` `[n, D]` of the held-out observations.
+    ///
+    /// # Errors
+    /// As [`ForwardModel::observe`].
+    pub(super) fn compare(&mut self, x: &Tensor, forward: &dyn ForwardModel) -> Result<Validation> {
+        no_grad(|| {
+            let (n, device) = (self.held.len(), self.y.device());
             let random = Rows::range(self.seed, Purpose::Validation, 3, n, device);
-            let (fresh, _) = forward.observe(&x, &self.held.latent, &random)?;
+            let (fresh, _) = forward.observe(x, &self.held.latent, &random)?;
             let spectra = sliced_wasserstein(
                 &self.y.matmul(&self.directions),
                 &fresh.matmul(&self.directions),
             );
             let (py, pf) = (self.bands.power(&self.y), self.bands.power(&fresh));
             let power = sliced_wasserstein(&py.log(), &pf.log());
-            let drift = self.last.replace(x.copy()).map(|l| rms(&(&x - l)));
+            let drift = self.last.replace(x.copy()).map(|l| rms(&(x - l)));
             Ok(Validation {
                 score: spectra + power,
                 spectra,
                 power,
                 power_ratio: to_vec(&(mean_rows(&pf) / mean_rows(&py))),
                 edge_ratio: edge_scatter(&self.bands, &fresh) / edge_scatter(&self.bands, &self.y),
-                restored_power: to_vec(&mean_rows(&self.bands.power(&x))),
+                restored_power: to_vec(&mean_rows(&self.bands.power(x))),
                 drift,
                 proxies: self.comparison.as_ref().and_then(|c| c.with(&fresh)),
             })
@@ -122,7 +137,7 @@ impl Validator {
     }
 }
 
-/// Mean over the columns of the 1-D Wasserstein distance between two samples [N, K] of equal size,
+/// Mean over the columns of the 1-D Wasserstein distance between two samples `[N, K]` of equal size,
 /// in units of the first one's standard deviation.
 fn sliced_wasserstein(a: &Tensor, b: &Tensor) -> f64 {
     let sorted = |t: &Tensor| t.sort(0, false).0;

@@ -357,7 +357,8 @@ fn an_unusable_catalog_or_folder_is_one_line_and_no_output() {
     for (content, words) in [
         (&whole[..whole.len() - 2880], "catalog.fits"), // the table's data cut off
         (&whole[..3000], "catalog.fits"),
-        (b"PLATE,MJD,FIBERID" as &[u8], "not a readable FITS file"),
+        (b"PLATE,MJD,FIBERID" as &[u8], "column Z"),
+        (b"\0PLATE,MJD,FIBERID,Z", "not a table that selfsi reads"),
     ] {
         fs::write(&path, content).unwrap();
         let e = fails(&c);

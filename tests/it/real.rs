@@ -109,8 +109,8 @@ fn inspect_says_what_every_file_is() {
         ("desi/coadd-main-dark-9144.fits", "DESI coadd", ""),
         (
             "desi/QSO_cat_fuji_dark_healpix_with_main.fits.gz",
-            "FITS file",
-            "no spectrum or catalog",
+            "catalog table",
+            "",
         ),
         (
             "templates/rrtemplate-QSO-HIZ-v1.1.fits",

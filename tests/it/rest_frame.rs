@@ -4,9 +4,11 @@ use ndarray::{Array1, Array2, Axis, s};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
-use selfsi::config::{ForwardConfig, GridConfig};
+use selfsi::config::{ForwardConfig, GridConfig, NoiseFrom, SmoothingFrom};
 use selfsi::data::{Block, LogGrid};
-use selfsi::population::{Channel, Cholesky, RestFilter, RestGrid, RestPopulation};
+use selfsi::population::{
+    BandMatrix, Channel, Cholesky, RestFilter, RestGrid, RestPopulation, Structure,
+};
 
 const D: usize = 96;
 const SHIFTS: usize = 17;
@@ -58,6 +60,7 @@ fn population(scaled: bool) -> RestPopulation {
         grid: rest_grid(),
         mean,
         factor,
+        structure: None,
         scaled,
         shifts: vec![1.0 / SHIFTS as f64; SHIFTS],
         spectra: 1,
@@ -200,7 +203,7 @@ fn the_posterior_is_that_of_the_dense_formula_with_and_without_a_redshift() {
     let (mut block, _) = observed(6, 0.0, 4);
     block.z[5] = f64::NAN;
     let (population, channel) = (population(false), channel());
-    let filter = RestFilter::new(&population, &channel);
+    let filter = RestFilter::new(population.clone(), channel.clone());
     let c = population.covariance();
     let moments = |k: usize| {
         let window = s![k..k + D];
@@ -238,7 +241,7 @@ fn the_posterior_is_that_of_the_dense_formula_with_and_without_a_redshift() {
 fn an_object_is_restored_alike_at_another_redshift() {
     let (block, _) = observed(1, 0.0, 5);
     let (population, channel) = (population(true), channel());
-    let filter = RestFilter::new(&population, &channel);
+    let filter = RestFilter::new(population.clone(), channel.clone());
     let (by, k) = (5, 4);
     let mut near = Block::masked(1, D);
     let mut far = Block::masked(1, D);
@@ -268,7 +271,7 @@ fn draws_are_as_wide_as_the_posterior_and_the_truth_is_one_of_them() {
     let (n, m) = (150, 19);
     let (block, clean) = observed(n, 0.0, 6);
     let (population, channel) = (population(false), channel());
-    let filter = RestFilter::new(&population, &channel);
+    let filter = RestFilter::new(population.clone(), channel.clone());
     let mut rng = ChaCha8Rng::seed_from_u64(7);
     let mut ranks = vec![0.0; m + 1];
     let mut ratio = 0.0;
@@ -314,4 +317,80 @@ fn the_moments_of_clean_spectra_are_those_of_their_population() {
     let off = (found.covariance() - &covariance).slice(inner).to_owned();
     let error = rms(&off) / rms(&covariance.slice(inner).to_owned());
     assert!(error < 0.09, "{error}");
+}
+
+/// Amplitudes, masks and correlated noise included; what the misfit leaves is what is expected of the
+/// signal.
+#[test]
+fn the_response_is_the_derivative_of_the_mean_and_of_the_misfit() {
+    let (block, _) = observed(3, 0.3, 8);
+    let filter = RestFilter::new(population(true), channel());
+    for i in 0..3 {
+        let (flux, ivar) = (block.flux.row(i), block.ivar.row(i));
+        let of = |flux: &Array1<f32>| filter.posterior(flux.view(), ivar, block.z[i]).unwrap();
+        let b: Array1<f64> = (0..D)
+            .map(|j| {
+                if ivar[j] > 0.0 {
+                    (1.3 * j as f64).sin()
+                } else {
+                    0.0
+                }
+            })
+            .collect();
+        let moved = |h: f64| of(&(flux.to_owned() + &b.mapv(|b| (h * b) as f32)));
+        let (low, high, step) = (moved(-0.05), moved(0.05), 0.1);
+        let found = of(&flux.to_owned()).response(&b);
+        let slope = |high: Array1<f64>, low: Array1<f64>| (high - low) / step;
+        assert!(close(&found.mean, &slope(high.mean(), low.mean())) < 2e-3);
+        assert!(close(&found.misfit, &slope(high.misfit(), low.misfit())) < 2e-3);
+    }
+}
+
+/// A covariance of a mode and a band is solved as such: to the same posterior, but for the far ends of the
+/// blur's kernel.
+#[test]
+fn the_posterior_by_bands_is_the_dense_one() {
+    let (block, _) = observed(4, 0.0, 9);
+    let forward = ForwardConfig::Quasar {
+        tilt: 0.2,
+        smoothing: SmoothingFrom::Lsf,
+        noise: NoiseFrom::Ivar,
+    };
+    let blurred = Channel::new(&forward, &grid(), &[0.7; D], &[0.2; D]).unwrap();
+    for (channel, tolerance) in [(channel(), 1e-9), (blurred, 2e-3)] {
+        let dense = population(true);
+        let (mode, local) = dense.factor.view().split_at(Axis(1), 1);
+        let structure = Structure {
+            modes: mode.to_owned(),
+            band: BandMatrix::of(&local.dot(&local.t()), 2),
+        };
+        let banded = RestPopulation {
+            structure: Some(structure),
+            ..dense.clone()
+        };
+        let [dense, banded] = [dense, banded].map(|p| RestFilter::new(p, channel.clone()));
+        for i in 0..4 {
+            let of = |filter: &RestFilter| {
+                let (flux, ivar) = (block.flux.row(i), block.ivar.row(i));
+                let p = filter.posterior(flux, ivar, block.z[i]).unwrap();
+                let b = Array1::from_shape_fn(D, |j| f64::from(ivar[j] > 0.0) * (j as f64).cos());
+                let response = p.response(&b);
+                let draw = p
+                    .draws(1, &mut ChaCha8Rng::seed_from_u64(3))
+                    .row(0)
+                    .to_owned();
+                [
+                    p.mean(),
+                    p.deviation(),
+                    p.misfit(),
+                    response.mean,
+                    response.misfit,
+                    draw,
+                ]
+            };
+            for (a, b) in of(&dense).iter().zip(of(&banded)) {
+                assert!(close(a, &b) < tolerance, "{}", close(a, &b));
+            }
+        }
+    }
 }

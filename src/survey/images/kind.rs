@@ -51,7 +51,7 @@ pub(crate) fn of(path: &Path) -> Result<Kind> {
         Start::Png | Start::Jpeg => Ok(Kind::Pictures(vec![path.to_path_buf()], Vec::new())),
         // The binary batches have no signature but their length.
         Start::Other if is_cifar_length(path) => Ok(Kind::Cifar),
-        Start::Text | Start::Other => Err(Error::input(
+        Start::VoTable | Start::Text | Start::Other => Err(Error::input(
             path,
             "",
             "not an image format that selfsi reads",

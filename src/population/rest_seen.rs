@@ -1,0 +1,228 @@
+//! A population in the rest frame as an observation shows it: behind the channel's mean blur.
+
+use super::banded::{BandMatrix, BandedSolver};
+use super::blur::blur_matrix;
+use super::channel::Channel;
+use super::linalg::Cholesky;
+use super::rest_population::RestPopulation;
+use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate, s};
+
+/// Pixels beyond which the blur's kernel is as good as zero, besides 4 σ: a narrow one rings.
+const RINGING: usize = 8;
+
+/// Variance of an amplitude about the one that was found, before the observation says more: far above what
+/// noise makes it off by.
+const AMPLITUDE: f64 = 0.1;
+
+/// A population with mean m and covariance C behind the blur H; with amplitudes, C has a mode √v m for what
+/// the one found is off by.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// H m, `[L]`.
+    pub mean: Array1<f64>,
+    /// F and H F, F Fᵀ = C.
+    pub own: Array2<f64>,
+    pub factor: Array2<f64>,
+    covariance: Covariance,
+}
+
+/// C and H C Hᵀ.
+#[derive(Debug)]
+enum Covariance {
+    /// C Hᵀ and H C Hᵀ, `[L, L]`.
+    Dense {
+        cross: Array2<f64>,
+        seen: Array2<f64>,
+    },
+    Banded(Box<Banded>),
+}
+
+/// C = M Mᵀ + B, M `[L, K]` broad modes and B a band; H a band; and both of H C Hᵀ.
+#[derive(Debug)]
+struct Banded {
+    modes: Array2<f64>,
+    band: BandMatrix,
+    blur: BandMatrix,
+    seen_modes: Array2<f64>,
+    seen_band: BandMatrix,
+}
+
+/// The inverse of the covariance of an observation.
+#[derive(Debug)]
+pub(super) enum Solver {
+    Dense(Cholesky),
+    Banded(BandedSolver),
+}
+
+impl Solver {
+    /// S⁻¹ b for the columns of `b` `[D, k]`.
+    pub fn solve(&self, b: &Array2<f64>) -> Array2<f64> {
+        match self {
+            Self::Dense(solver) => solver.solve(b),
+            Self::Banded(solver) => solver.solve(b),
+        }
+    }
+}
+
+impl Seen {
+    pub fn new(population: &RestPopulation, channel: &Channel) -> Self {
+        let l = population.grid.len();
+        let sigma = channel.sigma_pixels;
+        let whole = blur_matrix(&vec![sigma; l]);
+        let mean = whole.dot(&population.mean);
+        let own = with_amplitude(&population.factor, population);
+        let Some(structure) = &population.structure else {
+            let factor = whole.dot(&own);
+            let covariance = Covariance::Dense {
+                cross: own.dot(&factor.t()),
+                seen: factor.dot(&factor.t()),
+            };
+            return Self {
+                mean,
+                own,
+                factor,
+                covariance,
+            };
+        };
+        let reach = if sigma > 0.0 {
+            RINGING + (4.0 * sigma).ceil() as usize
+        } else {
+            0
+        };
+        let blur = BandMatrix::of(&whole, reach);
+        let (modes, band) = (
+            with_amplitude(&structure.modes, population),
+            &structure.band,
+        );
+        let half = blur.dot(band.dense().view());
+        let seen_band = blur.dot(half.t()).reversed_axes();
+        Self {
+            mean,
+            factor: blur.dot(own.view()),
+            own,
+            covariance: Covariance::Banded(Box::new(Banded {
+                seen_modes: blur.dot(modes.view()),
+                seen_band: BandMatrix::of(&seen_band, (band.reach() + 2 * reach).min(l - 1)),
+                modes,
+                band: band.clone(),
+                blur,
+            })),
+        }
+    }
+
+    /// X u, X = C Hᵀ between the D pixels from `from` on, for the columns of `u` `[D, k]`.
+    pub fn cross(&self, from: usize, u: &Array2<f64>) -> Array2<f64> {
+        let to = from + u.nrows();
+        match &self.covariance {
+            Covariance::Dense { cross, .. } => cross.slice(s![from..to, from..to]).dot(u),
+            Covariance::Banded(c) => {
+                let mut whole = Array2::zeros((c.band.len(), u.ncols()));
+                whole.slice_mut(s![from..to, ..]).assign(u);
+                let local = c.band.dot(c.blur.transposed_dot(whole.view()).view());
+                let broad = c.seen_modes.slice(s![from..to, ..]).t().dot(u);
+                c.modes.slice(s![from..to, ..]).dot(&broad) + local.slice(s![from..to, ..])
+            }
+        }
+    }
+
+    /// The inverse of the covariance of an observation of amplitude 1 at the pixels from `from` on,
+    /// whose noise has the variances `variance` `[D]`, 0 where masked. `None` if it is not positive definite.
+    pub fn solver(&self, from: usize, channel: &Channel, variance: &Array1<f64>) -> Option<Solver> {
+        let to = from + variance.len();
+        let tilt = Tilt {
+            variance: channel.tilt_variance,
+            lever: &channel.lever,
+            mean: &self.mean.slice(s![from..to]).to_owned(),
+        };
+        match &self.covariance {
+            Covariance::Dense { seen, .. } => {
+                let signal = seen.slice(s![from..to, from..to]);
+                dense(signal, &tilt, channel, variance).map(Solver::Dense)
+            }
+            Covariance::Banded(c) => {
+                let modes = tilt.modes(c.seen_modes.slice(s![from..to, ..]), variance);
+                let noise = |i: usize, j: usize| match i.abs_diff(j) {
+                    0 => variance[i],
+                    1 => {
+                        let rho = channel.noise_rho[i.min(j)];
+                        rho * (variance[i] * variance[j]).sqrt()
+                    }
+                    _ => 0.0,
+                };
+                let masked = |i: usize| variance[i] <= 0.0;
+                let element = |i: usize, j: usize| {
+                    if masked(i) || masked(j) {
+                        return f64::from(i == j);
+                    }
+                    c.seen_band.at(from + i, from + j) * tilt.factor(i, j) + noise(i, j)
+                };
+                let reach = c.seen_band.reach().min(variance.len() - 1);
+                let banded = BandedSolver::new(reach, element, modes);
+                banded.map(Solver::Banded)
+            }
+        }
+    }
+}
+
+/// `modes` `[L, K]` and, of a population with amplitudes, one for what they are off by.
+fn with_amplitude(modes: &Array2<f64>, population: &RestPopulation) -> Array2<f64> {
+    if !population.scaled {
+        return modes.clone();
+    }
+    let mode = (&population.mean * AMPLITUDE.sqrt()).insert_axis(Axis(1));
+    concatenate![Axis(1), *modes, mode]
+}
+
+/// What an unknown tilt adds: v l lᵀ ∘ (C + m mᵀ).
+struct Tilt<'a> {
+    variance: f64,
+    lever: &'a Array1<f64>,
+    mean: &'a Array1<f64>,
+}
+
+impl Tilt<'_> {
+    fn factor(&self, i: usize, j: usize) -> f64 {
+        1.0 + self.variance * self.lever[i] * self.lever[j]
+    }
+
+    /// The modes U, U Uᵀ = (1 + v l lᵀ) ∘ M Mᵀ + v l lᵀ ∘ m mᵀ, 0 where `noise` is.
+    fn modes(&self, modes: ArrayView2<f64>, noise: &Array1<f64>) -> Array2<f64> {
+        let (d, k) = modes.dim();
+        let tilted = self.variance > 0.0;
+        let root = self.variance.sqrt();
+        Array2::from_shape_fn((d, if tilted { 2 * k + 1 } else { k }), |(i, m)| {
+            if noise[i] <= 0.0 {
+                0.0
+            } else if m < k {
+                modes[[i, m]]
+            } else if m < 2 * k {
+                root * self.lever[i] * modes[[i, m - k]]
+            } else {
+                root * self.lever[i] * self.mean[i]
+            }
+        })
+    }
+}
+
+fn dense(
+    signal: ArrayView2<f64>,
+    tilt: &Tilt<'_>,
+    channel: &Channel,
+    variance: &Array1<f64>,
+) -> Option<Cholesky> {
+    let mut a = signal.to_owned();
+    if tilt.variance > 0.0 {
+        for ((i, j), a) in a.indexed_iter_mut() {
+            let (lever, mean) = (tilt.lever, tilt.mean);
+            *a += tilt.variance * lever[i] * lever[j] * (*a + mean[i] * mean[j]);
+        }
+    }
+    channel.add_noise(&mut a, variance);
+    // A masked pixel: its row and column become the identity's, its residual 0.
+    for j in (0..variance.len()).filter(|j| variance[*j] <= 0.0) {
+        a.row_mut(j).fill(0.0);
+        a.column_mut(j).fill(0.0);
+        a[[j, j]] = 1.0;
+    }
+    Cholesky::new(&a)
+}

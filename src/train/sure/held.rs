@@ -1,0 +1,132 @@
+//! The held-out observations of a validation.
+
+use super::rule::{correction, risk};
+use super::spread::{Spread, Tally};
+use super::told::{Posteriors, Probed, Told};
+use crate::Result;
+use crate::base::random::{Purpose, derive};
+use crate::base::tensors::{matrix, numbers};
+use crate::fit::Validation;
+use crate::forward::{ForwardModel, MeanBlur};
+use crate::nets::VelocityField;
+use crate::ranks::Place;
+use crate::train::observations::Observations;
+use crate::train::validate::Validator;
+use tch::{Kind, Tensor, no_grad};
+
+/// Draws of each posterior that its variance is measured on.
+const DRAWS: u64 = 8;
+/// Rows that the network is given at once.
+const BATCH: i64 = 64;
+
+/// What is known of them whatever the network's weights.
+pub(super) struct Held {
+    probed: Probed,
+    /// What a draw differs from the mean by, `[n, D]`, and the variance of such, `[n, D]`.
+    error: Tensor,
+    variance: Tensor,
+    /// ln λ_rest of each object's pixels, where its redshift is known.
+    rest: Vec<Option<Vec<f64>>>,
+}
+
+impl Held {
+    /// # Errors
+    /// [`crate::Error::Torch`] if the numbers cannot be copied to the host.
+    pub fn new(posteriors: &Posteriors, held: &Observations, seed: u64) -> Result<Self> {
+        let probed = posteriors.probed(held, seed, Place::whole(), u64::MAX)?;
+        let seeds: Vec<u64> = (0..=DRAWS)
+            .map(|k| derive(seed, Purpose::Validation, 1 << 32 | k))
+            .collect();
+        let rows: Vec<i64> = (0..held.len()).collect();
+        let (_, errors) = posteriors.drawn(held, &seeds, &rows)?;
+        let others = errors.narrow(0, 1, DRAWS as i64);
+        let z = numbers(&held.latent.redshift)?;
+        let rest = z.iter().map(|l| posteriors.rest_ln(f64::from(*l).exp_m1()));
+        Ok(Self {
+            variance: (others.square()).mean_dim([0i64].as_slice(), false, Kind::Float),
+            error: errors.get(0),
+            rest: rest.collect(),
+            probed,
+        })
+    }
+
+    /// See [`super::Sure::validate`].
+    pub fn validate(
+        &self,
+        network: &dyn VelocityField,
+        blur: &MeanBlur,
+        validator: &mut Validator,
+        forward: &dyn ForwardModel,
+    ) -> Result<(Validation, Spread)> {
+        no_grad(|| {
+            let held = validator.held();
+            let n = held.len();
+            let parts = (0..n).step_by(BATCH as usize).map(|start| {
+                let rows = BATCH.min(n - start);
+                let (o, probed) = (held.narrow(start, rows), self.probed.narrow(start, rows));
+                let added = correction(network, &o, &probed.told, 0);
+                (
+                    &probed.told.mean + added,
+                    risk(network, blur, &o, &probed, 0).pixels,
+                )
+            });
+            let (means, risks): (Vec<_>, Vec<_>) = parts.unzip();
+            let (mean, risk) = (Tensor::cat(&means, 0), Tensor::cat(&risks, 0));
+            let spread = self.spread(held, &risk)?;
+            let factors = self.factors(&spread, mean.size()[1], &mean);
+            let weight = held.latent.scale().square().reciprocal();
+            let good = held.latent.good.sum(Kind::Double);
+            let score = (&risk * weight).sum(Kind::Double) / good;
+            let mut found = validator.compare(&(mean + &self.error * factors), forward)?;
+            found.score = score.double_value(&[]);
+            Ok((found, spread))
+        })
+    }
+
+    fn spread(&self, held: &Observations, risk: &Tensor) -> Result<Spread> {
+        let ends =
+            |at: fn(&Vec<f64>) -> Option<&f64>| self.rest.iter().flatten().filter_map(at).copied();
+        let from = ends(|r| r.first()).fold(f64::INFINITY, f64::min);
+        let to = ends(|r| r.last()).fold(f64::NEG_INFINITY, f64::max);
+        if from >= to {
+            return Ok(Spread::one());
+        }
+        let (risk, variance) = (matrix(risk)?, matrix(&self.variance)?);
+        let good = matrix(&held.latent.good)?;
+        let mut tally = Tally::new((from, to));
+        for (i, ln) in self.rest.iter().enumerate() {
+            let Some(ln) = ln else { continue };
+            let pixel = |j: usize| (ln[j], f64::from(risk[[i, j]]), f64::from(variance[[i, j]]));
+            tally.add((0..ln.len()).filter(|j| good[[i, *j]] > 0.0).map(pixel));
+        }
+        Ok(tally.spread())
+    }
+
+    /// The factors of every pixel, `[n, D]`.
+    fn factors(&self, spread: &Spread, d: i64, like: &Tensor) -> Tensor {
+        let rows = self
+            .rest
+            .iter()
+            .flat_map(|ln| spread.of_row(ln.as_deref(), d as usize));
+        let flat: Vec<f32> = rows.collect();
+        Tensor::from_slice(&flat)
+            .view([-1, d])
+            .to_device(like.device())
+    }
+}
+
+impl Probed {
+    fn narrow(&self, start: i64, n: i64) -> Self {
+        let part = |t: &Tensor| t.narrow(0, start, n);
+        Self {
+            told: Told {
+                mean: part(&self.told.mean),
+                scatter: part(&self.told.scatter),
+                misfit: part(&self.told.misfit),
+            },
+            probe: part(&self.probe),
+            mean: part(&self.mean),
+            misfit: part(&self.misfit),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! A trained run of `interpolant.kind = "sure"`, ready to restore.
+
+use super::super::observations::Observations;
+use super::super::run::Run;
+use super::file;
+use super::rule::correction;
+use super::spread::Spread;
+use super::told::Posteriors;
+use crate::Result;
+use crate::base::random::{Purpose, derive};
+use crate::base::tensors::numbers;
+use crate::data::Layout;
+use crate::nets::VelocityField;
+use std::ops::Range;
+use tch::{Device, Tensor, no_grad};
+
+/// The posteriors and how wide their draws are.
+pub struct Mean {
+    posteriors: Posteriors,
+    spread: Spread,
+}
+
+impl Mean {
+    /// That of `run`; `None` of a run of another kind.
+    ///
+    /// # Errors
+    /// [`crate::Error::Run`] if the run has no population or checkpoint, or they do not fit.
+    pub fn of(run: &Run, layout: &Layout, device: Device) -> Result<Option<Self>> {
+        if !run.config().interpolant.is_sure() {
+            return Ok(None);
+        }
+        let (grid, _) = file::spectra(layout)?;
+        let learned = file::read(&run.population(), grid)?;
+        let spread = run.spread(device)?.as_ref().map(Spread::of).transpose()?;
+        Ok(Some(Self {
+            posteriors: Posteriors::new(learned, &run.config().forward, layout, device)?,
+            spread: spread.unwrap_or_else(Spread::one),
+        }))
+    }
+
+    /// E[x | y] `[B, D]` and the `draws` `[n, B, D]` of x given y, normalised; those of row i are from the
+    /// stream `streams[i]` of `seed`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Torch`] if the numbers cannot be copied to the host.
+    pub fn restored(
+        &self,
+        network: &dyn VelocityField,
+        o: &Observations,
+        (seed, streams): (u64, &Tensor),
+        draws: Range<u64>,
+    ) -> Result<(Tensor, Tensor)> {
+        let seeds: Vec<u64> = draws.map(|k| derive(seed, Purpose::Transport, k)).collect();
+        let streams = Vec::<i64>::try_from(streams.to_device(Device::Cpu))?;
+        let (told, errors) = self.posteriors.drawn(o, &seeds, &streams)?;
+        let mean = no_grad(|| &told.mean + correction(network, o, &told, 0));
+        let d = mean.size()[1];
+        let z = numbers(&o.latent.redshift)?;
+        let factors = z.iter().flat_map(|l| {
+            let ln = self.posteriors.rest_ln(f64::from(*l).exp_m1());
+            self.spread.of_row(ln.as_deref(), d as usize)
+        });
+        let factors = Tensor::from_slice(&factors.collect::<Vec<f32>>()).view([-1, d]);
+        let draws = &mean + errors * factors.to_device(mean.device());
+        Ok((mean, draws))
+    }
+}

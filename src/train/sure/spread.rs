@@ -1,0 +1,156 @@
+//! How wide the draws are, against those of the Gaussian posterior.
+
+use crate::Result;
+use crate::base::tensors::numbers;
+use tch::{Device, Tensor};
+
+/// Ranges of ln λ_rest with a factor of their own.
+const BINS: usize = 12;
+/// Factors beyond these are no correction any more.
+const RANGE: (f64, f64) = (0.25, 2.0);
+
+/// Factors on the deviations of draws, at places along ln λ_rest between which they are interpolated.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Spread {
+    /// ln λ_rest of the first and the last place.
+    pub range: (f64, f64),
+    pub factors: Vec<f64>,
+}
+
+impl Spread {
+    /// Draws as wide as the Gaussian posterior's.
+    pub fn one() -> Self {
+        Self {
+            range: (0.0, 1.0),
+            factors: vec![1.0],
+        }
+    }
+
+    /// The factor at ln λ_rest `ln`; at an unknown one, the mean of all.
+    pub fn at(&self, ln: Option<f64>) -> f64 {
+        let last = self.factors.len() - 1;
+        let Some(ln) = ln.filter(|_| last > 0) else {
+            return self.factors.iter().sum::<f64>() / self.factors.len() as f64;
+        };
+        let (from, to) = self.range;
+        let place = ((ln - from) / (to - from)).clamp(0.0, 1.0) * last as f64;
+        let low = (place as usize).min(last - 1);
+        let above = place - low as f64;
+        self.factors[low] * (1.0 - above) + self.factors[low + 1] * above
+    }
+
+    /// The factors of an object of `d` pixels at these ln λ_rest.
+    pub fn of_row(&self, ln: Option<&[f64]>, d: usize) -> Vec<f32> {
+        (0..d).map(|j| self.at(ln.map(|ln| ln[j])) as f32).collect()
+    }
+
+    /// For a file, `[1, 2 + K]`.
+    pub fn tensor(&self) -> Tensor {
+        let all: Vec<f32> = [self.range.0, self.range.1]
+            .iter()
+            .chain(&self.factors)
+            .map(|v| *v as f32)
+            .collect();
+        Tensor::from_slice(&all).unsqueeze(0)
+    }
+
+    /// From a file.
+    ///
+    /// # Errors
+    /// [`crate::Error::Torch`] if the numbers cannot be copied to the host.
+    pub fn of(t: &Tensor) -> Result<Self> {
+        let all: Vec<f64> = numbers(&t.to_device(Device::Cpu))?
+            .iter()
+            .map(|v| f64::from(*v))
+            .collect();
+        Ok(match all.as_slice() {
+            [from, to, factors @ ..] if !factors.is_empty() => Self {
+                range: (*from, *to),
+                factors: factors.to_vec(),
+            },
+            _ => Self::one(),
+        })
+    }
+}
+
+/// Sums of risk and of predicted variance along ln λ_rest, object by object.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    range: (f64, f64),
+    /// Of each object and bin: risk, predicted variance.
+    objects: Vec<[[f64; 2]; BINS]>,
+}
+
+impl Tally {
+    pub fn new(range: (f64, f64)) -> Self {
+        Self {
+            range,
+            objects: Vec::new(),
+        }
+    }
+
+    /// Adds one object's unmasked pixels: (ln λ_rest, risk, predicted variance).
+    pub fn add(&mut self, pixels: impl Iterator<Item = (f64, f64, f64)>) {
+        let (from, to) = self.range;
+        let mut sums = [[0.0; 2]; BINS];
+        for (ln, risk, variance) in pixels {
+            let bin = ((ln - from) / (to - from) * BINS as f64) as usize;
+            let sum = &mut sums[bin.min(BINS - 1)];
+            (sum[0], sum[1]) = (sum[0] + risk, sum[1] + variance);
+        }
+        self.objects.push(sums);
+    }
+
+    /// √(risk / predicted variance) of each bin, drawn towards 1 as far as the scatter from object to
+    /// object leaves it open.
+    pub fn spread(&self) -> Spread {
+        let factors: Vec<f64> = (0..BINS).map(|bin| self.factor(bin)).collect();
+        let half = (self.range.1 - self.range.0) / (2 * BINS) as f64;
+        Spread {
+            range: (self.range.0 + half, self.range.1 - half),
+            factors,
+        }
+    }
+
+    fn factor(&self, bin: usize) -> f64 {
+        let of = |part: usize| self.objects.iter().map(move |o| o[bin][part]);
+        let (risk, variance) = (of(0).sum::<f64>(), of(1).sum::<f64>());
+        if variance <= 0.0 {
+            return 1.0;
+        }
+        let ratio = risk / variance;
+        let scatter = of(0).zip(of(1)).map(|(r, v)| (r - ratio * v).powi(2));
+        let error = scatter.sum::<f64>() / variance.powi(2);
+        let excess = (ratio - 1.0).powi(2);
+        let kept = (1.0 - error / excess.max(f64::MIN_POSITIVE)).max(0.0);
+        let square = 1.0 + kept * (ratio - 1.0);
+        square.max(0.0).sqrt().clamp(RANGE.0, RANGE.1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn draws_become_as_wide_as_the_risk_where_that_is_sure() {
+        // Twice as wide in the first half of the range; in the second the risk of single objects says
+        // nothing for certain.
+        let mut tally = Tally::new((7.0, 8.0));
+        for object in 0..400 {
+            let noise = if object % 2 == 0 { 40.0 } else { -38.0 };
+            tally.add((0..120).map(|j| {
+                let ln = 7.0 + f64::from(j) / 120.0;
+                (ln, if ln < 7.5 { 4.0 } else { noise }, 1.0)
+            }));
+        }
+        let spread = tally.spread();
+        assert!((spread.at(Some(7.1)) - 2.0).abs() < 1e-9);
+        assert!((spread.at(Some(7.9)) - 1.0).abs() < 1e-9);
+        assert_eq!(Spread::one().at(None), 1.0);
+        let back = Spread::of(&spread.tensor()).unwrap();
+        for ln in [6.0, 7.2, 7.5, 7.77, 9.0] {
+            assert!((back.at(Some(ln)) - spread.at(Some(ln))).abs() < 1e-5);
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! The Gaussian posteriors of a batch, and what the network is told of them.
+
+use super::file::Learned;
+use crate::Result;
+use crate::base::random::{Purpose, derive};
+use crate::config::ForwardConfig;
+use crate::data::{Block, Layout, RowBlock};
+use crate::population::{Channel, RestFilter, RestPosterior};
+use crate::ranks::Place;
+use crate::train::host_blocks::on_host;
+use crate::train::observations::Observations;
+use ndarray::Array1;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use tch::{Device, Tensor};
+
+/// Variance that the network may add in any case: where the population has next to none, it may lack it
+/// for want of significance.
+const LEAST: f64 = 1e-3;
+
+/// What the population says of some observations, each `[B, D]`.
+#[derive(Debug)]
+pub(super) struct Told {
+    /// The posterior's mean.
+    pub mean: Tensor,
+    /// The unit of what the network adds to it: √(s σ²/(s + σ²)), s the population's variance at the
+    /// pixel.
+    pub scatter: Tensor,
+    /// The observation less what is expected of its signal; 0 where masked.
+    pub misfit: Tensor,
+}
+
+/// The same with the answers to a random change of each observation.
+#[derive(Debug)]
+pub(super) struct Probed {
+    pub told: Told,
+    /// b, a draw of the noise; 0 where masked.
+    pub probe: Tensor,
+    /// Of mean and misfit, per unit of b.
+    pub mean: Tensor,
+    pub misfit: Tensor,
+}
+
+/// The posteriors of a population behind its channel.
+pub(super) struct Posteriors {
+    learned: Learned,
+    filter: RestFilter,
+    device: Device,
+}
+
+impl Posteriors {
+    /// # Errors
+    /// As [`Channel::new`].
+    pub fn new(
+        learned: Learned,
+        forward: &ForwardConfig,
+        layout: &Layout,
+        device: Device,
+    ) -> Result<Self> {
+        let channel = learned.channel(forward, layout)?;
+        Ok(Self {
+            filter: RestFilter::new(learned.population.clone(), channel),
+            learned,
+            device,
+        })
+    }
+
+    pub fn learned(&self) -> &Learned {
+        &self.learned
+    }
+
+    /// ln λ_rest of each pixel of an object at redshift `z`; `None` where that is unknown.
+    pub fn rest_ln(&self, z: f64) -> Option<Vec<f64>> {
+        let grid = self.filter.population().grid;
+        let k = grid.shift(z)?;
+        Some((k..k + grid.pixels).map(|e| grid.ln(e)).collect())
+    }
+
+    /// What is told of each observation, and the answers to noise of the streams of `step`, one for each row.
+    ///
+    /// # Errors
+    /// [`crate::Error::Torch`] if the numbers cannot be copied to the host.
+    pub fn probed(&self, o: &Observations, seed: u64, place: Place, step: u64) -> Result<Probed> {
+        let block = on_host(o)?;
+        let seed = derive(seed, Purpose::Probe, step);
+        let rows = self.each(&block, |i, p| {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            rng.set_stream(place.first as u64 + i as u64);
+            let b = self.filter.noise(block.ivar.row(i), &mut rng);
+            let answer = p.map(|p| p.response(&b));
+            let [mean, misfit] = match answer {
+                Some(r) => [r.mean, r.misfit],
+                None => [unknown(b.len()), unknown(b.len())],
+            };
+            (self.row(&block, i, p), [b, mean, misfit])
+        });
+        let (told, answers): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+        let [probe, mean, misfit] = self.columns(&answers);
+        Ok(Probed {
+            told: self.tensors(told),
+            probe,
+            mean,
+            misfit,
+        })
+    }
+
+    /// What is told, and what draws differ from the means by, `[n, B, D]`: draw k of row i from the
+    /// stream `numbers[i]` of `seeds[k]`.
+    ///
+    /// # Errors
+    /// As [`Posteriors::probed`].
+    pub fn drawn(
+        &self,
+        o: &Observations,
+        seeds: &[u64],
+        numbers: &[i64],
+    ) -> Result<(Told, Tensor)> {
+        let block = on_host(o)?;
+        let rows = self.each(&block, |i, p| {
+            let stream = |seed: &u64| {
+                let mut rng = ChaCha8Rng::seed_from_u64(*seed);
+                rng.set_stream(numbers[i] as u64);
+                rng
+            };
+            let errors: Vec<f32> = match p {
+                Some(p) => {
+                    let errors = p.errors(seeds.iter().map(stream));
+                    errors.iter().map(|e| *e as f32).collect()
+                }
+                None => vec![f32::NAN; seeds.len() * block.flux.ncols()],
+            };
+            (self.row(&block, i, p), errors)
+        });
+        let (told, errors): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+        let (n, d) = (seeds.len() as i64, block.flux.ncols() as i64);
+        let errors = Tensor::from_slice(&errors.concat()).view([-1, n, d]);
+        let errors = errors.transpose(0, 1).contiguous().to_device(self.device);
+        Ok((self.tensors(told), errors))
+    }
+
+    /// `f` of every row's number and posterior, in order.
+    fn each<T: Send>(
+        &self,
+        block: &Block,
+        f: impl Fn(usize, Option<&RestPosterior<'_>>) -> T + Sync,
+    ) -> Vec<T> {
+        (0..block.len())
+            .into_par_iter()
+            .map(|i| {
+                let (flux, ivar) = (block.flux.row(i), block.ivar.row(i));
+                f(i, self.filter.posterior(flux, ivar, block.z[i]).as_ref())
+            })
+            .collect()
+    }
+
+    fn row(&self, block: &Block, i: usize, p: Option<&RestPosterior<'_>>) -> [Array1<f64>; 3] {
+        let d = block.flux.ncols();
+        let own = self.filter.variances(block.z[i]);
+        let scatter = own.iter().zip(block.ivar.row(i)).map(|(s, ivar)| {
+            let left = s / (1.0 + s * f64::from(*ivar));
+            (left + LEAST).sqrt()
+        });
+        let scatter = scatter.collect();
+        match p {
+            Some(p) => [p.mean(), scatter, p.misfit()],
+            None => [unknown(d), scatter, unknown(d)],
+        }
+    }
+
+    fn tensors(&self, rows: Vec<[Array1<f64>; 3]>) -> Told {
+        let [mean, scatter, misfit] = self.columns(&rows);
+        Told {
+            mean,
+            scatter,
+            misfit,
+        }
+    }
+
+    fn columns<const N: usize>(&self, rows: &[[Array1<f64>; N]]) -> [Tensor; N] {
+        std::array::from_fn(|k| {
+            let flat: Vec<f32> = rows
+                .iter()
+                .flat_map(|r| r[k].iter().map(|v| *v as f32))
+                .collect();
+            let t = Tensor::from_slice(&flat).view([rows.len() as i64, -1]);
+            t.to_device(self.device)
+        })
+    }
+}
+
+/// Of an observation whose covariance has no Cholesky factor: it is not restored.
+fn unknown(d: usize) -> Array1<f64> {
+    Array1::from_elem(d, f64::NAN)
+}
+
+impl Learned {
+    /// The channel in front of the population.
+    ///
+    /// # Errors
+    /// As [`Channel::new`].
+    pub(super) fn channel(&self, forward: &ForwardConfig, layout: &Layout) -> Result<Channel> {
+        let (grid, rho) = super::file::spectra(layout)?;
+        Channel::new(forward, grid, &self.lsf, rho)
+    }
+}
