@@ -12,7 +12,7 @@ use selfsi::fit::{Learner, Stride};
 use selfsi::forward::{CorrelatedNoise, Gaussian, Latent};
 use selfsi::nets::{Pass, UNet1d, VelocityField};
 use selfsi::ranks::Place;
-use selfsi::train::{Observations, Step};
+use selfsi::train::{Observations, Rule};
 use selfsi::transport::Transport;
 use std::io::{BufRead, Write};
 use tch::{Device, Kind, Tensor};
@@ -62,7 +62,7 @@ fn main() {
         ..TrainConfig::default()
     };
     let forward = Gaussian::new(SIGMA, CorrelatedNoise::new(&[], Device::Cpu));
-    let step = Step {
+    let rule = Rule {
         forward: &forward,
         transport: &transport,
         train: &train,
@@ -71,7 +71,7 @@ fn main() {
         seed: 1,
         place: Place::whole(),
     };
-    let pairs = step.transport(&network, &data, 0);
+    let pairs = rule.transport(&network, &data, 0);
     let mut learner = Learner::new(Box::new(network));
     let stride = Stride {
         rate: 1e-5,
@@ -87,7 +87,7 @@ fn main() {
         for _ in 0..n {
             if what == "train" {
                 let k = learner.adam.step;
-                let loss = step.loss(learner.network.as_ref(), &pairs, k).unwrap();
+                let loss = rule.loss(learner.network.as_ref(), &pairs, k).unwrap();
                 learner.descend(&loss, stride);
             } else {
                 let net = learner.network.as_ref();

@@ -6,7 +6,7 @@
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::{
-    Diffusion, GridConfig, InterpolantConfig, NoiseFrom, SmoothingFrom, TrainConfig,
+    EpsilonShape, GridConfig, InterpolantConfig, NoiseFrom, SmoothingFrom, TrainConfig,
     TransportConfig, UNet1dConfig,
 };
 use selfsi::data::LogGrid;
@@ -15,7 +15,7 @@ use selfsi::forward::{CorrelatedNoise, Latent, Quasar};
 use selfsi::interpolant::Interpolant;
 use selfsi::nets::{UNet1d, VelocityField};
 use selfsi::ranks::Place;
-use selfsi::train::{Observations, Pairs, Step};
+use selfsi::train::{Observations, Pairs, Rule};
 use selfsi::transport::Transport;
 use std::hint::black_box;
 use std::time::Duration;
@@ -26,7 +26,7 @@ const BATCH: i64 = 16;
 const ODE: InterpolantConfig = InterpolantConfig::Ode;
 const SDE: InterpolantConfig = InterpolantConfig::Sde {
     gamma: 1.0,
-    diffusion: Diffusion::Channel,
+    diffusion: EpsilonShape::Channel,
     epsilon: 1.0,
 };
 
@@ -64,7 +64,7 @@ fn train(c: &mut Criterion) {
     );
     let transport = transport(&ODE);
     let (config, shape) = (TrainConfig::default(), UNet1dConfig::default());
-    let step = Step {
+    let rule = Rule {
         forward: &forward,
         transport: &transport,
         train: &config,
@@ -77,7 +77,7 @@ fn train(c: &mut Criterion) {
     let params = net.params();
     let mut adam = Adam::new(&params.flat());
     let mut fit = |pairs: &Pairs| {
-        step.loss(&net, pairs, 0).unwrap().backward();
+        rule.loss(&net, pairs, 0).unwrap().backward();
         let gradient = params.take_gradient();
         let weights = adam.update(&params.flat(), &gradient, 1e-4, config.clip);
         params.set_flat(&weights);
@@ -86,14 +86,14 @@ fn train(c: &mut Criterion) {
     let mut group = c.benchmark_group("train");
     group.throughput(Throughput::Elements(BATCH as u64));
     group.sampling_mode(SamplingMode::Flat);
-    let pairs = step.transport(&net, &data, 0);
+    let pairs = rule.transport(&net, &data, 0);
     group.bench_function("E-step", |b| {
-        b.iter(|| step.transport(&net, black_box(&data), 0));
+        b.iter(|| rule.transport(&net, black_box(&data), 0));
     });
     group.bench_function("fit", |b| b.iter(|| fit(black_box(&pairs))));
     group.bench_function("whole step", |b| {
         b.iter(|| {
-            fit(&step.transport(&net, black_box(&data), 0));
+            fit(&rule.transport(&net, black_box(&data), 0));
         });
     });
     group.finish();

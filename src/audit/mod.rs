@@ -41,7 +41,7 @@ use tch::Device;
 
 /// One audit.
 #[derive(Debug, Clone, Copy)]
-pub struct Job<'a> {
+pub struct AuditJob<'a> {
     /// [`crate::restore::config_of`] the run.
     pub config: &'a Config,
     /// Seed of the simulated observations.
@@ -67,7 +67,11 @@ pub struct Job<'a> {
 /// # Errors
 /// [`Error::Input`] if the catalog was not made by the run with this config from this input;
 /// [`Error::Simulator`] if F fails.
-pub fn audit(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) -> Result<Audit> {
+pub fn audit(
+    run: &Run,
+    job: AuditJob<'_>,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Audit> {
     let set = job.input.set();
     let (layout, grid) = (set.layout(), set.grid());
     let config = restored_by(run, &job)?;
@@ -133,11 +137,11 @@ pub fn audit(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) ->
 }
 
 /// The config that made the catalog: how many draws, it says itself.
-fn restored_by(run: &Run, job: &Job<'_>) -> Result<Config> {
+fn restored_by(run: &Run, job: &AuditJob<'_>) -> Result<Config> {
     let (header, mut config) = (job.catalog.header(), job.config.clone());
     let asked = config.restore.draws;
     let other = asked != run.config().restore.draws && asked != header.made.draws;
-    if other && config.interpolant.is_random() {
+    if other && config.interpolant.makes_draws() {
         return Err(Error::config(
             "--set",
             "restore.draws",

@@ -4,7 +4,7 @@ use super::global::Global;
 use super::progress::Progress;
 use super::say::say;
 use crate::audit;
-use crate::audit::{Job, audit};
+use crate::audit::{AuditJob, audit};
 use crate::audit::{audit_flag, write_audit};
 use crate::base::atomic::not_an_input;
 use crate::restore::{Given, Input, config_of};
@@ -81,7 +81,7 @@ impl Audit {
         let input = Input::open(&config, given, &out, &mut |done, all| bar.show(done, all));
         bar.finish();
         let input = input?;
-        let job = Job {
+        let job = AuditJob {
             config: &config,
             seed: global.seed.unwrap_or(config.seed),
             input: &input,

@@ -5,7 +5,7 @@ use super::progress::Progress;
 use super::say::say;
 use super::train::stop_on_signal;
 use crate::config::DiffusionConfig;
-use crate::generate::{Job, RestoredSamples, Summary, config_of, generate};
+use crate::generate::{GenerateJob, RestoredSamples, Summary, config_of, generate};
 use crate::train::Run;
 use crate::{Error, Result};
 use clap::Args;
@@ -55,7 +55,7 @@ impl Generate {
         let config = config_of(&run, &set)?;
         let restored = RestoredSamples::open(&run, self.restored.as_deref())?;
         let stop = stop_on_signal()?;
-        let job = Job {
+        let job = GenerateJob {
             config: &config,
             restored: &restored,
             out: &self.out,
@@ -69,7 +69,7 @@ impl Generate {
         let mut bar = Progress::new("generating");
         let summary = generate(&run, job, &mut |done, all| bar.show(done, all));
         bar.finish();
-        self.report(global, &config.diffusion(), &summary?)
+        self.report(global, &config.diffusion_or_default(), &summary?)
     }
 
     fn report(&self, global: &Global, config: &DiffusionConfig, s: &Summary) -> Result<()> {

@@ -183,7 +183,7 @@ mod tests {
     fn without_the_section_the_defaults_are_those_of_edm_and_the_digest_stays() {
         let config = parse(&[]).unwrap();
         assert!(!config.to_toml().unwrap().contains("diffusion]"));
-        let d = config.diffusion();
+        let d = config.diffusion_or_default();
         assert_eq!((d.p_mean, d.p_std), (-1.2, 1.2));
         let s = d.sampler;
         assert_eq!(
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn a_network_of_its_own_takes_what_is_left_out_from_the_runs() {
         let config = parse(&["diffusion.network.kernel=7"]).unwrap();
-        let NetworkConfig::Unet1d(network) = config.diffusion().network.unwrap() else {
+        let NetworkConfig::Unet1d(network) = config.diffusion_or_default().network.unwrap() else {
             panic!("not a network for spectra");
         };
         assert_eq!((network.kernel, network.channels), (7, vec![8, 16]));

@@ -17,7 +17,7 @@ pub enum InterpolantConfig {
         /// in units of √(σ² + 0.1) at each pixel.
         gamma: f64,
         /// The diffusion ε is `epsilon` times this.
-        diffusion: Diffusion,
+        diffusion: EpsilonShape,
         /// Factor of the diffusion.
         epsilon: f64,
     },
@@ -44,7 +44,7 @@ impl InterpolantConfig {
 
     /// Whether the transport draws random numbers, so that a restoration is several draws.
     #[must_use]
-    pub fn is_random(&self) -> bool {
+    pub fn makes_draws(&self) -> bool {
         match *self {
             Self::Ode => false,
             Self::Sde { .. } | Self::Sure => true,
@@ -57,7 +57,7 @@ impl InterpolantConfig {
 /// the restored population, as it is; it decides how far a restoration is tied to its observation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Diffusion {
+pub enum EpsilonShape {
     /// Half the rate at which the path's noise variance t²σ² + γ² changes, pixel by pixel, with
     /// the recorded noise level σ; faded out within 0.2 of t = 1, where γ vanishes. For additive noise the draws are then draws from the posterior:
     /// their mean is the least-squares estimate.

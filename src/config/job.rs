@@ -65,14 +65,14 @@ pub struct Config {
 impl Config {
     /// `[diffusion]`, or its defaults where it is left out.
     #[must_use]
-    pub fn diffusion(&self) -> DiffusionConfig {
+    pub fn diffusion_or_default(&self) -> DiffusionConfig {
         self.diffusion.clone().unwrap_or_default()
     }
 
     /// The network of the diffusion model: its own, or one like the run's.
     #[must_use]
     pub fn diffusion_network(&self) -> NetworkConfig {
-        let own = self.diffusion().network;
+        let own = self.diffusion_or_default().network;
         own.unwrap_or_else(|| self.network.clone())
     }
 

@@ -29,7 +29,7 @@ pub use forward::{Chroma, ForwardConfig, LatentUse, NoiseFrom, SmoothingFrom, St
 pub use grid::GridConfig;
 pub use image::ImageConfig;
 pub use image_datasets::ImageDatasets;
-pub use interpolant::{Diffusion, InterpolantConfig};
+pub use interpolant::{EpsilonShape, InterpolantConfig};
 pub use job::Config;
 pub use mask::{MaskConfig, MaskKind};
 pub use mock::{MockConfig, MockFormat};

@@ -59,7 +59,7 @@ impl Model {
             return Ok(None);
         };
         let saved = state::open(&path, &record.sha256())?;
-        if saved.header.step < config.diffusion().steps {
+        if saved.header.step < config.diffusion_or_default().steps {
             return Ok(None);
         }
         let network = network(config, layout, device)?;

@@ -151,7 +151,7 @@ impl ModelRecord {
 fn training(config: &Config) -> Value {
     let complete = DiffusionConfig {
         network: Some(config.diffusion_network()),
-        ..config.diffusion()
+        ..config.diffusion_or_default()
     };
     let mut value = json!(complete);
     if let Value::Object(keys) = &mut value {

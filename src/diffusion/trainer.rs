@@ -71,7 +71,7 @@ impl<'a> DiffusionTrainer<'a> {
         let mut trainer = Self {
             folder: folder.to_path_buf(),
             record_sha256: record.sha256(),
-            config: config.diffusion(),
+            config: config.diffusion_or_default(),
             seed: derive(config.seed, Purpose::Diffusion, 0),
             samples,
             device,
@@ -109,13 +109,13 @@ impl<'a> DiffusionTrainer<'a> {
         let mut sampler = Sampler::new(self.seed, self.samples.training.size()[0], batch);
         while self.learner.adam.step < steps {
             let step = self.learner.adam.step;
-            self.step(step, &mut sampler);
+            self.descend(step, &mut sampler);
             let done = self.learner.adam.step;
             let due = |every: u64| done.is_multiple_of(every) || done == steps;
             let checkpoint = due(self.config.checkpoint_every);
             if due(LOG_EVERY) || checkpoint {
                 self.check_finite()?;
-                log.step(done, self.losses.take_mean(), self.rate(step), None)?;
+                log.progress(done, self.losses.take_mean(), self.rate(step), None)?;
             }
             if checkpoint {
                 let found = self.measure();
@@ -140,7 +140,7 @@ impl<'a> DiffusionTrainer<'a> {
     }
 
     /// One optimiser step; the loss stays on the device.
-    fn step(&mut self, step: u64, sampler: &mut Sampler) {
+    fn descend(&mut self, step: u64, sampler: &mut Sampler) {
         let x0 = self.batch(step, sampler);
         seed_dropout(self.seed, step);
         let pass = Pass {

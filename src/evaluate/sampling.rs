@@ -1,4 +1,4 @@
-//! What methods of an upper floor are given to make rows of their own: the baselines that sample.
+//! What baselines of an upper floor are given to make rows of their own: those that sample.
 //! They need more than the scored observations: others to learn from, clean data that are not scored.
 
 use super::result::Kind;
@@ -27,14 +27,14 @@ pub enum Observed {
     Images(ImageBlock),
 }
 
-/// Everything that a method may use; values are normalised.
+/// Everything that a baseline may use; values are normalised.
 #[derive(Debug)]
 pub struct Sampling<'a> {
     /// What the D values of a row are.
     pub layout: Layout,
     /// F.
     pub forward: &'a ForwardConfig,
-    /// Of everything that the methods draw.
+    /// Of everything that the baselines draw.
     pub seed: u64,
     /// The scored observations.
     pub scored: Observed,
@@ -48,20 +48,20 @@ pub struct Sampling<'a> {
     pub moments: Option<&'a Moments>,
 }
 
-/// Which method a row comes from.
+/// Which baseline a row comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
+pub enum Baseline {
     /// Diffusion posterior sampling (Chung et al. 2023) under a prior learned from clean data.
     Dps,
     /// EM with posterior sampling: the prior is learned from the observations.
     EmPosterior,
 }
 
-/// A method's restorations of the scored observations, [N, D], normalised.
+/// A baseline's restorations of the scored observations, [N, D], normalised.
 #[derive(Debug, Clone)]
 pub struct Sampled {
     /// What made them.
-    pub method: Method,
+    pub baseline: Baseline,
     /// What the row is called in the table.
     pub name: String,
     /// The restorations.
@@ -84,17 +84,17 @@ impl From<Sampled> for Candidate {
     fn from(row: Sampled) -> Self {
         Self {
             name: row.name,
-            kind: row.method.into(),
+            kind: row.baseline.into(),
             flux: row.values,
         }
     }
 }
 
-impl From<Method> for Kind {
-    fn from(method: Method) -> Self {
-        match method {
-            Method::Dps => Self::Dps,
-            Method::EmPosterior => Self::EmPosterior,
+impl From<Baseline> for Kind {
+    fn from(baseline: Baseline) -> Self {
+        match baseline {
+            Baseline::Dps => Self::Dps,
+            Baseline::EmPosterior => Self::EmPosterior,
         }
     }
 }
@@ -117,7 +117,7 @@ pub(super) struct SpectraRows<'a> {
     pub clean: &'a [(usize, usize)],
 }
 
-/// Reads what the methods may use of a survey of spectra.
+/// Reads what the baselines may use of a survey of spectra.
 pub(super) fn of_spectra<'a>(
     set: &Prepared,
     truth: &Truth,

@@ -101,7 +101,7 @@ impl Log {
     ///
     /// # Errors
     /// [`Error::Output`] if the disk is full.
-    pub fn step(
+    pub fn progress(
         &mut self,
         step: u64,
         loss: f64,

@@ -21,7 +21,7 @@ use tch::{Device, Tensor};
 
 /// One generation.
 #[derive(Clone, Copy)]
-pub struct Job<'a> {
+pub struct GenerateJob<'a> {
     /// [`config_of`] the run.
     pub config: &'a Config,
     /// What the model is trained on.
@@ -89,14 +89,14 @@ pub fn config_of(run: &Run, overrides: &[String]) -> Result<Config> {
 /// [`Error::Output`] if something cannot be written: then there is no file.
 pub fn generate(
     run: &Run,
-    job: Job<'_>,
+    job: GenerateJob<'_>,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Summary> {
     GeneratedWriter::check(job.out)?;
     not_an_input(job.out, [job.restored.path()], "give --out another name")?;
     let folder = run.folder().join("diffusion");
     let (record, model) = model(&folder, job)?;
-    let sampler = job.config.diffusion().sampler;
+    let sampler = job.config.diffusion_or_default().sampler;
     let header = header(run, job, &record, &model)?;
     let mut writer = GeneratedWriter::create(job.out, &header, job.count)?;
     let numbers: Vec<i64> = (1..=job.count as i64).collect();
@@ -123,8 +123,8 @@ pub fn generate(
 }
 
 /// The model that the job asks for, trained to the end.
-fn model(folder: &Path, job: Job<'_>) -> Result<(ModelRecord, Model)> {
-    let Job { config, device, .. } = job;
+fn model(folder: &Path, job: GenerateJob<'_>) -> Result<(ModelRecord, Model)> {
+    let GenerateJob { config, device, .. } = job;
     let record = ModelRecord::new(config, job.restored.origin())?;
     let layout = job.restored.layout();
     let trained = || Model::open(folder, &record, config, &layout, device);
@@ -155,14 +155,19 @@ fn model(folder: &Path, job: Job<'_>) -> Result<(ModelRecord, Model)> {
     Ok((record, model))
 }
 
-fn header(run: &Run, job: Job<'_>, record: &ModelRecord, model: &Model) -> Result<GeneratedHeader> {
+fn header(
+    run: &Run,
+    job: GenerateJob<'_>,
+    record: &ModelRecord,
+    model: &Model,
+) -> Result<GeneratedHeader> {
     let SamplerConfig {
         steps,
         sigma_min,
         sigma_max,
         rho,
         ..
-    } = job.config.diffusion().sampler;
+    } = job.config.diffusion_or_default().sampler;
     let (axes, unit) = job.restored.axes(job.config);
     let mut history = vec![
         format!("input: {}", job.restored.path().display()),
@@ -206,7 +211,7 @@ fn header(run: &Run, job: Job<'_>, record: &ModelRecord, model: &Model) -> Resul
     })
 }
 
-fn going(job: Job<'_>) -> Result<()> {
+fn going(job: GenerateJob<'_>) -> Result<()> {
     if !job.stop.load(Ordering::Relaxed) {
         return Ok(());
     }

@@ -2,6 +2,7 @@
 
 use super::inspection::{Inspection, range, rounded};
 use crate::Result;
+use crate::base::statistics::median;
 use crate::data::{Centres, NativeGrid, flag};
 use crate::files::hdf5::listing::datasets;
 use crate::files::hdf5::read;
@@ -53,7 +54,7 @@ pub(crate) fn prepared(set: &Prepared) -> Result<Inspection> {
         for (flux, ivar) in block.flux.rows().into_iter().zip(block.ivar.rows()) {
             let here = snr_of(flux, ivar);
             good += here.len();
-            snr.extend(crate::base::statistics::upper_median(here));
+            snr.push(median(here));
         }
         all += block.flux.len();
         known += block.lsf.iter().filter(|l| **l > 0.0).count();

@@ -117,12 +117,13 @@ pub(crate) fn range(values: impl Iterator<Item = f64>) -> Value {
     let finite: Vec<f64> = values.filter(|v| v.is_finite()).collect();
     let low = finite.iter().copied().fold(f64::INFINITY, f64::min);
     let high = finite.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    match crate::base::statistics::upper_median(finite) {
-        None => Value::Null,
-        Some(median) => serde_json::json!({
-            "min": rounded(low), "median": rounded(median), "max": rounded(high)
-        }),
+    if finite.is_empty() {
+        return Value::Null;
     }
+    let median = crate::base::statistics::median(finite);
+    serde_json::json!({
+        "min": rounded(low), "median": rounded(median), "max": rounded(high)
+    })
 }
 
 /// To four decimals, or four digits for what is small.

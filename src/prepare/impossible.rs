@@ -1,6 +1,6 @@
 //! Pixels that no noise and no line explains: a decoder's or a disk's numbers, not light.
 
-use crate::base::statistics::upper_median;
+use crate::base::statistics::median;
 use crate::data::Spectrum;
 use crate::survey::RawImages;
 use ndarray::{ArrayViewMut1, Axis};
@@ -23,9 +23,7 @@ pub(crate) fn mask_impossible(spectrum: &mut Spectrum) -> usize {
         .iter()
         .zip(&spectrum.ivar)
         .filter(|(_, v)| **v > 0.0);
-    let Some(level) = upper_median(good.map(|(f, _)| f64::from(f.abs())).collect()) else {
-        return 0;
-    };
+    let level = median(good.map(|(f, _)| f64::from(f.abs())));
     let mut found = 0;
     for (f, v) in spectrum.flux.iter_mut().zip(&mut spectrum.ivar) {
         let sigma = f64::from(*v).sqrt().recip();

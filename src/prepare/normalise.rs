@@ -1,6 +1,6 @@
 //! The level by which a spectrum is divided.
 
-use crate::base::statistics::upper_median;
+use crate::base::statistics::median;
 use crate::config::NormaliseConfig;
 use crate::data::Spectrum;
 
@@ -75,8 +75,8 @@ fn window(s: &Spectrum, min: f64, max: f64) -> Vec<(f64, f64)> {
 fn clipped_mean(pixels: &[(f64, f64)]) -> Option<Level> {
     let mut kept: Vec<(f64, f64)> = pixels.to_vec();
     for _ in 0..ROUNDS {
-        let centre = upper_median(kept.iter().map(|p| p.0).collect())?;
-        let scatter = 1.4826 * upper_median(kept.iter().map(|p| (p.0 - centre).abs()).collect())?;
+        let centre = median(kept.iter().map(|p| p.0));
+        let scatter = 1.4826 * median(kept.iter().map(|p| (p.0 - centre).abs()));
         let before = kept.len();
         kept.retain(|(f, v)| (f - centre).abs() <= CLIP * scatter.max(v.sqrt().recip()));
         if kept.len() == before {

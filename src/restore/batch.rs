@@ -43,7 +43,7 @@ impl Restorer {
         let noise_known = config.network.noise_input();
         let transport = Transport::new(&config.interpolant, &config.transport, noise_known);
         transport.check_noise(layout)?;
-        let random = config.interpolant.is_random();
+        let random = config.interpolant.makes_draws();
         let mut history = origin.to_vec();
         history.push(format!("restored by run {}", run.folder().display()));
         Ok(Self {
@@ -205,7 +205,7 @@ fn method(interpolant: &InterpolantConfig) -> Method {
         InterpolantConfig::Ode => Method::Ode,
         InterpolantConfig::Sde { .. } => Method::Sde,
         InterpolantConfig::Sure => Method::Sure,
-        InterpolantConfig::FokkerPlanck { .. } if interpolant.is_random() => {
+        InterpolantConfig::FokkerPlanck { .. } if interpolant.makes_draws() => {
             Method::FokkerPlanckSde
         }
         InterpolantConfig::FokkerPlanck { .. } => Method::FokkerPlanck,

@@ -47,12 +47,12 @@ struct File {
 #[derive(Debug)]
 struct Row {
     target: CatalogRow,
-    place: Option<Place>,
+    place: Option<CoaddRow>,
 }
 
 /// Where a spectrum is.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct CoaddRow {
     file: usize,
     row: usize,
     /// COADD_FIBERSTATUS: 0, or what was wrong with the fibre.
@@ -81,17 +81,17 @@ impl DesiSurvey {
             fibres.push(targets);
         }
         let places = fibres.iter().enumerate().flat_map(|(file, fibres)| {
-            fibres.iter().enumerate().map(move |(row, fibre)| Place {
+            fibres.iter().enumerate().map(move |(row, fibre)| CoaddRow {
                 file,
                 row,
                 fiberstatus: fibre.zwarning.unwrap_or(0),
             })
         });
-        let target = |p: &Place| &fibres[p.file][p.row];
+        let target = |p: &CoaddRow| &fibres[p.file][p.row];
         let (mut rows, mut unnamed, mut twins) = (Vec::new(), 0, BTreeSet::new());
         let mut notes = Vec::new();
         if let Some(path) = catalog {
-            let mut found: BTreeMap<&str, Place> = BTreeMap::new();
+            let mut found: BTreeMap<&str, CoaddRow> = BTreeMap::new();
             for place in places {
                 match found.entry(&target(&place).object.name) {
                     Entry::Vacant(v) => _ = v.insert(place),

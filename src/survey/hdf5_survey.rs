@@ -1,6 +1,6 @@
 //! The rows of an HDF5 catalog as those of a survey.
 
-use super::hdf5::Hdf5Catalog;
+use super::hdf5_catalog::Hdf5Catalog;
 use super::hdf5_units::check_flux;
 use super::item::Item;
 use super::pixel_mask::PixelMask;

@@ -13,7 +13,7 @@ use walkdir::WalkDir;
 
 /// Where a spectrum is.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Place {
+pub(crate) struct SpectrumFile {
     pub path: PathBuf,
     /// Its row and fibre, in a spPlate file.
     pub row: Option<(usize, Fibre)>,
@@ -22,7 +22,7 @@ pub(crate) struct Place {
 /// Spectra by what the names of their files, or the plates, say.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    pub files: BTreeMap<Key, Place>,
+    pub files: BTreeMap<Key, SpectrumFile>,
     /// Further files of the same spectra (gzipped twins, full beside lite, plates beside spec
     /// files), of which these spectra are not read.
     pub twins: Vec<PathBuf>,
@@ -112,7 +112,7 @@ impl Index {
 
     fn add(&mut self, key: Key, path: PathBuf, row: Option<(usize, Fibre)>) {
         match self.files.entry(key) {
-            Entry::Vacant(v) => _ = v.insert(Place { path, row }),
+            Entry::Vacant(v) => _ = v.insert(SpectrumFile { path, row }),
             Entry::Occupied(_) if self.twins.last() == Some(&path) => {}
             Entry::Occupied(_) => self.twins.push(path),
         }

@@ -7,7 +7,7 @@ pub(crate) mod desi_file;
 mod desi_lattice;
 pub(crate) mod desi_targets;
 mod flux_unit;
-mod hdf5;
+mod hdf5_catalog;
 mod hdf5_mask;
 mod hdf5_survey;
 pub(crate) mod hdf5_units;
@@ -26,7 +26,7 @@ pub(crate) mod tables;
 mod truth;
 
 pub use flux_unit::FLUX_UNIT;
-pub use hdf5::Hdf5Catalog;
+pub use hdf5_catalog::Hdf5Catalog;
 pub use images::{ImageSource, RawImages};
 
 pub use pixel_mask::{PixelMask, SPPIXMASK};

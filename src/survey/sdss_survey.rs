@@ -1,7 +1,7 @@
 //! The rows of an SDSS survey: those of its catalog, or all the spectra of its files.
 
 use super::flux_unit::FLUX_UNIT;
-use super::index::{Index, Place};
+use super::index::{Index, SpectrumFile};
 use super::item::Item;
 use super::pixel_mask::PixelMask;
 use super::select::{by_catalog, reject};
@@ -33,7 +33,7 @@ pub(crate) struct SdssSurvey {
 #[derive(Debug)]
 struct SdssRow {
     row: Option<CatalogRow>,
-    file: Option<Place>,
+    file: Option<SpectrumFile>,
 }
 
 impl SdssSurvey {
@@ -75,7 +75,7 @@ impl SdssSurvey {
             })
             .collect();
         // Of a plate most spectra may be of other objects: that is no fault to report.
-        let unnamed = |(key, file): (_, Place)| {
+        let unnamed = |(key, file): (_, SpectrumFile)| {
             (!used.contains(&key) && file.row.is_none()).then_some(file.path)
         };
         Self {
@@ -150,7 +150,7 @@ impl Survey for SdssSurvey {
     }
 }
 
-impl Place {
+impl SpectrumFile {
     fn read(&self, mask: &PixelMask, pipeline: bool) -> Result<sdss::SpecFile> {
         match self.row {
             None => sdss::read_spec(&self.path, mask, pipeline),

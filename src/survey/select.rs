@@ -1,6 +1,6 @@
 //! Which spectra take part, and in words why the others do not.
 
-use crate::base::statistics::upper_median;
+use crate::base::statistics::median;
 use crate::config::SelectConfig;
 use crate::data::{Object, flag};
 use ndarray::{Array2, ArrayView1};
@@ -41,7 +41,7 @@ pub(crate) fn snr(flux: ArrayView1<f32>, ivar: ArrayView1<f32>) -> Vec<f64> {
 /// Median signal-to-noise per good pixel of each of some spectra [n, D]; NaN where there is none.
 pub(crate) fn median_snr(flux: &Array2<f32>, ivar: &Array2<f32>) -> Vec<f32> {
     let rows = flux.rows().into_iter().zip(ivar.rows());
-    rows.map(|(flux, ivar)| upper_median(snr(flux, ivar)).map_or(f32::NAN, |s| s as f32))
+    rows.map(|(flux, ivar)| median(snr(flux, ivar)) as f32)
         .collect()
 }
 
@@ -62,7 +62,8 @@ pub(crate) fn by_spectrum(
         );
         reject(object, flag::COVERAGE, &reason);
     }
-    if let Some(found) = upper_median(snr).filter(|s| *s < config.snr_min) {
+    let found = median(snr);
+    if found < config.snr_min {
         let reason = format!("S/N {found:.2} per pixel, {} wanted", config.snr_min);
         reject(object, flag::SNR, &reason);
     }

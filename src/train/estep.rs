@@ -8,7 +8,7 @@
 use super::growth::path;
 use super::observations::Observations;
 use super::pairs::Pairs;
-use super::step::Step;
+use super::rule::Rule;
 use crate::Result;
 use crate::base::random::{Purpose, seed_dropout};
 use crate::config::TrainConfig;
@@ -37,7 +37,7 @@ impl EStep {
     /// The first of `batch`; nothing has changed then.
     pub fn pairs(
         &mut self,
-        rule: &Step<'_>,
+        rule: &Rule<'_>,
         teacher: &dyn VelocityField,
         step: u64,
         batch: &mut dyn FnMut(u64) -> Result<Observations>,
@@ -65,7 +65,7 @@ impl EStep {
 
     /// For each place in the batch the row at that place of one of the batches, taken at random: no
     /// row comes twice, and what a place gets does not depend on the others.
-    fn drawn(&mut self, rule: &Step<'_>, step: u64) -> Pairs {
+    fn drawn(&mut self, rule: &Rule<'_>, step: u64) -> Pairs {
         let batches = self.pool.iter().map(|(_, pairs)| pairs);
         let k = batches.len() as i64;
         let all = self.rows.get_or_insert_with(|| Pairs::concatenate(batches));
@@ -93,7 +93,7 @@ impl EStep {
     /// # Errors
     /// The first of `batch`.
     pub fn restored(
-        rule: &Step<'_>,
+        rule: &Rule<'_>,
         steps: &[u64],
         x0: &Tensor,
         batch: &mut dyn FnMut(u64) -> Result<Observations>,

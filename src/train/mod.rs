@@ -12,9 +12,9 @@ mod known;
 mod observations;
 mod pairs;
 mod proxies;
+mod rule;
 mod run;
 mod split;
-mod step;
 mod sure;
 mod trainer;
 mod training;
@@ -29,10 +29,10 @@ pub use feed::Feed;
 pub use observations::{Observations, image_observations, observations};
 
 pub use pairs::Pairs;
+pub use rule::Rule;
 pub(crate) use run::sha256_file;
 pub use run::{Run, config_sha256};
 pub use split::{is_heldout, is_trained};
-pub use step::Step;
 pub use sure::Mean;
 
 pub use crate::fit::{Proxies, Proxy, Validation};

@@ -6,8 +6,8 @@ use super::estep::{EStep, evaluations, refreshes};
 use super::feed::Feed;
 use super::known;
 use super::pairs::Pairs;
+use super::rule::Rule;
 use super::run::{Run, config_sha256};
-use super::step::Step;
 use super::sure::Sure;
 use super::validate::Validator;
 use super::warm_start::GaussianPopulation;
@@ -39,7 +39,7 @@ const LOG_EVERY: u64 = 20;
 pub struct Outcome {
     /// Steps done.
     pub step: u64,
-    /// Step and score of the best validation.
+    /// Rule and score of the best validation.
     pub best: Option<(u64, f64)>,
     /// Whether the patience ran out before the steps did.
     pub stopped_early: bool,
@@ -269,7 +269,7 @@ impl<'a> Trainer<'a> {
     fn one_step(&mut self, feed: &mut Feed<'_>, log: &mut Option<Log>) -> Result<()> {
         let t = &self.config().train;
         let step = self.learner.adam.step;
-        if let Err(problem) = self.step(step, feed) {
+        if let Err(problem) = self.descend(step, feed) {
             return Err(self.halted(problem));
         }
         let done = self.learner.adam.step;
@@ -282,7 +282,7 @@ impl<'a> Trainer<'a> {
             let mean = self.losses.take_mean();
             let cost = evaluations(t, &self.transport, done);
             let rate = self.rate(step);
-            self.note(log, |log| log.step(done, mean, rate, Some(cost)))?;
+            self.note(log, |log| log.progress(done, mean, rate, Some(cost)))?;
         }
         self.unvalidated = due(t.validate_every);
         Ok(())
@@ -310,7 +310,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// One optimiser step; the loss stays on the device.
-    fn step(&mut self, step: u64, feed: &mut Feed<'_>) -> Result<()> {
+    fn descend(&mut self, step: u64, feed: &mut Feed<'_>) -> Result<()> {
         let t = &self.config().train;
         let loss = match &self.sure {
             Some(sure) => feed.batch(step).and_then(|batch| {
@@ -358,9 +358,9 @@ impl<'a> Trainer<'a> {
         pairs
     }
 
-    fn rule(&self) -> Step<'_> {
+    fn rule(&self) -> Rule<'_> {
         let config = self.config();
-        Step {
+        Rule {
             forward: self.forward.as_ref(),
             transport: &self.transport,
             train: &config.train,

@@ -1,9 +1,9 @@
 //! The transport map Φ: from an observation at t = 1 back to a clean sample at t = 0 (eq. 2, 4).
 //!
 //! ODE: dX = b dt. SDE, in reverse time, with score s = −g/γ:
-//! X ← X − (b − ε s) dt + √(2 ε dt) ξ; `diffusion` tells how ε s stays finite where γ → 0.
+//! X ← X − (b − ε s) dt + √(2 ε dt) ξ; `reverse_noise` tells how ε s stays finite where γ → 0.
 
-mod diffusion;
+mod reverse_noise;
 
 use crate::base::random::Rows;
 use crate::config::{InterpolantConfig, Scheme, TransportConfig};
@@ -12,7 +12,7 @@ use crate::forward::Latent;
 use crate::interpolant::Interpolant;
 use crate::nets::{Pass, VelocityField};
 use crate::{Error, Result};
-use diffusion::ReverseDiffusion;
+use reverse_noise::ReverseNoise;
 use tch::{Tensor, no_grad};
 
 /// How Φ is integrated.
@@ -20,7 +20,7 @@ use tch::{Tensor, no_grad};
 pub struct Transport {
     /// The path that Φ follows back.
     pub interpolant: Interpolant,
-    diffusion: Option<ReverseDiffusion>,
+    reverse: Option<ReverseNoise>,
     scheme: Scheme,
     steps: usize,
     grading: f64,
@@ -34,7 +34,7 @@ impl Transport {
         let interpolant = Interpolant::new(config, noise_known);
         Self {
             interpolant,
-            diffusion: ReverseDiffusion::new(config, &interpolant),
+            reverse: ReverseNoise::new(config, &interpolant),
             scheme: transport.scheme,
             steps: transport.steps,
             grading: transport.grading,
@@ -45,7 +45,7 @@ impl Transport {
     /// The same with another diffusion, `epsilon` times its shape; 0: the ODE of the interpolant.
     #[must_use]
     pub fn with_epsilon(mut self, epsilon: f64) -> Self {
-        self.diffusion = self.diffusion.map(|d| d.with_ratio(epsilon));
+        self.reverse = self.reverse.map(|r| r.with_ratio(epsilon));
         self
     }
 
@@ -67,7 +67,7 @@ impl Transport {
     pub fn evaluations(&self) -> u64 {
         let each = match self.scheme {
             Scheme::Euler => 1,
-            Scheme::Multistep if !self.is_random() => 1,
+            Scheme::Multistep if !self.draws_noise() => 1,
             Scheme::Heun | Scheme::Multistep => 2,
         };
         each * self.steps as u64
@@ -75,12 +75,12 @@ impl Transport {
 
     /// Whether this is the SDE: whether noise is drawn.
     #[must_use]
-    pub fn is_random(&self) -> bool {
+    pub fn draws_noise(&self) -> bool {
         self.active().is_some()
     }
 
-    fn active(&self) -> Option<&ReverseDiffusion> {
-        self.diffusion.as_ref().filter(|d| d.is_active())
+    fn active(&self) -> Option<&ReverseNoise> {
+        self.reverse.as_ref().filter(|r| r.is_active())
     }
 
     /// Refuses draws along the Fokker–Planck path where pixels of `layout` share noise: each would
@@ -92,7 +92,7 @@ impl Transport {
         match layout {
             Layout::Spectra { noise_rho, .. }
                 if self.interpolant == Interpolant::FokkerPlanck
-                    && self.is_random()
+                    && self.draws_noise()
                     && noise_rho.iter().any(|r| *r != 0.0) =>
             {
                 Err(Error::config(
@@ -132,7 +132,7 @@ impl Transport {
                     bf16: self.bf16,
                 };
                 let drift = self.drift(field, t, &x, latent, pass);
-                if self.scheme == Scheme::Multistep && !self.is_random() {
+                if self.scheme == Scheme::Multistep && !self.draws_noise() {
                     let clean = &x - drift * t;
                     x = multistep(t, u, &x, &clean, before.as_ref());
                     before = Some((t, clean));
@@ -174,9 +174,9 @@ impl Transport {
     }
 
     fn noise(&self, t: f64, u: f64, latent: &Latent, random: &Rows, step: u64) -> Option<Tensor> {
-        let diffusion = self.active().filter(|d| u > 0.0 || !d.vanishes())?;
+        let reverse = self.active().filter(|r| u > 0.0 || !r.vanishes())?;
         let unit = random.normal(step, latent.sigma.size()[1]);
-        Some(unit * diffusion.noise_variance(t, u, latent).sqrt())
+        Some(unit * reverse.noise_variance(t, u, latent).sqrt())
     }
 }
 

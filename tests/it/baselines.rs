@@ -4,7 +4,7 @@ use ndarray::Array2;
 use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::{Chroma, ForwardConfig, LatentUse, NoiseFrom, SmoothingFrom, StageConfig};
 use selfsi::data::{ImageBlock, ImageLayout, Layout, LogGrid, PixelScale};
-use selfsi::evaluate::{Method, Observed, Sampling};
+use selfsi::evaluate::{Baseline, Observed, Sampling};
 use selfsi::forward;
 use selfsi::forward::Latent;
 use selfsi::lab::baselines::Linear;
@@ -521,8 +521,8 @@ fn both_rows_come_with_their_settings_or_a_note_why_there_are_none() {
     };
     let forward = stages(&[StageConfig::Noise { sigma: 0.5 }]);
     let answer = sampled(&task(&forward), &settings, CPU, &|_| ()).unwrap();
-    let methods: Vec<Method> = answer.rows.iter().map(|r| r.method).collect();
-    assert_eq!(methods, [Method::Dps, Method::EmPosterior]);
+    let baselines: Vec<Baseline> = answer.rows.iter().map(|r| r.baseline).collect();
+    assert_eq!(baselines, [Baseline::Dps, Baseline::EmPosterior]);
     assert!(answer.rows.iter().all(|r| r.values.dim() == (8, 16)));
     let notes = answer.notes.join("\n");
     assert!(

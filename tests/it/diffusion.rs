@@ -128,7 +128,7 @@ fn spectra() -> Layout {
 }
 
 fn draw(model: &Model, config: &Config, seed: u64, numbers: &[i64]) -> Tensor {
-    let sampler = config.diffusion().sampler;
+    let sampler = config.diffusion_or_default().sampler;
     model.draw(&sampler, seed, numbers, &mut || Ok(())).unwrap()
 }
 

@@ -524,6 +524,98 @@ fn bad_input_is_one_line_and_leaves_nothing_behind() {
     }
 }
 
+/// An npy file of `version` whose header claims `length` bytes (its own, if `None`).
+fn npy(path: &Path, version: u8, length: Option<u32>, header: &str, data: usize) {
+    let length = length.unwrap_or(header.len() as u32).to_le_bytes();
+    let mut bytes = b"\x93NUMPY".to_vec();
+    bytes.extend([version, 0]);
+    bytes.extend(if version == 1 {
+        &length[..2]
+    } else {
+        &length[..]
+    });
+    bytes.extend(header.as_bytes());
+    bytes.resize(bytes.len() + data, 0);
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn an_npy_file_that_is_not_what_its_header_says_is_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.npy");
+    let header = |descr: &str, shape: &str| {
+        format!("{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}\n")
+    };
+    let whole = header("'<f4'", "(2, 8, 8)");
+    npy(&path, 1, None, &whole, 512);
+    assert_eq!(open(&path, &image(1, 8, 8)).unwrap().len(), 2);
+    let nested = format!("{}{}", "[".repeat(1000), "]".repeat(20));
+    for (version, length, header, data, words) in [
+        (
+            1,
+            None,
+            whole.clone(),
+            511,
+            "do not hold an array of shape [2, 8, 8]",
+        ),
+        (
+            1,
+            None,
+            whole.clone(),
+            513,
+            "do not hold an array of shape [2, 8, 8]",
+        ),
+        (
+            1,
+            Some(4000),
+            whole.clone(),
+            512,
+            "a header of impossible length",
+        ),
+        (
+            2,
+            Some(u32::MAX),
+            whole.clone(),
+            512,
+            "a header of impossible length",
+        ),
+        (9, None, whole, 512, "none of an array"),
+        (
+            1,
+            None,
+            header("'<f4'", "(4294967296, 4294967296, 8)"),
+            0,
+            "do not hold",
+        ),
+        (
+            1,
+            None,
+            header("'<f4'", "(-2, 8, 8)"),
+            512,
+            "none of an array",
+        ),
+        (1, None, header("'<f4'", "128"), 512, "none of an array"),
+        (1, None, nested, 512, "none of an array"),
+        (1, None, header("'<c8'", "(2, 8, 8)"), 1024, "type `<c8`"),
+        (1, None, header("'|O'", "(2, 8, 8)"), 512, "type `|O`"),
+        (
+            1,
+            None,
+            header("[('a', '<f4')]", "(2, 8, 8)"),
+            512,
+            "type `[('a'",
+        ),
+        (1, None, header("'<f4'", "(2, 9, 8)"), 576, "[2, 9, 8]"),
+    ] {
+        npy(&path, version, length, &header, data);
+        let e = open(&path, &image(1, 8, 8)).unwrap_err().to_string();
+        assert!(
+            !e.contains('\n') && e.contains(words) && e.contains("a.npy"),
+            "{words}: {e}"
+        );
+    }
+}
+
 fn one_error(result: &assert_cmd::assert::Assert, words: &str) {
     let text = String::from_utf8_lossy(&result.get_output().stderr).into_owned();
     let errors: Vec<&str> = text.lines().filter(|l| l.contains("error")).collect();

@@ -14,14 +14,14 @@
 
 use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::{
-    Diffusion, InterpolantConfig, Scheme, TrainConfig, TransportConfig, UNet1dConfig,
+    EpsilonShape, InterpolantConfig, Scheme, TrainConfig, TransportConfig, UNet1dConfig,
 };
 use selfsi::fit::{Adam, Sampler, learning_rate};
 use selfsi::forward::{CorrelatedNoise, ForwardModel, Gaussian, Latent};
 use selfsi::interpolant::Interpolant;
 use selfsi::nets::{Fields, Mlp, Params, Pass, VelocityField};
 use selfsi::ranks::Place;
-use selfsi::train::{Observations, Step};
+use selfsi::train::{Observations, Rule};
 use selfsi::transport::Transport;
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -34,13 +34,13 @@ const RATIO: f64 = 0.5;
 const ODE: InterpolantConfig = InterpolantConfig::Ode;
 const SDE: InterpolantConfig = InterpolantConfig::Sde {
     gamma: SCALE,
-    diffusion: Diffusion::Gamma,
+    diffusion: EpsilonShape::Gamma,
     epsilon: RATIO,
 };
 /// The diffusion matched to the channel; its own noise is small against σ.
 const MATCHED: InterpolantConfig = InterpolantConfig::Sde {
     gamma: 0.05,
-    diffusion: Diffusion::Channel,
+    diffusion: EpsilonShape::Channel,
     epsilon: 1.0,
 };
 
@@ -56,9 +56,9 @@ fn schedule(interpolant: &InterpolantConfig, t: f64) -> (f64, f64, f64) {
         } => {
             let (gamma, slope) = (scale * t * (1.0 - t), scale * (1.0 - 2.0 * t));
             let shape = match diffusion {
-                Diffusion::Gamma => gamma,
-                Diffusion::Constant => 1.0,
-                Diffusion::Channel => {
+                EpsilonShape::Gamma => gamma,
+                EpsilonShape::Constant => 1.0,
+                EpsilonShape::Channel => {
                     let rate = (t * SIGMA * SIGMA + gamma * slope).abs();
                     rate * ((1.0 - t) / 0.2).min(1.0)
                 }
@@ -549,7 +549,7 @@ fn learn(
     // As by default: transported along the ODE, whatever the diffusion of the draws.
     let e_step = transport.with_epsilon(train.epsilon);
     let forward = gaussian();
-    let rule = Step {
+    let rule = Rule {
         forward: &forward,
         transport: &e_step,
         train: &train,

@@ -2,7 +2,7 @@
 //! its step against a numerical integration and against the transport that training runs.
 
 use selfsi::base::random::{Purpose, Rows};
-use selfsi::config::{Diffusion, InterpolantConfig, Scheme, TransportConfig};
+use selfsi::config::{EpsilonShape, InterpolantConfig, Scheme, TransportConfig};
 use selfsi::forward::Latent;
 use selfsi::lab::theory::{Case, Path, Report, chi, kl, regularity};
 use selfsi::nets::{Fields, Params, Pass, VelocityField};
@@ -219,7 +219,7 @@ fn the_step_is_what_the_transport_gives_with_the_exact_fields() {
     let (gamma, epsilon) = (0.8, 0.3);
     let sde = InterpolantConfig::Sde {
         gamma,
-        diffusion: Diffusion::Constant,
+        diffusion: EpsilonShape::Constant,
         epsilon,
     };
     for (config, path, gamma) in [

@@ -4,7 +4,7 @@ use assert_cmd::Command;
 use ndarray::{Array2, array};
 use selfsi::base::random::{Purpose, Rows};
 use selfsi::base::statistics::median;
-use selfsi::config::{Diffusion, InterpolantConfig, Scheme, TransportConfig};
+use selfsi::config::{EpsilonShape, InterpolantConfig, Scheme, TransportConfig};
 use selfsi::evaluate::{Slices, sliced_wasserstein};
 use selfsi::forward::Latent;
 use selfsi::lab::toy::{
@@ -218,7 +218,7 @@ fn at_the_noise_of_one_the_odes_arms_vanish_and_the_sdes_keep_their_width() {
     let ode = final_variance(&InterpolantConfig::Ode, 0.0);
     let sde = InterpolantConfig::Sde {
         gamma: 1.0,
-        diffusion: Diffusion::Constant,
+        diffusion: EpsilonShape::Constant,
         epsilon: 0.1,
     };
     let sde = final_variance(&sde, 1.0);

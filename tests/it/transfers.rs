@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// on the host.
 const ON_DEVICE: [&str; 28] = [
     "transport/mod.rs",
-    "transport/diffusion.rs",
+    "transport/reverse_noise.rs",
     "interpolant/mod.rs",
     "nets/layers.rs",
     "nets/layers1d.rs",
@@ -30,7 +30,7 @@ const ON_DEVICE: [&str; 28] = [
     "forward/rays.rs",
     "forward/latent.rs",
     "forward/stages.rs",
-    "train/step.rs",
+    "train/rule.rs",
     "train/estep.rs",
     "train/pairs.rs",
     "fit/learner.rs",

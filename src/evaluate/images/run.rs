@@ -128,7 +128,7 @@ pub fn evaluate_images(
     }
     for sampled in answer.rows {
         let images = in_units(&sampled.values);
-        rows.push(reference.row(sampled.name, sampled.method.into(), images.view())?);
+        rows.push(reference.row(sampled.name, sampled.baseline.into(), images.view())?);
     }
     for (kind, name, images) in restored {
         rows.push(reference.row(name, kind, images.view())?);

@@ -1,4 +1,4 @@
-//! What the methods that sample may use of a survey of images.
+//! What the baselines that sample may use of a survey of images.
 
 use super::files::read_clean;
 use super::pixels::shift;
@@ -8,18 +8,18 @@ use crate::config::Config;
 use crate::data::Layout;
 use crate::evaluate::catalogs::finite_rows;
 use crate::evaluate::sampling::{
-    CLEAN, LEARNING, Method, Observed, Sampling, TUNING, apart, evenly,
+    Baseline, CLEAN, LEARNING, Observed, Sampling, TUNING, apart, evenly,
 };
 use crate::prepare::ImageSet;
 use crate::survey::ImageSource;
 use ndarray::{Array2, Axis};
 use std::collections::HashSet;
 
-impl From<Method> for ImageKind {
-    fn from(method: Method) -> Self {
-        match method {
-            Method::Dps => Self::Dps,
-            Method::EmPosterior => Self::EmPosterior,
+impl From<Baseline> for ImageKind {
+    fn from(baseline: Baseline) -> Self {
+        match baseline {
+            Baseline::Dps => Self::Dps,
+            Baseline::EmPosterior => Self::EmPosterior,
         }
     }
 }

@@ -10,7 +10,7 @@ use super::prior::{Fit, Prior};
 use crate::Result;
 use crate::base::random::{Purpose, Rows, derive};
 use crate::base::tensors::{matrix, tensor};
-use crate::evaluate::{Answer, Method, Observed, Sampled, Sampling};
+use crate::evaluate::{Answer, Baseline, Observed, Sampled, Sampling};
 use crate::population::Moments;
 use crate::train::{Observations, image_observations, observations};
 use ndarray::Array2;
@@ -152,7 +152,12 @@ impl Work<'_> {
             STRENGTHS.len(),
             tuning.len(),
         );
-        self.answer(Method::Dps, "DPS (clean data, gradient of F)", &draws, note)
+        self.answer(
+            Baseline::Dps,
+            "DPS (clean data, gradient of F)",
+            &draws,
+            note,
+        )
     }
 
     fn em(&self) -> Result<Answer> {
@@ -204,7 +209,7 @@ impl Work<'_> {
             rounds.iterations,
         );
         self.answer(
-            Method::EmPosterior,
+            Baseline::EmPosterior,
             "EM with posterior sampling (observations alone)",
             &draws,
             note,
@@ -232,7 +237,13 @@ impl Work<'_> {
         }
     }
 
-    fn answer(&self, method: Method, name: &str, draws: &Tensor, note: String) -> Result<Answer> {
+    fn answer(
+        &self,
+        baseline: Baseline,
+        name: &str,
+        draws: &Tensor,
+        note: String,
+    ) -> Result<Answer> {
         let values = matrix(draws)?;
         if values.iter().any(|v| !v.is_finite()) {
             return Ok(left_out(name, "its draws are not finite"));
@@ -240,7 +251,7 @@ impl Work<'_> {
         let name = name.to_owned();
         Ok(Answer {
             rows: vec![Sampled {
-                method,
+                baseline,
                 name,
                 values,
             }],

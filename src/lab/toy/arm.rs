@@ -1,6 +1,6 @@
 //! The arms of the study: one interpolant each.
 
-use crate::config::{Diffusion, InterpolantConfig};
+use crate::config::{EpsilonShape, InterpolantConfig};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +32,7 @@ impl Arm {
             Self::Ode => InterpolantConfig::Ode,
             Self::Sde => InterpolantConfig::Sde {
                 gamma: 1.0,
-                diffusion: Diffusion::Constant,
+                diffusion: EpsilonShape::Constant,
                 epsilon: 0.1,
             },
             Self::FokkerPlanck => InterpolantConfig::FokkerPlanck { epsilon: 1.0 },

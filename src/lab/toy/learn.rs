@@ -8,7 +8,7 @@ use crate::fit::{Learner, Sampler, Stride, learning_rate};
 use crate::forward::{CorrelatedNoise, Gaussian, Latent};
 use crate::nets::{Mlp, VelocityField};
 use crate::ranks::Place;
-use crate::train::{EStep, Observations, Step, evaluations, refreshes};
+use crate::train::{EStep, Observations, Rule, evaluations, refreshes};
 use crate::transport::Transport;
 use tch::{Device, Kind, Tensor};
 
@@ -35,7 +35,7 @@ impl Learned {
 /// cost: passes of one observation through the network, of the E-step and of the gradients.
 ///
 /// # Errors
-/// As [`Step::loss`].
+/// As [`Rule::loss`].
 pub fn learn(
     arm: Arm,
     settings: &Settings,
@@ -50,7 +50,7 @@ pub fn learn(
         flux: y.shallow_clone(),
     };
     let forward = Gaussian::new(sigma, CorrelatedNoise::new(&[], Device::Cpu));
-    let rule = Step {
+    let rule = Rule {
         forward: &forward,
         transport: &transport,
         train,

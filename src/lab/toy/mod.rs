@@ -1,7 +1,7 @@
 //! Low-dimensional distributions under additive Gaussian noise: the method's own ground for tests.
 //!
 //! Each arm learns from noisy points alone, by the very code that surveys are restored with
-//! ([`Step`](crate::train::Step), [`Transport`](crate::transport::Transport),
+//! ([`Rule`](crate::train::Rule), [`Transport`](crate::transport::Transport),
 //! [`Gaussian`](crate::forward::Gaussian)); clean points serve the figure and the scores.
 
 mod arm;

@@ -1,19 +1,21 @@
 //! npy arrays (numpy.save), C or Fortran order, read in blocks.
-//!
-//! Format: numpy.lib.format, versions 1 to 3: magic, version, header length, a Python dict, data.
 
 use super::axes::Axes;
 use super::image_file::ImageFile;
 use super::raw::RawImages;
 use crate::config::ImageConfig;
 use crate::{Error, Result};
+use npyz::{DType, Deserialize, NpyHeader, Order, TypeChar, TypeRead};
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Longest header that is read: a plain array's is below 200 bytes.
-const HEADER: usize = 1 << 16;
+/// Longest header that is read, in bytes: that of a plain array is below 200.
+const HEADER: usize = 1 << 10;
+/// Most brackets that a header may open: that of a plain array opens two. With each one that stands within
+/// another the parser may take several times as long.
+const BRACKETS: usize = 8;
 
 /// An npy file of images.
 #[derive(Debug)]
@@ -25,45 +27,63 @@ pub(crate) struct Npy {
 }
 
 /// What the header says.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub(crate) struct Header {
     pub shape: Vec<usize>,
     fortran: bool,
-    number: Number,
-    big_endian: bool,
+    array: Numbers,
     /// Byte at which the data begin.
     offset: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Number {
-    Float(usize),
-    Signed(usize),
-    Unsigned(usize),
+/// The type of an array, and how so many of its numbers are made of their bytes.
+#[derive(Debug)]
+struct Numbers {
+    dtype: DType,
+    bytes: usize,
+    decode: fn(&DType, &[u8], usize) -> std::io::Result<Vec<f32>>,
 }
 
-impl Number {
-    fn bytes(self) -> usize {
-        match self {
-            Self::Float(n) | Self::Signed(n) | Self::Unsigned(n) => n,
-        }
+impl Numbers {
+    /// `None` for anything but integers, bool, float32 and float64.
+    fn of(dtype: DType) -> Option<Self> {
+        let DType::Plain(kind) = &dtype else {
+            return None;
+        };
+        let decode: fn(&DType, &[u8], usize) -> std::io::Result<Vec<f32>> =
+            match (kind.type_char(), kind.size_field()) {
+                (TypeChar::Float, 4) => |t, b, n| all(t, b, n, |v: f32| v),
+                (TypeChar::Float, 8) => |t, b, n| all(t, b, n, |v: f64| v as f32),
+                (TypeChar::Int, 1) => |t, b, n| all(t, b, n, |v: i8| f32::from(v)),
+                (TypeChar::Int, 2) => |t, b, n| all(t, b, n, |v: i16| f32::from(v)),
+                (TypeChar::Int, 4) => |t, b, n| all(t, b, n, |v: i32| v as f32),
+                (TypeChar::Int, 8) => |t, b, n| all(t, b, n, |v: i64| v as f32),
+                (TypeChar::Uint, 1) => |t, b, n| all(t, b, n, |v: u8| f32::from(v)),
+                (TypeChar::Uint, 2) => |t, b, n| all(t, b, n, |v: u16| f32::from(v)),
+                (TypeChar::Uint, 4) => |t, b, n| all(t, b, n, |v: u32| v as f32),
+                (TypeChar::Uint, 8) => |t, b, n| all(t, b, n, |v: u64| v as f32),
+                (TypeChar::Bool, 1) => |t, b, n| all(t, b, n, |v: bool| f32::from(u8::from(v))),
+                _ => return None,
+            };
+        Some(Self {
+            bytes: kind.num_bytes()?,
+            dtype,
+            decode,
+        })
     }
+}
 
-    /// The number in `b`, least significant byte first.
-    fn decode(self, b: [u8; 8]) -> f32 {
-        let [b0, b1, b2, b3, ..] = b;
-        let bits = u64::from_le_bytes(b);
-        match self {
-            Self::Float(4) => f32::from_le_bytes([b0, b1, b2, b3]),
-            Self::Float(_) => f64::from_le_bytes(b) as f32,
-            Self::Unsigned(_) => bits as f32,
-            Self::Signed(n) => {
-                // The sign is moved to the top bit and back.
-                let shift = 64 - 8 * n as u32;
-                (((bits << shift) as i64) >> shift) as f32
-            }
-        }
-    }
+/// `count` numbers of the type `dtype` out of `bytes`.
+fn all<T: Deserialize>(
+    dtype: &DType,
+    mut bytes: &[u8],
+    count: usize,
+    number: impl Fn(T) -> f32,
+) -> std::io::Result<Vec<f32>> {
+    let reader = T::reader(dtype).map_err(std::io::Error::other)?;
+    (0..count)
+        .map(|_| reader.read_one(&mut bytes).map(&number))
+        .collect()
 }
 
 impl Npy {
@@ -80,15 +100,6 @@ impl Npy {
             header,
         })
     }
-
-    fn number(&self, bytes: &[u8]) -> f32 {
-        let mut b = [0u8; 8];
-        b[..bytes.len()].copy_from_slice(bytes);
-        if self.header.big_endian {
-            b[..bytes.len()].reverse();
-        }
-        self.header.number.decode(b)
-    }
 }
 
 impl ImageFile for Npy {
@@ -103,15 +114,15 @@ impl ImageFile for Npy {
     fn read(&self, rows: Range<usize>) -> Result<RawImages> {
         let d = self.image.channels * self.image.height * self.image.width;
         let (n, all) = (rows.len(), self.axes.n);
-        let bytes = self.header.number.bytes();
+        let Header { array, offset, .. } = &self.header;
         let bad = |e: std::io::Error| damaged(&self.path, e);
         let mut file = File::open(&self.path).map_err(bad)?;
         let mut get = |first: usize, count: usize| -> Result<Vec<f32>> {
-            let mut raw = vec![0u8; count * bytes];
-            let at = self.header.offset + (first * bytes) as u64;
+            let mut raw = vec![0u8; count * array.bytes];
+            let at = offset + (first * array.bytes) as u64;
             file.seek(SeekFrom::Start(at)).map_err(bad)?;
             file.read_exact(&mut raw).map_err(bad)?;
-            Ok(raw.chunks_exact(bytes).map(|b| self.number(b)).collect())
+            (array.decode)(&array.dtype, &raw, count).map_err(bad)
         };
         let flat = if self.header.fortran {
             // The first axis runs fastest: the images are side by side, number by number.
@@ -157,79 +168,55 @@ pub(crate) fn header(path: &Path) -> Result<Header> {
     let file = File::open(path).map_err(bad)?;
     let length = file.metadata().map_err(bad)?.len();
     let mut file = BufReader::new(file);
-    let mut start = [0u8; 8];
+    // What the header claims and how it is built, before memory and time are taken for it.
+    let mut start = [0u8; 12];
     file.read_exact(&mut start).map_err(bad)?;
-    let mut size = [0u8; 4];
-    let width = if start[6] == 1 { 2 } else { 4 };
-    file.read_exact(&mut size[..width]).map_err(bad)?;
-    let size = u32::from_le_bytes(size) as usize;
-    if size > HEADER {
+    let [.., a, b, c, d] = start;
+    let claimed = match start[6] {
+        1 => u32::from(u16::from_le_bytes([a, b])),
+        _ => u32::from_le_bytes([a, b, c, d]),
+    };
+    if claimed as usize > HEADER {
         return Err(damaged(path, "a header of impossible length"));
     }
-    let mut text = vec![0u8; size];
-    file.read_exact(&mut text).map_err(bad)?;
-    let text = String::from_utf8_lossy(&text);
-    let (number, big_endian) = number(path, &text)?;
-    let shape = value(&text, "shape").and_then(|v| {
-        let inner = v.strip_prefix('(')?.split_once(')')?.0;
-        let parts = inner.split(',').map(str::trim).filter(|p| !p.is_empty());
-        parts
-            .map(|p| p.parse::<usize>().ok())
-            .collect::<Option<Vec<_>>>()
-    });
-    let shape = shape.ok_or_else(|| damaged(path, "a header without shape"))?;
-    let fortran = value(&text, "fortran_order").is_some_and(|v| v.starts_with("True"));
-    let offset = (8 + width + size) as u64;
-    let count = shape
-        .iter()
-        .try_fold(number.bytes(), |n, a| n.checked_mul(*a));
-    if count.is_none_or(|c| offset + c as u64 != length) {
+    let mut text = Vec::new();
+    let mut rest = file.by_ref().take(u64::from(claimed));
+    rest.read_to_end(&mut text).map_err(bad)?;
+    let no_array = || damaged(path, "a header that is cut or is none of an array");
+    if text.iter().filter(|b| b"([{".contains(b)).count() > BRACKETS {
+        return Err(no_array());
+    }
+    file.rewind().map_err(bad)?;
+    let found = NpyHeader::from_reader(&mut file).map_err(|_| no_array())?;
+    let offset = file.stream_position().map_err(bad)?;
+    let descr = found.dtype().descr();
+    let array = Numbers::of(found.dtype()).ok_or_else(|| {
+        Error::input(
+            path,
+            "array",
+            format!("type `{}`", descr.trim_matches('\'')),
+            "integers, float32 or float64",
+            "save it with .astype(\"float32\")",
+        )
+    })?;
+    let bytes = |n: u64, axis: &u64| n.checked_mul(*axis);
+    let bytes = found.shape().iter().try_fold(array.bytes as u64, bytes);
+    if bytes.and_then(|b| b.checked_add(offset)) != Some(length) {
+        let shape = found.shape();
         return Err(damaged(
             path,
             format!("{length} bytes do not hold an array of shape {shape:?}"),
         ));
     }
+    let axes = found.shape().iter().map(|a| usize::try_from(*a));
     Ok(Header {
-        shape,
-        fortran,
-        number,
-        big_endian,
+        shape: axes
+            .collect::<std::result::Result<_, _>>()
+            .map_err(|e| damaged(path, e))?,
+        fortran: found.order() == Order::Fortran,
+        array,
         offset,
     })
-}
-
-/// What follows `'key':` in the header.
-fn value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
-    let at = text.find(&format!("'{key}'"))?;
-    Some(text[at..].split_once(':')?.1.trim_start())
-}
-
-fn number(path: &Path, text: &str) -> Result<(Number, bool)> {
-    let descr = value(text, "descr").unwrap_or_default();
-    let descr = descr.split('\'').nth(1).unwrap_or_default();
-    let (order, kind) = descr.split_at(descr.len().min(1));
-    let number = match kind {
-        "f4" => Number::Float(4),
-        "f8" => Number::Float(8),
-        "i1" => Number::Signed(1),
-        "i2" => Number::Signed(2),
-        "i4" => Number::Signed(4),
-        "i8" => Number::Signed(8),
-        "u1" | "b1" => Number::Unsigned(1),
-        "u2" => Number::Unsigned(2),
-        "u4" => Number::Unsigned(4),
-        "u8" => Number::Unsigned(8),
-        _ => {
-            return Err(Error::input(
-                path,
-                "array",
-                format!("type `{descr}`"),
-                "integers, float32 or float64",
-                "save it with .astype(\"float32\")",
-            ));
-        }
-    };
-    Ok((number, order == ">"))
 }
 
 fn damaged(path: &Path, problem: impl std::fmt::Display) -> Error {

@@ -1,6 +1,6 @@
 //! The diffusion ε of the reverse-time SDE and its score term −ε s, finite at both ends.
 
-use crate::config::{Diffusion, InterpolantConfig};
+use crate::config::{EpsilonShape, InterpolantConfig};
 use crate::forward::Latent;
 use crate::interpolant::{Gamma, Interpolant};
 use crate::nets::Fields;
@@ -14,7 +14,7 @@ const FADE: f64 = 0.2;
 
 /// ε of a config: `ratio` times a shape.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct ReverseDiffusion {
+pub(super) struct ReverseNoise {
     shape: Shape,
     ratio: f64,
 }
@@ -22,13 +22,13 @@ pub(super) struct ReverseDiffusion {
 #[derive(Debug, Clone, Copy)]
 enum Shape {
     /// Along the noise γ z of the SDE's interpolant, s = −g/γ.
-    Added(Diffusion, Gamma),
+    Added(EpsilonShape, Gamma),
     /// Along the channel's own noise, ε = t σ²: I_t = x0 + t σ ξ has the score −E[ξ]/(t σ), which is
     /// −b/(t σ²), so that −ε s = b.
     Channel,
 }
 
-impl ReverseDiffusion {
+impl ReverseNoise {
     /// `None` for the ODE.
     pub fn new(config: &InterpolantConfig, interpolant: &Interpolant) -> Option<Self> {
         let (shape, ratio) = match (config, interpolant) {
@@ -57,7 +57,7 @@ impl ReverseDiffusion {
     /// Whether ε vanishes at t = 0. Where it does not, the drift of the last step makes room for
     /// noise, and without it the population would lose variance in every round of the loop.
     pub fn vanishes(&self) -> bool {
-        !matches!(self.shape, Shape::Added(Diffusion::Constant, _))
+        !matches!(self.shape, Shape::Added(EpsilonShape::Constant, _))
     }
 
     /// −ε s at `t`, [B, D]; `None` where the network does not tell.
@@ -77,7 +77,7 @@ impl ReverseDiffusion {
     pub fn noise_variance(&self, t: f64, u: f64, latent: &Latent) -> Tensor {
         let middle = 0.5 * (t + u);
         let epsilon = match self.shape {
-            Shape::Added(Diffusion::Constant, _) => latent.sigma.ones_like(),
+            Shape::Added(EpsilonShape::Constant, _) => latent.sigma.ones_like(),
             Shape::Added(kind, gamma) => {
                 over_gamma(kind, gamma, middle, latent) * gamma.unit(latent) * gamma.at(middle)
             }
@@ -88,18 +88,18 @@ impl ReverseDiffusion {
 }
 
 /// ε/γ at `t` for a ratio of 1, the weight of g in the drift, [B, D].
-fn over_gamma(kind: Diffusion, gamma: Gamma, t: f64, latent: &Latent) -> Tensor {
+fn over_gamma(kind: EpsilonShape, gamma: Gamma, t: f64, latent: &Latent) -> Tensor {
     let unit = gamma.unit(latent);
     match kind {
-        Diffusion::Channel => {
+        EpsilonShape::Channel => {
             // |t σ² + γ γ'|/γ, written so that nothing is divided by zero.
             let fade = (1.0 / FADE).min(1.0 / (1.0 - t).max(f64::MIN_POSITIVE));
             let own = &unit * (gamma.slope(t) * (1.0 - t) * fade);
             (latent.sigma.square() / &unit * (fade / gamma.scale) + own).abs()
         }
-        Diffusion::Gamma => unit,
+        EpsilonShape::Gamma => unit,
         // At the ends I_t says nothing of z and g is 0: only its error would count.
-        Diffusion::Constant if gamma.at(t) == 0.0 => unit.zeros_like(),
-        Diffusion::Constant => (unit * gamma.at(t) + GAMMA_FLOOR).reciprocal(),
+        EpsilonShape::Constant if gamma.at(t) == 0.0 => unit.zeros_like(),
+        EpsilonShape::Constant => (unit * gamma.at(t) + GAMMA_FLOOR).reciprocal(),
     }
 }

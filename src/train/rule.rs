@@ -16,7 +16,7 @@ use crate::transport::Transport;
 use tch::{Kind, Tensor};
 
 /// What stays the same from step to step.
-pub struct Step<'a> {
+pub struct Rule<'a> {
     /// F.
     pub forward: &'a dyn ForwardModel,
     /// Φ, as the E-step integrates it.
@@ -33,14 +33,14 @@ pub struct Step<'a> {
     pub place: Place,
 }
 
-impl Step<'_> {
+impl Rule<'_> {
     /// E-step: x = Φ(y) with the teacher's weights, without gradient, each x for `resamplings` rows;
     /// `step` seeds it.
     pub fn transport(&self, teacher: &dyn VelocityField, batch: &Observations, step: u64) -> Pairs {
         self.transported(teacher, batch, step).repeat(self.copies())
     }
 
-    /// As [`Step::transport`], each x once.
+    /// As [`Rule::transport`], each x once.
     pub(super) fn transported(
         &self,
         teacher: &dyn VelocityField,
@@ -65,7 +65,7 @@ impl Step<'_> {
         self.paired(Tensor::cat(&[clean, x], 0), y, batch, step)
     }
 
-    /// The pairs of a batch whose transported rows `x0` [B, D] were made by [`Step::transported`] of
+    /// The pairs of a batch whose transported rows `x0` [B, D] were made by [`Rule::transported`] of
     /// its `filled` observations.
     pub(super) fn paired(
         &self,
@@ -171,7 +171,7 @@ impl Step<'_> {
             .narrow(0, place.first.min(all), k)
     }
 
-    /// The latent of a batch whose first `k` rows [`Step::clean_rows`] gave: with their redshifts.
+    /// The latent of a batch whose first `k` rows [`Rule::clean_rows`] gave: with their redshifts.
     fn with_clean(&self, latent: Latent, step: u64, k: i64, place: Place) -> Latent {
         let n = latent.redshift.size()[0];
         let Some(clean) = self.clean.filter(|_| k > 0) else {
@@ -185,7 +185,7 @@ impl Step<'_> {
         latent.at(&redshift)
     }
 
-    /// How many rows [`Step::clean_rows`] gives for `n` rows at `place`.
+    /// How many rows [`Rule::clean_rows`] gives for `n` rows at `place`.
     fn clean_count(&self, step: u64, n: i64, place: Place) -> i64 {
         let all = |c: &Clean| c.count(self.seed, step, place.of(n));
         self.clean.map_or(0, |c| place.among_leading(n, all(c)))
