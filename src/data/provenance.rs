@@ -57,6 +57,24 @@ impl Method {
         }
     }
 
+    /// What a draw of it is called in tables and plots.
+    #[must_use]
+    pub fn draw(self) -> &'static str {
+        match self {
+            Self::Sure => "posterior draw",
+            _ => "SDE draw",
+        }
+    }
+
+    /// What RESTORED is called there, with so many `draws` of an object.
+    #[must_use]
+    pub fn mean(self, draws: usize) -> String {
+        match self {
+            Self::Sure => "posterior mean".to_owned(),
+            _ => format!("mean of {draws} SDE draws"),
+        }
+    }
+
     /// The method of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
