@@ -77,8 +77,8 @@ pub fn prepare_images(
         &header,
         Report::new(out, n, input.duplicates(), details),
         |rows| {
-            let raw = input.read(rows)?;
-            check_unit(&raw, unit).map(|()| raw)
+            let mut raw = input.read(rows)?;
+            check_unit(&mut raw, unit).map(|()| raw)
         },
         |rows, raw| chunk(&input, layout, rows, raw),
         |report| nothing_usable(path, report),
@@ -124,19 +124,32 @@ fn chunk(
     }
 }
 
-/// Whether the files say the unit of the config, where both say one.
-fn check_unit(raw: &RawImages, config: &str) -> Result<()> {
-    let other = |unit: &str| !config.trim().is_empty() && agree(unit, config) != Some(true);
-    match raw.units.iter().find(|(unit, _)| other(unit)) {
-        None => Ok(()),
-        Some((unit, place)) => Err(Error::input(
-            Path::new(place),
-            "",
-            format!("the file says `{unit}`, the config `{config}`"),
-            "the same unit in both",
-            "correct survey.source.unit, or the file if it is wrong",
-        )),
+/// Whether the files say the unit of the config, where both say one; notes units that are not understood:
+/// then the config's counts.
+fn check_unit(raw: &mut RawImages, config: &str) -> Result<()> {
+    if config.trim().is_empty() {
+        return Ok(());
     }
+    for (unit, place) in &raw.units {
+        match agree(unit, config) {
+            Some(true) => {}
+            Some(false) => {
+                return Err(Error::input(
+                    Path::new(place),
+                    "",
+                    format!("the file says `{unit}`, the config `{config}`"),
+                    "the same unit in both",
+                    "correct survey.source.unit, or the file if it is wrong",
+                ));
+            }
+            None => {
+                let note =
+                    format!("BUNIT `{unit}` is not compared with survey.source.unit, which counts");
+                raw.notes.insert(note, raw.problems.len());
+            }
+        }
+    }
+    Ok(())
 }
 
 fn nothing_usable(paths: &[PathBuf], report: &Report<ImageDetails>) -> Error {

@@ -5,7 +5,7 @@ use super::hdf5_units::check_flux;
 use super::item::Item;
 use super::pixel_mask::PixelMask;
 use super::select::by_catalog;
-use super::spectra::{Beside, Pixels, Survey};
+use super::spectra::{Beside, Pixels, Survey, Unmatched};
 use crate::Result;
 use crate::config::{AirOrVacuum, Datasets, SelectConfig};
 use crate::data::{Spectrum, flag};
@@ -18,6 +18,8 @@ use std::path::Path;
 pub(crate) struct Hdf5Survey {
     catalog: Hdf5Catalog,
     flux_unit: String,
+    /// Units that the file says and that are not understood, in words.
+    notes: Vec<String>,
 }
 
 impl Hdf5Survey {
@@ -31,8 +33,8 @@ impl Hdf5Survey {
         wavelength: AirOrVacuum,
         flux_unit: &str,
     ) -> Result<Self> {
-        check_flux(&read::open(path)?, path, datasets, flux_unit)?;
         Ok(Self {
+            notes: check_flux(&read::open(path)?, path, datasets, flux_unit)?,
             catalog: Hdf5Catalog::open(path, datasets, wavelength)?,
             flux_unit: flux_unit.to_owned(),
         })
@@ -58,6 +60,13 @@ impl Survey for Hdf5Survey {
 
     fn pixels(&self) -> Pixels {
         Pixels::Shared(self.catalog.pixels().clone())
+    }
+
+    fn unmatched(&self) -> Unmatched {
+        Unmatched {
+            notes: self.notes.clone(),
+            ..Unmatched::default()
+        }
     }
 
     fn beside(&self, mask: &PixelMask) -> Beside {

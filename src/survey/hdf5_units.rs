@@ -30,16 +30,17 @@ pub(crate) fn said_unit(data: &Dataset) -> Option<String> {
 }
 
 /// Whether the file says the same unit of the flux as the config, and of the inverse variance its
-/// inverse square; where it says nothing it agrees.
+/// inverse square; where it says nothing it agrees. Gives notes on units that are not understood: then
+/// the config's counts.
 ///
 /// # Errors
-/// [`Error::Input`] for another unit, or one that is not understood and written differently.
+/// [`Error::Input`] for another unit.
 pub(super) fn check_flux(
     file: &File,
     path: &Path,
     datasets: &Datasets,
     config: &str,
-) -> Result<()> {
+) -> Result<Vec<String>> {
     let differs = |place: String, unit: &str| {
         Error::input(
             path,
@@ -54,9 +55,14 @@ pub(super) fn check_flux(
     let of_flux =
         of_flux.map(|(unit, name)| (unit, format!("dataset {} attribute {name}", datasets.flux)));
     let of_file = said(file, &FLUX_UNIT).map(|(unit, name)| (unit, format!("attribute {name}")));
+    let mut notes = Vec::new();
     for (unit, place) in of_flux.into_iter().chain(of_file) {
-        if agree(&unit, config) != Some(true) {
-            return Err(differs(place, &unit));
+        match agree(&unit, config) {
+            Some(true) => {}
+            Some(false) => return Err(differs(place, &unit)),
+            None => notes.push(format!(
+                "{place}: `{unit}` is not compared with the config's flux_unit, which counts"
+            )),
         }
     }
     let ivar = file
@@ -72,14 +78,15 @@ pub(super) fn check_flux(
             &unit,
         ));
     }
-    Ok(())
+    Ok(notes)
 }
 
 /// The wavelengths of `data` in Å or log10 Å, by the unit that its attribute says or `asked`, the
 /// config's; without either they are in Å.
 ///
 /// # Errors
-/// [`Error::Input`] if they cannot be read, for a unit that is no length, or two that differ.
+/// [`Error::Input`] if they cannot be read, for a unit of the config that is no length, one of the file
+/// that is none where the config has none, or two that differ.
 pub(crate) fn wavelengths(
     data: &Dataset,
     path: &Path,
@@ -110,6 +117,11 @@ pub(crate) fn wavelengths(
             fix,
         )
     };
+    if let (Some(asked), None) = (asked, config) {
+        return Err(wrong(format!(
+            "unit `{asked}` of the config is not understood"
+        )));
+    }
     let angstroms = match (read, config, &said) {
         (Some(file), Some(config), Some((unit, _))) if file != config => {
             let asked = asked.unwrap_or_default();

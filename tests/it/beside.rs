@@ -6,7 +6,7 @@ use crate::fixtures::small::{images, prepared, spectra};
 use crate::fixtures::survey_files::{Spec, hdf5_catalog};
 use fitsio::FitsFile;
 use fitsio::images::ImageType;
-use ndarray::Array2;
+use ndarray::{Array2, Array3};
 use selfsi::prepare::{ImageDetails, Report};
 use std::fs;
 use std::path::Path;
@@ -203,6 +203,9 @@ fn the_unit_of_an_image_is_that_of_the_config() {
     for unit in ["", "nJy", "10**-9 Jy"] {
         assert_eq!(images(folder.path(), &source(unit)).unwrap().used, 1);
     }
+    let report = images(folder.path(), &source("mag(AB)")).unwrap();
+    let note = "BUNIT `nJy` is not compared with survey.source.unit, which counts";
+    assert!(report.details.beside.contains_key(note), "{report}");
     let said = images(folder.path(), &source("nanomaggy"))
         .unwrap_err()
         .to_string();
@@ -233,6 +236,41 @@ fn images_that_are_not_read_are_counted() {
             .contains("3 files of the folders are no single images"),
         "{report}"
     );
+}
+
+/// A dataset `mask` of another shape, e.g. one per image, says nothing of pixels.
+#[test]
+fn the_mask_of_an_hdf5_image_set_masks_where_it_has_the_shape_of_the_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("images.h5");
+    let source = format!("kind = 'images'\npath = '{}'", path.display());
+    let bad = |j: usize| j.is_multiple_of(4);
+    let unread = "dataset mask is not read";
+    for (of_pixels, masked, note) in [
+        (true, 0.25, "pixels of dataset mask ≠ 0 are masked"),
+        (false, 0.0, unread),
+    ] {
+        let _ = fs::remove_file(&path);
+        let file = hdf5::File::create(&path).unwrap();
+        let pixels = Array3::from_shape_fn((2, 32, 32), |(i, y, x)| (i + y * 32 + x) as f32);
+        let marks = Array3::from_shape_fn((2, 32, 32), |(_, y, x)| bad(y * 32 + x));
+        let builder = file.new_dataset_builder();
+        builder.with_data(&pixels).create("images").unwrap();
+        let builder = file.new_dataset_builder();
+        match of_pixels {
+            true => builder.with_data(&marks).create("mask"),
+            false => builder.with_data(&[true, false]).create("mask"),
+        }
+        .unwrap();
+        drop(file);
+        let report = images(folder.path(), &source).unwrap();
+        assert_eq!((report.used, report.details.masked), (2, masked));
+        let said: Vec<&String> = report.details.beside.keys().collect();
+        assert_eq!(said, [note]);
+    }
+    let asked = format!("{source}\n[survey.source.datasets]\nmask = '/mask'");
+    let said = images(folder.path(), &asked).unwrap_err().to_string();
+    assert!(said.contains("dataset /mask"), "{said}");
 }
 
 #[test]

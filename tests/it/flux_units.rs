@@ -97,11 +97,17 @@ fn of_the_flux_of_an_hdf5_catalog() {
         ("flux", "UNIT", "Jy", false),
         ("ivar", "units", "10**40 erg-2 s2 cm4 Angstrom2", false),
         ("loglam", "units", "log10(Angstrom)", true),
+        // Nothing says that they disagree: the config counts, and the report tells.
+        ("flux", "units", "flam of Smith et al.", true),
     ] {
         hdf5_catalog(&path, 2, &loglam, &[]);
         attribute(&path, dataset, name, unit);
         match spectra(folder.path(), &source, "") {
-            Ok(report) => assert!(fine && report.used == 2, "{unit}"),
+            Ok(report) => {
+                assert!(fine && report.used == 2, "{unit}");
+                let told = report.to_string().contains("is not compared with");
+                assert_eq!(told, unit.starts_with("flam"), "{report}");
+            }
             Err(e) => {
                 let said = e.to_string();
                 assert!(
@@ -180,6 +186,12 @@ fn of_the_wavelengths_of_an_hdf5_catalog() {
             "the file says `nm`, the config `um`",
         ),
         (10.0, "furlong", "", "unit `furlong` is not understood"),
+        (
+            10.0,
+            "",
+            "wave_unit = 'furlong'",
+            "unit `furlong` of the config is not understood",
+        ),
     ] {
         in_unit(&path, angstroms, unit);
         let said = spectra(folder.path(), &source(more), "")

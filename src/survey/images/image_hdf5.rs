@@ -83,9 +83,11 @@ impl Hdf5Images {
             None => Ok(None),
         };
         let ivar = beside(&names.ivar, &look.usual.ivar)?;
-        let mask = match names.mask.is_empty() {
-            true => None,
-            false => beside(&names.mask, &look.usual.mask)?,
+        let mask = match &names.mask {
+            name if name.is_empty() => None,
+            // A dataset of this name and another shape is no mask of pixels unless the config says so.
+            name if *name == look.usual.mask => beside(name, name).unwrap_or_default(),
+            name => beside(name, &look.usual.mask)?,
         };
         let vector = look.optional(&names.vector, &look.usual.vector)?;
         let k = match vector.as_ref().map(|d| (d, d.shape())) {
@@ -246,10 +248,11 @@ fn notes(look: &Look, names: &ImageDatasets, images: &Dataset, masked: bool) -> 
         &names.planes,
     ];
     let is_read = |name: &str| read.iter().any(|r| r.trim_start_matches('/') == name);
+    let other_mask = |name: &str| !masked && name == names.mask;
     let shape = images.shape();
     let unread = datasets(look.file)
         .into_iter()
-        .filter(|d| d.shape == shape && !is_read(&d.name));
+        .filter(|d| other_mask(&d.name) || d.shape == shape && !is_read(&d.name));
     let mask = masked.then(|| format!("pixels of dataset {} ≠ 0 are masked", names.mask));
     let unread = unread.map(|d| format!("dataset {} is not read", d.name));
     mask.into_iter().chain(unread).collect()
