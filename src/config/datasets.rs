@@ -30,6 +30,13 @@ pub struct Datasets {
     /// Wavelengths, Å, `[n]`; in place of `loglam`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wave: Option<String>,
+    /// Unit of the wavelengths, where the attribute of their dataset does not say it: Å unless given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wave_unit: Option<String>,
+    /// Marks of bad pixels, [N, n] or `[n]`: not 0, or for `and_mask` and `or_mask` the bits of
+    /// `survey.mask.bits`. Under these names and `mask` it may be absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mask: Option<String>,
     /// Width of the line-spread function, σ in pixels of the file's grid, [N, n] or `[n]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lsf: Option<String>,
@@ -50,6 +57,8 @@ impl Default for Datasets {
             noiseless: false,
             loglam: "loglam".into(),
             wave: None,
+            wave_unit: None,
+            mask: None,
             lsf: None,
             z: "z".into(),
             id: "id".into(),

@@ -10,6 +10,9 @@ pub struct ImageDatasets {
     pub images: String,
     /// Inverse variance in the file's units, of the images' shape or [N, H, W]; 0 = masked.
     pub ivar: String,
+    /// Marks of bad pixels, of the images' shape or [N, H, W]: not 0. Empty: none are read. Like `ivar`,
+    /// it also names an HDU of FITS files that are called otherwise than usual.
+    pub mask: String,
     /// Numbers that describe each image's corruption, [N, K].
     pub vector: String,
     /// Planes that describe it, [N, P, H, W].
@@ -25,6 +28,7 @@ impl Default for ImageDatasets {
         Self {
             images: "images".into(),
             ivar: "ivar".into(),
+            mask: "mask".into(),
             vector: "vector".into(),
             planes: "planes".into(),
             id: "id".into(),

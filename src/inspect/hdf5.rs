@@ -4,15 +4,14 @@ use super::inspection::{Inspection, range, rounded};
 use crate::Result;
 use crate::base::statistics::median;
 use crate::data::{Centres, NativeGrid, flag};
+use crate::files::hdf5::listing::datasets;
 use crate::files::hdf5::read;
 use crate::prepare::{Prepared, flag_names};
+use crate::survey::hdf5_units::wavelengths;
 use crate::survey::select::snr as snr_of;
-use hdf5::Group;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// Groups deeper than this are not listed.
-const DEPTH: usize = 4;
 /// Spectra looked at for statistics, and how many are read at a time.
 const LOOKED_AT: usize = 1024;
 const READ: usize = 256;
@@ -74,14 +73,10 @@ pub(crate) fn prepared(set: &Prepared) -> Result<Inspection> {
 /// Facts of any other HDF5 file: its datasets, and the catalog in it if the usual names are there.
 pub(crate) fn catalog(path: &Path) -> Result<Inspection> {
     let file = read::open(path)?;
-    let (mut found, mut problems) = (Vec::new(), Vec::new());
-    let look = Look { path, root: &file };
-    look.list("", 0, &mut found, &mut problems);
+    let (found, problems) = datasets(&file, path);
     let shape = |name: &str| {
-        found
-            .iter()
-            .find(|(n, ..)| n == name)
-            .map(|(_, s, _)| s.clone())
+        let named = found.iter().find(|d| d.name == name);
+        named.map(|d| d.shape.clone())
     };
     let mut i = match shape("flux") {
         Some(s) if s.len() == 2 => {
@@ -97,10 +92,15 @@ pub(crate) fn catalog(path: &Path) -> Result<Inspection> {
         }
     };
     let values = |name: &str| read::find(&file, path, name).ok()??.read_raw::<f64>().ok();
-    let centres = values("loglam").map(|l| (l, Centres::Log10));
-    match centres.or_else(|| Some((values("wave")?, Centres::Angstrom))) {
+    let grids = [("loglam", Centres::Log10), ("wave", Centres::Angstrom)];
+    let centres = grids.into_iter().find_map(|(name, kind)| {
+        let data = read::find(&file, path, name).ok()??;
+        Some((wavelengths(&data, path, kind, None), kind))
+    });
+    match centres {
         None => i.problem("no dataset `loglam` or `wave`"),
-        Some((centres, kind)) => {
+        Some((Err(e), _)) => i.problem(e.to_string()),
+        Some((Ok(centres), kind)) => {
             let angstrom = |c: &f64| match kind {
                 Centres::Log10 => 10f64.powf(*c),
                 Centres::Angstrom => *c,
@@ -128,45 +128,9 @@ pub(crate) fn catalog(path: &Path) -> Result<Inspection> {
     }
     let listed: Vec<String> = found
         .iter()
-        .map(|(name, shape, kind)| format!("{name} {shape:?} {kind}"))
+        .map(|d| format!("{} {:?} {}", d.name, d.shape, d.kind))
         .collect();
     i.fact("datasets", listed);
     problems.into_iter().for_each(|p| i.problem(p));
     Ok(i)
-}
-
-/// Name, shape and type of a dataset.
-type Found = (String, Vec<usize>, String);
-
-struct Look<'a> {
-    path: &'a Path,
-    root: &'a Group,
-}
-
-impl Look<'_> {
-    /// Lists the datasets below the group `prefix`, and what cannot be read of them.
-    fn list(&self, prefix: &str, depth: usize, out: &mut Vec<Found>, problems: &mut Vec<String>) {
-        let group = match prefix {
-            "" => Some(self.root.clone()),
-            prefix => read::inner(self.root, self.path, prefix),
-        };
-        for name in group
-            .and_then(|g| g.member_names().ok())
-            .unwrap_or_default()
-        {
-            let full = format!("{prefix}{name}");
-            match read::find(self.root, self.path, &full) {
-                Ok(Some(data)) => {
-                    let kind = data.dtype().and_then(|t| t.to_descriptor());
-                    let kind = kind.map_or_else(|_| "unknown type".to_owned(), |k| k.to_string());
-                    out.push((full, data.shape(), kind));
-                }
-                Ok(None) if depth < DEPTH => {
-                    self.list(&format!("{full}/"), depth + 1, out, problems)
-                }
-                Ok(None) => {}
-                Err(e) => problems.push(e.to_string()),
-            }
-        }
-    }
 }

@@ -1,10 +1,12 @@
 //! What the preparation of images found besides the counts per reason.
 
-use super::report::Details;
+use super::report::{Details, Note};
 use super::scale::ScaleFrom;
 use super::stretched::GOOD_MIN;
 use crate::data::{ImageBlock, ImageLayout, Object, PixelScale, flag};
 use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// Of a set of images.
 #[derive(Debug, Clone, Serialize)]
@@ -27,13 +29,29 @@ pub struct ImageDetails {
     pub vector: usize,
     /// P.
     pub planes: usize,
+    /// Images and arrays of folders that are none of their single images, and are not read.
+    pub passed_over: Vec<PathBuf>,
+    /// What was done with what stands beside the images in their files, or was not read, in words, with
+    /// the number of images.
+    pub beside: BTreeMap<String, usize>,
+    /// Images with pixels far beyond all others, which are masked.
+    pub impossible: Vec<String>,
+    /// How many such pixels there are.
+    pub impossible_pixels: usize,
     /// Used images so far.
     #[serde(skip)]
     used: usize,
 }
 
+/// What reading some images found: what stands beside them, and which have impossible pixels.
+#[derive(Debug)]
+pub struct Noticed {
+    pub(super) beside: BTreeMap<String, usize>,
+    pub(super) impossible: Vec<(String, usize)>,
+}
+
 impl ImageDetails {
-    pub(super) fn new(layout: &ImageLayout, from: ScaleFrom) -> Self {
+    pub(super) fn new(layout: &ImageLayout, from: ScaleFrom, passed_over: Vec<PathBuf>) -> Self {
         let PixelScale {
             softening,
             mean,
@@ -49,6 +67,10 @@ impl ImageDetails {
             without_noise_level: 0.0,
             vector: layout.vector,
             planes: layout.planes,
+            passed_over,
+            beside: BTreeMap::new(),
+            impossible: Vec::new(),
+            impossible_pixels: 0,
             used: 0,
         }
     }
@@ -56,10 +78,17 @@ impl ImageDetails {
 
 impl Details for ImageDetails {
     type Block = ImageBlock;
-    type Found = ();
+    type Found = Noticed;
     const ROWS: &'static str = "images";
 
-    fn count(&mut self, objects: &[Object], block: &ImageBlock, (): &()) {
+    fn count(&mut self, objects: &[Object], block: &ImageBlock, found: &Noticed) {
+        for (what, n) in &found.beside {
+            *self.beside.entry(what.clone()).or_default() += n;
+        }
+        for (name, n) in &found.impossible {
+            self.impossible.push(name.clone());
+            self.impossible_pixels += n;
+        }
         let used = objects.iter().zip(block.ivar.rows());
         for (_, ivar) in used.filter(|(o, _)| o.flag == flag::GOOD) {
             let (mut masked, mut unknown, mut all) = (0.0, 0.0, 0.0);
@@ -114,5 +143,22 @@ impl Details for ImageDetails {
             lines.push(format!("corruption: {k} numbers and {p} planes per image"));
         }
         lines
+    }
+
+    fn notes(&self) -> Vec<Note> {
+        let passed_over = "files of the folders are no single images, and are not read";
+        let beyond = format!(
+            "images have pixels far beyond all others ({} in all, masked)",
+            self.impossible_pixels
+        );
+        let mut notes = vec![
+            Note::with_examples(&self.passed_over, passed_over, |path| {
+                path.display().to_string()
+            }),
+            Note::with_examples(&self.impossible, &beyond, Clone::clone),
+        ];
+        let beside = self.beside.iter();
+        notes.extend(beside.map(|(what, n)| Note::of(*n, &format!("images: {what}"))));
+        notes
     }
 }

@@ -1,7 +1,8 @@
 //! Images → a prepared set: read, mask, stretch, normalise.
 
 use super::chunks::{self, Chunk};
-use super::image_report::ImageDetails;
+use super::image_report::{ImageDetails, Noticed};
+use super::impossible::mask_impossible_pixels;
 use super::report::Report;
 use super::scale::pixel_scale;
 use super::set::ImageSetHeader;
@@ -9,6 +10,7 @@ use super::stretched::{block, problem};
 use crate::base::atomic::not_an_input;
 use crate::config::{Config, SurveySource};
 use crate::data::{ImageLayout, Object};
+use crate::files::quantity::agree;
 use crate::survey::select::reject;
 use crate::survey::{ImageSource, RawImages};
 use crate::{Error, Result};
@@ -70,11 +72,14 @@ pub fn prepare_images(
         config: config.to_toml()?,
     };
     let layout = &header.layout;
-    let details = ImageDetails::new(layout, from);
+    let details = ImageDetails::new(layout, from, input.passed_over());
     chunks::write(
         &header,
         Report::new(out, n, input.duplicates(), details),
-        |rows| input.read(rows),
+        |rows| {
+            let mut raw = input.read(rows)?;
+            check_unit(&mut raw, unit).map(|()| raw)
+        },
         |rows, raw| chunk(&input, layout, rows, raw),
         |report| nothing_usable(path, report),
         &mut |done| progress(measured + done, measured + n),
@@ -85,8 +90,16 @@ fn chunk(
     input: &ImageSource,
     layout: &ImageLayout,
     rows: Range<usize>,
-    raw: RawImages,
+    mut raw: RawImages,
 ) -> Chunk<ImageDetails> {
+    let impossible = mask_impossible_pixels(&mut raw)
+        .into_iter()
+        .zip(rows.clone());
+    let named = |(n, row): (usize, usize)| (n > 0).then(|| (input.names()[row].clone(), n));
+    let found = Noticed {
+        beside: std::mem::take(&mut raw.notes),
+        impossible: impossible.filter_map(named).collect(),
+    };
     let problems: Vec<Option<(i32, String)>> = (0..rows.len())
         .into_par_iter()
         .map(|i| problem(&raw, i))
@@ -107,8 +120,36 @@ fn chunk(
     Chunk {
         objects: rows.zip(problems).map(object).collect(),
         block: block(raw, layout, &used),
-        found: (),
+        found,
     }
+}
+
+/// Whether the files say the unit of the config, where both say one; notes units that are not understood:
+/// then the config's counts.
+fn check_unit(raw: &mut RawImages, config: &str) -> Result<()> {
+    if config.trim().is_empty() {
+        return Ok(());
+    }
+    for (unit, place) in &raw.units {
+        match agree(unit, config) {
+            Some(true) => {}
+            Some(false) => {
+                return Err(Error::input(
+                    Path::new(place),
+                    "",
+                    format!("the file says `{unit}`, the config `{config}`"),
+                    "the same unit in both",
+                    "correct survey.source.unit, or the file if it is wrong",
+                ));
+            }
+            None => {
+                let note =
+                    format!("BUNIT `{unit}` is not compared with survey.source.unit, which counts");
+                raw.notes.insert(note, raw.problems.len());
+            }
+        }
+    }
+    Ok(())
 }
 
 fn nothing_usable(paths: &[PathBuf], report: &Report<ImageDetails>) -> Error {

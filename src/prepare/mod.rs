@@ -3,7 +3,9 @@
 mod chunks;
 mod image_report;
 mod images;
+mod impossible;
 pub(crate) mod normalise;
+mod overlap;
 mod rebin;
 mod regrid;
 mod rejected;

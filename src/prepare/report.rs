@@ -67,26 +67,25 @@ pub trait Details {
 #[derive(Debug, Clone)]
 pub struct Note {
     n: usize,
-    what: &'static str,
+    what: String,
     examples: Vec<String>,
 }
 
 impl Note {
     /// Of `n` things, `what` is the rest of the sentence.
-    pub(super) fn of(n: usize, what: &'static str) -> Self {
-        let examples = Vec::new();
-        Self { n, what, examples }
+    pub(super) fn of(n: usize, what: &str) -> Self {
+        Self {
+            n,
+            what: what.to_owned(),
+            examples: Vec::new(),
+        }
     }
 
     /// Of the things in a list, some of which are shown.
-    pub(super) fn with_examples<T>(
-        list: &[T],
-        what: &'static str,
-        text: impl Fn(&T) -> String,
-    ) -> Self {
+    pub(super) fn with_examples<T>(list: &[T], what: &str, text: impl Fn(&T) -> String) -> Self {
         Self {
             n: list.len(),
-            what,
+            what: what.to_owned(),
             examples: list.iter().take(SHOWN).map(text).collect(),
         }
     }

@@ -1,6 +1,7 @@
 //! The scale that brings pixel values to order 1: given, recorded, or measured in one pass.
 
 use super::chunks::ranges;
+use super::impossible::mask_impossible_pixels;
 use super::set::{ImageSet, ImageSetHeader};
 use super::stretched::{is_good, problem};
 use crate::base::ahead::ahead;
@@ -166,7 +167,8 @@ fn measure(
     thread::scope(|scope| {
         let rows = || ranges::<ImageSetHeader>(all, image.channels * image.height * image.width);
         for (rows, raw) in rows().zip(ahead(scope, AHEAD, rows().map(|r| source.read(r)))) {
-            let raw = raw?;
+            let mut raw = raw?;
+            mask_impossible_pixels(&mut raw);
             // In the order of the rows: the sum does not depend on the threads.
             let each: Vec<Vec<Moments>> = (0..rows.len())
                 .into_par_iter()

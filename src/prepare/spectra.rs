@@ -1,11 +1,13 @@
 //! A survey of spectra → a prepared set: read, mask, regrid, normalise, select.
 
 use super::chunks::{self, Chunk};
+use super::impossible::mask_impossible;
 use super::normalise::level;
+use super::overlap::check_overlap;
 use super::regrid::Regridder;
 use super::report::Report;
 use super::set::SpectraHeader;
-use super::spectra_report::{Lacking, SpectraDetails};
+use super::spectra_report::{Noticed, SpectraDetails};
 use crate::base::atomic::not_an_input;
 use crate::config::{Config, SurveySource};
 use crate::data::{Block, LogGrid, Object, RowBlock, flag};
@@ -50,6 +52,7 @@ pub fn prepare_from(
     let origin = source.first_path();
     not_an_input(out, [origin], "give survey.prepared another name")?;
     let survey = open(source)?;
+    check_overlap(origin, &config.grid, &survey.pixels())?;
     let grid = LogGrid::new(&config.grid);
     let regridder = Regridder::new(&grid, &survey.pixels());
     let n = survey.len();
@@ -62,12 +65,21 @@ pub fn prepare_from(
     };
     let names = survey.names();
     let twice = duplicates(names.into_iter().filter(|n| !n.is_empty()));
-    let details = SpectraDetails::new(&grid, survey.unmatched());
+    let details = SpectraDetails::new(&grid, survey.unmatched(), survey.beside(&mask));
+    // What the config calls noiseless is so, whatever it holds.
+    let exact = matches!(source, SurveySource::Hdf5 { datasets, .. } if datasets.noiseless);
     chunks::write(
         &header,
         Report::new(out, n, twice, details),
         |rows| survey.read(rows, &mask, &config.select),
-        |_, items| chunk(config, &regridder, &grid, items),
+        |_, mut items| {
+            let impossible = if exact {
+                Vec::new()
+            } else {
+                without_impossible(&mut items)
+            };
+            chunk(config, &regridder, &grid, items, impossible)
+        },
         |report| nothing_usable(source, report),
         &mut |done| progress(done, n),
     )
@@ -89,7 +101,8 @@ pub(crate) fn examine(
     let regridder = Regridder::new(&grid, &survey.pixels());
     for start in (0..survey.len()).step_by(EXAMINED) {
         let rows = start..(start + EXAMINED).min(survey.len());
-        let items = survey.read(rows, &mask, &config.select)?;
+        let mut items = survey.read(rows, &mask, &config.select)?;
+        without_impossible(&mut items);
         items.iter().for_each(&mut *seen);
         let work = |item| one(config, &regridder, &grid, item).0;
         let objects: Vec<Object> = items.into_par_iter().map(work).collect();
@@ -98,11 +111,20 @@ pub(crate) fn examine(
     Ok(())
 }
 
+/// Masks the impossible pixels of `items`; gives the names of the spectra that had some, and how many.
+fn without_impossible(items: &mut [Item]) -> Vec<(String, usize)> {
+    let mask = |item: &mut Item| item.spectrum.as_mut().map_or(0, mask_impossible);
+    let counts: Vec<usize> = items.par_iter_mut().map(mask).collect();
+    let odd = items.iter().zip(counts).filter(|(_, n)| *n > 0);
+    odd.map(|(item, n)| (item.object.name.clone(), n)).collect()
+}
+
 fn chunk(
     config: &Config,
     regridder: &Regridder,
     grid: &LogGrid,
     items: Vec<Item>,
+    impossible: Vec<(String, usize)>,
 ) -> Chunk<SpectraDetails> {
     let read = |yes: &dyn Fn(&Item) -> bool| {
         let read = items.iter().filter(|i| i.spectrum.is_some());
@@ -111,10 +133,11 @@ fn chunk(
     let mut chunk = Chunk {
         objects: Vec::with_capacity(items.len()),
         block: Block::masked(items.len(), grid.pixels),
-        found: Lacking {
+        found: Noticed {
             lsf: read(&|i| i.lacks_lsf),
             mask: read(&|i| i.lacks_mask),
             other_grid: read(&|i| i.other_grid),
+            impossible,
         },
     };
     let done: Vec<(Object, Option<Block>)> = items

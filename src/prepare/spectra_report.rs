@@ -2,7 +2,7 @@
 
 use super::report::{Details, Note};
 use crate::data::{Block, LogGrid, Object};
-use crate::survey::spectra::Unmatched;
+use crate::survey::spectra::{Beside, Unmatched};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -21,8 +21,20 @@ pub struct SpectraDetails {
     pub targets_without_row: usize,
     /// Further files of a spectrum that was read from another.
     pub twin_files: Vec<PathBuf>,
-    /// What else of the catalog was left out, in words.
+    /// Files whose names are none of the survey's, which were not looked into.
+    pub passed_over: Vec<PathBuf>,
+    /// Spectra that several rows name, with different redshifts.
+    pub listed_twice: Vec<String>,
+    /// What masks pixels besides flux and inverse variance, where the file has it.
+    pub masked_by: Option<String>,
+    /// What the file holds of each pixel that is not read.
     pub left_out: Vec<String>,
+    /// Spectra with pixels far beyond what their noise and level allow, which are masked.
+    pub impossible: Vec<String>,
+    /// How many such pixels there are.
+    pub impossible_pixels: usize,
+    /// What else of the catalog was left out, in words.
+    pub catalog_notes: Vec<String>,
     /// Used spectra whose line-spread function is unknown.
     pub without_lsf: usize,
     /// Used spectra whose file lacks the mask column: masked by ivar alone.
@@ -32,16 +44,17 @@ pub struct SpectraDetails {
 }
 
 /// What reading some spectra found: how many lack a line-spread function, lack a mask, or lie on
-/// another grid.
-#[derive(Debug, Clone, Copy)]
-pub struct Lacking {
+/// another grid; and which have impossible pixels, and how many.
+#[derive(Debug, Clone)]
+pub struct Noticed {
     pub(super) lsf: usize,
     pub(super) mask: usize,
     pub(super) other_grid: usize,
+    pub(super) impossible: Vec<(String, usize)>,
 }
 
 impl SpectraDetails {
-    pub(super) fn new(grid: &LogGrid, unmatched: Unmatched) -> Self {
+    pub(super) fn new(grid: &LogGrid, unmatched: Unmatched, beside: Beside) -> Self {
         let edge = |i: f64| 10f64.powf(grid.loglam0 + (i - 0.5) * grid.dloglam);
         Self {
             pixels: grid.pixels,
@@ -50,7 +63,13 @@ impl SpectraDetails {
             files_without_row: unmatched.files,
             targets_without_row: unmatched.targets,
             twin_files: unmatched.twins,
-            left_out: unmatched.notes,
+            passed_over: unmatched.passed_over,
+            listed_twice: unmatched.listed_twice,
+            masked_by: beside.masked_by,
+            left_out: beside.left_out,
+            impossible: Vec::new(),
+            impossible_pixels: 0,
+            catalog_notes: unmatched.notes,
             without_lsf: 0,
             without_mask: 0,
             other_grid: 0,
@@ -60,13 +79,17 @@ impl SpectraDetails {
 
 impl Details for SpectraDetails {
     type Block = Block;
-    type Found = Lacking;
+    type Found = Noticed;
     const ROWS: &'static str = "spectra";
 
-    fn count(&mut self, _: &[Object], _: &Block, found: &Lacking) {
+    fn count(&mut self, _: &[Object], _: &Block, found: &Noticed) {
         self.without_lsf += found.lsf;
         self.without_mask += found.mask;
         self.other_grid += found.other_grid;
+        for (name, n) in &found.impossible {
+            self.impossible.push(name.clone());
+            self.impossible_pixels += n;
+        }
     }
 
     fn shape(&self) -> String {
@@ -76,13 +99,19 @@ impl Details for SpectraDetails {
 
     fn lines(&self) -> Vec<String> {
         let note = |text: &String| format!("note: {text}");
-        self.left_out.iter().map(note).collect()
+        let mask = self.masked_by.iter().cloned();
+        mask.chain(self.catalog_notes.iter().map(note)).collect()
     }
 
     fn notes(&self) -> Vec<Note> {
         let files = |list: &[PathBuf], what| {
             Note::with_examples(list, what, |path| path.display().to_string())
         };
+        let names = |list: &[String], what: &str| Note::with_examples(list, what, Clone::clone);
+        let beyond = format!(
+            "spectra have pixels far beyond what their noise and level allow ({} in all, masked)",
+            self.impossible_pixels
+        );
         vec![
             Note::of(self.rows_without_file, "catalog rows have no spectrum"),
             files(&self.files_without_row, "spec files are not in the catalog"),
@@ -94,6 +123,16 @@ impl Details for SpectraDetails {
                 &self.twin_files,
                 "files repeat a spectrum that was read from another",
             ),
+            files(
+                &self.passed_over,
+                "files have other names than those of the survey, and are not looked into",
+            ),
+            names(
+                &self.listed_twice,
+                "spectra are listed more than once, with different redshifts",
+            ),
+            names(&self.left_out, "parts of the file are not read"),
+            names(&self.impossible, &beyond),
             Note::of(
                 self.without_lsf,
                 "spectra have no line-spread function (wdisp)",

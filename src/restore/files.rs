@@ -26,6 +26,7 @@ pub(super) fn check_paths<'a>(
     objects: impl Iterator<Item = &'a Object>,
 ) -> Result<()> {
     let mut coadds: HashMap<PathBuf, &Path> = HashMap::new();
+    let mut specs: HashMap<PathBuf, f64> = HashMap::new();
     for o in objects.filter(|o| o.flag == flag::GOOD) {
         if let Some((source, _)) = desi_source(o) {
             let path = desi_path(folder, source, part);
@@ -48,6 +49,16 @@ pub(super) fn check_paths<'a>(
             continue;
         }
         let path = restored_spec_path(folder, o)?;
+        if let Some(other) = specs.insert(path.clone(), o.z) {
+            return Err(Error::output(
+                &path,
+                format!(
+                    "two rows name this spectrum, with redshifts {other} and {}, and would have the same file",
+                    o.z
+                ),
+                "restore without --spectra (the restored catalog holds every row), or leave one of them out",
+            ));
+        }
         let source = Path::new(&o.source).canonicalize();
         if source.is_ok_and(|s| path.canonicalize().is_ok_and(|p| p == s)) {
             return Err(Error::output(

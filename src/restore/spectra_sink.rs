@@ -47,7 +47,9 @@ impl SpectraSink {
         let Task { set, output, .. } = task;
         let objects = || task.rows.iter().map(|r| &set.objects()[*r]);
         if let Some(folder) = &output.spectra {
-            check_paths(folder, task.part, objects())?;
+            // Other jobs write their rows into the same folder.
+            let all = task.selected.iter().map(|r| &set.objects()[*r]);
+            check_paths(folder, task.part, all)?;
         }
         let header = RestoredHeader {
             grid: set.grid(),

@@ -10,7 +10,7 @@ use super::index::files_called;
 use super::item::Item;
 use super::pixel_mask::PixelMask;
 use super::select::{by_catalog, reject};
-use super::spectra::{Pixels, Survey, Unmatched};
+use super::spectra::{Pixels, Survey, Unmatched, listed_twice};
 use super::tables::{CatalogRow, read_targets};
 use crate::Result;
 use crate::config::{DesiColumns, SelectConfig};
@@ -31,6 +31,8 @@ pub(crate) struct DesiSurvey {
     unnamed: usize,
     /// Files with a target of the catalog that is read from an earlier file.
     twins: Vec<PathBuf>,
+    /// Files that are called otherwise.
+    passed_over: Vec<PathBuf>,
     notes: Vec<String>,
 }
 
@@ -66,7 +68,8 @@ impl DesiSurvey {
     /// [`crate::Error::Input`] for a file that is none, or a catalog without TARGETID or redshift.
     pub fn open(paths: &[PathBuf], catalog: Option<&Path>, columns: &DesiColumns) -> Result<Self> {
         let (mut files, mut fibres) = (Vec::<File>::new(), Vec::new());
-        for path in files_called(&["coadd-", "spectra-"], paths)? {
+        let (found, passed_over) = files_called(&["coadd-", "spectra-"], paths)?;
+        for path in found {
             let (layout, targets) = fibermap(&path)?;
             let same = files.iter().find(|f| f.layout.lattice.is(&layout.lattice));
             let pixels = same.map_or_else(|| layout.lattice.edges(), |f| f.pixels.clone());
@@ -120,6 +123,7 @@ impl DesiSurvey {
             rows,
             unnamed,
             twins: twins.into_iter().map(|i| files[i].path.clone()).collect(),
+            passed_over,
             notes,
             files,
         })
@@ -198,6 +202,11 @@ impl Survey for DesiSurvey {
             files: Vec::new(),
             targets: self.unnamed,
             twins: self.twins.clone(),
+            passed_over: self.passed_over.clone(),
+            listed_twice: listed_twice(self.rows.iter().map(|r| {
+                let object = &r.target.object;
+                (object.name.clone(), object.z)
+            })),
             notes: self.notes.clone(),
         }
     }

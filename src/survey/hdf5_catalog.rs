@@ -1,8 +1,13 @@
 //! HDF5 catalogs: [N, n] flux and ivar on one wavelength grid, read in blocks of rows.
 
+use super::hdf5_mask::{Hdf5Mask, USUAL, used};
+use super::hdf5_units::wavelengths;
+use super::pixel_mask::PixelMask;
+use super::spectra::Beside;
 use crate::config::{AirOrVacuum, Datasets};
 use crate::data::Object;
 use crate::data::{Centres, NativeGrid, Spectrum};
+use crate::files::hdf5::listing::datasets;
 use crate::files::hdf5::read;
 use crate::{Error, Result};
 use hdf5::{Dataset, File};
@@ -19,6 +24,9 @@ pub struct Hdf5Catalog {
     /// None where the config says that there is no noise.
     ivar: Option<Dataset>,
     lsf: Option<Lsf>,
+    masks: Vec<Hdf5Mask>,
+    /// Datasets of as many rows and pixels as the flux that are not read.
+    unread: Vec<String>,
     grid: Arc<[[f64; 2]]>,
     names: Vec<String>,
     z: Option<Vec<f64>>,
@@ -74,6 +82,8 @@ impl Hdf5Catalog {
             }
             None => None,
         };
+        let masks = look.masks(datasets.mask.as_deref(), [rows, pixels])?;
+        let unread = look.unread(datasets, [rows, pixels]);
         Ok(Self {
             names: look.names(&datasets.id, rows)?,
             z: look.per_row(named(&datasets.z, "z"), "z", rows)?,
@@ -82,8 +92,44 @@ impl Hdf5Catalog {
             flux,
             ivar,
             lsf,
+            masks,
+            unread,
             grid,
         })
+    }
+
+    /// What masks pixels besides flux and ivar, and what is not read, in words.
+    pub(crate) fn beside(&self, mask: &PixelMask) -> Beside {
+        let used = used(&self.masks, mask.kind);
+        let other = |m: &&Hdf5Mask| used.is_none_or(|u| u.name() != m.name());
+        let masks = self.masks.iter().filter(other).map(Hdf5Mask::name);
+        let unread = masks.chain(self.unread.iter().map(String::as_str));
+        Beside {
+            masked_by: used.map(Hdf5Mask::words),
+            left_out: unread.map(|name| format!("dataset {name}")).collect(),
+        }
+    }
+
+    /// As [`Self::read`], with the bad pixels masked.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(crate) fn read_masked(
+        &self,
+        rows: Range<usize>,
+        mask: &PixelMask,
+    ) -> Result<Vec<Spectrum>> {
+        let mut spectra = self.read(rows.clone())?;
+        let used = used(&self.masks, mask.kind);
+        let bad = used.map(|m| m.bad(&self.path, rows, mask)).transpose()?;
+        for (i, spectrum) in spectra.iter_mut().enumerate() {
+            spectrum.mask(mask.ivar_min, |p| match &bad {
+                // One row may stand for all.
+                Some((bad, n)) => bad[(i * n + p) % bad.len()],
+                None => false,
+            });
+        }
+        Ok(spectra)
     }
 
     /// Number of spectra.
@@ -232,7 +278,7 @@ impl Look<'_> {
         if !each {
             self.shaped(name, &data, &[pixels])?;
         }
-        let mut centres: Vec<f64> = self.read(&data)?;
+        let mut centres = wavelengths(&data, self.path, kind, sets.wave_unit.as_deref())?;
         if each {
             let one = centres.get(..pixels).unwrap_or_default();
             if data.shape().last() != Some(&pixels) || centres.chunks(pixels).any(|c| c != one) {
@@ -249,7 +295,7 @@ impl Look<'_> {
                 self.path,
                 format!("dataset {name}"),
                 problem,
-                "finite, strictly monotonic wavelengths: log10 Å in `loglam`, Å in `wave`",
+                "finite, strictly monotonic wavelengths: log10 Å in `loglam`, Å in `wave` unless it has another unit",
                 "set survey.source.datasets.loglam or .wave",
             )
         };
@@ -260,6 +306,44 @@ impl Look<'_> {
             Some(NativeGrid::Pixels(pixels)) => Ok(pixels),
             _ => Err(unusable("not finite and strictly monotonic")),
         }
+    }
+
+    /// The mask that the config names, or those of the usual names and the right shape.
+    fn masks(&self, asked: Option<&str>, [rows, pixels]: [usize; 2]) -> Result<Vec<Hdf5Mask>> {
+        if let Some(name) = asked {
+            let data = self.required(name, "marks of bad pixels, [N, n] or [n]")?;
+            if data.shape() != [pixels] {
+                self.shaped(name, &data, &[rows, pixels])?;
+            }
+            return Ok(vec![Hdf5Mask::new(data, name, true)]);
+        }
+        let usual = USUAL.iter().filter_map(|name| {
+            let data = self.file.dataset(name).ok()?;
+            let fits = data.shape() == [rows, pixels] || data.shape() == [pixels];
+            fits.then(|| Hdf5Mask::new(data, name, false))
+        });
+        Ok(usual.collect())
+    }
+
+    fn unread(&self, sets: &Datasets, shape: [usize; 2]) -> Vec<String> {
+        let read = [
+            Some(&sets.flux),
+            Some(&sets.ivar),
+            sets.lsf.as_ref(),
+            sets.mask.as_ref(),
+        ];
+        let read = |name: &str| {
+            let named = read
+                .iter()
+                .flatten()
+                .any(|n| n.trim_start_matches('/') == name);
+            let usual = ["lsf"].iter().filter(|_| sets.lsf.is_none());
+            let usual = usual.chain(USUAL.iter().filter(|_| sets.mask.is_none()));
+            named || usual.into_iter().any(|n| *n == name)
+        };
+        let all = datasets(self.file, self.path).0.into_iter();
+        let of_pixels = all.filter(|d| d.shape == shape && !read(&d.name));
+        of_pixels.map(|d| d.name).collect()
     }
 
     fn names(&self, id: &str, rows: usize) -> Result<Vec<String>> {

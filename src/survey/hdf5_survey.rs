@@ -1,13 +1,15 @@
 //! The rows of an HDF5 catalog as those of a survey.
 
 use super::hdf5_catalog::Hdf5Catalog;
+use super::hdf5_units::check_flux;
 use super::item::Item;
 use super::pixel_mask::PixelMask;
 use super::select::by_catalog;
-use super::spectra::{Pixels, Survey};
+use super::spectra::{Beside, Pixels, Survey, Unmatched};
 use crate::Result;
 use crate::config::{AirOrVacuum, Datasets, SelectConfig};
-use crate::data::flag;
+use crate::data::{Spectrum, flag};
+use crate::files::hdf5::read;
 use std::ops::Range;
 use std::path::Path;
 
@@ -16,13 +18,15 @@ use std::path::Path;
 pub(crate) struct Hdf5Survey {
     catalog: Hdf5Catalog,
     flux_unit: String,
+    /// Units that the file says and that are not understood, in words.
+    notes: Vec<String>,
 }
 
 impl Hdf5Survey {
-    /// Opens a catalog and checks every shape.
+    /// Opens a catalog and checks every shape, and the unit of the flux.
     ///
     /// # Errors
-    /// As [`Hdf5Catalog::open`].
+    /// As [`Hdf5Catalog::open`]; also for an attribute that says another unit of the flux.
     pub fn open(
         path: &Path,
         datasets: &Datasets,
@@ -30,6 +34,7 @@ impl Hdf5Survey {
         flux_unit: &str,
     ) -> Result<Self> {
         Ok(Self {
+            notes: check_flux(&read::open(path)?, path, datasets, flux_unit)?,
             catalog: Hdf5Catalog::open(path, datasets, wavelength)?,
             flux_unit: flux_unit.to_owned(),
         })
@@ -57,17 +62,27 @@ impl Survey for Hdf5Survey {
         Pixels::Shared(self.catalog.pixels().clone())
     }
 
+    fn unmatched(&self) -> Unmatched {
+        Unmatched {
+            notes: self.notes.clone(),
+            ..Unmatched::default()
+        }
+    }
+
+    fn beside(&self, mask: &PixelMask) -> Beside {
+        self.catalog.beside(mask)
+    }
+
     fn read(
         &self,
         rows: Range<usize>,
         mask: &PixelMask,
         select: &SelectConfig,
     ) -> Result<Vec<Item>> {
-        let spectra = self.catalog.read(rows.clone())?;
-        let item = |(i, mut spectrum)| {
+        let spectra = self.catalog.read_masked(rows.clone(), mask)?;
+        let item = |(i, spectrum): (usize, Spectrum)| {
             let mut object = self.catalog.object(i);
             by_catalog(select, &mut object, None);
-            mask.apply(&mut spectrum, &[]);
             Item {
                 lacks_lsf: spectrum.lsf.is_empty(),
                 spectrum: (object.flag == flag::GOOD).then_some(spectrum),

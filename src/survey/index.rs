@@ -26,6 +26,8 @@ pub(crate) struct Index {
     /// Further files of the same spectra (gzipped twins, full beside lite, plates beside spec
     /// files), of which these spectra are not read.
     pub twins: Vec<PathBuf>,
+    /// FITS files of the folders that are called otherwise.
+    pub passed_over: Vec<PathBuf>,
     redshifts: bool,
 }
 
@@ -74,7 +76,10 @@ impl Index {
                 self.add(key, path, None);
             } else {
                 if name_of(&path).is_some_and(|n| n.starts_with("spSpec-")) {
-                    sp_spec.get_or_insert(path);
+                    sp_spec.get_or_insert(path.clone());
+                }
+                if name_of(&path).is_some_and(|n| is_other(n, &["spZ"])) {
+                    self.passed_over.push(path);
                 }
                 continue;
             }
@@ -118,13 +123,37 @@ fn name_of(path: &Path) -> Option<&str> {
     path.file_name()?.to_str()
 }
 
+/// How the names of what DESI's pipeline puts beside its coadd files begin.
+const BESIDE_COADDS: [&str; 8] = [
+    "redrock-",
+    "rrdetails-",
+    "spectra-",
+    "zbest-",
+    "qso_",
+    "emline-",
+    "zmtl-",
+    "tile-",
+];
+
+/// Whether a file that no rule takes is called like a FITS file: `.fits`, `.FITS`, `.fit`, ` (1).fits`,
+/// `.fits.bz2`; those of the pipeline that stand beside spectra, which begin with one of `beside`, are not.
+fn is_other(name: &str, beside: &[&str]) -> bool {
+    let plain = name.to_lowercase();
+    let fits = [".fit", ".fts"].iter().any(|end| plain.contains(end));
+    fits && !name.starts_with('.') && !beside.iter().any(|b| name.starts_with(b))
+}
+
 /// The files among `paths`, and those of the folders among them that are called PREFIX*.fits[.gz],
-/// at any depth, sorted: with the first of `prefixes` of which a folder has any.
+/// at any depth, sorted: with the first of `prefixes` of which a folder has any;
+/// and the FITS files of the folders that are called otherwise.
 ///
 /// # Errors
 /// [`Error::Input`] if a path cannot be read or a folder holds none.
-pub(crate) fn files_called(prefixes: &[&str], paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
+pub(crate) fn files_called(
+    prefixes: &[&str],
+    paths: &[PathBuf],
+) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    let (mut files, mut passed_over) = (Vec::new(), Vec::new());
     for path in paths {
         if !path.is_dir() {
             files.push(path.clone());
@@ -140,6 +169,8 @@ pub(crate) fn files_called(prefixes: &[&str], paths: &[PathBuf]) -> Result<Vec<P
                 && entry.file_type().is_file()
             {
                 found[prefix].push(entry.into_path());
+            } else if entry.file_type().is_file() && is_other(&name, &BESIDE_COADDS) {
+                passed_over.push(entry.into_path());
             }
         }
         let Some(found) = found.into_iter().find(|f| !f.is_empty()) else {
@@ -154,7 +185,7 @@ pub(crate) fn files_called(prefixes: &[&str], paths: &[PathBuf]) -> Result<Vec<P
         };
         files.extend(found);
     }
-    Ok(files)
+    Ok((files, passed_over))
 }
 
 fn is_not_found(e: &walkdir::Error) -> bool {

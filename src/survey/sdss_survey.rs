@@ -5,7 +5,7 @@ use super::index::{Index, SpectrumFile};
 use super::item::Item;
 use super::pixel_mask::PixelMask;
 use super::select::{by_catalog, reject};
-use super::spectra::{Pixels, Survey, Unmatched};
+use super::spectra::{Pixels, Survey, Unmatched, listed_twice};
 use super::tables::{CatalogRow, CatalogRows, read_catalog};
 use super::{sdss, sp_plate};
 use crate::Result;
@@ -24,6 +24,8 @@ pub(crate) struct SdssSurvey {
     unnamed: Vec<PathBuf>,
     /// Further files of a spectrum that is read from another.
     twins: Vec<PathBuf>,
+    /// Files that are called otherwise.
+    passed_over: Vec<PathBuf>,
     notes: Vec<String>,
 }
 
@@ -80,6 +82,7 @@ impl SdssSurvey {
             rows,
             unnamed: index.files.into_iter().filter_map(unnamed).collect(),
             twins: index.twins,
+            passed_over: index.passed_over,
             notes: Vec::new(),
         }
     }
@@ -93,6 +96,7 @@ impl SdssSurvey {
             rows: index.files.into_values().map(alone).collect(),
             unnamed: Vec::new(),
             twins: index.twins,
+            passed_over: index.passed_over,
             notes: Vec::new(),
         }
     }
@@ -126,6 +130,11 @@ impl Survey for SdssSurvey {
             files: self.unnamed.clone(),
             targets: 0,
             twins: self.twins.clone(),
+            passed_over: self.passed_over.clone(),
+            listed_twice: listed_twice(self.rows.iter().filter_map(|r| {
+                let o = &r.row.as_ref()?.object;
+                Some((sdss::name(o.plate, o.mjd, o.fiberid), o.z))
+            })),
             notes: self.notes.clone(),
         }
     }

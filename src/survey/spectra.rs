@@ -4,6 +4,7 @@ use super::item::Item;
 use super::pixel_mask::PixelMask;
 use crate::Result;
 use crate::config::SelectConfig;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Debug;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -29,6 +30,11 @@ pub(crate) trait Survey: Debug + Send + Sync {
     /// What the catalog and the files do not share.
     fn unmatched(&self) -> Unmatched {
         Unmatched::default()
+    }
+
+    /// What the files say of the pixels besides flux and inverse variance.
+    fn beside(&self, _mask: &PixelMask) -> Beside {
+        Beside::default()
     }
 
     /// Reads `rows`, in parallel where each has its own file. A spectrum that cannot be read is a
@@ -64,8 +70,21 @@ pub(crate) struct Unmatched {
     pub targets: usize,
     /// Further files of a spectrum that is read from another.
     pub twins: Vec<PathBuf>,
+    /// Files whose names are none of the survey's, which were not looked into.
+    pub passed_over: Vec<PathBuf>,
+    /// Spectra that several rows of the catalog name, with different redshifts.
+    pub listed_twice: Vec<String>,
     /// What else was left out of the catalog, in words.
     pub notes: Vec<String>,
+}
+
+/// What files say of the pixels besides flux and inverse variance.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Beside {
+    /// What masks pixels, in words.
+    pub masked_by: Option<String>,
+    /// What is not read.
+    pub left_out: Vec<String>,
 }
 
 /// The names that occur more than once, each once, sorted.
@@ -75,4 +94,17 @@ pub(crate) fn duplicates<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<St
     let runs = names.chunk_by(|a, b| a == b);
     let twice = runs.filter(|run| run.len() > 1);
     twice.map(|run| run[0].to_owned()).collect()
+}
+
+/// The spectra, by name, that several of `rows` name with different redshifts; sorted.
+pub(crate) fn listed_twice(rows: impl Iterator<Item = (String, f64)>) -> Vec<String> {
+    let mut first: HashMap<String, f64> = HashMap::new();
+    let mut twice = BTreeSet::new();
+    for (name, z) in rows {
+        let known = *first.entry(name.clone()).or_insert(z);
+        if known.to_bits() != z.to_bits() {
+            twice.insert(name);
+        }
+    }
+    twice.into_iter().collect()
 }

@@ -9,8 +9,11 @@ use crate::files::fits::read::Fits;
 use crate::{Error, Result};
 use std::path::Path;
 
-/// The pipeline's redshift warning: DR14Q and DR16Q name it differently.
-const ZWARNING: [&str; 2] = ["ZWARNING", "ZWARN_PIPE"];
+/// The pipeline's warning about its redshift, which is the catalog's; in quasar catalogs that about
+/// Z_PIPE, and the column that says where Z is from.
+const ZWARNING: &str = "ZWARNING";
+const ZWARN_PIPE: &str = "ZWARN_PIPE";
+const SOURCE_Z: &str = "SOURCE_Z";
 
 /// The columns that identify SDSS spectra: those of SDSS-V, and those of before.
 pub(crate) const OF_SPECTRA: [[&str; 3]; 2] = [sdss::SDSS_V, ["PLATE", "MJD", "FIBERID"]];
@@ -63,7 +66,7 @@ pub fn read_catalog(path: &Path, columns: &Columns) -> Result<CatalogRows> {
     let thing_id = table.optional(&columns.thing_id, &["THING_ID"], Catalog::ids)?;
     let names = table.optional(&columns.name, &["SDSS_NAME"], Catalog::texts)?;
     let level = table.asked(columns.level.as_deref())?;
-    let zwarning = table.optional(ZWARNING[0], &ZWARNING, Catalog::ids)?;
+    let zwarning = warnings(&mut table, &columns.z)?;
     let row = |i: usize| {
         let named = names
             .as_ref()
@@ -81,7 +84,7 @@ pub fn read_catalog(path: &Path, columns: &Columns) -> Result<CatalogRows> {
                 z: z[i],
                 ..Object::default()
             },
-            zwarning: zwarning.as_ref().map(|w| w[i]),
+            zwarning: zwarning.as_ref().and_then(|w| w[i]),
             level: level.as_ref().map(|l| l[i]),
         }
     };
@@ -89,6 +92,32 @@ pub fn read_catalog(path: &Path, columns: &Columns) -> Result<CatalogRows> {
         rows: (0..rows).map(row).collect(),
         notes: table.into_notes(),
     })
+}
+
+/// The warning of each row about the redshift of column `z`, 0 where all is well; `None` where the catalog
+/// does not know. ZWARN_PIPE warns of Z_PIPE: a redshift that SOURCE_Z says is from elsewhere, as from
+/// visual inspection, has no warning; −1 means that the pipeline gave none.
+fn warnings(table: &mut Catalog, z: &str) -> Result<Option<Vec<Option<i64>>>> {
+    if let Some(all) = table.optional(ZWARNING, &[ZWARNING], Catalog::ids)? {
+        return Ok(Some(all.into_iter().map(Some).collect()));
+    }
+    let Some(all) = table.optional(ZWARN_PIPE, &[ZWARN_PIPE], Catalog::ids)? else {
+        return Ok(None);
+    };
+    let usual = z.eq_ignore_ascii_case(&Columns::default().z);
+    let source = match usual {
+        true => table.optional(SOURCE_Z, &[SOURCE_Z], Catalog::texts)?,
+        false => None,
+    };
+    let is_pipes = |i: usize| match &source {
+        Some(source) => source[i].eq_ignore_ascii_case("PIPE"),
+        None => usual || z.eq_ignore_ascii_case("Z_PIPE"),
+    };
+    let one = |(i, w): (usize, &i64)| match *w {
+        _ if !is_pipes(i) => Some(0),
+        w => (w >= 0).then_some(w),
+    };
+    Ok(Some(all.iter().enumerate().map(one).collect()))
 }
 
 /// The table that [`read_catalog`] reads, and its columns of plate (or field), MJD and fibre (or catalog

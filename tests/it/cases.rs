@@ -16,20 +16,103 @@ fn a_gap_in_the_wavelengths_is_masked_and_named() {
 }
 
 #[test]
-fn the_same_images_give_the_same_noise_by_their_own_paths() {
+fn images_have_the_same_noise_in_a_folder_and_by_their_own_paths() {
     let Some(case) = Case::copy("07-image-folder-ivar-dropped") else {
         return;
     };
     let words = ["25.00 % masked, 0.00 % without a noise level"];
     case.prepare("paths.toml").succeeds(&words);
+    case.prepare("c.toml").succeeds(&words);
 }
 
 #[test]
-fn what_is_prepared_of_a_case_can_be_looked_at() {
+fn a_flux_column_in_another_unit_is_refused() {
+    let Some(case) = Case::copy("05-flux-column-unit-ignored") else {
+        return;
+    };
+    let unit = "flux unit `1E-20 erg/s/cm^2/Angstrom`";
+    case.prepare("c.toml").fails(&[unit]);
+    case.inspect("s/spec-3655-55240-0002.fits").fails(&[unit]);
+}
+
+#[test]
+fn a_targetid_in_floats_is_refused() {
+    let Some(case) = Case::copy("06-desi-float-targetid-wrong-spectrum") else {
+        return;
+    };
+    let words = [
+        "cat.fits",
+        "TARGETID",
+        "does not tell integers above 2**53 apart",
+    ];
+    case.prepare("c.toml").fails(&words);
+}
+
+#[test]
+fn the_variance_and_mask_of_an_image_are_read() {
+    let Some(case) = Case::copy("08-image-variance-and-mask-hdus-ignored") else {
+        return;
+    };
+    // The marks of this case are all 0.
+    case.prepare("c.toml").succeeds(&[
+        "2 images: HDU VARIANCE is read as a variance",
+        "2 images: pixels of HDU MASK ≠ 0 are masked",
+        "0.00 % masked, 0.00 % without a noise level",
+    ]);
+}
+
+#[test]
+fn the_mask_of_an_hdf5_catalog_masks() {
     let Some(case) = Case::copy("21-hdf5-mask-ignored") else {
         return;
     };
-    case.prepare("c.toml").succeeds(&["2 of 2 spectra"]);
-    let (set, block) = case.prepared();
-    assert_eq!((set.len(), block.flux.dim()), (2, (2, 512)));
+    let words = ["pixels of dataset mask ≠ 0 are masked"];
+    case.prepare("c.toml").succeeds(&words);
+    let good = case
+        .prepared()
+        .1
+        .ivar
+        .row(0)
+        .iter()
+        .filter(|v| **v > 0.0)
+        .count();
+    // 12 pixels lie wholly or mostly in 4970-5030 Å, a 13th by 58 %: less than half of it is good.
+    assert_eq!(good, 499);
+}
+
+#[test]
+fn wavelengths_in_nanometres_are_not_taken_for_angstroms() {
+    let Some(case) = Case::copy("24-hdf5-nm") else {
+        return;
+    };
+    let words = [
+        "wavelengths of 354.8-1023 Å",
+        "[grid], 4000-6500 Å",
+        "if they are in nm, say so",
+    ];
+    case.prepare("c.toml").fails(&words);
+    let nm = "survey.source.datasets.wave_unit=nm";
+    case.run(&["prepare", "c.toml", "--set", nm])
+        .succeeds(&["2 of 2 spectra"]);
+}
+
+#[test]
+fn files_of_other_names_are_counted() {
+    let Some(case) = Case::copy("32-file-names-passed-over-in-silence") else {
+        return;
+    };
+    let words = [
+        "1 of 1 spectra",
+        "3 files have other names",
+        "spec-3655-55240-0003.FITS",
+    ];
+    case.prepare("c.toml").succeeds(&words);
+}
+
+#[test]
+fn a_warning_about_another_redshift_does_not_count() {
+    let Some(case) = Case::copy("33-dr16q-zwarn-pipe") else {
+        return;
+    };
+    case.prepare("c.toml").succeeds(&["3 of 3 spectra"]);
 }

@@ -7,6 +7,8 @@ use std::os::raw::c_int;
 pub(crate) struct Column {
     pub name: String,
     pub text: bool,
+    /// The integers from this one on are not told apart: 2²⁴ or 2⁵³ of floats.
+    pub exact: i64,
     /// Elements per row (characters for text, of all texts of the cell).
     pub repeat: usize,
     /// Characters of one text.

@@ -7,9 +7,11 @@ use fitsio_sys as c;
 use std::ffi::CString;
 use std::os::raw::{c_char, c_int, c_long};
 
-/// cfitsio's type code of text columns, and of the first of the complex ones; those of unequal lengths are
-/// negative.
+/// cfitsio's type codes of text, of floats (TFLOAT, TDOUBLE), and of the first of the complex numbers; those
+/// of cells of unequal lengths are negative.
 const TSTRING: c_int = 16;
+const TFLOAT: c_int = 42;
+const TDOUBLE: c_int = 82;
 const TCOMPLEX: c_int = 83;
 /// Rows of text fetched at a time.
 const ROWS: usize = 4096;
@@ -64,6 +66,11 @@ impl Fits {
         Ok(Column {
             name: self.text_key(&format!("TTYPE{number}")).unwrap_or_default(),
             text,
+            exact: match code {
+                TFLOAT => 1 << 24,
+                TDOUBLE => 1 << 53,
+                _ => i64::MAX,
+            },
             // Of an ASCII table, cfitsio counts the texts and not their characters.
             repeat: size(repeat).max(if code == TSTRING { size(width) } else { 0 }),
             width: size(width),
@@ -86,11 +93,24 @@ impl Fits {
         })
     }
 
-    /// As [`Fits::floats`] for integers; −1 where undefined.
+    /// As [`Fits::floats`] for integers; −1 where undefined. Floats that are too large to tell an integer
+    /// from the next are an error: an identifier would be its neighbour's.
     pub fn integers(&mut self, column: &Column, rows: usize) -> Result<Vec<i64>> {
-        self.numeric(column, rows, 0, |f, n, count, out, any, status| unsafe {
+        let all = self.numeric(column, rows, 0, |f, n, count, out, any, status| unsafe {
             c::ffgcvjj(f, n, 1, 1, count, -1, out, any, status)
-        })
+        })?;
+        let blurred = |v: &&i64| column.exact < i64::MAX && v.unsigned_abs() >= column.exact as u64;
+        let Some(large) = all.iter().find(blurred) else {
+            return Ok(all);
+        };
+        let place = format!("{} column {}", self.place(), column.name);
+        let power = column.exact.ilog2();
+        Err(self.error(
+            &place,
+            &format!("{large} as a float, which does not tell integers above 2**{power} apart"),
+            "an integer column",
+            "write the table with 64-bit integers (K), without floats on the way",
+        ))
     }
 
     fn unfit(&mut self, column: &Column, problem: &str, expected: &str) -> crate::Error {

@@ -2,8 +2,8 @@
 
 pub(crate) use super::content::{attribute, column, numbers, text, texts};
 pub(crate) use super::output::words;
+pub(crate) use super::sound::find;
 use super::sound::quiet;
-pub(crate) use super::sound::{find, inner};
 use crate::base::regular;
 use crate::data::provenance::{Key, Value};
 use crate::files::version::check_not_newer;
@@ -93,17 +93,17 @@ pub(crate) fn bad(path: &Path, place: &str, e: &hdf5::Error) -> Error {
     )
 }
 
-/// A text attribute in any of HDF5's string forms; `None` if absent or not text.
+/// A text attribute in any of HDF5's string forms, the first of several; `None` if absent or not text.
 pub(crate) fn text_attribute(at: &Location, name: &str) -> Option<String> {
     let attribute = at.attr(name).ok()?;
-    fn scalar<T: H5Type + AsRef<[u8]>>(attribute: &Attribute) -> Option<String> {
-        attribute.read_scalar::<T>().ok().map(|v| lossy(&v))
+    fn first<T: H5Type + AsRef<[u8]>>(attribute: &Attribute) -> Option<String> {
+        attribute.read_raw::<T>().ok()?.first().map(|v| lossy(v))
     }
     match attribute.dtype().ok()?.to_descriptor().ok()? {
-        TypeDescriptor::VarLenUnicode => scalar::<VarLenUnicode>(&attribute),
-        TypeDescriptor::VarLenAscii => scalar::<VarLenAscii>(&attribute),
-        TypeDescriptor::FixedUnicode(_) => scalar::<FixedUnicode<FIXED>>(&attribute),
-        TypeDescriptor::FixedAscii(_) => scalar::<FixedAscii<FIXED>>(&attribute),
+        TypeDescriptor::VarLenUnicode => first::<VarLenUnicode>(&attribute),
+        TypeDescriptor::VarLenAscii => first::<VarLenAscii>(&attribute),
+        TypeDescriptor::FixedUnicode(_) => first::<FixedUnicode<FIXED>>(&attribute),
+        TypeDescriptor::FixedAscii(_) => first::<FixedAscii<FIXED>>(&attribute),
         _ => None,
     }
 }

@@ -1,9 +1,10 @@
 //! FITS cubes: NAXISn = W, H, N or W, H, C, N; BSCALE, BZERO and BLANK applied, NaN kept.
 
 use super::axes::Axes;
+use super::companions::{Companions, is_companion};
 use super::image_file::ImageFile;
 use super::raw::RawImages;
-use crate::config::ImageConfig;
+use crate::config::{ImageConfig, ImageDatasets};
 use crate::files::fits::read::{Fits, Hdu};
 use crate::{Error, Result};
 use std::ops::Range;
@@ -19,18 +20,21 @@ pub(crate) struct Cube {
     image: ImageConfig,
     axes: Axes,
     hdu: usize,
-    ivar: Option<usize>,
+    /// `None` of restored images.
+    companions: Option<Companions>,
+    /// BUNIT, and the HDU that says it.
+    unit: Option<(String, String)>,
     names: Option<Vec<String>>,
     labels: Option<Vec<i64>>,
 }
 
 impl Cube {
-    /// Opens the HDU RESTORED, else the first image of two axes or more; with IVAR (an HDU of the
-    /// same shape), and NAME and LABEL from the table that has as many rows.
+    /// Opens the HDU RESTORED, else the first image of two axes or more, with the HDUs of the same shape
+    /// that say its noise and its bad pixels, and NAME and LABEL from the table that has as many rows.
     ///
     /// # Errors
     /// [`Error::Input`] if there is no image, or it is of another shape than `image`.
-    pub fn open(path: &Path, image: &ImageConfig) -> Result<Self> {
+    pub fn open(path: &Path, names: &ImageDatasets, image: &ImageConfig) -> Result<Self> {
         let mut fits = Fits::open(path)?;
         fits.check_complete()?;
         let hdus = listing(&mut fits)?;
@@ -45,16 +49,19 @@ impl Cube {
         };
         fits.seek(hdu)?;
         let axes = Axes::of(shape, image, path, &fits.place())?;
+        let unit = fits.text_key("BUNIT").map(|unit| (unit, fits.place()));
         let restored = hdus[hdu].0.eq_ignore_ascii_case(RESTORED);
-        let is_ivar = |(name, h): &(String, Hdu)| {
-            name.eq_ignore_ascii_case("IVAR") && matches!(h, Hdu::Image(a) if a == shape)
+        let companions = match restored {
+            true => None,
+            false => Some(Companions::of(&mut fits, &hdus, hdu, names)?),
         };
         let mut cube = Self {
             path: path.to_path_buf(),
             image: *image,
             axes,
             hdu,
-            ivar: hdus.iter().position(is_ivar).filter(|_| !restored),
+            companions,
+            unit,
             names: None,
             labels: None,
         };
@@ -95,12 +102,25 @@ impl ImageFile for Cube {
         let d = self.image.channels * self.image.height * self.image.width;
         let mut get = |hdu: usize| {
             fits.seek(hdu)?;
-            let values = fits.pixels_from(rows.start * d, rows.len() * d)?;
+            fits.pixels_from(rows.start * d, rows.len() * d)
+        };
+        let ordered = |values: Vec<f64>| {
             let values = values.into_iter().map(|v| v as f32).collect();
             self.axes.rows(values, &self.image, &self.path)
         };
-        let mut raw = RawImages::of_pixels(get(self.hdu)?);
-        raw.ivar = self.ivar.map(get).transpose()?;
+        let mut raw = RawImages::of_pixels(ordered(get(self.hdu)?)?);
+        if let Some(companions) = &self.companions {
+            raw.ivar = companions.ivar(get)?.map(ordered).transpose()?;
+            raw.notes = companions
+                .notes
+                .iter()
+                .map(|n| (n.clone(), rows.len()))
+                .collect();
+        }
+        if let Some((unit, place)) = &self.unit {
+            let place = format!("{} {place} BUNIT", self.path.display());
+            raw.units.insert(unit.clone(), place);
+        }
         Ok(raw)
     }
 }
@@ -115,7 +135,7 @@ pub(crate) fn listing(fits: &mut Fits) -> Result<Vec<(String, Hdu)>> {
         .collect()
 }
 
-/// The HDU with the images, and its axes.
+/// The HDU with the images, and its axes: the first whose name is not one of noise or masks.
 pub(crate) fn images(hdus: &[(String, Hdu)]) -> Option<(usize, &[usize])> {
     let image = |(k, (_, hdu)): (usize, &'_ (String, Hdu))| match hdu {
         Hdu::Image(axes) if axes.len() >= 2 => Some(k),
@@ -123,7 +143,12 @@ pub(crate) fn images(hdus: &[(String, Hdu)]) -> Option<(usize, &[usize])> {
     };
     let all: Vec<usize> = hdus.iter().enumerate().filter_map(image).collect();
     let restored = |k: &&usize| hdus[**k].0.eq_ignore_ascii_case(RESTORED);
-    let k = *all.iter().find(restored).or_else(|| all.first())?;
+    let first = all.iter().find(|k| !is_companion(&hdus[**k].0));
+    let k = *all
+        .iter()
+        .find(restored)
+        .or(first)
+        .or_else(|| all.first())?;
     match &hdus[k].1 {
         Hdu::Image(axes) => Some((k, axes)),
         Hdu::Table { .. } => None,

@@ -28,7 +28,7 @@ pub(crate) fn guess(path: &Path) -> Result<Option<ImageConfig>> {
             data.map(|d| d.shape()).unwrap_or_default()
         }
         Kind::Fits => cube(path)?,
-        Kind::Pictures(files) => {
+        Kind::Pictures(files, _) => {
             let first = files.first().map_or(path, |f| f);
             if kind::start(first)? == kind::Start::Fits {
                 cube(first)?

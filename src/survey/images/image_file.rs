@@ -5,7 +5,7 @@ use crate::Result;
 use crate::data::PixelScale;
 use std::fmt::Debug;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// One file of images, or one folder of pictures, open for reading.
 pub(crate) trait ImageFile: Debug + Send + Sync {
@@ -27,6 +27,11 @@ pub(crate) trait ImageFile: Debug + Send + Sync {
     /// Numbers K and planes P that come with each image.
     fn widths(&self) -> (usize, usize) {
         (0, 0)
+    }
+
+    /// Images and arrays of a folder that are none of its single images, and are not read.
+    fn passed_over(&self) -> &[PathBuf] {
+        &[]
     }
 
     /// The scale that `selfsi simulate` recorded.

@@ -5,8 +5,11 @@ use super::image_file::ImageFile;
 use super::raw::RawImages;
 use crate::config::{ImageConfig, ImageDatasets};
 use crate::data::PixelScale;
+use crate::files::hdf5::listing::datasets;
 use crate::files::hdf5::read;
+use crate::survey::hdf5_units::said_unit;
 use crate::{Error, Result};
+use hdf5::types::TypeDescriptor;
 use hdf5::{Dataset, File, Hyperslab, SliceOrIndex};
 use ndarray::{Array2, IxDyn};
 use std::ops::Range;
@@ -19,7 +22,12 @@ pub(crate) struct Hdf5Images {
     image: ImageConfig,
     images: Dataset,
     axes: Axes,
-    ivar: Option<Ivar>,
+    ivar: Option<Beside>,
+    mask: Option<Beside>,
+    /// What is done with the mask, and datasets of the images' shape that are not read, in words.
+    notes: Vec<String>,
+    /// Unit that the images say.
+    unit: Option<String>,
     /// [N, K] and [N, P, H, W].
     vector: Option<Dataset>,
     planes: Option<Dataset>,
@@ -29,8 +37,9 @@ pub(crate) struct Hdf5Images {
     scale: Option<PixelScale>,
 }
 
+/// A dataset that says something of each pixel.
 #[derive(Debug)]
-struct Ivar {
+struct Beside {
     data: Dataset,
     /// [N, H, W]: one for all channels.
     shared: bool,
@@ -53,25 +62,32 @@ impl Hdf5Images {
         let axes = Axes::of(&images.shape(), image, path, &place)?;
         let n = axes.n;
         let (h, w) = (image.height, image.width);
-        let ivar = match look.optional(&names.ivar, &look.usual.ivar)? {
-            Some(data) if data.shape() == images.shape() => Some(Ivar {
+        let beside = |name: &str, usual: &str| match look.optional(name, usual)? {
+            Some(data) if data.shape() == images.shape() => Ok(Some(Beside {
                 data,
                 shared: false,
                 axes,
-            }),
-            Some(data) if data.shape() == [n, h, w] => Some(Ivar {
+            })),
+            Some(data) if data.shape() == [n, h, w] => Ok(Some(Beside {
                 data,
                 shared: true,
                 axes: Axes {
                     n,
                     order: super::axes::Order::First,
                 },
-            }),
+            })),
             Some(data) => {
                 let expected = format!("{:?} or [{n}, {h}, {w}]", images.shape());
-                return Err(look.wrong(&names.ivar, &data, &expected));
+                Err(look.wrong(name, &data, &expected))
             }
-            None => None,
+            None => Ok(None),
+        };
+        let ivar = beside(&names.ivar, &look.usual.ivar)?;
+        let mask = match &names.mask {
+            name if name.is_empty() => None,
+            // A dataset of this name and another shape is no mask of pixels unless the config says so.
+            name if *name == look.usual.mask => beside(name, name).unwrap_or_default(),
+            name => beside(name, &look.usual.mask)?,
         };
         let vector = look.optional(&names.vector, &look.usual.vector)?;
         let k = match vector.as_ref().map(|d| (d, d.shape())) {
@@ -116,13 +132,26 @@ impl Hdf5Images {
             scale: recorded(look.file, image.channels),
             path: path.to_path_buf(),
             image: *image,
-            images,
             axes,
+            notes: notes(&look, names, &images, mask.is_some()),
+            unit: said_unit(&images),
             ivar,
+            mask,
+            images,
             vector,
             planes,
             widths: (k, p),
         })
+    }
+
+    /// `rows` of a dataset that says something of each pixel, [n, D].
+    fn beside(&self, beside: &Beside, rows: &Range<usize>) -> Result<Array2<f32>> {
+        let (image, mut flat) = (&self.image, self.slab(&beside.data, rows)?);
+        if beside.shared {
+            let each = flat.chunks_exact(image.height * image.width);
+            flat = each.flat_map(|p| p.repeat(image.channels)).collect();
+        }
+        beside.axes.rows(flat, image, &self.path)
     }
 
     /// `rows` of a dataset along its first axis, in C order. A single image may come without that
@@ -132,9 +161,16 @@ impl Hdf5Images {
         if self.axes.n > 1 {
             slab[0] = rows.clone().into();
         }
-        let array = data
-            .read_slice::<f32, _, IxDyn>(Hyperslab::from(slab))
-            .map_err(|e| read::bad(&self.path, &format!("dataset {}", data.name()), &e))?;
+        let slab = Hyperslab::from(slab);
+        let bad = |e| read::bad(&self.path, &format!("dataset {}", data.name()), &e);
+        if matches!(
+            data.dtype().and_then(|t| t.to_descriptor()),
+            Ok(TypeDescriptor::Boolean)
+        ) {
+            let marks = data.read_slice::<bool, _, IxDyn>(slab).map_err(bad)?;
+            return Ok(marks.iter().map(|m| f32::from(u8::from(*m))).collect());
+        }
+        let array = data.read_slice::<f32, _, IxDyn>(slab).map_err(bad)?;
         Ok(array.iter().copied().collect())
     }
 }
@@ -169,16 +205,22 @@ impl ImageFile for Hdf5Images {
         let n = rows.len();
         let pixels = self.slab(&self.images, &rows)?;
         let mut raw = RawImages::of_pixels(self.axes.rows(pixels, image, &self.path)?);
-        if let Some(ivar) = &self.ivar {
-            let flat = self.slab(&ivar.data, &rows)?;
-            raw.ivar = Some(if ivar.shared {
-                let plane = image.height * image.width;
-                let each = flat.chunks_exact(plane);
-                let flat = each.flat_map(|p| p.repeat(image.channels)).collect();
-                ivar.axes.rows(flat, image, &self.path)?
-            } else {
-                ivar.axes.rows(flat, image, &self.path)?
+        let beside =
+            |data: &Option<Beside>| data.as_ref().map(|d| self.beside(d, &rows)).transpose();
+        raw.ivar = beside(&self.ivar)?;
+        if let Some(mask) = beside(&self.mask)? {
+            let unknown = || Array2::from_elem(mask.raw_dim(), f32::INFINITY);
+            let ivar = raw.ivar.get_or_insert_with(unknown);
+            ivar.zip_mut_with(&mask, |v, mark| {
+                if *mark != 0.0 {
+                    *v = 0.0;
+                }
             });
+        }
+        raw.notes = self.notes.iter().map(|note| (note.clone(), n)).collect();
+        if let Some(unit) = &self.unit {
+            let place = format!("{} dataset {}", self.path.display(), self.images.name());
+            raw.units.insert(unit.clone(), place);
         }
         for (data, out) in [
             (&self.vector, &mut raw.vector),
@@ -194,6 +236,27 @@ impl ImageFile for Hdf5Images {
         }
         Ok(raw)
     }
+}
+
+/// What is done with a mask, and which datasets of the shape of `images` are not read.
+fn notes(look: &Look, names: &ImageDatasets, images: &Dataset, masked: bool) -> Vec<String> {
+    let read = [
+        &names.images,
+        &names.ivar,
+        &names.mask,
+        &names.vector,
+        &names.planes,
+    ];
+    let is_read = |name: &str| read.iter().any(|r| r.trim_start_matches('/') == name);
+    let other_mask = |name: &str| !masked && name == names.mask;
+    let shape = images.shape();
+    let unread = datasets(look.file, look.path)
+        .0
+        .into_iter()
+        .filter(|d| other_mask(&d.name) || d.shape == shape && !is_read(&d.name));
+    let mask = masked.then(|| format!("pixels of dataset {} ≠ 0 are masked", names.mask));
+    let unread = unread.map(|d| format!("dataset {} is not read", d.name));
+    mask.into_iter().chain(unread).collect()
 }
 
 /// Attributes `mean` and `std` (one per channel) and `softening` of the file.

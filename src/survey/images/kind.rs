@@ -11,6 +11,12 @@ const PICTURES: [&str; 9] = [
     ".png", ".jpg", ".jpeg", ".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz",
 ];
 
+/// What the names of other images and arrays have in them.
+const OTHERS: [&str; 14] = [
+    ".fit", ".fts", ".png", ".jpg", ".jpeg", ".tif", ".gif", ".bmp", ".webp", ".jp2", ".npy",
+    ".npz", ".h5", ".hdf5",
+];
+
 /// What a path holds.
 #[derive(Debug)]
 pub(crate) enum Kind {
@@ -18,8 +24,9 @@ pub(crate) enum Kind {
     CifarFolder(Vec<PathBuf>),
     /// One batch of CIFAR-10.
     Cifar,
-    /// Single images, one a file, sorted by name.
-    Pictures(Vec<PathBuf>),
+    /// Single images, one a file, sorted by name; and images or arrays of the folder that no reader of
+    /// single images takes.
+    Pictures(Vec<PathBuf>, Vec<PathBuf>),
     Fits,
     Hdf5,
     Npy,
@@ -41,7 +48,7 @@ pub(crate) fn of(path: &Path) -> Result<Kind> {
         Start::Hdf5 => Ok(Kind::Hdf5),
         Start::Npy => Ok(Kind::Npy),
         Start::Pickle => Err(pickled(path)),
-        Start::Png | Start::Jpeg => Ok(Kind::Pictures(vec![path.to_path_buf()])),
+        Start::Png | Start::Jpeg => Ok(Kind::Pictures(vec![path.to_path_buf()], Vec::new())),
         // The binary batches have no signature but their length.
         Start::Other if is_cifar_length(path) => Ok(Kind::Cifar),
         Start::VoTable | Start::Text | Start::Other => Err(Error::input(
@@ -97,13 +104,16 @@ fn folder(path: &Path) -> Result<Kind> {
         batches.sort();
         return Ok(Kind::CifarFolder(batches));
     }
-    let mut files = Vec::new();
+    let (mut files, mut passed_over) = (Vec::new(), Vec::new());
     for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
         let entry = entry.map_err(|e| unreadable(&e))?;
         let name = entry.file_name().to_string_lossy().to_lowercase();
         let picture = PICTURES.iter().any(|e| name.ends_with(e)) && !name.starts_with('.');
+        let other = OTHERS.iter().any(|o| name.contains(o)) && !name.starts_with('.');
         if picture && entry.file_type().is_file() {
             files.push(entry.into_path());
+        } else if other && entry.file_type().is_file() {
+            passed_over.push(entry.into_path());
         }
     }
     if files.is_empty() {
@@ -115,5 +125,5 @@ fn folder(path: &Path) -> Result<Kind> {
             "give the folder of the images; HDF5, npy and FITS cubes by their own paths",
         ));
     }
-    Ok(Kind::Pictures(files))
+    Ok(Kind::Pictures(files, passed_over))
 }

@@ -4,6 +4,7 @@
 
 mod axes;
 mod cifar;
+mod companions;
 mod fit;
 mod fits_cube;
 mod guess;
@@ -99,6 +100,13 @@ impl ImageSource {
             .extend(file.labels().unwrap_or_else(|| vec![-1; n]));
         self.parts.push((start, file));
         Ok(())
+    }
+
+    /// Images and arrays of folders that are none of their single images, and are not read.
+    #[must_use]
+    pub fn passed_over(&self) -> Vec<PathBuf> {
+        let parts = self.parts.iter().flat_map(|(_, file)| file.passed_over());
+        parts.cloned().collect()
     }
 
     /// Number of images.

@@ -22,9 +22,12 @@ pub(super) fn open(
             let batch = |f| Ok(Box::new(cifar::Batch::open(f, image)?) as Box<dyn ImageFile>);
             return files.iter().map(|f| batch(f)).collect();
         }
-        Kind::Pictures(files) => Box::new(pictures::Pictures::new(path, files, image)),
+        Kind::Pictures(files, passed_over) => {
+            let files = (files, passed_over);
+            Box::new(pictures::Pictures::new(path, files, datasets, image))
+        }
         Kind::Cifar => Box::new(cifar::Batch::open(path, image)?),
-        Kind::Fits => Box::new(fits_cube::Cube::open(path, image)?),
+        Kind::Fits => Box::new(fits_cube::Cube::open(path, datasets, image)?),
         Kind::Hdf5 => Box::new(image_hdf5::Hdf5Images::open(path, datasets, image)?),
         Kind::Npy => Box::new(npy::Npy::open(path, image)?),
     };

@@ -8,9 +8,9 @@ use super::kind::Start;
 use super::picture::Picture;
 use super::raw::RawImages;
 use crate::base::regular;
-use crate::config::ImageConfig;
+use crate::config::{ImageConfig, ImageDatasets};
 use crate::{Error, Result};
-use ndarray::{Array2, ArrayView1, Axis, s};
+use ndarray::Array2;
 use rayon::prelude::*;
 use std::fs::File;
 use std::io::BufReader;
@@ -30,12 +30,21 @@ pub(crate) struct Pictures {
     path: PathBuf,
     files: Vec<PathBuf>,
     names: Vec<String>,
+    /// Files of the folder that are none of these.
+    passed_over: Vec<PathBuf>,
+    datasets: ImageDatasets,
     image: ImageConfig,
 }
 
 impl Pictures {
-    /// `files` under the folder `path` (or the file `path` itself); none is read yet.
-    pub fn new(path: &Path, files: Vec<PathBuf>, image: &ImageConfig) -> Self {
+    /// `files` under the folder `path` (or the file `path` itself); none is read yet. The folder holds
+    /// `passed_over`, too.
+    pub fn new(
+        path: &Path,
+        (files, passed_over): (Vec<PathBuf>, Vec<PathBuf>),
+        datasets: &ImageDatasets,
+        image: &ImageConfig,
+    ) -> Self {
         let name = |f: &PathBuf| {
             let inner = f
                 .strip_prefix(path)
@@ -53,6 +62,8 @@ impl Pictures {
             path: path.to_path_buf(),
             names: files.iter().map(name).collect(),
             files,
+            passed_over,
+            datasets: datasets.clone(),
             image: *image,
         }
     }
@@ -67,6 +78,10 @@ impl ImageFile for Pictures {
         self.files.len()
     }
 
+    fn passed_over(&self) -> &[PathBuf] {
+        &self.passed_over
+    }
+
     /// Paths inside the folder.
     fn names(&self) -> Option<Vec<String>> {
         Some(self.names.clone())
@@ -78,35 +93,40 @@ impl ImageFile for Pictures {
 
     /// Pixel values as the files hold them (0..255 or 0..65535 in PNG and JPEG), in parallel.
     fn read(&self, rows: Range<usize>) -> Result<RawImages> {
-        let d = self.image.channels * self.image.height * self.image.width;
-        let mut pixels = Array2::from_elem((rows.len(), d), f32::NAN);
-        let problems = pixels
-            .axis_iter_mut(Axis(0))
-            .into_par_iter()
-            .zip(&self.files[rows])
-            .map(|(mut row, file)| match read(file, &self.image) {
-                Ok(values) => {
-                    row.assign(&ArrayView1::from(&values));
-                    None
-                }
-                Err(e) => Some(e.to_string()),
-            })
-            .collect();
-        Ok(RawImages {
-            problems,
-            ..RawImages::of_pixels(pixels)
-        })
+        let read = |file: &PathBuf| self.one(file).unwrap_or_else(|e| self.unusable(&e));
+        let each: Vec<RawImages> = self.files[rows].par_iter().map(read).collect();
+        RawImages::concatenate(&each)
     }
 }
 
-/// The D values of one picture of the shape of `image`.
+impl Pictures {
+    /// What one file holds.
+    fn one(&self, path: &Path) -> Result<RawImages> {
+        if kind::start(path)? == Start::Fits {
+            return fits(path, &self.datasets, &self.image);
+        }
+        let values = read(path, &self.image)?;
+        let row = Array2::from_shape_vec((1, values.len()), values);
+        row.map(RawImages::of_pixels)
+            .map_err(|e| unreadable(path, e))
+    }
+
+    fn unusable(&self, e: &Error) -> RawImages {
+        let d = self.image.channels * self.image.height * self.image.width;
+        RawImages {
+            problems: vec![Some(e.to_string())],
+            ..RawImages::of_pixels(Array2::from_elem((1, d), f32::NAN))
+        }
+    }
+}
+
+/// The D values of one PNG or JPEG picture of the shape of `image`.
 fn read(path: &Path, image: &ImageConfig) -> Result<Vec<f32>> {
     // Before it is decoded, which takes as much memory as its header says.
     let fits = |shape: [usize; 3]| may_be(path, image, shape);
     let picture = match kind::start(path)? {
         Start::Png => png(path, &fits)?,
         Start::Jpeg => jpeg(path, &fits)?,
-        Start::Fits => return fits_image(path, image),
         _ => return Err(unreadable(path, "neither PNG, JPEG nor FITS")),
     };
     let picture = if image.fit {
@@ -160,8 +180,8 @@ fn another(path: &Path, image: &ImageConfig, [c, h, w]: [usize; 3]) -> Error {
     )
 }
 
-fn fits_image(path: &Path, image: &ImageConfig) -> Result<Vec<f32>> {
-    let cube = fits_cube::Cube::open(path, image)?;
+fn fits(path: &Path, datasets: &ImageDatasets, image: &ImageConfig) -> Result<RawImages> {
+    let cube = fits_cube::Cube::open(path, datasets, image)?;
     if cube.len() != 1 {
         return Err(Error::input(
             path,
@@ -171,7 +191,7 @@ fn fits_image(path: &Path, image: &ImageConfig) -> Result<Vec<f32>> {
             "give cubes by their own paths in survey.source.path",
         ));
     }
-    Ok(cube.read(0..1)?.pixels.slice(s![0, ..]).to_vec())
+    cube.read(0..1)
 }
 
 /// The shape [C, H, W] of a PNG or JPEG file, from its header.

@@ -2,6 +2,7 @@
 
 use crate::{Error, Result};
 use ndarray::{Array2, Axis, concatenate};
+use std::collections::BTreeMap;
 
 /// Some consecutive images; row i of every array belongs to the i-th.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +17,10 @@ pub struct RawImages {
     pub planes: Array2<f32>,
     /// Why an image could not be read (its pixels are NaN), `[n]`.
     pub problems: Vec<Option<String>>,
+    /// What was done with what stands beside the images, or not read, in words, with the number of images.
+    pub notes: BTreeMap<String, usize>,
+    /// Units that the files say, and where.
+    pub units: BTreeMap<String, String>,
 }
 
 impl RawImages {
@@ -28,6 +33,8 @@ impl RawImages {
             vector: Array2::zeros((n, 0)),
             planes: Array2::zeros((n, 0)),
             problems: vec![None; n],
+            notes: BTreeMap::new(),
+            units: BTreeMap::new(),
         }
     }
 
@@ -56,6 +63,19 @@ impl RawImages {
             vector: cat(parts.iter().map(|p| &p.vector).collect())?,
             planes: cat(parts.iter().map(|p| &p.planes).collect())?,
             problems: parts.iter().flat_map(|p| p.problems.clone()).collect(),
+            notes: counted(parts.iter().flat_map(|p| &p.notes)),
+            units: parts.iter().rev().flat_map(|p| p.units.clone()).collect(),
         })
     }
+}
+
+/// The sums of the counts of each note.
+fn counted<'a>(
+    notes: impl IntoIterator<Item = (&'a String, &'a usize)>,
+) -> BTreeMap<String, usize> {
+    let mut sums = BTreeMap::new();
+    for (note, n) in notes {
+        *sums.entry(note.clone()).or_default() += n;
+    }
+    sums
 }
