@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 root=$PWD seconds=$1
 shift
 targets=("$@")
-((${#targets[@]})) || targets=(config fits hdf5 datasets checkpoint protocol)
+((${#targets[@]})) || targets=(config fits hdf5 datasets tables pictures checkpoint protocol)
 
 if ! cargo fetch --quiet --manifest-path fuzz/Cargo.toml; then
     echo "fuzz: libfuzzer-sys cannot be downloaded here; make test runs the same targets"
@@ -23,7 +23,7 @@ seeds=fuzz/corpus artifacts=fuzz/artifacts
 mkdir -p "$artifacts"
 if [[ ! -e $seeds/.done ]]; then
     rm -rf "$seeds"
-    mkdir -p "$seeds"/{config,fits,hdf5,datasets,checkpoint,protocol,job}
+    mkdir -p "$seeds"/{config,fits,hdf5,datasets,tables,pictures,checkpoint,protocol,job}
     cp fuzz/seeds.toml survey_configs/*.toml survey_configs/images/galaxies.toml "$seeds/config"
     selfsi() {
         (cd "$seeds/job" && "$root/target/release/selfsi" --threads 1 "$@") >"$artifacts/seeds.log" 2>&1 || {
@@ -42,9 +42,13 @@ if [[ ! -e $seeds/.done ]]; then
     # Without checksums, what is spoilt is read on.
     export LC_ALL=C
     sed 's/CHECKSUM=/CHECKSUX=/g; s/DATASUM =/DATASUX =/g' "$seeds/fits/restored.fits" >"$seeds/fits/unchecked.fits"
-    sed 's/crc32c/crc32x/' "$seeds/checkpoint/checked" >"$seeds/checkpoint/unchecked"
     # A prepared set, a set of images, a catalog.
     for kind in 0 1 2; do printf "\\x0$kind" >"$seeds/datasets/$kind"; done
+    # An ASCII table, a binary one, an image in tiles, a cube.
+    for kind in 0 1 2 3; do printf "\\x0$kind" >"$seeds/tables/$kind"; done
+    # PNG of 1 × 1 grey pixel; what libFuzzer makes of it, and of a FITS file, is a folder of pictures.
+    printf '\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0\x3a\x7e\x9b\x55\0\0\0\x0aIDAT\x78\x9c\x63\x60\0\0\0\x02\0\x01\x48\xaf\xa4\x71\0\0\0\0IEND\xae\x42\x60\x82' >"$seeds/pictures/png"
+    cp "$seeds/fits/restored.fits" "$seeds/pictures/fits"
     # Choice of the job; reply: version 1, D = 8, no latent, y alone; answer: 2 rows of 8 numbers.
     printf '\x01F>SELFSI\x01\0\0\0\x08\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x02\0\0\0\x08\0\0\0%64s' '' >"$seeds/protocol/spectra"
     # As before for images: D = 12, K = 1, P = 0.

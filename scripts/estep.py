@@ -91,7 +91,7 @@ def demo(name, settings, seed, folder):
     """Trains, restores 200 held-out spectra and scores them."""
     run = folder / "run"
     settings = COMMON | settings
-    _, seconds = timed("--seed", seed, "train", "survey_configs/demo.toml", "--out", run, *sets(settings))
+    _, seconds = timed("--seed", seed, "train", "survey_configs/demo-sde.toml", "--out", run, *sets(settings))
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     cost = [line["evaluations"] for line in lines if "evaluations" in line][-1]
     timed("restore", run, "out/demo/prepared.h5", "--out", run / "restored.fits", "--heldout", "-n", 200, "--set", "restore.draws=8")

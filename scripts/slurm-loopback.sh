@@ -130,7 +130,7 @@ settings=(--seed 3 --threads 1
     --set train.steps=600 --set train.warm_start=40 --set train.batch=16
     --set train.validate_every=300 --set train.checkpoint_every=20
     --set restore.draws=4 --set restore.batch=16)
-config=survey_configs/demo.toml
+config=survey_configs/demo-sde.toml
 "$selfsi" "${settings[@]}" mock "$config"
 "$selfsi" "${settings[@]}" prepare "$config"
 

@@ -2,10 +2,16 @@
 //! whatever it is given. libFuzzer drives them (`make fuzz`), and so does tests/it/fuzz.rs.
 
 mod datasets;
+pub mod sealed;
+mod tables;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use selfsi::Result;
 use selfsi::base::random::{Purpose, Rows};
-use selfsi::config::{AirOrVacuum, Columns, Config, Datasets, LatentUse, MaskConfig};
+use selfsi::config::{
+    AirOrVacuum, Columns, Config, Datasets, ImageConfig, ImageDatasets, LatentUse, MaskConfig,
+};
 use selfsi::data::{ImageLayout, Layout, LogGrid, PixelScale};
 use selfsi::fit::Checkpoint;
 use selfsi::forward::{Command, ForwardModel, Latent};
@@ -17,8 +23,9 @@ use selfsi::nets::VelocityField;
 use selfsi::prepare::{ImageSet, Prepared};
 use selfsi::restored::{Restored, RestoredImages};
 use selfsi::survey::Truth;
-use selfsi::survey::{Hdf5Catalog, PixelMask, read_catalog, read_spec};
+use selfsi::survey::{Hdf5Catalog, ImageSource, PixelMask, read_catalog, read_spec};
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use tch::{Device, Kind, Tensor};
 
@@ -31,11 +38,13 @@ const ROWS: usize = 4;
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target with its name.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("config", config),
     ("fits", fits),
     ("hdf5", hdf5),
     ("datasets", datasets),
+    ("tables", tables),
+    ("pictures", pictures),
     ("checkpoint", checkpoint),
     ("protocol", protocol),
 ];
@@ -103,6 +112,48 @@ pub fn fits(data: &[u8]) -> bool {
     taken |= made(&path);
     let _ = fs::remove_file(path);
     taken
+}
+
+/// Small FITS files whose headers and data are edited: tables of texts, tiles, cubes; each also gzipped.
+pub fn tables(data: &[u8]) -> bool {
+    let bytes = tables::make(data);
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(&bytes).expect("memory");
+    let packed = packed.finish().expect("memory");
+    let taken = [bytes, packed].map(|bytes| {
+        let path = file("tables", &bytes);
+        told(inspect(&path));
+        let catalog = told(read_catalog(&path, &Columns::default())).is_some();
+        let taken = catalog | images(&path, 1);
+        let _ = fs::remove_file(path);
+        taken
+    });
+    taken[0] | taken[1]
+}
+
+/// A folder of one picture: PNG, JPEG or FITS.
+pub fn pictures(data: &[u8]) -> bool {
+    let folder = std::env::temp_dir().join(format!("selfsi-fuzz-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a temporary folder");
+    fs::write(folder.join("picture.png"), data).expect("a temporary file");
+    told(inspect(&folder));
+    let taken = images(&folder, 1) | images(&folder, 3);
+    let _ = fs::remove_dir_all(folder);
+    taken
+}
+
+/// Whether the first image of `path` can be read as one of 8 × 8.
+fn images(path: &Path, channels: usize) -> bool {
+    let fit = channels == 3;
+    let image = ImageConfig {
+        channels,
+        height: 8,
+        width: 8,
+        fit,
+    };
+    let source = ImageSource::open(&[path.to_path_buf()], &ImageDatasets::default(), &image);
+    let read = told(source).and_then(|s| told(s.read(0..1)));
+    read.is_some_and(|raw| raw.problems[0].is_none())
 }
 
 /// HDF5 files of every kind that is read.
@@ -173,7 +224,15 @@ fn network() -> Box<dyn VelocityField> {
         noise_rho: Vec::new(),
     };
     let heads = Interpolant::new(&job.interpolant, job.network.noise_input()).heads();
-    nets::build(&job.network, &layout, heads, None, 1, Device::Cpu).expect("a network")
+    nets::build(
+        &job.network,
+        &layout,
+        heads,
+        nets::Ground::Nothing,
+        1,
+        Device::Cpu,
+    )
+    .expect("a network")
 }
 
 /// Checkpoints: what is taken fits the network, and is finite.
@@ -181,15 +240,23 @@ pub fn checkpoint(data: &[u8]) -> bool {
     thread_local! {
         static NETWORK: Box<dyn VelocityField> = network();
     }
-    let path = file("checkpoint", data);
-    let opened = told(Checkpoint::open(&path));
-    let state =
-        opened.and_then(|c| NETWORK.with(|network| told(c.state(network.params(), Device::Cpu))));
-    if let Some(state) = &state {
-        assert!(state.is_finite());
+    let taken = |data: &[u8]| {
+        let path = file("checkpoint", data);
+        let opened = told(Checkpoint::open(&path));
+        let state = opened.and_then(|c| NETWORK.with(|n| told(c.state(n.params(), Device::Cpu))));
+        if let Some(state) = &state {
+            assert!(state.is_finite());
+        }
+        let _ = fs::remove_file(path);
+        state.is_some()
+    };
+    // With a checksum that fits, what is spoilt is read on.
+    let again =
+        sealed::unsealed(data).and_then(|(k, header, parts)| sealed::sealed(&k, header, &parts));
+    if let Some(again) = again {
+        taken(&again);
     }
-    let _ = fs::remove_file(path);
-    state.is_some()
+    taken(data)
 }
 
 /// A simulator whose every answer is `data` but for its first byte, which chooses the job: what is

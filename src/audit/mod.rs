@@ -32,6 +32,7 @@ use crate::base::random::{Purpose, derive};
 use crate::config::Config;
 use crate::data::Provenance;
 use crate::forward;
+use crate::prepare::SpectraHeader;
 use crate::restore::{Input, Restorer, Source};
 use crate::restored::Restored;
 use crate::train::{Run, observations};
@@ -47,7 +48,7 @@ pub struct AuditJob<'a> {
     /// Seed of the simulated observations.
     pub seed: u64,
     /// The observations that were restored.
-    pub input: &'a Input,
+    pub input: &'a Input<SpectraHeader>,
     /// What is audited.
     pub catalog: &'a Restored,
     /// The same observations restored by another run.

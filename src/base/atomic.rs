@@ -95,6 +95,17 @@ pub fn abandon(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
+/// As [`abandon`], where memory has run out: nothing is waited for, and what another thread is about to
+/// reserve may be left as a `.part` file.
+pub(crate) fn abandon_now(code: i32) -> ! {
+    let files = TEMPORARIES.try_lock();
+    for file in files.iter().flat_map(|f| f.iter()) {
+        let _ = fs::remove_file(file);
+    }
+    // SAFETY: as in `abandon`.
+    unsafe { libc::_exit(code) }
+}
+
 /// Refuses an output that is one of the inputs, by whatever path; `fix` says which name to change.
 ///
 /// # Errors

@@ -1,6 +1,8 @@
 //! The one error type of the library: every message is a single line that says where the problem
 //! is, what was expected and what to do about it.
 
+use super::line::{line, shown};
+use std::fmt;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +15,6 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 pub enum Error {
     /// An input file (FITS, HDF5, folder) that cannot be read or does not hold what it should.
-    #[error("{}{}: {problem}; expected {expected}; {fix}", .path.display(), at(.place))]
     Input {
         /// The file or folder.
         path: PathBuf,
@@ -27,7 +28,6 @@ pub enum Error {
         fix: String,
     },
     /// A configuration key that is unknown, missing or out of range.
-    #[error("{origin}: key `{key}`: {problem}; {fix}")]
     Config {
         /// The file, or `--set`.
         origin: String,
@@ -39,7 +39,6 @@ pub enum Error {
         fix: String,
     },
     /// An output that cannot be written. Nothing half-written is left behind.
-    #[error("{}: cannot be written: {problem}; {fix}", .path.display())]
     Output {
         /// The file or folder.
         path: PathBuf,
@@ -49,7 +48,6 @@ pub enum Error {
         fix: String,
     },
     /// A run folder or checkpoint that cannot be used.
-    #[error("{}: {problem}; {fix}", .path.display())]
     Run {
         /// The run folder or the file in it.
         path: PathBuf,
@@ -59,7 +57,6 @@ pub enum Error {
         fix: String,
     },
     /// The loss or the weights became NaN or infinite.
-    #[error("training diverged at step {step}: {problem}; the last good checkpoint is {}; {fix}", .checkpoint.display())]
     Diverged {
         /// The last step, counted from 1.
         step: u64,
@@ -71,7 +68,6 @@ pub enum Error {
         fix: String,
     },
     /// Ctrl-C, SIGTERM or SIGHUP stopped a training: the state was saved first.
-    #[error("stopped at step {step} by a signal; the checkpoint {} is complete: continue with --resume", .checkpoint.display())]
     Interrupted {
         /// Steps that are done.
         step: u64,
@@ -79,7 +75,6 @@ pub enum Error {
         checkpoint: PathBuf,
     },
     /// The same of any other work: what was done is saved, what was unfinished is removed.
-    #[error("{}: {problem}; {fix}", .path.display())]
     Stopped {
         /// The output that was being made.
         path: PathBuf,
@@ -89,7 +84,6 @@ pub enum Error {
         fix: String,
     },
     /// A step failed; the state before it was saved.
-    #[error("{problem}; stopped at step {step}: the checkpoint {} is complete, continue with --resume", .checkpoint.display())]
     Halted {
         /// Steps that are done.
         step: u64,
@@ -100,7 +94,6 @@ pub enum Error {
         problem: Box<Error>,
     },
     /// A simulator outside this program failed.
-    #[error("simulator `{command}`: {problem}; {fix}")]
     Simulator {
         /// Its command line.
         command: String,
@@ -110,7 +103,6 @@ pub enum Error {
         fix: String,
     },
     /// Another rank of the training failed: all end.
-    #[error("rank {rank}: {problem}")]
     Rank {
         /// Its number, from 0.
         rank: usize,
@@ -118,14 +110,78 @@ pub enum Error {
         problem: String,
     },
     /// Another rank says what failed: nothing more is to be said.
-    #[error("stopped with the other ranks")]
     Elsewhere {
         /// The exit code of the other rank's error.
         exit_code: u8,
     },
     /// An error raised inside libtorch.
-    #[error("libtorch: {}", first_line(.0))]
     Torch(#[from] tch::TchError),
+}
+
+impl Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&line(self.words()))
+    }
+}
+
+impl Error {
+    fn words(&self) -> String {
+        match self {
+            Self::Input {
+                path,
+                place,
+                problem,
+                expected,
+                fix,
+            } => {
+                let (path, at) = (shown(path), at(place));
+                format!("{path}{at}: {problem}; expected {expected}; {fix}")
+            }
+            Self::Config {
+                origin,
+                key,
+                problem,
+                fix,
+            } => format!("{origin}: key `{key}`: {problem}; {fix}"),
+            Self::Output { path, problem, fix } => {
+                format!("{}: cannot be written: {problem}; {fix}", shown(path))
+            }
+            Self::Run { path, problem, fix } | Self::Stopped { path, problem, fix } => {
+                format!("{}: {problem}; {fix}", shown(path))
+            }
+            Self::Diverged {
+                step,
+                problem,
+                checkpoint,
+                fix,
+            } => {
+                let last = shown(checkpoint);
+                format!(
+                    "training diverged at step {step}: {problem}; the last good checkpoint is {last}; {fix}"
+                )
+            }
+            Self::Interrupted { step, checkpoint } => format!(
+                "stopped at step {step} by a signal; the checkpoint {} is complete: continue with --resume",
+                shown(checkpoint)
+            ),
+            Self::Halted {
+                step,
+                checkpoint,
+                problem,
+            } => format!(
+                "{problem}; stopped at step {step}: the checkpoint {} is complete, continue with --resume",
+                shown(checkpoint)
+            ),
+            Self::Simulator {
+                command,
+                problem,
+                fix,
+            } => format!("simulator `{command}`: {problem}; {fix}"),
+            Self::Rank { rank, problem } => format!("rank {rank}: {problem}"),
+            Self::Elsewhere { .. } => "stopped with the other ranks".to_owned(),
+            Self::Torch(e) => format!("libtorch: {}", first_line(e)),
+        }
+    }
 }
 
 fn at(place: &str) -> String {
@@ -138,6 +194,17 @@ fn at(place: &str) -> String {
 
 fn first_line(e: &tch::TchError) -> String {
     e.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+/// Whether libtorch says with `text` that there is no memory, of the host or of the GPU.
+pub(crate) fn out_of_memory(text: &str) -> bool {
+    let says = [
+        "out of memory",
+        "can't allocate memory",
+        "not enough memory",
+        "ALLOC_FAILED",
+    ];
+    says.iter().any(|s| text.contains(s))
 }
 
 /// Exit code of a failure.
@@ -153,6 +220,16 @@ impl Error {
             Self::Interrupted { .. } | Self::Stopped { .. } => STOPPED,
             Self::Elsewhere { exit_code } => *exit_code,
             _ => FAILED,
+        }
+    }
+
+    /// Whether it is libtorch's that there is no memory: a smaller batch may need less.
+    #[must_use]
+    pub fn is_out_of_memory(&self) -> bool {
+        match self {
+            Self::Torch(e) => out_of_memory(&e.to_string()),
+            Self::Halted { problem, .. } => problem.is_out_of_memory(),
+            _ => false,
         }
     }
 
@@ -244,10 +321,8 @@ impl Error {
 
 /// Messages of the libraries below, and what a file holds, may span lines; ours never do.
 fn one_line(text: impl Display) -> String {
-    text.to_string()
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
+    let text = text.to_string();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -270,6 +345,34 @@ mod tests {
         assert_eq!((stopped.exit_code(), interrupted.exit_code()), (130, 130));
         assert_eq!(Error::Elsewhere { exit_code: 130 }.exit_code(), 130);
         assert_eq!(halted.exit_code(), 1);
+    }
+
+    #[test]
+    fn a_message_is_one_line_without_control_characters_that_ends_with_the_remedy() {
+        let place = "column \u{1b}[31mA\u{7}\nB\u{202e}C";
+        let e = Error::input(
+            "dir/a\n\u{1b}b.fits",
+            place,
+            "x".repeat(3000),
+            "y",
+            "copy it",
+        );
+        let text = e.to_string();
+        assert!(
+            text.starts_with(r"dir/a\n\u001bb.fits [column \u001b[31mA\u0007 B\u202eC]"),
+            "{text}"
+        );
+        assert!(text.ends_with("expected y; copy it"), "{text}");
+        assert!(text.chars().count() < 500 && !text.chars().any(char::is_control));
+        let deep = Error::run(
+            format!("/{}/end.toml", "d".repeat(4000)),
+            "not a run",
+            "give one",
+        );
+        assert!(
+            deep.to_string().ends_with("end.toml: not a run; give one"),
+            "{deep}"
+        );
     }
 
     #[test]

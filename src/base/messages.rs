@@ -2,6 +2,7 @@
 //! info is a note, or, with the target [`PROGRESS`], how far the work is; debug is what is read and
 //! written.
 
+use super::line::line;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::io::Write;
 
@@ -29,7 +30,7 @@ impl Log for Stderr {
         };
         // In one call, so that processes and threads do not mix their lines. A reader that has gone away
         // is no fault.
-        let line = format!("{prefix}{}\n", message.args());
+        let line = format!("{prefix}{}\n", line(message.args().to_string()));
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
     }
 

@@ -55,6 +55,8 @@ pub enum Purpose {
     Redshift = 60,
     /// Directions in which a risk is probed.
     Probe = 70,
+    /// Draws of the population that a path begins with, while it is learned.
+    Start = 80,
 }
 
 /// A seed that depends on all of its arguments.

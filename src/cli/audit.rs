@@ -1,5 +1,6 @@
 //! `selfsi audit`.
 
+use super::bounded::at_most;
 use super::global::Global;
 use super::progress::Progress;
 use super::say::say;
@@ -123,7 +124,7 @@ impl Audit {
                 &format!("give {SIMULATIONS} or more"),
             ));
         }
-        Ok(())
+        at_most("selfsi audit", "--simulations", self.simulations, 1_000_000)
     }
 }
 

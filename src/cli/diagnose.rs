@@ -1,5 +1,6 @@
 //! `selfsi diagnose`.
 
+use super::bounded::at_most;
 use super::global::Global;
 use super::say::say;
 use crate::diagnose::{Diagnosis, History};
@@ -77,6 +78,13 @@ impl Gaussian {
     fn report(&self) -> Result<Report> {
         positive("--sigma-n", &[self.sigma_n])?;
         positive("--std", &self.std)?;
+        at_most(
+            "diagnose gaussian",
+            "--iterations",
+            self.iterations,
+            1_000_000,
+        )?;
+        at_most("diagnose gaussian", "--std", self.std.len(), 4096)?;
         let truth = squares(&self.std);
         let start = match &self.start_std {
             None => truth.iter().map(|v| v + self.sigma_n.powi(2)).collect(),

@@ -10,6 +10,7 @@ use crate::lab;
 use crate::lab::baselines;
 use crate::lab::baselines::Settings;
 use crate::restore::restored_in;
+use crate::train::Run;
 use crate::{Error, Result};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -136,14 +137,7 @@ impl Evaluate {
     }
 
     fn files(&self, run: &Path, global: &Global) -> Result<RunFiles> {
-        let path = run.join("config.toml");
-        if !path.is_file() {
-            return Err(Error::run(
-                run,
-                "not a run folder: it holds no config.toml",
-                "give the folder that selfsi train wrote",
-            ));
-        }
+        let path = Run::open(run)?.folder().join("config.toml");
         let config = global.config(&path)?;
         let restored = match &self.restored[..] {
             [] => restored_in(run, config.image.is_some()),

@@ -1,5 +1,6 @@
 //! `selfsi generate`.
 
+use super::bounded::at_most;
 use super::global::Global;
 use super::progress::Progress;
 use super::say::say;
@@ -49,6 +50,7 @@ impl Generate {
                 "give at least 1",
             ));
         }
+        at_most("selfsi generate", "-n", self.ntargets, 100_000_000)?;
         let run = Run::open(&self.run)?;
         let mut set = global.set.clone();
         set.extend(self.steps.map(|n| format!("diffusion.sampler.steps={n}")));

@@ -1,11 +1,16 @@
 //! Options that every subcommand takes.
 
 use crate::config::Config;
+use crate::files::fits::gzip;
 use crate::ranks::Ranks;
 use crate::{Error, Result};
 use clap::Args;
 use log::LevelFilter;
 use std::path::PathBuf;
+
+/// GiB that --unpack may allow.
+const MOST_GIB: f64 = 1024.0;
+const GIB: f64 = (1u64 << 30) as f64;
 
 /// Options that every subcommand takes.
 #[derive(Debug, Clone, Args)]
@@ -27,6 +32,15 @@ pub struct Global {
     /// Number of threads [default: all available cores; under MPI, an equal share].
     #[arg(long, global = true)]
     pub threads: Option<usize>,
+    /// GiB of memory that a gzipped FITS file may take when it is unpacked.
+    #[arg(
+        long,
+        global = true,
+        value_name = "GIB",
+        default_value_t = 4.0,
+        env = "SELFSI_UNPACK"
+    )]
+    pub unpack: f64,
     /// Random seed, in place of the config's.
     #[arg(long, global = true)]
     pub seed: Option<u64>,
@@ -76,6 +90,19 @@ impl Tf32 {
 }
 
 impl Global {
+    /// Lets gzipped files take the memory that --unpack allows.
+    pub(super) fn set_unpack(&self) -> Result<()> {
+        if !(self.unpack > 0.0 && self.unpack <= MOST_GIB) {
+            let (problem, fix) = (
+                format!("{} GiB", self.unpack),
+                format!("give more than 0, at most {MOST_GIB}"),
+            );
+            return Err(Error::config("command line", "--unpack", problem, fix));
+        }
+        gzip::unpack_at_most((self.unpack * GIB) as u64);
+        Ok(())
+    }
+
     /// Which messages are printed.
     #[must_use]
     pub fn messages(&self) -> LevelFilter {

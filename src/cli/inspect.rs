@@ -9,10 +9,11 @@ use std::path::PathBuf;
 /// Tell what files hold: spectra, grids, redshifts, masks, problems.
 ///
 /// Reads SDSS spec files, catalog tables, DESI coadds, HDF5 catalogs, prepared sets, restored
-/// catalogs, and every kind of images that `selfsi prepare` reads.
+/// catalogs, and every kind of images that `selfsi prepare` reads. Sums up folders of spectra, and the
+/// survey that a config names, without preparing it.
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// Files, or folders of images.
+    /// Files, folders of spectra or images, or configs.
     #[arg(required = true)]
     files: Vec<PathBuf>,
 }

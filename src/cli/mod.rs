@@ -1,6 +1,8 @@
 //! The command line: arguments → calls; one file per subcommand.
 
 mod audit;
+mod boundary;
+mod bounded;
 mod completions;
 mod diagnose;
 mod evaluate;
@@ -19,8 +21,10 @@ mod slurm;
 mod toy;
 mod train;
 
+pub use boundary::Memory;
 pub use global::{Global, Tf32};
 
+use crate::base::error::FAILED;
 use crate::base::signals::on_stop;
 use crate::base::{messages, program};
 use crate::ranks;
@@ -70,13 +74,30 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     messages::start(cli.global.messages());
     keep_freed_memory();
-    match run(&cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            if !matches!(e, Error::Elsewhere { .. }) {
-                log::error!("{e}");
+    match boundary::within(cli.command.needs_less_memory(), || run(&cli)) {
+        Some(Ok(())) => ExitCode::SUCCESS,
+        Some(Err(e)) => {
+            match &e {
+                Error::Elsewhere { .. } => {}
+                e if e.is_out_of_memory() => log::error!("{e}; {}", boundary::lower()),
+                e => log::error!("{e}"),
             }
             ExitCode::from(e.exit_code())
+        }
+        None => ExitCode::from(FAILED),
+    }
+}
+
+impl Command {
+    /// What lets it run in less memory.
+    fn needs_less_memory(&self) -> &'static str {
+        match self {
+            Self::Train(_) => "lower train.batch or train.resamplings, or network.channels",
+            Self::Restore(_) => "lower restore.batch (--set restore.batch=16)",
+            Self::Generate(_) => "lower diffusion.batch and diffusion.sampler.batch",
+            Self::Evaluate(_) | Self::Audit(_) => "lower restore.batch, or give fewer rows",
+            Self::Toy(_) => "lower train.batch (--set train.batch=64) or --samples",
+            _ => "give fewer rows or smaller images, or use a machine with more memory",
         }
     }
 }
@@ -93,6 +114,7 @@ fn run(cli: &Cli) -> Result<()> {
         tf32.set(&g.device)?;
     }
     threads(g.threads)?;
+    g.set_unpack()?;
     log::debug!(
         "{}; {}; {} threads, device {}",
         *program::CREATOR,
@@ -143,14 +165,18 @@ fn keep_freed_memory() {
     }
 }
 
+/// Threads that may be asked for.
+const MOST_THREADS: usize = 1024;
+
 fn threads(asked: Option<usize>) -> Result<()> {
     let n = asked.unwrap_or_else(default_threads);
-    if n == 0 {
+    if !(1..=MOST_THREADS).contains(&n) {
+        let fix = format!("give 1 to {MOST_THREADS}");
         return Err(Error::config(
+            "command line",
             "--threads",
-            "0",
-            "no threads",
-            "give at least 1",
+            format!("{n} threads"),
+            fix,
         ));
     }
     rayon::ThreadPoolBuilder::new()

@@ -1,5 +1,6 @@
 //! `selfsi plot`.
 
+use super::bounded::at_most;
 use super::global::Global;
 use crate::Result;
 use crate::plot::{
@@ -88,6 +89,9 @@ enum What {
     },
 }
 
+/// Objects in one picture, at most.
+const MOST: usize = 10_000;
+
 /// Which objects of a catalog are shown.
 #[derive(Debug, Args)]
 struct Objects {
@@ -103,12 +107,14 @@ struct Objects {
 }
 
 impl Objects {
-    fn choice(&self, count: usize) -> Choice {
-        Choice {
+    fn choice(&self, count: usize) -> Result<Choice> {
+        let count = self.count.unwrap_or(count);
+        at_most("selfsi plot", "--count", count, MOST)?;
+        Ok(Choice {
             names: self.names.clone(),
             rows: self.rows.clone(),
-            count: self.count.unwrap_or(count),
-        }
+            count,
+        })
     }
 }
 
@@ -121,7 +127,7 @@ impl Plot {
                 objects,
                 out,
             } => {
-                let choice = objects.choice(4);
+                let choice = objects.choice(4)?;
                 save(out, &catalog_spectra(restored, truth.as_deref(), &choice)?)
             }
             What::Images {
@@ -130,7 +136,7 @@ impl Plot {
                 objects,
                 out,
             } => {
-                let choice = objects.choice(8);
+                let choice = objects.choice(8)?;
                 save(out, &catalog_images(restored, truth.as_deref(), &choice)?)
             }
             What::Generated {
@@ -138,7 +144,10 @@ impl Plot {
                 restored,
                 count,
                 out,
-            } => save(out, &generated_samples(generated, restored, *count)?),
+            } => {
+                at_most("selfsi plot", "--count", *count, MOST)?;
+                save(out, &generated_samples(generated, restored, *count)?)
+            }
             What::Training { run, out } => save(out, &training_curves(run)?),
             What::Calibration { evaluation, out } => save(out, &calibration_picture(evaluation)?),
             What::Population {

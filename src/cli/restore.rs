@@ -4,9 +4,9 @@ use super::global::Global;
 use super::progress::Progress;
 use super::say::say;
 use crate::config::Config;
+use crate::prepare::{ImageSetHeader, SpectraHeader};
 use crate::restore::{
-    Given, ImageInput, ImageJob, Input, Job, Output, Part, Selection, Summary, config_of, restore,
-    restore_images,
+    Given, Input, Job, Output, Part, Restorable, Selection, Summary, config_of, restore,
 };
 use crate::train::Run;
 use crate::{Error, Result};
@@ -65,54 +65,57 @@ impl Restore {
         let run = Run::open(&self.run)?;
         let config = config_of(&run, &global.set)?;
         let part = self.part()?;
-        if config.image.is_some() {
-            return self.images(global, &run, &config, part);
-        }
         let out = part.map_or_else(|| self.out.clone(), |p| p.path(&self.out));
-        let device = global.device()?;
-        let given = Given {
-            paths: &self.input,
-            catalog: self.catalog.as_deref(),
-        };
-        let mut bar = Progress::new("preparing");
-        let input = Input::open(&config, given, &out, &mut |done, all| {
-            bar.show(done, all);
-        });
-        bar.finish();
-        let input = input?;
-        for note in input.notes() {
-            log::info!("{note}");
+        if config.image.is_some() {
+            self.refuse_options_of_spectra()?;
+            return self.restore::<ImageSetHeader>(global, (&run, &config), part, &out, &out);
         }
         let output = Output {
             catalog: out.clone(),
             spectra: self.spectra.clone(),
             draws: self.save_draws,
         };
-        let mut bar = Progress::new("restoring");
+        self.restore::<SpectraHeader>(global, (&run, &config), part, &out, &output)
+    }
+
+    /// Restores to `output`, which is or lies beside `out`.
+    fn restore<H: Restorable>(
+        &self,
+        global: &Global,
+        (run, config): (&Run, &Config),
+        part: Option<Part>,
+        out: &Path,
+        output: &H::Output,
+    ) -> Result<()> {
+        let device = global.device()?;
+        let given = Given {
+            paths: &self.input,
+            catalog: self.catalog.as_deref(),
+        };
+        let mut bar = Progress::new("preparing");
+        let input = Input::<H>::open(config, given, out, &mut |done, all| bar.show(done, all));
+        bar.finish();
+        let input = input?;
+        for note in input.notes() {
+            log::info!("{note}");
+        }
         let job = Job {
-            config: &config,
+            config,
             seed: global.seed.unwrap_or(config.seed),
             input: &input,
-            output: &output,
+            output,
             selection: self.selection(part),
             device,
         };
-        let summary = restore(&run, job, &mut |done, all| bar.show(done, all));
+        let mut bar = Progress::new("restoring");
+        let summary = restore(run, job, &mut |done, all| bar.show(done, all));
         bar.finish();
-        self.report(global, &out, summary?)
+        self.report(global, out, summary?)
     }
 
-    /// As [`Restore::run`] for a run on images.
-    fn images(
-        &self,
-        global: &Global,
-        run: &Run,
-        config: &Config,
-        part: Option<Part>,
-    ) -> Result<()> {
+    fn refuse_options_of_spectra(&self) -> Result<()> {
         for (option, given) in [
             ("--spectra", self.spectra.is_some()),
-            ("--catalog", self.catalog.is_some()),
             ("--save-draws", self.save_draws),
         ] {
             if given {
@@ -124,28 +127,7 @@ impl Restore {
                 ));
             }
         }
-        let out = part.map_or_else(|| self.out.clone(), |p| p.path(&self.out));
-        let mut bar = Progress::new("preparing");
-        let input = ImageInput::open(config, &self.input, &out, &mut |done, all| {
-            bar.show(done, all);
-        });
-        bar.finish();
-        let input = input?;
-        for note in input.notes() {
-            log::info!("{note}");
-        }
-        let job = ImageJob {
-            config,
-            seed: global.seed.unwrap_or(config.seed),
-            input: &input,
-            out: &out,
-            selection: self.selection(part),
-            device: global.device()?,
-        };
-        let mut bar = Progress::new("restoring");
-        let summary = restore_images(run, job, &mut |done, all| bar.show(done, all));
-        bar.finish();
-        self.report(global, &out, summary?)
+        Ok(())
     }
 
     /// Whether the command line says which part it restores: then others may restore theirs beside it.

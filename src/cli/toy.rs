@@ -1,5 +1,6 @@
 //! `selfsi toy`.
 
+use super::bounded::at_most;
 use super::global::Global;
 use super::say::say;
 use crate::base::atomic;
@@ -74,8 +75,12 @@ impl Toy {
         if global.device()? != tch::Device::Cpu {
             return refused("--device", "the toy runs on the CPU", "leave it out");
         }
-        if self.sigma.iter().any(|s| !(*s > 0.0 && s.is_finite())) {
-            return refused("--sigma", "not all positive", "give e.g. --sigma 0.5,1.0");
+        if self.sigma.iter().any(|s| !(*s > 0.0 && *s <= 1e6)) {
+            return refused(
+                "--sigma",
+                "not all above 0 and at most 1e6",
+                "give e.g. --sigma 0.5,1.0",
+            );
         }
         // Each makes its own group of toy.h5.
         if twice(&self.shape) || twice(&self.sigma) || twice(&self.interpolant) {
@@ -92,6 +97,7 @@ impl Toy {
                 "raise them",
             );
         }
+        at_most("toy", "--samples", self.samples, 10_000_000)?;
         for arm in &self.interpolant {
             Settings::of(*arm, self.steps, &global.set)?;
         }

@@ -7,7 +7,11 @@ use super::network::NetworkConfig;
 use super::normalise::NormaliseConfig;
 use super::require::require;
 use super::survey::SurveySource;
+use super::transport::Scheme;
 use crate::Result;
+
+/// Values of an image, at most: a GiB of them.
+const LARGEST: usize = 1 << 28;
 
 pub(super) fn survey(c: &Config, origin: &str) -> Result<()> {
     let g = &c.grid;
@@ -125,8 +129,45 @@ fn interpolant(c: &Config, origin: &str) -> Result<()> {
             "give e.g. gamma = 1.0, epsilon = 1.0",
         ),
         InterpolantConfig::FokkerPlanck { epsilon } => fokker_planck(c, epsilon, origin),
+        InterpolantConfig::Posterior { erased } => posterior(c, erased, origin),
         InterpolantConfig::Sure => sure(c, origin),
     }
+}
+
+/// What the path from a posterior asks of the other sections.
+fn posterior(c: &Config, erased: f64, origin: &str) -> Result<()> {
+    let ok =
+        |yes: bool, key: &str, problem: &str, fix: &str| require(yes, origin, key, problem, fix);
+    ok(
+        erased >= 0.0 && erased.is_finite(),
+        "interpolant.erased",
+        "not a variance",
+        "give e.g. 1.0",
+    )?;
+    ok(
+        c.train.mix == 1.0,
+        "train.mix",
+        "the path from a posterior belongs to F(x0): a recorded observation is not its end",
+        "leave it out, or give 1",
+    )?;
+    ok(
+        c.train.warm_start == 0,
+        "train.warm_start",
+        "a network that says nothing is the Gaussian posterior already",
+        "leave it out, or give 0",
+    )?;
+    ok(
+        c.transport.scheme == Scheme::Multistep,
+        "transport.scheme",
+        "the path from a posterior has steps of its own",
+        "leave it out, or give \"multistep\"",
+    )?;
+    ok(
+        !c.network.gaussian(),
+        "network.gaussian",
+        "the path from a posterior has a Gaussian population of its own",
+        "leave it out, or give false",
+    )
 }
 
 /// What the mean learned by SURE asks of the other sections.
@@ -209,6 +250,12 @@ pub(super) fn image(c: &Config, origin: &str) -> Result<()> {
         "image",
         "not the shape of an image",
         "give e.g. channels = 3, height = 32, width = 32",
+    )?;
+    ok(
+        image.channels * image.height * image.width <= LARGEST,
+        "image",
+        "more than 2^28 values in an image",
+        "cut the images into smaller ones",
     )?;
     ok(
         source,

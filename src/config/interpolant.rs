@@ -3,7 +3,8 @@
 use super::image;
 use serde::{Deserialize, Serialize};
 
-/// `[interpolant]`: ODE (γ = 0), SDE (γ = scale·t(1−t)) or the Fokker–Planck interpolant (eq. 12).
+/// `[interpolant]`: ODE (γ = 0), SDE (γ = scale·t(1−t)), the Fokker–Planck interpolant (eq. 12), or
+/// posterior draws.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 #[derive(Default)]
@@ -30,9 +31,24 @@ pub enum InterpolantConfig {
         #[serde(default)]
         epsilon: f64,
     },
+    /// I_t = (1−t) x0 + t x_G, x_G a draw of a Gaussian population's posterior given the observation
+    /// y, with fields that are told of y: the transport of such draws gives draws from p(x0 | y),
+    /// whatever the channel, and one evaluation at t = 1 their mean. Recorded observations are no end
+    /// of the path (`train.mix` is 1), and no warm start is needed (`train.warm_start` is 0).
+    Posterior {
+        /// Variance that the Gaussian population is declared to have in modes that the channel erases,
+        /// over the one that continues those that it passes. What is declared is never corrected by
+        /// the data.
+        #[serde(default = "one")]
+        erased: f64,
+    },
     /// No path: the posterior of the Gaussian population behind the observations, about a mean that the
     /// network learns by Stein's unbiased risk estimate. For spectra behind a channel in closed form.
     Sure,
+}
+
+fn one() -> f64 {
+    1.0
 }
 
 impl InterpolantConfig {
@@ -47,7 +63,7 @@ impl InterpolantConfig {
     pub fn makes_draws(&self) -> bool {
         match *self {
             Self::Ode => false,
-            Self::Sde { .. } | Self::Sure => true,
+            Self::Sde { .. } | Self::Posterior { .. } | Self::Sure => true,
             Self::FokkerPlanck { epsilon } => epsilon > 0.0,
         }
     }
@@ -68,12 +84,20 @@ pub enum EpsilonShape {
     Constant,
 }
 
-/// Sets what is left out: `train.mix` of the Fokker–Planck path, which ends at fresh observations alone;
-/// `train.warm_start` where there is no path to warm up.
+/// Sets what follows from the kind where it is left out: paths that end at fresh observations alone,
+/// no path to warm up, and the steps along the path from a posterior, which differs little from the one
+/// that it leads to.
 pub(super) fn complete(table: &mut toml::Table) {
     let kind = table.get("interpolant").and_then(|i| i.get("kind"));
     match kind.and_then(toml::Value::as_str) {
         Some("fokker-planck") => image::default(table, "train", "mix", 1.0),
+        Some("posterior") => {
+            image::default(table, "train", "mix", 1.0);
+            image::default(table, "train", "warm_start", 0);
+            image::default(table, "train", "pool", 8);
+            image::default(table, "transport", "steps", 8);
+            image::default(table, "transport", "grading", 2.0);
+        }
         Some("sure") => image::default(table, "train", "warm_start", 0),
         _ => {}
     }

@@ -1,6 +1,7 @@
 //! One TOML file describes a whole job. Unknown keys are errors, every key does something, and
 //! `--set section.key=value` overrides any of them. Paths are relative to the working directory.
 
+mod bounds;
 mod check;
 mod columns;
 mod datasets;
@@ -22,6 +23,8 @@ mod survey;
 mod train;
 mod transport;
 
+use crate::base::regular;
+pub(crate) use bounds::check as check_bounds;
 pub use columns::{Columns, DesiColumns};
 pub use datasets::{AirOrVacuum, Datasets};
 pub use diffusion::{DiffusionConfig, SamplerConfig};
@@ -54,7 +57,7 @@ impl Config {
     /// [`Error::Input`] if the file cannot be read or is not TOML.
     pub fn load(path: impl AsRef<Path>, overrides: &[String]) -> Result<Self> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(|e| {
+        let text = regular::read_to_string(path).map_err(|e| {
             Error::input(
                 path,
                 "",
@@ -89,6 +92,7 @@ impl Config {
         image::complete(&mut table, origin)?;
         diffusion::complete(&mut table);
         interpolant::complete(&mut table);
+        bounds::check(&table, origin)?;
         let config: Self =
             serde_path_to_error::deserialize(table).map_err(|e| explain(origin, &e))?;
         config.check(origin)?;

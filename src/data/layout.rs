@@ -34,6 +34,17 @@ pub struct ImageLayout {
     pub planes: usize,
 }
 
+impl Layout {
+    /// D.
+    #[must_use]
+    pub fn pixels(&self) -> usize {
+        match self {
+            Self::Spectra { grid, .. } => grid.pixels,
+            Self::Images(image) => image.pixels(),
+        }
+    }
+}
+
 impl ImageLayout {
     /// D = C · H · W.
     #[must_use]

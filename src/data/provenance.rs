@@ -32,16 +32,19 @@ pub enum Method {
     FokkerPlanck,
     /// Its SDE.
     FokkerPlanckSde,
+    /// The ODE from draws of a Gaussian posterior to draws of the posterior.
+    Posterior,
     /// The Gaussian posterior about a mean learned by SURE.
     Sure,
 }
 
 impl Method {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Ode,
         Self::Sde,
         Self::FokkerPlanck,
         Self::FokkerPlanckSde,
+        Self::Posterior,
         Self::Sure,
     ];
 
@@ -53,7 +56,26 @@ impl Method {
             Self::Sde => "sde",
             Self::FokkerPlanck => "fokker-planck",
             Self::FokkerPlanckSde => "fokker-planck-sde",
+            Self::Posterior => "posterior",
             Self::Sure => "sure",
+        }
+    }
+
+    /// What a draw of it is called in tables and plots.
+    #[must_use]
+    pub fn draw(self) -> &'static str {
+        match self {
+            Self::Sure | Self::Posterior => "posterior draw",
+            _ => "SDE draw",
+        }
+    }
+
+    /// What RESTORED is called there, with so many `draws` of an object.
+    #[must_use]
+    pub fn mean(self, draws: usize) -> String {
+        match self {
+            Self::Sure | Self::Posterior => "posterior mean".to_owned(),
+            _ => format!("mean of {draws} SDE draws"),
         }
     }
 
@@ -66,7 +88,10 @@ impl Method {
     /// Whether restorations are random draws, which come with DRAW and SIGMA.
     #[must_use]
     pub fn is_random(self) -> bool {
-        matches!(self, Self::Sde | Self::FokkerPlanckSde | Self::Sure)
+        matches!(
+            self,
+            Self::Sde | Self::FokkerPlanckSde | Self::Posterior | Self::Sure
+        )
     }
 
     /// The image that holds single restorations: of an ODE the one restoration is a draw in that sense.

@@ -1,7 +1,7 @@
 //! What a run folder tells of its validations.
 
-use crate::config::Config;
-use crate::train::Proxies;
+use crate::base::regular;
+use crate::train::{Proxies, Run};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -50,17 +50,9 @@ impl History {
     /// # Errors
     /// [`Error::Run`] if it is no run folder, has no validations yet, or these hold no proxies.
     pub fn read(run: &Path) -> Result<Self> {
-        let config = run.join("config.toml");
-        if !config.is_file() {
-            return Err(Error::run(
-                run,
-                "not a run folder: it holds no config.toml",
-                "give the folder that selfsi train wrote",
-            ));
-        }
-        let train = Config::load(&config, &[])?.train;
+        let train = Run::open(run)?.config().train.clone();
         let path = run.join("metrics.jsonl");
-        let text = std::fs::read_to_string(&path)
+        let text = regular::read_to_string(&path)
             .map_err(|e| Error::run(&path, e, "train first: selfsi train CONFIG --out RUN"))?;
         // The last line may be cut short while the run is writing it.
         let found: Vec<(u64, Found)> = text

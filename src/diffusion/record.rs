@@ -1,6 +1,7 @@
 //! What a model was trained on and how: model.json in its folder.
 
 use crate::base::atomic;
+use crate::base::regular;
 use crate::config::{Config, DiffusionConfig};
 use crate::train::sha256_file;
 use crate::{Error, Result};
@@ -82,7 +83,7 @@ impl ModelRecord {
         if !path.exists() {
             return Ok(None);
         }
-        let text = std::fs::read_to_string(&path).map_err(|e| unreadable(&path, &e))?;
+        let text = regular::read_to_string(&path).map_err(|e| unreadable(&path, &e))?;
         let record = serde_json::from_str(&text).map_err(|e| unreadable(&path, &e))?;
         Ok(Some(record))
     }

@@ -55,10 +55,9 @@ impl<R: Restorations> Catalog<R> {
         if !made.method.is_random() {
             return vec![(Made::Ode, "ODE restoration".to_owned(), "RESTORED")];
         }
-        let mean = format!("mean of {} SDE draws", made.draws);
         vec![
-            (Made::Draw, "one SDE draw".to_owned(), "DRAW"),
-            (Made::Mean, mean, "RESTORED"),
+            (Made::Draw, format!("one {}", made.method.draw()), "DRAW"),
+            (Made::Mean, made.method.mean(made.draws), "RESTORED"),
         ]
     }
 

@@ -103,7 +103,12 @@ impl Catalog<Restored> {
             )
         });
         Ok(Some(Calibration {
-            name: format!("{} SDE draws{}", header.made.draws, self.suffix),
+            name: format!(
+                "{} {}s{}",
+                header.made.draws,
+                header.made.method.draw(),
+                self.suffix
+            ),
             draws: header.made.draws,
             pixels: tally.calibrations(),
             lines,

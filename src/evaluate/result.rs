@@ -2,6 +2,7 @@
 
 use super::calibration::Calibration;
 use super::line_errors::LineErrors;
+use crate::base::regular;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -218,6 +219,6 @@ pub fn load(run: &Path) -> Result<Evaluation> {
         run.to_path_buf()
     };
     let fix = "make it: selfsi evaluate RUN --truth FILE";
-    let text = std::fs::read_to_string(&path).map_err(|e| Error::run(&path, e, fix))?;
+    let text = regular::read_to_string(&path).map_err(|e| Error::run(&path, e, fix))?;
     serde_json::from_str(&text).map_err(|e| Error::run(&path, e, fix))
 }

@@ -1,5 +1,6 @@
 //! What a file is, told by how it begins and never by its name.
 
+use crate::base::regular;
 use flate2::read::MultiGzDecoder;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -33,7 +34,7 @@ const LOOKED_AT: u64 = 4096;
 /// # Errors
 /// That it cannot be read.
 pub(crate) fn start(path: &Path) -> io::Result<Start> {
-    let mut file = File::open(path)?;
+    let mut file = regular::open(path)?;
     let mut bytes = Vec::new();
     file.by_ref().take(LOOKED_AT).read_to_end(&mut bytes)?;
     if bytes.starts_with(&GZIP) {

@@ -3,10 +3,10 @@
 //! ECSV: <https://github.com/astropy/astropy-APEs/blob/main/APE6.rst>. VizieR puts units and a line of
 //! dashes below the names.
 
+use crate::base::regular;
 use crate::{Error, Result};
 use csv::{Reader, ReaderBuilder, StringRecord, Trim};
 use flate2::read::MultiGzDecoder;
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -123,7 +123,7 @@ impl TextTable {
 
 /// The file, or what it holds if it is gzipped.
 fn unpacked(path: &Path) -> std::io::Result<Box<dyn Read>> {
-    let mut file = BufReader::new(File::open(path)?);
+    let mut file = BufReader::new(regular::open(path)?);
     Ok(match file.fill_buf()? {
         [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(file).take(MOST)),
         _ => Box::new(file),

@@ -3,6 +3,7 @@
 //! Random states are not among it: every random number derives from (seed, purpose, step).
 
 use crate::base::atomic;
+use crate::base::regular;
 use crate::nets::{FORM, Params};
 use crate::{Error, Result};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -230,7 +231,7 @@ impl<H: DeserializeOwned> Saved<H> {
     pub fn open(path: &Path) -> Result<Self> {
         let bad =
             |problem: String| Error::run(path, problem, "use another checkpoint or train again");
-        let bytes = std::fs::read(path).map_err(|e| bad(format!("cannot be read: {e}")))?;
+        let bytes = regular::read(path).map_err(|e| bad(format!("cannot be read: {e}")))?;
         let (_, metadata) = SafeTensors::read_metadata(&bytes)
             .map_err(|e| bad(format!("not a safetensors file, or truncated ({e})")))?;
         let said = metadata.metadata().iter().flatten();
@@ -249,18 +250,16 @@ impl<H: DeserializeOwned> Saved<H> {
         let unreadable = |e: serde_json::Error| bad(format!("unreadable header: {e}"));
         let mut said: serde_json::Value = serde_json::from_str(text).map_err(unreadable)?;
         let sum = said.as_object_mut().and_then(|o| o.remove(SUM));
-        // Checkpoints were once written without.
-        if let Some(sum) = sum {
-            let file = SafeTensors::deserialize(&bytes).map_err(|e| bad(e.to_string()))?;
-            let parts = file.tensors();
-            let parts = parts
-                .iter()
-                .map(|(name, view)| (name.as_str(), view.data()));
-            if sum != checksum(&said, parts.collect()) {
-                return Err(bad(
-                    "its checksum does not match: the file is damaged".into()
-                ));
-            }
+        let sum = sum.ok_or_else(|| bad("it lacks its checksum: the file is damaged".into()))?;
+        let file = SafeTensors::deserialize(&bytes).map_err(|e| bad(e.to_string()))?;
+        let parts = file.tensors();
+        let parts = parts
+            .iter()
+            .map(|(name, view)| (name.as_str(), view.data()));
+        if sum != checksum(&said, parts.collect()) {
+            return Err(bad(
+                "its checksum does not match: the file is damaged".into()
+            ));
         }
         let header = serde_json::from_value(said).map_err(unreadable)?;
         Ok(Self {

@@ -4,6 +4,7 @@ use super::tensorboard::EventWriter;
 use super::validation::Validation;
 use crate::base::atomic;
 use crate::base::messages::{PROGRESS, bars};
+use crate::base::regular;
 use crate::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
@@ -225,7 +226,7 @@ fn failed(path: &Path, e: &std::io::Error) -> Error {
 
 /// What an earlier start has logged. Bytes that are no text spoil their own line alone.
 fn before(path: &Path) -> Result<String> {
-    match std::fs::read(path) {
+    match regular::read(path) {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(String::new()),
         Err(e) => Err(failed(path, &e)),

@@ -1,5 +1,6 @@
 //! What is known of an observation besides its pixels: the latent M of the method.
 
+use super::anchor::Anchor;
 use crate::base::random::Rows;
 use tch::{Device, Kind, Tensor};
 
@@ -23,6 +24,8 @@ pub struct Latent {
     pub planes: Tensor,
     /// ln(1 + z) of the object, [B, 1]; NaN where the redshift is unknown. No channel changes it.
     pub redshift: Tensor,
+    /// What a Gaussian population says of the clean rows, where the path begins there.
+    pub anchor: Option<Anchor>,
 }
 
 impl Latent {
@@ -46,6 +49,7 @@ impl Latent {
             good,
             sigma,
             lsf,
+            anchor: None,
         }
     }
 
@@ -54,6 +58,15 @@ impl Latent {
     pub fn at(self, redshift: &Tensor) -> Self {
         Self {
             redshift: redshift.shallow_clone(),
+            ..self
+        }
+    }
+
+    /// The same, anchored.
+    #[must_use]
+    pub fn on(self, anchor: Anchor) -> Self {
+        Self {
+            anchor: Some(anchor),
             ..self
         }
     }
@@ -107,6 +120,8 @@ impl Latent {
             vector: cat(&|l| &l.vector),
             planes: cat(&|l| &l.planes),
             redshift: cat(&|l| &l.redshift),
+            // A batch is anchored when it is used, and not before it is put together.
+            anchor: None,
         }
     }
 
@@ -118,6 +133,7 @@ impl Latent {
             vector: f(&self.vector, &other.vector),
             planes: f(&self.planes, &other.planes),
             redshift: f(&self.redshift, &other.redshift),
+            anchor: (self.anchor.as_ref().zip(other.anchor.as_ref())).map(|(a, b)| a.with(b, &f)),
         }
     }
 

@@ -3,6 +3,7 @@
 //! Everything above this module only *runs* F; nothing asks for its gradient, except for the baselines
 //! that selfsi is compared with (`lab::baselines`).
 
+mod anchor;
 pub(crate) mod blur;
 mod command;
 mod gaussian;
@@ -24,6 +25,7 @@ pub(crate) mod smooth;
 mod stages;
 mod units;
 
+pub use anchor::Anchor;
 pub use command::Command;
 pub use gaussian::Gaussian;
 pub use jpeg::{jpeg_decode, jpeg_encode};

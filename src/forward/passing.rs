@@ -44,6 +44,7 @@ impl Passing<'_> {
             planes: self.planes.all(),
             redshift: recorded.redshift.shallow_clone(),
             good: &good * left,
+            anchor: None,
         };
         let y = latent.fill_masked(&flat(&self.image), random);
         latent.good = good;

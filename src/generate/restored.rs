@@ -5,9 +5,10 @@
 
 use super::file::GeneratedAxes;
 use crate::config::{Config, NormaliseConfig};
-use crate::data::{ImageLayout, Layout, LogGrid, Object, flag};
+use crate::data::{ImageLayout, Layout, LogGrid, flag};
 use crate::diffusion::{Origin, Samples};
 use crate::restore::restored_in;
+use crate::restored::restorations::Restorations;
 use crate::restored::{Restored, RestoredImages};
 use crate::train::{Clean, Run};
 use crate::{Error, Result};
@@ -15,7 +16,7 @@ use ndarray::Array2;
 use std::path::{Path, PathBuf};
 use tch::{Device, Tensor};
 
-/// Images read at once.
+/// Rows read at once.
 const CHUNK: usize = 1024;
 
 /// A restored catalog as samples of a population.
@@ -51,7 +52,8 @@ impl RestoredSamples {
         };
         file.check(config, &path)?;
         let rows = |held: bool| -> Vec<usize> {
-            let (objects, heldout) = file.rows();
+            let file = file.restorations();
+            let (objects, heldout) = (file.objects(), file.heldout());
             let usable = |i: &usize| objects[*i].flag == flag::GOOD && heldout[*i] == held;
             (0..objects.len()).filter(usable).collect()
         };
@@ -155,10 +157,11 @@ impl RestoredSamples {
     }
 
     fn tensor(&self, rows: &[usize], device: Device) -> Result<Tensor> {
-        let values = match &self.file {
-            File::Spectra(f) => spectra(f, rows)?,
-            File::Images(f) => images(f, rows)?,
-        };
+        let mut image = self.file.restorations().open_image(self.file.image())?;
+        let mut values = Vec::new();
+        for part in rows.chunks(CHUNK) {
+            values.extend(self.file.normalised(part, image.read(part)?));
+        }
         if values.iter().any(|v| !v.is_finite()) {
             return Err(Error::input(
                 &self.path,
@@ -168,32 +171,36 @@ impl RestoredSamples {
                 "restore again",
             ));
         }
-        let pixels = self.file.pixels() as i64;
-        let flat = Tensor::from_slice(&values).view([rows.len() as i64, pixels]);
+        let pixels: usize = self.file.restorations().shape()[1..].iter().product();
+        let flat = Tensor::from_slice(&values).view([rows.len() as i64, pixels as i64]);
         Ok(flat.to_device(device))
     }
 }
 
 impl File {
+    fn restorations(&self) -> &dyn Restorations {
+        match self {
+            Self::Spectra(f) => f,
+            Self::Images(f) => f,
+        }
+    }
+
     /// The image that holds single draws.
     fn image(&self) -> &'static str {
-        match self {
-            Self::Spectra(f) => f.single(),
-            Self::Images(f) => f.single(),
-        }
+        self.restorations().made().method.single()
     }
 
-    fn rows(&self) -> (&[Object], &[bool]) {
+    /// The values [n, D] of `rows`, normalised.
+    fn normalised(&self, rows: &[usize], mut values: Array2<f32>) -> Array2<f32> {
         match self {
-            Self::Spectra(f) => (f.objects(), f.heldout()),
-            Self::Images(f) => (f.objects(), f.heldout()),
-        }
-    }
-
-    fn pixels(&self) -> usize {
-        match self {
-            Self::Spectra(f) => f.header().grid.pixels,
-            Self::Images(f) => f.layout().pixels(),
+            Self::Spectra(f) => {
+                for (mut row, i) in values.rows_mut().into_iter().zip(rows) {
+                    let norm = f.objects()[*i].norm;
+                    row.mapv_inplace(|v| (f64::from(v) / norm) as f32);
+                }
+                values
+            }
+            Self::Images(f) => f.layout().normalised(&values),
         }
     }
 
@@ -222,30 +229,6 @@ impl File {
             "give one with --restored",
         ))
     }
-}
-
-/// Normalised flux of `rows`, one after the other.
-fn spectra(file: &Restored, rows: &[usize]) -> Result<Vec<f32>> {
-    let flux: Array2<f32> = file.image(file.single())?;
-    let normalised = |i: &usize| {
-        let norm = file.objects()[*i].norm;
-        flux.row(*i).mapv(|v| (f64::from(v) / norm) as f32)
-    };
-    Ok(rows.iter().flat_map(normalised).collect())
-}
-
-/// Normalised pixels of `rows`, one after the other.
-fn images(file: &RestoredImages, rows: &[usize]) -> Result<Vec<f32>> {
-    let layout = file.layout();
-    let mut values = Vec::with_capacity(rows.len() * layout.pixels());
-    for part in rows.chunk_by(|a, b| a / CHUNK == b / CHUNK) {
-        let (first, last) = (part[0], part[part.len() - 1]);
-        let block = layout.normalised(&file.read(file.single(), first..last + 1)?);
-        for i in part {
-            values.extend(block.row(i - first));
-        }
-    }
-    Ok(values)
 }
 
 /// The one restored catalog in the folder of a run.

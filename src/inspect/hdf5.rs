@@ -74,8 +74,9 @@ pub(crate) fn prepared(set: &Prepared) -> Result<Inspection> {
 /// Facts of any other HDF5 file: its datasets, and the catalog in it if the usual names are there.
 pub(crate) fn catalog(path: &Path) -> Result<Inspection> {
     let file = read::open(path)?;
-    let mut found = Vec::new();
-    list(&file, "", 0, &mut found);
+    let (mut found, mut problems) = (Vec::new(), Vec::new());
+    let look = Look { path, root: &file };
+    look.list("", 0, &mut found, &mut problems);
     let shape = |name: &str| {
         found
             .iter()
@@ -95,7 +96,7 @@ pub(crate) fn catalog(path: &Path) -> Result<Inspection> {
             i
         }
     };
-    let values = |name: &str| file.dataset(name).and_then(|d| d.read_raw::<f64>()).ok();
+    let values = |name: &str| read::find(&file, path, name).ok()??.read_raw::<f64>().ok();
     let centres = values("loglam").map(|l| (l, Centres::Log10));
     match centres.or_else(|| Some((values("wave")?, Centres::Angstrom))) {
         None => i.problem("no dataset `loglam` or `wave`"),
@@ -130,20 +131,42 @@ pub(crate) fn catalog(path: &Path) -> Result<Inspection> {
         .map(|(name, shape, kind)| format!("{name} {shape:?} {kind}"))
         .collect();
     i.fact("datasets", listed);
+    problems.into_iter().for_each(|p| i.problem(p));
     Ok(i)
 }
 
-fn list(group: &Group, prefix: &str, depth: usize, out: &mut Vec<(String, Vec<usize>, String)>) {
-    for name in group.member_names().unwrap_or_default() {
-        let full = format!("{prefix}{name}");
-        if let Ok(data) = group.dataset(&name) {
-            let kind = data.dtype().and_then(|t| t.to_descriptor());
-            let kind = kind.map_or_else(|_| "unknown type".to_owned(), |k| k.to_string());
-            out.push((full, data.shape(), kind));
-        } else if depth < DEPTH
-            && let Ok(inner) = group.group(&name)
+/// Name, shape and type of a dataset.
+type Found = (String, Vec<usize>, String);
+
+struct Look<'a> {
+    path: &'a Path,
+    root: &'a Group,
+}
+
+impl Look<'_> {
+    /// Lists the datasets below the group `prefix`, and what cannot be read of them.
+    fn list(&self, prefix: &str, depth: usize, out: &mut Vec<Found>, problems: &mut Vec<String>) {
+        let group = match prefix {
+            "" => Some(self.root.clone()),
+            prefix => read::inner(self.root, self.path, prefix),
+        };
+        for name in group
+            .and_then(|g| g.member_names().ok())
+            .unwrap_or_default()
         {
-            list(&inner, &format!("{full}/"), depth + 1, out);
+            let full = format!("{prefix}{name}");
+            match read::find(self.root, self.path, &full) {
+                Ok(Some(data)) => {
+                    let kind = data.dtype().and_then(|t| t.to_descriptor());
+                    let kind = kind.map_or_else(|_| "unknown type".to_owned(), |k| k.to_string());
+                    out.push((full, data.shape(), kind));
+                }
+                Ok(None) if depth < DEPTH => {
+                    self.list(&format!("{full}/"), depth + 1, out, problems)
+                }
+                Ok(None) => {}
+                Err(e) => problems.push(e.to_string()),
+            }
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Facts of images: any source that `prepare` reads, and prepared sets of images.
 
 use super::inspection::{Inspection, range, rounded};
-use crate::Result;
 use crate::config::ImageDatasets;
 use crate::data::{Object, PixelScale, flag};
 use crate::prepare::{ImageSet, flag_names};
 use crate::restored::RestoredImages;
 use crate::survey::{ImageSource, images};
+use crate::{Error, Result};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,6 +14,8 @@ use std::path::Path;
 /// Images looked at for statistics, and how many are read at a time.
 const LOOKED_AT: usize = 256;
 const READ: usize = 64;
+/// Values that are in memory for that, unless one image has more.
+const VALUES: usize = 1 << 26;
 
 /// As [`source`], but first whether they are restored images of selfsi.
 pub(crate) fn restored_or_source(path: &Path) -> Result<Option<Inspection>> {
@@ -55,7 +57,8 @@ pub(crate) fn source(path: &Path) -> Result<Option<Inspection>> {
     i.fact("channels", image.channels);
     i.fact("height", image.height);
     i.fact("width", image.width);
-    let looked_at = source.len().min(LOOKED_AT);
+    let each = image.channels * image.height * image.width;
+    let looked_at = source.len().min(LOOKED_AT).min((VALUES / each).max(1));
     let raw = source.read(0..looked_at)?;
     let (all, values) = (raw.pixels.len(), || {
         raw.pixels.iter().map(|v| f64::from(*v))
@@ -95,6 +98,19 @@ pub(crate) fn source(path: &Path) -> Result<Option<Inspection>> {
         i.problem(format!("{twice} names occur more than once"));
     }
     Ok(Some(i))
+}
+
+/// As [`source`], where the path holds images or nothing that is known.
+pub(crate) fn alone(path: &Path) -> Result<Inspection> {
+    source(path)?.ok_or_else(|| {
+        Error::input(
+            path,
+            "",
+            "the axes of the images are ambiguous",
+            "images of one to four channels",
+            "give their shape in [image] and run selfsi prepare",
+        )
+    })
 }
 
 /// Facts of a prepared set of images.

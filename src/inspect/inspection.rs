@@ -1,5 +1,6 @@
 //! What is found in a file: facts, problems.
 
+use crate::base::line::{escaped, shown};
 use crate::data::NativeGrid;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
@@ -78,12 +79,17 @@ impl Serialize for Inspection {
 
 impl fmt::Display for Inspection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.kind)?;
+        write!(f, "{}: {}", shown(&self.path), self.kind)?;
         for (name, value) in &self.facts {
-            write!(f, "\n  {:<16} {}", name.replace('_', " "), words(value))?;
+            write!(
+                f,
+                "\n  {:<16} {}",
+                name.replace('_', " "),
+                escaped(&words(value))
+            )?;
         }
         for problem in &self.problems {
-            write!(f, "\n  problem: {problem}")?;
+            write!(f, "\n  problem: {}", escaped(problem))?;
         }
         Ok(())
     }

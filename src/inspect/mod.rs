@@ -3,9 +3,11 @@
 mod catalogs;
 mod desi;
 mod fits;
+mod folder;
 mod hdf5;
 mod images;
 mod inspection;
+mod survey;
 
 pub use inspection::Inspection;
 
@@ -18,13 +20,16 @@ use crate::survey::recognise::{FitsKind, recognise};
 use crate::{Error, Result};
 use std::path::Path;
 
-/// Looks into a file, or a folder of images.
+/// Looks into a file, a folder of spectra or images, or the survey that a config names.
 ///
 /// # Errors
 /// [`Error::Input`] if it cannot be read, is truncated, or is of no format that we know.
 pub fn inspect(path: &Path) -> Result<Inspection> {
     if path.is_dir() {
-        return images_alone(path);
+        return match folder::of_spectra(path)? {
+            Some(found) => Ok(found),
+            None => images::alone(path),
+        };
     }
     let start = start(path).map_err(|e| {
         Error::input(
@@ -38,8 +43,9 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
     match start {
         Start::Hdf5 => of_hdf5(path),
         Start::Fits => of_fits(path),
+        Start::Text if survey::is_config(path) => survey::of_config(path),
         Start::Text | Start::VoTable => catalogs::of_text(path),
-        _ => images_alone(path),
+        _ => images::alone(path),
     }
 }
 
@@ -92,16 +98,4 @@ fn of_fits(path: &Path) -> Result<Inspection> {
             Ok(found.unwrap_or_else(|| fits::other(path, &hdus)))
         }
     }
-}
-
-fn images_alone(path: &Path) -> Result<Inspection> {
-    images::source(path)?.ok_or_else(|| {
-        Error::input(
-            path,
-            "",
-            "the axes of the images are ambiguous",
-            "images of one to four channels",
-            "give their shape in [image] and run selfsi prepare",
-        )
-    })
 }

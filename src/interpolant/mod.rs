@@ -43,7 +43,7 @@ impl Gamma {
     }
 }
 
-/// ODE (γ = 0), SDE, or the heat flow of additive Gaussian noise.
+/// ODE (γ = 0), SDE, the heat flow of additive Gaussian noise, or the path from a posterior.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Interpolant {
     /// γ = 0.
@@ -52,6 +52,8 @@ pub enum Interpolant {
     Sde(Gamma),
     /// x1 must be a fresh F(x0): its noise x1 − x0 = σ ξ makes the path.
     FokkerPlanck,
+    /// x1 is a draw x_G of a Gaussian posterior given F(x0), and γ = 0.
+    Posterior,
 }
 
 /// A point of the path and what the networks should say there; all `[B, D]`.
@@ -79,6 +81,7 @@ impl Interpolant {
                 by_pixel: noise_known,
             }),
             InterpolantConfig::FokkerPlanck { .. } => Self::FokkerPlanck,
+            InterpolantConfig::Posterior { .. } => Self::Posterior,
         }
     }
 
@@ -86,7 +89,7 @@ impl Interpolant {
     #[must_use]
     pub fn heads(&self) -> i64 {
         match self {
-            Self::Ode | Self::FokkerPlanck => 1,
+            Self::Ode | Self::FokkerPlanck | Self::Posterior => 1,
             Self::Sde(_) => 2,
         }
     }
@@ -95,7 +98,7 @@ impl Interpolant {
     #[must_use]
     pub fn gamma(&self) -> f64 {
         match self {
-            Self::Ode | Self::FokkerPlanck => 0.0,
+            Self::Ode | Self::FokkerPlanck | Self::Posterior => 0.0,
             Self::Sde(gamma) => gamma.scale,
         }
     }
@@ -113,7 +116,7 @@ impl Interpolant {
         let difference = x1 - x0;
         let point = x0 + t * &difference;
         match self {
-            Self::Ode | Self::FokkerPlanck => Sample {
+            Self::Ode | Self::FokkerPlanck | Self::Posterior => Sample {
                 point,
                 velocity: difference,
                 z: None,

@@ -1,5 +1,6 @@
 //! Networks: velocity fields b̂(t, x | M), with the denoiser ĝ as a second head for the SDE.
 
+mod anchored;
 mod background;
 mod encoder;
 mod field;
@@ -30,8 +31,18 @@ use tch::Device;
 /// weights, so that a checkpoint of before is refused and not misread.
 pub const FORM: u32 = 1;
 
-/// The network of a config for rows of the given layout; `heads` is 1 for the ODE, 2 for the SDE;
-/// `background` is the known part of its fields, if it has one.
+/// What the fields of a network begin with.
+#[derive(Debug)]
+pub enum Ground {
+    /// Noise alone is known.
+    Nothing,
+    /// A Gaussian population on the way from the clean rows to the observations.
+    Population(Background),
+    /// The posterior of one, which each batch's latent brings.
+    Anchor,
+}
+
+/// The network of a config for rows of the given layout; `heads` is 1 for the ODE, 2 for the SDE.
 ///
 /// # Errors
 /// [`Error::Config`] if the network is for another layout.
@@ -39,12 +50,12 @@ pub fn build(
     config: &NetworkConfig,
     layout: &Layout,
     heads: i64,
-    background: Option<Background>,
+    ground: Ground,
     seed: u64,
     device: Device,
 ) -> Result<Box<dyn VelocityField>> {
     let position = UNet2d::INTERPOLANT;
-    assemble(config, layout, heads, (position, background), seed, device)
+    assemble(config, layout, heads, (position, ground), seed, device)
 }
 
 /// The network that adds to the mean of a Gaussian posterior, which the latent's planes tell it: mean and
@@ -92,28 +103,31 @@ pub fn for_diffusion(
     if let Layout::Images(image) = &mut layout {
         (image.vector, image.planes) = (0, 0);
     }
-    assemble(&config, &layout, 1, (UNet2d::DIFFUSION, None), seed, device)
+    let kind = (UNet2d::DIFFUSION, Ground::Nothing);
+    assemble(&config, &layout, 1, kind, seed, device)
 }
 
 fn assemble(
     config: &NetworkConfig,
     layout: &Layout,
     heads: i64,
-    (position, background): (f64, Option<Background>),
+    (position, ground): (f64, Ground),
     seed: u64,
     device: Device,
 ) -> Result<Box<dyn VelocityField>> {
     match (config, layout) {
         (NetworkConfig::Unet1d(c), Layout::Spectra { grid, .. }) => {
-            let network = UNet1d::new(c, grid, heads, seed, device);
-            Ok(Box::new(match background {
-                Some(background) => network.over(background),
-                None => network,
+            let network = || UNet1d::new(c, grid, heads, seed, device);
+            Ok(Box::new(match ground {
+                Ground::Nothing => network(),
+                Ground::Population(background) => network().over(background),
+                Ground::Anchor => UNet1d::anchored(c, grid, seed, device),
             }))
         }
-        (NetworkConfig::Unet2d(c), Layout::Images(image)) => Ok(Box::new(UNet2d::new(
-            c, image, heads, position, seed, device,
-        ))),
+        (NetworkConfig::Unet2d(c), Layout::Images(image)) => Ok(Box::new(match ground {
+            Ground::Anchor => UNet2d::anchored(c, image, seed, device),
+            _ => UNet2d::new(c, image, heads, position, seed, device),
+        })),
         (NetworkConfig::Unet1d(_), Layout::Images(_)) => {
             Err(unfit("unet1d is for spectra", "give kind = \"unet2d\""))
         }

@@ -15,6 +15,7 @@
 //!   starts from the velocity of a white population of variance 1 (the EDM form), and what the network
 //!   adds is in units of the signal, not of the noise.
 
+use super::anchored;
 use super::background::{Background, Known};
 use super::field::{Fields, Pass, VelocityField, split_heads};
 use super::layers::{Linear, TimeEmbedding};
@@ -82,6 +83,23 @@ impl UNet1d {
         seed: u64,
         device: Device,
     ) -> Self {
+        let known = if config.gaussian { 2 } else { 0 };
+        Self::told(config, grid, [heads, known], seed, device)
+    }
+
+    /// For the path from a posterior.
+    #[must_use]
+    pub fn anchored(config: &UNet1dConfig, grid: &LogGrid, seed: u64, device: Device) -> Self {
+        Self::told(config, grid, [1, anchored::CHANNELS - 1], seed, device)
+    }
+
+    fn told(
+        config: &UNet1dConfig,
+        grid: &LogGrid,
+        [heads, known]: [i64; 2],
+        seed: u64,
+        device: Device,
+    ) -> Self {
         let mut p = Params::new(seed, device);
         let e = config.embedding;
         let time = TimeEmbedding::new(&mut p, e, device);
@@ -91,7 +109,6 @@ impl UNet1d {
             Block::new(p, &name, channels, config.kernel, e, config.dropout)
         };
         let rest_frame = (config.redshift == Some(true)).then(|| RestFrame::new(grid, device));
-        let known = if config.gaussian { 2 } else { 0 };
         let own = known
             + i64::from(config.noise_input)
             + rest_frame.as_ref().map_or(0, |_| RestFrame::CHANNELS);
@@ -152,14 +169,14 @@ impl UNet1d {
 
     /// Channels: the scaled spectrum `x`, the mask, the noise level and the rest wavelength, `[B, C, D]`,
     /// and the place, which is the same for all rows, `[1, 1 + 2 K, D]`.
-    fn inputs(&self, x: &Tensor, latent: &Latent, known: Option<&Known>) -> [Tensor; 2] {
+    fn inputs(&self, x: &Tensor, latent: &Latent, known: Option<[&Tensor; 2]>) -> [Tensor; 2] {
         let mut channels = vec![x.shallow_clone(), latent.good.shallow_clone()];
         if self.noise_input {
             // ln σ over the range that matters: below 1e-3 noise is as good as absent.
             channels.push(latent.sigma.clamp_min(1e-3).log());
         }
         if let Some(known) = known {
-            channels.extend([known.mean.shallow_clone(), known.unit.shallow_clone()]);
+            channels.extend(known.map(Tensor::shallow_clone));
         }
         let mut own = Tensor::stack(&channels, 1);
         if let Some(rest_frame) = &self.rest_frame {
@@ -231,8 +248,13 @@ impl VelocityField for UNet1d {
         };
         let gamma = self.background.as_ref().map_or(0.0, |b| b.gamma);
         let (point, skip) = (x, x * scales.skip);
-        let x = x * scales.input;
-        let extended = self.inputs(&x, latent, known.as_ref()).map(|channels| {
+        let anchored = (latent.anchor.as_ref()).map(|a| (a, anchored::channels(a, t, x)));
+        let (x, told) = match (&anchored, &known) {
+            (Some((_, [x, shift, seen])), _) => (x.shallow_clone(), Some([shift, seen])),
+            (None, Some(known)) => (x * scales.input, Some([&known.mean, &known.unit])),
+            (None, None) => (x * scales.input, None),
+        };
+        let extended = self.inputs(&x, latent, told).map(|channels| {
             let sides = [self.margin + shift, self.margin - shift];
             layout(&channels.reflection_pad1d(sides).to_kind(kind))
         });
@@ -265,6 +287,9 @@ impl VelocityField for UNet1d {
         let out = out.narrow(3, self.margin + shift, d);
         let out = out.reshape([-1, self.heads, 2, d]);
         let gated = |by: &Tensor| out.select(2, 0) + out.select(2, 1) * by.unsqueeze(1);
+        if let Some((anchor, _)) = &anchored {
+            return anchored::composed(anchor, t, point, &gated(&x).select(1, 0));
+        }
         if let Some(known) = &known {
             let out = gated(&known.unit);
             return composed(known, &out, point, &soon, latent, gamma);

@@ -6,6 +6,7 @@
 //! each takes one map from the way down beside its input, the last one first. What is known of an
 //! observation joins at the input (planes) and at the embedding of the time (numbers).
 
+use super::anchored;
 use super::encoder::{PlaneEncoder, VectorEncoder};
 use super::field::{Fields, Pass, VelocityField, split_heads};
 use super::layers::channels_last;
@@ -55,6 +56,25 @@ impl UNet2d {
         seed: u64,
         device: Device,
     ) -> Self {
+        Self::told(config, image, [heads, 1], max_position, seed, device)
+    }
+
+    /// For the path from a posterior.
+    #[must_use]
+    pub fn anchored(config: &UNet2dConfig, image: &ImageLayout, seed: u64, device: Device) -> Self {
+        let told = [1, anchored::CHANNELS];
+        Self::told(config, image, told, Self::INTERPOLANT, seed, device)
+    }
+
+    /// With `heads` heads, told of `images` images: the point alone, or what an anchored one is.
+    fn told(
+        config: &UNet2dConfig,
+        image: &ImageLayout,
+        [heads, images]: [i64; 2],
+        max_position: f64,
+        seed: u64,
+        device: Device,
+    ) -> Self {
         let mut p = Params::new(seed, device);
         let [_, channels, height, width] = image.shape(1);
         let kind = if config.bf16 {
@@ -64,7 +84,7 @@ impl UNet2d {
         };
         let planes = image.planes as i64 + i64::from(config.mask_input);
         let planes = (planes > 0).then(|| PlaneEncoder::new(&mut p, planes, kind));
-        let inputs = channels + i64::from(planes.is_some());
+        let inputs = images * channels + i64::from(planes.is_some());
         let common = Common {
             embedding: config.embedding * config.channels,
             dropout: config.dropout,
@@ -179,16 +199,17 @@ impl UNet2d {
         }
     }
 
-    /// The image x [B, D] and the encoded planes, [B, C (+ 1), H, W].
-    fn inputs(&self, x: &Tensor, latent: &Latent) -> Tensor {
+    /// The images `told`, each [B, D], and the encoded planes, [B, n C (+ 1), H, W].
+    fn inputs(&self, told: &[Tensor], latent: &Latent) -> Tensor {
         let [c, h, w] = self.image;
-        let image = x.reshape([-1, c, h, w]);
+        let told: Vec<Tensor> = told.iter().map(|x| x.reshape([-1, c, h, w])).collect();
+        let image = Tensor::cat(&told, 1);
         let Some(encoder) = &self.planes else {
             return image;
         };
         let mut planes = latent
             .planes
-            .reshape([x.size()[0], self.known_planes, h, w]);
+            .reshape([image.size()[0], self.known_planes, h, w]);
         if self.mask_input {
             // A pixel may be masked in some of its channels only.
             let mask = latent
@@ -211,9 +232,13 @@ impl VelocityField for UNet2d {
     fn fields(&self, t: &Tensor, x: &Tensor, latent: &Latent, pass: Pass) -> Fields {
         let numbers = self.vector.as_ref().map(|v| v.forward(&latent.vector));
         let e = self.embedding.forward(t, numbers.as_ref());
+        let told = match &latent.anchor {
+            Some(anchor) => Vec::from(anchored::channels(anchor, t, x)),
+            None => vec![x.shallow_clone()],
+        };
         let mut h = self
             .stem
-            .forward(&self.inputs(x, latent))
+            .forward(&self.inputs(&told, latent))
             .to_kind(Kind::Float);
         if self.channels_last {
             h = channels_last(&h);
@@ -236,6 +261,9 @@ impl VelocityField for UNet2d {
         }
         let out = self.out.forward(&self.norm.forward(&h).silu());
         let out = out.to_kind(Kind::Float).contiguous();
+        if let Some(anchor) = &latent.anchor {
+            return anchored::composed(anchor, t, x, &out.view_as(x));
+        }
         split_heads(&out.view([-1, self.heads, x.size()[1]]))
     }
 

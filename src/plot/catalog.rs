@@ -64,7 +64,7 @@ pub fn catalog_spectra(path: &Path, truth: Option<&Path>, choice: &Choice) -> Re
         wavelength: header.grid.wavelength(),
         flux_unit: header.flux_unit.clone(),
         restored_name: if sde {
-            format!("mean of {} SDE draws ± σ", header.made.draws)
+            format!("{} ± σ", header.made.method.mean(header.made.draws))
         } else {
             "ODE restoration".to_owned()
         },
@@ -165,13 +165,14 @@ pub fn catalog_population(paths: &[PathBuf], truth: Option<&Path>) -> Result<Cur
                 "plot them apart",
             ));
         }
-        let (name, role, hdu) = if file.header().made.method.is_random() {
-            ("one SDE draw", Role::Sde, "DRAW")
+        let method = file.header().made.method;
+        let (name, role, hdu) = if method.is_random() {
+            (format!("one {}", method.draw()), Role::Sde, "DRAW")
         } else {
-            ("ODE restoration", Role::Ode, "RESTORED")
+            ("ODE restoration".to_owned(), Role::Ode, "RESTORED")
         };
         let (at, norm) = of(entry);
-        populations.push(named(name, role, normalised(file, hdu, &at, &norm)?));
+        populations.push(named(&name, role, normalised(file, hdu, &at, &norm)?));
     }
     Ok(population_curves(&grid.wavelength(), &populations))
 }

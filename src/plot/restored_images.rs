@@ -69,7 +69,7 @@ pub fn catalog_images(path: &Path, truth: Option<&Path>, choice: &Choice) -> Res
     }
     let curve = softening.map_or("linear".to_owned(), |s| format!("asinh(value/{s})"));
     let restored = if file.method().is_random() {
-        format!("restored: mean of {} SDE draws", file.draws())
+        format!("restored: {}", file.method().mean(file.draws()))
     } else {
         "restored: ODE".to_owned()
     };

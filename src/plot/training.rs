@@ -2,6 +2,7 @@
 
 use super::canvas::{DRAW, RESTORED, TRUTH};
 use super::curves::{Curve, CurvePanel, Curves};
+use crate::base::regular;
 use crate::{Error, Result};
 use serde_json::Value;
 use std::path::Path;
@@ -13,7 +14,7 @@ use std::path::Path;
 pub fn training_curves(run: &Path) -> Result<Curves> {
     let path = run.join("metrics.jsonl");
     let fix = "give a run folder that selfsi train wrote";
-    let text = std::fs::read_to_string(&path).map_err(|e| Error::run(&path, e, fix))?;
+    let text = regular::read_to_string(&path).map_err(|e| Error::run(&path, e, fix))?;
     // The last line may be cut short while the run is writing it.
     let lines: Vec<Value> = text
         .lines()

@@ -38,6 +38,54 @@ pub struct Learned {
     pub passed: Array2<f64>,
 }
 
+impl Learned {
+    /// The moments with a declared variance in the modes that the channel erases: `part` times a power
+    /// law in wavenumber, the one that the weaker half of the passed modes follows. It is shared out
+    /// along the spectrum as the variance of those modes is.
+    #[must_use]
+    pub fn declared(&self, part: f64) -> Moments {
+        let (d, k) = self.passed.dim();
+        let weak = self.passed.slice(s![.., k / 2..]);
+        let coefficients = weak.t().dot(&self.moments.covariance).dot(&weak);
+        let (slope, level) = power_law(&coefficients.diag().to_vec(), k / 2);
+        let local = (weak.dot(&coefficients) * weak).sum_axis(Axis(1));
+        let local = local.mapv(|v| v.max(0.0));
+        let mean = local.mean().unwrap_or(1.0).max(f64::MIN_POSITIVE);
+        // Cosines, which the modes of a smoothing with reflecting edges are, in order of falling gain.
+        let wave = Array2::from_shape_fn((d, d - k), |(j, i)| {
+            let number = (k + i) as f64;
+            let phase = std::f64::consts::PI * number * (j as f64 + 0.5) / d as f64;
+            let variance = part * (level + slope * number.ln()).exp();
+            (variance * local[j] / mean * 2.0 / d as f64).sqrt() * phase.cos()
+        });
+        let factor = &wave - &self.passed.dot(&self.passed.t().dot(&wave));
+        Moments {
+            covariance: &self.moments.covariance + &factor.dot(&factor.t()),
+            ..self.moments.clone()
+        }
+    }
+}
+
+/// Slope (never above 0) and level of ln `variances` against the ln of their modes' numbers, `first` and on.
+fn power_law(variances: &[f64], first: usize) -> (f64, f64) {
+    let known = (first.max(1)..).zip(variances).filter(|(_, v)| **v > 0.0);
+    let points: Vec<(f64, f64)> = known.map(|(i, v)| ((i as f64).ln(), v.ln())).collect();
+    let n = points.len().max(1) as f64;
+    let mean = |f: &dyn Fn(&(f64, f64)) -> f64| points.iter().map(f).sum::<f64>() / n;
+    let (x, y) = (mean(&|p| p.0), mean(&|p| p.1));
+    let (xx, xy) = (
+        mean(&|p| (p.0 - x).powi(2)),
+        mean(&|p| (p.0 - x) * (p.1 - y)),
+    );
+    let slope = (xy / xx.max(f64::MIN_POSITIVE)).min(0.0);
+    let level = if points.is_empty() {
+        f64::NEG_INFINITY
+    } else {
+        y - slope * x
+    };
+    (slope, level)
+}
+
 /// Second moments of one half of a sample, about a given mean, with masked pixels left out.
 #[derive(Debug, Clone)]
 struct Half {

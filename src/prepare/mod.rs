@@ -27,5 +27,6 @@ pub use set::{
     SpectraHeader,
 };
 
+pub(crate) use spectra::examine;
 pub use spectra::{prepare, prepare_from};
 pub use spectra_report::SpectraDetails;

@@ -13,10 +13,13 @@ use crate::survey::PixelMask;
 use crate::survey::item::Item;
 use crate::survey::open::open;
 use crate::survey::select::{by_spectrum, reject};
-use crate::survey::spectra::duplicates;
+use crate::survey::spectra::{Survey, duplicates};
 use crate::{Error, Result};
 use rayon::prelude::*;
 use std::path::Path;
+
+/// Rows in memory at a time where nothing is written.
+const EXAMINED: usize = 256;
 
 /// Prepares the survey that `config` names and writes it to `out`, with the list of rejected
 /// spectra beside it. `progress` receives (rows done, rows) after each chunk.
@@ -68,6 +71,31 @@ pub fn prepare_from(
         |report| nothing_usable(source, report),
         &mut |done| progress(done, n),
     )
+}
+
+/// Goes through a survey as [`prepare`] does, and writes nothing: `seen` receives each row as it is read,
+/// `judged` what the selection says of it.
+///
+/// # Errors
+/// As [`prepare`], save that no spectrum need pass.
+pub(crate) fn examine(
+    config: &Config,
+    survey: &dyn Survey,
+    seen: &mut dyn FnMut(&Item),
+    judged: &mut dyn FnMut(&Object),
+) -> Result<()> {
+    let mask = PixelMask::new(&config.survey.mask)?;
+    let grid = LogGrid::new(&config.grid);
+    let regridder = Regridder::new(&grid, &survey.pixels());
+    for start in (0..survey.len()).step_by(EXAMINED) {
+        let rows = start..(start + EXAMINED).min(survey.len());
+        let items = survey.read(rows, &mask, &config.select)?;
+        items.iter().for_each(&mut *seen);
+        let work = |item| one(config, &regridder, &grid, item).0;
+        let objects: Vec<Object> = items.into_par_iter().map(work).collect();
+        objects.iter().for_each(&mut *judged);
+    }
+    Ok(())
 }
 
 fn chunk(

@@ -4,14 +4,14 @@ use super::digest::digest;
 use super::selection::Source;
 use crate::Result;
 use crate::base::random::{Purpose, Rows};
-use crate::base::tensors::{matrix, numbers};
+use crate::base::tensors::matrix;
 use crate::config::InterpolantConfig;
-use crate::data::{Block, Layout, Method, Object, Provenance, flag};
+use crate::data::{Layout, Method, Object, Provenance, flag};
 use crate::nets::VelocityField;
 use crate::restored::RestoredBlock;
-use crate::train::{Mean, Observations, Run, observations};
+use crate::train::{Mean, Observations, Run};
 use crate::transport::Transport;
-use ndarray::{Array2, Array3, Axis};
+use ndarray::Array2;
 use sha2::{Digest, Sha256};
 use tch::{Device, Tensor, no_grad};
 
@@ -40,9 +40,7 @@ impl Restorer {
             device,
         } = source;
         let (network, run_sha256) = run.trained(layout, device)?;
-        let noise_known = config.network.noise_input();
-        let transport = Transport::new(&config.interpolant, &config.transport, noise_known);
-        transport.check_noise(layout)?;
+        let transport = run.transport(config, layout, device)?;
         let random = config.interpolant.makes_draws();
         let mut history = origin.to_vec();
         history.push(format!("restored by run {}", run.folder().display()));
@@ -67,30 +65,6 @@ impl Restorer {
         })
     }
 
-    /// Restores the spectra of `objects`; flags what does not come out finite. Also gives all the
-    /// draws [draws, n, D] in physical units, one for the ODE.
-    ///
-    /// # Errors
-    /// [`crate::Error::Torch`] if the numbers cannot be copied to the host.
-    pub fn spectra(
-        &self,
-        block: &Block,
-        objects: &mut [Object],
-    ) -> Result<(RestoredBlock, Array3<f32>)> {
-        let (mean, draws) = self.draws(&observations(block, self.device), objects)?;
-        let norms: Vec<f64> = objects.iter().map(|o| o.norm).collect();
-        let (observed, ivar) = (
-            scaled(&block.flux, &norms, 1),
-            scaled(&block.ivar, &norms, -2),
-        );
-        let norms: Vec<f32> = norms.iter().map(|n| *n as f32).collect();
-        let norms = Tensor::from_slice(&norms).to_device(self.device);
-        let mean = mean.map(|mean| mean * norms.unsqueeze(1));
-        let draws = draws * norms.unsqueeze(1);
-        let restored = self.moments((mean, &draws), objects, observed, ivar)?;
-        Ok((restored, all_draws(&draws, objects)?))
-    }
-
     /// The draws of each object, normalised, [draws, B, D], after the mean of the posterior `[B, D]` where
     /// that is known better than by the mean of the draws.
     ///
@@ -107,7 +81,7 @@ impl Restorer {
         let draws: Vec<Tensor> = draws
             .map(|k| self.draw(o, &numbers, k))
             .collect::<Result<_>>()?;
-        Ok((None, Tensor::stack(&draws, 0)))
+        Ok((self.evaluated(o, &numbers), Tensor::stack(&draws, 0)))
     }
 
     /// Draw number `draw` of the observations whose random streams have `numbers`, normalised, `[B, D]`.
@@ -127,6 +101,17 @@ impl Restorer {
             let random = stream(Purpose::Transport);
             self.transport.run(network, &y, &o.latent, &random, false)
         }))
+    }
+
+    /// The mean of the posterior in one evaluation, where the network gives it.
+    fn evaluated(&self, o: &Observations, numbers: &Tensor) -> Option<Tensor> {
+        if self.made.method != Method::Posterior {
+            return None;
+        }
+        let stream = |purpose| Rows::new(self.made.seed, purpose, 0, numbers);
+        let y = o.filled(&stream(Purpose::MaskFill));
+        let random = stream(Purpose::Transport);
+        Some((self.transport).mean(self.network.as_ref(), &y, &o.latent, &random))
     }
 
     /// The numbers of the objects' random streams, int64 `[B]`.
@@ -188,22 +173,12 @@ pub(crate) fn mean_of(draws: &Tensor) -> Tensor {
     draws.mean_dim([0i64].as_slice(), false, tch::Kind::Float)
 }
 
-/// Rows of `a`, each times a power of its norm. In double precision: of a flux of 1e-20, the inverse
-/// variance of one is beyond single precision, and 0 times infinity is not 0.
-fn scaled(a: &Array2<f32>, norms: &[f64], power: i32) -> Array2<f32> {
-    let mut a = a.clone();
-    for (mut row, norm) in a.rows_mut().into_iter().zip(norms) {
-        let factor = norm.powi(power);
-        row.mapv_inplace(|v| (f64::from(v) * factor) as f32);
-    }
-    a
-}
-
 /// The name of an interpolant's transport in a restored catalog.
 fn method(interpolant: &InterpolantConfig) -> Method {
     match interpolant {
         InterpolantConfig::Ode => Method::Ode,
         InterpolantConfig::Sde { .. } => Method::Sde,
+        InterpolantConfig::Posterior { .. } => Method::Posterior,
         InterpolantConfig::Sure => Method::Sure,
         InterpolantConfig::FokkerPlanck { .. } if interpolant.makes_draws() => {
             Method::FokkerPlanckSde
@@ -250,21 +225,6 @@ fn mark(object: &mut Object, finite: bool) -> bool {
     object.flag == flag::GOOD
 }
 
-/// Draws [draws, n, D] on the host; NaN in the rows that are flagged.
-fn all_draws(draws: &Tensor, objects: &[Object]) -> Result<Array3<f32>> {
-    let size: Vec<usize> = draws.size().iter().map(|v| *v as usize).collect();
-    let flat = numbers(draws)?;
-    let mut all = Array3::from_shape_fn((size[0], size[1], size[2]), |(k, i, j)| {
-        flat[(k * size[1] + i) * size[2] + j]
-    });
-    for (i, o) in objects.iter().enumerate() {
-        if o.flag != flag::GOOD {
-            all.index_axis_mut(Axis(1), i).fill(f32::NAN);
-        }
-    }
-    Ok(all)
-}
-
 /// `[n, D]` on the host; NaN in the rows that are not usable.
 fn to_array(t: &Tensor, usable: &[bool]) -> Result<Array2<f32>> {
     let mut array = matrix(t)?;
@@ -277,21 +237,4 @@ fn to_array(t: &Tensor, usable: &[bool]) -> Result<Array2<f32>> {
         row.fill(f32::NAN);
     }
     Ok(array)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::scaled;
-    use ndarray::array;
-
-    #[test]
-    fn inverse_variances_of_very_small_fluxes_are_neither_infinite_nor_nan() {
-        let (normalised, norms) = (array![[0.01f32, 0.0], [4.0, 0.0]], [1e-20, 2.0]);
-        let physical = scaled(&normalised, &norms, -2);
-        assert!((physical[[0, 0]] / 1e38 - 1.0).abs() < 1e-6);
-        assert_eq!(
-            [physical[[0, 1]], physical[[1, 0]], physical[[1, 1]]],
-            [0.0, 1.0, 0.0]
-        );
-    }
 }

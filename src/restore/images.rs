@@ -1,101 +1,89 @@
-//! Images → restored images, in the units of the observations.
+//! What restoring images needs: images on the scale of the run, which leads back to the units of the file.
 
-use super::Summary;
-use super::batch::Restorer;
-use super::image_input::ImageInput;
-use super::selection::{Selection, Source, part_of};
-use crate::Result;
-use crate::config::Config;
-use crate::data::{ImageBlock, ImageLayout, Layout, Object, flag};
-use crate::restored::{ImageTable, RestoredImagesHeader, RestoredImagesWriter};
-use crate::train::{Run, image_observations};
-use ndarray::{Array2, Zip, s};
-use std::path::Path;
+use super::given::Given;
+use super::images_sink::ImagesSink;
+use super::restorable::{Restorable, Task};
+use crate::config::{Config, SurveySource};
+use crate::data::{ImageBlock, ImageLayout, Object};
+use crate::files::hdf5::read::format_of;
+use crate::files::start::{Start, start};
+use crate::prepare::{ImageSet, ImageSetHeader, SetHeader, prepare_images, with_scale_of};
+use crate::train::{Observations, image_observations};
+use crate::{Error, Result};
+use ndarray::{Array2, Zip};
+use std::path::{Path, PathBuf};
 use tch::{Device, Kind, Tensor};
 
-/// One restoration of images.
-#[derive(Debug, Clone, Copy)]
-pub struct ImageJob<'a> {
-    /// [`super::config_of`] the run.
-    pub config: &'a Config,
-    /// Seed of the draws.
-    pub seed: u64,
-    /// What is restored.
-    pub input: &'a ImageInput,
-    /// The file to write: FITS or HDF5, by its extension.
-    pub out: &'a Path,
-    /// Which of its rows.
-    pub selection: Selection,
-    /// Where the network runs.
-    pub device: Device,
-}
+impl Restorable for ImageSetHeader {
+    /// The file: FITS or HDF5, by its extension.
+    type Output = PathBuf;
+    type Sink = ImagesSink;
 
-/// Restores the input of `job` with the trained `run`. Every selected row is in the file; rows that
-/// cannot be restored are NaN and flagged. Memory does not grow with the input, except for its table.
-///
-/// # Errors
-/// [`crate::Error::Run`] if the run has no checkpoint or it does not fit the images,
-/// [`crate::Error::Input`] if the selection is empty, [`crate::Error::Output`] if the file cannot be
-/// written: then there is none.
-pub fn restore_images(
-    run: &Run,
-    job: ImageJob<'_>,
-    progress: &mut dyn FnMut(usize, usize),
-) -> Result<Summary> {
-    let ImageJob { config, input, .. } = job;
-    let selected = input.select(job.selection)?;
-    let size = config.restore.batch;
-    // Of the whole, so that all parts hold the same images.
-    let noise_known = input.noise_known(&selected)?;
-    let (rows, shard) = part_of(job.selection, selected, input.set().objects(), size);
-    let set = input.set().header();
-    let layout = &set.layout;
-    let source = Source {
-        config,
-        seed: job.seed,
-        origin: input.origin(),
-        device: job.device,
-    };
-    let restorer = Restorer::new(run, source, &Layout::Images(layout.clone()))?;
-    let header = RestoredImagesHeader {
-        layout: layout.clone(),
-        unit: set.unit.clone(),
-        noise_known,
-        made: restorer.made.clone(),
-    };
-    let pick = |i: &usize| input.set().objects()[*i].clone();
-    let mut table = ImageTable {
-        objects: rows.iter().map(pick).collect(),
-        labels: rows
-            .iter()
-            .map(|i| input.set().objects()[*i].label)
-            .collect(),
-        heldout: rows.iter().map(|i| input.heldout()[*i]).collect(),
-        vector: Array2::zeros((rows.len(), layout.vector)),
-    };
-    let mut writer = RestoredImagesWriter::create(job.out, &header, rows.len())?;
-    if let Some(shard) = &shard {
-        writer = writer.as_shard(shard)?;
+    fn survey(config: &Config, given: Given<'_>) -> Result<Option<SurveySource>> {
+        if given.catalog.is_some() {
+            let problem = "for spectra, but this run restores images";
+            return Err(Error::config(
+                "selfsi restore",
+                "--catalog",
+                problem,
+                "leave it out",
+            ));
+        }
+        if let [path] = given.paths {
+            match start(path) {
+                Ok(Start::Text) => return Ok(Some(Config::load(path, &[])?.survey.source)),
+                Ok(Start::Hdf5) if format_of(path)?.as_deref() == Some(Self::FORMAT) => {
+                    return Ok(None);
+                }
+                _ => {}
+            }
+        }
+        // Anything else is read as the run's own images were.
+        let (datasets, unit) = match &config.survey.source {
+            SurveySource::Images { datasets, unit, .. } => (datasets.clone(), unit.clone()),
+            _ => Default::default(),
+        };
+        Ok(Some(SurveySource::Images {
+            path: given.paths.to_vec(),
+            datasets,
+            unit,
+        }))
     }
-    for (batch, start) in rows.chunks(size).zip((0..).step_by(size)) {
-        let range = start..start + batch.len();
-        let block = input.set().read_rows(batch)?;
-        let objects: &mut [Object] = &mut table.objects[range.clone()];
-        let observed = image_observations(&block, job.device);
-        let (_, draws) = restorer.draws(&observed, objects)?;
-        let draws = in_units(layout, &draws);
-        let (observed, ivar) = observation(layout, &block);
-        writer.write(&restorer.moments((None, &draws), objects, observed, ivar)?)?;
-        table.vector.slice_mut(s![range, ..]).assign(&block.vector);
-        progress(start + batch.len(), rows.len());
+
+    fn prepare(
+        config: &Config,
+        source: &SurveySource,
+        _: Given<'_>,
+        out: &Path,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Vec<String>> {
+        prepare_images(config, source, out, progress)?;
+        Ok(Vec::new())
     }
-    let good = |o: &&Object| o.flag == flag::GOOD;
-    let restored = table.objects.iter().filter(good).count();
-    writer.finish(&table)?;
-    Ok(Summary {
-        rows: rows.len(),
-        restored,
-    })
+
+    fn check(config: &Config, set: &ImageSet) -> Result<()> {
+        with_scale_of(config, set).map(|_| ())
+    }
+
+    fn observations(block: &ImageBlock, device: Device) -> Observations {
+        image_observations(block, device)
+    }
+
+    fn is_linear(&self) -> bool {
+        self.layout.scale.softening.is_none()
+    }
+
+    fn in_units(&self, draws: &Tensor, _: &[Object]) -> Tensor {
+        in_units(&self.layout, draws)
+    }
+
+    fn observed(&self, block: &ImageBlock, _: &[Object]) -> (Array2<f32>, Array2<f32>) {
+        observation(&self.layout, block)
+    }
+
+    fn sink(task: Task<'_, Self>) -> Result<ImagesSink> {
+        ImagesSink::open(task)
+    }
 }
 
 /// Normalised values [.., D] in the units of the file: [`PixelScale::restore`] on the device.

@@ -5,70 +5,54 @@ mod digest;
 mod files;
 mod found;
 mod given;
-mod image_input;
 mod images;
+mod images_sink;
 mod input;
+mod restorable;
 mod selection;
 mod shard;
+mod spectra;
+mod spectra_sink;
 
 pub use batch::Restorer;
 pub(crate) use batch::mean_of;
 pub use found::restored_in;
 pub use given::Given;
-pub use image_input::ImageInput;
 pub(crate) use images::in_units;
-pub use images::{ImageJob, restore_images};
 pub use input::Input;
+pub use restorable::Restorable;
 pub use selection::{Selection, Source};
 pub use shard::Part;
+pub use spectra_sink::Output;
 
 use crate::base::ahead::ahead;
 use crate::config::Config;
-use crate::data::{Object, Provenance, flag};
-use crate::lines::{MeasuredLines, NO_LINES, over_draws};
-use crate::restored::{
-    Restored, RestoredHeader, RestoredPart, RestoredWriter, desi_source, write_restored_desi,
-};
+use crate::data::{Object, flag};
 use crate::train::Run;
 use crate::{Error, Result};
-use files::{check_paths, desi_path, write_spectra};
-use ndarray::{ArrayView3, Axis};
-use rayon::prelude::*;
+use restorable::{Batch, Sink, Task};
 use selection::part_of;
-use std::path::{Path, PathBuf};
 use std::thread;
-use tch::Device;
+use tch::{Device, Tensor};
 
 /// Batches that are read while the network is busy.
 const AHEAD: usize = 2;
 
 /// One restoration.
-#[derive(Debug, Clone, Copy)]
-pub struct Job<'a> {
+#[derive(Debug)]
+pub struct Job<'a, H: Restorable> {
     /// [`config_of`] the run.
     pub config: &'a Config,
     /// Seed of the draws.
     pub seed: u64,
     /// What is restored.
-    pub input: &'a Input,
-    /// What is written.
-    pub output: &'a Output,
+    pub input: &'a Input<H>,
+    /// What is to be written.
+    pub output: &'a H::Output,
     /// Which rows of the input.
     pub selection: Selection,
     /// Where the network runs.
     pub device: Device,
-}
-
-/// What is written.
-#[derive(Debug, Clone)]
-pub struct Output {
-    /// The restored catalog (FITS).
-    pub catalog: PathBuf,
-    /// Folder for the restored spectra in the form of their survey: a spec file for each SDSS object, a
-    /// file for each DESI coadd file.
-    pub spectra: Option<PathBuf>,
-    /// Whether the catalog holds all the draws of the SDE.
-    pub draws: bool,
 }
 
 /// Counts of one restoration.
@@ -102,115 +86,70 @@ pub fn config_of(run: &Run, overrides: &[String]) -> Result<Config> {
     ))
 }
 
-/// Restores the input of `job` with the trained `run`. Every selected row is in the catalog; rows
-/// that cannot be restored are NaN and flagged. Memory does not grow with the input, but for its
-/// table of objects.
+/// Restores the input of `job` with the trained `run`. Every selected row is in what is written; rows
+/// that cannot be restored are NaN and flagged. Memory does not grow with the input, but for its table of
+/// objects.
 ///
 /// # Errors
-/// [`Error::Run`] if the run has no checkpoint, [`Error::Input`] if the selection is empty,
-/// [`Error::Config`] if the draws of an ODE are asked for,
-/// [`Error::Output`] if something cannot be written: then there is no catalog, and every file of a
-/// single object is either complete or absent. Files in DESI's form are written after the catalog.
-pub fn restore(run: &Run, job: Job<'_>, progress: &mut dyn FnMut(usize, usize)) -> Result<Summary> {
-    let Job {
-        config,
-        input,
-        output,
-        device,
-        ..
-    } = job;
+/// [`Error::Run`] if the run has no checkpoint or it does not fit the input, [`Error::Input`] if the
+/// selection is empty, [`Error::Config`] if the draws of an ODE are asked for, [`Error::Output`] if
+/// something cannot be written: then there is no catalog.
+pub fn restore<H: Restorable>(
+    run: &Run,
+    job: Job<'_, H>,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Summary> {
+    let Job { config, input, .. } = job;
+    let (set, all, size) = (input.set(), input.set().objects(), config.restore.batch);
     let selected = input.select(job.selection)?;
-    let size = config.restore.batch;
-    let (rows, shard) = part_of(job.selection, selected, input.set().objects(), size);
-    let all = input.set().objects();
-    if let Some(folder) = &output.spectra {
-        check_paths(folder, job.selection.part, rows.iter().map(|r| &all[*r]))?;
-    }
+    let (rows, shard) = part_of(job.selection, &selected, all, size);
     let source = Source {
         config,
         seed: job.seed,
         origin: input.origin(),
-        device,
+        device: job.device,
     };
-    let restorer = Restorer::new(run, source, &input.set().layout())?;
-    let header = header(input, restorer.made.clone());
-    if output.draws {
-        check_draws(&header)?;
-    }
-    let wavelength = header.grid.wavelength();
-    let objects = rows.iter().map(|r| &all[*r]);
-    let mut writer = RestoredWriter::create(&output.catalog, &header, objects, output.draws)?;
-    if let Some(shard) = &shard {
-        writer = writer.as_shard(shard)?;
-    }
-    let mut restored = 0;
+    let restorer = Restorer::new(run, source, &set.layout())?;
+    let mut sink = H::sink(Task {
+        set,
+        selected: &selected,
+        rows,
+        part: job.selection.part,
+        shard: shard.as_ref(),
+        output: job.output,
+        made: &restorer.made,
+    })?;
+    let (mut done, mut restored) = (0, 0);
     thread::scope(|scope| {
-        let batches = rows.chunks(size);
-        let blocks = ahead(scope, AHEAD, batches.map(|b| input.set().read_rows(b)));
-        for ((batch, start), block) in rows.chunks(size).zip((0..).step_by(size)).zip(blocks) {
+        let batches = || rows.chunks(size);
+        let blocks = ahead(scope, AHEAD, batches().map(|b| set.read_rows(b)));
+        for (batch, block) in batches().zip(blocks) {
+            let block = &block?;
             let mut objects: Vec<Object> = batch.iter().map(|r| all[*r].clone()).collect();
-            let heldout: Vec<bool> = batch.iter().map(|r| input.heldout()[*r]).collect();
-            let (block, draws) = restorer.spectra(&block?, &mut objects)?;
+            let observed = H::observations(block, job.device);
+            let (mean, draws) = restorer.draws(&observed, &objects)?;
+            let in_units = |x: Tensor| set.header().in_units(&x, &objects);
+            let mean = mean.filter(|_| set.header().is_linear());
+            let (mean, draws) = (mean.map(in_units), &in_units(draws));
+            let (y, ivar) = set.header().observed(block, &objects);
+            let found = restorer.moments((mean, draws), &mut objects, y, ivar)?;
             restored += objects.iter().filter(|o| o.flag == flag::GOOD).count();
-            let part = RestoredPart {
+            let heldout: Vec<bool> = batch.iter().map(|r| input.heldout()[*r]).collect();
+            sink.write(&Batch {
                 objects: &objects,
                 heldout: &heldout,
-                block: &block,
-                lines: &lines(&wavelength, &objects, draws.view()),
-                draws: Some(draws.view()),
-            };
-            writer.write(start, part)?;
-            if let Some(folder) = &output.spectra {
-                write_spectra(folder, &header, &objects, &block)?;
-            }
-            progress(start + batch.len(), rows.len());
+                block,
+                restored: &found,
+                draws,
+            })?;
+            done += batch.len();
+            progress(done, rows.len());
         }
         Ok::<(), Error>(())
     })?;
-    writer.finish()?;
-    if let Some(folder) = &output.spectra
-        && rows.iter().any(|r| desi_source(&all[*r]).is_some())
-    {
-        let catalog = Restored::open(&output.catalog)?;
-        let path = |source: &Path| desi_path(folder, source, job.selection.part);
-        write_restored_desi(&catalog, &header.made.history, path)?;
-    }
+    sink.finish()?;
     Ok(Summary {
         rows: rows.len(),
         restored,
     })
-}
-
-fn header(input: &Input, made: Provenance) -> RestoredHeader {
-    RestoredHeader {
-        grid: input.set().grid(),
-        flux_unit: input.set().flux_unit().to_owned(),
-        specsys: input.set().specsys().map(ToOwned::to_owned),
-        made,
-    }
-}
-
-/// The lines of restored `objects`, measured on their draws [draws, n, D].
-fn lines(wavelength: &[f64], objects: &[Object], draws: ArrayView3<f32>) -> Vec<MeasuredLines> {
-    let measured = |(i, o): (usize, &Object)| {
-        if o.flag == flag::GOOD {
-            over_draws(wavelength, draws.index_axis(Axis(1), i), o.z)
-        } else {
-            NO_LINES
-        }
-    };
-    objects.par_iter().enumerate().map(measured).collect()
-}
-
-/// The ODE has no draws to save.
-fn check_draws(header: &RestoredHeader) -> Result<()> {
-    if header.made.method.is_random() {
-        return Ok(());
-    }
-    Err(Error::config(
-        "selfsi restore",
-        "--save-draws",
-        "this run gives one restoration of each object, no draws",
-        "leave it out, or train with [interpolant] kind = \"sde\"",
-    ))
 }

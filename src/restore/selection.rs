@@ -33,18 +33,18 @@ pub struct Source<'a> {
 }
 
 /// The rows of a selection, and which of them this job restores.
-pub(super) fn part_of(
+pub(super) fn part_of<'a>(
     s: Selection,
-    rows: Vec<usize>,
+    rows: &'a [usize],
     objects: &[Object],
     batch: usize,
-) -> (Vec<usize>, Option<Shard>) {
+) -> (&'a [usize], Option<Shard>) {
     match s.part {
         None => (rows, None),
         Some(part) => {
             let range = part.range(rows.len(), batch);
-            let shard = part.shard(&rows, objects, range.start);
-            (rows[range].to_vec(), Some(shard))
+            let shard = part.shard(rows, objects, range.start);
+            (&rows[range], Some(shard))
         }
     }
 }

@@ -13,6 +13,11 @@ use crate::{Error, Result};
 use ndarray::Array2;
 use std::path::{Path, PathBuf};
 
+const KIND: Kind = Kind {
+    expected: "a restored catalog of selfsi",
+    fix: "give the file that selfsi restore wrote",
+};
+
 /// What a restored catalog says of how it was made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RestoredHeader {
@@ -148,18 +153,13 @@ impl Restored {
 
     /// log10 of the wavelength of each pixel, to the last bit.
     pub(crate) fn loglam(&self) -> Result<Vec<f64>> {
-        stack::open(&self.path, Self::KIND)?.loglam()
+        stack::open(&self.path, KIND)?.loglam()
     }
 }
 
 impl Restorations for Restored {
-    const KIND: Kind = Kind {
-        expected: "a restored catalog of selfsi",
-        fix: "give the file that selfsi restore wrote",
-    };
-
-    fn open(path: &Path) -> Result<Self> {
-        Self::open(path)
+    fn kind(&self) -> Kind {
+        KIND
     }
 
     fn path(&self) -> &Path {
@@ -188,7 +188,7 @@ impl Restorations for Restored {
 }
 
 pub(crate) fn foreign(path: &Path, place: &str, problem: &str) -> Error {
-    Restored::KIND.foreign(path, place, problem)
+    KIND.foreign(path, place, problem)
 }
 
 /// Moves to the HDU `name`, which must be there, and gives its number.

@@ -13,8 +13,11 @@ use crate::lines::NO_LINES;
 use std::path::{Path, PathBuf};
 
 /// A file that may be a part of a restoration.
-trait Parted: Restorations {
+trait Parted: Restorations + Sized {
     type Writer;
+
+    /// Reads header and table.
+    fn open(file: &Path) -> Result<Self>;
 
     /// Everything else that the parts must share, with its name in the header.
     fn shared(&self) -> Result<Vec<(&'static str, String)>>;
@@ -110,6 +113,10 @@ fn open<R: Parted>(file: &Path) -> Result<Part<R>> {
 impl Parted for Restored {
     type Writer = RestoredWriter;
 
+    fn open(file: &Path) -> Result<Self> {
+        Self::open(file)
+    }
+
     fn shared(&self) -> Result<Vec<(&'static str, String)>> {
         let h = self.header();
         let draws = self.draws()?.is_some();
@@ -167,6 +174,10 @@ impl Parted for Restored {
 impl Parted for RestoredImages {
     type Writer = RestoredImagesWriter;
 
+    fn open(file: &Path) -> Result<Self> {
+        Self::open(file)
+    }
+
     fn shared(&self) -> Result<Vec<(&'static str, String)>> {
         let h = self.header();
         Ok(vec![
@@ -195,7 +206,7 @@ impl Parted for RestoredImages {
     fn finish(parts: &[&Self], writer: Self::Writer) -> Result<()> {
         let tables: Vec<&ImageTable> = parts.iter().map(|p| p.table()).collect();
         let table = ImageTable::joined(&tables);
-        let bad = |e| Self::KIND.foreign(parts[0].path(), "VECTOR", e);
+        let bad = |e| parts[0].kind().foreign(parts[0].path(), "VECTOR", e);
         writer.finish(&table.map_err(bad)?)
     }
 }

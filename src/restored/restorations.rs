@@ -16,15 +16,9 @@ use std::path::Path;
 const CHUNK: usize = 64;
 
 /// A file of restorations: header and table in memory, images when they are asked for.
-pub(crate) trait Restorations: Sized {
+pub(crate) trait Restorations {
     /// What it is called in messages.
-    const KIND: Kind;
-
-    /// Reads header and table.
-    ///
-    /// # Errors
-    /// [`crate::Error::Input`] if the file is something else, or damaged.
-    fn open(path: &Path) -> Result<Self>;
+    fn kind(&self) -> Kind;
 
     fn path(&self) -> &Path;
 
@@ -49,7 +43,7 @@ pub(crate) trait Restorations: Sized {
     /// [`crate::Error::Input`] if the file has no such image of the shape of its table.
     fn open_image(&self, name: &str) -> Result<RestoredRows> {
         let shape = self.shape();
-        let mut file = stack::open(self.path(), Self::KIND)?;
+        let mut file = stack::open(self.path(), self.kind())?;
         file.rows(name, &shape, 0..0)?;
         Ok(RestoredRows {
             file,
@@ -67,7 +61,7 @@ pub(crate) trait Restorations: Sized {
         each: &mut dyn FnMut(Range<usize>, &RestoredBlock) -> Result<()>,
     ) -> Result<()> {
         let (shape, kinds, rows) = (self.shape(), self.kinds(), self.objects().len());
-        let mut file = stack::open(self.path(), Self::KIND)?;
+        let mut file = stack::open(self.path(), self.kind())?;
         for from in (0..rows).step_by(CHUNK) {
             let these = from..rows.min(from + CHUNK);
             let mut read = |image: Image| {
@@ -85,7 +79,7 @@ pub(crate) trait Restorations: Sized {
     /// # Errors
     /// [`crate::Error::Input`] if the file cannot be read.
     fn part(&self) -> Result<Option<Shard>> {
-        let mut file = stack::open(self.path(), Self::KIND)?;
+        let mut file = stack::open(self.path(), self.kind())?;
         Ok(Shard::read(&mut |key| file.key(key)))
     }
 
@@ -94,7 +88,7 @@ pub(crate) trait Restorations: Sized {
     /// # Errors
     /// [`crate::Error::Input`] if the file cannot be read.
     fn history(&self) -> Result<Vec<String>> {
-        stack::open(self.path(), Self::KIND)?.history()
+        stack::open(self.path(), self.kind())?.history()
     }
 }
 

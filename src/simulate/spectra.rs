@@ -122,13 +122,12 @@ enum Ids {
 }
 
 impl Ids {
-    fn read(file: &File) -> hdf5::Result<Self> {
-        let id = file.dataset("id")?;
+    fn read(id: &Dataset) -> hdf5::Result<Self> {
         match id.dtype()?.to_descriptor()? {
             TypeDescriptor::Integer(_) | TypeDescriptor::Unsigned(_) => {
                 id.read_raw().map(Self::Numbers)
             }
-            _ => names(&id).map(Self::Texts),
+            _ => names(id).map(Self::Texts),
         }
     }
 
@@ -158,7 +157,7 @@ impl Source {
             return Err(bad("flux", "no spectra".into(), "at least one"));
         }
         let column = |name: &str| -> Result<Option<Vec<f64>>> {
-            let Ok(data) = file.dataset(name) else {
+            let Some(data) = read::find(&file, path, name)? else {
                 return Ok(None);
             };
             match data.read_raw() {
@@ -178,8 +177,9 @@ impl Source {
                 "positive numbers [N]",
             ));
         }
+        let id = read::dataset(&file, path, "id", "texts or whole numbers [N]")?;
         let ids =
-            Ids::read(&file).map_err(|e| bad("id", e.to_string(), "texts or whole numbers [N]"))?;
+            Ids::read(&id).map_err(|e| bad("id", e.to_string(), "texts or whole numbers [N]"))?;
         Ok(Self {
             ids,
             z: column("z")?,

@@ -195,7 +195,7 @@ impl Look<'_> {
             Some(name) => self
                 .required(name, "a dataset that the config names")
                 .map(Some),
-            None => Ok(self.file.dataset(usual).ok()),
+            None => read::find(self.file, self.path, usual),
         }
     }
 
@@ -228,8 +228,22 @@ impl Look<'_> {
             None => (&sets.loglam, Centres::Log10),
         };
         let data = self.required(name, "the wavelength of each pixel, [n]")?;
-        self.shaped(name, &data, &[pixels])?;
-        let centres: Vec<f64> = self.read(&data)?;
+        let each = data.ndim() == 2;
+        if !each {
+            self.shaped(name, &data, &[pixels])?;
+        }
+        let mut centres: Vec<f64> = self.read(&data)?;
+        if each {
+            let one = centres.get(..pixels).unwrap_or_default();
+            if data.shape().last() != Some(&pixels) || centres.chunks(pixels).any(|c| c != one) {
+                return Err(self.wrong(
+                    name,
+                    &data.shape(),
+                    "one grid [n], or the same in every row (other spectra: resample them to one grid)",
+                ));
+            }
+            centres.truncate(pixels);
+        }
         let unusable = |problem: &str| {
             Error::input(
                 self.path,

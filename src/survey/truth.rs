@@ -45,8 +45,8 @@ impl Truth {
             .or_else(|e| version::SIMULATED.check(&mut get).map_err(|_| e))
             .map_err(|e| bad("attribute format", &e, "clean spectra"))?;
         let open = |name: &str| {
-            file.dataset(name)
-                .map_err(|e| bad(name, &e, "a dataset of this name"))
+            let found = read::find(&file, path, name)?;
+            found.ok_or_else(|| bad(name, &"missing", "a dataset of this name"))
         };
         let loglam: Array1<f64> = open("loglam")?
             .read_1d()

@@ -140,6 +140,7 @@ impl Rule<'_> {
                 (fresh.where_self(&keep, y), drawn.or_else(&keep, latent))
             }
         };
+        let (x1, latent) = (self.transport).beginning(&x1, &latent, &random.child(0));
         let t = random.uniform(1, 1);
         let sample = self
             .transport

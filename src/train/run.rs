@@ -2,19 +2,23 @@
 //! metrics.jsonl and TensorBoard events.
 
 use super::known;
-use crate::base::{atomic, program};
+use super::start;
+use crate::base::{atomic, program, regular};
 use crate::config::Config;
 use crate::data::Layout;
 use crate::fit::Checkpoint;
 use crate::fit::checkpoint::{SPREAD, newest};
 use crate::interpolant::Interpolant;
 use crate::nets;
-use crate::nets::{Background, Population, VelocityField};
+use crate::nets::{Background, Ground, Population, VelocityField};
+use crate::population::GaussianStart;
+use crate::transport::Transport;
 use crate::{Error, Result};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use tch::{Device, Tensor};
 
 /// A run folder and the config it belongs to.
@@ -80,7 +84,7 @@ impl Run {
     /// cannot be read.
     pub fn check_prepared(&self) -> Result<()> {
         let path = self.provenance();
-        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        let text = regular::read_to_string(&path).unwrap_or_default();
         let json: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
         let same = |key: &str, input: &Path| {
             let recorded = json[key].as_str().ok_or_else(|| {
@@ -168,6 +172,29 @@ impl Run {
         self.folder.join("population.safetensors")
     }
 
+    /// The Gaussian population whose posterior the path of a run with `interpolant.kind = "posterior"`
+    /// begins with.
+    #[must_use]
+    pub fn start(&self) -> PathBuf {
+        self.folder.join("start.safetensors")
+    }
+
+    /// Φ of this run with the `[transport]` of `config`, for rows of the given layout.
+    ///
+    /// # Errors
+    /// [`Error::Run`] if the file of [`Run::start`] is missing or damaged; as
+    /// [`Transport::check_noise`].
+    pub fn transport(&self, config: &Config, layout: &Layout, device: Device) -> Result<Transport> {
+        let noise_known = config.network.noise_input();
+        let transport = Transport::new(&config.interpolant, &config.transport, noise_known);
+        transport.check_noise(layout)?;
+        if transport.interpolant != Interpolant::Posterior {
+            return Ok(transport);
+        }
+        let joint = start::read(&self.start(), layout.pixels() as i64)?;
+        Ok(transport.from(Rc::new(GaussianStart::new(&joint, device))))
+    }
+
     /// The known part of the fields that `population` makes on this run's path.
     pub(super) fn background(&self, population: &Population, device: Device) -> Background {
         Background::new(population, self.interpolant().gamma(), device)
@@ -193,8 +220,14 @@ impl Run {
         if c.interpolant.is_sure() {
             return nets::for_mean(&c.network, layout, c.seed, device);
         }
-        let heads = self.interpolant().heads();
-        nets::build(&c.network, layout, heads, background, c.seed, device)
+        let interpolant = self.interpolant();
+        let ground = match background {
+            Some(background) => Ground::Population(background),
+            None if interpolant == Interpolant::Posterior => Ground::Anchor,
+            None => Ground::Nothing,
+        };
+        let heads = interpolant.heads();
+        nets::build(&c.network, layout, heads, ground, c.seed, device)
     }
 
     /// The checkpoint of the trained network.
@@ -256,7 +289,7 @@ pub fn config_sha256(config: &Config) -> Result<String> {
 /// SHA-256 of a file, in hexadecimal, read as a stream.
 pub(crate) fn sha256_file(path: &Path) -> Result<String> {
     let mut digest = Sha256::new();
-    std::fs::File::open(path)
+    regular::open(path)
         .and_then(|mut f| std::io::copy(&mut f, &mut digest))
         .map_err(|e| {
             Error::input(

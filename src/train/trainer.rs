@@ -6,14 +6,16 @@ use super::estep::{EStep, evaluations, refreshes};
 use super::feed::Feed;
 use super::known;
 use super::pairs::Pairs;
+use super::resumed::misfit;
 use super::rule::Rule;
 use super::run::{Run, config_sha256};
+use super::start;
 use super::sure::Sure;
 use super::validate::Validator;
 use super::warm_start::GaussianPopulation;
 use crate::base::messages::PROGRESS;
 use crate::base::random::seed_dropout;
-use crate::config::Config;
+use crate::config::{Config, InterpolantConfig};
 use crate::data::Layout;
 use crate::fit::checkpoint::{State, save_state, save_weights};
 use crate::fit::log::Log;
@@ -24,10 +26,12 @@ use crate::fit::{Learner, Stride};
 use crate::forward;
 use crate::forward::ForwardModel;
 use crate::nets::{Background, Population, VelocityField};
+use crate::population::{GaussianStart, Joint};
 use crate::ranks::{Place, Ranks};
 use crate::transport::Transport;
 use crate::{Error, Result};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tch::{Device, Tensor};
 
@@ -64,6 +68,8 @@ pub struct Trainer<'a> {
     population: Option<GaussianPopulation>,
     /// The known part of the fields, where there is one.
     known: Option<Population>,
+    /// Where the path begins, if not at the observations.
+    start: Option<Joint>,
     /// The rule of a run whose posterior's mean is learned, in place of Algorithm 2.
     sure: Option<Sure>,
     best: Option<(u64, f64)>,
@@ -103,8 +109,12 @@ impl<'a> Trainer<'a> {
             config.network.noise_input(),
         );
         transport.check_noise(&data.layout)?;
-        let e_step = transport.with_epsilon(config.train.epsilon);
+        let mut e_step = transport.with_epsilon(config.train.epsilon);
         e_step.check_noise(&data.layout)?;
+        let start = start_of(run, data, &*forward)?;
+        if let Some(joint) = &start {
+            e_step = e_step.from(Rc::new(GaussianStart::new(joint, device)));
+        }
         let mut trainer = Self {
             run,
             data,
@@ -118,6 +128,7 @@ impl<'a> Trainer<'a> {
             validator: Validator::new(data, config.seed, config.train.batch)?,
             population: None,
             known,
+            start,
             sure: (config.interpolant.is_sure())
                 .then(|| Sure::new(run, data, device))
                 .transpose()?,
@@ -145,6 +156,11 @@ impl<'a> Trainer<'a> {
         }
         let learner = &mut self.learner;
         let state = checkpoint.state(learner.network.params(), self.device)?;
+        let train = &self.run.config().train;
+        if let Some(problem) = misfit(header, &state, train, &self.data.heldout.flux) {
+            let fix = "use another checkpoint or train again";
+            return Err(Error::run(path, format!("{problem}: damaged"), fix));
+        }
         learner.network.params().set_flat(&state.weights);
         self.teacher.params().set_flat(&state.teacher);
         learner.averaged = state.averaged;
@@ -212,6 +228,9 @@ impl<'a> Trainer<'a> {
             self.run.create()?;
             if let Some(known) = &self.known {
                 known::write(&self.run.population(), known)?;
+            }
+            if let Some(start) = &self.start {
+                start::write(&self.run.start(), start)?;
             }
             if let Some(sure) = &self.sure {
                 sure.write(self.run)?;
@@ -487,6 +506,17 @@ impl<'a> Trainer<'a> {
                 .into(),
         }))
     }
+}
+
+/// Where the path of a run begins, if not at the observations: as its folder holds it, or learned.
+fn start_of(run: &Run, data: &Data, forward: &dyn ForwardModel) -> Result<Option<Joint>> {
+    let InterpolantConfig::Posterior { erased } = run.config().interpolant else {
+        return Ok(None);
+    };
+    if run.start().is_file() {
+        return start::read(&run.start(), data.layout.pixels() as i64).map(Some);
+    }
+    start::learn(run.config(), data, forward, erased).map(Some)
 }
 
 /// The Gaussian population of a run: as its folder holds it, or learned.

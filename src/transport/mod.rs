@@ -3,7 +3,11 @@
 //! ODE: dX = b dt. SDE, in reverse time, with score s = −g/γ:
 //! X ← X − (b − ε s) dt + √(2 ε dt) ξ; `reverse_noise` tells how ε s stays finite where γ → 0.
 
+mod arc;
 mod reverse_noise;
+mod start;
+
+pub use start::Start;
 
 use crate::base::random::Rows;
 use crate::config::{InterpolantConfig, Scheme, TransportConfig};
@@ -13,13 +17,15 @@ use crate::interpolant::Interpolant;
 use crate::nets::{Pass, VelocityField};
 use crate::{Error, Result};
 use reverse_noise::ReverseNoise;
+use std::rc::Rc;
 use tch::{Tensor, no_grad};
 
 /// How Φ is integrated.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Transport {
     /// The path that Φ follows back.
     pub interpolant: Interpolant,
+    start: Option<Rc<dyn Start>>,
     reverse: Option<ReverseNoise>,
     scheme: Scheme,
     steps: usize,
@@ -34,6 +40,7 @@ impl Transport {
         let interpolant = Interpolant::new(config, noise_known);
         Self {
             interpolant,
+            start: None,
             reverse: ReverseNoise::new(config, &interpolant),
             scheme: transport.scheme,
             steps: transport.steps,
@@ -42,18 +49,38 @@ impl Transport {
         }
     }
 
+    /// The same from draws of a posterior on, for [`Interpolant::Posterior`].
+    #[must_use]
+    pub fn from(mut self, start: Rc<dyn Start>) -> Self {
+        self.start = Some(start);
+        self
+    }
+
+    /// Where the path of the observations `y` [B, D] begins, and the latent that the network is told
+    /// there: the observations themselves, unless the path begins with draws of a posterior.
+    pub fn beginning(&self, y: &Tensor, latent: &Latent, random: &Rows) -> (Tensor, Latent) {
+        match &self.start {
+            Some(start) => no_grad(|| start.anchored(y, latent, random)),
+            None => (y.shallow_clone(), latent.shallow_clone()),
+        }
+    }
+
     /// The same with another diffusion, `epsilon` times its shape; 0: the ODE of the interpolant.
     #[must_use]
-    pub fn with_epsilon(mut self, epsilon: f64) -> Self {
-        self.reverse = self.reverse.map(|r| r.with_ratio(epsilon));
-        self
+    pub fn with_epsilon(&self, epsilon: f64) -> Self {
+        Self {
+            reverse: self.reverse.map(|r| r.with_ratio(epsilon)),
+            ..self.clone()
+        }
     }
 
     /// The same with another number of steps.
     #[must_use]
-    pub fn with_steps(mut self, steps: usize) -> Self {
-        self.steps = steps;
-        self
+    pub fn with_steps(&self, steps: usize) -> Self {
+        Self {
+            steps,
+            ..self.clone()
+        }
     }
 
     /// How many steps it takes.
@@ -109,6 +136,7 @@ impl Transport {
     /// Φ(y) for observations `y` [B, D], without gradient and without leaving the device. The
     /// result is a function of y, the latent and each row's random stream alone. The SDE draws
     /// from `random`; the ODE does not use it. `dropout`: whether it is on, as in the paper.
+    /// From a posterior on, the steps are those of [`arc`]; X begins with its draw, from `random`.
     ///
     /// Euler takes the drift at the beginning of each step. Heun averages it with that at the end
     /// of the Euler step, noise included: of second order for the ODE, and in law for the SDE,
@@ -122,15 +150,14 @@ impl Transport {
         dropout: bool,
     ) -> Tensor {
         no_grad(|| {
+            if self.start.is_some() {
+                return self.run_from_start(field, y, latent, random, dropout);
+            }
             let mut x = y.shallow_clone();
             let mut before = None;
             for k in 0..self.steps {
                 let (t, u) = (self.time(k), self.time(k + 1));
-                let pass = Pass {
-                    dropout,
-                    phase: k as u64,
-                    bf16: self.bf16,
-                };
+                let pass = self.pass(k as u64, dropout);
                 let drift = self.drift(field, t, &x, latent, pass);
                 if self.scheme == Scheme::Multistep && !self.draws_noise() {
                     let clean = &x - drift * t;
@@ -149,6 +176,54 @@ impl Transport {
             }
             x
         })
+    }
+
+    /// Draws x ~ q(x | y) for the observations `y`.
+    fn run_from_start(
+        &self,
+        field: &dyn VelocityField,
+        y: &Tensor,
+        latent: &Latent,
+        random: &Rows,
+        dropout: bool,
+    ) -> Tensor {
+        let (mut x, latent) = self.beginning(y, latent, random);
+        let Some(anchor) = &latent.anchor else {
+            return x;
+        };
+        let mut path = arc::Arc::new();
+        for k in 0..self.steps {
+            let (t, u) = (self.time(k), self.time(k + 1));
+            let pass = self.pass(k as u64, dropout);
+            let b = self.drift(field, arc::time(t), &x, &latent, pass);
+            x = path.step([t, u], &x, &b, &anchor.mean);
+        }
+        x
+    }
+
+    /// E[x0 | y] of the observations `y` [B, D] in one evaluation, for a path from a posterior on.
+    pub fn mean(
+        &self,
+        field: &dyn VelocityField,
+        y: &Tensor,
+        latent: &Latent,
+        random: &Rows,
+    ) -> Tensor {
+        no_grad(|| {
+            let (x, latent) = self.beginning(y, latent, random);
+            // At t = 1 the point says nothing of x0 that y does not: that of the mean will do.
+            let x = latent.anchor.as_ref().map_or(x, |a| a.mean.shallow_clone());
+            let b = self.drift(field, 1.0, &x, &latent, self.pass(0, false));
+            x - b
+        })
+    }
+
+    fn pass(&self, phase: u64, dropout: bool) -> Pass {
+        Pass {
+            dropout,
+            phase,
+            bf16: self.bf16,
+        }
     }
 
     /// Where step k begins: 1 for k = 0, 0 after the last.

@@ -47,7 +47,9 @@ const MATCHED: InterpolantConfig = InterpolantConfig::Sde {
 /// γ, γ' and the diffusion ε of an interpolant at a number t: the one place that knows them.
 fn schedule(interpolant: &InterpolantConfig, t: f64) -> (f64, f64, f64) {
     match *interpolant {
-        InterpolantConfig::Ode | InterpolantConfig::Sure => (0.0, 0.0, 0.0),
+        InterpolantConfig::Ode | InterpolantConfig::Posterior { .. } | InterpolantConfig::Sure => {
+            (0.0, 0.0, 0.0)
+        }
         InterpolantConfig::FokkerPlanck { epsilon } => (0.0, 0.0, epsilon * t * SIGMA * SIGMA),
         InterpolantConfig::Sde {
             gamma: scale,

@@ -537,7 +537,10 @@ fn inspect_tells_what_each_file_is() {
             kind == "SDSS spectrum"
         );
     }
-    let e = inspect(folder.path()).unwrap_err().to_string();
+    assert_eq!(inspect(folder.path()).unwrap().kind, "folder of spectra");
+    let e = inspect(&folder.path().join("nowhere"))
+        .unwrap_err()
+        .to_string();
     assert!(!e.contains('\n'), "{e}");
 }
 

@@ -1,16 +1,14 @@
 //! Whether a file is whole, and holds what was written.
 
-use super::extent::{BITS, GZIP, SHRUNK};
+use super::extent::BITS;
 use super::read::Fits;
+use super::tiles::SHRUNK;
 use crate::Result;
 use fitsio_sys as c;
-use std::fs::File;
-use std::io::Read;
 
 impl Fits {
     /// Compares the length of the file with where its last HDU ends: cfitsio says nothing of bytes
-    /// after it (an HDU cut off in its header), nor of data that nobody has read yet. A gzipped
-    /// file cannot be compared so: there a cut shows when the data is read.
+    /// after it (an HDU cut off in its header), nor of data that nobody has read yet.
     ///
     /// # Errors
     /// [`crate::Error::Input`] if the file is cut off.
@@ -21,15 +19,8 @@ impl Fits {
         // SAFETY: the handle is open (as in every call below).
         unsafe { c::ffghadll(self.file, &mut head, &mut data, &mut end, &mut status) };
         self.checked(status, "")?;
-        let mut start = [0; 2];
-        let length = File::open(&self.path).and_then(|mut f| {
-            f.read_exact(&mut start)?;
-            Ok(f.metadata()?.len())
-        });
-        let length =
-            length.map_err(|e| self.error("", &e.to_string(), "a FITS file", "check the path"))?;
-        let end = u64::try_from(end).unwrap_or_default();
-        if start == GZIP || length == end {
+        let (length, end) = (self.extent.bytes, usize::try_from(end).unwrap_or_default());
+        if length == end {
             return Ok(());
         }
         let problem = format!("{length} bytes, but HDU {last} ends at {end}: truncated or damaged");
@@ -47,11 +38,7 @@ impl Fits {
         let mut status = 0;
         let tiles = unsafe { c::fits_is_compressed_image(self.file, &mut status) } != 0;
         self.checked(status, what)?;
-        let shrunk = if self.extent.plain && !tiles {
-            BITS
-        } else {
-            SHRUNK
-        };
+        let shrunk = if tiles { SHRUNK } else { BITS };
         if n <= self.extent.bytes.saturating_mul(shrunk) {
             return Ok(());
         }

@@ -7,8 +7,12 @@ use std::os::raw::c_int;
 pub(crate) struct Column {
     pub name: String,
     pub text: bool,
-    /// Elements per row (characters for text).
+    /// Elements per row (characters for text, of all texts of the cell).
     pub repeat: usize,
+    /// Characters of one text.
+    pub(super) width: usize,
+    /// Whether the cells are of unequal lengths (TFORM `P`, `Q`), or of complex numbers.
+    pub(super) odd: bool,
     pub(super) number: c_int,
 }
 

@@ -5,10 +5,12 @@ use super::read::{Fits, from_c};
 use crate::Result;
 use fitsio_sys as c;
 use std::ffi::CString;
-use std::os::raw::{c_char, c_int};
+use std::os::raw::{c_char, c_int, c_long};
 
-/// cfitsio's type code of text columns (TSTRING).
+/// cfitsio's type code of text columns, and of the first of the complex ones; those of unequal lengths are
+/// negative.
 const TSTRING: c_int = 16;
+const TCOMPLEX: c_int = 83;
 /// Rows of text fetched at a time.
 const ROWS: usize = 4096;
 
@@ -57,10 +59,15 @@ impl Fits {
             )
         };
         self.checked(status, &format!("column {number}"))?;
+        let size = |n: c_long| usize::try_from(n).unwrap_or_default();
+        let text = code.abs() == TSTRING;
         Ok(Column {
             name: self.text_key(&format!("TTYPE{number}")).unwrap_or_default(),
-            text: code == TSTRING,
-            repeat: usize::try_from(repeat).unwrap_or_default(),
+            text,
+            // Of an ASCII table, cfitsio counts the texts and not their characters.
+            repeat: size(repeat).max(if code == TSTRING { size(width) } else { 0 }),
+            width: size(width),
+            odd: !(0..TCOMPLEX).contains(&code),
             number,
         })
     }
@@ -86,6 +93,16 @@ impl Fits {
         })
     }
 
+    fn unfit(&mut self, column: &Column, problem: &str, expected: &str) -> crate::Error {
+        let place = format!("{} column {}", self.place(), column.name);
+        self.error(
+            &place,
+            problem,
+            expected,
+            "map another column in the config",
+        )
+    }
+
     fn numeric<T: Copy>(
         &mut self,
         column: &Column,
@@ -94,13 +111,10 @@ impl Fits {
         read: impl Fn(*mut c::fitsfile, c_int, i64, *mut T, *mut c_int, *mut c_int) -> c_int,
     ) -> Result<Vec<T>> {
         if column.text {
-            let place = format!("{} column {}", self.place(), column.name);
-            return Err(self.error(
-                &place,
-                "text",
-                "numbers",
-                "map another column in the config",
-            ));
+            return Err(self.unfit(column, "text", "numbers"));
+        }
+        if column.odd {
+            return Err(self.unfit(column, "complex, or of unequal lengths", "numbers"));
         }
         let n = rows.saturating_mul(column.repeat);
         self.check_room(n, &column.name)?;
@@ -128,8 +142,16 @@ impl Fits {
                 .map(ToString::to_string)
                 .collect());
         }
-        self.check_room(rows.saturating_mul(column.repeat.max(1)), &column.name)?;
-        let width = column.repeat.max(1) + 1;
+        if column.odd {
+            return Err(self.unfit(column, "texts of unequal lengths", "texts of one width"));
+        }
+        if column.width < column.repeat {
+            return Err(self.unfit(column, "several texts in each cell", "one"));
+        }
+        let width = column.width.max(1);
+        self.check_room(rows.max(1).saturating_mul(width), &column.name)?;
+        // What cfitsio writes into a cell: the column's width and a NUL.
+        let width = width + 1;
         let mut buffer: Vec<c_char> = vec![0; ROWS.min(rows.max(1)) * width];
         let mut out = Vec::with_capacity(rows);
         while out.len() < rows {

@@ -1,29 +1,24 @@
-//! A look at the headers before cfitsio's, which believes whatever sizes they claim: it makes room for
-//! 10⁸ columns before it reads the first.
+//! A look at the headers before cfitsio's, which believes whatever they claim: it makes room for 10⁸
+//! columns before it reads the first, divides by tile widths of 0, and writes texts as wide as they say.
 
-use std::collections::HashMap;
-use std::fs::File;
+use super::header::{BLOCK, Header};
+use super::tiles;
 use std::io::{self, Read, Seek, SeekFrom};
 
-const BLOCK: usize = 2880;
-const CARD: usize = 80;
-/// Blocks of a header that has no end: more than any file has.
-const ENDLESS: u64 = 1 << 40;
 /// Most columns and axes that the standard allows.
 const MOST: i64 = 999;
 
-/// What is impossible in the headers of the plain FITS file `file`, if anything is. Where they end
-/// early, or are none, cfitsio says so itself.
-pub(crate) fn impossible(file: &mut File) -> io::Result<Option<String>> {
-    let length = file.metadata()?.len();
+/// What is impossible in the headers of the plain FITS file `file` of `length` bytes, if anything is.
+/// Where they end early, or are none, cfitsio says so itself.
+pub(crate) fn impossible(file: &mut (impl Read + Seek), length: u64) -> io::Result<Option<String>> {
     let (mut at, mut hdu) = (0, 0);
     while at < length {
         file.seek(SeekFrom::Start(at))?;
-        let Some((keys, blocks)) = header(file)? else {
+        let Some(header) = Header::read(file)? else {
             break;
         };
-        match data_bytes(&keys) {
-            Ok(bytes) => at += (blocks + bytes.div_ceil(BLOCK as u64)) * BLOCK as u64,
+        match data_bytes(&header) {
+            Ok(bytes) => at += (header.blocks + bytes.div_ceil(BLOCK as u64)) * BLOCK as u64,
             Err(problem) => return Ok(Some(format!("HDU {hdu}: {problem}"))),
         }
         hdu += 1;
@@ -31,54 +26,95 @@ pub(crate) fn impossible(file: &mut File) -> io::Result<Option<String>> {
     Ok(None)
 }
 
-/// The integers of the header that begins here, and its length in blocks; `None` if there is none.
-fn header(file: &mut File) -> io::Result<Option<(HashMap<String, i64>, u64)>> {
-    let mut keys = HashMap::new();
-    let mut block = [0; BLOCK];
-    for blocks in 1.. {
-        match file.read_exact(&mut block) {
-            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => break,
-            other => other?,
-        }
-        for card in block.chunks_exact(CARD) {
-            let name = String::from_utf8_lossy(&card[..8]).trim_end().to_owned();
-            if name == "END" {
-                return Ok(Some((keys, blocks)));
-            }
-            if blocks == 1 && keys.is_empty() && !matches!(name.as_str(), "SIMPLE" | "XTENSION") {
-                return Ok(None);
-            }
-            let text = String::from_utf8_lossy(&card[8..]);
-            let value = text.trim_start_matches(['=', ' ']).split([' ', '/']).next();
-            // What is no integer is of no consequence here, but shows that the header has begun.
-            let value = value.and_then(|v| v.parse().ok()).unwrap_or(0);
-            keys.entry(name).or_insert(value);
-        }
-    }
-    // Without an end, it is the last; cfitsio goes by its sizes before it misses the end.
-    Ok((!keys.is_empty()).then_some((keys, ENDLESS)))
-}
-
-/// Bytes of an HDU's data without padding.
-fn data_bytes(keys: &HashMap<String, i64>) -> Result<u64, String> {
-    let get = |name: &str, absent: i64| keys.get(name).copied().unwrap_or(absent);
-    let (axes, columns) = (get("NAXIS", 0), get("TFIELDS", 0));
+/// Bytes of an HDU's data without padding, if its header claims nothing impossible.
+pub(super) fn data_bytes(header: &Header) -> Result<u64, String> {
+    header.contradiction()?;
+    let (axes, columns) = (header.whole("NAXIS", 0)?, header.whole("TFIELDS", 0)?);
     if !(0..=MOST).contains(&axes) || !(0..=MOST).contains(&columns) {
         return Err(format!("{axes} axes and {columns} columns"));
     }
     let mut size: i64 = i64::from(axes > 0);
     for i in 1..=axes {
-        let n = get(&format!("NAXIS{i}"), 0);
+        let n = header.whole(&format!("NAXIS{i}"), 0)?;
         let grown = size.checked_mul(n).filter(|_| n >= 0);
         size = grown.ok_or_else(|| format!("NAXIS{i} = {n}"))?;
     }
-    let (more, groups) = (get("PCOUNT", 0), get("GCOUNT", 1));
+    let (more, groups) = (header.whole("PCOUNT", 0)?, header.whole("GCOUNT", 1)?);
+    let bits = header.whole("BITPIX", 8)?;
     let bytes = size.checked_add(more).filter(|_| more >= 0);
     let bytes = bytes.and_then(|s| s.checked_mul(groups.max(1)));
-    let bytes = bytes.and_then(|s| s.checked_mul(get("BITPIX", 8).checked_abs()? / 8));
+    let bytes = bytes.and_then(|s| s.checked_mul(bits.checked_abs()? / 8));
     // Room for the sum over all HDUs, which a file cannot have either.
-    match bytes.and_then(|b| u64::try_from(b).ok()) {
-        Some(bytes) if bytes < 1 << 55 => Ok(bytes),
-        _ => Err(format!("PCOUNT = {more}, GCOUNT = {groups}, {size} values")),
+    let bytes = match bytes.and_then(|b| u64::try_from(b).ok()) {
+        Some(bytes) if bytes < 1 << 55 => bytes,
+        _ => return Err(format!("PCOUNT = {more}, GCOUNT = {groups}, {size} values")),
+    };
+    for n in 1..=columns {
+        column(header, n)?;
+    }
+    if header.text("ZIMAGE").is_some_and(|v| v.starts_with('T')) {
+        tiles::check(header, columns, bytes)?;
+    }
+    Ok(bytes)
+}
+
+/// Column `n` of a table lies in its row, and a text has a width.
+fn column(header: &Header, n: i64) -> Result<(), String> {
+    let row = header.whole("NAXIS1", 0)?;
+    let (key, Some(form)) = (format!("TFORM{n}"), header.text(&format!("TFORM{n}"))) else {
+        return Ok(());
+    };
+    let bad = || format!("{key} = '{form}'");
+    let form = form.trim_start().to_ascii_uppercase();
+    let digits = |text: &str| {
+        let end = text
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len());
+        (text[..end].parse::<i64>(), text[end..].to_owned())
+    };
+    if header.text("XTENSION") == Some("TABLE") {
+        let (width, _) = digits(form.get(1..).unwrap_or_default());
+        let width = width.map_err(|_| bad())?;
+        let first = header.within(&format!("TBCOL{n}"), 1, 1, row)?;
+        return match first.checked_add(width - 1) {
+            Some(last) if last <= row => Ok(()),
+            _ => Err(format!("{} from character {first} of {row}", bad())),
+        };
+    }
+    let (repeat, kind) = digits(&form);
+    let repeat = match repeat {
+        Ok(repeat) => repeat,
+        Err(_) if form.starts_with(|c: char| c.is_ascii_digit()) => return Err(bad()),
+        // Without a number, there is one.
+        Err(_) => 1,
+    };
+    let bytes = match kind.as_bytes().first() {
+        Some(b'X') => Some(repeat / 8),
+        Some(b'I') => repeat.checked_mul(2),
+        Some(b'J' | b'E') => repeat.checked_mul(4),
+        Some(b'K' | b'D' | b'C') => repeat.checked_mul(8),
+        Some(b'M') => repeat.checked_mul(16),
+        Some(b'P' | b'Q') => Some(0),
+        _ => Some(repeat),
+    };
+    if bytes.is_none_or(|b| b > row) {
+        return Err(format!("{} in rows of {row} bytes", bad()));
+    }
+    let Some(text) = kind.strip_prefix('A') else {
+        return Ok(());
+    };
+    if text.starts_with(['-', '+', '0']) {
+        return Err(format!("{}: texts without width", bad()));
+    }
+    let Some(axes) = header.text(&format!("TDIM{n}")) else {
+        return Ok(());
+    };
+    let first = axes
+        .split('(')
+        .nth(1)
+        .and_then(|a| a.split([',', ')']).next());
+    match first.map(|a| a.trim().parse::<i64>()) {
+        Some(Ok(width)) if (1..=repeat.max(1)).contains(&width) => Ok(()),
+        _ => Err(format!("TDIM{n} = '{axes}' of {}", bad())),
     }
 }

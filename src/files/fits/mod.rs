@@ -4,9 +4,15 @@ mod check;
 pub(crate) mod column;
 pub(crate) mod columns;
 mod extent;
+pub(crate) mod gzip;
+mod header;
 mod headers;
 mod history;
 pub(crate) mod read;
 pub(crate) mod sheet;
 pub(crate) mod tables;
+mod tiles;
 mod wavelengths;
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use crate::files::version::check_not_newer;
 use crate::{Error, Result};
 use fitsio_sys as c;
 use std::ffi::CString;
-use std::os::raw::{c_char, c_int, c_long};
+use std::os::raw::{c_char, c_int, c_long, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +23,26 @@ pub(crate) struct Fits {
     pub(super) path: PathBuf,
     pub(super) hdu: usize,
     pub(super) extent: Extent,
+    /// Of a gzipped file: dropped after the handle is closed, as `drop` of the whole comes first.
+    _memory: Option<Box<Memory>>,
+}
+
+/// A file in memory as cfitsio holds it.
+#[derive(Debug)]
+struct Memory {
+    start: *mut c_void,
+    length: usize,
+    _bytes: Vec<u8>,
+}
+
+impl Memory {
+    fn of(mut bytes: Vec<u8>) -> Self {
+        Self {
+            start: bytes.as_mut_ptr().cast(),
+            length: bytes.len(),
+            _bytes: bytes,
+        }
+    }
 }
 
 /// What an HDU holds.
@@ -43,13 +63,36 @@ impl Fits {
     /// [`Error::Input`] if it is missing, not FITS, or of a format of selfsi that came later.
     pub fn open(path: &Path) -> Result<Self> {
         log::debug!("reading {}", path.display());
-        let extent = extent(path)?;
+        let mut extent = extent(path)?;
         let name = CString::new(path.as_os_str().as_bytes())
             .map_err(|e| Error::input(path, "", e, "a file name without NUL", "rename it"))?;
         let mut file = std::ptr::null_mut();
         let mut status = 0;
-        // SAFETY: `name` is NUL-terminated and outlives the call; `file` receives the handle.
-        unsafe { c::ffdkopn(&mut file, name.as_ptr(), 0, &mut status) };
+        let mut memory = extent
+            .unpacked
+            .take()
+            .map(|bytes| Box::new(Memory::of(bytes)));
+        // SAFETY: the names are NUL-terminated and outlive the call; `file` receives the handle. cfitsio
+        // keeps the addresses of `start` and `length`, which stay where they are until after it closes
+        // the file, and, as it only reads, leaves them and the bytes as they are.
+        unsafe {
+            match &mut memory {
+                None => c::ffdkopn(&mut file, name.as_ptr(), 0, &mut status),
+                Some(m) => {
+                    let (start, length) = (&raw mut m.start, &raw mut m.length);
+                    c::ffomem(
+                        &mut file,
+                        c"gzip".as_ptr(),
+                        0,
+                        start,
+                        length,
+                        0,
+                        None,
+                        &mut status,
+                    )
+                }
+            }
+        };
         if status != 0 || file.is_null() {
             return Err(Error::input(
                 path,
@@ -64,6 +107,7 @@ impl Fits {
             path: path.to_path_buf(),
             hdu: 0,
             extent,
+            _memory: memory,
         };
         check_not_newer(path, &mut |key| fits.text_key(key))?;
         Ok(fits)
@@ -112,9 +156,17 @@ impl Fits {
 
     fn image(&mut self) -> Result<Hdu> {
         let (mut naxis, mut status) = (0, 0);
+        // SAFETY: the handle is open; as many axes are asked for as there is room.
         unsafe { c::ffgidm(self.file, &mut naxis, &mut status) };
         let mut axes: Vec<c_long> = vec![0; usize::try_from(naxis).unwrap_or_default()];
-        unsafe { c::ffgisz(self.file, naxis, axes.as_mut_ptr(), &mut status) };
+        unsafe {
+            c::ffgisz(
+                self.file,
+                axes.len() as c_int,
+                axes.as_mut_ptr(),
+                &mut status,
+            )
+        };
         self.checked(status, "")?;
         let size = |a: &c_long| usize::try_from(*a).unwrap_or_default();
         Ok(Hdu::Image(axes.iter().rev().map(size).collect()))

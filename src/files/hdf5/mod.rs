@@ -3,5 +3,7 @@
 pub(crate) mod chosen;
 pub(crate) mod content;
 mod driver;
+mod links;
 pub(crate) mod output;
 pub(crate) mod read;
+mod sound;

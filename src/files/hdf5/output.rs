@@ -2,6 +2,7 @@
 
 use super::content::{attribute, text};
 use super::driver::{self, Refusal};
+use super::sound::quiet;
 use crate::base::atomic::Pending;
 use crate::base::program::{CREATOR, LIBVERS};
 use crate::{Error, Result};
@@ -31,7 +32,7 @@ impl Output {
     /// # Errors
     /// [`Error::Output`] if it cannot be made.
     pub fn create(target: impl AsRef<Path>) -> Result<Self> {
-        hdf5::silence_errors(true);
+        quiet();
         let target = target.as_ref().to_path_buf();
         let pending = Pending::new(&target)?;
         // HDF5 would not say as clearly why it cannot.

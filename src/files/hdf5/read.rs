@@ -2,11 +2,14 @@
 
 pub(crate) use super::content::{attribute, column, numbers, text, texts};
 pub(crate) use super::output::words;
+use super::sound::quiet;
+pub(crate) use super::sound::{find, inner};
+use crate::base::regular;
 use crate::data::provenance::{Key, Value};
 use crate::files::version::check_not_newer;
 use crate::{Error, Result};
 use hdf5::types::{FixedAscii, FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
-use hdf5::{Dataset, File, Hyperslab, Location, SliceOrIndex};
+use hdf5::{Attribute, Dataset, File, H5Type, Hyperslab, Location, SliceOrIndex};
 use ndarray::{Array2, ArrayViewD};
 use std::ops::Range;
 use std::path::Path;
@@ -39,8 +42,8 @@ pub(crate) fn format_of(path: &Path) -> Result<Option<String>> {
 
 fn open_any(path: &Path) -> Result<File> {
     log::debug!("reading {}", path.display());
-    hdf5::silence_errors(true);
-    std::fs::File::open(path)
+    quiet();
+    regular::check(path)
         .map_err(|e| Error::input(path, "", e, "an HDF5 file", "check the path"))?;
     File::open(path).map_err(|e| {
         if e.to_string().contains("unable to lock") {
@@ -65,9 +68,9 @@ fn open_any(path: &Path) -> Result<File> {
 /// The dataset at `name`.
 ///
 /// # Errors
-/// [`Error::Input`] listing what the file holds instead.
+/// [`Error::Input`] listing what the file holds instead, or as [`find`].
 pub(crate) fn dataset(file: &File, path: &Path, name: &str, expected: &str) -> Result<Dataset> {
-    file.dataset(name).map_err(|_| {
+    find(file, path, name)?.ok_or_else(|| {
         let names = file.member_names().unwrap_or_default();
         Error::input(
             path,
@@ -93,37 +96,21 @@ pub(crate) fn bad(path: &Path, place: &str, e: &hdf5::Error) -> Error {
 /// A text attribute in any of HDF5's string forms; `None` if absent or not text.
 pub(crate) fn text_attribute(at: &Location, name: &str) -> Option<String> {
     let attribute = at.attr(name).ok()?;
+    fn scalar<T: H5Type + AsRef<[u8]>>(attribute: &Attribute) -> Option<String> {
+        attribute.read_scalar::<T>().ok().map(|v| lossy(&v))
+    }
     match attribute.dtype().ok()?.to_descriptor().ok()? {
-        TypeDescriptor::VarLenUnicode => Some(
-            attribute
-                .read_scalar::<VarLenUnicode>()
-                .ok()?
-                .as_str()
-                .to_owned(),
-        ),
-        TypeDescriptor::VarLenAscii => Some(
-            attribute
-                .read_scalar::<VarLenAscii>()
-                .ok()?
-                .as_str()
-                .to_owned(),
-        ),
-        TypeDescriptor::FixedUnicode(_) => Some(
-            attribute
-                .read_scalar::<FixedUnicode<FIXED>>()
-                .ok()?
-                .as_str()
-                .to_owned(),
-        ),
-        TypeDescriptor::FixedAscii(_) => Some(
-            attribute
-                .read_scalar::<FixedAscii<FIXED>>()
-                .ok()?
-                .as_str()
-                .to_owned(),
-        ),
+        TypeDescriptor::VarLenUnicode => scalar::<VarLenUnicode>(&attribute),
+        TypeDescriptor::VarLenAscii => scalar::<VarLenAscii>(&attribute),
+        TypeDescriptor::FixedUnicode(_) => scalar::<FixedUnicode<FIXED>>(&attribute),
+        TypeDescriptor::FixedAscii(_) => scalar::<FixedAscii<FIXED>>(&attribute),
         _ => None,
     }
+}
+
+/// The text of any of HDF5's string types, which need not be what the type says.
+fn lossy(text: &impl AsRef<[u8]>) -> String {
+    String::from_utf8_lossy(text.as_ref()).into_owned()
 }
 
 /// A [N] dataset of strings or integers, as text.
@@ -135,12 +122,10 @@ pub(crate) fn names(data: &Dataset) -> hdf5::Result<Vec<String>> {
         Ok(data.read_raw::<T>()?.iter().map(f).collect())
     }
     match data.dtype()?.to_descriptor()? {
-        TypeDescriptor::VarLenUnicode => all::<VarLenUnicode>(data, |s| s.as_str().to_owned()),
-        TypeDescriptor::VarLenAscii => all::<VarLenAscii>(data, |s| s.as_str().to_owned()),
-        TypeDescriptor::FixedUnicode(_) => {
-            all::<FixedUnicode<FIXED>>(data, |s| s.as_str().to_owned())
-        }
-        TypeDescriptor::FixedAscii(_) => all::<FixedAscii<FIXED>>(data, |s| s.as_str().to_owned()),
+        TypeDescriptor::VarLenUnicode => all::<VarLenUnicode>(data, lossy),
+        TypeDescriptor::VarLenAscii => all::<VarLenAscii>(data, lossy),
+        TypeDescriptor::FixedUnicode(_) => all::<FixedUnicode<FIXED>>(data, lossy),
+        TypeDescriptor::FixedAscii(_) => all::<FixedAscii<FIXED>>(data, lossy),
         TypeDescriptor::Unsigned(_) => all::<u64>(data, ToString::to_string),
         TypeDescriptor::Integer(_) => all::<i64>(data, ToString::to_string),
         other => Err(format!("{other} is neither text nor an integer").into()),

@@ -93,7 +93,8 @@ impl Stack {
     }
 
     fn dataset(&self, name: &str) -> Result<Dataset> {
-        self.file.dataset(&name.to_lowercase()).map_err(|_| {
+        let found = read::find(&self.file, &self.path, &name.to_lowercase())?;
+        found.ok_or_else(|| {
             let held = self.file.member_names().unwrap_or_default().join(", ");
             let problem = format!("missing; the file holds {held}");
             self.kind.foreign(&self.path, name, problem)
@@ -147,9 +148,9 @@ impl Reader for Stack {
     }
 
     fn loglam(&mut self) -> Result<Vec<f64>> {
-        match self.file.dataset("loglam") {
-            Ok(_) => self.get("loglam", |data| data.read_raw()),
-            Err(_) => Ok(Vec::new()),
+        match read::find(&self.file, &self.path, "loglam")? {
+            Some(_) => self.get("loglam", |data| data.read_raw()),
+            None => Ok(Vec::new()),
         }
     }
 

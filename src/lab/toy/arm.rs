@@ -14,6 +14,8 @@ pub enum Arm {
     Sde,
     /// I_t = x0 + √t σ ξ (eq. 12), carried back by the reverse of the heat flow.
     FokkerPlanck,
+    /// From draws of a Gaussian posterior on, with fields that are told of the observation.
+    Posterior,
 }
 
 impl Arm {
@@ -24,6 +26,7 @@ impl Arm {
             Self::Ode => "ODE",
             Self::Sde => "SDE",
             Self::FokkerPlanck => "Fokker–Planck",
+            Self::Posterior => "posterior",
         }
     }
 
@@ -36,6 +39,7 @@ impl Arm {
                 epsilon: 0.1,
             },
             Self::FokkerPlanck => InterpolantConfig::FokkerPlanck { epsilon: 1.0 },
+            Self::Posterior => InterpolantConfig::Posterior { erased: 1.0 },
         }
     }
 }

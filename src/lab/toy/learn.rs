@@ -2,14 +2,18 @@
 
 use super::arm::Arm;
 use super::settings::Settings;
+use super::shapes::Shape;
 use crate::Result;
 use crate::base::random::{Purpose, Rows};
+use crate::config::InterpolantConfig;
 use crate::fit::{Learner, Sampler, Stride, learning_rate};
-use crate::forward::{CorrelatedNoise, Gaussian, Latent};
+use crate::forward::{CorrelatedNoise, ForwardModel, Gaussian, Latent};
 use crate::nets::{Mlp, VelocityField};
+use crate::population::{GaussianStart, Joint};
 use crate::ranks::Place;
 use crate::train::{EStep, Observations, Rule, evaluations, refreshes};
 use crate::transport::Transport;
+use std::rc::Rc;
 use tch::{Device, Kind, Tensor};
 
 /// Width and depth of the perceptron.
@@ -29,6 +33,18 @@ impl Learned {
         let latent = latent(y, self.sigma);
         self.transport.run(&self.network, y, &latent, random, false)
     }
+
+    /// One draw for each of the observations, [N, d].
+    pub fn draw(&self, observed: &Observations, random: &Rows) -> Tensor {
+        let Observations { flux, latent } = observed;
+        (self.transport).run(&self.network, flux, latent, random, false)
+    }
+
+    /// Their posterior means in one evaluation, for [`Arm::Posterior`].
+    pub fn mean(&self, observed: &Observations, random: &Rows) -> Tensor {
+        let Observations { flux, latent } = observed;
+        self.transport.mean(&self.network, flux, latent, random)
+    }
 }
 
 /// The map that `arm` learns with `settings` from observations `y` [N, d]. The second value is what it
@@ -43,15 +59,36 @@ pub fn learn(
     sigma: f64,
     seed: u64,
 ) -> Result<(Learned, [u64; 2])> {
-    let train = &settings.train;
-    let transport = Transport::new(&arm.interpolant(), &settings.transport, false);
     let observed = Observations {
         latent: latent(y, sigma),
         flux: y.shallow_clone(),
     };
     let forward = Gaussian::new(sigma, CorrelatedNoise::new(&[], Device::Cpu));
+    let (learned, cost) = learn_behind(arm, settings, &observed, &forward, seed)?;
+    Ok((Learned { sigma, ..learned }, cost))
+}
+
+/// As [`learn`], from observations of any channel.
+///
+/// # Errors
+/// As [`Rule::loss`].
+pub fn learn_behind(
+    arm: Arm,
+    settings: &Settings,
+    observed: &Observations,
+    forward: &dyn ForwardModel,
+    seed: u64,
+) -> Result<(Learned, [u64; 2])> {
+    let train = &settings.train;
+    let interpolant = arm.interpolant();
+    let mut transport = Transport::new(&interpolant, &settings.transport, false);
+    if let InterpolantConfig::Posterior { erased } = interpolant {
+        let (flux, latent) = (&observed.flux, &observed.latent);
+        let joint = Joint::learned(flux, latent, forward, erased, seed)?;
+        transport = transport.from(Rc::new(GaussianStart::new(&joint, Device::Cpu)));
+    }
     let rule = Rule {
-        forward: &forward,
+        forward,
         transport: &transport,
         train,
         noise_known: false,
@@ -59,8 +96,12 @@ pub fn learn(
         seed,
         place: Place::whole(),
     };
-    let (d, heads) = (y.size()[1], transport.interpolant.heads());
-    let new = || Mlp::new(d, WIDTH, DEPTH, heads, seed, Device::Cpu);
+    let (d, numbers) = (observed.flux.size()[1], observed.latent.vector.size()[1]);
+    let heads = transport.interpolant.heads();
+    let new = || match arm {
+        Arm::Posterior => Mlp::anchored(d, numbers, WIDTH, DEPTH, seed, Device::Cpu),
+        _ => Mlp::told(d, numbers, WIDTH, DEPTH, heads, seed, Device::Cpu),
+    };
     let (mut learner, teacher) = (Learner::new(Box::new(new())), new());
     let mut estep = EStep::default();
     let mut sampler = Sampler::new(seed, observed.len(), train.batch);
@@ -83,7 +124,7 @@ pub fn learn(
     let learned = Learned {
         network: teacher,
         transport,
-        sigma,
+        sigma: f64::NAN,
     };
     Ok((learned, cost))
 }
@@ -95,16 +136,27 @@ fn latent(y: &Tensor, sigma: f64) -> Latent {
     Latent::of_pixels(ones, level, width)
 }
 
-/// Points of a shape and noisy observations of them: number `index` of a study.
-pub(super) fn points(
-    shape: super::shapes::Shape,
+/// Points of a shape and observations of them: number `index` of a study.
+///
+/// # Errors
+/// As [`ForwardModel::observe`].
+pub fn observed(
+    shape: Shape,
     sigma: f64,
-    n: usize,
+    n: i64,
     seed: u64,
     index: u64,
-) -> (Tensor, Tensor) {
-    let rows = Rows::range(seed, Purpose::Toy, index, n as i64, Device::Cpu);
+) -> Result<(Tensor, Observations)> {
+    let rows = Rows::range(seed, Purpose::Toy, index, n, Device::Cpu);
     let clean = shape.sample(&rows);
-    let observed = &clean + rows.child(0).normal(0, 2).to_kind(Kind::Float) * sigma;
-    (clean, observed)
+    let latent = shape.latent(sigma, &rows.child(1));
+    let (flux, latent) = if shape.is_blind() {
+        shape
+            .channel(sigma)
+            .observe(&clean, &latent, &rows.child(0))?
+    } else {
+        let noise = rows.child(0).normal(0, 2).to_kind(Kind::Float);
+        (&clean + noise * sigma, latent)
+    };
+    Ok((clean, Observations { flux, latent }))
 }

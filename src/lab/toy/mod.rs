@@ -5,6 +5,8 @@
 //! [`Gaussian`](crate::forward::Gaussian)); clean points serve the figure and the scores.
 
 mod arm;
+mod calibration;
+mod channels;
 mod clouds;
 mod learn;
 mod metrics;
@@ -14,8 +16,9 @@ mod study;
 mod table;
 
 pub use arm::Arm;
+pub use calibration::{Calibration, LEVELS, calibration, exact};
 pub use clouds::write_clouds;
-pub use learn::{Learned, learn};
+pub use learn::{Learned, learn, learn_behind, observed};
 pub use metrics::{half_width, knn_divergence, maximum_mean_discrepancy, neighbour_distances};
 pub use settings::Settings;
 pub use shapes::Shape;

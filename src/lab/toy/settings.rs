@@ -3,7 +3,7 @@
 use super::arm::Arm;
 use crate::Result;
 use crate::config::Scheme;
-use crate::config::{TrainConfig, TransportConfig, overridden};
+use crate::config::{TrainConfig, TransportConfig, check_bounds, overridden};
 use serde::{Deserialize, Serialize};
 
 /// Evaluations of the network along the path; the paper has 40.
@@ -45,6 +45,7 @@ impl Settings {
     /// for a value out of range.
     pub fn of(arm: Arm, steps: u64, overrides: &[String]) -> Result<Self> {
         let settings = overridden(&arm.settings(steps), overrides, &KEYS)?;
+        check_bounds(&settings, "--set")?;
         settings.transport.check("--set")?;
         settings.train.check(&settings.transport, "--set")?;
         Ok(settings)
@@ -61,12 +62,17 @@ impl Arm {
             Self::Ode | Self::Sde => (Scheme::Euler, EVALUATIONS, 0.9),
             // Of its doubled drift Euler's error is a sixth of a variance as large as the noise's.
             Self::FokkerPlanck => (Scheme::Heun, EVALUATIONS / 2, 1.0),
+            Self::Posterior => (Scheme::Multistep, 8, 1.0),
+        };
+        let (grading, pool) = match self {
+            Self::Posterior => (2.0, 8),
+            _ => (1.0, 1),
         };
         Settings {
             transport: TransportConfig {
                 scheme,
                 steps: path,
-                grading: 1.0,
+                grading,
                 ..TransportConfig::default()
             },
             train: TrainConfig {
@@ -75,6 +81,7 @@ impl Arm {
                 batch: 256,
                 resamplings: 2,
                 reuse: 8,
+                pool,
                 mix,
                 learning_rate: 3e-3,
                 ema: 0.95,

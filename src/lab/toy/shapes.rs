@@ -27,9 +27,19 @@ pub enum Shape {
     EightGaussians,
     /// Uniform on the eight black cells, of side 2, of a board of 4 × 4.
     Checkerboard,
+    /// The two moons, of which one coordinate is seen, in a random direction that is known.
+    RandomProjection,
+    /// The two moons, turned over about the origin with probability 0.3.
+    LostSign,
 }
 
 impl Shape {
+    /// Whether its channel does more than add noise: then draws for single observations are scored, too.
+    #[must_use]
+    pub fn is_blind(self) -> bool {
+        matches!(self, Self::RandomProjection | Self::LostSign)
+    }
+
     /// Its name in words.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -37,13 +47,15 @@ impl Shape {
             Self::TwoMoons => "two moons",
             Self::EightGaussians => "eight Gaussians",
             Self::Checkerboard => "checkerboard",
+            Self::RandomProjection => "random projection",
+            Self::LostSign => "lost sign",
         }
     }
 
     /// One point for each of the rows of `random`, [B, 2].
     pub fn sample(self, random: &Rows) -> Tensor {
         match self {
-            Self::TwoMoons => {
+            Self::TwoMoons | Self::RandomProjection | Self::LostSign => {
                 let angle = random.uniform(0, 1) * PI;
                 let arc = Tensor::cat(&[angle.cos(), angle.sin()], 1) * ARC;
                 let upper = arc + row(ARC_CENTRE) + random.normal(2, 2) * ARC_WIDTH;
@@ -69,7 +81,7 @@ impl Shape {
     #[must_use]
     pub fn offset(self, point: [f64; 2]) -> Option<f64> {
         match self {
-            Self::TwoMoons => {
+            Self::TwoMoons | Self::RandomProjection | Self::LostSign => {
                 let opposite = [-point[0], -point[1]];
                 let offsets = [point, opposite].map(from_arc);
                 let [a, b] = offsets;

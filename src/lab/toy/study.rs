@@ -1,8 +1,8 @@
 //! The study: every shape under every noise level by every interpolant, restored and scored.
 
 use super::arm::Arm;
-use super::learn::learn;
-use super::learn::points;
+use super::calibration::{Calibration, calibration, exact};
+use super::learn::{learn_behind, observed};
 use super::metrics::{half_width, knn_divergence, maximum_mean_discrepancy, neighbour_distances};
 use super::settings::Settings;
 use super::shapes::Shape;
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use tch::Device;
 
 /// Points that are restored and scored.
-const SCORED: usize = 2000;
+const SCORED: i64 = 2000;
 /// Neighbour of the divergence and of the spacing.
 const NEIGHBOUR: usize = 5;
 /// Bandwidth of the MMD's kernel: about the width of the moons' arms, so that it sees them.
@@ -61,6 +61,9 @@ pub struct Case {
     pub sigma: f64,
     /// The clean points, the observations, then one cloud for each arm.
     pub clouds: Vec<Cloud>,
+    /// Of draws from the exact posterior, where the channel does more than add noise.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub exact: Option<Calibration>,
 }
 
 /// A cloud of points beside the truth.
@@ -74,6 +77,9 @@ pub struct Cloud {
     /// one: E-step, gradients. None for points that are given.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub evaluations: Option<[u64; 2]>,
+    /// Of draws for single observations, where the channel does more than add noise.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub calibration: Option<Calibration>,
     /// [N, 2]; for the figure.
     #[serde(skip)]
     pub points: Array2<f32>,
@@ -130,40 +136,43 @@ pub fn run(plan: &Plan, finished: &(dyn Fn(Shape, f64, Arm) + Sync)) -> Result<S
     })
 }
 
+/// What an arm restores, and what it cost.
+struct Restored {
+    points: Array2<f32>,
+    evaluations: [u64; 2],
+    calibration: Option<Calibration>,
+}
+
 /// Learned from the observations of number 0, restored are those of number 1.
-fn restored(plan: &Plan, shape: Shape, sigma: f64, arm: Arm) -> Result<(Array2<f32>, [u64; 2])> {
+fn restored(plan: &Plan, shape: Shape, sigma: f64, arm: Arm) -> Result<Restored> {
     let seed = derive(plan.seed, Purpose::Toy, shape as u64);
-    let (_, observed) = points(shape, sigma, plan.samples, seed, 0);
+    let (_, training) = observed(shape, sigma, plan.samples as i64, seed, 0)?;
     let settings = Settings::of(arm, plan.steps, &plan.set)?;
-    let (map, evaluations) = learn(arm, &settings, &observed, sigma, seed)?;
-    let (_, fresh) = points(shape, sigma, SCORED, seed, 1);
-    let random = Rows::range(
-        seed,
-        Purpose::Transport,
-        u64::MAX,
-        SCORED as i64,
-        Device::Cpu,
-    );
-    Ok((matrix(&map.restore(&fresh, &random))?, evaluations))
+    let channel = shape.channel(sigma);
+    let (map, evaluations) = learn_behind(arm, &settings, &training, channel.as_ref(), seed)?;
+    let (_, fresh) = observed(shape, sigma, SCORED, seed, 1)?;
+    let random = Rows::range(seed, Purpose::Transport, u64::MAX, SCORED, Device::Cpu);
+    let calibration = (shape.is_blind() && arm.interpolant().makes_draws())
+        .then(|| calibration(&map, shape, sigma, seed));
+    Ok(Restored {
+        points: matrix(&map.draw(&fresh, &random))?,
+        evaluations,
+        calibration: calibration.transpose()?,
+    })
 }
 
 /// The clouds of a case, scored on the clean points of number 2.
-fn case(
-    plan: &Plan,
-    shape: Shape,
-    sigma: f64,
-    restored: &[(Array2<f32>, [u64; 2])],
-) -> Result<Case> {
+fn case(plan: &Plan, shape: Shape, sigma: f64, restored: &[Restored]) -> Result<Case> {
     let seed = derive(plan.seed, Purpose::Toy, shape as u64);
-    let (clean, observed) = points(shape, sigma, SCORED, seed, 1);
-    let (truth, _) = points(shape, sigma, SCORED, seed, 2);
+    let (clean, seen) = observed(shape, sigma, SCORED, seed, 1)?;
+    let (truth, _) = observed(shape, sigma, SCORED, seed, 2)?;
     let truth = matrix(&truth)?;
     let names = ["clean", "observed"].map(str::to_owned);
     let arms = plan.arms.iter().map(|a| a.name().to_owned());
-    let first = [matrix(&clean)?, matrix(&observed)?].map(|points| (points, None));
+    let first = [matrix(&clean)?, matrix(&seen.flux)?].map(|points| (points, None, None));
     let learned = restored
         .iter()
-        .map(|(points, cost)| (points.clone(), Some(*cost)));
+        .map(|r| (r.points.clone(), Some(r.evaluations), r.calibration));
     let clouds = names
         .into_iter()
         .chain(arms)
@@ -172,13 +181,17 @@ fn case(
         shape,
         sigma,
         clouds: clouds
-            .map(|(name, (points, evaluations))| Cloud {
+            .map(|(name, (points, evaluations, calibration))| Cloud {
                 name,
                 scores: scores(shape, points.view(), truth.view(), seed),
                 evaluations,
+                calibration,
                 points,
             })
             .collect(),
+        exact: (shape.is_blind())
+            .then(|| exact(shape, sigma, seed))
+            .transpose()?,
     })
 }
 

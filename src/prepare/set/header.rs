@@ -8,7 +8,7 @@ use hdf5::File;
 use std::fmt::Debug;
 
 /// What a prepared set says of itself; of another type for each kind of data.
-pub trait SetHeader: Clone + Debug + Send + 'static {
+pub trait SetHeader: Clone + Debug + Send + Sync + 'static {
     /// Its rows in memory.
     type Block: RowBlock;
     /// What the attribute `format` of the file says.

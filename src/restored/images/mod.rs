@@ -19,6 +19,11 @@ use ndarray::Array2;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+const KIND: Kind = Kind {
+    expected: "restored images of selfsi",
+    fix: "give the file that `selfsi restore` wrote",
+};
+
 /// Writes restored images as a stream; the file appears only when it is complete.
 pub struct RestoredImagesWriter {
     target: PathBuf,
@@ -97,17 +102,16 @@ impl RestoredImages {
     /// [`Error::Input`] if the file is not one of restored images.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref().to_path_buf();
-        let mut file = stack::open(&path, Self::KIND)?;
+        let mut file = stack::open(&path, KIND)?;
         let place = file.place_of_keys();
-        header::check(&mut |key| file.key(key)).map_err(|e| Self::KIND.foreign(&path, place, e))?;
+        header::check(&mut |key| file.key(key)).map_err(|e| KIND.foreign(&path, place, e))?;
         file.check_whole()?;
         let shape = file.shape("RESTORED")?;
         let header = RestoredImagesHeader::read(&shape, &mut |key| file.key(key))
-            .map_err(|e| Self::KIND.foreign(&path, place, e))?;
+            .map_err(|e| KIND.foreign(&path, place, e))?;
         let table = ImageTable::read(&mut *file, header.layout.vector)?;
         let table = table.filter(|t| t.objects.len() == shape[0]);
-        let table =
-            table.ok_or_else(|| Self::KIND.foreign(&path, "CATALOG", "not one row per image"))?;
+        let table = table.ok_or_else(|| KIND.foreign(&path, "CATALOG", "not one row per image"))?;
         Ok(Self {
             path,
             header,
@@ -191,14 +195,14 @@ impl RestoredImages {
         let names = self.header.images();
         if !names.iter().any(|n| n == name) {
             let problem = format!("there is none; the file has {}", names.join(", "));
-            return Err(Self::KIND.foreign(&self.path, name, problem));
+            return Err(KIND.foreign(&self.path, name, problem));
         }
         if rows.start > rows.end || rows.end > self.objects().len() {
             let problem = format!("rows {rows:?} of {}", self.objects().len());
-            return Err(Self::KIND.foreign(&self.path, name, problem));
+            return Err(KIND.foreign(&self.path, name, problem));
         }
         let shape = self.header.shape(self.objects().len());
-        stack::open(&self.path, Self::KIND)?.rows(name, &shape, rows)
+        stack::open(&self.path, KIND)?.rows(name, &shape, rows)
     }
 }
 
@@ -226,20 +230,15 @@ impl RestoredImages {
 
     /// Whether `path` says that it holds restored images.
     pub(crate) fn is_said(path: &Path) -> bool {
-        let file = stack::open(path, Self::KIND).ok();
+        let file = stack::open(path, KIND).ok();
         let content = file.and_then(|mut f| f.key("CONTENT"));
         content.as_deref() == Some(header::CONTENT)
     }
 }
 
 impl Restorations for RestoredImages {
-    const KIND: Kind = Kind {
-        expected: "restored images of selfsi",
-        fix: "give the file that `selfsi restore` wrote",
-    };
-
-    fn open(path: &Path) -> Result<Self> {
-        Self::open(path)
+    fn kind(&self) -> Kind {
+        KIND
     }
 
     fn path(&self) -> &Path {

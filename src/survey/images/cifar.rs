@@ -5,10 +5,10 @@ use super::image_file::ImageFile;
 use super::kind;
 use super::kind::{CIFAR_RECORD as RECORD, Start};
 use super::raw::RawImages;
+use crate::base::regular;
 use crate::config::ImageConfig;
 use crate::{Error, Result};
 use ndarray::Array2;
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -50,7 +50,7 @@ impl Batch {
                 format!("{bytes} bytes, not a multiple of {RECORD}"),
             ));
         }
-        let mut file = File::open(path).map_err(|e| damaged(path, e))?;
+        let mut file = regular::open(path).map_err(|e| damaged(path, e))?;
         let mut record = vec![0u8; RECORD as usize];
         let mut labels = Vec::new();
         for row in 0..bytes / RECORD {
@@ -93,7 +93,7 @@ impl ImageFile for Batch {
 
     /// Pixel values 0..255.
     fn read(&self, rows: Range<usize>) -> Result<RawImages> {
-        let mut file = File::open(&self.path).map_err(|e| damaged(&self.path, e))?;
+        let mut file = regular::open(&self.path).map_err(|e| damaged(&self.path, e))?;
         let mut pixels = Array2::zeros((rows.len(), IMAGE));
         let mut bytes = vec![0u8; IMAGE];
         for (row, mut out) in rows.zip(pixels.rows_mut()) {

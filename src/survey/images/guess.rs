@@ -23,7 +23,8 @@ pub(crate) fn guess(path: &Path) -> Result<Option<ImageConfig>> {
         Kind::Npy => npy::header(path)?.shape,
         Kind::Hdf5 => {
             let name = ImageDatasets::default().images;
-            let data = read::open(path)?.dataset(&name);
+            let file = read::open(path)?;
+            let data = read::find(&file, path, &name)?;
             data.map(|d| d.shape()).unwrap_or_default()
         }
         Kind::Fits => cube(path)?,

@@ -222,7 +222,7 @@ impl Look<'_> {
     /// A dataset under its usual name may be absent; one that the user named may not.
     fn optional(&self, name: &str, usual: &str) -> Result<Option<Dataset>> {
         if name == usual {
-            return Ok(self.file.dataset(name).ok());
+            return read::find(self.file, self.path, name);
         }
         read::dataset(
             self.file,

@@ -3,10 +3,10 @@
 use super::axes::Axes;
 use super::image_file::ImageFile;
 use super::raw::RawImages;
+use crate::base::regular;
 use crate::config::ImageConfig;
 use crate::{Error, Result};
 use npyz::{DType, Deserialize, NpyHeader, Order, TypeChar, TypeRead};
-use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -116,7 +116,7 @@ impl ImageFile for Npy {
         let (n, all) = (rows.len(), self.axes.n);
         let Header { array, offset, .. } = &self.header;
         let bad = |e: std::io::Error| damaged(&self.path, e);
-        let mut file = File::open(&self.path).map_err(bad)?;
+        let mut file = regular::open(&self.path).map_err(bad)?;
         let mut get = |first: usize, count: usize| -> Result<Vec<f32>> {
             let mut raw = vec![0u8; count * array.bytes];
             let at = offset + (first * array.bytes) as u64;
@@ -165,7 +165,7 @@ fn c_index(f: usize, shape: &[usize]) -> usize {
 /// [`Error::Input`] if it is none, or the file is not as long as it says.
 pub(crate) fn header(path: &Path) -> Result<Header> {
     let bad = |e: std::io::Error| damaged(path, e);
-    let file = File::open(path).map_err(bad)?;
+    let file = regular::open(path).map_err(bad)?;
     let length = file.metadata().map_err(bad)?.len();
     let mut file = BufReader::new(file);
     // What the header claims and how it is built, before memory and time are taken for it.

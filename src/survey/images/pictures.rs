@@ -7,6 +7,7 @@ use super::kind;
 use super::kind::Start;
 use super::picture::Picture;
 use super::raw::RawImages;
+use crate::base::regular;
 use crate::config::ImageConfig;
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView1, Axis, s};
@@ -19,6 +20,9 @@ use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
+
+/// Values of a picture, at most: a camera's, not a bomb's.
+const MOST: usize = 1 << 27;
 
 /// A folder of pictures, or one picture.
 #[derive(Debug)]
@@ -97,10 +101,12 @@ impl ImageFile for Pictures {
 
 /// The D values of one picture of the shape of `image`.
 fn read(path: &Path, image: &ImageConfig) -> Result<Vec<f32>> {
+    // Before it is decoded, which takes as much memory as its header says.
+    let fits = |shape: [usize; 3]| may_be(path, image, shape);
     let picture = match kind::start(path)? {
-        Start::Png => png(path)?,
-        Start::Jpeg => jpeg(path)?,
-        Start::Fits => return fits(path, image),
+        Start::Png => png(path, &fits)?,
+        Start::Jpeg => jpeg(path, &fits)?,
+        Start::Fits => return fits_image(path, image),
         _ => return Err(unreadable(path, "neither PNG, JPEG nor FITS")),
     };
     let picture = if image.fit {
@@ -110,23 +116,51 @@ fn read(path: &Path, image: &ImageConfig) -> Result<Vec<f32>> {
     };
     let (c, h, w) = (picture.channels, picture.height, picture.width);
     if [c, h, w] != [image.channels, image.height, image.width] {
-        return Err(Error::input(
-            path,
-            "",
-            format!("{c} channels, height {h}, width {w}"),
-            format!(
-                "{} channels, height {}, width {} as in [image]",
-                image.channels, image.height, image.width
-            ),
-            "resize or convert it, set image.fit = true for larger ones, or change [image]",
-        ));
+        return Err(another(path, image, [c, h, w]));
     }
     let plane = h * w;
     let sample = |i: usize| picture.samples[(i % plane) * c + i / plane];
     Ok((0..c * plane).map(sample).collect())
 }
 
-fn fits(path: &Path, image: &ImageConfig) -> Result<Vec<f32>> {
+/// Refuses a picture of `shape` [C, H, W] that cannot become one of `image`.
+fn may_be(path: &Path, image: &ImageConfig, shape: [usize; 3]) -> Result<()> {
+    let wanted = [image.channels, image.height, image.width];
+    let larger =
+        image.fit && shape[0] == wanted[0] && shape[1] >= wanted[1] && shape[2] >= wanted[2];
+    if shape != wanted && !larger {
+        return Err(another(path, image, shape));
+    }
+    not_huge(path, shape)
+}
+
+fn not_huge(path: &Path, [c, h, w]: [usize; 3]) -> Result<()> {
+    if c.saturating_mul(h).saturating_mul(w) <= MOST {
+        return Ok(());
+    }
+    Err(Error::input(
+        path,
+        "",
+        format!("{c} channels, height {h}, width {w}"),
+        format!("at most {MOST} values in a picture"),
+        "cut it into smaller ones, or give it as FITS or npy",
+    ))
+}
+
+fn another(path: &Path, image: &ImageConfig, [c, h, w]: [usize; 3]) -> Error {
+    Error::input(
+        path,
+        "",
+        format!("{c} channels, height {h}, width {w}"),
+        format!(
+            "{} channels, height {}, width {} as in [image]",
+            image.channels, image.height, image.width
+        ),
+        "resize or convert it, set image.fit = true for larger ones, or change [image]",
+    )
+}
+
+fn fits_image(path: &Path, image: &ImageConfig) -> Result<Vec<f32>> {
     let cube = fits_cube::Cube::open(path, image)?;
     if cube.len() != 1 {
         return Err(Error::input(
@@ -140,27 +174,27 @@ fn fits(path: &Path, image: &ImageConfig) -> Result<Vec<f32>> {
     Ok(cube.read(0..1)?.pixels.slice(s![0, ..]).to_vec())
 }
 
-/// The shape [C, H, W] of a PNG or JPEG file.
+/// The shape [C, H, W] of a PNG or JPEG file, from its header.
 pub(crate) fn shape(path: &Path) -> Result<[usize; 3]> {
-    let p = if kind::start(path)? == Start::Png {
-        png(path)?
+    let shape = if kind::start(path)? == Start::Png {
+        png_header(path)?.1
     } else {
-        jpeg(path)?
+        jpeg_header(path, &regular::read(path).map_err(|e| unreadable(path, e))?)?.1
     };
-    Ok([p.channels, p.height, p.width])
+    not_huge(path, shape)?;
+    Ok(shape)
 }
 
-fn png(path: &Path) -> Result<Picture> {
-    let bad = |e: &dyn std::fmt::Display| unreadable(path, format!("not a whole PNG file ({e})"));
-    let file = File::open(path).map_err(|e| unreadable(path, e))?;
+/// What decides by the shape [C, H, W] whether a picture is decoded.
+type Allow<'a> = &'a dyn Fn([usize; 3]) -> Result<()>;
+
+fn png_header(path: &Path) -> Result<(png::Reader<BufReader<File>>, [usize; 3])> {
+    let file = regular::open(path).map_err(|e| unreadable(path, e))?;
     let mut decoder = png::Decoder::new(BufReader::new(file));
     // Palettes become colours, and 1, 2 and 4 bits a byte.
     decoder.set_transformations(png::Transformations::EXPAND);
-    let mut reader = decoder.read_info().map_err(|e| bad(&e))?;
-    let mut bytes = vec![0; reader.output_buffer_size()];
-    let frame = reader.next_frame(&mut bytes).map_err(|e| bad(&e))?;
-    bytes.truncate(frame.buffer_size());
-    let channels = match frame.color_type {
+    let reader = decoder.read_info().map_err(|e| not_png(path, &e))?;
+    let channels = match reader.output_color_type().0 {
         png::ColorType::Grayscale => 1,
         png::ColorType::Rgb => 3,
         _ => {
@@ -173,6 +207,19 @@ fn png(path: &Path) -> Result<Picture> {
             ));
         }
     };
+    let info = reader.info();
+    let shape = [channels, info.height as usize, info.width as usize];
+    Ok((reader, shape))
+}
+
+fn png(path: &Path, allow: Allow<'_>) -> Result<Picture> {
+    let (mut reader, shape) = png_header(path)?;
+    allow(shape)?;
+    let mut bytes = vec![0; reader.output_buffer_size()];
+    let frame = reader
+        .next_frame(&mut bytes)
+        .map_err(|e| not_png(path, &e))?;
+    bytes.truncate(frame.buffer_size());
     let samples = match frame.bit_depth {
         // Most significant byte first, by the standard.
         png::BitDepth::Sixteen => bytes
@@ -182,19 +229,23 @@ fn png(path: &Path) -> Result<Picture> {
         _ => bytes.iter().map(|b| f32::from(*b)).collect(),
     };
     Ok(Picture {
-        channels,
+        channels: shape[0],
         height: frame.height as usize,
         width: frame.width as usize,
         samples,
     })
 }
 
-fn jpeg(path: &Path) -> Result<Picture> {
-    let bad = |e: &dyn std::fmt::Display| unreadable(path, format!("not a whole JPEG file ({e})"));
-    let bytes = std::fs::read(path).map_err(|e| unreadable(path, e))?;
+fn not_png(path: &Path, e: &png::DecodingError) -> Error {
+    unreadable(path, format!("not a whole PNG file ({e})"))
+}
+
+type Jpeg<'a> = JpegDecoder<ZCursor<&'a Vec<u8>>>;
+
+fn jpeg_header<'a>(path: &Path, bytes: &'a Vec<u8>) -> Result<(Jpeg<'a>, [usize; 3])> {
     let strict = DecoderOptions::default().set_strict_mode(true);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&bytes), strict);
-    decoder.decode_headers().map_err(|e| bad(&e))?;
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), strict);
+    decoder.decode_headers().map_err(|e| not_jpeg(path, &e))?;
     let (channels, colours) = match decoder.input_colorspace() {
         Some(ColorSpace::Luma) => (1, ColorSpace::Luma),
         Some(ColorSpace::YCbCr | ColorSpace::RGB) => (3, ColorSpace::RGB),
@@ -206,14 +257,26 @@ fn jpeg(path: &Path) -> Result<Picture> {
         }
     };
     decoder.set_options(strict.jpeg_set_out_colorspace(colours));
-    let samples = decoder.decode().map_err(|e| bad(&e))?;
     let (width, height) = decoder.dimensions().unwrap_or_default();
+    Ok((decoder, [channels, height, width]))
+}
+
+fn jpeg(path: &Path, allow: Allow<'_>) -> Result<Picture> {
+    let bytes = regular::read(path).map_err(|e| unreadable(path, e))?;
+    let (mut decoder, shape) = jpeg_header(path, &bytes)?;
+    allow(shape)?;
+    let samples = decoder.decode().map_err(|e| not_jpeg(path, &e))?;
+    let [channels, height, width] = shape;
     Ok(Picture {
         channels,
         height,
         width,
         samples: samples.into_iter().map(f32::from).collect(),
     })
+}
+
+fn not_jpeg(path: &Path, e: &dyn std::fmt::Display) -> Error {
+    unreadable(path, format!("not a whole JPEG file ({e})"))
 }
 
 fn unreadable(path: &Path, problem: impl std::fmt::Display) -> Error {

@@ -12,6 +12,7 @@ use crate::nets::VelocityField;
 use crate::ranks::Place;
 use crate::train::observations::Observations;
 use crate::train::validate::Validator;
+use ndarray::Array2;
 use tch::{Kind, Tensor, no_grad};
 
 /// Draws of each posterior that its variance is measured on.
@@ -22,7 +23,8 @@ const BATCH: i64 = 64;
 /// What is known of them whatever the network's weights.
 pub(super) struct Held {
     probed: Probed,
-    /// What a draw differs from the mean by, `[n, D]`, and the variance of such, `[n, D]`.
+    /// What a draw differs from the mean by, `[n, D]`, and the variance of such behind the channel's blur,
+    /// where the risk is known, `[n, D]`.
     error: Tensor,
     variance: Tensor,
     /// ln λ_rest of each object's pixels, where its redshift is known.
@@ -32,18 +34,24 @@ pub(super) struct Held {
 impl Held {
     /// # Errors
     /// [`crate::Error::Torch`] if the numbers cannot be copied to the host.
-    pub fn new(posteriors: &Posteriors, held: &Observations, seed: u64) -> Result<Self> {
+    pub fn new(
+        posteriors: &Posteriors,
+        blur: &MeanBlur,
+        held: &Observations,
+        seed: u64,
+    ) -> Result<Self> {
         let probed = posteriors.probed(held, seed, Place::whole(), u64::MAX)?;
         let seeds: Vec<u64> = (0..=DRAWS)
             .map(|k| derive(seed, Purpose::Validation, 1 << 32 | k))
             .collect();
         let rows: Vec<i64> = (0..held.len()).collect();
         let (_, errors) = posteriors.drawn(held, &seeds, &rows)?;
-        let others = errors.narrow(0, 1, DRAWS as i64);
+        let others = (1..=DRAWS as i64).map(|k| blur.apply(&errors.get(k), &held.latent).square());
+        let others = Tensor::stack(&others.collect::<Vec<_>>(), 0);
         let z = numbers(&held.latent.redshift)?;
         let rest = z.iter().map(|l| posteriors.rest_ln(f64::from(*l).exp_m1()));
         Ok(Self {
-            variance: (others.square()).mean_dim([0i64].as_slice(), false, Kind::Float),
+            variance: others.mean_dim([0i64].as_slice(), false, Kind::Float),
             error: errors.get(0),
             rest: rest.collect(),
             probed,
@@ -92,12 +100,14 @@ impl Held {
             return Ok(Spread::one());
         }
         let (risk, variance) = (matrix(risk)?, matrix(&self.variance)?);
-        let good = matrix(&held.latent.good)?;
+        // Pixels of little noise tell most.
+        let weight = held.latent.scale().square().square().reciprocal() * &held.latent.good;
+        let weight = matrix(&weight)?;
         let mut tally = Tally::new((from, to));
         for (i, ln) in self.rest.iter().enumerate() {
             let Some(ln) = ln else { continue };
-            let pixel = |j: usize| (ln[j], f64::from(risk[[i, j]]), f64::from(variance[[i, j]]));
-            tally.add((0..ln.len()).filter(|j| good[[i, *j]] > 0.0).map(pixel));
+            let part = |of: &Array2<f32>, j: usize| f64::from(weight[[i, j]] * of[[i, j]]);
+            tally.add((0..ln.len()).map(|j| (ln[j], part(&risk, j), part(&variance, j))));
         }
         Ok(tally.spread())
     }

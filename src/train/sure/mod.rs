@@ -95,7 +95,7 @@ impl Sure {
     ) -> Result<(Validation, Spread)> {
         let held = match self.held.take() {
             Some(held) => held,
-            None => Held::new(&self.posteriors, validator.held(), self.seed)?,
+            None => Held::new(&self.posteriors, &self.blur, validator.held(), self.seed)?,
         };
         let found = held.validate(network, &self.blur, validator, forward);
         self.held = Some(held);

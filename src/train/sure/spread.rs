@@ -5,7 +5,9 @@ use crate::base::tensors::numbers;
 use tch::{Device, Tensor};
 
 /// Ranges of ln λ_rest with a factor of their own.
-const BINS: usize = 12;
+const BINS: usize = 6;
+/// A ratio of risk and predicted variance is believed where it is more than so many standard errors from 1.
+const SIGNIFICANT: f64 = 1.0;
 /// Factors beyond these are no correction any more.
 const RANGE: (f64, f64) = (0.25, 2.0);
 
@@ -89,7 +91,7 @@ impl Tally {
         }
     }
 
-    /// Adds one object's unmasked pixels: (ln λ_rest, risk, predicted variance).
+    /// Adds one object's pixels: ln λ_rest, risk and predicted variance, both by the pixel's weight.
     pub fn add(&mut self, pixels: impl Iterator<Item = (f64, f64, f64)>) {
         let (from, to) = self.range;
         let mut sums = [[0.0; 2]; BINS];
@@ -122,7 +124,8 @@ impl Tally {
         let scatter = of(0).zip(of(1)).map(|(r, v)| (r - ratio * v).powi(2));
         let error = scatter.sum::<f64>() / variance.powi(2);
         let excess = (ratio - 1.0).powi(2);
-        let kept = (1.0 - error / excess.max(f64::MIN_POSITIVE)).max(0.0);
+        let doubt = SIGNIFICANT.powi(2) * error / excess.max(f64::MIN_POSITIVE);
+        let kept = (1.0 - doubt).max(0.0);
         let square = 1.0 + kept * (ratio - 1.0);
         square.max(0.0).sqrt().clamp(RANGE.0, RANGE.1)
     }

@@ -1,0 +1,115 @@
+//! Where faults that are no errors of ours end: in one line on standard error, and nothing half-written.
+
+use crate::base::atomic::abandon_now;
+use crate::base::error::{FAILED, Result, out_of_memory};
+use crate::base::line::line;
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::any::Any;
+use std::io::Write;
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What to do about it where memory runs out, by the command that runs.
+static LOWER: OnceLock<&str> = OnceLock::new();
+
+/// The remedy where memory runs out.
+pub(super) fn lower() -> &'static str {
+    LOWER
+        .get()
+        .copied()
+        .unwrap_or("use a machine with more memory")
+}
+
+/// Runs a command that needs less memory after `remedy`; `None` where it panicked, which has been said.
+pub(super) fn within(
+    remedy: &'static str,
+    work: impl FnOnce() -> Result<()>,
+) -> Option<Result<()>> {
+    // Set once, as a process runs one command.
+    let _ = LOWER.set(remedy);
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(move |fault| {
+        // Each thread that shares the work may stumble over the same.
+        static SAID: AtomicBool = AtomicBool::new(false);
+        if !SAID.swap(true, Ordering::Relaxed) {
+            log::error!("{}", words(fault));
+        }
+        if std::env::var_os("RUST_BACKTRACE").is_some() {
+            usual(fault);
+        }
+    }));
+    // What it leaves is dropped, and the process ends.
+    panic::catch_unwind(AssertUnwindSafe(work)).ok()
+}
+
+fn words(fault: &PanicHookInfo<'_>) -> String {
+    let said = message(fault.payload());
+    // tch unwraps what libtorch says: Torch("…"), of several lines.
+    let torch = said.split_once("Torch(\"").map(|(_, t)| t);
+    let torch = torch.and_then(|t| t.split("\\n").next());
+    let text = match torch {
+        Some(text) if out_of_memory(text) => format!("libtorch: {text}; {}", lower()),
+        Some(text) => format!("libtorch: {text}; check the sizes in the config"),
+        None => {
+            let at = fault
+                .location()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            format!("a fault of selfsi itself ({at}: {said}); please report it with the command")
+        }
+    };
+    line(text)
+}
+
+fn message(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    let owned = || payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(owned).unwrap_or("unknown")
+}
+
+/// The system's memory; where there is none left the process ends with one line.
+#[derive(Debug)]
+pub struct Memory;
+
+impl Memory {
+    fn given(bytes: *mut u8, asked: usize) -> *mut u8 {
+        if bytes.is_null() {
+            let mut text = [0; 256];
+            let mut rest = &mut text[..];
+            // Cut where it is too long.
+            let _ = writeln!(
+                rest,
+                "selfsi: error: no memory for {asked} bytes; {}",
+                lower()
+            );
+            let left = rest.len();
+            let _ = std::io::stderr().write_all(&text[..text.len() - left]);
+            abandon_now(i32::from(FAILED));
+        }
+        bytes
+    }
+}
+
+// SAFETY: everything is the system allocator's, save that what it refuses ends the process.
+unsafe impl GlobalAlloc for Memory {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as the caller has it.
+        Self::given(unsafe { System.alloc(layout) }, layout.size())
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as the caller has it.
+        Self::given(unsafe { System.alloc_zeroed(layout) }, layout.size())
+    }
+
+    unsafe fn realloc(&self, bytes: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: as the caller has it.
+        Self::given(unsafe { System.realloc(bytes, layout, size) }, size)
+    }
+
+    unsafe fn dealloc(&self, bytes: *mut u8, layout: Layout) {
+        // SAFETY: as the caller has it.
+        unsafe { System.dealloc(bytes, layout) }
+    }
+}

@@ -1,0 +1,150 @@
+//! Restored spectra are written: the catalog, and files of single spectra beside it.
+
+use super::files::{check_paths, desi_path, write_spectra};
+use super::restorable::{Batch, Sink, Task};
+use super::shard::Part;
+use crate::base::tensors::numbers;
+use crate::data::{Block, Object, flag};
+use crate::lines::{MeasuredLines, NO_LINES, over_draws};
+use crate::prepare::SpectraHeader;
+use crate::restored::{
+    Restored, RestoredHeader, RestoredPart, RestoredWriter, desi_source, write_restored_desi,
+};
+use crate::{Error, Result};
+use ndarray::{Array3, ArrayView3, Axis};
+use rayon::prelude::*;
+use std::path::{Path, PathBuf};
+use tch::Tensor;
+
+/// What is written of spectra.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// The restored catalog (FITS).
+    pub catalog: PathBuf,
+    /// Folder for the restored spectra in the form of their survey: a spec file for each SDSS object, a
+    /// file for each DESI coadd file. Each is either complete or absent; those in DESI's form are written
+    /// after the catalog.
+    pub spectra: Option<PathBuf>,
+    /// Whether the catalog holds all the draws of the SDE.
+    pub draws: bool,
+}
+
+/// Writes them.
+pub struct SpectraSink {
+    writer: RestoredWriter,
+    header: RestoredHeader,
+    wavelength: Vec<f64>,
+    output: Output,
+    part: Option<Part>,
+    /// Whether some spectrum came from a file of many.
+    desi: bool,
+    written: usize,
+}
+
+impl SpectraSink {
+    /// Lays out the catalog; hours of work are not to end in a name that cannot be written.
+    pub(super) fn open(task: Task<'_, SpectraHeader>) -> Result<Self> {
+        let Task { set, output, .. } = task;
+        let objects = || task.rows.iter().map(|r| &set.objects()[*r]);
+        if let Some(folder) = &output.spectra {
+            check_paths(folder, task.part, objects())?;
+        }
+        let header = RestoredHeader {
+            grid: set.grid(),
+            flux_unit: set.flux_unit().to_owned(),
+            specsys: set.specsys().map(ToOwned::to_owned),
+            made: task.made.clone(),
+        };
+        if output.draws {
+            check_draws(&header)?;
+        }
+        let mut writer = RestoredWriter::create(&output.catalog, &header, objects(), output.draws)?;
+        if let Some(shard) = task.shard {
+            writer = writer.as_shard(shard)?;
+        }
+        Ok(Self {
+            writer,
+            wavelength: header.grid.wavelength(),
+            header,
+            output: output.clone(),
+            part: task.part,
+            desi: objects().any(|o| desi_source(o).is_some()),
+            written: 0,
+        })
+    }
+}
+
+impl Sink<Block> for SpectraSink {
+    fn write(&mut self, batch: &Batch<'_, Block>) -> Result<()> {
+        let Batch {
+            objects, restored, ..
+        } = *batch;
+        let draws = all_draws(batch.draws, objects)?;
+        let part = RestoredPart {
+            objects,
+            heldout: batch.heldout,
+            block: restored,
+            lines: &lines(&self.wavelength, objects, draws.view()),
+            draws: Some(draws.view()),
+        };
+        self.writer.write(self.written, part)?;
+        self.written += objects.len();
+        match &self.output.spectra {
+            Some(folder) => write_spectra(folder, &self.header, objects, restored),
+            None => Ok(()),
+        }
+    }
+
+    fn finish(self) -> Result<()> {
+        self.writer.finish()?;
+        match &self.output.spectra {
+            Some(folder) if self.desi => {
+                let catalog = Restored::open(&self.output.catalog)?;
+                let path = |source: &Path| desi_path(folder, source, self.part);
+                write_restored_desi(&catalog, &self.header.made.history, path)?;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Draws [draws, n, D] on the host; NaN in the rows that are flagged.
+fn all_draws(draws: &Tensor, objects: &[Object]) -> Result<Array3<f32>> {
+    let size: Vec<usize> = draws.size().iter().map(|v| *v as usize).collect();
+    let flat = numbers(draws)?;
+    let mut all = Array3::from_shape_fn((size[0], size[1], size[2]), |(k, i, j)| {
+        flat[(k * size[1] + i) * size[2] + j]
+    });
+    for (i, o) in objects.iter().enumerate() {
+        if o.flag != flag::GOOD {
+            all.index_axis_mut(Axis(1), i).fill(f32::NAN);
+        }
+    }
+    Ok(all)
+}
+
+/// The lines of restored `objects`, measured on their draws [draws, n, D].
+fn lines(wavelength: &[f64], objects: &[Object], draws: ArrayView3<f32>) -> Vec<MeasuredLines> {
+    let measured = |(i, o): (usize, &Object)| {
+        if o.flag == flag::GOOD {
+            over_draws(wavelength, draws.index_axis(Axis(1), i), o.z)
+        } else {
+            NO_LINES
+        }
+    };
+    objects.par_iter().enumerate().map(measured).collect()
+}
+
+/// The ODE has no draws to save.
+fn check_draws(header: &RestoredHeader) -> Result<()> {
+    if header.made.method.is_random() {
+        return Ok(());
+    }
+    Err(Error::config(
+        "selfsi restore",
+        "--save-draws",
+        "this run gives one restoration of each object, no draws",
+        "leave it out, or train with [interpolant] kind = \"sde\"",
+    ))
+}

@@ -1,0 +1,13 @@
+//! Where a path begins that does not begin at the observation.
+
+use crate::base::random::Rows;
+use crate::forward::Latent;
+use std::fmt::Debug;
+use tch::Tensor;
+
+/// A Gaussian population whose posterior, given an observation, the path begins with.
+pub trait Start: Debug {
+    /// A draw x_G of the posterior of each row behind the observations `y` [B, D], and their latent
+    /// anchored on it. What a row gets depends on that row and its random stream alone.
+    fn anchored(&self, y: &Tensor, latent: &Latent, random: &Rows) -> (Tensor, Latent);
+}
