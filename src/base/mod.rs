@@ -1,4 +1,4 @@
-//! What every room stands on: errors, files that are complete or absent, the program itself and its messages, random numbers, statistics, devices.
+//! What every room stands on: errors, files that are complete or absent, the program itself and its messages, random numbers, signals, statistics, devices.
 
 pub mod ahead;
 pub mod atomic;
@@ -9,5 +9,6 @@ pub mod messages;
 pub mod program;
 pub mod random;
 pub(crate) mod regular;
+pub mod signals;
 pub mod statistics;
 pub(crate) mod tensors;

@@ -25,6 +25,7 @@ pub use boundary::Memory;
 pub use global::{Global, Tf32};
 
 use crate::base::error::FAILED;
+use crate::base::signals::on_stop;
 use crate::base::{messages, program};
 use crate::ranks;
 use crate::{Error, Result};
@@ -146,11 +147,10 @@ fn run(cli: &Cli) -> Result<()> {
 
 /// Ctrl-C, SIGTERM and SIGHUP remove what is half-written.
 fn leave_nothing_on_signal() -> Result<()> {
-    ctrlc::set_handler(|| {
+    on_stop(&[], |_| {
         log::error!("stopped by a signal; nothing half-written is left behind");
         crate::base::atomic::abandon(130)
     })
-    .map_err(|e| Error::config("signals", "SIGTERM", e, "run again"))
 }
 
 /// Asks glibc to keep the memory of freed tensors: handing each one back to the system and faulting

@@ -3,6 +3,7 @@
 use super::global::Global;
 use super::say::say;
 use crate::base::messages::PROGRESS;
+use crate::base::signals::{SIGUSR1, on_stop};
 use crate::config::Config;
 use crate::data::{Object, flag};
 use crate::prepare::{ImageSet, Prepared, with_scale_of};
@@ -12,14 +13,14 @@ use crate::train::{Data, Outcome, Run, Trainer};
 use crate::{Error, Result};
 use clap::Args;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tch::Device;
 
 /// Learn the transport map from a prepared set.
 ///
-/// Ctrl-C, SIGTERM and SIGUSR1 write a checkpoint and stop; --resume continues. Under mpirun or srun
+/// Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 write a checkpoint and stop; --resume continues. Under mpirun or srun
 /// each process takes its share of every batch, if selfsi was built with --features mpi.
 #[derive(Debug, Args)]
 pub struct Train {
@@ -142,32 +143,22 @@ impl Train {
     }
 }
 
-/// Set by Ctrl-C, SIGTERM and SIGUSR1, which launchers of several processes pass on; a second Ctrl-C or
-/// SIGTERM ends the process at once.
+/// Set by Ctrl-C, SIGTERM, SIGHUP and SIGUSR1, which launchers of several processes pass on; a second one
+/// of the first three ends the process at once.
 pub(super) fn stop_on_signal() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::clone(STOP.get_or_init(Arc::default));
-    // SAFETY: the handler does nothing but set a flag.
-    unsafe { libc::signal(libc::SIGUSR1, on_usr1 as *const () as libc::sighandler_t) };
+    let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     let mut first = None;
-    ctrlc::set_handler(move || {
+    on_stop(&[SIGUSR1], move |signal| {
         flag.store(true, Ordering::Relaxed);
         match first {
+            _ if signal == SIGUSR1 => {}
             None => first = Some(Instant::now()),
             Some(since) if since.elapsed() < again() => {}
             Some(_) => crate::base::atomic::abandon(130),
         }
-    })
-    .map_err(|e| Error::config("signals", "SIGTERM", e, "run again"))?;
+    })?;
     Ok(stop)
-}
-
-static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
-
-extern "C" fn on_usr1(_: libc::c_int) {
-    if let Some(stop) = STOP.get() {
-        stop.store(true, Ordering::Relaxed);
-    }
 }
 
 /// How long after the first signal another one counts as a second: one Ctrl-C may reach a rank both

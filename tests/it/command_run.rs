@@ -290,6 +290,7 @@ fn simulate_runs_the_program_and_leaves_nothing_when_it_fails() {
 #[cfg(target_os = "linux")]
 mod signals {
     use super::*;
+    use crate::fixtures::heeding::heeding;
     use std::os::unix::process::CommandExt;
     use std::process::{Child, Stdio};
 
@@ -305,15 +306,15 @@ mod signals {
     fn started(study: &Study, run: &str) -> (Child, String) {
         study.config("pid", &study.simulator("pid", 0, 600.0));
         let _ = std::fs::remove_file(study.path("marker"));
-        let child = std::process::Command::new(assert_cmd::cargo::cargo_bin("selfsi"))
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("selfsi"));
+        command
             .args(["--threads", "1", "train", "--set", "train.steps=100000"])
             .arg(study.path("pid.toml"))
             .arg("--out")
             .arg(study.path(run))
             .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .unwrap();
+            .process_group(0);
+        let child = heeding(&mut command).spawn().unwrap();
         wait_for("no checkpoint", || {
             !checkpoints(&study.path(run)).is_empty()
         });

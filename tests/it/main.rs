@@ -68,6 +68,7 @@ mod restored_images;
 mod restored_python;
 mod sdss_forms;
 mod shards;
+mod signals;
 mod simulate;
 mod smoothing;
 mod special_files;

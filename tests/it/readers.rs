@@ -710,32 +710,3 @@ fn the_program_says_every_fault_in_one_line_and_fails() {
         );
     }
 }
-
-#[test]
-fn an_interrupted_preparation_leaves_nothing() {
-    let folder = survey(&(1..=40).map(Spec::new).collect::<Vec<_>>());
-    let c = config(folder.path(), "sdss", &["grid.pixels=200000"]);
-    let path = folder.path().join("config.toml");
-    fs::write(&path, c.to_toml().unwrap()).unwrap();
-    let names = || -> Vec<String> {
-        let entries = fs::read_dir(folder.path()).unwrap();
-        entries
-            .map(|e| e.unwrap().file_name().to_string_lossy().into_owned())
-            .collect()
-    };
-    let before = names().len();
-    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("selfsi"))
-        .arg("prepare")
-        .arg(&path)
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    while !names().iter().any(|n| n.ends_with(".part")) {
-        assert!(child.try_wait().unwrap().is_none(), "it ended too soon");
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
-    // SAFETY: a signal to our own child, which has not been waited for.
-    unsafe { libc::kill(child.id() as i32, libc::SIGINT) };
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    assert_eq!(names().len(), before, "{:?}", names());
-}

@@ -1,6 +1,7 @@
 //! `selfsi train` as a user meets it: the same seed gives the same run, whether or not it was
 //! stopped on the way, and what cannot be continued is refused in one clear line.
 
+use crate::fixtures::heeding::heeding;
 use crate::fixtures::prepared_set::{self, NETWORK, UNIT, objects, survey, waves};
 use crate::fixtures::run_folder::{Left, checkpoints, copy, failure, metrics, selfsi};
 use crate::fixtures::shared;
@@ -108,15 +109,15 @@ impl Study {
 
     /// Starts a run in the background and waits until its metrics have reached `step`.
     fn started(&self, run: &str, step: u64) -> Child {
-        let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("selfsi"))
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("selfsi"));
+        command
             .args(["--threads", "1", "train"])
             .arg(self.path("job.toml"))
             .arg("--out")
             .arg(self.path(run))
             .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .stderr(Stdio::piped());
+        let mut child = heeding(&mut command).spawn().unwrap();
         let begin = Instant::now();
         let reached = |l: &serde_json::Value| l["step"].as_u64().unwrap() >= step;
         while !metrics(&self.path(run)).last().is_some_and(reached) {
