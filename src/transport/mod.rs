@@ -136,7 +136,7 @@ impl Transport {
     /// Φ(y) for observations `y` [B, D], without gradient and without leaving the device. The
     /// result is a function of y, the latent and each row's random stream alone. The SDE draws
     /// from `random`; the ODE does not use it. `dropout`: whether it is on, as in the paper.
-    /// From a posterior on, the steps are those of [`arc`]; X begins with its draw, from `random`.
+    /// From a posterior on, the steps are those of `arc`; X begins with its draw, from `random`.
     ///
     /// Euler takes the drift at the beginning of each step. Heun averages it with that at the end
     /// of the Euler step, noise included: of second order for the ODE, and in law for the SDE,

@@ -106,7 +106,7 @@ pub struct Scores {
 /// does not depend on the number of threads: every arm computes on one.
 ///
 /// # Errors
-/// As [`learn`].
+/// As the training.
 pub fn run(plan: &Plan, finished: &(dyn Fn(Shape, f64, Arm) + Sync)) -> Result<Study> {
     let cases: Vec<(Shape, f64)> = plan
         .shapes
