@@ -13,7 +13,7 @@
 //! ```no_run
 //! use selfsi::base::random::{Purpose, Rows};
 //! use selfsi::forward;
-//! use selfsi::prepare::Prepared;
+//! use selfsi::prepare::{Prepared, SpectraHeader};
 //! use selfsi::restore::{Given, Input, Job, Output, Selection, config_of, restore};
 //! use selfsi::train::{Run, observations};
 //! use std::path::Path;
@@ -35,7 +35,7 @@
 //! // The set that the run was trained on, restored; every row is in the catalog.
 //! let out = Path::new("restored.fits");
 //! let nothing = Given { paths: &[], catalog: None };
-//! let input = Input::open(&config, nothing, out, &mut |_, _| {})?;
+//! let input: Input<SpectraHeader> = Input::open(&config, nothing, out, &mut |_, _| {})?;
 //! let job = Job {
 //!     config: &config,
 //!     seed: config.seed,

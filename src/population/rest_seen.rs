@@ -158,7 +158,12 @@ impl Seen {
                 };
                 let reach = c.seen_band.reach().min(variance.len() - 1);
                 let banded = BandedSolver::new(reach, element, modes);
-                banded.map(Solver::Banded)
+                // A band that is not quite positive semidefinite shows where there is little noise.
+                banded.map(Solver::Banded).or_else(|| {
+                    let factor = self.factor.slice(s![from..to, ..]);
+                    let signal = factor.dot(&factor.t());
+                    dense(signal.view(), &tilt, channel, variance).map(Solver::Dense)
+                })
             }
         }
     }

@@ -50,7 +50,7 @@ pub(crate) fn of(path: &Path) -> Result<Kind> {
         Start::Pickle => Err(pickled(path)),
         Start::Png | Start::Jpeg => Ok(Kind::Pictures(vec![path.to_path_buf()], Vec::new())),
         // The binary batches have no signature but their length.
-        Start::Other if is_cifar_length(path) => Ok(Kind::Cifar),
+        Start::Other | Start::Text if is_cifar_length(path) => Ok(Kind::Cifar),
         Start::VoTable | Start::Text | Start::Other => Err(Error::input(
             path,
             "",
