@@ -55,10 +55,9 @@ impl RestFilter {
 
     /// Variances of clean spectra of amplitude 1 at redshift `z` (NaN: unknown), `[D]`.
     #[must_use]
-    pub fn variances(&self, z: f64) -> Array1<f64> {
-        let (population, _, from) = self.at(z);
-        let factor = (population.factor).slice(s![from..from + population.grid.pixels, ..]);
-        factor.rows().into_iter().map(|f| f.dot(&f)).collect()
+    pub fn variances(&self, z: f64) -> ArrayView1<'_, f64> {
+        let (population, seen, from) = self.at(z);
+        (seen.variances).slice(s![from..from + population.grid.pixels])
     }
 
     /// A draw of an observation's noise, `[D]`, 0 where it is masked.

@@ -23,6 +23,8 @@ pub(super) struct Seen {
     /// F and H F, F Fᵀ = C.
     pub own: Array2<f64>,
     pub factor: Array2<f64>,
+    /// Of clean spectra of amplitude 1, `[L]`.
+    pub variances: Array1<f64>,
     covariance: Covariance,
 }
 
@@ -71,6 +73,8 @@ impl Seen {
         let whole = blur_matrix(&vec![sigma; l]);
         let mean = whole.dot(&population.mean);
         let own = with_amplitude(&population.factor, population);
+        let rows = population.factor.rows();
+        let variances = rows.into_iter().map(|f| f.dot(&f)).collect();
         let Some(structure) = &population.structure else {
             let factor = whole.dot(&own);
             let covariance = Covariance::Dense {
@@ -81,6 +85,7 @@ impl Seen {
                 mean,
                 own,
                 factor,
+                variances,
                 covariance,
             };
         };
@@ -100,6 +105,7 @@ impl Seen {
             mean,
             factor: blur.dot(own.view()),
             own,
+            variances,
             covariance: Covariance::Banded(Box::new(Banded {
                 seen_modes: blur.dot(modes.view()),
                 seen_band: BandMatrix::of(&seen_band, (band.reach() + 2 * reach).min(l - 1)),

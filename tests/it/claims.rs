@@ -1,27 +1,13 @@
 //! What files claim against what they hold: sizes of datasets and pictures, and checkpoints put together
 //! otherwise. Nothing takes the memory that is claimed, and nothing panics.
 
+use crate::fixtures::hdf5_config::CONFIG;
 use crate::fixtures::run_folder::{checkpoints, failure, selfsi};
 use crate::fixtures::sealed::{Parts, sealed, unsealed};
 use crate::fixtures::trained::Trained;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
-
-const CONFIG: &str = r#"
-[survey]
-prepared = "set.h5"
-[survey.source]
-kind = "hdf5"
-file = "catalog.h5"
-wavelength = "vacuum"
-flux_unit = ""
-[normalise]
-kind = "none"
-[forward]
-kind = "gaussian"
-sigma = 0.5
-"#;
 
 #[test]
 fn a_dataset_that_claims_more_than_its_file_holds_takes_no_memory_for_it() {

@@ -2,6 +2,7 @@
 //! anything is opened, as a FIFO waits for ever.
 
 use crate::fixtures::case::Case;
+use crate::fixtures::hdf5_config::CONFIG;
 use assert_cmd::Command;
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
@@ -29,21 +30,6 @@ fn said(folder: &TempDir, arguments: &[&str]) -> String {
     assert_eq!(text.lines().count(), 1, "{arguments:?}: {text}");
     text
 }
-
-const CONFIG: &str = r#"
-[survey]
-prepared = "set.h5"
-[survey.source]
-kind = "hdf5"
-file = "catalog.h5"
-wavelength = "vacuum"
-flux_unit = ""
-[normalise]
-kind = "none"
-[forward]
-kind = "gaussian"
-sigma = 0.5
-"#;
 
 #[test]
 fn what_is_no_file_is_refused_wherever_a_file_is_expected() {

@@ -1,6 +1,6 @@
 //! The held-out observations of a validation.
 
-use super::rule::{correction, risk};
+use super::rule::risk;
 use super::spread::{Spread, Tally};
 use super::told::{Posteriors, Probed, Told};
 use crate::Result;
@@ -72,11 +72,8 @@ impl Held {
             let parts = (0..n).step_by(BATCH as usize).map(|start| {
                 let rows = BATCH.min(n - start);
                 let (o, probed) = (held.narrow(start, rows), self.probed.narrow(start, rows));
-                let added = correction(network, &o, &probed.told, 0);
-                (
-                    &probed.told.mean + added,
-                    risk(network, blur, &o, &probed, 0).pixels,
-                )
+                let risk = risk(network, blur, &o, &probed, 0);
+                (&probed.told.mean + risk.added, risk.pixels)
             });
             let (means, risks): (Vec<_>, Vec<_>) = parts.unzip();
             let (mean, risk) = (Tensor::cat(&means, 0), Tensor::cat(&risks, 0));

@@ -53,7 +53,7 @@ impl Mean {
         let seeds: Vec<u64> = draws.map(|k| derive(seed, Purpose::Transport, k)).collect();
         let streams = Vec::<i64>::try_from(streams.to_device(Device::Cpu))?;
         let (told, errors) = self.posteriors.drawn(o, &seeds, &streams)?;
-        let mean = no_grad(|| &told.mean + correction(network, o, &told, 0));
+        let mean = no_grad(|| &told.mean + correction(network, o, [&told.mean, &told.scatter], 0));
         let d = mean.size()[1];
         let z = numbers(&o.latent.redshift)?;
         let factors = z.iter().flat_map(|l| {

@@ -1,6 +1,6 @@
 //! The risk of a network's mean, by Stein's estimate.
 
-use super::told::{Probed, Told};
+use super::told::Probed;
 use crate::forward::{Latent, MeanBlur};
 use crate::nets::{Pass, VelocityField};
 use crate::train::observations::Observations;
@@ -15,6 +15,8 @@ const STEP: f64 = 0.01;
 #[derive(Debug)]
 pub(super) struct Risk {
     pub pixels: Tensor,
+    /// What the network adds to the mean of the Gaussian posterior, `[B, D]`.
+    pub added: Tensor,
 }
 
 impl Risk {
@@ -40,21 +42,13 @@ pub(super) fn risk(
         mean,
         misfit,
     } = probed;
-    let moved = Told {
-        mean: &told.mean + mean * STEP,
-        scatter: told.scatter.shallow_clone(),
-        misfit: told.misfit.shallow_clone(),
-    };
     let twice = Observations {
         flux: Tensor::cat(&[&o.flux, &(&o.flux + probe * STEP)], 0),
         latent: Latent::concatenate(&[&o.latent, &o.latent]),
     };
-    let told_twice = Told {
-        mean: Tensor::cat(&[&told.mean, &moved.mean], 0),
-        scatter: Tensor::cat(&[&told.scatter, &moved.scatter], 0),
-        misfit: Tensor::cat(&[&told.misfit, &moved.misfit], 0),
-    };
-    let added = correction(network, &twice, &told_twice, phase);
+    let means = Tensor::cat(&[&told.mean, &(&told.mean + mean * STEP)], 0);
+    let scatters = Tensor::cat(&[&told.scatter, &told.scatter], 0);
+    let added = correction(network, &twice, [&means, &scatters], phase);
     let seen = blur.apply(&added, &twice.latent) * &twice.latent.good;
     let n = o.len();
     let (at, near) = (seen.narrow(0, 0, n), seen.narrow(0, n, n));
@@ -64,18 +58,19 @@ pub(super) fn risk(
     let variance = o.latent.sigma.square() * &o.latent.good;
     Risk {
         pixels: residual.square() + probe * answer * 2.0 - variance,
+        added: added.narrow(0, 0, n),
     }
 }
 
-/// What the network adds to the mean of the Gaussian posterior, `[B, D]`.
+/// What the network adds to the `mean` of the Gaussian posterior in units of `scatter`, all `[B, D]`.
 pub(super) fn correction(
     network: &dyn VelocityField,
     o: &Observations,
-    told: &Told,
+    [mean, scatter]: [&Tensor; 2],
     phase: u64,
 ) -> Tensor {
     let latent = Latent {
-        planes: Tensor::cat(&[&told.mean, &told.scatter], 1),
+        planes: Tensor::cat(&[mean, scatter], 1),
         ..o.latent.shallow_clone()
     };
     let now = Tensor::ones([1, 1], (Kind::Float, o.flux.device()));
@@ -85,7 +80,7 @@ pub(super) fn correction(
         bf16: false,
     };
     match network.fields(&now, &o.flux, &latent, pass).clean {
-        Some([mean, _]) => mean - &told.mean,
+        Some([found, _]) => found - mean,
         None => o.flux.zeros_like(),
     }
 }
@@ -194,8 +189,10 @@ mod tests {
                 .params()
                 .set_flat(&(&flat + flat.randn_like() * scale));
             no_grad(|| {
-                let estimate = risk(network.as_ref(), &blur, &observed, &probed, 0).pixels;
-                let added = correction(network.as_ref(), &observed, &probed.told, 0);
+                let Risk {
+                    pixels: estimate,
+                    added,
+                } = risk(network.as_ref(), &blur, &observed, &probed, 0);
                 let error = (&probed.told.mean + &added - &clean) * &observed.latent.good;
                 let by_object =
                     |t: &Tensor| t.sum_dim_intlist([1i64].as_slice(), false, Kind::Double);
