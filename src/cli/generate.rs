@@ -2,6 +2,7 @@
 
 use super::bounded::at_most;
 use super::global::Global;
+use super::output;
 use super::progress::Progress;
 use super::say::say;
 use super::train::stop_on_signal;
@@ -56,6 +57,8 @@ impl Generate {
         set.extend(self.steps.map(|n| format!("diffusion.sampler.steps={n}")));
         let config = config_of(&run, &set)?;
         let restored = RestoredSamples::open(&run, self.restored.as_deref())?;
+        let inputs = config.inputs().into_iter().chain([restored.path()]);
+        output::check(&self.out, inputs)?;
         let stop = stop_on_signal()?;
         let job = GenerateJob {
             config: &config,

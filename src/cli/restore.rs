@@ -1,6 +1,7 @@
 //! `selfsi restore`.
 
 use super::global::Global;
+use super::output;
 use super::progress::Progress;
 use super::say::say;
 use crate::config::Config;
@@ -66,6 +67,8 @@ impl Restore {
         let config = config_of(&run, &global.set)?;
         let part = self.part()?;
         let out = part.map_or_else(|| self.out.clone(), |p| p.path(&self.out));
+        let given = self.input.iter().chain(&self.catalog).map(PathBuf::as_path);
+        output::check(&out, given.chain(config.inputs()))?;
         if config.image.is_some() {
             self.refuse_options_of_spectra()?;
             return self.restore::<ImageSetHeader>(global, (&run, &config), part, &out, &out);

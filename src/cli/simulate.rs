@@ -1,6 +1,7 @@
 //! `selfsi simulate`.
 
 use super::global::Global;
+use super::output;
 use super::progress::Progress;
 use super::say::say;
 use crate::Result;
@@ -27,6 +28,8 @@ pub struct Simulate {
 impl Simulate {
     pub fn run(&self, global: &Global) -> Result<()> {
         let config = global.config(&self.config)?;
+        let inputs = [self.config.as_path(), &self.from];
+        output::check(&self.out, inputs.into_iter().chain(config.inputs()))?;
         let mut bar = Progress::new("simulating");
         let n = simulate(
             &config,

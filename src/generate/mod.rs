@@ -7,10 +7,10 @@ pub use file::{Generated, GeneratedAxes, GeneratedHeader, GeneratedWriter, Gener
 
 pub use restored::RestoredSamples;
 
-use crate::base::atomic::not_an_input;
 use crate::base::tensors::matrix;
 use crate::config::{Config, SamplerConfig};
 use crate::diffusion::{DiffusionTrainer, Model, ModelHeader, ModelRecord, begin};
+use crate::files::overwrite::check_output;
 use crate::restore::in_units;
 use crate::train::{Run, config_sha256};
 use crate::{Error, Result};
@@ -93,7 +93,7 @@ pub fn generate(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Summary> {
     GeneratedWriter::check(job.out)?;
-    not_an_input(job.out, [job.restored.path()], "give --out another name")?;
+    check_output(job.out, [job.restored.path()], "give --out another name")?;
     let folder = run.folder().join("diffusion");
     let (record, model) = model(&folder, job)?;
     let sampler = job.config.diffusion_or_default().sampler;

@@ -10,6 +10,7 @@ mod growth;
 mod host_blocks;
 mod known;
 mod observations;
+mod own;
 mod pairs;
 mod proxies;
 mod resumed;
@@ -30,6 +31,7 @@ pub(crate) use estep::{EStep, evaluations, refreshes};
 pub use feed::Feed;
 pub use observations::{Observations, image_observations, observations};
 
+pub use own::check_not_of_a_run;
 pub use pairs::Pairs;
 pub use rule::Rule;
 pub(crate) use run::sha256_file;
