@@ -53,7 +53,7 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 }
 
 /// The name of the file that is locked in place of its folder.
-const LOCK: &str = ".lock";
+pub(crate) const LOCK: &str = ".lock";
 
 /// A folder into which no other process that asks for it writes, as long as this lives.
 #[derive(Debug)]

@@ -27,10 +27,11 @@ pub fn place(target: &Path) -> Result<PathBuf> {
     for _ in 0..LINKS {
         match fs::read_link(&place) {
             Ok(to) => place = folder_of(&place).join(to),
-            // No link, or nothing there.
+            // No link, or nothing there; what is wrong with the folder is said of the folder.
             Err(_) => {
+                let nothing = [ErrorKind::NotFound, ErrorKind::NotADirectory];
                 return match regular::check(&place) {
-                    Err(e) if e.kind() != ErrorKind::NotFound => Err(refused(e)),
+                    Err(e) if !nothing.contains(&e.kind()) => Err(refused(e)),
                     _ => Ok(place),
                 };
             }

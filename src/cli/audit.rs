@@ -59,7 +59,7 @@ impl Audit {
     /// the seed of the simulations.
     pub fn run(&self, global: &Global) -> Result<()> {
         self.check()?;
-        let run = Run::open(&self.run)?;
+        let run = Run::open_whole(&self.run)?;
         let config = config_of(&run, &global.set)?;
         if config.image.is_some() {
             return Err(refused(

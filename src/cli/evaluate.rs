@@ -153,7 +153,7 @@ impl Evaluate {
     }
 
     fn files(&self, run: &Path, global: &Global) -> Result<RunFiles> {
-        let path = Run::open(run)?.folder().join("config.toml");
+        let path = Run::open_whole(run)?.folder().join("config.toml");
         let config = global.config(&path)?;
         let restored = match &self.restored[..] {
             [] => restored_in(run, config.image.is_some()),

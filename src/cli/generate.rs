@@ -52,7 +52,7 @@ impl Generate {
             ));
         }
         at_most("selfsi generate", "-n", self.ntargets, 100_000_000)?;
-        let run = Run::open(&self.run)?;
+        let run = Run::open_whole(&self.run)?;
         let mut set = global.set.clone();
         set.extend(self.steps.map(|n| format!("diffusion.sampler.steps={n}")));
         let config = config_of(&run, &set)?;

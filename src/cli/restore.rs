@@ -63,7 +63,7 @@ const SLURM: &str = "slurm";
 impl Restore {
     /// `--set` reaches [restore] and [transport] of the run's config, `--seed` the draws.
     pub fn run(&self, global: &Global) -> Result<()> {
-        let run = Run::open(&self.run)?;
+        let run = Run::open_whole(&self.run)?;
         let config = config_of(&run, &global.set)?;
         let part = self.part()?;
         let out = part.map_or_else(|| self.out.clone(), |p| p.path(&self.out));

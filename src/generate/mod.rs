@@ -7,6 +7,7 @@ pub use file::{Generated, GeneratedAxes, GeneratedHeader, GeneratedWriter, Gener
 
 pub use restored::RestoredSamples;
 
+use crate::base::lock::FolderLock;
 use crate::base::tensors::matrix;
 use crate::config::{Config, SamplerConfig};
 use crate::diffusion::{DiffusionTrainer, Model, ModelHeader, ModelRecord, begin};
@@ -139,6 +140,7 @@ fn model(folder: &Path, job: GenerateJob<'_>) -> Result<(ModelRecord, Model)> {
             return Ok((record, model));
         }
     }
+    let _lock = FolderLock::take(folder)?;
     // Before an old model goes: whether a new one can be trained.
     let samples = job.restored.load(config, device)?;
     if begun.is_none() {

@@ -16,6 +16,7 @@ mod proxies;
 mod resumed;
 mod rule;
 mod run;
+mod seal;
 mod split;
 mod start;
 mod sure;

@@ -1,5 +1,6 @@
 //! Which files make up a run.
 
+use crate::base::lock::LOCK;
 use crate::base::output;
 use crate::{Error, Result};
 use std::ffi::OsStr;
@@ -45,7 +46,7 @@ fn is_run(folder: &Path) -> bool {
 }
 
 fn is_own(name: &OsStr) -> bool {
-    let named = [CONFIG, PROVENANCE, DIFFUSION].iter().chain(&TRAINED);
+    let named = [CONFIG, PROVENANCE, DIFFUSION, LOCK].iter().chain(&TRAINED);
     let mut named = named.map(OsStr::new);
     named.any(|n| n == name) || name.to_string_lossy().starts_with(EVENTS)
 }
