@@ -75,14 +75,21 @@ fn what_is_no_file_is_refused_by_every_command() {
     fs::write(at("file"), "").unwrap();
     let before = files(&t.out(""));
     for (name, command) in all {
-        for (out, words) in [
+        let outs = [
+            ("device.fits", "a device, not a file"),
             ("folder.fits", "a folder, not a file"),
             ("link.fits", "a folder, not a file"),
             ("fifo.fits", "a FIFO, not a file"),
-            ("device.fits", "a device, not a file"),
             ("missing/", "not a file name"),
             ("file/out.fits", "file is a file, not a folder"),
-        ] {
+        ];
+        // The rule is one; that each command asks, one output shows.
+        let outs = if name == "restore" {
+            &outs[..]
+        } else {
+            &outs[..1]
+        };
+        for (out, words) in outs {
             let again = Command::from_std(copy_of(&command));
             let line = failure(to(again, name, &at("").join(out)));
             assert!(line.contains(words), "{name} {out}: {line}");
