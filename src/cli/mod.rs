@@ -26,7 +26,7 @@ pub use global::{Global, Tf32};
 
 use crate::base::error::FAILED;
 use crate::base::signals::on_stop;
-use crate::base::{messages, program};
+use crate::base::{libtorch, messages, program};
 use crate::ranks;
 use crate::{Error, Result};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -103,6 +103,7 @@ impl Command {
 }
 
 fn run(cli: &Cli) -> Result<()> {
+    libtorch::check()?;
     let g = &cli.global;
     // Of a command without ranks, each process of a launcher would write the same files.
     match &cli.command {

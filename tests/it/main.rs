@@ -75,6 +75,7 @@ mod special_files;
 mod streamed;
 mod summaries;
 mod sure;
+mod system;
 mod theory;
 mod toy;
 mod traced;
