@@ -22,7 +22,7 @@ mod toy;
 mod train;
 
 pub use boundary::Memory;
-pub use global::{Global, Tf32};
+pub use global::{Global, Shown, Tf32};
 
 use crate::base::error::FAILED;
 use crate::base::signals::on_stop;
@@ -72,7 +72,7 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    messages::start(cli.global.messages());
+    messages::start(cli.global.messages(), cli.global.progress == Shown::Lines);
     keep_freed_memory();
     match boundary::within(cli.command.needs_less_memory(), || run(&cli)) {
         Some(Ok(())) => ExitCode::SUCCESS,

@@ -94,6 +94,9 @@ fn another_libtorch_is_refused_at_start_with_what_to_install() {
     let mut command = selfsi();
     command.env("LD_LIBRARY_PATH", paths);
     let said = failure(command.args(["inspect", "absent.fits"]));
-    assert!(said.contains("lib: libtorch 1.4.0+cu130; expected"), "{said}");
+    assert!(
+        said.contains("lib: libtorch 1.4.0+cu130; expected"),
+        "{said}"
+    );
     assert!(said.contains("pip install 'torch=="), "{said}");
 }
