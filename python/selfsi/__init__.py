@@ -20,39 +20,39 @@ from .errors import Error
 
 if TYPE_CHECKING:
     from . import simulator
-    from .audited import Audited, audited
+    from .audit_tables import Audited, audited
     from .catalog import Catalog
+    from .clean_spectra import Truth, truth
     from .commands import audit, diagnose, evaluate, generate, inspect, merge, mock, prepare, restore, run, simulate, train
     from .images import Images
-    from .metrics import metrics
     from .opening import open
-    from .prepared import Prepared, prepared
-    from .truth import Truth, truth
+    from .prepared_set import Prepared, prepared
+    from .training_log import metrics
 
-#: The module that each public name stands in.
+#: The module that each public name stands in; none has the name of a function in it.
 _WHERE = {
-    "Audited": "audited",
+    "Audited": "audit_tables",
     "Catalog": "catalog",
     "Images": "images",
-    "Prepared": "prepared",
-    "Truth": "truth",
+    "Prepared": "prepared_set",
+    "Truth": "clean_spectra",
     "audit": "commands",
-    "audited": "audited",
+    "audited": "audit_tables",
     "diagnose": "commands",
     "evaluate": "commands",
     "generate": "commands",
     "inspect": "commands",
     "merge": "commands",
-    "metrics": "metrics",
+    "metrics": "training_log",
     "mock": "commands",
     "open": "opening",
     "prepare": "commands",
-    "prepared": "prepared",
+    "prepared": "prepared_set",
     "restore": "commands",
     "run": "commands",
     "simulate": "commands",
     "train": "commands",
-    "truth": "truth",
+    "truth": "clean_spectra",
 }
 
 __all__ = [*_WHERE, "Error", "simulator"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
@@ -120,8 +121,8 @@ class Hdf5Stack:
         self.path = path
         self._file = open_hdf5(path)
         self.header = _header(self._file.attrs)
-        #: Datasets that say their unit as images do; the others are columns, and the grid of wavelengths.
-        self.images = tuple(n.upper() for n, d in self._file.items() if "bunit" in d.attrs)
+        # Datasets that say their unit as images do; the others are columns, and the grid of wavelengths.
+        self.images = tuple(sorted((n.upper() for n, d in self._file.items() if "bunit" in d.attrs), key=_place))
         grid = ("WAVELENGTH",) if "wavelength" in self._file else ()
         self.tables: tuple[str, ...] = ("CATALOG", *grid)
 
@@ -141,6 +142,13 @@ class Hdf5Stack:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _place(image: str) -> tuple[int, str]:
+    """Where an image stands among those of a FITS file."""
+    order = ("RESTORED", "GENERATED", "SIGMA", "DRAW", "Q", "OBSERVED", "IVAR", "DRAWS")
+    name = "Q" if re.fullmatch(r"Q[\d.]+", image) else image
+    return (order.index(name) if name in order else len(order), image)
 
 
 def _in_order(names: Iterable[str]) -> list[str]:
@@ -170,7 +178,8 @@ def _header(attributes: Any) -> fits.Header:
         if name == "history":
             for line in value.splitlines():
                 header.add_history(line)
-        else:
+        elif not isinstance(value, str) or (value.isascii() and value.isprintable()):
+            # The config, of many lines, is no key.
             header[name.upper()] = value.item() if isinstance(value, np.generic) else value
     return header
 

@@ -2,14 +2,13 @@
 
 use super::bounded::at_most;
 use super::global::Global;
-use super::say::say;
 use crate::Result;
 use crate::plot::{
     Choice, calibration_picture, catalog_images, catalog_population, catalog_spectra,
     generated_samples, save, training_curves,
 };
 use clap::{Args, Subcommand};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Draw spectra, images, training curves, calibration or populations.
 #[derive(Debug, Args)]
@@ -90,20 +89,6 @@ enum What {
     },
 }
 
-impl What {
-    /// The picture.
-    fn out(&self) -> &Path {
-        match self {
-            Self::Spectra { out, .. }
-            | Self::Images { out, .. }
-            | Self::Generated { out, .. }
-            | Self::Training { out, .. }
-            | Self::Calibration { out, .. }
-            | Self::Population { out, .. } => out,
-        }
-    }
-}
-
 /// Objects in one picture, at most.
 const MOST: usize = 10_000;
 
@@ -134,15 +119,7 @@ impl Objects {
 }
 
 impl Plot {
-    pub fn run(&self, global: &Global) -> Result<()> {
-        self.draw()?;
-        if global.json {
-            return say(serde_json::json!({"out": self.what.out()}));
-        }
-        Ok(())
-    }
-
-    fn draw(&self) -> Result<()> {
+    pub fn run(&self, _global: &Global) -> Result<()> {
         match &self.what {
             What::Spectra {
                 restored,

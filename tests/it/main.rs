@@ -58,6 +58,7 @@ mod odd_pixels;
 mod plate;
 mod plot;
 mod posterior;
+mod python_package;
 mod readers;
 mod real;
 mod redshift;
