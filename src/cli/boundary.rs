@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn in_one_line() {
         if let Ok(ending) = std::env::var(ENDING) {
-            messages::start(LevelFilter::Info);
+            messages::start(LevelFilter::Info, false);
             let found = within("lower the batch", || come_to(&ending));
             exit(i32::from(found.is_none_or(|f| f.is_err())));
         }
