@@ -209,7 +209,8 @@ class SpectrumView {
       draw: s.draw, truth: s.truth, restored: s.restored,
     };
     this.names.forEach((n, i) => this.u.setSeries(i + 1, { show: n in on ? on[n] : s.quantiles }));
-    this.u.redraw();
+    // Not more than that: a full redraw would undo a range that is set but not yet drawn.
+    this.u.redraw(false);
   }
 
   // --- ranges ---
