@@ -23,11 +23,11 @@ mod train;
 mod view;
 
 pub use boundary::Memory;
-pub use global::{Global, Tf32};
+pub use global::{Global, Shown, Tf32};
 
 use crate::base::error::FAILED;
 use crate::base::signals::on_stop;
-use crate::base::{messages, program};
+use crate::base::{libtorch, messages, program};
 use crate::ranks;
 use crate::{Error, Result};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -74,7 +74,7 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    messages::start(cli.global.messages());
+    messages::start(cli.global.messages(), cli.global.progress == Shown::Lines);
     keep_freed_memory();
     match boundary::within(cli.command.needs_less_memory(), || run(&cli)) {
         Some(Ok(())) => ExitCode::SUCCESS,
@@ -105,6 +105,7 @@ impl Command {
 }
 
 fn run(cli: &Cli) -> Result<()> {
+    libtorch::check()?;
     let g = &cli.global;
     // Of a command without ranks, each process of a launcher would write the same files.
     match &cli.command {
