@@ -90,6 +90,8 @@ mod transfers;
 mod unet2d;
 mod unet2d_size;
 mod vanished;
+mod view;
+mod view_page;
 mod warm_start;
 mod wrong_object;
 mod zwarn_pipe;
