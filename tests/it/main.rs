@@ -83,6 +83,7 @@ mod transfers;
 mod unet2d;
 mod unet2d_size;
 mod vanished;
+mod waiting;
 mod warm_start;
 mod wrong_object;
 mod zwarn_pipe;
