@@ -30,7 +30,7 @@ pub use data::Data;
 pub use doubt::Doubt;
 pub(crate) use estep::{EStep, evaluations, refreshes};
 pub use feed::Feed;
-pub use observations::{Observations, image_observations, observations};
+pub use observations::{Observable, Observations};
 
 pub use own::check_not_of_a_run;
 pub use pairs::Pairs;
