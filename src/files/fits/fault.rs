@@ -8,7 +8,7 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    /// Of a whole file that is of a kind that is not read.
+    /// Of a file that is not damaged, or where it is said how.
     pub fn unread(problem: impl Into<String>, fix: &str) -> Self {
         Self {
             problem: problem.into(),

@@ -2,8 +2,9 @@
 //! it for each column what its values are packed to. cfitsio unpacks images by itself, tables it does not.
 
 use super::fault::Fault;
+use super::form::Form;
 use super::header::{BLOCK, CARD, ENDLESS, Header};
-use super::headers::{Form, data_bytes};
+use super::headers::data_bytes;
 use super::rice;
 use flate2::read::GzDecoder;
 use std::io::Read;
@@ -16,11 +17,6 @@ const DROPPED: [&str; 11] = [
     "ZTABLE", "ZTILELEN", "ZNAXIS1", "ZNAXIS2", "ZPCOUNT", "ZHEAPPTR", "THEAP", "CHECKSUM",
     "DATASUM", "ZHECKSUM", "ZDATASUM",
 ];
-
-/// Whether a header is that of a packed table.
-pub(super) fn is_packed(header: &Header) -> bool {
-    header.text("ZTABLE").is_some_and(|v| v.starts_with('T'))
-}
 
 /// The file `bytes` with its packed tables as they were, at most `most` bytes.
 pub(super) fn unpacked(bytes: Vec<u8>, most: u64) -> Result<Vec<u8>, Fault> {
@@ -36,7 +32,7 @@ pub(super) fn unpacked(bytes: Vec<u8>, most: u64) -> Result<Vec<u8>, Fault> {
         let size = data_bytes(&header).map_err(|f| f.in_hdu(hdu))?;
         let end = usize::try_from(size).ok().and_then(|n| data.checked_add(n));
         let end = end.ok_or_else(|| format!("HDU {hdu} has {size} bytes"))?;
-        if is_packed(&header) {
+        if header.is_packed() {
             any = true;
             let whole = bytes.get(data..end);
             let data_of = whole.ok_or_else(|| format!("HDU {hdu} ends early"))?;
@@ -371,7 +367,7 @@ mod tests {
             ("ZCTYP3", "'RICE_1  '", "funpack"),
             ("ZCTYP3", "'OTHER   '", "funpack"),
             ("ZFORM1", "'1J      '", "columns of"),
-            ("ZFORM2", "'1PJ     '", "columns of"),
+            ("ZFORM2", "'1PJ     '", "funpack"),
             ("TFORM1", "'1J      '", "TFORM1"),
         ] {
             let mut bytes = whole.clone();

@@ -85,7 +85,10 @@ pub(super) fn begins_hdu(after: &[u8]) -> bool {
 
 /// That HDU number `hdu` ends in its header.
 pub(super) fn cut(hdu: usize) -> Fault {
-    format!("HDU {hdu} ends in its header: truncated").into()
+    Fault::unread(
+        format!("HDU {hdu} ends in its header: truncated"),
+        "copy or download the file again",
+    )
 }
 
 /// A reader that keeps what passes.

@@ -67,6 +67,11 @@ impl Header {
         Some(inner.map_or(value.as_str(), |v| v.trim_end_matches('\'').trim_end()))
     }
 
+    /// Whether it is the header of a table that fpack has compressed.
+    pub fn is_packed(&self) -> bool {
+        self.text("ZTABLE").is_some_and(|v| v.starts_with('T'))
+    }
+
     /// The value of a key that must be a whole number. cfitsio takes more for one (after tabs, in
     /// quotes, with decimals), which the standard does not.
     pub fn whole(&self, name: &str, absent: i64) -> Result<i64, String> {

@@ -2,7 +2,7 @@
 //! columns before it reads the first, divides by tile widths of 0, and writes texts as wide as they say.
 
 use super::fault::Fault;
-use super::fz;
+use super::form::{Form, digits};
 use super::header::{BLOCK, Header};
 use super::tiles;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -43,7 +43,7 @@ pub(super) fn reach(
         let data = reach.padded + header.blocks * BLOCK as u64;
         reach.data = data + bytes;
         reach.padded = data + bytes.next_multiple_of(BLOCK as u64);
-        reach.packed |= fz::is_packed(&header);
+        reach.packed |= header.is_packed();
         reach.hdus += 1;
     }
     Ok(Ok(reach))
@@ -79,67 +79,6 @@ pub(super) fn data_bytes(header: &Header) -> Result<u64, Fault> {
         tiles::check(header, columns, bytes)?;
     }
     Ok(bytes)
-}
-
-/// What a column of a binary table holds in each row.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Form {
-    repeat: i64,
-    /// The letter of its type.
-    pub kind: u8,
-    /// Bytes of a row; 0 of cells of unequal lengths, which lie elsewhere.
-    pub bytes: usize,
-}
-
-impl Form {
-    /// What TFORM says; `None` if it says no number, or one that no table has.
-    pub fn of(form: &str) -> Option<Self> {
-        let form = form.trim_start().to_ascii_uppercase();
-        let (repeat, kind) = digits(&form);
-        let repeat = match repeat {
-            Some(repeat) => repeat,
-            // Without a number, there is one.
-            None if !form.starts_with(|c: char| c.is_ascii_digit()) => 1,
-            None => return None,
-        };
-        let kind = kind.bytes().next().unwrap_or(b' ');
-        let bytes = match kind {
-            b'X' => repeat.checked_add(7)? / 8,
-            b'P' | b'Q' => 0,
-            kind => repeat.checked_mul(element(kind))?,
-        };
-        let bytes = usize::try_from(bytes).ok()?;
-        Some(Self {
-            repeat,
-            kind,
-            bytes,
-        })
-    }
-
-    /// Bytes of a number whose bytes are shuffled: 1 for what is no number.
-    pub fn element(self) -> usize {
-        match self.kind {
-            b'C' | b'M' => 1,
-            kind => element(kind) as usize,
-        }
-    }
-}
-
-fn element(kind: u8) -> i64 {
-    match kind {
-        b'I' => 2,
-        b'J' | b'E' => 4,
-        b'K' | b'D' | b'C' => 8,
-        b'M' => 16,
-        _ => 1,
-    }
-}
-
-/// The number that `text` begins with, if it is one, and what follows.
-fn digits(text: &str) -> (Option<i64>, &str) {
-    let end = text.find(|c: char| !c.is_ascii_digit());
-    let (number, rest) = text.split_at(end.unwrap_or(text.len()));
-    (number.parse().ok(), rest)
 }
 
 /// Column `n` of a table lies in its row, and a text has a width.

@@ -5,6 +5,7 @@ pub(crate) mod column;
 pub(crate) mod columns;
 mod extent;
 mod fault;
+mod form;
 mod fz;
 pub(crate) mod gzip;
 mod header;
