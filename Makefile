@@ -82,7 +82,8 @@ demo-mock:
 	$(SELFSI) diagnose out/demo/run
 	$(SELFSI) plot spectra out/demo/run/restored.fits --truth out/demo/mock/truth.h5 --out out/demo/spectra.png
 	$(SELFSI) plot training out/demo/run --out out/demo/training.png
-	@echo "restored catalog: out/demo/run/restored.fits; picture: out/demo/spectra.png"
+	$(SELFSI) view out/demo/run --truth out/demo/mock/truth.h5 --out out/demo/view.html
+	@echo "restored catalog: out/demo/run/restored.fits; picture: out/demo/spectra.png; page to look at: out/demo/view.html"
 
 # Real images: the table of digits that scikit-learn carries. The package itself is not imported.
 $(VENV)/.digits: $(VENV)/.done requirements/demo.txt
@@ -99,7 +100,8 @@ demo-images: build $(VENV)/.digits ## the same for images: real digits, half of 
 	$(SELFSI) restore $(IMAGES)/run --out $(IMAGES)/run/restored.fits --heldout
 	$(SELFSI) evaluate $(IMAGES)/run --truth $(IMAGES)/digits.npy
 	$(SELFSI) plot images $(IMAGES)/run/restored.fits --truth $(IMAGES)/digits.npy --out $(IMAGES)/images.png
-	@echo "restored images: $(IMAGES)/run/restored.fits; picture: $(IMAGES)/images.png"
+	$(SELFSI) view $(IMAGES)/run --truth $(IMAGES)/digits.npy --out $(IMAGES)/view.html
+	@echo "restored images: $(IMAGES)/run/restored.fits; picture: $(IMAGES)/images.png; page to look at: $(IMAGES)/view.html"
 
 toy: build             ## restore two moons, 8 Gaussians and a checkerboard with ODE and SDE; measure and draw
 	$(SELFSI) toy --out out/toy $(TOY)
@@ -123,7 +125,8 @@ demo-data:
 	$(SELFSI) train survey_configs/boss.toml $(SOURCE) --out out/demo-data/run
 	$(SELFSI) restore out/demo-data/run out/demo-data/prepared.h5 --out out/demo-data/restored.fits
 	$(SELFSI) plot spectra out/demo-data/restored.fits --out out/demo-data/spectra.png
-	@echo "restored catalog: out/demo-data/restored.fits; picture: out/demo-data/spectra.png"
+	$(SELFSI) view out/demo-data/restored.fits --out out/demo-data/view.html
+	@echo "restored catalog: out/demo-data/restored.fits; picture: out/demo-data/spectra.png; page to look at: out/demo-data/view.html"
 
 study: build           ## measure both regimes of the paper with ODE and SDE: data/study/README.md
 	@for regime in low-snr low-resolution; do \

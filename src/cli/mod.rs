@@ -20,6 +20,7 @@ mod simulate;
 mod slurm;
 mod toy;
 mod train;
+mod view;
 
 pub use boundary::Memory;
 pub use global::{Global, Shown, Tf32};
@@ -63,6 +64,7 @@ enum Command {
     Diagnose(diagnose::Diagnose),
     Audit(audit::Audit),
     Plot(plot::Plot),
+    View(view::View),
     Toy(toy::Toy),
     Slurm(slurm::Slurm),
     Completions(completions::Completions),
@@ -140,6 +142,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Diagnose(a) => a.run(g),
         Command::Audit(a) => a.run(g),
         Command::Plot(a) => a.run(g),
+        Command::View(a) => a.run(g),
         Command::Toy(a) => a.run(g),
         Command::Slurm(a) => a.run(g),
         Command::Completions(a) => a.run(Cli::command()),
