@@ -55,6 +55,7 @@ mod memory;
 mod mock;
 mod network;
 mod odd_pixels;
+mod peers;
 mod plate;
 mod plot;
 mod posterior;
