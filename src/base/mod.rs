@@ -5,6 +5,8 @@ pub mod atomic;
 pub mod cpu;
 pub mod device;
 pub mod error;
+mod glibc;
+pub mod libtorch;
 pub(crate) mod line;
 pub mod messages;
 pub mod program;

@@ -2,7 +2,7 @@
 
 use super::global::Global;
 use super::say::say;
-use crate::base::messages::PROGRESS;
+use crate::base::messages::{PROGRESS, driven};
 use crate::base::signals::{SIGUSR1, on_stop};
 use crate::config::Config;
 use crate::data::{Object, flag};
@@ -161,11 +161,12 @@ pub(super) fn stop_on_signal() -> Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-/// How long after the first signal another one counts as a second: one Ctrl-C may reach a rank both
-/// from the terminal and from its launcher.
+/// How long after the first signal another one counts as a second: one Ctrl-C may reach a rank, or a
+/// process that another program started, both from the terminal and from who started it.
 fn again() -> Duration {
-    match ranks::here() {
-        Some(_) => Duration::from_secs(1),
-        None => Duration::ZERO,
+    if ranks::here().is_some() || driven() {
+        Duration::from_secs(1)
+    } else {
+        Duration::ZERO
     }
 }

@@ -4,7 +4,7 @@ use super::tensorboard::EventWriter;
 use super::validation::Validation;
 use crate::base::atomic;
 use crate::base::cpu;
-use crate::base::messages::{PROGRESS, bars};
+use crate::base::messages::{PROGRESS, bars, driven};
 use crate::base::regular;
 use crate::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -54,6 +54,7 @@ pub struct Log {
     events: EventWriter,
     bar: ProgressBar,
     quiet: bool,
+    steps: u64,
     since: Instant,
     from: u64,
     batch: u64,
@@ -97,6 +98,7 @@ impl Log {
             file,
             bar,
             quiet,
+            steps,
             since: Instant::now(),
             from: start,
             batch: batch as u64,
@@ -122,6 +124,9 @@ impl Log {
         self.bar.set_position(step);
         self.bar
             .set_message(format!("{loss:.5} · {rate:.0} spectra/s"));
+        if driven() {
+            log::info!(target: PROGRESS, "training: {step}/{}", self.steps);
+        }
         self.line(&Line {
             step,
             loss: Some(loss),
