@@ -73,10 +73,7 @@ impl Train {
             Some(set) => {
                 let config = with_scale_of(&config, set)?;
                 let run = self.plan(&config, &config)?;
-                (
-                    run,
-                    Data::load_images(set, config.seed, &config.train, device)?,
-                )
+                (run, Data::load(set, config.seed, &config.train, device)?)
             }
             None => {
                 // That the set is another one is said before what is wrong with it.

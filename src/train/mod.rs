@@ -28,7 +28,7 @@ pub use data::Data;
 pub use doubt::Doubt;
 pub(crate) use estep::{EStep, evaluations, refreshes};
 pub use feed::Feed;
-pub use observations::{Observations, image_observations, observations};
+pub use observations::{Observable, Observations};
 
 pub use pairs::Pairs;
 pub use rule::Rule;

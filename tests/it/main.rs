@@ -88,6 +88,7 @@ mod unet2d_size;
 mod vanished;
 mod view;
 mod view_page;
+mod waiting;
 mod warm_start;
 mod wrong_object;
 mod zwarn_pipe;

@@ -4,7 +4,7 @@
 //! behind the observations gives a posterior in closed form ([`crate::population::RestFilter`]). What no
 //! Gaussian can know (lines that are strong together with a continuum, the forest's skewness) a network
 //! adds to its mean, fitted to the recorded observations alone: the risk of an estimate ŷ of the signal
-//! behind y = s + n, n ~ N(0, Σ), is that of y itself but for a divergence,
+//! behind y = s + n, n ~ N(0, Σ), is the distance to y itself but for a divergence,
 //! E|ŷ − s|² = E[|ŷ − y|² + 2 tr(Σ ∂ŷ/∂y)] − tr Σ (Stein 1981), and one random probe b ~ N(0, Σ) tells the
 //! trace: E[b·(∂ŷ/∂y) b] (Ramani et al. 2008).
 //!
