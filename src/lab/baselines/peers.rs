@@ -15,7 +15,7 @@ use crate::evaluate::{Baseline, Sampled, Sampling, Spectra};
 use crate::forward::{self, MeanBlur};
 use crate::nets::{self, Ground};
 use crate::population::{Channel, RestGrid, RestPopulation};
-use crate::train::{Feed, Learned, Observations, Posteriors, Training, observations};
+use crate::train::{Feed, Learned, Observable, Observations, Posteriors, Training};
 use ndarray::{Array1, Array2, Array3, Axis};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -128,7 +128,7 @@ impl Peers<'_> {
         let network = nets::build(&config, layout, 1, Ground::Nothing, seed, device)?;
         let weights = network.params().count();
         let blur = MeanBlur::new(self.task.forward, layout, device);
-        let training = Training::from(observations(&self.spectra.training, device));
+        let training = Training::from(self.spectra.training.observations(device));
         let mut feed = Feed::new(&training, seed, train.batch);
         let (network, steps) = descend(network, self.bound(), train, |network, step| {
             let o = feed.batch(step)?;
@@ -193,7 +193,7 @@ impl Peers<'_> {
         let clean = tensor(&self.task.clean, device);
         let pairs = Pairs {
             clean: &clean,
-            observed: &observations(&self.spectra.of_clean, device),
+            observed: &self.spectra.of_clean.observations(device),
         };
         let fit = Fit {
             forward: &*forward,

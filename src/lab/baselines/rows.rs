@@ -5,7 +5,7 @@ use super::settings::Settings;
 use super::table::{left_out, with_prior};
 use crate::Result;
 use crate::evaluate::{Answer, Baseline, Observed, Sampling};
-use crate::train::observations;
+use crate::train::Observable;
 use tch::Device;
 
 /// The rows of the baselines of `settings` for the scored observations. Where the channel or the data do not
@@ -33,7 +33,7 @@ pub fn sampled(
         grid,
         noise_rho,
         block,
-        scored: &observations(block, device),
+        scored: &block.observations(device),
         steps: settings.steps,
         device,
     };
