@@ -46,7 +46,7 @@ pub fn descend(
     loop {
         let used = bound.used(step, cpu::seconds() - begun);
         // NaN, where the system tells no processor time, ends it, too.
-        if !(used < 1.0) {
+        if used >= 1.0 || used.is_nan() {
             break;
         }
         let part = (used * PARTS as f64) as u64;
