@@ -66,7 +66,7 @@ impl Sure {
     /// # Errors
     /// [`crate::Error::Output`] if it cannot be written.
     pub fn write(&self, run: &Run) -> Result<()> {
-        file::write(&run.population(), self.posteriors.learned())
+        file::write(&run.population(), run.seal()?, self.posteriors.learned())
     }
 
     /// The risk of the network at a batch, up to what does not depend on it, over the pixels' scale.
