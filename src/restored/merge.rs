@@ -7,8 +7,8 @@ use super::parts::{Merged, PartFile, check, none_given, said};
 use super::restorations::Restorations;
 use super::writer::{RestoredPart, RestoredWriter};
 use crate::Result;
-use crate::base::atomic::not_an_input;
 use crate::data::{Object, Provenance};
+use crate::files::overwrite::check_output;
 use crate::lines::NO_LINES;
 use std::path::{Path, PathBuf};
 
@@ -60,7 +60,7 @@ pub fn merge(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Merged> {
     let inputs = files.iter().map(PathBuf::as_path);
-    not_an_input(out, inputs, "give --out another name")?;
+    check_output(out, inputs, "give --out another name")?;
     match files.first() {
         Some(first) if RestoredImages::is_one(first) => {
             merge_of::<RestoredImages>(files, out, progress)

@@ -10,11 +10,13 @@ mod growth;
 mod host_blocks;
 mod known;
 mod observations;
+mod own;
 mod pairs;
 mod proxies;
 mod resumed;
 mod rule;
 mod run;
+mod seal;
 mod split;
 mod start;
 mod sure;
@@ -30,12 +32,14 @@ pub(crate) use estep::{EStep, evaluations, refreshes};
 pub use feed::Feed;
 pub use observations::{Observable, Observations};
 
+pub use own::check_not_of_a_run;
 pub use pairs::Pairs;
 pub use rule::Rule;
 pub(crate) use run::sha256_file;
 pub use run::{Run, config_sha256};
 pub use split::{is_heldout, is_trained};
 pub use sure::Mean;
+pub(crate) use sure::{Learned, Posteriors, Spread, Tally, correction};
 
 pub use crate::fit::{Proxies, Proxy, Validation};
 pub use trainer::{Outcome, Trainer};
