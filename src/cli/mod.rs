@@ -11,6 +11,7 @@ mod global;
 mod inspect;
 mod merge;
 mod mock;
+mod output;
 mod plot;
 mod prepare;
 mod progress;
