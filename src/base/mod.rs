@@ -2,10 +2,16 @@
 
 pub mod ahead;
 pub mod atomic;
+pub mod cpu;
 pub mod device;
 pub mod error;
+mod glibc;
+pub mod libtorch;
 pub(crate) mod line;
+pub mod lock;
+mod machine;
 pub mod messages;
+pub mod output;
 pub mod program;
 pub mod random;
 pub(crate) mod regular;

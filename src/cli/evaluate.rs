@@ -1,19 +1,47 @@
 //! `selfsi evaluate`.
 
 use super::global::Global;
+use super::output;
 use crate::base::atomic;
 use crate::base::messages::PROGRESS;
 use crate::evaluate::images::{Features, Lpips, Networks};
 use crate::evaluate::{self, images};
-use crate::evaluate::{RunFiles, Sampling};
+use crate::evaluate::{Baseline, RunFiles, Sampling};
 use crate::lab;
 use crate::lab::baselines;
 use crate::lab::baselines::Settings;
 use crate::restore::restored_in;
 use crate::train::Run;
 use crate::{Error, Result};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
+
+/// Names of the baselines.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Named {
+    /// Diffusion posterior sampling.
+    Dps,
+    /// EM with posterior sampling.
+    Em,
+    /// Weighted principal components in the rest frame.
+    Empca,
+    /// A U-Net by Stein's estimate, from the observations alone.
+    Sure,
+    /// The run's network on clean pairs.
+    Control,
+}
+
+impl From<Named> for Baseline {
+    fn from(named: Named) -> Self {
+        match named {
+            Named::Dps => Self::Dps,
+            Named::Em => Self::EmPosterior,
+            Named::Empca => Self::Empca,
+            Named::Sure => Self::SureUnet,
+            Named::Control => Self::Control,
+        }
+    }
+}
 
 /// Compare restored catalogs and baselines with a known truth.
 ///
@@ -36,9 +64,17 @@ pub struct Evaluate {
     /// Score at most this many of the held-out objects [default: 2000; with --baselines, 300].
     #[arg(long, value_name = "N")]
     most: Option<usize>,
-    /// Also score DPS and EM with posterior sampling. Both train networks, which takes minutes.
-    #[arg(long)]
-    baselines: bool,
+    /// Also score other methods: all, or those named: --baselines=empca,sure. Most train networks, which takes
+    /// minutes; `sure` and `control` take as long as the run's own training.
+    #[arg(
+        long,
+        value_name = "NAME,...",
+        num_args = 0..=1,
+        require_equals = true,
+        value_delimiter = ',',
+        default_missing_value = "dps,em,empca,sure,control"
+    )]
+    baselines: Option<Vec<Named>>,
     /// Bound the steps of training and sampling of these baselines.
     #[arg(long, value_name = "N", requires = "baselines", hide = true)]
     baseline_steps: Option<u64>,
@@ -53,9 +89,14 @@ pub struct Evaluate {
     report: Option<PathBuf>,
 }
 
+/// What it writes.
+const FILES: [&str; 2] = ["evaluation.json", "evaluation.md"];
+
 impl Evaluate {
     pub fn run(&self, global: &Global) -> Result<()> {
         if let Some(target) = &self.report {
+            let evaluations: Vec<PathBuf> = self.runs.iter().map(|r| r.join(FILES[0])).collect();
+            output::check(target, evaluations.iter().map(PathBuf::as_path))?;
             return atomic::write(target, lab::report(&self.runs, target)?.as_bytes());
         }
         let Some(truth) = &self.truth else {
@@ -72,14 +113,21 @@ impl Evaluate {
             (None, [run]) => run,
             _ => return Err(refused("several runs without --out", "give --out DIR")),
         };
+        for file in FILES {
+            output::check(&out.join(file), self.inputs())?;
+        }
         let runs = self
             .runs
             .iter()
             .map(|r| self.files(r, global))
             .collect::<Result<Vec<_>>>()?;
         let name = file_name(out);
-        let most = self.most.unwrap_or(if self.baselines { 300 } else { 2000 });
-        let sample = self.baselines.then(|| self.sampler(global)).transpose()?;
+        let most = self.most.unwrap_or(match self.baselines {
+            Some(_) => 300,
+            None => 2000,
+        });
+        let asked = self.baselines.as_ref();
+        let sample = asked.map(|b| self.sampler(b, global)).transpose()?;
         let samplers = sample.as_ref().map(|s| s as &evaluate::Samplers);
         if runs.iter().any(|r| r.config.image.is_some()) {
             let networks = self.networks()?;
@@ -108,15 +156,28 @@ impl Evaluate {
         written(out, e, &evaluate::markdown(e), &evaluate::text(e), global)
     }
 
+    /// The files that it reads.
+    fn inputs(&self) -> impl Iterator<Item = &Path> {
+        let networks = self.lpips.iter().chain(&self.fid);
+        let given = self.truth.iter().chain(&self.restored).chain(networks);
+        given.map(PathBuf::as_path)
+    }
+
     /// What makes the rows of the baselines that sample.
     fn sampler(
         &self,
+        baselines: &[Named],
         global: &Global,
     ) -> Result<impl Fn(&Sampling) -> Result<evaluate::Answer> + use<>> {
         let device = global.device()?;
+        let asked = |b: &Baseline| baselines.iter().any(|named| Baseline::from(*named) == *b);
+        let all = Settings {
+            methods: Baseline::ALL.into_iter().filter(asked).collect(),
+            ..Settings::default()
+        };
         let settings = match self.baseline_steps {
-            Some(steps) => Settings::default().at_most(steps),
-            None => Settings::default(),
+            Some(steps) => all.at_most(steps),
+            None => all,
         };
         Ok(move |task: &Sampling| {
             let threads = tch::get_num_threads();
@@ -137,7 +198,7 @@ impl Evaluate {
     }
 
     fn files(&self, run: &Path, global: &Global) -> Result<RunFiles> {
-        let path = Run::open(run)?.folder().join("config.toml");
+        let path = Run::open_whole(run)?.folder().join("config.toml");
         let config = global.config(&path)?;
         let restored = match &self.restored[..] {
             [] => restored_in(run, config.image.is_some()),
@@ -152,6 +213,7 @@ impl Evaluate {
         }
         Ok(RunFiles {
             name: file_name(run),
+            cpu_s: Run::open(run)?.cpu_seconds(),
             config,
             restored,
         })
@@ -168,12 +230,12 @@ fn written(
 ) -> Result<()> {
     std::fs::create_dir_all(out)
         .map_err(|e| Error::output(out, e, "choose a folder that can be written"))?;
-    let target = out.join("evaluation.json");
+    let [target, table] = FILES.map(|file| out.join(file));
     let json = serde_json::to_string_pretty(evaluation)
         .map_err(|e| Error::output(&target, e, "report this"))?
         + "\n";
     atomic::write(&target, json.as_bytes())?;
-    atomic::write(out.join("evaluation.md"), markdown.as_bytes())?;
+    atomic::write(table, markdown.as_bytes())?;
     print!("{}", if global.json { &json } else { text });
     Ok(())
 }

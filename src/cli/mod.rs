@@ -11,6 +11,7 @@ mod global;
 mod inspect;
 mod merge;
 mod mock;
+mod output;
 mod plot;
 mod prepare;
 mod progress;
@@ -20,13 +21,14 @@ mod simulate;
 mod slurm;
 mod toy;
 mod train;
+mod view;
 
 pub use boundary::Memory;
-pub use global::{Global, Tf32};
+pub use global::{Global, Shown, Tf32};
 
 use crate::base::error::FAILED;
 use crate::base::signals::on_stop;
-use crate::base::{messages, program};
+use crate::base::{libtorch, messages, program};
 use crate::ranks;
 use crate::{Error, Result};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -63,6 +65,7 @@ enum Command {
     Diagnose(diagnose::Diagnose),
     Audit(audit::Audit),
     Plot(plot::Plot),
+    View(view::View),
     Toy(toy::Toy),
     Slurm(slurm::Slurm),
     Completions(completions::Completions),
@@ -72,7 +75,7 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    messages::start(cli.global.messages());
+    messages::start(cli.global.messages(), cli.global.progress == Shown::Lines);
     keep_freed_memory();
     match boundary::within(cli.command.needs_less_memory(), || run(&cli)) {
         Some(Ok(())) => ExitCode::SUCCESS,
@@ -103,6 +106,7 @@ impl Command {
 }
 
 fn run(cli: &Cli) -> Result<()> {
+    libtorch::check()?;
     let g = &cli.global;
     // Of a command without ranks, each process of a launcher would write the same files.
     match &cli.command {
@@ -139,6 +143,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Diagnose(a) => a.run(g),
         Command::Audit(a) => a.run(g),
         Command::Plot(a) => a.run(g),
+        Command::View(a) => a.run(g),
         Command::Toy(a) => a.run(g),
         Command::Slurm(a) => a.run(g),
         Command::Completions(a) => a.run(Cli::command()),

@@ -2,7 +2,8 @@
 
 use super::global::Global;
 use super::say::say;
-use crate::base::messages::PROGRESS;
+use crate::base::lock::FolderLock;
+use crate::base::messages::{PROGRESS, driven};
 use crate::base::signals::{SIGUSR1, on_stop};
 use crate::config::Config;
 use crate::data::{Object, flag};
@@ -43,6 +44,8 @@ impl Train {
 
     /// As one of `ranks`: every error is one that all agree on, so that none waits for the others.
     fn on(&self, ranks: &Ranks, global: &Global) -> Result<()> {
+        // Until the end: whoever else would write into the folder is told so at once.
+        let _lock = ranks.on_first(|| FolderLock::take(&self.out))?;
         let (run, data, device) = ranks.agree(self.set_up(ranks, global))?;
         let trainer = Trainer::new(&run, &data, device, self.resume, ranks);
         let mut trainer = ranks.agree(trainer)?;
@@ -73,10 +76,7 @@ impl Train {
             Some(set) => {
                 let config = with_scale_of(&config, set)?;
                 let run = self.plan(&config, &config)?;
-                (
-                    run,
-                    Data::load_images(set, config.seed, &config.train, device)?,
-                )
+                (run, Data::load(set, config.seed, &config.train, device)?)
             }
             None => {
                 // That the set is another one is said before what is wrong with it.
@@ -161,11 +161,12 @@ pub(super) fn stop_on_signal() -> Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-/// How long after the first signal another one counts as a second: one Ctrl-C may reach a rank both
-/// from the terminal and from its launcher.
+/// How long after the first signal another one counts as a second: one Ctrl-C may reach a rank, or a
+/// process that another program started, both from the terminal and from who started it.
 fn again() -> Duration {
-    match ranks::here() {
-        Some(_) => Duration::from_secs(1),
-        None => Duration::ZERO,
+    if ranks::here().is_some() || driven() {
+        Duration::from_secs(1)
+    } else {
+        Duration::ZERO
     }
 }

@@ -6,14 +6,15 @@ which is then removed.
 """
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "data/simulators"))
-import selfsi_simulator as selfsi
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python"))
+from selfsi import simulator as selfsi
 
 BEHAVIOUR = sys.argv[1]
 MARKER = Path(sys.argv[2]) if len(sys.argv) > 2 else None
@@ -76,6 +77,9 @@ if BEHAVIOUR == "old":  # version 1: y = x + good, read and answered byte by byt
         os.write(1, selfsi._u32(n, d) + (x + good).tobytes())
     sys.exit()
 if MARKER is not None and BEHAVIOUR == "pid":
-    MARKER.write_text(str(os.getpid()))
+    # With what it starts, deaf to all that can be ignored.
+    deaf = "trap '' HUP INT TERM; sleep 3600 & wait"
+    helper = subprocess.Popen(["sh", "-c", deaf], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    MARKER.write_text(f"{os.getpid()} {helper.pid}")
 OUT = os.dup(1)
 selfsi.serve(observe, sigma=True)

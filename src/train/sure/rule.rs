@@ -27,7 +27,7 @@ impl Risk {
     }
 }
 
-/// The risk at observations whose posteriors answer a probe as `probed` says; `phase` is that of both
+/// The risk at observations whose posteriors answer a probe as `probed` says; `phase` is the phase of both
 /// evaluations of the network.
 pub(super) fn risk(
     network: &dyn VelocityField,
@@ -63,7 +63,7 @@ pub(super) fn risk(
 }
 
 /// What the network adds to the `mean` of the Gaussian posterior in units of `scatter`, all `[B, D]`.
-pub(super) fn correction(
+pub(crate) fn correction(
     network: &dyn VelocityField,
     o: &Observations,
     [mean, scatter]: [&Tensor; 2],
