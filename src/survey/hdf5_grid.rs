@@ -166,10 +166,10 @@ impl How {
         let start = centres.iter().position(is_wavelength).unwrap_or(0);
         let end = centres.iter().rposition(is_wavelength);
         let mut kept = start..end.map_or(0, |e| e + 1);
-        let unweighted = |i: usize| ivar.is_none_or(|v| v.get(i).is_none_or(|v| !(*v > 0.0)));
+        let weighted = |i: usize| ivar.is_some_and(|v| v.get(i).is_some_and(|v| *v > 0.0));
         while kept.len() > 1
             && centres[kept.end - 1] == centres[kept.end - 2]
-            && unweighted(kept.end - 1)
+            && !weighted(kept.end - 1)
         {
             kept.end -= 1;
         }
