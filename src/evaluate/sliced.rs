@@ -16,7 +16,7 @@
 //! the truth is near 0. Its standard error is the jackknife's over the folds.
 
 use ndarray::{Array2, ArrayView2, Axis};
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;

@@ -7,7 +7,7 @@
 use super::fine;
 use super::forest::LYMAN;
 use super::quasar::LIGHT;
-use rand::Rng;
+use rand::RngExt;
 use rand_distr::{Distribution, Poisson};
 
 /// Doppler parameter, km/s.
@@ -27,7 +27,7 @@ pub struct Damped {
 }
 
 /// The damped systems between `z_min` and the quasar at `z`.
-pub fn draw(rng: &mut impl Rng, z_min: f64, z: f64) -> Vec<Damped> {
+pub fn draw(rng: &mut impl RngExt, z_min: f64, z: f64) -> Vec<Damped> {
     let upto = |z: f64| 0.044 / 2.27 * (1.0 + z).powf(2.27);
     let (low, high) = (upto(z_min), upto(z));
     // A mean of zero (an empty range) has no Poisson distribution and no systems.

@@ -12,7 +12,7 @@
 use super::fine;
 use super::fine::STEP;
 use super::quasar::LIGHT;
-use rand::Rng;
+use rand::RngExt;
 use rand_distr::StandardNormal;
 use rustfft::{Fft, FftPlanner, num_complex::Complex};
 use std::f64::consts::{LN_10, PI};
@@ -106,7 +106,7 @@ impl Forest {
 
     /// Transmission in the fine pixels `first .. first + n` towards a quasar at redshift `z`. The
     /// line of sight depends on `rng` and `z` alone, not on the pixels that are asked for.
-    pub fn transmission(&self, rng: &mut impl Rng, z: f64, first: i64, n: usize) -> Vec<f64> {
+    pub fn transmission(&self, rng: &mut impl RngExt, z: f64, first: i64, n: usize) -> Vec<f64> {
         let mut field: Vec<Complex<f64>> = self
             .modes
             .iter()

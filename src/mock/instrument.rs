@@ -13,7 +13,7 @@ use super::survey::{Purpose, Survey};
 use crate::Result;
 use crate::config::MockConfig;
 use crate::data::LogGrid;
-use rand::Rng;
+use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use std::f64::consts::LN_10;

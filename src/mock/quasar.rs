@@ -4,7 +4,7 @@
 //! blueward of 1000 Å: α_ν = −1.41 (Stevans et al. 2014, ApJ 794, 75). In f_λ ∝ λ^α: −1.39 and −0.59.
 
 use super::lines::Line;
-use rand::Rng;
+use rand::RngExt;
 use rand_distr::StandardNormal;
 
 /// Speed of light, km/s.
@@ -63,7 +63,7 @@ pub struct Quasar {
 }
 
 /// A normal deviate cut at 3.5 σ, so that no object is absurd.
-fn normal(rng: &mut impl Rng) -> f64 {
+fn normal(rng: &mut impl RngExt) -> f64 {
     loop {
         let x: f64 = rng.sample(StandardNormal);
         if x.abs() < 3.5 {
@@ -74,7 +74,7 @@ fn normal(rng: &mut impl Rng) -> f64 {
 
 impl Quasar {
     /// Draws an object with redshift in `z`.
-    pub fn draw(rng: &mut impl Rng, z: (f64, f64), list: &[Line]) -> Self {
+    pub fn draw(rng: &mut impl RngExt, z: (f64, f64), list: &[Line]) -> Self {
         let fall = 1.0 - (-(z.1 - z.0) / Z_FOLD).exp();
         let redshift = z.0 - Z_FOLD * (1.0 - fall * rng.random::<f64>()).ln();
         let bright = LEVEL_SCATTER * normal(rng);

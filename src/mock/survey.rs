@@ -9,7 +9,7 @@ use super::lines::{Line, line_list};
 use super::quasar::Quasar;
 use crate::Result;
 use crate::data::{LogGrid, Object};
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// Bluest wavelength for which lines of sight are laid out, Å: fixed, so that a line of sight does

@@ -6,7 +6,7 @@ use crate::data::LogGrid;
 use crate::forward::possible_correlation;
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, ArrayView1};
-use rand::Rng;
+use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
 /// First and second moments of F given the clean spectrum, apart from each spectrum's own noise.
@@ -121,7 +121,7 @@ impl Channel {
         &self,
         x: ArrayView1<f64>,
         variance: &Array1<f64>,
-        rng: &mut impl Rng,
+        rng: &mut impl RngExt,
     ) -> Array1<f64> {
         let amplitude = (3.0 * self.tilt_variance).sqrt() * (2.0 * rng.random::<f64>() - 1.0);
         let mut left = rng.random::<f64>();
@@ -134,7 +134,7 @@ impl Channel {
     }
 
     /// Noise `[D]` with the variances `variance` `[D]` and the regridding's correlation.
-    pub fn noise(&self, variance: &Array1<f64>, rng: &mut impl Rng) -> Array1<f64> {
+    pub fn noise(&self, variance: &Array1<f64>, rng: &mut impl RngExt) -> Array1<f64> {
         let mut y = Array1::zeros(variance.len());
         // Backwards, so that the neighbour's share is known: Corr(u_i, u_{i+1}) = d_i c_{i+1}.
         let (mut right, mut c_right): (f64, f64) = (StandardNormal.sample(rng), 1.0);

@@ -6,7 +6,7 @@ use super::rest_population::RestPopulation;
 use super::rest_seen::{Seen, Solver};
 use super::rest_sums::{amplitude, amplitude_response};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
-use rand::Rng;
+use rand::RngExt;
 use rand_distr::StandardNormal;
 use std::sync::OnceLock;
 
@@ -61,7 +61,7 @@ impl RestFilter {
     }
 
     /// A draw of an observation's noise, `[D]`, 0 where it is masked.
-    pub fn noise(&self, ivar: ArrayView1<f32>, rng: &mut impl Rng) -> Array1<f64> {
+    pub fn noise(&self, ivar: ArrayView1<f32>, rng: &mut impl RngExt) -> Array1<f64> {
         let variance = |v: f32| if v > 0.0 { 1.0 / f64::from(v) } else { 0.0 };
         self.channel.noise(&ivar.mapv(variance), rng)
     }
@@ -220,19 +220,19 @@ impl RestPosterior<'_> {
 
     /// `n` draws of x given y, `[n, D]`, by Matheron's rule: the mean, plus the error that it makes of a
     /// draw of the population that is observed alike.
-    pub fn draws(&self, n: usize, rng: &mut impl Rng) -> Array2<f64> {
+    pub fn draws(&self, n: usize, rng: &mut impl RngExt) -> Array2<f64> {
         let chances: Vec<_> = (0..n).map(|_| self.chance(rng)).collect();
         self.errors_of(&chances) + &self.mean()
     }
 
     /// What draws of x given y differ from its mean by, `[n, D]`, one from each of `rngs`.
-    pub fn errors(&self, rngs: impl Iterator<Item = impl Rng>) -> Array2<f64> {
+    pub fn errors(&self, rngs: impl Iterator<Item = impl RngExt>) -> Array2<f64> {
         let chances: Vec<_> = rngs.map(|mut rng| self.chance(&mut rng)).collect();
         self.errors_of(&chances)
     }
 
     /// The random part of a draw of the population and of its observation.
-    fn chance(&self, rng: &mut impl Rng) -> Chance {
+    fn chance(&self, rng: &mut impl RngExt) -> Chance {
         let normals = |_| -> f64 { rng.sample(StandardNormal) };
         let modes = (0..self.factor.ncols()).map(normals).collect();
         let tilt = (3.0 * self.channel.tilt_variance).sqrt() * (2.0 * rng.random::<f64>() - 1.0);

@@ -95,7 +95,7 @@ fn clipped_mean(pixels: &[(f64, f64)]) -> Option<Level> {
 mod tests {
     use super::*;
     use crate::data::NativeGrid;
-    use rand::{Rng, SeedableRng};
+    use rand::{RngExt, SeedableRng};
     use rand_distr::StandardNormal;
 
     const WINDOW: NormaliseConfig = NormaliseConfig::Window {

@@ -87,7 +87,7 @@ mod tests {
     use super::*;
     use crate::config::GridConfig;
     use crate::data::Centres;
-    use rand::{Rng, SeedableRng};
+    use rand::{RngExt, SeedableRng};
     use rand_distr::StandardNormal;
 
     fn grid(pixels: usize) -> LogGrid {

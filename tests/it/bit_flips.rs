@@ -4,7 +4,7 @@
 use crate::fixtures::trained::Trained;
 use hdf5::types::TypeDescriptor;
 use ndarray::{Array2, Array3};
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use selfsi::Result;
 use selfsi::config::{Config, GridConfig};

@@ -6,7 +6,7 @@ use crate::fixtures::plate_files;
 use crate::fixtures::run_folder::selfsi;
 use crate::fixtures::survey_files::{self, Spec, hdf5_catalog};
 use crate::fixtures::trained::Trained;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use selfsi::data::flag;
 use selfsi::prepare::Prepared;

@@ -5,7 +5,7 @@ use crate::fixtures::faulty::{
     self, files, is_temporary, killed_after, on_full_disk, refused, selfsi, sizes,
 };
 use crate::fixtures::trained::{self, Trained};
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use selfsi::fit::Checkpoint;
 use selfsi::prepare::Prepared;

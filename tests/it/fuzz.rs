@@ -6,7 +6,7 @@ pub mod targets;
 
 use crate::fixtures::alone::alone;
 use crate::fixtures::trained::{self, Trained};
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::fs;
 use std::ops::Range;

@@ -4,7 +4,7 @@ use assert_cmd::Command;
 use hdf5::File;
 use hdf5::types::FixedAscii;
 use ndarray::{Array1, Array2, s};
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use selfsi::data::{air_to_vacuum, flag};

@@ -1,7 +1,7 @@
 //! The peers of `evaluate --baselines` on a Gaussian population, whose best estimate is known.
 
 use ndarray::{Array2, Axis};
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use selfsi::config::{ForwardConfig, GridConfig, NetworkConfig, TrainConfig, UNet1dConfig};

@@ -1,7 +1,7 @@
 //! Rebinning against independent references: closed forms, and the cumulative integral.
 
 use ndarray::Array2;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use selfsi::config::GridConfig;
 use selfsi::data::{Block, Centres, LogGrid, NativeGrid, Spectrum};

@@ -1,7 +1,7 @@
 //! The rest-frame population and its posterior, against answers that are known.
 
 use ndarray::{Array1, Array2, Axis, s};
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use selfsi::config::{ForwardConfig, GridConfig, NoiseFrom, SmoothingFrom};

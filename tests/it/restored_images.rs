@@ -411,7 +411,7 @@ fn bad_input_is_refused_in_one_line() {
 fn decode(path: &Path) -> (usize, usize, Vec<u8>) {
     let decoder = png::Decoder::new(std::io::BufReader::new(std::fs::File::open(path).unwrap()));
     let mut reader = decoder.read_info().unwrap();
-    let mut bytes = vec![0; reader.output_buffer_size()];
+    let mut bytes = vec![0; reader.output_buffer_size().unwrap()];
     let info = reader.next_frame(&mut bytes).unwrap();
     (info.width as usize, info.height as usize, bytes)
 }

@@ -3,7 +3,7 @@
 
 use crate::fixtures::faulty::{files, selfsi};
 use crate::fixtures::trained::{self, Trained};
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use selfsi::data::flag;
 use selfsi::prepare::Prepared;

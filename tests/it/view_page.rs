@@ -22,8 +22,10 @@ fn open(viewed: &Viewed, fragment: &str) -> Option<Browser> {
 
 /// How many colours a PNG has: a page without a plot has few.
 fn colours(picture: &[u8]) -> usize {
-    let mut reader = png::Decoder::new(picture).read_info().unwrap();
-    let mut pixels = vec![0; reader.output_buffer_size()];
+    let mut reader = png::Decoder::new(std::io::Cursor::new(picture))
+        .read_info()
+        .unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
     let info = reader.next_frame(&mut pixels).unwrap();
     let step = info.color_type.samples();
     pixels.chunks(step).collect::<HashSet<_>>().len()

@@ -3,7 +3,7 @@
 
 use crate::population::eigen;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
@@ -130,7 +130,7 @@ impl Empca {
 
 impl Coefficients {
     /// The coefficients off by a draw of their errors, whose covariance is (φ W φᵀ)⁻¹.
-    pub fn draw(&self, rng: &mut impl Rng) -> Array1<f64> {
+    pub fn draw(&self, rng: &mut impl RngExt) -> Array1<f64> {
         let z = Array1::from_shape_fn(self.values.len(), |_| rng.sample(StandardNormal));
         &self.values + &self.factor.dot(&z)
     }

@@ -235,7 +235,10 @@ fn png_header(path: &Path) -> Result<(png::Reader<BufReader<File>>, [usize; 3])>
 fn png(path: &Path, allow: Allow<'_>) -> Result<Picture> {
     let (mut reader, shape) = png_header(path)?;
     allow(shape)?;
-    let mut bytes = vec![0; reader.output_buffer_size()];
+    let size = reader
+        .output_buffer_size()
+        .ok_or_else(|| not_png(path, &"more pixels than memory can hold"))?;
+    let mut bytes = vec![0; size];
     let frame = reader
         .next_frame(&mut bytes)
         .map_err(|e| not_png(path, &e))?;
@@ -256,7 +259,7 @@ fn png(path: &Path, allow: Allow<'_>) -> Result<Picture> {
     })
 }
 
-fn not_png(path: &Path, e: &png::DecodingError) -> Error {
+fn not_png(path: &Path, e: &dyn std::fmt::Display) -> Error {
     unreadable(path, format!("not a whole PNG file ({e})"))
 }
 

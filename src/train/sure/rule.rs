@@ -97,7 +97,7 @@ mod tests {
     use crate::population::{RestGrid, RestPopulation};
     use crate::ranks::Place;
     use ndarray::{Array1, Array2};
-    use rand::{Rng, SeedableRng};
+    use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
     use rand_distr::StandardNormal;
     use tch::{Device, no_grad};
