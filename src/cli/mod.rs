@@ -4,20 +4,28 @@ mod audit;
 mod boundary;
 mod bounded;
 mod completions;
+mod config;
+mod demo;
 mod diagnose;
 mod evaluate;
 mod generate;
 mod global;
+mod init;
 mod inspect;
 mod merge;
 mod mock;
+mod parsed;
 mod plot;
 mod prepare;
 mod progress;
 mod restore;
+mod run;
+mod said;
 mod say;
 mod simulate;
 mod slurm;
+mod steps;
+mod stop;
 mod toy;
 mod train;
 
@@ -51,6 +59,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Demo),
+    Run(run::Run),
+    Init(init::Init),
     Inspect(inspect::Inspect),
     Prepare(prepare::Prepare),
     Mock(mock::Mock),
@@ -65,6 +76,7 @@ enum Command {
     Plot(plot::Plot),
     Toy(toy::Toy),
     Slurm(slurm::Slurm),
+    Config(config::Config),
     Completions(completions::Completions),
 }
 
@@ -92,7 +104,9 @@ impl Command {
     /// What lets it run in less memory.
     fn needs_less_memory(&self) -> &'static str {
         match self {
-            Self::Train(_) => "lower train.batch or train.resamplings, or network.channels",
+            Self::Train(_) | Self::Run(_) | Self::Demo(_) => {
+                "lower train.batch or train.resamplings, or network.channels"
+            }
             Self::Restore(_) => "lower restore.batch (--set restore.batch=16)",
             Self::Generate(_) => "lower diffusion.batch and diffusion.sampler.batch",
             Self::Evaluate(_) | Self::Audit(_) => "lower restore.batch, or give fewer rows",
@@ -123,24 +137,32 @@ fn run(cli: &Cli) -> Result<()> {
         g.device
     );
     // Training handles signals itself: it has a checkpoint to write.
-    if !matches!(cli.command, Command::Train(_) | Command::Generate(_)) {
+    let trains = |c: &Command| {
+        use Command::{Demo, Generate, Run, Train};
+        matches!(c, Train(_) | Generate(_) | Run(_) | Demo(_))
+    };
+    if !trains(&cli.command) {
         leave_nothing_on_signal()?;
     }
     match &cli.command {
+        Command::Demo(a) => a.run(g)?.print(g),
+        Command::Run(a) => a.run(g)?.print(g),
+        Command::Init(a) => a.run(g)?.print(g),
         Command::Inspect(a) => a.run(g),
-        Command::Prepare(a) => a.run(g),
-        Command::Mock(a) => a.run(g),
+        Command::Prepare(a) => a.run(g)?.print(g),
+        Command::Mock(a) => a.run(g)?.print(g),
         Command::Simulate(a) => a.run(g),
-        Command::Train(a) => a.run(g),
-        Command::Restore(a) => a.run(g),
+        Command::Train(a) => a.run(g)?.print(g),
+        Command::Restore(a) => a.run(g)?.print(g),
         Command::Merge(a) => a.run(g),
         Command::Generate(a) => a.run(g),
-        Command::Evaluate(a) => a.run(g),
-        Command::Diagnose(a) => a.run(g),
-        Command::Audit(a) => a.run(g),
-        Command::Plot(a) => a.run(g),
+        Command::Evaluate(a) => a.run(g)?.print(g),
+        Command::Diagnose(a) => a.run(g)?.print(g),
+        Command::Audit(a) => a.run(g)?.print(g),
+        Command::Plot(a) => a.run(g)?.print(g),
         Command::Toy(a) => a.run(g),
         Command::Slurm(a) => a.run(g),
+        Command::Config(a) => a.run(g),
         Command::Completions(a) => a.run(Cli::command()),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::bounded::at_most;
 use super::global::Global;
+use super::said::Said;
 use crate::Result;
 use crate::plot::{
     Choice, calibration_picture, catalog_images, catalog_population, catalog_spectra,
@@ -119,8 +120,15 @@ impl Objects {
 }
 
 impl Plot {
-    pub fn run(&self, _global: &Global) -> Result<()> {
-        match &self.what {
+    pub fn run(&self, _global: &Global) -> Result<Said> {
+        self.what.draw()?;
+        Ok(Said::nothing())
+    }
+}
+
+impl What {
+    fn draw(&self) -> Result<()> {
+        match self {
             What::Spectra {
                 restored,
                 truth,

@@ -2,7 +2,7 @@
 
 use super::global::Global;
 use super::progress::Progress;
-use super::say::say;
+use super::said::Said;
 use crate::config::Config;
 use crate::prepare::{ImageSetHeader, SpectraHeader};
 use crate::restore::{
@@ -61,7 +61,7 @@ const SLURM: &str = "slurm";
 
 impl Restore {
     /// `--set` reaches [restore] and [transport] of the run's config, `--seed` the draws.
-    pub fn run(&self, global: &Global) -> Result<()> {
+    pub fn run(&self, global: &Global) -> Result<Said> {
         let run = Run::open(&self.run)?;
         let config = config_of(&run, &global.set)?;
         let part = self.part()?;
@@ -86,7 +86,7 @@ impl Restore {
         part: Option<Part>,
         out: &Path,
         output: &H::Output,
-    ) -> Result<()> {
+    ) -> Result<Said> {
         let device = global.device()?;
         let given = Given {
             paths: &self.input,
@@ -110,7 +110,7 @@ impl Restore {
         let mut bar = Progress::new("restoring");
         let summary = restore(run, job, &mut |done, all| bar.show(done, all));
         bar.finish();
-        self.report(global, out, summary?)
+        Ok(report(out, summary?))
     }
 
     fn refuse_options_of_spectra(&self) -> Result<()> {
@@ -169,17 +169,15 @@ impl Restore {
             part,
         }
     }
+}
 
-    fn report(&self, global: &Global, out: &Path, summary: Summary) -> Result<()> {
-        if global.json {
-            say(serde_json::json!({"rows": summary.rows, "restored": summary.restored}))
-        } else {
-            say(format!(
-                "{}: {} of {} rows restored, the others flagged",
-                out.display(),
-                summary.restored,
-                summary.rows
-            ))
-        }
-    }
+fn report(out: &Path, summary: Summary) -> Said {
+    let json = serde_json::json!({"rows": summary.rows, "restored": summary.restored});
+    let text = format!(
+        "{}: {} of {} rows restored, the others flagged",
+        out.display(),
+        summary.restored,
+        summary.rows
+    );
+    Said::both(text, json)
 }

@@ -230,8 +230,11 @@ impl Run {
         nets::build(&c.network, layout, heads, ground, c.seed, device)
     }
 
-    /// The checkpoint of the trained network.
-    fn chosen(&self) -> Result<PathBuf> {
+    /// The checkpoint of the trained network: the one that validation chose, else the newest.
+    ///
+    /// # Errors
+    /// [`Error::Run`] if there is none yet.
+    pub fn chosen(&self) -> Result<PathBuf> {
         let best = Some(self.best()).filter(|p| p.is_file());
         best.or_else(|| self.newest()).ok_or_else(|| {
             Error::run(
