@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What a step was made from, and what it made.
@@ -178,7 +178,9 @@ impl<'a> Steps<'a> {
         let found: Vec<_> = unknown.map(|f| (f.clone(), digest(f))).collect();
         self.digests.extend(found);
         let mut all = Sha256::new();
-        for file in files {
+        // Whoever names them, in whatever order.
+        let sorted: BTreeSet<&PathBuf> = files.iter().collect();
+        for file in sorted {
             all.update(file.as_os_str().as_encoded_bytes());
             all.update(&self.digests[file]);
         }

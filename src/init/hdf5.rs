@@ -28,8 +28,15 @@ pub(super) fn source(path: &Path, given: &dyn Fn(&str) -> bool) -> Result<(Vec<T
     let file = open(path)?;
     let (found, _) = datasets(&file, path);
     let named = |names: &[&str]| -> Option<&Listed> {
-        let is = |d: &&Listed, n: &str| d.name.eq_ignore_ascii_case(n);
-        names.iter().find_map(|n| found.iter().find(|d| is(d, n)))
+        let last = |d: &Listed| d.name.rsplit('/').next().map(str::to_lowercase);
+        names.iter().find_map(|n| {
+            if let Some(here) = found.iter().find(|d| d.name.eq_ignore_ascii_case(n)) {
+                return Some(here);
+            }
+            // In a group, if there is no other of this name.
+            let mut inside = found.iter().filter(|d| last(d).as_deref() == Some(n));
+            inside.next().filter(|_| inside.next().is_none())
+        })
     };
     let unknown = |key: &str| !given(&format!("survey.source.{key}"));
     let mut table = Table::new("survey.source.datasets");

@@ -1,13 +1,14 @@
 //! A commented config for observations, from what their files hold.
 
 mod draft;
+mod given;
 mod hdf5;
 mod images;
 mod recognise;
 mod spectra;
 mod survey;
 
-use crate::config::{Config, overridden_key};
+use crate::config::Config;
 use crate::{Error, Result};
 use draft::{Draft, Table};
 use recognise::Kind;
@@ -88,13 +89,4 @@ fn named(paths: &[PathBuf]) -> String {
     let named: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
     // It stands in a comment.
     named.join(", ").replace(|c: char| c.is_control(), "?")
-}
-
-/// The number that `set` gives for `key`, if it does.
-fn number(set: &[String], key: &str) -> Option<f64> {
-    let given = set.iter().filter_map(|s| overridden_key(s).ok());
-    let value = given.filter(|(k, _)| k == key).last()?.1;
-    value
-        .as_float()
-        .or_else(|| value.as_integer().map(|i| i as f64))
 }

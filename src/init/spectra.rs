@@ -142,39 +142,58 @@ impl Seen {
         [at(0, 0.9), at(1, 0.1)]
     }
 
-    /// The window of a tenth of `from` (Å, in log λ) to normalise by: where most spectra have a significant
-    /// level, outside of `grid` if that is as good; and the part of the spectra that have one.
-    pub fn window(&self, from: [f64; 2], grid: [f64; 2]) -> ([f64; 2], f64) {
-        const WINDOWS: usize = 10;
-        let step = (from[1] / from[0]).ln() / WINDOWS as f64;
-        let edge = |i: usize| (from[0] * (step * i as f64).exp() / 10.0).round() * 10.0;
-        let windows = (0..WINDOWS).map(|i| [edge(i), edge(i + 1)]);
-        let rated = windows.map(|w| (w, self.significance(w)));
-        let outside = |w: [f64; 2]| w[1] <= grid[0] || w[0] >= grid[1];
-        let value = |(w, (part, median)): &([f64; 2], (f64, f64))| {
-            // Of windows in which as many are significant, the one of the best S/N.
-            let part = (20.0 * part).round() + f64::from(u8::from(outside(*w)));
-            (part, *median)
+    /// The window to normalise by, Å, and which part of the spectra has a significant level in it: of those
+    /// in which nearly as many have one as anywhere, one outside of `grid`, and the reddest.
+    pub fn window(&self, grid: [f64; 2]) -> ([f64; 2], f64) {
+        let covered = self.coverage();
+        let outside = [[grid[1], covered[1]], [covered[0], grid[0]]];
+        let inside = [grid[0].max(covered[0]), grid[1].min(covered[1])];
+        let rated = |ranges: &[[f64; 2]]| -> Vec<([f64; 2], f64)> {
+            let windows = ranges.iter().flat_map(|r| windows(*r));
+            windows.map(|w| (w, self.significant(w))).collect()
         };
-        let best = rated.max_by(|a, b| {
-            let ((a, x), (b, y)) = (value(a), value(b));
-            a.total_cmp(&b).then(x.total_cmp(&y))
-        });
-        best.map_or((from, 0.0), |(w, (part, _))| (w, part))
+        let (outside, inside) = (rated(&outside), rated(&[inside]));
+        let parts = outside.iter().chain(&inside).map(|(_, part)| *part);
+        let best = parts.fold(0.0, f64::max);
+        let good = |all: &[([f64; 2], f64)]| {
+            let good = all.iter().filter(|(_, part)| *part >= 0.95 * best);
+            good.max_by(|(a, _), (b, _)| a[0].total_cmp(&b[0])).copied()
+        };
+        let found = good(&outside).or_else(|| good(&inside));
+        found.unwrap_or((covered, 0.0))
     }
 
-    /// Which part of the spectra has a significant level in `window`, and the median of level over error.
-    fn significance(&self, [min, max]: [f64; 2]) -> (f64, f64) {
+    /// Which part of the spectra has a significant level in `window`.
+    fn significant(&self, [min, max]: [f64; 2]) -> f64 {
         let window = NormaliseConfig::Window {
             min,
             max,
-            snr_min: f64::NEG_INFINITY,
+            snr_min: SIGNIFICANT,
         };
-        let ratio = |s: &Spectrum| level(&window, s, None).map_or(0.0, |l| l.value / l.error);
-        let ratios: Vec<f64> = self.spectra.iter().map(ratio).collect();
-        let some = ratios.iter().filter(|r| **r >= SIGNIFICANT).count();
-        (some as f64 / ratios.len().max(1) as f64, median(ratios))
+        let some = self
+            .spectra
+            .iter()
+            .filter(|s| level(&window, s, None).is_ok());
+        some.count() as f64 / self.spectra().max(1) as f64
     }
+}
+
+/// Windows of about a fifth in ln λ that fill a range, Å; none of what is too short.
+fn windows([low, high]: [f64; 2]) -> Vec<[f64; 2]> {
+    let length = (high / low).ln();
+    if length.is_nan() || length < 0.05 {
+        return Vec::new();
+    }
+    let n = (length / 0.2).round().max(1.0);
+    let edge = |i: f64| low * (length * i / n).exp();
+    let inner = |i: usize| {
+        let i = i as f64;
+        [
+            (edge(i) / 10.0).ceil() * 10.0,
+            (edge(i + 1.0) / 10.0).floor() * 10.0,
+        ]
+    };
+    (0..n as usize).map(inner).collect()
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! The config of a survey of spectra.
 
 use super::draft::{Draft, Table};
+use super::given::{gives, number};
+use super::hdf5;
 use super::recognise::Kind;
 use super::spectra::{Seen, seen};
-use super::{hdf5, number};
 use crate::config::SurveySource;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -24,10 +25,6 @@ pub(super) fn add(
     prepared: Table,
     set: &[String],
 ) -> Result<()> {
-    let given = |key: &str| {
-        set.iter()
-            .any(|s| s.split('=').next().map(str::trim) == Some(key))
-    };
     let (sources, level) = match kind {
         Kind::Hdf5 => {
             let [file] = paths else {
@@ -39,7 +36,7 @@ pub(super) fn add(
                     fix,
                 ));
             };
-            hdf5::source(file, &given)?
+            hdf5::source(file, &|key| gives(set, key))?
         }
         _ => (vec![of_files(kind, paths, catalog)], false),
     };
@@ -182,6 +179,8 @@ fn select(seen: &Seen) -> Table {
             .question("no redshifts are known: z_min and z_max would leave out every spectrum");
     };
     let (low, high) = ((low * 100.0).floor() / 100.0, (high * 100.0).ceil() / 100.0);
+    // A range of one number is none.
+    let high = if low < high { high } else { low + 0.01 };
     let unknown = seen.redshifts.len() - z.len();
     let looked = if seen.looked_at == seen.rows {
         "all"
@@ -211,7 +210,7 @@ fn normalise(seen: &Seen, set: &[String], level: bool) -> Table {
     }
     let coverage = seen.coverage();
     let grid = range(seen, set).unwrap_or(coverage);
-    let (window, part) = seen.window(coverage, grid);
+    let (window, part) = seen.window(grid);
     let inside = window[0] < grid[1] && window[1] > grid[0];
     table
         .key("kind", "window", "each spectrum is divided by its mean flux in")

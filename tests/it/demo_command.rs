@@ -4,11 +4,11 @@ use crate::fixtures::run_folder::selfsi;
 
 const FEW: [&str; 12] = [
     "--set",
-    "mock.spectra=60",
+    "mock.spectra=180",
     "--set",
     "grid.pixels=128",
     "--set",
-    "train.steps=4",
+    "train.steps=8",
     "--set",
     "train.validate_every=2",
     "--set",
@@ -26,7 +26,13 @@ fn the_demo_runs_from_any_folder_and_is_kept_when_it_is_run_again() {
             .current_dir(folder.path())
             .args(["demo", "trial"])
             .args(FEW);
-        command.args(["--set", "train.heldout=0.4", "--quiet"]);
+        command.args([
+            "--set",
+            "train.heldout=0.4",
+            "--set",
+            "mock.snr=[6, 9]",
+            "--quiet",
+        ]);
         let output = command.assert().success().get_output().clone();
         String::from_utf8(output.stdout).unwrap()
     };

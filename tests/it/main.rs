@@ -51,6 +51,7 @@ mod image_latents;
 mod image_metrics;
 mod image_shards;
 mod images;
+mod init_command;
 mod known_answers;
 mod lines;
 mod memory;
