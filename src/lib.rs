@@ -106,6 +106,8 @@ pub mod lab;
 
 pub mod plot;
 
+pub mod view;
+
 pub mod slurm;
 
 pub mod cli;

@@ -4,8 +4,8 @@
 //! nodes. Its CUDA part is loaded, from the folder of the CPU part, when a CUDA device is first
 //! asked for: before any tensor is made there, since libtorch looks for it only once.
 
+use crate::base::libtorch;
 use crate::{Error, Result};
-use std::path::PathBuf;
 use tch::{Cuda, Device};
 
 /// What every CUDA error ends with.
@@ -74,7 +74,7 @@ fn load_cuda(name: &str) -> Result<()> {
         );
         refused(name, problem, fix)
     };
-    let Some(folder) = libtorch_folder() else {
+    let Some(folder) = libtorch::folder() else {
         return Err(missing("the folder of libtorch_cpu.so is not known".into()));
     };
     let library = folder.join("libtorch_cuda.so");
@@ -106,17 +106,6 @@ fn load_cuda(name: &str) -> Result<()> {
 #[cfg(not(target_os = "linux"))]
 fn load_cuda(name: &str) -> Result<()> {
     Err(refused(name, "CUDA is used on Linux alone", CPU))
-}
-
-/// The folder that libtorch_cpu.so was loaded from.
-#[cfg(target_os = "linux")]
-fn libtorch_folder() -> Option<PathBuf> {
-    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
-    let library = maps
-        .lines()
-        .filter_map(|l| l.find('/').map(|at| &l[at..]))
-        .find(|p| p.ends_with("/libtorch_cpu.so"))?;
-    PathBuf::from(library).parent().map(PathBuf::from)
 }
 
 #[cfg(test)]

@@ -5,9 +5,13 @@
 use super::line::line;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The target of lines that tell how far the work is. They stand for themselves, without a prefix.
 pub const PROGRESS: &str = "selfsi::progress";
+
+/// Whether another program reads the messages and shows the progress.
+static DRIVEN: AtomicBool = AtomicBool::new(false);
 
 /// The program's logger: one line for each message, to standard error.
 struct Stderr;
@@ -38,8 +42,9 @@ impl Log for Stderr {
 }
 
 /// From now on, messages up to `level` go to standard error; without this call, as in a program that
-/// uses the library and has no logger of its own, nothing does.
-pub fn start(level: LevelFilter) {
+/// uses the library and has no logger of its own, nothing does. `driven`: another program reads them.
+pub fn start(level: LevelFilter, driven: bool) {
+    DRIVEN.store(driven, Ordering::Relaxed);
     // Where there is a logger already, it decides.
     if log::set_logger(&Stderr).is_ok() {
         log::set_max_level(level);
@@ -50,5 +55,11 @@ pub fn start(level: LevelFilter) {
 /// shown, nor where many lines would run through it.
 #[must_use]
 pub fn bars() -> bool {
-    log::max_level() == LevelFilter::Info
+    log::max_level() == LevelFilter::Info && !driven()
+}
+
+/// Whether another program reads the messages: progress is then told in many lines, `what: done/total`.
+#[must_use]
+pub fn driven() -> bool {
+    DRIVEN.load(Ordering::Relaxed)
 }

@@ -4,6 +4,8 @@ pub mod ahead;
 pub mod atomic;
 pub mod device;
 pub mod error;
+mod glibc;
+pub mod libtorch;
 pub(crate) mod line;
 pub mod messages;
 pub mod program;

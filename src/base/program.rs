@@ -1,5 +1,6 @@
 //! What made a file: this program, its commit, and the libraries that it runs with.
 
+use super::libtorch;
 use std::ffi::CStr;
 use std::sync::LazyLock;
 
@@ -29,7 +30,7 @@ pub fn libraries() -> [(&'static str, String); 4] {
     // cfitsio tells 3.49 as 3.49, and 4.6.2 as 4.0602.
     let cfitsio = format!("{cfitsio:.4}");
     [
-        ("libtorch", env!("SELFSI_LIBTORCH").to_owned()),
+        ("libtorch", libtorch::VERSION.to_owned()),
         ("HDF5", format!("{major}.{minor}.{patch}")),
         ("cfitsio", cfitsio.trim_end_matches('0').to_owned()),
         ("zlib", zlib.to_string_lossy().into_owned()),

@@ -1,6 +1,7 @@
 //! `selfsi demo`.
 
 use super::audit::Audit;
+use super::campaign::{Campaign, of_the_run};
 use super::diagnose::Diagnose;
 use super::evaluate::Evaluate;
 use super::global::Global;
@@ -8,10 +9,10 @@ use super::mock::Mock;
 use super::parsed::parsed;
 use super::plot::Plot;
 use super::restore::Restore;
-use super::run::{Campaign, of_the_run};
 use super::said::Said;
 use super::steps::{Source, Steps};
 use super::stop::Stop;
+use super::view::View;
 use crate::base::atomic;
 use crate::config::Config;
 use crate::{Error, Result};
@@ -106,10 +107,18 @@ impl Demo {
             let said = parsed::<Plot>("training @ --out @", &[&run, &curves])?.run(global)?;
             Ok((vec![curves.clone()], said))
         })?;
+        let page = in_folder("view.html");
+        let shown = [&*beside_truth, &[audit]].concat();
+        steps.step("view", &from(&training, &[&shown, &trained]), || {
+            let paths: [&Path; 3] = [&run, &truth, &page];
+            let said = parsed::<View>("@ --truth @ --out @", &paths)?.run(global)?;
+            Ok((vec![page.clone()], said))
+        })?;
         let text = format!(
-            "restored catalog: {}; picture: {}",
+            "restored catalog: {}; picture: {}; page to look at: {}",
             restored.display(),
-            picture.display()
+            picture.display(),
+            page.display()
         );
         let json = json!({ "folder": self.folder, "steps": steps.told() });
         Ok(Said::both(text, format!("{json:#}")))

@@ -53,9 +53,29 @@ pub struct Global {
     /// Print errors and results alone: no warnings, notes or progress.
     #[arg(short, long, global = true)]
     pub quiet: bool,
+    /// How progress is shown: as a bar on a terminal and in a few lines elsewhere, or in many lines
+    /// `WHAT: DONE/TOTAL` on standard error, also with --json, for a program that shows them.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "auto|lines",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
+    pub progress: Shown,
     /// Override a config key, e.g. --set train.batch=32; repeatable.
     #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
     pub set: Vec<String>,
+}
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Shown {
+    /// By what standard error is.
+    Auto,
+    /// In lines for another program.
+    Lines,
 }
 
 /// Whether a GPU may round the inputs of matrix products to 10 bits of mantissa.

@@ -3,6 +3,7 @@
 mod audit;
 mod boundary;
 mod bounded;
+mod campaign;
 mod completions;
 mod config;
 mod demo;
@@ -28,13 +29,14 @@ mod steps;
 mod stop;
 mod toy;
 mod train;
+mod view;
 
 pub use boundary::Memory;
-pub use global::{Global, Tf32};
+pub use global::{Global, Shown, Tf32};
 
 use crate::base::error::FAILED;
 use crate::base::signals::on_stop;
-use crate::base::{messages, program};
+use crate::base::{libtorch, messages, program};
 use crate::ranks;
 use crate::{Error, Result};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -74,6 +76,7 @@ enum Command {
     Diagnose(diagnose::Diagnose),
     Audit(audit::Audit),
     Plot(plot::Plot),
+    View(view::View),
     Toy(toy::Toy),
     Slurm(slurm::Slurm),
     Config(config::Config),
@@ -84,7 +87,7 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    messages::start(cli.global.messages());
+    messages::start(cli.global.messages(), cli.global.progress == Shown::Lines);
     keep_freed_memory();
     match boundary::within(cli.command.needs_less_memory(), || run(&cli)) {
         Some(Ok(())) => ExitCode::SUCCESS,
@@ -117,6 +120,7 @@ impl Command {
 }
 
 fn run(cli: &Cli) -> Result<()> {
+    libtorch::check()?;
     let g = &cli.global;
     // Of a command without ranks, each process of a launcher would write the same files.
     match &cli.command {
@@ -160,6 +164,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Diagnose(a) => a.run(g)?.print(g),
         Command::Audit(a) => a.run(g)?.print(g),
         Command::Plot(a) => a.run(g)?.print(g),
+        Command::View(a) => a.run(g)?.print(g),
         Command::Toy(a) => a.run(g),
         Command::Slurm(a) => a.run(g),
         Command::Config(a) => a.run(g),

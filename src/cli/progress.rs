@@ -1,6 +1,7 @@
-//! Progress: a bar on a terminal, plain lines otherwise (about one per tenth of the work).
+//! Progress: a bar on a terminal, plain lines otherwise (about one per tenth of the work; for another
+//! program that shows them, one per hundredth).
 
-use crate::base::messages::{PROGRESS, bars};
+use crate::base::messages::{PROGRESS, bars, driven};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 
@@ -8,7 +9,7 @@ use std::io::IsTerminal;
 pub struct Progress {
     what: &'static str,
     bar: Option<ProgressBar>,
-    tenth: usize,
+    part: usize,
 }
 
 impl Progress {
@@ -23,11 +24,7 @@ impl Progress {
             }
             bar.with_message(what)
         });
-        Self {
-            what,
-            bar,
-            tenth: 0,
-        }
+        Self { what, bar, part: 0 }
     }
 
     /// Shows that `done` of `total` are done.
@@ -37,9 +34,10 @@ impl Progress {
             bar.set_position(done as u64);
             return;
         }
-        let tenth = 10 * done / total.max(1);
-        if tenth > self.tenth {
-            self.tenth = tenth;
+        let parts = if driven() { 100 } else { 10 };
+        let part = parts * done / total.max(1);
+        if part > self.part {
+            self.part = part;
             log::info!(target: PROGRESS, "{}: {done}/{total}", self.what);
         }
     }

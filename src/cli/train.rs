@@ -2,7 +2,7 @@
 
 use super::global::Global;
 use super::said::Said;
-use crate::base::messages::PROGRESS;
+use crate::base::messages::{PROGRESS, driven};
 use crate::base::signals::{SIGUSR1, on_stop};
 use crate::config::Config;
 use crate::data::{Object, flag};
@@ -185,11 +185,12 @@ pub(super) fn stop_on_signal() -> Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-/// How long after the first signal another one counts as a second: one Ctrl-C may reach a rank both
-/// from the terminal and from its launcher.
-fn again() -> Duration {
-    match ranks::here() {
-        Some(_) => Duration::from_secs(1),
-        None => Duration::ZERO,
+/// How long after the first signal another one counts as a second: one Ctrl-C may reach a rank, or a
+/// process that another program started, both from the terminal and from who started it.
+pub(super) fn again() -> Duration {
+    if ranks::here().is_some() || driven() {
+        Duration::from_secs(1)
+    } else {
+        Duration::ZERO
     }
 }

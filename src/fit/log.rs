@@ -3,7 +3,7 @@
 use super::tensorboard::EventWriter;
 use super::validation::Validation;
 use crate::base::atomic;
-use crate::base::messages::{PROGRESS, bars};
+use crate::base::messages::{PROGRESS, bars, driven};
 use crate::base::regular;
 use crate::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -50,6 +50,7 @@ pub struct Log {
     events: EventWriter,
     bar: ProgressBar,
     quiet: bool,
+    steps: u64,
     since: Instant,
     from: u64,
     batch: u64,
@@ -91,6 +92,7 @@ impl Log {
             file,
             bar,
             quiet,
+            steps,
             since: Instant::now(),
             from: start,
             batch: batch as u64,
@@ -115,6 +117,9 @@ impl Log {
         self.bar.set_position(step);
         self.bar
             .set_message(format!("{loss:.5} · {rate:.0} spectra/s"));
+        if driven() {
+            log::info!(target: PROGRESS, "training: {step}/{}", self.steps);
+        }
         self.line(&Line {
             step,
             loss: Some(loss),

@@ -2,10 +2,9 @@
 
 use super::catalog::{Choice, chosen};
 use super::images::{ImageGrid, ImageRow, Shade, Stretch};
-use crate::config::{ImageConfig, ImageDatasets};
+use crate::Result;
 use crate::restored::RestoredImages;
-use crate::survey::ImageSource;
-use crate::{Error, Result};
+use crate::survey::images::clean_images;
 use std::path::Path;
 
 /// The images of some objects of the file `path`, with those of the clean images `truth` of the
@@ -17,7 +16,8 @@ pub fn catalog_images(path: &Path, truth: Option<&Path>, choice: &Choice) -> Res
     let file = RestoredImages::open(path)?;
     let layout = file.layout();
     let rows = chosen(path, file.objects(), file.heldout(), choice)?;
-    let truth = truth.map(|t| clean(t, &file, &rows)).transpose()?;
+    let names: Vec<&str> = rows.iter().map(|i| &*file.objects()[*i].name).collect();
+    let truth = truth.map(|t| clean_images(t, layout, &names)).transpose()?;
     let all = |name: &str| -> Result<Vec<Vec<f32>>> {
         rows.iter()
             .map(|i| Ok(file.read(name, *i..i + 1)?.into_iter().collect()))
@@ -86,35 +86,4 @@ pub fn catalog_images(path: &Path, truth: Option<&Path>, choice: &Choice) -> Res
             format!("{curve}, per object over the range of the {reference}{sigma_note}"),
         ],
     })
-}
-
-/// The clean images of the names of `rows`, [D] each; `None` for a name that there is not.
-fn clean(path: &Path, file: &RestoredImages, rows: &[usize]) -> Result<Vec<Option<Vec<f32>>>> {
-    let layout = file.layout();
-    let image = ImageConfig {
-        fit: true,
-        channels: layout.channels,
-        height: layout.height,
-        width: layout.width,
-    };
-    let source = ImageSource::open(&[path.to_path_buf()], &ImageDatasets::default(), &image)?;
-    let named = |i: &usize| {
-        let name = &file.objects()[*i].name;
-        source.names().iter().position(|n| n == name)
-    };
-    let found: Vec<Option<usize>> = rows.iter().map(named).collect();
-    if found.iter().all(Option::is_none) {
-        return Err(Error::input(
-            path,
-            "",
-            format!("no image is called `{}`", file.objects()[rows[0]].name),
-            "clean images with the names of the restored ones",
-            "give the images that `selfsi simulate` was given",
-        ));
-    }
-    let read = |row: Option<usize>| match row {
-        Some(r) => Ok(Some(source.read(r..r + 1)?.pixels.into_iter().collect())),
-        None => Ok(None),
-    };
-    found.into_iter().map(read).collect()
 }

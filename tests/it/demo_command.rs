@@ -37,7 +37,7 @@ fn the_demo_runs_from_any_folder_and_is_kept_when_it_is_run_again() {
         String::from_utf8(output.stdout).unwrap()
     };
     let said = demo();
-    let end = "restored catalog: trial/run/restored.fits; picture: trial/spectra.png";
+    let end = "restored catalog: trial/run/restored.fits; picture: trial/spectra.png; page to look at: trial/view.html";
     assert_eq!(said.lines().last(), Some(end), "{said}");
     for file in [
         "demo.toml",

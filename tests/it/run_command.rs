@@ -82,7 +82,13 @@ impl Job {
     }
 }
 
-const ALL_MADE: [&str; 4] = ["prepare made", "train made", "restore made", "audit made"];
+const ALL_MADE: [&str; 5] = [
+    "prepare made",
+    "train made",
+    "restore made",
+    "audit made",
+    "view made",
+];
 
 #[test]
 fn what_is_whole_and_of_the_same_config_and_input_is_kept() {
@@ -97,6 +103,7 @@ fn what_is_whole_and_of_the_same_config_and_input_is_kept() {
         "train: kept run/best.safetensors",
         "restore: kept run/",
         "audit: kept",
+        "view: kept",
     ];
     for (line, begin) in lines.lines().zip(kept) {
         assert!(line.starts_with(begin), "{lines}");
@@ -107,7 +114,13 @@ fn what_is_whole_and_of_the_same_config_and_input_is_kept() {
     let mut damaged = restored.clone();
     *damaged.last_mut().unwrap() ^= 1;
     std::fs::write(job.path("run/restored.fits"), damaged).unwrap();
-    let again = ["prepare kept", "train kept", "restore made", "audit made"];
+    let again = [
+        "prepare kept",
+        "train kept",
+        "restore made",
+        "audit made",
+        "view made",
+    ];
     assert_eq!(job.run(&[]), again);
 
     // Of the run, [restore] is not what it was trained with.
@@ -115,7 +128,13 @@ fn what_is_whole_and_of_the_same_config_and_input_is_kept() {
     assert_eq!(more, again);
 
     std::fs::remove_file(job.path("run/restored.audit.fits")).unwrap();
-    let audited = ["prepare kept", "train kept", "restore kept", "audit made"];
+    let audited = [
+        "prepare kept",
+        "train kept",
+        "restore kept",
+        "audit made",
+        "view made",
+    ];
     assert_eq!(job.run(&["--set", "restore.draws=6"]), audited);
 }
 
@@ -125,7 +144,13 @@ fn another_config_trains_anew_and_moves_the_run_of_before_aside() {
     job.run(&[]);
     let best = std::fs::read(job.path("run/best.safetensors")).unwrap();
     job.edit("steps = 4\n        warm", "steps = 6\n        warm");
-    let anew = ["prepare kept", "train made", "restore made", "audit made"];
+    let anew = [
+        "prepare kept",
+        "train made",
+        "restore made",
+        "audit made",
+        "view made",
+    ];
     assert_eq!(job.run(&[]), anew);
     assert_eq!(
         std::fs::read(job.path("run/before-1/best.safetensors")).unwrap(),
@@ -148,7 +173,13 @@ fn it_goes_on_where_it_was_stopped() {
     let stopped = job.stopped(libc::SIGTERM);
     assert_eq!(stopped.code(), Some(130), "{stopped}");
     job.stopped(libc::SIGKILL);
-    let gone_on = ["prepare kept", "train made", "restore made", "audit made"];
+    let gone_on = [
+        "prepare kept",
+        "train made",
+        "restore made",
+        "audit made",
+        "view made",
+    ];
     assert_eq!(job.run(&[]), gone_on);
     assert!(!job.path("run/before-1").exists());
 

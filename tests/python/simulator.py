@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "data/simulators"))
-import selfsi_simulator as selfsi
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python"))
+from selfsi import simulator as selfsi
 
 BEHAVIOUR = sys.argv[1]
 MARKER = Path(sys.argv[2]) if len(sys.argv) > 2 else None

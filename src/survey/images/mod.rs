@@ -4,6 +4,7 @@
 
 mod axes;
 mod cifar;
+mod clean;
 mod companions;
 mod fit;
 mod fits_cube;
@@ -19,6 +20,7 @@ mod raw;
 
 pub use raw::RawImages;
 
+pub(crate) use clean::clean_images;
 pub(crate) use guess::guess;
 
 use super::spectra::duplicates;

@@ -1,0 +1,50 @@
+"""Restored images, and generated ones, which have the same form."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import numpy as np
+from astropy.nddata import InverseVariance, NDData, StdDevUncertainty
+
+from .errors import Error
+from .rows import Rows
+from .stack import open_stack
+
+
+class Images(Rows):
+    """Images with a table of their objects, as `selfsi restore` or `selfsi generate` wrote them, in FITS or HDF5.
+
+    `images[3]` and `images["galaxy 7"]` are astropy `NDData`, [H, W] or [C, H, W]; `len(images)` is the number
+    of rows, flagged ones included.
+    """
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Images:
+        """As `selfsi.open`, of a file of images."""
+        return cls(open_stack(path))
+
+    def __getitem__(self, key: int | str) -> NDData:
+        return self.picture(key)
+
+    def __iter__(self) -> Iterator[NDData]:
+        return (self.picture(row) for row in range(len(self)))
+
+    def picture(self, key: int | str, image: str | None = None) -> NDData:
+        """An image of the row of a number or a name, with its uncertainty and mask as in `Catalog.spectrum`."""
+        row = self.index(key)
+        name = self._named(image or self.images[0])
+        if name in ("SIGMA", "IVAR"):
+            raise Error(f"{self.path}: {name} is an uncertainty; take array('{name}')")
+        pixels = self._row(name, row)
+        mask = ~np.isfinite(pixels)
+        uncertainty = None
+        if name == "OBSERVED" and "IVAR" in self.images:
+            ivar = self._row("IVAR", row)
+            uncertainty = InverseVariance(ivar)
+            mask |= ~(ivar > 0)
+        elif name == "RESTORED" and "SIGMA" in self.images:
+            uncertainty = StdDevUncertainty(self._row("SIGMA", row))
+        meta = {"image": name, "row": row, "name": str(self.table["NAME"][row]), "header": self.header}
+        return NDData(pixels, uncertainty=uncertainty, mask=mask, unit=self.unit, meta=meta)
