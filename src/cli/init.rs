@@ -3,7 +3,7 @@
 use super::global::Global;
 use super::said::Said;
 use crate::base::atomic;
-use crate::init::{Job, config};
+use crate::init::{Job, config, run_folder};
 use crate::{Error, Result};
 use clap::Args;
 use serde_json::json;
@@ -51,7 +51,7 @@ impl Init {
             .collect();
         let json = json!({ "config": self.out, "questions": questions });
         let out = self.out.display();
-        let run = self.out.with_extension("");
+        let run = run_folder(&self.out);
         let text = format!(
             "{out}: a config that loads, with {} questions (# ?)\nnext: selfsi run {out} --out {}",
             questions.len(),

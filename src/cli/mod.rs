@@ -62,9 +62,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Demo),
-    Run(run::Run),
-    Init(init::Init),
     Inspect(inspect::Inspect),
+    Init(init::Init),
+    Run(run::Run),
     Prepare(prepare::Prepare),
     Mock(mock::Mock),
     Simulate(simulate::Simulate),

@@ -8,6 +8,7 @@ mod recognise;
 mod spectra;
 mod survey;
 
+use crate::base::program;
 use crate::config::Config;
 use crate::{Error, Result};
 use draft::{Draft, Table};
@@ -48,20 +49,21 @@ pub fn config(job: &Job) -> Result<String> {
     };
     if let (Kind::Hdf5 | Kind::Images, Some(catalog)) = (kind, &catalog) {
         let problem = "a catalog goes with SDSS and DESI spectra alone";
-        let fix = "leave it out: HDF5 catalogs hold redshifts themselves";
+        let fix = "leave it out; an HDF5 catalog holds its redshifts itself";
         return Err(Error::config(catalog.display(), "--catalog", problem, fix));
     }
     let mut draft = Draft::default();
     let command = job.out.display();
     draft.head = vec![
-        format!("Written by selfsi init for {}.", named(job.paths)),
+        format!("Written by {} init for {}.", *program::CREATOR, named(job.paths)),
         "Lines that begin with `# ?` are questions that the files leave open: please answer them."
             .to_owned(),
-        "selfsi config --explain KEY tells what a key means.".to_owned(),
+        "selfsi config --explain KEY tells what a key means. Paths are relative to the working directory."
+            .to_owned(),
         String::new(),
         format!(
             "  selfsi run {command} --out {}",
-            job.out.with_extension("").display()
+            run_folder(job.out).display()
         ),
     ];
     let prepared = Table::new("survey").key(
@@ -83,6 +85,15 @@ pub fn config(job: &Job) -> Result<String> {
     let config = Config::parse(&text, &job.out.display().to_string(), &[])?;
     config.check_network_fits_grid(&job.out.display().to_string())?;
     Ok(text)
+}
+
+/// The run folder that goes with a config: my for my.toml.
+#[must_use]
+pub fn run_folder(config: &Path) -> PathBuf {
+    match config.with_extension("") {
+        same if same == config => config.with_extension("run"),
+        folder => folder,
+    }
 }
 
 fn named(paths: &[PathBuf]) -> String {
