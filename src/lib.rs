@@ -15,14 +15,14 @@
 //! use selfsi::forward;
 //! use selfsi::prepare::{Prepared, SpectraHeader};
 //! use selfsi::restore::{Given, Input, Job, Output, Selection, config_of, restore};
-//! use selfsi::train::{Run, observations};
+//! use selfsi::train::{Observable, Run};
 //! use std::path::Path;
 //! use tch::Device;
 //!
 //! # fn main() -> selfsi::Result<()> {
 //! // Normalised flux [64, D] and what is known of each observation: mask, noise, blur, redshift.
 //! let set = Prepared::open("out/demo/prepared.h5")?;
-//! let observed = observations(&set.read(0..64)?, Device::Cpu);
+//! let observed = set.read(0..64)?.observations(Device::Cpu);
 //!
 //! // F as the run's config has it. What it draws for a row depends on the seed and the row's number.
 //! let run = Run::open(Path::new("out/demo/run"))?;

@@ -37,7 +37,7 @@ use crate::forward;
 use crate::prepare::SpectraHeader;
 use crate::restore::{Input, Restorer, Source};
 use crate::restored::Restored;
-use crate::train::{Run, observations};
+use crate::train::{Observable, Run};
 use crate::{Error, Result};
 use simulate::simulated;
 use tch::Device;
@@ -110,7 +110,7 @@ pub fn audit(
         let (block, objects) = observed.batch(part)?;
         let x = observed.restorations(part)?;
         let z: Vec<f64> = objects.iter().map(|o| o.z).collect();
-        let y = observations(&block, job.device);
+        let y = block.observations(job.device);
         let findings = examiner.examine(&x, &y, &restorer.numbers(&objects), &z)?;
         found.extend(part.iter().map(|k| observed.row(*k)).zip(findings));
         progress(job.simulations + found.len(), all);

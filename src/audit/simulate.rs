@@ -11,7 +11,7 @@ use crate::base::random::{Purpose, Rows};
 use crate::base::tensors;
 use crate::data::{Block, Object};
 use crate::restore::{Restorer, mean_of};
-use crate::train::{Observations, observations};
+use crate::train::{Observable, Observations};
 use tch::{Tensor, no_grad};
 
 /// Steps of the audit's random streams that the calls of F do not use.
@@ -29,7 +29,7 @@ pub fn simulated(
     objects: &[Object],
     round: usize,
 ) -> Result<Vec<Findings>> {
-    let y = observations(block, restorer.device);
+    let y = block.observations(restorer.device);
     let numbers = restorer.numbers(objects);
     let truth = restorer.draw(&y, &numbers, round as u64)?;
     let random = Rows::new(

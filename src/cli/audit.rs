@@ -2,12 +2,12 @@
 
 use super::bounded::at_most;
 use super::global::Global;
+use super::output;
 use super::progress::Progress;
 use super::said::Said;
 use crate::audit;
 use crate::audit::{AuditJob, audit};
 use crate::audit::{audit_flag, write_audit};
-use crate::base::atomic::not_an_input;
 use crate::restore::{Given, Input, config_of};
 use crate::restored::Restored;
 use crate::train::Run;
@@ -59,7 +59,7 @@ impl Audit {
     /// the seed of the simulations.
     pub fn run(&self, global: &Global) -> Result<Said> {
         self.check()?;
-        let run = Run::open(&self.run)?;
+        let run = Run::open_whole(&self.run)?;
         let config = config_of(&run, &global.set)?;
         if config.image.is_some() {
             return Err(refused(
@@ -71,9 +71,10 @@ impl Audit {
         let catalog = Restored::open(&self.restored)?;
         let other = self.other.as_ref().map(Restored::open).transpose()?;
         let out = self.out.clone().unwrap_or_else(|| beside(&self.restored));
-        let inputs = [Some(&self.restored), self.other.as_ref()];
-        let inputs = inputs.into_iter().flatten().map(PathBuf::as_path);
-        not_an_input(&out, inputs, "give --out another name")?;
+        let inputs = [&self.restored].into_iter().chain(&self.other);
+        let inputs = inputs.chain(&self.input).chain(&self.catalog);
+        let inputs = inputs.map(PathBuf::as_path).chain(config.inputs());
+        output::check(&out, inputs)?;
         let given = Given {
             paths: &self.input,
             catalog: self.catalog.as_deref(),

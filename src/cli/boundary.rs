@@ -113,3 +113,84 @@ unsafe impl GlobalAlloc for Memory {
         unsafe { System.dealloc(bytes, layout) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::messages;
+    use log::LevelFilter;
+    use std::process::{Command, exit};
+    use tch::{Device, Kind, Tensor};
+
+    /// Names the ending that a process of its own is to come to.
+    const ENDING: &str = "SELFSI_TEST_ENDING";
+
+    /// Exit code and words of a process that comes to `ending`, as a command does.
+    fn ended(ending: &str) -> (Option<i32>, Vec<String>) {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args([
+            "--exact",
+            "cli::boundary::tests::in_one_line",
+            "--nocapture",
+        ]);
+        command.env(ENDING, ending).env_remove("RUST_BACKTRACE");
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        let lines = said.lines().map(str::to_owned);
+        (output.status.code(), lines.collect())
+    }
+
+    fn come_to(ending: &str) -> Result<()> {
+        match ending {
+            "a panic" => panic!("index 3\nof 2"),
+            "libtorch" => drop(Tensor::zeros([2], (Kind::Float, Device::Cpu)).view([3])),
+            "no memory for libtorch" => drop(Tensor::zeros([1 << 45], (Kind::Float, Device::Cpu))),
+            // SAFETY: the layout is not empty, and nothing is done with what is given.
+            "no memory" => {
+                let layout = Layout::from_size_align(1 << 47, 8).unwrap();
+                // SAFETY: the layout is not empty, and nothing is done with what is given.
+                let _ = unsafe { Memory.alloc(layout) };
+            }
+            "threads" => std::thread::scope(|s| {
+                for _ in 0..4 {
+                    s.spawn(|| panic!("as the others"));
+                }
+            }),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn in_one_line() {
+        if let Ok(ending) = std::env::var(ENDING) {
+            messages::start(LevelFilter::Info, false);
+            let found = within("lower the batch", || come_to(&ending));
+            exit(i32::from(found.is_none_or(|f| f.is_err())));
+        }
+        for (ending, words) in [
+            ("a panic", "a fault of selfsi itself (src/cli/boundary.rs"),
+            ("threads", "a fault of selfsi itself (src/cli/boundary.rs"),
+            (
+                "libtorch",
+                "libtorch: shape '[3]' is invalid for input of size 2; check the sizes",
+            ),
+            ("no memory for libtorch", "lower the batch"),
+            (
+                "no memory",
+                "no memory for 140737488355328 bytes; lower the batch",
+            ),
+        ] {
+            let (code, lines) = ended(ending);
+            assert_eq!(code, Some(1), "{ending}: {lines:?}");
+            let [line] = &lines[..] else {
+                panic!("{ending}: {lines:?}");
+            };
+            assert!(
+                line.starts_with("selfsi: error: ") && line.contains(words),
+                "{line}"
+            );
+        }
+        assert_eq!(ended("nothing").0, Some(0));
+    }
+}

@@ -1,6 +1,7 @@
 //! `selfsi evaluate`.
 
 use super::global::Global;
+use super::output;
 use super::said::Said;
 use crate::base::atomic;
 use crate::base::messages::PROGRESS;
@@ -54,9 +55,14 @@ pub struct Evaluate {
     report: Option<PathBuf>,
 }
 
+/// What it writes.
+const FILES: [&str; 2] = ["evaluation.json", "evaluation.md"];
+
 impl Evaluate {
     pub fn run(&self, global: &Global) -> Result<Said> {
         if let Some(target) = &self.report {
+            let evaluations: Vec<PathBuf> = self.runs.iter().map(|r| r.join(FILES[0])).collect();
+            output::check(target, evaluations.iter().map(PathBuf::as_path))?;
             atomic::write(target, lab::report(&self.runs, target)?.as_bytes())?;
             return Ok(Said::nothing());
         }
@@ -74,6 +80,9 @@ impl Evaluate {
             (None, [run]) => run,
             _ => return Err(refused("several runs without --out", "give --out DIR")),
         };
+        for file in FILES {
+            output::check(&out.join(file), self.inputs())?;
+        }
         let runs = self
             .runs
             .iter()
@@ -110,6 +119,13 @@ impl Evaluate {
         written(out, e, &evaluate::markdown(e), &evaluate::text(e))
     }
 
+    /// The files that it reads.
+    fn inputs(&self) -> impl Iterator<Item = &Path> {
+        let networks = self.lpips.iter().chain(&self.fid);
+        let given = self.truth.iter().chain(&self.restored).chain(networks);
+        given.map(PathBuf::as_path)
+    }
+
     /// What makes the rows of the baselines that sample.
     fn sampler(
         &self,
@@ -139,7 +155,7 @@ impl Evaluate {
     }
 
     fn files(&self, run: &Path, global: &Global) -> Result<RunFiles> {
-        let path = Run::open(run)?.folder().join("config.toml");
+        let path = Run::open_whole(run)?.folder().join("config.toml");
         let config = global.config(&path)?;
         let restored = match &self.restored[..] {
             [] => restored_in(run, config.image.is_some()),
@@ -169,12 +185,12 @@ fn written(
 ) -> Result<Said> {
     std::fs::create_dir_all(out)
         .map_err(|e| Error::output(out, e, "choose a folder that can be written"))?;
-    let target = out.join("evaluation.json");
+    let [target, table] = FILES.map(|file| out.join(file));
     let json = serde_json::to_string_pretty(evaluation)
         .map_err(|e| Error::output(&target, e, "report this"))?
         + "\n";
     atomic::write(&target, json.as_bytes())?;
-    atomic::write(out.join("evaluation.md"), markdown.as_bytes())?;
+    atomic::write(table, markdown.as_bytes())?;
     Ok(Said::both(text.trim_end_matches('\n'), json.trim_end()))
 }
 

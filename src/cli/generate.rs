@@ -2,6 +2,7 @@
 
 use super::bounded::at_most;
 use super::global::Global;
+use super::output;
 use super::progress::Progress;
 use super::say::say;
 use super::train::stop_on_signal;
@@ -51,11 +52,13 @@ impl Generate {
             ));
         }
         at_most("selfsi generate", "-n", self.ntargets, 100_000_000)?;
-        let run = Run::open(&self.run)?;
+        let run = Run::open_whole(&self.run)?;
         let mut set = global.set.clone();
         set.extend(self.steps.map(|n| format!("diffusion.sampler.steps={n}")));
         let config = config_of(&run, &set)?;
         let restored = RestoredSamples::open(&run, self.restored.as_deref())?;
+        let inputs = config.inputs().into_iter().chain([restored.path()]);
+        output::check(&self.out, inputs)?;
         let stop = stop_on_signal()?;
         let job = GenerateJob {
             config: &config,

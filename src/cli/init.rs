@@ -1,6 +1,7 @@
 //! `selfsi init`.
 
 use super::global::Global;
+use super::output;
 use super::said::Said;
 use crate::base::atomic;
 use crate::init::{Job, config, run_folder};
@@ -36,6 +37,7 @@ impl Init {
             let fix = "give another --out, or --force to replace it";
             return Err(Error::output(&self.out, "it exists already", fix));
         }
+        output::check(&self.out, self.paths.iter().map(PathBuf::as_path))?;
         let mut set = global.set.clone();
         set.extend(global.seed.map(|s| format!("seed={s}")));
         let text = config(&Job {

@@ -1,6 +1,7 @@
 //! `selfsi merge`.
 
 use super::global::Global;
+use super::output;
 use super::progress::Progress;
 use super::say::say;
 use crate::Result;
@@ -25,6 +26,7 @@ pub struct Merge {
 
 impl Merge {
     pub fn run(&self, global: &Global) -> Result<()> {
+        output::check(&self.out, self.shards.iter().map(PathBuf::as_path))?;
         let mut bar = Progress::new("merging");
         let merged = merge(&self.shards, &self.out, &mut |done, all| {
             bar.show(done, all);

@@ -15,6 +15,7 @@ mod init;
 mod inspect;
 mod merge;
 mod mock;
+mod output;
 mod parsed;
 mod plot;
 mod prepare;

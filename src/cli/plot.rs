@@ -2,6 +2,7 @@
 
 use super::bounded::at_most;
 use super::global::Global;
+use super::output;
 use super::said::Said;
 use crate::Result;
 use crate::plot::{
@@ -9,7 +10,8 @@ use crate::plot::{
     generated_samples, save, training_curves,
 };
 use clap::{Args, Subcommand};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::slice;
 
 /// Draw spectra, images, training curves, calibration or populations.
 #[derive(Debug, Args)]
@@ -119,8 +121,49 @@ impl Objects {
     }
 }
 
+impl What {
+    /// The picture, and what it is made of.
+    fn files(&self) -> (&Path, Vec<&Path>) {
+        let (out, one, more): (_, &[PathBuf], _) = match self {
+            Self::Spectra {
+                restored,
+                truth,
+                out,
+                ..
+            }
+            | Self::Images {
+                restored,
+                truth,
+                out,
+                ..
+            } => (out, slice::from_ref(restored), truth.as_ref()),
+            Self::Generated {
+                generated,
+                restored,
+                out,
+                ..
+            } => (out, slice::from_ref(generated), Some(restored)),
+            Self::Training { run: of, out }
+            | Self::Calibration {
+                evaluation: of,
+                out,
+            } => (out, slice::from_ref(of), None),
+            Self::Population {
+                restored,
+                truth,
+                out,
+            } => (out, restored, truth.as_ref()),
+        };
+        let inputs = one.iter().chain(more).map(PathBuf::as_path);
+        // A run's pictures may lie in its folder.
+        (out, inputs.filter(|p| p.is_file()).collect())
+    }
+}
+
 impl Plot {
     pub fn run(&self, _global: &Global) -> Result<Said> {
+        let (out, inputs) = self.what.files();
+        output::check(out, inputs)?;
         self.what.draw()?;
         Ok(Said::nothing())
     }

@@ -1,8 +1,10 @@
 //! `selfsi prepare`.
 
 use super::global::Global;
+use super::output;
 use super::progress::Progress;
 use super::said::Said;
+use crate::prepare::rejected_path;
 use crate::{Result, prepare};
 use clap::Args;
 use std::path::PathBuf;
@@ -25,6 +27,14 @@ impl Prepare {
     pub fn run(&self, global: &Global) -> Result<Said> {
         let config = global.config(&self.config)?;
         let out = self.out.as_ref().unwrap_or(&config.survey.prepared);
+        let inputs = || {
+            let source = config.survey.source.paths();
+            source.into_iter().chain([self.config.as_path()])
+        };
+        output::check(out, inputs())?;
+        // A list of before may lie in the folder of the images.
+        let files = inputs().filter(|p| p.is_file());
+        output::check(&rejected_path(out), files)?;
         let mut bar = Progress::new("preparing");
         let mut progress = |done, total| bar.show(done, total);
         if config.image.is_some() {

@@ -1,6 +1,7 @@
 //! `selfsi restore`.
 
 use super::global::Global;
+use super::output;
 use super::progress::Progress;
 use super::said::Said;
 use crate::config::Config;
@@ -62,10 +63,12 @@ const SLURM: &str = "slurm";
 impl Restore {
     /// `--set` reaches [restore] and [transport] of the run's config, `--seed` the draws.
     pub fn run(&self, global: &Global) -> Result<Said> {
-        let run = Run::open(&self.run)?;
+        let run = Run::open_whole(&self.run)?;
         let config = config_of(&run, &global.set)?;
         let part = self.part()?;
         let out = part.map_or_else(|| self.out.clone(), |p| p.path(&self.out));
+        let given = self.input.iter().chain(&self.catalog).map(PathBuf::as_path);
+        output::check(&out, given.chain(config.inputs()))?;
         if config.image.is_some() {
             self.refuse_options_of_spectra()?;
             return self.restore::<ImageSetHeader>(global, (&run, &config), part, &out, &out);

@@ -1,6 +1,7 @@
 //! `selfsi simulate`.
 
 use super::global::Global;
+use super::output;
 use super::progress::Progress;
 use super::say::say;
 use crate::Result;
@@ -27,6 +28,9 @@ pub struct Simulate {
 impl Simulate {
     pub fn run(&self, global: &Global) -> Result<()> {
         let config = global.config(&self.config)?;
+        let inputs = [self.config.as_path(), &self.from];
+        // Not the survey of the config, which is what is written here.
+        output::check(&self.out, inputs)?;
         let mut bar = Progress::new("simulating");
         let n = simulate(
             &config,

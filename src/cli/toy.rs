@@ -2,6 +2,7 @@
 
 use super::bounded::at_most;
 use super::global::Global;
+use super::output;
 use super::say::say;
 use crate::base::atomic;
 use crate::base::messages::PROGRESS;
@@ -38,6 +39,9 @@ pub struct Toy {
 impl Toy {
     pub fn run(&self, global: &Global) -> Result<()> {
         self.check(global)?;
+        for file in ["toy.json", "toy.md", "toy.h5", "toy.png"] {
+            output::check(&self.out.join(file), [])?;
+        }
         let plan = Plan {
             shapes: self.shape.clone(),
             sigmas: self.sigma.clone(),

@@ -2,6 +2,7 @@
 
 use super::global::Global;
 use super::said::Said;
+use crate::base::lock::FolderLock;
 use crate::base::messages::{PROGRESS, driven};
 use crate::base::signals::{SIGUSR1, on_stop};
 use crate::config::Config;
@@ -57,6 +58,8 @@ impl Train {
         stop: impl FnOnce() -> Result<Arc<AtomicBool>>,
         global: &Global,
     ) -> Result<Said> {
+        // Until the end: whoever else would write into the folder is told so at once.
+        let _lock = ranks.on_first(|| FolderLock::take(&self.out))?;
         let (run, data, device) = ranks.agree(self.set_up(ranks, global))?;
         let trainer = Trainer::new(&run, &data, device, self.resume, ranks);
         let mut trainer = ranks.agree(trainer)?;
@@ -90,10 +93,7 @@ impl Train {
             Some(set) => {
                 let config = with_scale_of(&config, set)?;
                 let run = self.plan(&config, &config)?;
-                (
-                    run,
-                    Data::load_images(set, config.seed, &config.train, device)?,
-                )
+                (run, Data::load(set, config.seed, &config.train, device)?)
             }
             None => {
                 // That the set is another one is said before what is wrong with it.

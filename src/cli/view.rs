@@ -1,6 +1,7 @@
 //! `selfsi view`.
 
 use super::global::Global;
+use super::output;
 use super::said::Said;
 use crate::view::{self, Choice};
 use crate::{Error, Result};
@@ -59,6 +60,7 @@ impl View {
         page.choice = choice;
         let beside = || page.restored.with_file_name("view.html");
         let out = self.out.clone().unwrap_or_else(beside);
+        output::check(&out, [])?;
         let shown = view::write(&page, &out)?;
         let json = serde_json::json!({
             "out": out, "objects": shown.objects, "of": shown.of, "bytes": shown.bytes,

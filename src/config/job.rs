@@ -15,6 +15,7 @@ use super::train::TrainConfig;
 use super::transport::TransportConfig;
 use crate::Result;
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 /// A whole job. See `survey_configs/` for examples with comments.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,6 +64,21 @@ pub struct Config {
 }
 
 impl Config {
+    /// Every file and folder that it names to be read, once the survey is prepared; also the words of a
+    /// program that is the forward model, of which some are files.
+    #[must_use]
+    pub fn inputs(&self) -> Vec<&Path> {
+        let program = match &self.forward {
+            ForwardConfig::Command { program, .. } => &program[..],
+            _ => &[],
+        };
+        let clean = self.train.clean.iter().map(|c| c.prepared.as_path());
+        let mut inputs = self.survey.source.paths();
+        inputs.push(&self.survey.prepared);
+        inputs.extend(clean.chain(program.iter().map(Path::new)));
+        inputs
+    }
+
     /// `[diffusion]`, or its defaults where it is left out.
     #[must_use]
     pub fn diffusion_or_default(&self) -> DiffusionConfig {

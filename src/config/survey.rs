@@ -81,6 +81,26 @@ pub enum SurveySource {
 }
 
 impl SurveySource {
+    /// Every file and folder that it names.
+    #[must_use]
+    pub fn paths(&self) -> Vec<&Path> {
+        let (paths, catalog) = match self {
+            Self::Sdss {
+                spectra: paths,
+                catalog,
+                ..
+            }
+            | Self::Desi {
+                coadds: paths,
+                catalog,
+                ..
+            } => (&paths[..], catalog.as_ref()),
+            Self::Hdf5 { file, .. } => (std::slice::from_ref(file), None),
+            Self::Images { path, .. } => (&path[..], None),
+        };
+        paths.iter().chain(catalog).map(PathBuf::as_path).collect()
+    }
+
     /// The file or folder that stands for the survey in messages: its catalog, else the first path.
     #[must_use]
     pub fn first_path(&self) -> &Path {

@@ -53,7 +53,7 @@ pub fn save(
     let parts = groups.map(|(group, flat)| named(params, group, flat));
     let mut tensors: Vec<(String, Tensor)> = parts.into_iter().flatten().collect();
     tensors.push((MEAN.to_owned(), edm.mean.shallow_clone()));
-    save_numbered(folder, header.step, header, &tensors)
+    save_numbered(folder, header.step, header, None, &tensors)
 }
 
 /// The checkpoint `path` of the model whose record has the digest `record`.

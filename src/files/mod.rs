@@ -4,6 +4,7 @@ pub(crate) mod cells;
 pub(crate) mod fits;
 pub(crate) mod format;
 pub(crate) mod hdf5;
+pub mod overwrite;
 pub(crate) mod quantity;
 pub(crate) mod stack;
 pub(crate) mod start;

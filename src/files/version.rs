@@ -63,7 +63,7 @@ const ALL: [Versioned; 12] = [
     TOY,
 ];
 /// How the names of all formats begin, of later ones, too.
-const OURS: &str = "selfsi-";
+pub(crate) const OURS: &str = "selfsi-";
 
 impl Versioned {
     /// Its name, as FORMAT says it.

@@ -17,6 +17,8 @@ use tch::{Device, Kind, Tensor};
 const KEY: &str = "selfsi networks ";
 /// The header's key for the checksum of everything else.
 const SUM: &str = "crc32c";
+/// The header's key for the run that the tensors belong to.
+const RUN: &str = "provenance_sha256";
 /// How many numbered checkpoints stay in a run folder.
 const KEEP: usize = 2;
 
@@ -103,10 +105,11 @@ fn checksum(header: &serde_json::Value, mut tensors: Vec<(&str, &[u8])>) -> u32 
     })
 }
 
-/// Writes named tensors to `path`, atomically.
+/// Writes named tensors to `path`, atomically; `run` is the SHA-256 of the provenance of their run.
 pub(crate) fn save(
     path: &Path,
     header: &impl Serialize,
+    run: Option<&str>,
     tensors: &[(String, Tensor)],
 ) -> Result<()> {
     let entries = tensors
@@ -129,6 +132,9 @@ pub(crate) fn save(
         .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>()
         .map_err(|e| failed(&e))?;
     let mut header = serde_json::to_value(header).map_err(|e| failed(&e))?;
+    if let Some(run) = run {
+        header[RUN] = run.into();
+    }
     let parts = views.iter().map(|(name, view)| (*name, view.data()));
     header[SUM] = checksum(&header, parts.collect()).into();
     let metadata = HashMap::from([(key(), header.to_string())]);
@@ -136,13 +142,15 @@ pub(crate) fn save(
     atomic::write(path, &file)
 }
 
-/// Writes a numbered checkpoint into `folder` and drops all but the newest ones.
+/// Writes a numbered checkpoint of the run `run` (the SHA-256 of its provenance) into `folder` and drops
+/// all but the newest ones.
 ///
 /// # Errors
 /// [`Error::Output`] if it cannot be written; the older ones are then still there.
 pub fn save_state(
     folder: &Path,
     header: &Header,
+    run: Option<&str>,
     params: &Params,
     state: &State,
 ) -> Result<PathBuf> {
@@ -154,7 +162,7 @@ pub fn save_state(
     for (name, tensor) in [(RESTORED, &state.restored), (POOL, &state.pool)] {
         tensors.extend((tensor.iter()).map(|t| (name.to_owned(), t.shallow_clone())));
     }
-    save_numbered(folder, header.step, header, &tensors)
+    save_numbered(folder, header.step, header, run, &tensors)
 }
 
 /// Writes named tensors as checkpoint number `step` into `folder` and drops all but the newest ones.
@@ -165,30 +173,32 @@ pub(crate) fn save_numbered(
     folder: &Path,
     step: u64,
     header: &impl Serialize,
+    run: Option<&str>,
     tensors: &[(String, Tensor)],
 ) -> Result<PathBuf> {
     let path = folder.join(format!("step-{step:08}.safetensors"));
-    save(&path, header, tensors)?;
+    save(&path, header, run, tensors)?;
     for old in list(folder).iter().rev().skip(KEEP) {
         let _ = std::fs::remove_file(old);
     }
     Ok(path)
 }
 
-/// Writes one set of weights alone: the best one; with the `spread` of its draws, if that was found.
+/// Writes one set of weights of the run `run` alone: the best one; with the `spread` of its draws, if that was found.
 ///
 /// # Errors
 /// [`Error::Output`] if it cannot be written.
 pub fn save_weights(
     path: &Path,
     header: &Header,
+    run: Option<&str>,
     params: &Params,
     weights: &Tensor,
     spread: Option<&Tensor>,
 ) -> Result<()> {
     let mut tensors = named(params, "averaged", weights);
     tensors.extend(spread.map(|t| (SPREAD.to_owned(), t.shallow_clone())));
-    save(path, header, &tensors)
+    save(path, header, run, &tensors)
 }
 
 /// The newest numbered checkpoint of `folder`.
@@ -218,6 +228,8 @@ pub struct Saved<H> {
     bytes: Vec<u8>,
     /// What it says of itself.
     pub header: H,
+    /// SHA-256 of the provenance of the run that it belongs to; `None` of no run, or before there was one.
+    pub run: Option<String>,
 }
 
 /// A checkpoint of the trainer.
@@ -261,11 +273,13 @@ impl<H: DeserializeOwned> Saved<H> {
                 "its checksum does not match: the file is damaged".into()
             ));
         }
+        let run = said.get(RUN).and_then(|r| r.as_str()).map(str::to_owned);
         let header = serde_json::from_value(said).map_err(unreadable)?;
         Ok(Self {
             path: path.to_path_buf(),
             bytes,
             header,
+            run,
         })
     }
 

@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-/// The posterior of each row under a Gaussian population, as far as a network is told of it; all [B, D].
+/// The posterior of each row under a Gaussian population: what a network is told of it; all [B, D].
 #[derive(Debug)]
 pub struct Anchor {
     /// Its mean m.

@@ -7,6 +7,7 @@ mod anchor;
 pub(crate) mod blur;
 mod command;
 mod gaussian;
+mod guard;
 mod jpeg;
 mod latent;
 mod mask;

@@ -1,12 +1,13 @@
 //! A program of the user's that is started once: bytes to its stdin, bytes from its stdout.
 //!
-//! Its stderr is ours. It is in its own process group, so that Ctrl-C reaches us alone and the
-//! step in progress can be finished; the group is killed and reaped when this is dropped. Should we
-//! die without that (SIGKILL, `exit`), Linux kills it (`PR_SET_PDEATHSIG`); elsewhere it sees the end
-//! of its stdin.
+//! Its stderr is ours. It and what it starts are in a process group of their own (see [`Guard`]), so that
+//! Ctrl-C reaches us alone and the step in progress can be finished; the group is killed when this is
+//! dropped, or when we die without that (SIGKILL, `exit`).
 
+use super::guard::{Guard, inherit_nothing};
 use crate::{Error, Result};
 use std::io::{self, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -22,6 +23,7 @@ const ROOM: usize = 1 << 24;
 pub(super) struct Program {
     command: String,
     timeout: Duration,
+    guard: Guard,
     child: Child,
     /// To the thread that writes to stdin: when both pipes are full, neither side waits for ever.
     outgoing: Sender<Vec<u8>>,
@@ -45,9 +47,10 @@ impl Program {
                 "correct forward.program; relative paths start at the working directory",
             )
         };
+        let guard = Guard::start().map_err(|e| cannot(&format!("no sh to guard it: {e}")))?;
         let (outgoing, to_write) = channel();
         let (started, start) = channel();
-        let mut ready = prepare(program);
+        let mut ready = prepare(program, &guard);
         // What Linux watches is the thread that spawned: this one, which lives as long as `outgoing`.
         thread::spawn(move || match ready.spawn() {
             Err(e) => drop(started.send(Err(e))),
@@ -70,6 +73,7 @@ impl Program {
             timeout: Duration::try_from_secs_f64(timeout).unwrap_or(Duration::MAX),
             since: Instant::now(),
             command,
+            guard,
             child,
             outgoing,
             wanted,
@@ -126,11 +130,8 @@ impl Program {
     }
 
     fn kill(&mut self) {
-        #[cfg(unix)]
-        // SAFETY: a signal to the group of a child that is not reaped yet: the number is still its.
-        if let (Ok(None), Ok(group)) = (self.child.try_wait(), i32::try_from(self.child.id())) {
-            unsafe { libc::kill(-group, libc::SIGKILL) };
-        }
+        self.guard.end_group();
+        // Should it have left the group.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -142,37 +143,28 @@ impl Drop for Program {
     }
 }
 
-fn prepare(program: &[String]) -> Command {
+fn prepare(program: &[String], guard: &Guard) -> Command {
     let mut command = Command::new(program.first().map_or("", String::as_str));
     command
         .args(program.iter().skip(1))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command.process_group(guard.group());
+    inherit_nothing(&mut command);
     #[cfg(target_os = "linux")]
     {
         let parent = std::process::id();
         // SAFETY: between fork and exec, only system calls that are safe there.
-        unsafe {
-            std::os::unix::process::CommandExt::pre_exec(&mut command, move || leashed(parent));
-        }
+        unsafe { command.pre_exec(move || leashed(parent)) };
     }
     command
 }
 
-/// In the child: dies with its parent, and inherits none of its files. A prepared set that HDF5 has
-/// open would otherwise stay locked as long as the program runs.
+/// In the child: dies with the thread that started it, should the guard be gone.
 #[cfg(target_os = "linux")]
 fn leashed(parent: u32) -> io::Result<()> {
-    // SAFETY: plain system calls; an old kernel refuses the second, and files are then inherited.
+    // SAFETY: plain system calls.
     let orphan = unsafe {
-        libc::syscall(
-            libc::SYS_close_range,
-            3u32,
-            u32::MAX,
-            libc::CLOSE_RANGE_CLOEXEC,
-        );
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 || libc::getppid() as u32 != parent
     };
     if orphan {

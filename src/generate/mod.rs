@@ -7,10 +7,11 @@ pub use file::{Generated, GeneratedAxes, GeneratedHeader, GeneratedWriter, Gener
 
 pub use restored::RestoredSamples;
 
-use crate::base::atomic::not_an_input;
+use crate::base::lock::FolderLock;
 use crate::base::tensors::matrix;
 use crate::config::{Config, SamplerConfig};
 use crate::diffusion::{DiffusionTrainer, Model, ModelHeader, ModelRecord, begin};
+use crate::files::overwrite::check_output;
 use crate::restore::in_units;
 use crate::train::{Run, config_sha256};
 use crate::{Error, Result};
@@ -93,7 +94,7 @@ pub fn generate(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Summary> {
     GeneratedWriter::check(job.out)?;
-    not_an_input(job.out, [job.restored.path()], "give --out another name")?;
+    check_output(job.out, [job.restored.path()], "give --out another name")?;
     let folder = run.folder().join("diffusion");
     let (record, model) = model(&folder, job)?;
     let sampler = job.config.diffusion_or_default().sampler;
@@ -139,6 +140,7 @@ fn model(folder: &Path, job: GenerateJob<'_>) -> Result<(ModelRecord, Model)> {
             return Ok((record, model));
         }
     }
+    let _lock = FolderLock::take(folder)?;
     // Before an old model goes: whether a new one can be trained.
     let samples = job.restored.load(config, device)?;
     if begun.is_none() {

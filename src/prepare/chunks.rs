@@ -40,7 +40,7 @@ pub(super) struct Chunk<D: Details> {
 /// where no row can be used.
 ///
 /// # Errors
-/// Those of `read`, that of `unusable`, [`Error::Output`] if the set cannot be written. Nothing is left
+/// Those of `read`, the error of `unusable`, [`Error::Output`] if the set cannot be written. Nothing is left
 /// behind then.
 pub(super) fn write<H, D, R>(
     header: &H,

@@ -7,7 +7,6 @@ use super::report::Report;
 use super::scale::pixel_scale;
 use super::set::ImageSetHeader;
 use super::stretched::{block, problem};
-use crate::base::atomic::not_an_input;
 use crate::config::{Config, SurveySource};
 use crate::data::{ImageLayout, Object};
 use crate::files::quantity::agree;
@@ -45,11 +44,6 @@ pub fn prepare_images(
             "give kind = \"images\"",
         ));
     };
-    not_an_input(
-        out,
-        path.iter().map(PathBuf::as_path),
-        "give survey.prepared another name",
-    )?;
     let input = ImageSource::open(path, datasets, image)?;
     let n = input.len();
     let mut measured = 0;

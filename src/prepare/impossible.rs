@@ -35,7 +35,7 @@ pub(crate) fn mask_impossible(spectrum: &mut Spectrum) -> usize {
     found
 }
 
-/// Marks as missing (NaN) the pixels of each image whose size is beyond 10⁶ times that of all but the
+/// Marks as missing (NaN) the pixels of each image whose size is beyond 10⁶ times the size of all but the
 /// brightest hundredth of its pixels, and their own standard deviation; gives their number, [n].
 pub(crate) fn mask_impossible_pixels(raw: &mut RawImages) -> Vec<usize> {
     let ivar = raw.ivar.as_ref();

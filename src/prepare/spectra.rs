@@ -8,7 +8,6 @@ use super::regrid::Regridder;
 use super::report::Report;
 use super::set::SpectraHeader;
 use super::spectra_report::{Noticed, SpectraDetails};
-use crate::base::atomic::not_an_input;
 use crate::config::{Config, SurveySource};
 use crate::data::{Block, LogGrid, Object, RowBlock, flag};
 use crate::survey::PixelMask;
@@ -50,7 +49,6 @@ pub fn prepare_from(
 ) -> Result<Report<SpectraDetails>> {
     let mask = PixelMask::new(&config.survey.mask)?;
     let origin = source.first_path();
-    not_an_input(out, [origin], "give survey.prepared another name")?;
     let survey = open(source)?;
     check_overlap(origin, &config.grid, &survey.pixels())?;
     let grid = LogGrid::new(&config.grid);

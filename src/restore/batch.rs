@@ -120,7 +120,7 @@ impl Restorer {
         Tensor::from_slice(&numbers).to_device(self.device)
     }
 
-    /// Mean (`None`: that of the draws), scatter and quantiles of draws [draws, B, D] in physical units, beside the
+    /// Mean (`None`: the mean of the draws), scatter and quantiles of draws [draws, B, D] in physical units, beside the
     /// observations `[B, D]`; flags the objects whose mean is not finite.
     ///
     /// # Errors

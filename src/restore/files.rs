@@ -1,8 +1,9 @@
 //! The files of restored spectra, in the form of their survey.
 
 use super::shard::Part;
-use crate::base::atomic::not_an_input;
+use crate::base::output;
 use crate::data::{Object, flag};
+use crate::files::overwrite::check_output;
 use crate::restored::{
     RestoredBlock, RestoredHeader, desi_source, restored_desi_path, restored_spec_path,
     write_restored_spec,
@@ -31,7 +32,7 @@ pub(super) fn check_paths<'a>(
         if let Some((source, _)) = desi_source(o) {
             let path = desi_path(folder, source, part);
             match coadds.get(&path) {
-                None => not_an_input(&path, [source], "give --spectra another folder")?,
+                None => check_output(&path, [source], "give --spectra another folder")?,
                 Some(other) if *other != source => {
                     return Err(Error::output(
                         &path,
@@ -59,8 +60,9 @@ pub(super) fn check_paths<'a>(
                 "restore without --spectra (the restored catalog holds every row), or leave one of them out",
             ));
         }
+        let place = output::place(&path)?;
         let source = Path::new(&o.source).canonicalize();
-        if source.is_ok_and(|s| path.canonicalize().is_ok_and(|p| p == s)) {
+        if source.is_ok_and(|s| place.canonicalize().is_ok_and(|p| p == s)) {
             return Err(Error::output(
                 &path,
                 "this is the observation itself",

@@ -8,11 +8,10 @@ use crate::data::{ImageBlock, ImageLayout, Object};
 use crate::files::hdf5::read::format_of;
 use crate::files::start::{Start, start};
 use crate::prepare::{ImageSet, ImageSetHeader, SetHeader, prepare_images, with_scale_of};
-use crate::train::{Observations, image_observations};
 use crate::{Error, Result};
 use ndarray::{Array2, Zip};
 use std::path::{Path, PathBuf};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 impl Restorable for ImageSetHeader {
     /// The file: FITS or HDF5, by its extension.
@@ -63,10 +62,6 @@ impl Restorable for ImageSetHeader {
 
     fn check(config: &Config, set: &ImageSet) -> Result<()> {
         with_scale_of(config, set).map(|_| ())
-    }
-
-    fn observations(block: &ImageBlock, device: Device) -> Observations {
-        image_observations(block, device)
     }
 
     fn is_linear(&self) -> bool {

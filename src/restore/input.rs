@@ -3,9 +3,11 @@
 use super::given::Given;
 use super::restorable::Restorable;
 use super::selection::Selection;
-use crate::base::atomic::{Pending, not_an_input};
+use crate::base::atomic::Pending;
+use crate::base::output::place;
 use crate::config::Config;
 use crate::data::Object;
+use crate::files::overwrite::check_output;
 use crate::prepare::{PreparedSet, rejected_path};
 use crate::train::is_trained;
 use crate::{Error, Result};
@@ -47,17 +49,20 @@ impl<H: Restorable> Input<H> {
         let paths = if is_own { &own[..] } else { given.paths };
         let given = Given { paths, ..given };
         let inputs = || paths.iter().map(PathBuf::as_path).chain(given.catalog);
-        not_an_input(out, inputs(), "give --out another name")?;
+        check_output(out, inputs(), "give --out another name")?;
         // What is wrong with the run's own set, opening it says.
         let source = match given.catalog {
             None if is_own => None,
             _ => H::survey(config, given)?,
         };
+        if let Some(source) = &source {
+            check_output(out, source.paths(), "give --out another name")?;
+        }
         let mut notes = Vec::new();
         let temporary = match &source {
             None => None,
             Some(source) => {
-                let temporary = Pending::new(with_suffix(out, ".prepared.h5"))?;
+                let temporary = Pending::new(with_suffix(&place(out)?, ".prepared.h5"))?;
                 notes = H::prepare(config, source, given, temporary.path(), progress)?;
                 let _ = std::fs::remove_file(rejected_path(temporary.path()));
                 Some(temporary)

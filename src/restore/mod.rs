@@ -28,7 +28,7 @@ pub use spectra_sink::Output;
 use crate::base::ahead::ahead;
 use crate::config::Config;
 use crate::data::{Object, flag};
-use crate::train::Run;
+use crate::train::{Observable, Run};
 use crate::{Error, Result};
 use restorable::{Batch, Sink, Task};
 use selection::part_of;
@@ -126,7 +126,7 @@ pub fn restore<H: Restorable>(
         for (batch, block) in batches().zip(blocks) {
             let block = &block?;
             let mut objects: Vec<Object> = batch.iter().map(|r| all[*r].clone()).collect();
-            let observed = H::observations(block, job.device);
+            let observed = block.observations(job.device);
             let (mean, draws) = restorer.draws(&observed, &objects)?;
             let in_units = |x: Tensor| set.header().in_units(&x, &objects);
             let mean = mean.filter(|_| set.header().is_linear());

@@ -8,13 +8,13 @@ use crate::config::{Config, SurveySource};
 use crate::data::{Object, Provenance};
 use crate::prepare::{PreparedSet, SetHeader};
 use crate::restored::{RestoredBlock, Shard};
-use crate::train::Observations;
+use crate::train::Observable;
 use ndarray::Array2;
 use std::path::Path;
-use tch::{Device, Tensor};
+use tch::Tensor;
 
 /// A kind of data that a run restores, by what its prepared sets say of themselves.
-pub trait Restorable: SetHeader {
+pub trait Restorable: SetHeader<Block: Observable> {
     /// What is to be written.
     type Output;
     /// What writes it.
@@ -49,9 +49,6 @@ pub trait Restorable: SetHeader {
     fn unlike_training(_config: &Config, _set: &PreparedSet<Self>) -> Option<String> {
         None
     }
-
-    /// A block as tensors.
-    fn observations(block: &Self::Block, device: Device) -> Observations;
 
     /// Normalised values `[.., n, D]` of `objects` in the units of the input.
     fn in_units(&self, draws: &Tensor, objects: &[Object]) -> Tensor;

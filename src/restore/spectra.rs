@@ -7,11 +7,11 @@ use super::spectra_sink::{Output, SpectraSink};
 use crate::config::{Config, NormaliseConfig, SurveySource};
 use crate::data::{Block, LogGrid, Object, flag};
 use crate::prepare::{Prepared, Report, SpectraDetails, SpectraHeader, prepare_from};
-use crate::train::{Observations, observations};
+
 use crate::{Error, Result};
 use ndarray::Array2;
 use std::path::Path;
-use tch::{Device, Tensor};
+use tch::Tensor;
 
 impl Restorable for SpectraHeader {
     type Output = Output;
@@ -78,10 +78,6 @@ impl Restorable for SpectraHeader {
                 differences.join("; ")
             )
         })
-    }
-
-    fn observations(block: &Block, device: Device) -> Observations {
-        observations(block, device)
     }
 
     fn is_linear(&self) -> bool {

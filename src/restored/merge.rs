@@ -3,12 +3,12 @@
 
 use super::catalog::{Restored, RestoredHeader};
 use super::images::{ImageTable, RestoredImages, RestoredImagesHeader, RestoredImagesWriter};
-use super::parts::{Merged, Place, check, none_given, said};
+use super::parts::{Merged, PartFile, check, none_given, said};
 use super::restorations::Restorations;
 use super::writer::{RestoredPart, RestoredWriter};
 use crate::Result;
-use crate::base::atomic::not_an_input;
 use crate::data::{Object, Provenance};
+use crate::files::overwrite::check_output;
 use crate::lines::NO_LINES;
 use std::path::{Path, PathBuf};
 
@@ -37,10 +37,10 @@ trait Parted: Restorations + Sized {
     fn finish(parts: &[&Self], writer: Self::Writer) -> Result<()>;
 }
 
-/// A file and its place in the whole.
+/// A part, and the file that holds it.
 struct Part<R> {
     restored: R,
-    place: Place,
+    file: PartFile,
 }
 
 /// Writes the restored catalog, or the restored images, whose parts are `files`, in any order: what
@@ -60,7 +60,7 @@ pub fn merge(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Merged> {
     let inputs = files.iter().map(PathBuf::as_path);
-    not_an_input(out, inputs, "give --out another name")?;
+    check_output(out, inputs, "give --out another name")?;
     match files.first() {
         Some(first) if RestoredImages::is_one(first) => {
             merge_of::<RestoredImages>(files, out, progress)
@@ -76,12 +76,12 @@ fn merge_of<R: Parted>(
 ) -> Result<Merged> {
     let parts = files.iter().map(|f| open::<R>(f));
     let mut parts = parts.collect::<Result<Vec<_>>>()?;
-    parts.sort_by_key(|p| p.place.shard.number);
-    check(&parts.iter().map(|p| &p.place).collect::<Vec<_>>())?;
+    parts.sort_by_key(|p| p.file.shard.number);
+    check(&parts.iter().map(|p| &p.file).collect::<Vec<_>>())?;
     let Some(first) = parts.first() else {
         return Err(none_given());
     };
-    let rows = first.place.shard.all;
+    let rows = first.file.shard.all;
     let mut history = first.restored.history()?;
     history.push(format!("merged from {} shards", parts.len()));
     let made = Provenance {
@@ -90,8 +90,8 @@ fn merge_of<R: Parted>(
     };
     let all: Vec<&R> = parts.iter().map(|p| &p.restored).collect();
     let mut writer = R::lay_out(&all, rows, made, out)?;
-    for Part { restored, place } in &parts {
-        let first = place.shard.first;
+    for Part { restored, file } in &parts {
+        let first = file.shard.first;
         restored.copy(first, &mut writer, &mut |done| progress(first + done, rows))?;
     }
     R::finish(&all, writer)?;
@@ -106,8 +106,8 @@ fn open<R: Parted>(file: &Path) -> Result<Part<R>> {
     let shard = said(file, restored.part()?)?;
     let mut shared = restored.made().shared();
     shared.extend(restored.shared()?);
-    let place = Place::new(file, shard, restored.objects().len(), shared);
-    Ok(Part { restored, place })
+    let file = PartFile::new(file, shard, restored.objects().len(), shared);
+    Ok(Part { restored, file })
 }
 
 impl Parted for Restored {

@@ -17,9 +17,9 @@ pub struct Merged {
 /// Missing parts that a message names.
 const NAMED: usize = 10;
 
-/// A file and its place in the whole.
+/// A file that holds a part of the whole.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct PartFile {
     pub path: PathBuf,
     pub shard: Shard,
     /// Rows that it holds.
@@ -28,7 +28,7 @@ pub(crate) struct Place {
     pub shared: Vec<(&'static str, String)>,
 }
 
-impl Place {
+impl PartFile {
     /// `shared` is joined by what the shard itself says of the whole.
     pub fn new(
         path: &Path,
@@ -55,13 +55,13 @@ impl Place {
 /// # Errors
 /// [`Error::Input`] if they are of different ones, one of them is missing or given twice, or their
 /// rows do not lie end to end.
-pub(crate) fn check(parts: &[&Place]) -> Result<()> {
+pub(crate) fn check(parts: &[&PartFile]) -> Result<()> {
     check_one_restoration(parts)?;
     check_every_shard(parts)?;
     check_every_row(parts)
 }
 
-/// What the header of `file` says of its place.
+/// What the header of `file` says of the part that it holds.
 ///
 /// # Errors
 /// [`Error::Input`] if it says none.
@@ -96,7 +96,7 @@ fn refused(file: &Path, problem: impl std::fmt::Display, fix: &str) -> Error {
     )
 }
 
-fn check_one_restoration(parts: &[&Place]) -> Result<()> {
+fn check_one_restoration(parts: &[&PartFile]) -> Result<()> {
     let Some(first) = parts.first() else {
         return Ok(());
     };
@@ -117,7 +117,7 @@ fn check_one_restoration(parts: &[&Place]) -> Result<()> {
     Ok(())
 }
 
-fn check_every_shard(parts: &[&Place]) -> Result<()> {
+fn check_every_shard(parts: &[&PartFile]) -> Result<()> {
     for pair in parts.windows(2) {
         let (a, b) = (pair[0], pair[1]);
         if a.shard.number == b.shard.number {
@@ -162,7 +162,7 @@ fn check_every_shard(parts: &[&Place]) -> Result<()> {
 }
 
 /// The parts lie end to end and fill the whole.
-fn check_every_row(parts: &[&Place]) -> Result<()> {
+fn check_every_row(parts: &[&PartFile]) -> Result<()> {
     let mut next = 0;
     for p in parts {
         let (first, rows) = (p.shard.first, p.rows);
@@ -185,7 +185,7 @@ fn check_every_row(parts: &[&Place]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Place, Shard, check};
+    use super::{PartFile, Shard, check};
     use std::path::Path;
 
     #[test]
@@ -197,8 +197,8 @@ mod tests {
             all: 9,
             selection_sha256: String::new(),
         };
-        let place = Place::new(Path::new("a.fits"), shard, 9, vec![]);
-        let e = check(&[&place]).unwrap_err().to_string();
+        let part = PartFile::new(Path::new("a.fits"), shard, 9, vec![]);
+        let e = check(&[&part]).unwrap_err().to_string();
         let missing = usize::MAX - 11;
         let words = format!("shards 1, 2, 4, 5, 6, 7, 8, 9, 10, 11 and {missing} more of");
         assert!(e.contains(&words) && !e.contains('\n'), "{e}");
@@ -213,8 +213,8 @@ mod tests {
             all: 9,
             selection_sha256: String::new(),
         };
-        let place = Place::new(Path::new("a.fits"), shard, 9, vec![]);
-        let e = check(&[&place]).unwrap_err().to_string();
+        let part = PartFile::new(Path::new("a.fits"), shard, 9, vec![]);
+        let e = check(&[&part]).unwrap_err().to_string();
         assert!(e.contains("do not follow"), "{e}");
     }
 }

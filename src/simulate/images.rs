@@ -1,7 +1,6 @@
 //! Observations of clean images.
 
 use super::image_file::{Block, ImageFile};
-use crate::base::atomic::not_an_input;
 use crate::base::random::{Purpose, Rows};
 use crate::base::tensors::{matrix, tensor};
 use crate::config::{Config, ImageConfig, SurveySource};
@@ -37,7 +36,6 @@ pub(super) fn simulate(
             "give kind = \"images\"",
         ));
     };
-    not_an_input(out, [clean], "give --out another name")?;
     let source = ImageSource::open(&[clean.to_path_buf()], datasets, image)?;
     let (scale, _) = pixel_scale(config, &source, progress)?;
     let mut layout = ImageLayout {

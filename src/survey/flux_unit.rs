@@ -42,14 +42,14 @@ pub(crate) fn check_ivar(fits: &mut Fits, key: &str) -> Result<()> {
         return Err(fits.error(
             &place,
             &format!("unit `{unit}` of the inverse variance"),
-            "that of a flux in 1E-17 erg/cm^2/s/Ang, to the power -2",
+            "the unit of the flux, 1E-17 erg/cm^2/s/Ang, to the power -2",
             "convert the inverse variance, or correct the key if it is wrong",
         ));
     }
     Ok(())
 }
 
-/// Whether the unit of log wavelengths that `key` of the current HDU says is that of log10(λ/Å), if it
+/// Whether the unit of log wavelengths that `key` of the current HDU says suits log10(λ/Å), if it
 /// says a length at all.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 //! With a fraction f of clean data the population that the interpolant is fitted to is
 //! f π + (1 − f) Φ#μ: its fixed point is π as before, and the map is pulled towards it.
 
-use super::observations::{CHUNK, Observations, image_observations, observations};
+use super::observations::{CHUNK, Observable, Observations};
 use super::split::is_trained;
 use crate::base::random::{Purpose, Rows, derive_uniform};
 use crate::config::{CleanConfig, Config, NormaliseConfig};
@@ -48,7 +48,7 @@ impl Clean {
                     same_level(&made.normalise, &config.normalise),
                     "[normalise]",
                 )?;
-                let read = |rows| Ok(observations(&set.read(rows)?, device));
+                let read = |rows| Ok(set.read(rows)?.observations(device));
                 complete(config, set.objects(), &read)?
             }
             Layout::Images(image) => {
@@ -61,7 +61,7 @@ impl Clean {
                     "[image]",
                 )?;
                 check(path, its.scale == image.scale, "scale of the pixels")?;
-                let read = |rows| Ok(image_observations(&set.read(rows)?, device));
+                let read = |rows| Ok(set.read(rows)?.observations(device));
                 complete(config, set.objects(), &read)?
             }
         };

@@ -1,13 +1,13 @@
 //! The observations of a prepared set, split into a training and a held-out part.
 
 use super::clean::Clean;
-use super::observations::{Observations, image_observations, observations, without_lsf};
+use super::observations::{Observable, Observations};
 use super::split::Split;
 use super::training::{Read, Training, gathered};
 use crate::config::{Config, TrainConfig};
 use crate::data::Layout;
 use crate::forward::ForwardModel;
-use crate::prepare::{ImageSet, Prepared};
+use crate::prepare::{PreparedSet, SetHeader};
 use crate::{Error, Result};
 use std::path::Path;
 use std::sync::Arc;
@@ -35,50 +35,26 @@ impl Data {
     ///
     /// # Errors
     /// [`Error::Input`] if the set cannot be read, or either part would be empty.
-    pub fn load(set: &Prepared, seed: u64, train: &TrainConfig, device: Device) -> Result<Self> {
-        let spectra = set.rows();
-        let read: Read = Arc::new(move |rows| Ok(observations(&spectra.read(rows)?, Device::Cpu)));
-        let split = Split { seed, train }.of(set.objects(), set.path())?;
-        // Flux, mask, noise level and width of each pixel.
-        let each = 16 * set.grid().pixels as u64;
-        Self::of(set.layout(), read, split, (each, train), device)
-    }
-
-    /// As [`Data::load`], from a set of images.
-    ///
-    /// # Errors
-    /// As [`Data::load`].
-    pub fn load_images(
-        set: &ImageSet,
+    pub fn load<H>(
+        set: &PreparedSet<H>,
         seed: u64,
         train: &TrainConfig,
         device: Device,
-    ) -> Result<Self> {
-        let images = set.rows();
-        let read: Read = Arc::new(move |rows| {
-            let block = images.read(rows)?;
-            Ok(without_lsf(image_observations(&block, Device::Cpu)))
-        });
-        let split = Split { seed, train }.of(set.objects(), set.path())?;
-        let layout = &set.header().layout;
-        let planes = layout.planes * layout.height * layout.width;
-        let each = 12 * layout.pixels() + 4 * (layout.vector + planes);
-        let layout = Layout::Images(layout.clone());
-        Self::of(layout, read, split, (each as u64, train), device)
-    }
-
-    fn of(
-        layout: Layout,
-        read: Read,
-        [training, mut heldout]: [Vec<u32>; 2],
-        (each, train): (u64, &TrainConfig),
-        device: Device,
-    ) -> Result<Self> {
+    ) -> Result<Self>
+    where
+        H: SetHeader,
+        H::Block: Observable,
+    {
+        let rows = set.rows();
+        let read: Read = Arc::new(move |these| Ok(rows.read(these)?.observations(Device::Cpu)));
+        let [training, mut heldout] = Split { seed, train }.of(set.objects(), set.path())?;
         heldout.truncate(HELDOUT);
+        let layout = set.layout();
+        let memory = (bytes(&layout), (train.memory * GIB) as u64);
         Ok(Self {
-            layout,
             heldout: gathered(&read, &heldout, device, &|| false)?,
-            training: Training::of(read, training, (each, (train.memory * GIB) as u64), device)?,
+            training: Training::of(read, training, memory, device)?,
+            layout,
             clean: None,
         })
     }
@@ -104,6 +80,20 @@ impl Data {
             "make the observations with this [forward], or set latent = \"hidden\"",
         ))
     }
+}
+
+/// What an observation takes in memory.
+fn bytes(layout: &Layout) -> u64 {
+    let numbers = match layout {
+        // Flux, mask, noise level and width of each pixel.
+        Layout::Spectra { grid, .. } => 4 * grid.pixels,
+        // Pixels, mask and noise level, and the latents.
+        Layout::Images(image) => {
+            let planes = image.planes * image.height * image.width;
+            3 * image.pixels() + image.vector + planes
+        }
+    };
+    4 * numbers as u64
 }
 
 impl Data {

@@ -3,11 +3,11 @@
 
 use super::data::Data;
 use super::host_blocks::{CHUNK, blocks};
+use super::seal::Seal;
 use crate::base::statistics::median;
 use crate::base::tensors::{numbers, tensor};
 use crate::config::Config;
 use crate::data::{Block, Layout, RowBlock};
-use crate::fit::Saved;
 use crate::fit::checkpoint::save;
 use crate::nets::Population;
 use crate::population::{Channel, RestPopulation};
@@ -118,17 +118,17 @@ fn profile(data: &Data) -> Result<Tensor> {
     Ok((&smooth / smooth.mean(Kind::Float)).sqrt())
 }
 
-/// Writes it to `path`.
+/// Writes it to `path`, as of the run of `seal`.
 ///
 /// # Errors
 /// [`Error::Output`] if it cannot be written.
-pub(super) fn write(path: &Path, p: &Population) -> Result<()> {
+pub(super) fn write(path: &Path, seal: &Seal, p: &Population) -> Result<()> {
     let header = Header {
         furthest: p.furthest,
         dln: p.dln,
         scaled: p.scaled,
     };
-    save(path, &header, &named(p))
+    save(path, &header, seal.provenance(), &named(p))
 }
 
 fn named(p: &Population) -> Vec<(String, Tensor)> {
@@ -154,9 +154,9 @@ const NAMES: [&str; 5] = [
 /// Reads it from `path`.
 ///
 /// # Errors
-/// [`Error::Run`] if it is not there, damaged, or of another kind.
-pub(super) fn read(path: &Path, pixels: usize) -> Result<Population> {
-    let saved = Saved::<Header>::open(path)?;
+/// [`Error::Run`] if it is not there, damaged, of another kind, or not of the run of `seal`.
+pub(super) fn read(path: &Path, seal: &Seal, pixels: usize) -> Result<Population> {
+    let saved = seal.open::<Header>(path)?;
     let bad = |problem: &str| Error::run(path, problem, "put the file of the run back");
     let matrix = |name: &str| {
         let found = saved.matrix(name, Device::Cpu)?;

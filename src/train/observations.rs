@@ -1,7 +1,7 @@
 //! Observations of a prepared set as tensors.
 
 use crate::base::tensors::tensor;
-use crate::data::{Block, ImageBlock};
+use crate::data::{Block, ImageBlock, RowBlock};
 use crate::forward::{Latent, redshifts};
 use tch::{Device, Tensor};
 
@@ -60,38 +60,37 @@ impl Observations {
     }
 }
 
-/// A block of a prepared set as tensors.
-#[must_use]
-pub fn observations(block: &Block, device: Device) -> Observations {
-    let ivar = tensor(&block.ivar, device);
-    Observations {
-        flux: tensor(&block.flux, device),
-        latent: Latent::from_ivar(&ivar, &tensor(&block.lsf, device))
-            .at(&redshifts(&block.z).to_device(device)),
+/// Rows of a prepared set that become tensors.
+pub trait Observable: RowBlock {
+    /// The rows on `device`, with what is known of the corruption of each.
+    fn observations(&self, device: Device) -> Observations;
+}
+
+impl Observable for Block {
+    fn observations(&self, device: Device) -> Observations {
+        let ivar = tensor(&self.ivar, device);
+        Observations {
+            flux: tensor(&self.flux, device),
+            latent: Latent::from_ivar(&ivar, &tensor(&self.lsf, device))
+                .at(&redshifts(&self.z).to_device(device)),
+        }
     }
 }
 
-/// A block of images as tensors; there is no line-spread function.
-#[must_use]
-pub fn image_observations(block: &ImageBlock, device: Device) -> Observations {
-    let ivar = tensor(&block.ivar, device);
-    Observations {
-        flux: tensor(&block.pixels, device),
-        latent: Latent {
-            vector: tensor(&block.vector, device),
-            planes: tensor(&block.planes, device),
-            ..Latent::from_ivar(&ivar, &ivar.zeros_like())
-        },
+impl Observable for ImageBlock {
+    fn observations(&self, device: Device) -> Observations {
+        let ivar = tensor(&self.ivar, device);
+        // There is no line-spread function: zeros, without the memory for them.
+        let lsf = ivar.new_zeros([1, 1], (ivar.kind(), ivar.device()));
+        Observations {
+            flux: tensor(&self.pixels, device),
+            latent: Latent {
+                vector: tensor(&self.vector, device),
+                planes: tensor(&self.planes, device),
+                ..Latent::from_ivar(&ivar, &lsf.expand(ivar.size(), false))
+            },
+        }
     }
-}
-
-/// The zeros of a line-spread function that there is not, without the memory for them.
-pub(super) fn without_lsf(mut observations: Observations) -> Observations {
-    let lsf = &observations.latent.lsf;
-    observations.latent.lsf = lsf
-        .new_zeros([1, 1], (lsf.kind(), lsf.device()))
-        .expand(lsf.size(), false);
-    observations
 }
 
 pub(super) fn concatenate(parts: &[Observations]) -> Observations {

@@ -2,11 +2,12 @@
 //! metrics.jsonl and TensorBoard events.
 
 use super::known;
+use super::own::{BEST, CHECKPOINTS, CONFIG, POPULATION, PROVENANCE, START, TRAINED};
+use super::seal::Seal;
 use super::start;
 use crate::base::{atomic, program, regular};
 use crate::config::Config;
 use crate::data::Layout;
-use crate::fit::Checkpoint;
 use crate::fit::checkpoint::{SPREAD, newest};
 use crate::interpolant::Interpolant;
 use crate::nets;
@@ -19,6 +20,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::OnceLock;
 use tch::{Device, Tensor};
 
 /// A run folder and the config it belongs to.
@@ -26,6 +28,8 @@ use tch::{Device, Tensor};
 pub struct Run {
     folder: PathBuf,
     config: Config,
+    /// Once there are files of it.
+    seal: OnceLock<Seal>,
 }
 
 impl Run {
@@ -35,29 +39,25 @@ impl Run {
     /// # Errors
     /// [`Error::Run`] if it does; [`Error::Config`] if the network does not fit the grid.
     pub fn plan(folder: &Path, config: &Config) -> Result<Self> {
-        if folder.join("config.toml").exists() {
-            return Err(Error::run(
-                folder,
-                "there is a run in this folder already",
-                "continue it with --resume, or choose another --out",
-            ));
-        }
+        check_free(folder)?;
         config.check_network_fits_grid(&folder.display().to_string())?;
         Ok(Self {
             folder: folder.to_path_buf(),
             config: config.clone(),
+            seal: OnceLock::new(),
         })
     }
 
-    /// Writes config.toml and provenance.json, unless the run has them already.
+    /// Writes config.toml and provenance.json, unless this run was opened or has written them.
     ///
     /// # Errors
-    /// [`Error::Input`] if the prepared set cannot be read; [`Error::Output`] if the folder cannot
-    /// be written.
+    /// [`Error::Run`] if another run has come into the folder; [`Error::Input`] if the prepared set cannot
+    /// be read; [`Error::Output`] if the folder cannot be written.
     pub fn create(&self) -> Result<()> {
-        if self.folder.join("config.toml").exists() {
+        if self.seal.get().is_some() {
             return Ok(());
         }
+        check_free(&self.folder)?;
         let input = &self.config.survey.prepared;
         let mut provenance = json!({
             "selfsi": program::VERSION,
@@ -74,7 +74,24 @@ impl Run {
         atomic::write(self.provenance(), format!("{provenance:#}\n").as_bytes())?;
         // Last: a folder with a config.toml is a run.
         let config = self.config.to_toml()?;
-        atomic::write(self.folder.join("config.toml"), config.as_bytes())
+        atomic::write(self.folder.join(CONFIG), config.as_bytes())?;
+        let seal = Seal::of(&self.folder)?;
+        self.seal.get_or_init(|| seal);
+        Ok(())
+    }
+
+    /// The digests that its files are known by.
+    ///
+    /// # Errors
+    /// [`Error::Run`] of one that is only planned.
+    pub(super) fn seal(&self) -> Result<&Seal> {
+        self.seal.get().ok_or_else(|| {
+            Error::run(
+                &self.folder,
+                "the run is not begun",
+                "make its folder first",
+            )
+        })
     }
 
     /// Whether the prepared set, and the set of clean data, is still the one that the run was started on.
@@ -114,15 +131,15 @@ impl Run {
     }
 
     fn provenance(&self) -> PathBuf {
-        self.folder.join("provenance.json")
+        self.folder.join(PROVENANCE)
     }
 
     /// Opens the run in `folder`.
     ///
     /// # Errors
-    /// [`Error::Run`] if there is none; [`Error::Config`] if its config was edited beyond reading.
+    /// [`Error::Run`] if there is none, or its config is not the one that it was started with.
     pub fn open(folder: &Path) -> Result<Self> {
-        let path = folder.join("config.toml");
+        let path = folder.join(CONFIG);
         if !path.is_file() {
             return Err(Error::run(
                 folder,
@@ -130,10 +147,31 @@ impl Run {
                 "give the folder that selfsi train wrote",
             ));
         }
+        let seal = Seal::of(folder)?;
         Ok(Self {
             folder: folder.to_path_buf(),
             config: Config::load(path, &[])?,
+            seal: seal.into(),
         })
+    }
+
+    /// As [`Run::open`], where the run is to be used: its weights, if it has any yet, are of this config and
+    /// this provenance. Where older files do not tell, a note says so.
+    ///
+    /// # Errors
+    /// As [`Run::open`]; [`Error::Run`] if the weights are damaged or of another run.
+    pub fn open_whole(folder: &Path) -> Result<Self> {
+        let run = Self::open(folder)?;
+        if let Some(path) = run.weights() {
+            let weights = run.seal()?.open_weights(&path)?;
+            if let Some(why) = run.seal()?.unknown(&weights) {
+                log::info!(
+                    "{}: whether the weights are those of provenance.json is not checked: {why}",
+                    folder.display()
+                );
+            }
+        }
+        Ok(run)
     }
 
     /// The resolved config.
@@ -151,13 +189,13 @@ impl Run {
     /// Folder of the numbered checkpoints.
     #[must_use]
     pub fn checkpoints(&self) -> PathBuf {
-        self.folder.join("checkpoints")
+        self.folder.join(CHECKPOINTS)
     }
 
     /// The weights that validation chose.
     #[must_use]
     pub fn best(&self) -> PathBuf {
-        self.folder.join("best.safetensors")
+        self.folder.join(BEST)
     }
 
     /// The newest numbered checkpoint.
@@ -169,14 +207,14 @@ impl Run {
     /// The Gaussian population of a run with `network.gaussian`.
     #[must_use]
     pub fn population(&self) -> PathBuf {
-        self.folder.join("population.safetensors")
+        self.folder.join(POPULATION)
     }
 
     /// The Gaussian population whose posterior the path of a run with `interpolant.kind = "posterior"`
     /// begins with.
     #[must_use]
     pub fn start(&self) -> PathBuf {
-        self.folder.join("start.safetensors")
+        self.folder.join(START)
     }
 
     /// Φ of this run with the `[transport]` of `config`, for rows of the given layout.
@@ -191,7 +229,7 @@ impl Run {
         if transport.interpolant != Interpolant::Posterior {
             return Ok(transport);
         }
-        let joint = start::read(&self.start(), layout.pixels() as i64)?;
+        let joint = start::read(&self.start(), self.seal()?, layout.pixels() as i64)?;
         Ok(transport.from(Rc::new(GaussianStart::new(&joint, device))))
     }
 
@@ -230,13 +268,18 @@ impl Run {
         nets::build(&c.network, layout, heads, ground, c.seed, device)
     }
 
+    /// The checkpoint of the trained network, if there is one.
+    fn weights(&self) -> Option<PathBuf> {
+        let best = Some(self.best()).filter(|p| p.is_file());
+        best.or_else(|| self.newest())
+    }
+
     /// The checkpoint of the trained network: the one that validation chose, else the newest.
     ///
     /// # Errors
     /// [`Error::Run`] if there is none yet.
     pub fn chosen(&self) -> Result<PathBuf> {
-        let best = Some(self.best()).filter(|p| p.is_file());
-        best.or_else(|| self.newest()).ok_or_else(|| {
+        self.weights().ok_or_else(|| {
             Error::run(
                 &self.folder,
                 "the run has no checkpoint yet",
@@ -251,7 +294,9 @@ impl Run {
     /// # Errors
     /// [`Error::Run`] if there is no checkpoint or it is damaged.
     pub(super) fn spread(&self, device: Device) -> Result<Option<Tensor>> {
-        Checkpoint::open(&self.chosen()?)?.matrix(SPREAD, device)
+        self.seal()?
+            .open_weights(&self.chosen()?)?
+            .matrix(SPREAD, device)
     }
 
     /// The trained network: the best one, or the newest where no validation has chosen yet. The
@@ -265,10 +310,10 @@ impl Run {
         device: Device,
     ) -> Result<(Box<dyn VelocityField>, String)> {
         let path = self.chosen()?;
-        let checkpoint = Checkpoint::open(&path)?;
+        let checkpoint = self.seal()?.open_weights(&path)?;
         let population = match layout {
             Layout::Spectra { grid, .. } if self.config.network.gaussian() => {
-                Some(known::read(&self.population(), grid.pixels)?)
+                Some(known::read(&self.population(), self.seal()?, grid.pixels)?)
             }
             _ => None,
         };
@@ -278,6 +323,25 @@ impl Run {
             .params()
             .set_flat(&checkpoint.group("averaged", network.params(), device)?);
         Ok((network, sha256_file(&path)?))
+    }
+}
+
+/// Whether no run, and nothing that a training leaves, is in `folder`.
+fn check_free(folder: &Path) -> Result<()> {
+    if folder.join(CONFIG).exists() {
+        return Err(Error::run(
+            folder,
+            "there is a run in this folder already",
+            "continue it with --resume, or choose another --out",
+        ));
+    }
+    match TRAINED.iter().find(|name| folder.join(name).exists()) {
+        None => Ok(()),
+        Some(name) => Err(Error::run(
+            folder,
+            format!("there is {name} of another run in this folder, but no config.toml"),
+            "choose another --out, or put the config.toml back",
+        )),
     }
 }
 

@@ -3,9 +3,9 @@
 
 use super::data::Data;
 use super::host_blocks::blocks;
+use super::seal::Seal;
 use crate::config::Config;
 use crate::data::Layout;
-use crate::fit::Saved;
 use crate::fit::checkpoint::save;
 use crate::forward::ForwardModel;
 use crate::population::{Joint, learn as behind};
@@ -45,24 +45,24 @@ pub(super) fn learn(
     Joint::learned(&part.flux, &part.latent, forward, erased, config.seed)
 }
 
-/// Writes it to `path`.
+/// Writes it to `path`, as of the run of `seal`.
 ///
 /// # Errors
 /// [`Error::Output`] if it cannot be written.
-pub(super) fn write(path: &Path, joint: &Joint) -> Result<()> {
+pub(super) fn write(path: &Path, seal: &Seal, joint: &Joint) -> Result<()> {
     let parts = NAMES.iter().zip(joint.parts());
     let named: Vec<_> = parts
         .map(|(name, t)| ((*name).to_owned(), t.to_device(Device::Cpu)))
         .collect();
-    save(path, &Header {}, &named)
+    save(path, &Header {}, seal.provenance(), &named)
 }
 
 /// Reads it from `path`, for rows of `pixels`.
 ///
 /// # Errors
-/// [`Error::Run`] if it is not there, damaged, or of another size.
-pub(super) fn read(path: &Path, pixels: i64) -> Result<Joint> {
-    let saved = Saved::<Header>::open(path)?;
+/// [`Error::Run`] if it is not there, damaged, of another size, or not of the run of `seal`.
+pub(super) fn read(path: &Path, seal: &Seal, pixels: i64) -> Result<Joint> {
+    let saved = seal.open::<Header>(path)?;
     let bad = |problem: String| Error::run(path, problem, "put the file of the run back");
     let read = |(k, name): (usize, &str)| {
         let rows = if k < 2 { 1 } else { pixels };

@@ -8,7 +8,7 @@ use super::known;
 use super::pairs::Pairs;
 use super::resumed::misfit;
 use super::rule::Rule;
-use super::run::{Run, config_sha256};
+use super::run::Run;
 use super::start;
 use super::sure::Sure;
 use super::validate::Validator;
@@ -17,11 +17,11 @@ use crate::base::messages::PROGRESS;
 use crate::base::random::seed_dropout;
 use crate::config::{Config, InterpolantConfig};
 use crate::data::Layout;
+use crate::fit::Header;
 use crate::fit::checkpoint::{State, save_state, save_weights};
 use crate::fit::log::Log;
 use crate::fit::losses::Losses;
 use crate::fit::{Adam, learning_rate};
-use crate::fit::{Checkpoint, Header};
 use crate::fit::{Learner, Stride};
 use crate::forward;
 use crate::forward::ForwardModel;
@@ -145,15 +145,8 @@ impl<'a> Trainer<'a> {
 
     fn restore(&mut self, path: &std::path::Path) -> Result<()> {
         log::debug!("continuing from {}", path.display());
-        let checkpoint = Checkpoint::open(path)?;
+        let checkpoint = self.run.seal()?.open_weights(path)?;
         let header = &checkpoint.header;
-        if header.config_sha256 != config_sha256(self.run.config())? {
-            return Err(Error::run(
-                path,
-                "this checkpoint was written with another config",
-                "undo the change of config.toml, or start a new run",
-            ));
-        }
         let learner = &mut self.learner;
         let state = checkpoint.state(learner.network.params(), self.device)?;
         let train = &self.run.config().train;
@@ -227,10 +220,10 @@ impl<'a> Trainer<'a> {
         let mut log = self.ranks.on_first(|| {
             self.run.create()?;
             if let Some(known) = &self.known {
-                known::write(&self.run.population(), known)?;
+                known::write(&self.run.population(), self.run.seal()?, known)?;
             }
             if let Some(start) = &self.start {
-                start::write(&self.run.start(), start)?;
+                start::write(&self.run.start(), self.run.seal()?, start)?;
             }
             if let Some(sure) = &self.sure {
                 sure.write(self.run)?;
@@ -432,6 +425,7 @@ impl<'a> Trainer<'a> {
                 save_weights(
                     &self.run.best(),
                     &self.header()?,
+                    self.run.seal()?.provenance(),
                     params,
                     averaged,
                     spread.as_ref(),
@@ -448,7 +442,7 @@ impl<'a> Trainer<'a> {
     fn header(&self) -> Result<Header> {
         Ok(Header {
             step: self.learner.adam.step,
-            config_sha256: config_sha256(self.config())?,
+            config_sha256: self.run.seal()?.config().to_owned(),
             best: self.best,
             stale: self.stale,
             unvalidated: self.unvalidated,
@@ -483,7 +477,8 @@ impl<'a> Trainer<'a> {
         };
         let path = self.ranks.on_first(|| {
             let (folder, params) = (self.run.checkpoints(), self.learner.network.params());
-            save_state(&folder, &self.header()?, params, &state)
+            let provenance = self.run.seal()?.provenance();
+            save_state(&folder, &self.header()?, provenance, params, &state)
         })?;
         Ok(path.unwrap_or_default())
     }
@@ -514,7 +509,7 @@ fn start_of(run: &Run, data: &Data, forward: &dyn ForwardModel) -> Result<Option
         return Ok(None);
     };
     if run.start().is_file() {
-        return start::read(&run.start(), data.layout.pixels() as i64).map(Some);
+        return start::read(&run.start(), run.seal()?, data.layout.pixels() as i64).map(Some);
     }
     start::learn(run.config(), data, forward, erased).map(Some)
 }
@@ -523,7 +518,7 @@ fn start_of(run: &Run, data: &Data, forward: &dyn ForwardModel) -> Result<Option
 fn known_of(run: &Run, data: &Data) -> Result<Population> {
     match &data.layout {
         Layout::Spectra { grid, .. } if run.population().is_file() => {
-            known::read(&run.population(), grid.pixels)
+            known::read(&run.population(), run.seal()?, grid.pixels)
         }
         _ => known::learn(run.config(), data),
     }

@@ -13,7 +13,7 @@ pub(super) fn time(left: f64) -> f64 {
     sin / (sin + cos)
 }
 
-/// Slopes dw/dθ by places θ: the present one and, if there is one, that of the step before.
+/// Slopes dw/dθ by places θ: the present one and, if there is one, the slope of the step before.
 pub(super) struct Arc {
     before: Option<(f64, Tensor)>,
 }
@@ -24,7 +24,7 @@ impl Arc {
     }
 
     /// X at the part `u` of the way, from `x` at `t`, where the velocity is `b`; `mean` is m. Second order:
-    /// the slope is continued linearly from that of the step before.
+    /// the slope is continued linearly from the slope of the step before.
     pub fn step(&mut self, [t, u]: [f64; 2], x: &Tensor, b: &Tensor, mean: &Tensor) -> Tensor {
         let radius = |left: f64| {
             let t = time(left);

@@ -211,7 +211,7 @@ impl Transport {
     ) -> Tensor {
         no_grad(|| {
             let (x, latent) = self.beginning(y, latent, random);
-            // At t = 1 the point says nothing of x0 that y does not: that of the mean will do.
+            // At t = 1 the point says nothing of x0 that y does not: the point of the mean will do.
             let x = latent.anchor.as_ref().map_or(x, |a| a.mean.shallow_clone());
             let b = self.drift(field, 1.0, &x, &latent, self.pass(0, false));
             x - b

@@ -18,7 +18,7 @@ pub use choice::Choice;
 pub use found::View;
 pub use html::Shown;
 
-use crate::base::atomic::not_an_input;
+use crate::files::overwrite::check_output;
 use crate::restored::RestoredImages;
 use crate::{Error, Result};
 use std::path::Path;
@@ -40,7 +40,7 @@ pub fn write(view: &View, out: &Path) -> Result<Shown> {
             "name it e.g. view.html",
         ));
     }
-    not_an_input(out, view.inputs(), "give --out another name")?;
+    check_output(out, view.inputs(), "give --out another name")?;
     let content = if RestoredImages::is_one(&view.restored) {
         images::content(view)?
     } else {

@@ -302,8 +302,8 @@ mod signals {
         }
     }
 
-    /// A run under way in a process group of its own, and the id of its simulator.
-    fn started(study: &Study, run: &str) -> (Child, String) {
+    /// A run under way in a process group of its own, and the ids of its simulator and of what that started.
+    fn started(study: &Study, run: &str) -> (Child, Vec<String>) {
         study.config("pid", &study.simulator("pid", 0, 600.0));
         let _ = std::fs::remove_file(study.path("marker"));
         let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("selfsi"));
@@ -318,10 +318,8 @@ mod signals {
         wait_for("no checkpoint", || {
             !checkpoints(&study.path(run)).is_empty()
         });
-        (
-            child,
-            std::fs::read_to_string(study.path("marker")).unwrap(),
-        )
+        let ids = std::fs::read_to_string(study.path("marker")).unwrap();
+        (child, ids.split(' ').map(str::to_owned).collect())
     }
 
     /// Whether the process is there; one that nobody has reaped is not.
@@ -341,8 +339,8 @@ mod signals {
     fn the_program_does_not_outlive_selfsi() {
         let Some(study) = Study::new() else { return };
         for (signal, whom) in [("-INT", "-"), ("-TERM", ""), ("-KILL", "")] {
-            let (child, pid) = started(&study, signal);
-            assert!(alive(&pid));
+            let (child, pids) = started(&study, signal);
+            assert!(pids.len() == 2 && pids.iter().all(|p| alive(p)));
             // Ctrl-C in a terminal goes to the whole group: the step in progress is finished all the same.
             send(signal, &format!("{whom}{}", child.id()));
             let output = child.wait_with_output().unwrap();
@@ -354,7 +352,9 @@ mod signals {
                     "{text}"
                 );
             }
-            wait_for("the simulator is still there", || !alive(&pid));
+            wait_for("the simulator is still there", || {
+                !pids.iter().any(|p| alive(p))
+            });
         }
     }
 }

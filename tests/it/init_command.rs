@@ -207,34 +207,31 @@ fn what_is_no_survey_is_refused_in_a_line() {
     assert!(!folder.path("my.toml").exists());
 }
 
-/// From real files to results in two commands.
 #[test]
-fn real_spectra_run_with_the_config_that_init_writes() {
+fn real_spectra_of_every_kind_are_prepared_by_the_config_that_init_writes() {
     let Some(data) = shared("sdss/spectra") else {
         return;
     };
     let folder = Folder::new();
-    let few = [
+    let (config, text) = folder.init(&[data.to_str().unwrap()]);
+    assert!(
+        config.select.z_max > 3.0 && config.grid.min < 3800.0,
+        "{text}"
+    );
+    let of = |name: &str| data.join("../..").join(name).display().to_string();
+    let (coadd, catalog) = (
+        of("desi/coadd-main-dark-9144.fits"),
+        of("desi/QSO_cat_fuji_dark_healpix_with_main.fits.gz"),
+    );
+    let (config, text) = folder.init(&["--force", &coadd, "--catalog", &catalog]);
+    assert!(config.grid.max > 9500.0, "{text}");
+    let known = [
         "--set",
-        "grid.min=4000",
+        "survey.source.wavelength=vacuum",
         "--set",
-        "grid.max=4600",
-        "--set",
-        "grid.pixels=128",
+        "survey.source.flux_unit='1E-17 erg/cm^2/s/Ang'",
     ];
-    let small = [
-        "--set",
-        "train.steps=2",
-        "--set",
-        "network.channels=[4,8]",
-        "--set",
-        "restore.draws=2",
-    ];
-    let (config, text) = folder.init(&[&[data.to_str().unwrap()], &few[..], &small].concat());
-    assert!(config.select.z_max > 3.0, "{text}");
-    folder
-        .command(&["run", "my.toml", "--out", "my"])
-        .assert()
-        .success();
-    assert!(folder.path("my/restored.audit.fits").is_file());
+    let quasars = of("real/quasars.h5");
+    let (config, text) = folder.init(&[&["--force", &*quasars], &known[..]].concat());
+    assert!(config.select.z_min < 0.1, "{text}");
 }

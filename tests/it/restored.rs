@@ -2,6 +2,7 @@
 //! of it or nothing, from whatever kind of input, in any order.
 
 use crate::fixtures::edited::edited;
+use crate::fixtures::resealed::reseal;
 use crate::fixtures::run_folder::{error_line, selfsi};
 use crate::fixtures::trained::{N, Trained, config, hdf5_source, hdf5_survey, restore, train};
 use ndarray::{Array2, s};
@@ -578,6 +579,7 @@ fn what_the_run_did_not_learn_from_is_restored_and_told_in_one_line() {
     let mut table: toml::Table = std::fs::read_to_string(&toml).unwrap().parse().unwrap();
     table["select"]["z_max"] = toml::Value::Float(1.0);
     std::fs::write(&toml, table.to_string()).unwrap();
+    reseal(&near);
     let said = warnings(&near, &[], "near.fits");
     assert_eq!(said.len(), 1, "{said:?}");
     let counted = format!("{0} of {0} usable rows", N - 5);

@@ -6,6 +6,7 @@ which is then removed.
 """
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -76,6 +77,9 @@ if BEHAVIOUR == "old":  # version 1: y = x + good, read and answered byte by byt
         os.write(1, selfsi._u32(n, d) + (x + good).tobytes())
     sys.exit()
 if MARKER is not None and BEHAVIOUR == "pid":
-    MARKER.write_text(str(os.getpid()))
+    # With what it starts, deaf to all that can be ignored.
+    deaf = "trap '' HUP INT TERM; sleep 3600 & wait"
+    helper = subprocess.Popen(["sh", "-c", deaf], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    MARKER.write_text(f"{os.getpid()} {helper.pid}")
 OUT = os.dup(1)
 selfsi.serve(observe, sigma=True)

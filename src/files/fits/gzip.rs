@@ -1,4 +1,4 @@
-//! A gzipped FITS file, unpacked into memory as far as its own headers say that it reaches.
+//! A gzipped FITS file, unpacked into memory up to the end that its own headers tell.
 
 use super::header::{BLOCK, ENDLESS, Header};
 use super::headers::data_bytes;

@@ -14,6 +14,9 @@ use std::fmt::Display;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+/// cfitsio's mode of opening.
+const READWRITE: i32 = 1;
+
 /// A FITS file under construction. Dropped without [`Sheet::finish`], it leaves nothing.
 pub(crate) struct Sheet {
     target: PathBuf,
@@ -180,23 +183,34 @@ impl Sheet {
     }
 }
 
-/// A new FITS file with an empty primary HDU that says what made it. fitsio's own call lets cfitsio take brackets in the name for
-/// its syntax, and panics where the name is not UTF-8.
+/// Cards of an empty primary HDU, as cfitsio begins a file.
+const EMPTY: [&str; 7] = [
+    "SIMPLE  =                    T / file does conform to FITS standard",
+    "BITPIX  =                    8 / number of bits per data pixel",
+    "NAXIS   =                    0 / number of data axes",
+    "EXTEND  =                    T / FITS dataset may contain extensions",
+    "COMMENT   FITS (Flexible Image Transport System) format is defined in 'Astronomy",
+    "COMMENT   and Astrophysics', volume 376, page 359; bibcode: 2001A&A...376..359H",
+    "END",
+];
+
+/// A new FITS file with an empty primary HDU that says what made it. It is begun here, because cfitsio
+/// would remove the file that is there with its lock; and fitsio's own call lets cfitsio take brackets in
+/// the name for its syntax, and panics where the name is not UTF-8.
 ///
 /// # Errors
 /// cfitsio's, or that the name is not UTF-8.
 pub(crate) fn create_fits(path: &Path) -> fitsio::errors::Result<FitsFile> {
+    let cards: String = EMPTY.iter().map(|card| format!("{card:<80}")).collect();
+    std::fs::write(path, format!("{cards:<2880}"))?;
     let name = CString::new(path.as_os_str().as_bytes())?;
     let mut raw = std::ptr::null_mut();
     let mut status = 0;
     // SAFETY: the name ends in NUL and outlives the call.
-    unsafe { fitsio_sys::ffdkinit(&mut raw, name.as_ptr(), &mut status) };
+    unsafe { fitsio_sys::ffdkopn(&mut raw, name.as_ptr(), READWRITE, &mut status) };
     fitsio::errors::check_status(status)?;
     // SAFETY: the handle was just opened by cfitsio for writing and is given away here.
     let mut file = unsafe { FitsFile::from_raw(raw, FileOpenMode::READWRITE) }?;
-    // SAFETY: the handle is open; no axes are read.
-    unsafe { fitsio_sys::ffcrim(file.as_raw(), 8, 0, std::ptr::null_mut(), &mut status) };
-    fitsio::errors::check_status(status)?;
     let hdu = file.primary_hdu()?;
     hdu.write_key(
         &mut file,

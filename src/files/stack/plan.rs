@@ -10,7 +10,7 @@ pub(crate) struct Plan<'a> {
     /// What was done, line by line.
     pub history: &'a [String],
     pub images: Vec<Image>,
-    /// Axes of every image, slowest first; the first is that of the objects.
+    /// Axes of every image, slowest first; the first counts the objects.
     pub shape: Vec<usize>,
     /// Where the images are spectra.
     pub spectral: Option<Spectral>,

@@ -12,7 +12,7 @@ use crate::base::random::{Purpose, Rows, derive};
 use crate::base::tensors::{matrix, tensor};
 use crate::evaluate::{Answer, Baseline, Observed, Sampled, Sampling};
 use crate::population::Moments;
-use crate::train::{Observations, image_observations, observations};
+use crate::train::{Observable, Observations};
 use ndarray::Array2;
 use tch::{Device, Kind, Tensor};
 
@@ -286,7 +286,7 @@ fn left_out(what: &str, why: &str) -> Answer {
 
 fn on_device(observed: &Observed, device: Device) -> Observations {
     match observed {
-        Observed::Spectra(block) => observations(block, device),
-        Observed::Images(block) => image_observations(block, device),
+        Observed::Spectra(block) => block.observations(device),
+        Observed::Images(block) => block.observations(device),
     }
 }

@@ -11,9 +11,9 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Longest header that is read, in bytes: that of a plain array is below 200.
+/// Longest header that is read, in bytes: a plain array has less than 200.
 const HEADER: usize = 1 << 10;
-/// Most brackets that a header may open: that of a plain array opens two. With each one that stands within
+/// Most brackets that a header may open: a plain array opens two. With each one that stands within
 /// another the parser may take several times as long.
 const BRACKETS: usize = 8;
 

@@ -5,9 +5,9 @@ use super::super::data::Data;
 use super::super::host_blocks::blocks;
 use super::super::known;
 use super::super::run::Run;
+use super::super::seal::Seal;
 use crate::base::tensors::{matrix, tensor};
 use crate::data::{Layout, LogGrid};
-use crate::fit::Saved;
 use crate::fit::checkpoint::save;
 use crate::population::{BandMatrix, RestGrid, RestPopulation, Structure};
 use crate::{Error, Result};
@@ -59,7 +59,7 @@ pub(super) fn spectra(layout: &Layout) -> Result<(&LogGrid, &[f32])> {
 pub(super) fn of(run: &Run, data: &Data) -> Result<Learned> {
     let (grid, _) = spectra(&data.layout)?;
     if run.population().is_file() {
-        return read(&run.population(), grid);
+        return read(&run.population(), run.seal()?, grid);
     }
     let config = run.config();
     let population = known::behind(config, data, true)?.ok_or_else(|| {
@@ -98,11 +98,11 @@ pub(super) fn of(run: &Run, data: &Data) -> Result<Learned> {
     })
 }
 
-/// Writes it to `path`.
+/// Writes it to `path`, as of the run of `seal`.
 ///
 /// # Errors
 /// [`Error::Output`] if it cannot be written.
-pub(super) fn write(path: &Path, learned: &Learned) -> Result<()> {
+pub(super) fn write(path: &Path, seal: &Seal, learned: &Learned) -> Result<()> {
     let p = &learned.population;
     let header = Header {
         furthest: p.grid.furthest(),
@@ -124,15 +124,16 @@ pub(super) fn write(path: &Path, learned: &Learned) -> Result<()> {
         let t = tensor(&a.mapv(|v| v as f32), Device::Cpu);
         ((*name).to_owned(), t)
     });
-    save(path, &header, &named.collect::<Vec<(String, Tensor)>>())
+    let named: Vec<(String, Tensor)> = named.collect();
+    save(path, &header, seal.provenance(), &named)
 }
 
 /// Reads it from `path`.
 ///
 /// # Errors
-/// [`Error::Run`] if it is not there, damaged, or of another grid.
-pub(super) fn read(path: &Path, grid: &LogGrid) -> Result<Learned> {
-    let saved = Saved::<Header>::open(path)?;
+/// [`Error::Run`] if it is not there, damaged, of another grid, or not of the run of `seal`.
+pub(super) fn read(path: &Path, seal: &Seal, grid: &LogGrid) -> Result<Learned> {
+    let saved = seal.open::<Header>(path)?;
     let bad = |problem: &str| Error::run(path, problem, "put the file of the run back");
     let found = |name: &str| {
         let t = saved.matrix(name, Device::Cpu)?;

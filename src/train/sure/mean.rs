@@ -30,7 +30,7 @@ impl Mean {
             return Ok(None);
         }
         let (grid, _) = file::spectra(layout)?;
-        let learned = file::read(&run.population(), grid)?;
+        let learned = file::read(&run.population(), run.seal()?, grid)?;
         let spread = run.spread(device)?.as_ref().map(Spread::of).transpose()?;
         Ok(Some(Self {
             posteriors: Posteriors::new(learned, &run.config().forward, layout, device)?,

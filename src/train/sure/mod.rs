@@ -4,7 +4,7 @@
 //! behind the observations gives a posterior in closed form ([`crate::population::RestFilter`]). What no
 //! Gaussian can know (lines that are strong together with a continuum, the forest's skewness) a network
 //! adds to its mean, fitted to the recorded observations alone: the risk of an estimate ŷ of the signal
-//! behind y = s + n, n ~ N(0, Σ), is that of y itself but for a divergence,
+//! behind y = s + n, n ~ N(0, Σ), is the distance to y itself but for a divergence,
 //! E|ŷ − s|² = E[|ŷ − y|² + 2 tr(Σ ∂ŷ/∂y)] − tr Σ (Stein 1981), and one random probe b ~ N(0, Σ) tells the
 //! trace: E[b·(∂ŷ/∂y) b] (Ramani et al. 2008).
 //!
@@ -64,7 +64,7 @@ impl Sure {
     /// # Errors
     /// [`crate::Error::Output`] if it cannot be written.
     pub fn write(&self, run: &Run) -> Result<()> {
-        file::write(&run.population(), self.posteriors.learned())
+        file::write(&run.population(), run.seal()?, self.posteriors.learned())
     }
 
     /// The risk of the network at a batch, up to what does not depend on it, over the pixels' scale.

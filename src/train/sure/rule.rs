@@ -27,7 +27,7 @@ impl Risk {
     }
 }
 
-/// The risk at observations whose posteriors answer a probe as `probed` says; `phase` is that of both
+/// The risk at observations whose posteriors answer a probe as `probed` says; `phase` is the phase of both
 /// evaluations of the network.
 pub(super) fn risk(
     network: &dyn VelocityField,

@@ -103,7 +103,7 @@ impl Tally {
         self.objects.push(sums);
     }
 
-    /// √(risk / predicted variance) of each bin, drawn towards 1 as far as the scatter from object to
+    /// √(risk / predicted variance) of each bin, drawn towards 1 by as much as the scatter from object to
     /// object leaves it open.
     pub fn spread(&self) -> Spread {
         let factors: Vec<f64> = (0..BINS).map(|bin| self.factor(bin)).collect();
