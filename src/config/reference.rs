@@ -76,15 +76,17 @@ pub fn explain(key: &str) -> Result<Vec<Explained>> {
     if !found.is_empty() {
         return Ok(found);
     }
-    let last = |k: &str| k.rsplit('.').next() == Some(name);
-    let like = |k: &str| strsim::jaro(k, name) + f64::from(u8::from(last(k)));
-    let nearest = all
-        .iter()
-        .map(|e| &*e.key)
-        .max_by(|a, b| like(a).total_cmp(&like(b)));
+    let last = |k: &&str| k.rsplit('.').next() == Some(name);
+    let keys = || all.iter().map(|e| &*e.key);
+    let mut meant: Vec<&str> = keys().filter(last).collect();
+    meant.dedup();
+    if meant.is_empty() {
+        let like = |a: &&str, b: &&str| strsim::jaro(a, name).total_cmp(&strsim::jaro(b, name));
+        meant.extend(keys().max_by(like));
+    }
     let fix = format!(
         "did you mean `{}`? selfsi config --list names all",
-        nearest.unwrap_or_default()
+        meant.join("` or `")
     );
     Err(Error::config("selfsi config", key, "no such key", fix))
 }

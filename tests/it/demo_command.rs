@@ -4,9 +4,9 @@ use crate::fixtures::run_folder::selfsi;
 
 const FEW: [&str; 12] = [
     "--set",
-    "mock.spectra=180",
+    "mock.spectra=150",
     "--set",
-    "grid.pixels=128",
+    "grid.pixels=96",
     "--set",
     "train.steps=8",
     "--set",
@@ -28,7 +28,7 @@ fn the_demo_runs_from_any_folder_and_is_kept_when_it_is_run_again() {
             .args(FEW);
         command.args([
             "--set",
-            "train.heldout=0.4",
+            "train.heldout=0.5",
             "--set",
             "mock.snr=[6, 9]",
             "--quiet",
