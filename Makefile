@@ -106,7 +106,7 @@ notebooks: build $(CHECK)/.notebooks ## execute the notebooks on the output of t
 	@test -f out/toy/toy.json || $(MAKE) --no-print-directory toy
 	mkdir -p out/notebooks
 	for n in notebooks/*.ipynb; do \
-	    SELFSI_OUT="$(CURDIR)/out" $(CHECK)/bin/python -m nbconvert --to html --execute $$n --output-dir out/notebooks || exit 1; done
+	    SELFSI_OUT="$(CURDIR)/out" SELFSI="$(CURDIR)/target/release/selfsi" PYTHONPATH="$(CURDIR)/python" $(CHECK)/bin/python -m nbconvert --to html --execute $$n --output-dir out/notebooks || exit 1; done
 
 SOURCE := --set 'survey.source={kind="sdss",spectra="$(DATA)"$(if $(CATALOG),$(comma)catalog="$(CATALOG)")}' --set survey.prepared=out/demo-data/prepared.h5
 demo-data:

@@ -62,6 +62,7 @@ mod network;
 mod odd_pixels;
 mod outputs;
 mod part_files;
+mod peers;
 mod plate;
 mod plot;
 mod posterior;
