@@ -2,6 +2,7 @@
 
 pub mod ahead;
 pub mod atomic;
+pub mod cpu;
 pub mod device;
 pub mod error;
 mod glibc;

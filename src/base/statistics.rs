@@ -31,6 +31,21 @@ pub fn standard_deviation(values: impl Iterator<Item = f64> + Clone) -> f64 {
     (values.map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt()
 }
 
+/// The value that the part `p` (0 to 1) of `values` is at most, between neighbours in proportion; NaN of
+/// none, or where one of them is not finite.
+#[must_use]
+pub fn quantile(values: &[f64], p: f64) -> f64 {
+    if values.is_empty() || values.iter().any(|v| !v.is_finite()) {
+        return f64::NAN;
+    }
+    let mut v = values.to_vec();
+    v.sort_by(f64::total_cmp);
+    let place = p.clamp(0.0, 1.0) * (v.len() - 1) as f64;
+    let low = (place as usize).min(v.len() - 1);
+    let above = place - low as f64;
+    v[low] * (1.0 - above) + v[(low + 1).min(v.len() - 1)] * above
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,6 +63,16 @@ mod tests {
         let values = [f64::NAN, 1.0, f64::INFINITY, 2.0, f64::NEG_INFINITY, 9.0];
         assert_eq!(median(values), 2.0);
         assert!(median([f64::NAN]).is_nan() && median([]).is_nan());
+    }
+
+    #[test]
+    fn a_quantile_lies_between_its_neighbours() {
+        let values = [4.0, 0.0, 2.0];
+        assert_eq!(
+            [0.0, 0.25, 0.5, 1.0].map(|p| quantile(&values, p)),
+            [0.0, 1.0, 2.0, 4.0]
+        );
+        assert!(quantile(&[], 0.5).is_nan() && quantile(&[1.0, f64::NAN], 0.0).is_nan());
     }
 
     #[test]

@@ -6,15 +6,42 @@ use crate::base::atomic;
 use crate::base::messages::PROGRESS;
 use crate::evaluate::images::{Features, Lpips, Networks};
 use crate::evaluate::{self, images};
-use crate::evaluate::{RunFiles, Sampling};
+use crate::evaluate::{Baseline, RunFiles, Sampling};
 use crate::lab;
 use crate::lab::baselines;
 use crate::lab::baselines::Settings;
 use crate::restore::restored_in;
 use crate::train::Run;
 use crate::{Error, Result};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
+
+/// Names of the baselines.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Named {
+    /// Diffusion posterior sampling.
+    Dps,
+    /// EM with posterior sampling.
+    Em,
+    /// Weighted principal components in the rest frame.
+    Empca,
+    /// A U-Net by Stein's estimate, from the observations alone.
+    Sure,
+    /// The run's network on clean pairs.
+    Control,
+}
+
+impl From<Named> for Baseline {
+    fn from(named: Named) -> Self {
+        match named {
+            Named::Dps => Self::Dps,
+            Named::Em => Self::EmPosterior,
+            Named::Empca => Self::Empca,
+            Named::Sure => Self::SureUnet,
+            Named::Control => Self::Control,
+        }
+    }
+}
 
 /// Compare restored catalogs and baselines with a known truth.
 ///
@@ -37,9 +64,17 @@ pub struct Evaluate {
     /// Score at most this many of the held-out objects [default: 2000; with --baselines, 300].
     #[arg(long, value_name = "N")]
     most: Option<usize>,
-    /// Also score DPS and EM with posterior sampling. Both train networks, which takes minutes.
-    #[arg(long)]
-    baselines: bool,
+    /// Also score other methods: all, or those named: --baselines=empca,sure. Most train networks, which takes
+    /// minutes; `sure` and `control` take as long as the run's own training.
+    #[arg(
+        long,
+        value_name = "NAME,...",
+        num_args = 0..=1,
+        require_equals = true,
+        value_delimiter = ',',
+        default_missing_value = "dps,em,empca,sure,control"
+    )]
+    baselines: Option<Vec<Named>>,
     /// Bound the steps of training and sampling of these baselines.
     #[arg(long, value_name = "N", requires = "baselines", hide = true)]
     baseline_steps: Option<u64>,
@@ -87,8 +122,12 @@ impl Evaluate {
             .map(|r| self.files(r, global))
             .collect::<Result<Vec<_>>>()?;
         let name = file_name(out);
-        let most = self.most.unwrap_or(if self.baselines { 300 } else { 2000 });
-        let sample = self.baselines.then(|| self.sampler(global)).transpose()?;
+        let most = self.most.unwrap_or(match self.baselines {
+            Some(_) => 300,
+            None => 2000,
+        });
+        let asked = self.baselines.as_ref();
+        let sample = asked.map(|b| self.sampler(b, global)).transpose()?;
         let samplers = sample.as_ref().map(|s| s as &evaluate::Samplers);
         if runs.iter().any(|r| r.config.image.is_some()) {
             let networks = self.networks()?;
@@ -127,12 +166,18 @@ impl Evaluate {
     /// What makes the rows of the baselines that sample.
     fn sampler(
         &self,
+        baselines: &[Named],
         global: &Global,
     ) -> Result<impl Fn(&Sampling) -> Result<evaluate::Answer> + use<>> {
         let device = global.device()?;
+        let asked = |b: &Baseline| baselines.iter().any(|named| Baseline::from(*named) == *b);
+        let all = Settings {
+            methods: Baseline::ALL.into_iter().filter(asked).collect(),
+            ..Settings::default()
+        };
         let settings = match self.baseline_steps {
-            Some(steps) => Settings::default().at_most(steps),
-            None => Settings::default(),
+            Some(steps) => all.at_most(steps),
+            None => all,
         };
         Ok(move |task: &Sampling| {
             let threads = tch::get_num_threads();
@@ -168,6 +213,7 @@ impl Evaluate {
         }
         Ok(RunFiles {
             name: file_name(run),
+            cpu_s: Run::open(run)?.cpu_seconds(),
             config,
             restored,
         })

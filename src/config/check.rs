@@ -311,17 +311,13 @@ pub(super) fn image(c: &Config, origin: &str) -> Result<()> {
 /// small grid) may do without the network.
 pub(super) fn fits(c: &Config, origin: &str) -> Result<()> {
     match (&c.network, &c.image) {
-        (NetworkConfig::Unet1d(n), None) => {
-            let pixels = c.grid.pixels as i64;
-            let total = n.patch << (n.channels.len() - 1);
-            require(
-                n.margin + n.patch < pixels && (pixels + 2 * n.margin) % total == 0,
-                origin,
-                "network.margin",
-                "grid.pixels + 2 margin must be divisible by patch · 2^(levels − 1), margin + patch below pixels",
-                "change margin",
-            )
-        }
+        (NetworkConfig::Unet1d(n), None) => require(
+            n.fits(c.grid.pixels),
+            origin,
+            "network.margin",
+            "grid.pixels + 2 margin must be divisible by patch · 2^(levels − 1), margin + patch below pixels",
+            "change margin",
+        ),
         (NetworkConfig::Unet2d(n), Some(image)) => {
             let unit = 1usize << (n.multipliers.len() - 1);
             require(

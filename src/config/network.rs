@@ -115,6 +115,15 @@ pub struct UNet1dConfig {
     pub gaussian: bool,
 }
 
+impl UNet1dConfig {
+    /// Whether such a network takes spectra of so many pixels.
+    #[must_use]
+    pub(crate) fn fits(&self, pixels: usize) -> bool {
+        let (pixels, total) = (pixels as i64, self.patch << (self.channels.len() - 1));
+        self.margin + self.patch < pixels && (pixels + 2 * self.margin) % total == 0
+    }
+}
+
 impl Default for UNet1dConfig {
     fn default() -> Self {
         Self {

@@ -1,16 +1,19 @@
 //! The rows of the table that know the redshift: a Gaussian population in the rest frame, learned
 //! from the observations, and the true one.
 
-use super::calibration::{Calibration, Tally};
+use super::calibration::Calibration;
+use super::methods::{Method, Role};
 use super::result::Kind;
+use super::sampled::calibration_of_draws;
 use super::sampling::{blocks, evenly};
 use super::study::{Candidate, Scored};
 use crate::Result;
+use crate::base::cpu;
 use crate::data::Block;
 use crate::population::{Channel, RestFilter, RestPopulation};
 use crate::prepare::Prepared;
 use crate::survey::Truth;
-use ndarray::{Array2, Array3, Axis};
+use ndarray::{Array2, Array3, Axis, s};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -38,6 +41,7 @@ pub(super) struct RestFrame<'a> {
 pub(super) struct Made {
     pub candidates: Vec<Candidate>,
     pub calibration: Option<Calibration>,
+    pub methods: Vec<Method>,
 }
 
 impl RestFrame<'_> {
@@ -47,17 +51,19 @@ impl RestFrame<'_> {
             return Ok(Made::default());
         }
         let grid = self.set.grid();
+        let begun = cpu::seconds();
         let training = evenly(self.training, self.most);
         let rows = || blocks(self.set, &training);
         let Some(learned) = RestPopulation::learn(rows, &grid, self.channel, true)? else {
             return Ok(Made::default());
         };
-        let clean = evenly(self.clean, self.most);
-        let rows = || clean.chunks(CHUNK).map(|group| self.clean_block(group));
-        let true_one = RestPopulation::of_clean(rows, &grid)?;
         let Some(draws) = self.draws(&learned, scored, DRAWS) else {
             return Ok(Made::default());
         };
+        let learned_in = cpu::seconds() - begun;
+        let clean = evenly(self.clean, self.most);
+        let rows = || clean.chunks(CHUNK).map(|group| self.clean_block(group));
+        let true_one = RestPopulation::of_clean(rows, &grid)?;
         let name = "rest-frame GP, learned";
         let row = |name: String, kind, flux| Candidate { name, kind, flux };
         let [first, mean] = [1, 0].map(|k| draws.index_axis(Axis(0), k).to_owned());
@@ -65,14 +71,33 @@ impl RestFrame<'_> {
             row(format!("{name}, one draw"), Kind::RestDraw, first),
             row(name.to_owned(), Kind::RestWiener, mean),
         ];
+        let calibration = calibration(name, &draws, scored);
+        let mut methods = vec![Method {
+            name: format!("{name}, forest scaled by the continuum"),
+            role: Role::Peer,
+            estimate: Some(name.to_owned()),
+            draw: Some(format!("{name}, one draw")),
+            calibration: Some(calibration.name.clone()),
+            cpu_s: learned_in,
+        }];
         let oracle = true_one.and_then(|population| self.draws(&population, scored, 0));
         if let Some(oracle) = oracle {
             let mean = oracle.index_axis(Axis(0), 0).to_owned();
-            candidates.push(row("rest-frame oracle".into(), Kind::RestOracle, mean));
+            let name = "rest-frame oracle".to_owned();
+            candidates.push(row(name.clone(), Kind::RestOracle, mean));
+            methods.push(Method {
+                estimate: Some(name.clone()),
+                name,
+                role: Role::Reference,
+                draw: None,
+                calibration: None,
+                cpu_s: f64::NAN,
+            });
         }
         Ok(Made {
             candidates,
-            calibration: Some(calibration(name, &draws, scored)),
+            calibration: Some(calibration),
+            methods,
         })
     }
 
@@ -113,15 +138,6 @@ impl RestFrame<'_> {
 
 /// Of the draws that follow the mean in `all` `[1 + n, N, D]`.
 fn calibration(name: &str, all: &Array3<f32>, scored: &Scored) -> Calibration {
-    let mut tally = Tally::default();
-    for (i, z) in scored.z.iter().enumerate() {
-        let draws = all.slice(ndarray::s![1.., i, ..]);
-        tally.add(draws, scored.truth.row(i), &scored.wavelength, *z);
-    }
-    Calibration {
-        name: format!("{DRAWS} draws of the {name}"),
-        draws: DRAWS,
-        pixels: tally.calibrations(),
-        lines: Vec::new(),
-    }
+    let name = format!("{DRAWS} draws of the {name}");
+    calibration_of_draws(name, all.slice(s![1.., .., ..]), scored)
 }

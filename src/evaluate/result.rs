@@ -1,7 +1,9 @@
 //! What a study finds, in the form of evaluation.json.
 
 use super::calibration::Calibration;
+use super::continuum::ContinuumErrors;
 use super::line_errors::LineErrors;
+use super::methods::Method;
 use crate::base::regular;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -41,6 +43,16 @@ pub enum Kind {
     Dps,
     /// A draw under the prior that EM with posterior sampling finds.
     EmPosterior,
+    /// Weighted principal components in the rest frame, fitted to the observation by least squares.
+    Empca,
+    /// The same coefficients off by a draw of their errors.
+    EmpcaDraw,
+    /// A network's estimate, fitted by Stein's unbiased risk estimate to the observations alone.
+    SureUnet,
+    /// The run's network fitted to clean pairs: its mean.
+    Control,
+    /// A draw about that mean.
+    ControlDraw,
     /// A restoration by the ODE.
     Ode,
     /// One SDE draw per spectrum.
@@ -61,7 +73,13 @@ impl Kind {
     pub fn is_user_baseline(self) -> bool {
         matches!(
             self,
-            Self::Observed | Self::Smoothing | Self::Wiener | Self::RestWiener | Self::EmPosterior
+            Self::Observed
+                | Self::Smoothing
+                | Self::Wiener
+                | Self::RestWiener
+                | Self::EmPosterior
+                | Self::Empca
+                | Self::SureUnet
         )
     }
 }
@@ -118,6 +136,9 @@ pub struct Row {
     pub scatter_red: f64,
     /// Errors of the emission lines.
     pub lines: Vec<LineErrors>,
+    /// Errors relative to the unabsorbed continuum, where the truth holds that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub continuum: Vec<ContinuumErrors>,
 }
 
 /// A bar that the study sets itself, and whether it is met.
@@ -195,6 +216,9 @@ pub struct Evaluation {
     /// Of the draws of every SDE catalog.
     #[serde(default)]
     pub calibration: Vec<Calibration>,
+    /// Which rows and calibrations belong to one method, with --baselines.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub methods: Vec<Method>,
     /// How the baselines that sample were made, or why there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,

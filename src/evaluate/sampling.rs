@@ -1,15 +1,15 @@
-//! What baselines of an upper floor are given to make rows of their own: those that sample.
+//! What baselines of an upper floor are given to make rows of their own: those that sample or train.
 //! They need more than the scored observations: others to learn from, clean data that are not scored.
 
 use super::result::Kind;
 use super::study::Candidate;
 use crate::Result;
-use crate::config::ForwardConfig;
+use crate::config::{Config, ForwardConfig, NetworkConfig, TrainConfig};
 use crate::data::{Block, ImageBlock, Layout};
 use crate::population::Moments;
 use crate::prepare::Prepared;
 use crate::survey::Truth;
-use ndarray::Array2;
+use ndarray::{Array2, Array3};
 
 /// At most so many observations to learn from, clean data, and observations to tune on.
 pub(super) const LEARNING: usize = 512;
@@ -46,6 +46,23 @@ pub struct Sampling<'a> {
     pub clean: Array2<f32>,
     /// What the observations and the channel tell of the population, where that has a closed form.
     pub moments: Option<&'a Moments>,
+    /// What the baselines of spectra use besides.
+    pub spectra: Option<Spectra<'a>>,
+}
+
+/// What baselines that are as large as the run itself may use of a survey of spectra.
+#[derive(Debug)]
+pub struct Spectra<'a> {
+    /// The run's network and how it was trained.
+    pub network: &'a NetworkConfig,
+    /// See [`Spectra::network`].
+    pub train: &'a TrainConfig,
+    /// Processor seconds of its training, where they are known.
+    pub cpu_s: Option<f64>,
+    /// Observations that training may have seen.
+    pub training: Block,
+    /// The observations of [`Sampling::clean`], row for row.
+    pub of_clean: Block,
 }
 
 /// Which baseline a row comes from.
@@ -55,17 +72,39 @@ pub enum Baseline {
     Dps,
     /// EM with posterior sampling: the prior is learned from the observations.
     EmPosterior,
+    /// Weighted principal components of the observations in the rest frame (Bailey 2012).
+    Empca,
+    /// A network fitted to the observations alone by Stein's unbiased risk estimate.
+    SureUnet,
+    /// The run's network fitted to clean spectra and their observations.
+    Control,
 }
 
-/// A baseline's restorations of the scored observations, [N, D], normalised.
+impl Baseline {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Dps,
+        Self::EmPosterior,
+        Self::Empca,
+        Self::SureUnet,
+        Self::Control,
+    ];
+}
+
+/// A baseline's restorations of the scored observations, normalised.
 #[derive(Debug, Clone)]
 pub struct Sampled {
     /// What made them.
     pub baseline: Baseline,
     /// What the row is called in the table.
     pub name: String,
-    /// The restorations.
+    /// The restorations, [N, D]: estimates of a baseline with draws or without any, one draw of one that only
+    /// samples.
     pub values: Array2<f32>,
+    /// Draws beside the estimates, [m, N, D].
+    pub draws: Option<Array3<f32>>,
+    /// Processor seconds that it took, all in all.
+    pub cpu_s: f64,
 }
 
 /// Rows, and what to know of them or why there are none.
@@ -75,6 +114,14 @@ pub struct Answer {
     pub rows: Vec<Sampled>,
     /// For the reader of the table, one sentence each.
     pub notes: Vec<String>,
+}
+
+impl Answer {
+    /// The rows and notes of both.
+    pub fn extend(&mut self, other: Self) {
+        self.rows.extend(other.rows);
+        self.notes.extend(other.notes);
+    }
 }
 
 /// Makes the rows.
@@ -90,11 +137,21 @@ impl From<Sampled> for Candidate {
     }
 }
 
+impl Sampled {
+    /// Whether its restorations are draws and not estimates.
+    pub(super) fn is_draw(&self) -> bool {
+        matches!(self.baseline, Baseline::Dps | Baseline::EmPosterior)
+    }
+}
+
 impl From<Baseline> for Kind {
     fn from(baseline: Baseline) -> Self {
         match baseline {
             Baseline::Dps => Self::Dps,
             Baseline::EmPosterior => Self::EmPosterior,
+            Baseline::Empca => Self::Empca,
+            Baseline::SureUnet => Self::SureUnet,
+            Baseline::Control => Self::Control,
         }
     }
 }
@@ -122,9 +179,8 @@ pub(super) fn of_spectra<'a>(
     set: &Prepared,
     truth: &Truth,
     rows: &SpectraRows,
-    forward: &'a ForwardConfig,
+    (config, cpu_s): (&'a Config, Option<f64>),
     moments: Option<&'a Moments>,
-    seed: u64,
 ) -> Result<Sampling<'a>> {
     let (tuning, others) = apart(rows.clean, TUNING);
     let clean = |pairs: &[(usize, usize)]| {
@@ -133,15 +189,24 @@ pub(super) fn of_spectra<'a>(
         truth.read(&at, &norm)
     };
     let tuned: Vec<usize> = tuning.iter().map(|(i, _)| *i).collect();
+    let others = evenly(&others, CLEAN);
+    let of_others: Vec<usize> = others.iter().map(|(i, _)| *i).collect();
     Ok(Sampling {
         layout: set.layout(),
-        forward,
-        seed,
+        forward: &config.forward,
+        seed: config.seed,
         scored: Observed::Spectra(set.read_rows(rows.scored)?),
         learning: Observed::Spectra(set.read_rows(&evenly(rows.training, LEARNING))?),
         tuning: (Observed::Spectra(set.read_rows(&tuned)?), clean(&tuning)?),
-        clean: clean(&evenly(&others, CLEAN))?,
+        clean: clean(&others)?,
         moments,
+        spectra: Some(Spectra {
+            network: &config.network,
+            train: &config.train,
+            cpu_s,
+            training: set.read_rows(&evenly(rows.training, CLEAN))?,
+            of_clean: set.read_rows(&of_others)?,
+        }),
     })
 }
 

@@ -1,6 +1,7 @@
 //! The whole comparison: baselines and restorations, measured in the same way.
 
 use super::bars;
+use super::continuum::continuum_errors;
 use super::line_errors::line_errors;
 use super::population::{Band, band_rmse, mae, rmse, scatter_ratio};
 use super::power::{band_edges, band_power, log_power, power_ratio};
@@ -28,6 +29,8 @@ pub struct Scored {
     pub ivar: Array2<f32>,
     /// The clean spectra.
     pub truth: Array2<f32>,
+    /// The same before any absorption, where they are known.
+    pub continuum: Option<Array2<f32>>,
 }
 
 /// A restoration to be scored, [N, D], rows as in [`Scored`].
@@ -129,6 +132,7 @@ pub fn study(
         floor,
         power_bands: band_edges(y.ncols()),
         bars: bars::bars(regime, &rows),
+        methods: Vec::new(),
         notes: Vec::new(),
         rows,
         calibration: Vec::new(),
@@ -235,6 +239,7 @@ impl<'a> Reference<'a> {
             wavelength,
             z,
             truth,
+            continuum,
             ..
         } = self.scored;
         let (x, t) = (c.flux.view(), truth.view());
@@ -258,6 +263,9 @@ impl<'a> Reference<'a> {
             scatter_forest: scatter_ratio(x, t, wavelength, z, Band::Forest),
             scatter_red: scatter_ratio(x, t, wavelength, z, Band::Red),
             lines: line_errors(x, t, wavelength, z),
+            continuum: continuum.as_ref().map_or_else(Vec::new, |c| {
+                continuum_errors([x, t, c.view()], wavelength, z)
+            }),
         }
     }
 }

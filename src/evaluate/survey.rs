@@ -1,8 +1,11 @@
 //! From files to arrays: joins a prepared set, its truth and restored catalogs by name.
 
-use super::catalogs::{Catalog, finite_rows};
+use super::calibration::Calibration;
+use super::catalogs::{Catalog, Made, finite_rows};
+use super::methods::{Method, Role};
 use super::rest_frame::RestFrame;
-use super::result::Evaluation;
+use super::result::{Evaluation, Kind};
+use super::sampled::added;
 use super::sampling::{Samplers, SpectraRows, answer, blocks, evenly, of_spectra};
 use super::study::{Candidate, Scored, TruePopulation, study};
 use crate::config::Config;
@@ -37,6 +40,8 @@ pub struct RunFiles {
     pub config: Config,
     /// Its restored catalogs.
     pub restored: Vec<PathBuf>,
+    /// Processor seconds of its training, where they are known.
+    pub cpu_s: Option<f64>,
 }
 
 /// Compares the restored catalogs of `runs`, all of one survey, with the truth, in one table called
@@ -91,10 +96,12 @@ pub fn evaluate_runs(
             clean: &split.clean,
         };
         let moments = known.as_ref().map(|(_, learned)| &learned.moments);
-        of_spectra(&set, &truth, &rows, &config.forward, moments, config.seed)
+        of_spectra(&set, &truth, &rows, (config, runs[0].cpu_s), moments)
     })?;
-    let sampled = answer.rows.into_iter().map(Candidate::from);
     let scored = scored(&set, &truth, &rows)?;
+    let sampled: Vec<_> = (answer.rows.into_iter())
+        .map(|row| added(row, &scored))
+        .collect();
     let rest_frame = |(channel, _): &(Channel, Learned)| {
         let rest_frame = RestFrame {
             set: &set,
@@ -112,8 +119,16 @@ pub fn evaluate_runs(
         .map(rest_frame)
         .transpose()?
         .unwrap_or_default();
-    let peers = rest_frame.candidates.into_iter().chain(sampled);
-    let candidates = peers.chain(candidates).collect();
+    let mut candidates_of_peers = rest_frame.candidates;
+    let (mut methods, mut calibrations) = (rest_frame.methods, Vec::new());
+    for baseline in sampled {
+        candidates_of_peers.extend(baseline.rows);
+        calibrations.extend(baseline.calibration);
+        methods.push(baseline.method);
+    }
+    let candidates = (candidates_of_peers.into_iter())
+        .chain(candidates)
+        .collect();
     let mut evaluation = study(
         name,
         &scored,
@@ -122,18 +137,61 @@ pub fn evaluate_runs(
         candidates,
         config.seed,
     )?;
-    for catalog in &catalogs {
+    let mut own = Vec::new();
+    let cpu_s = runs.iter().flat_map(|r| r.restored.iter().map(|_| r.cpu_s));
+    for (catalog, cpu_s) in catalogs.iter().zip(cpu_s) {
         let calibration = catalog.calibration(&set, &rows, &scored)?;
+        let method = method_of(catalog, calibration.as_ref(), cpu_s);
         evaluation.calibration.extend(calibration);
+        own.push(method);
     }
-    // For the asking: its draws are no catalog's.
-    let calibration = rest_frame.calibration.filter(|_| samplers.is_some());
-    evaluation.calibration.extend(calibration);
+    if samplers.is_some() {
+        evaluation.methods = own;
+        evaluation.methods.extend(observed_frame(&evaluation));
+        // For the asking: these draws are no catalog's.
+        evaluation.calibration.extend(rest_frame.calibration);
+        evaluation.calibration.extend(calibrations);
+        evaluation.methods.extend(methods);
+    }
     evaluation.notes = answer.notes;
     Ok(Outcome {
         evaluation,
         not_finite,
     })
+}
+
+/// The oracle that is not told redshifts, where the channel has one.
+fn observed_frame(e: &Evaluation) -> Option<Method> {
+    let name = |kind| e.row(kind).map(|r| r.name.clone());
+    Some(Method {
+        name: "observed-frame oracle".to_owned(),
+        role: Role::Reference,
+        estimate: Some(name(Kind::Oracle)?),
+        draw: name(Kind::OracleDraw),
+        calibration: None,
+        cpu_s: f64::NAN,
+    })
+}
+
+/// The run's own method, as `catalog` holds its restorations.
+fn method_of(
+    catalog: &Catalog<Restored>,
+    calibration: Option<&Calibration>,
+    cpu_s: Option<f64>,
+) -> Method {
+    let images = catalog.images();
+    let row = |draw: bool| {
+        let found = (images.iter()).find(|(made, ..)| (*made == Made::Draw) == draw);
+        found.map(|(_, what, _)| format!("{what}{}", catalog.suffix))
+    };
+    Method {
+        name: format!("selfsi{}", catalog.suffix),
+        role: Role::Run,
+        estimate: row(false),
+        draw: row(true),
+        calibration: calibration.map(|c| c.name.clone()),
+        cpu_s: cpu_s.unwrap_or(f64::NAN),
+    }
 }
 
 /// Every restored file of `runs`, and what tells its rows of the table from those of the others.
@@ -267,5 +325,6 @@ fn scored(set: &Prepared, truth: &Truth, rows: &[usize]) -> Result<Scored> {
         flux: block.flux,
         ivar: block.ivar,
         truth: truth.read(&found, &norm)?,
+        continuum: truth.continuum(&found, &norm)?,
     })
 }

@@ -2,6 +2,7 @@
 
 use super::calibration_table;
 use super::cells::{aligned, number, piped, with_error};
+use super::methods_table;
 use super::result::{Evaluation, Regime, Row};
 
 /// Columns of the main table.
@@ -54,7 +55,7 @@ pub fn text(e: &Evaluation) -> String {
         }
         out += ")\n";
     }
-    let out = out + &notes(e);
+    let out = out + &methods(e, "", aligned) + &notes(e);
     match calibration_table::text(e) {
         calibration if calibration.is_empty() => out,
         calibration => format!("{out}\n{calibration}"),
@@ -97,8 +98,34 @@ pub fn markdown(e: &Evaluation) -> String {
         }
         out += &piped(&bars);
     }
-    out + &notes(e) + &calibration_table::markdown(e)
+    out + &methods(e, "\n### ", piped) + &notes(e) + &calibration_table::markdown(e)
 }
+
+/// The methods side by side, where there are any.
+fn methods(e: &Evaluation, heading: &str, table: fn(&[Vec<String>]) -> String) -> String {
+    if e.methods.is_empty() {
+        return String::new();
+    }
+    let columns = methods_table::columns();
+    let mut out = format!(
+        "{heading}Methods side by side\n\n{}",
+        table(&methods_table::table(e, &columns))
+    );
+    if e.rows.iter().any(|r| !r.continuum.is_empty()) {
+        out += &format!(
+            "\n{CONTINUUM}\n\n{}",
+            table(&methods_table::table(
+                e,
+                &methods_table::continuum_columns()
+            ))
+        );
+    }
+    out
+}
+
+/// What the errors of the second table of methods are.
+pub(crate) const CONTINUUM: &str = "Errors relative to the unabsorbed continuum, in per cent: an object's is the mean of |restored − truth| over the \
+     true spectrum before absorption; so large they are at most in 50, 68 and 95 % of the objects.";
 
 fn notes(e: &Evaluation) -> String {
     e.notes.iter().map(|n| format!("\n{n}.\n")).collect()

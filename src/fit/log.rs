@@ -3,6 +3,7 @@
 use super::tensorboard::EventWriter;
 use super::validation::Validation;
 use crate::base::atomic;
+use crate::base::cpu;
 use crate::base::messages::{PROGRESS, bars, driven};
 use crate::base::regular;
 use crate::{Error, Result};
@@ -27,6 +28,9 @@ struct Line<'a> {
     evaluations: Option<[u64; 2]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     spectra_per_s: Option<f64>,
+    /// Processor seconds of the run so far, those before a resumption included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_s: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     denoising: Option<Denoising>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,6 +58,8 @@ pub struct Log {
     since: Instant,
     from: u64,
     batch: u64,
+    /// Processor seconds of the run before this process.
+    spent: f64,
 }
 
 impl Log {
@@ -96,6 +102,7 @@ impl Log {
             since: Instant::now(),
             from: start,
             batch: batch as u64,
+            spent: cpu_seconds(&kept).unwrap_or(0.0),
         })
     }
 
@@ -126,6 +133,7 @@ impl Log {
             lr: Some(lr),
             evaluations,
             spectra_per_s: Some(rate),
+            cpu_s: Some(self.spent + cpu::seconds()).filter(|s| s.is_finite()),
             ..Line::default()
         })?;
         self.events.scalar(step, "train/loss", loss as f32)?;
@@ -236,6 +244,20 @@ fn before(path: &Path) -> Result<String> {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(String::new()),
         Err(e) => Err(failed(path, &e)),
     }
+}
+
+/// Processor seconds that the run in `folder` has taken, as its metrics.jsonl says; `None` where it does
+/// not.
+pub(crate) fn cpu_seconds_of(folder: &Path) -> Option<f64> {
+    cpu_seconds(&before(&folder.join("metrics.jsonl")).ok()?)
+}
+
+/// The last `cpu_s` of these lines.
+fn cpu_seconds(lines: &str) -> Option<f64> {
+    lines.lines().rev().find_map(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).ok()?;
+        line.get("cpu_s")?.as_f64()
+    })
 }
 
 fn step_of(line: &str) -> Option<u64> {

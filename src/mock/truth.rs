@@ -1,4 +1,5 @@
-//! `truth.h5`: the clean spectra on the common grid, and what each was made from.
+//! `truth.h5`: the clean spectra on the common grid, the same before any absorption, and what each was
+//! made from.
 
 use super::quasar::{DrawnLine, Quasar};
 use super::survey::Survey;
@@ -10,7 +11,7 @@ use crate::files::hdf5::read::attributes;
 use crate::files::version;
 use hdf5::types::VarLenUnicode;
 use hdf5::{Dataset, File};
-use ndarray::{Array1, Array2};
+use ndarray::Array2;
 use rayon::prelude::*;
 use std::ops::Range;
 use std::path::Path;
@@ -32,32 +33,35 @@ pub fn write_truth(
     mut progress: impl FnMut(usize),
 ) -> Result<()> {
     let output = Output::create(path)?;
-    let (flux, parameters) =
+    let (fluxes, parameters) =
         output.put(|file| Ok((start(file, grid, n)?, Parameters::create(file, survey, n)?)))?;
     for start in (0..n).step_by(ROWS) {
         let end = (start + ROWS).min(n);
-        let made: Vec<(Quasar, Vec<f32>)> = (start..end)
+        let made: Vec<(Quasar, [Vec<f32>; 2])> = (start..end)
             .into_par_iter()
-            .map(|i| survey.clean_on(i, grid))
+            .map(|i| {
+                let (quasar, clean) = survey.clean_on(i, grid);
+                (quasar, [clean, survey.unabsorbed_on(i, grid)])
+            })
             .collect();
-        let mut block = Array2::zeros((end - start, grid.pixels));
-        let mut quasars = Vec::with_capacity(end - start);
-        for (mut row, (quasar, values)) in block.rows_mut().into_iter().zip(made) {
-            row.assign(&Array1::from(values));
-            quasars.push(quasar);
-        }
+        let blocks: [Array2<f32>; 2] = std::array::from_fn(|k| {
+            Array2::from_shape_fn((end - start, grid.pixels), |(i, j)| made[i].1[k][j])
+        });
+        let quasars: Vec<Quasar> = made.into_iter().map(|(quasar, _)| quasar).collect();
         output.put(|_| {
-            flux.write_slice(&block, (start..end, ..))?;
+            for (flux, block) in fluxes.iter().zip(&blocks) {
+                flux.write_slice(block, (start..end, ..))?;
+            }
             parameters.write(survey, start..end, &quasars)
         })?;
         progress(end);
     }
-    drop((flux, parameters));
+    drop((fluxes, parameters));
     output.finish()
 }
 
-/// The file without its objects; its dataset of the flux [N, D].
-fn start(file: &File, grid: &LogGrid, n: usize) -> hdf5::Result<Dataset> {
+/// The file without its objects; its datasets of the flux and of the unabsorbed continuum, [N, D].
+fn start(file: &File, grid: &LogGrid, n: usize) -> hdf5::Result<[Dataset; 2]> {
     for (key, value) in [
         ("wavelength", "vacuum"),
         ("frame", "observed"),
@@ -68,7 +72,11 @@ fn start(file: &File, grid: &LogGrid, n: usize) -> hdf5::Result<Dataset> {
     }
     attributes(file, &version::TRUTH.keys())?;
     column(file, "loglam", &grid.loglam())?;
-    numbers::<f32>(file, "flux", &[n, grid.pixels])
+    let shape = [n, grid.pixels];
+    Ok([
+        numbers::<f32>(file, "flux", &shape)?,
+        numbers::<f32>(file, "continuum", &shape)?,
+    ])
 }
 
 type OfQuasar = fn(&Quasar) -> f64;

@@ -14,11 +14,13 @@ const CHUNK: usize = 1024;
 /// Largest difference of two grids' log10 wavelengths that still makes them the same.
 const SAME: f64 = 1e-9;
 
-/// An open truth file: datasets `flux` [N, D] (physical units), `loglam` `[D]`, `id` `[N]`.
+/// An open truth file: datasets `flux` [N, D] (physical units), `loglam` `[D]`, `id` `[N]`; `continuum`
+/// [N, D], the same spectra before any absorption, if it is there.
 #[derive(Debug)]
 pub struct Truth {
     path: PathBuf,
     flux: Dataset,
+    continuum: Option<Dataset>,
     rows: HashMap<String, usize>,
 }
 
@@ -66,17 +68,24 @@ impl Truth {
         let flux = open("flux")?;
         let names =
             read::names(&open("id")?).map_err(|e| bad("id", &e, "[N] strings or integers"))?;
-        if flux.shape() != [names.len(), grid.pixels] {
-            return Err(bad(
-                "flux",
-                &format!("shape {:?}", flux.shape()),
-                &format!("[{}, {}]", names.len(), grid.pixels),
-            ));
+        let continuum = read::find(&file, path, "continuum")?;
+        for (name, data) in [("flux", Some(&flux)), ("continuum", continuum.as_ref())] {
+            let Some(shape) = data.map(|d| d.shape()) else {
+                continue;
+            };
+            if shape != [names.len(), grid.pixels] {
+                return Err(bad(
+                    name,
+                    &format!("shape {shape:?}"),
+                    &format!("[{}, {}]", names.len(), grid.pixels),
+                ));
+            }
         }
         let rows = names.into_iter().enumerate().map(|(i, n)| (n, i)).collect();
         Ok(Self {
             path: path.to_path_buf(),
             flux,
+            continuum,
             rows,
         })
     }
@@ -104,26 +113,45 @@ impl Truth {
     /// # Errors
     /// [`Error::Input`] if the file is damaged.
     pub fn read(&self, rows: &[usize], norm: &[f64]) -> Result<Array2<f32>> {
-        let d = self.flux.shape()[1];
+        self.rows_of(&self.flux, "flux", rows, norm)
+    }
+
+    /// The same before any absorption; `None` where the file does not hold them.
+    ///
+    /// # Errors
+    /// As [`Truth::read`].
+    pub fn continuum(&self, rows: &[usize], norm: &[f64]) -> Result<Option<Array2<f32>>> {
+        let data = self.continuum.as_ref();
+        data.map(|data| self.rows_of(data, "continuum", rows, norm))
+            .transpose()
+    }
+
+    fn rows_of(
+        &self,
+        data: &Dataset,
+        name: &str,
+        rows: &[usize],
+        norm: &[f64],
+    ) -> Result<Array2<f32>> {
+        let d = data.shape()[1];
         let mut out = Array2::zeros((rows.len(), d));
         let mut order: Vec<usize> = (0..rows.len()).collect();
         order.sort_by_key(|i| rows[*i]);
         for group in order.chunk_by(|a, b| rows[*a] / CHUNK == rows[*b] / CHUNK) {
             let (first, last) = (rows[group[0]], rows[group[group.len() - 1]]);
-            let block: Array2<f32> =
-                self.flux.read_slice_2d(s![first..=last, ..]).map_err(|e| {
-                    Error::input(
-                        &self.path,
-                        "flux",
-                        e,
-                        "readable spectra",
-                        "make the truth again: the file is damaged",
-                    )
-                })?;
+            let block: Array2<f32> = data.read_slice_2d(s![first..=last, ..]).map_err(|e| {
+                Error::input(
+                    &self.path,
+                    name,
+                    e,
+                    "readable spectra",
+                    "make the truth again: the file is damaged",
+                )
+            })?;
             if block.iter().any(|v| !v.is_finite()) {
                 return Err(Error::input(
                     &self.path,
-                    "flux",
+                    name,
                     "values that are not finite",
                     "clean spectra without gaps",
                     "leave such objects out of the truth",

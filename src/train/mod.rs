@@ -39,6 +39,7 @@ pub(crate) use run::sha256_file;
 pub use run::{Run, config_sha256};
 pub use split::{is_heldout, is_trained};
 pub use sure::Mean;
+pub(crate) use sure::{Learned, Posteriors, Spread, Tally, correction};
 
 pub use crate::fit::{Proxies, Proxy, Validation};
 pub use trainer::{Outcome, Trainer};

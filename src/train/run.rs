@@ -9,6 +9,7 @@ use crate::base::{atomic, program, regular};
 use crate::config::Config;
 use crate::data::Layout;
 use crate::fit::checkpoint::{SPREAD, newest};
+use crate::fit::log::cpu_seconds_of;
 use crate::interpolant::Interpolant;
 use crate::nets;
 use crate::nets::{Background, Ground, Population, VelocityField};
@@ -202,6 +203,12 @@ impl Run {
     #[must_use]
     pub fn newest(&self) -> Option<PathBuf> {
         newest(&self.checkpoints())
+    }
+
+    /// Processor seconds of the training so far; `None` of a run that does not tell.
+    #[must_use]
+    pub fn cpu_seconds(&self) -> Option<f64> {
+        cpu_seconds_of(&self.folder)
     }
 
     /// The Gaussian population of a run with `network.gaussian`.

@@ -507,6 +507,7 @@ fn task(forward: &ForwardConfig) -> Sampling<'_> {
         tuning: (observed(42, 4), values(42, 4)),
         clean: values(43, 16),
         moments: None,
+        spectra: None,
     }
 }
 
@@ -518,6 +519,7 @@ fn both_rows_come_with_their_settings_or_a_note_why_there_are_none() {
         em_steps: 2,
         iterations: 1,
         rounds: (1, 2),
+        ..Settings::default()
     };
     let forward = stages(&[StageConfig::Noise { sigma: 0.5 }]);
     let answer = sampled(&task(&forward), &settings, CPU, &|_| ()).unwrap();

@@ -259,6 +259,7 @@ fn no_smoothing_and_no_learned_filter_beats_the_oracle_on_gaussian_data() {
             flux: y,
             ivar,
             truth: single(&x),
+            continuum: None,
         };
         let e = study(
             "gaussian",
@@ -473,6 +474,7 @@ fn a_study_without_spectra_is_one_clear_line() {
         flux: empty.clone(),
         ivar: empty.clone(),
         truth: empty,
+        continuum: None,
     };
     let channel = channel(0.0, 1.0, 0.0);
     let e = study(
@@ -506,6 +508,7 @@ fn an_evaluation_survives_json_and_makes_a_report() {
         flux: y,
         ivar,
         truth,
+        continuum: None,
     };
     let e = study(
         "perfect",
@@ -584,6 +587,7 @@ fn modes_that_the_smoothing_erases_are_known_and_cost_what_they_hold() {
         flux,
         ivar,
         truth: single(&x),
+        continuum: None,
     };
     let e = study(
         "blurred",

@@ -250,9 +250,24 @@ fn the_baselines_that_sample_have_rows_of_spectra_too() {
     let with = evaluate(&["--baselines", "--baseline-steps", "4"]);
     let rows = |e: &serde_json::Value| e["rows"].as_array().unwrap().clone();
     let sampled = |r: &serde_json::Value| r["kind"] == "dps" || r["kind"] == "em-posterior";
-    let (old, new): (Vec<_>, Vec<_>) = rows(&with).into_iter().partition(|r| !sampled(r));
-    assert_eq!((old, new.len()), (rows(&without), 2));
-    assert!(without.get("notes").is_none() && with["notes"].as_array().unwrap().len() == 2);
+    let more = |r: &serde_json::Value| sampled(r) || r["kind"].as_str().unwrap().contains("empca");
+    let (old, new): (Vec<_>, Vec<_>) = rows(&with).into_iter().partition(|r| !more(r));
+    assert_eq!((old, new.len()), (rows(&without), 4));
+    let notes = with["notes"].as_array().unwrap();
+    assert!(without.get("notes").is_none() && notes.len() == 5);
+    assert!(without.get("methods").is_none());
+    // The network that the config names by default is larger than these spectra.
+    let unfit = |n: &&serde_json::Value| n.as_str().unwrap().contains("does not fit the grid");
+    assert_eq!(notes.iter().filter(unfit).count(), 2, "{notes:?}");
+    let names: Vec<&str> = (with["methods"].as_array().unwrap().iter())
+        .map(|m| m["name"].as_str().unwrap())
+        .collect();
+    assert!(names[0].starts_with("selfsi") && names.iter().any(|n| n.starts_with("EMPCA")));
+
+    // Those that are named, and no others.
+    let one = evaluate(&["--baselines=empca", "--baseline-steps", "4"]);
+    assert_eq!(rows(&one).len(), rows(&without).len() + 2);
+    assert_eq!(one["notes"].as_array().unwrap().len(), 1);
     let program = "forward={kind='command', program=['none'], timeout=1, latent='hidden'}";
     let refused = evaluate(&["--baselines", "--set", program]);
     assert!(

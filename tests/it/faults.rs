@@ -37,13 +37,15 @@ fn training(run: &Path, resume: bool) -> Command {
     command
 }
 
-/// The lines of metrics.jsonl without the one value that is a timing; each is whole.
+/// The lines of metrics.jsonl without the values that are timings; each is whole.
 fn metrics(run: &Path) -> Vec<serde_json::Value> {
     let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default();
     assert!(text.is_empty() || text.ends_with('\n'), "half a line");
     let whole = |line: &str| {
         let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
-        line.as_object_mut().unwrap().remove("spectra_per_s");
+        for timing in ["spectra_per_s", "cpu_s"] {
+            line.as_object_mut().unwrap().remove(timing);
+        }
         line
     };
     text.lines().map(whole).collect()

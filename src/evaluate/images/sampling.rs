@@ -20,6 +20,7 @@ impl From<Baseline> for ImageKind {
         match baseline {
             Baseline::Dps => Self::Dps,
             Baseline::EmPosterior => Self::EmPosterior,
+            Baseline::Empca | Baseline::SureUnet | Baseline::Control => Self::Baseline,
         }
     }
 }
@@ -69,5 +70,6 @@ pub(super) fn of_images<'a>(
         tuning: (Observed::Images(set.read_rows(&tuned)?), tuning_truth),
         clean: read(&evenly(&others, CLEAN))?.0,
         moments: None,
+        spectra: None,
     })
 }

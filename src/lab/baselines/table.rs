@@ -1,4 +1,4 @@
-//! The two rows of the table.
+//! The rows of the two baselines with a diffusion prior.
 
 use super::dps::Dps;
 use super::em;
@@ -7,7 +7,9 @@ use super::gaussian::Gaussian;
 use super::linear::Linear;
 use super::posterior::Posterior;
 use super::prior::{Fit, Prior};
+use super::settings::Settings;
 use crate::Result;
+use crate::base::cpu;
 use crate::base::random::{Purpose, Rows, derive};
 use crate::base::tensors::{matrix, tensor};
 use crate::evaluate::{Answer, Baseline, Observed, Sampled, Sampling};
@@ -23,61 +25,22 @@ const RATE: f64 = 1e-3;
 /// Strengths ζ of the guidance that DPS chooses from.
 const STRENGTHS: [f64; 7] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0];
 
-/// How much work there is. The defaults are for minutes on two cores.
-#[derive(Debug, Clone, Copy)]
-pub struct Settings {
-    /// Training steps of the prior of DPS, and of EM in all its rounds.
-    pub training: u64,
-    /// Steps of DPS's sampler.
-    pub dps_steps: usize,
-    /// Steps of EM's sampler, two evaluations each.
-    pub em_steps: usize,
-    /// Conjugate gradients per evaluation.
-    pub iterations: usize,
-    /// Rounds of EM with a Gaussian prior, where none is known from the start, and with a diffusion
-    /// prior.
-    pub rounds: (u64, u64),
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            training: 1200,
-            dps_steps: 100,
-            em_steps: 16,
-            iterations: 8,
-            rounds: (8, 4),
-        }
-    }
-}
-
-impl Settings {
-    /// With no more than `steps` steps of training and of each sampler.
-    #[must_use]
-    pub fn at_most(self, steps: u64) -> Self {
-        let few = usize::try_from(steps).unwrap_or(usize::MAX);
-        Self {
-            training: self.training.min(steps),
-            dps_steps: self.dps_steps.min(few),
-            em_steps: self.em_steps.min(few),
-            ..self
-        }
-    }
-}
-
-/// The rows "DPS" and "EM with posterior sampling" for the scored observations: one draw of each
-/// object. Where a channel is not linear with Gaussian noise there are none, and a note says why.
-///
-/// Before each part of the work `say` is called with what comes.
+/// The rows "DPS" and "EM with posterior sampling" for the scored observations, those of them that are
+/// asked for: one draw of each object. Where a channel is not linear with Gaussian noise there are none, and
+/// a note says why.
 ///
 /// # Errors
 /// [`crate::Error::Torch`] if numbers cannot be brought to the host.
-pub fn sampled(
+pub(super) fn with_prior(
     task: &Sampling,
     settings: &Settings,
     device: Device,
     say: &dyn Fn(&str),
 ) -> Result<Answer> {
+    let [dps, em] = [Baseline::Dps, Baseline::EmPosterior].map(|b| settings.methods.contains(&b));
+    if !dps && !em {
+        return Ok(Answer::default());
+    }
     let channel = match Linear::new(task.forward, &task.layout, device) {
         Ok(channel) => channel,
         Err(why) => return Ok(left_out("DPS and EM with posterior sampling", &why)),
@@ -91,9 +54,11 @@ pub fn sampled(
         device,
         say,
     };
-    for part in [work.dps()?, work.em()?] {
-        answer.rows.extend(part.rows);
-        answer.notes.extend(part.notes);
+    if dps {
+        answer.extend(work.dps()?);
+    }
+    if em {
+        answer.extend(work.em()?);
     }
     if !answer.rows.is_empty() && !channel.ignored().is_empty() {
         answer.notes.push(format!(
@@ -115,6 +80,7 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn dps(&self) -> Result<Answer> {
+        let begun = cpu::seconds();
         let (tuning, truth) = &self.task.tuning;
         let clean = &self.task.clean;
         if clean.nrows() < LEAST.0 || truth.nrows() < LEAST.1 {
@@ -155,12 +121,13 @@ impl Work<'_> {
         self.answer(
             Baseline::Dps,
             "DPS (clean data, gradient of F)",
-            &draws,
+            (&draws, begun),
             note,
         )
     }
 
     fn em(&self) -> Result<Answer> {
+        let begun = cpu::seconds();
         let observed = on_device(&self.task.learning, self.device);
         if observed.len() < LEAST.0 as i64 {
             let why = format!(
@@ -211,7 +178,7 @@ impl Work<'_> {
         self.answer(
             Baseline::EmPosterior,
             "EM with posterior sampling (observations alone)",
-            &draws,
+            (&draws, begun),
             note,
         )
     }
@@ -241,7 +208,7 @@ impl Work<'_> {
         &self,
         baseline: Baseline,
         name: &str,
-        draws: &Tensor,
+        (draws, begun): (&Tensor, f64),
         note: String,
     ) -> Result<Answer> {
         let values = matrix(draws)?;
@@ -254,6 +221,8 @@ impl Work<'_> {
                 baseline,
                 name,
                 values,
+                draws: None,
+                cpu_s: cpu::seconds() - begun,
             }],
             notes: vec![note],
         })
@@ -277,7 +246,7 @@ impl Work<'_> {
     }
 }
 
-fn left_out(what: &str, why: &str) -> Answer {
+pub(super) fn left_out(what: &str, why: &str) -> Answer {
     Answer {
         rows: Vec::new(),
         notes: vec![format!("Left out: {what}, because {why}")],

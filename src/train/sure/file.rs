@@ -18,7 +18,7 @@ use tch::{Device, Tensor};
 
 /// A population and the line-spread function that the observations have on average.
 #[derive(Debug, Clone)]
-pub(super) struct Learned {
+pub(crate) struct Learned {
     pub population: RestPopulation,
     /// σ in pixels, `[D]`.
     pub lsf: Vec<f64>,

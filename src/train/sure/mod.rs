@@ -18,7 +18,9 @@ mod rule;
 mod spread;
 mod told;
 
+pub(crate) use file::Learned;
 pub use mean::Mean;
+pub(crate) use rule::correction;
 
 use super::data::Data;
 use super::observations::Observations;
@@ -30,9 +32,9 @@ use crate::forward::{ForwardModel, MeanBlur};
 use crate::nets::VelocityField;
 use crate::ranks::Place;
 use held::Held;
-pub(super) use spread::Spread;
+pub(crate) use spread::{Spread, Tally};
 use tch::{Device, Tensor};
-use told::Posteriors;
+pub(crate) use told::Posteriors;
 
 /// What a run of `interpolant.kind = "sure"` trains with.
 pub(super) struct Sure {

@@ -63,7 +63,7 @@ pub(super) fn risk(
 }
 
 /// What the network adds to the `mean` of the Gaussian posterior in units of `scatter`, all `[B, D]`.
-pub(super) fn correction(
+pub(crate) fn correction(
     network: &dyn VelocityField,
     o: &Observations,
     [mean, scatter]: [&Tensor; 2],

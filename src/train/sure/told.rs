@@ -21,7 +21,7 @@ const LEAST: f64 = 1e-3;
 
 /// What the population says of some observations, each `[B, D]`.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(crate) struct Told {
     /// The posterior's mean.
     pub mean: Tensor,
     /// The unit of what the network adds to it: √(s σ²/(s + σ²)), s the population's variance at the
@@ -33,7 +33,7 @@ pub(super) struct Told {
 
 /// The same with the answers to a random change of each observation.
 #[derive(Debug)]
-pub(super) struct Probed {
+pub(crate) struct Probed {
     pub told: Told,
     /// b, a draw of the noise; 0 where masked.
     pub probe: Tensor,
@@ -43,7 +43,7 @@ pub(super) struct Probed {
 }
 
 /// The posteriors of a population behind its channel.
-pub(super) struct Posteriors {
+pub(crate) struct Posteriors {
     learned: Learned,
     filter: RestFilter,
     device: Device,
@@ -75,6 +75,16 @@ impl Posteriors {
         let grid = self.filter.population().grid;
         let k = grid.shift(z)?;
         Some((k..k + grid.pixels).map(|e| grid.ln(e)).collect())
+    }
+
+    /// What is told of each observation.
+    ///
+    /// # Errors
+    /// As [`Posteriors::probed`].
+    pub fn told(&self, o: &Observations) -> Result<Told> {
+        let block = on_host(o)?;
+        let rows = self.each(&block, |i, p| self.row(&block, i, p));
+        Ok(self.tensors(rows))
     }
 
     /// What is told of each observation, and the answers to noise of the streams of `step`, one for each row.
