@@ -69,7 +69,7 @@ fn load_cuda(name: &str) -> Result<()> {
 
     let missing = |problem: String| {
         let fix = format!(
-            "build with a libtorch 2.13 that has CUDA (pip install torch==2.13.0, with all that it \
+            "run it with a libtorch 2.13 that has CUDA (pip install torch==2.13.0, with all that it \
              depends on), {CPU}"
         );
         refused(name, problem, fix)

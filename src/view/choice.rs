@@ -8,16 +8,18 @@ use std::path::Path;
 
 /// Objects on a page where nothing else is asked for.
 const COUNT: usize = 200;
-/// Bytes of pixel values on such a page, at most.
+/// Bytes of pixel values on such a page, at most,
 const BYTES: usize = 14_000_000;
+/// unless so few objects need more.
+const FEW: usize = 20;
 /// On any page: browsers fail beyond.
 const MOST: usize = 400_000_000;
 
 /// Which objects of a catalog a page shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Choice {
-    /// At most so many, evenly spread over the catalog; `None`: 200, and fewer where the page would
-    /// exceed 15 MB.
+    /// At most so many, evenly spread over the catalog; `None`: 200, and fewer, but not below 20, where
+    /// the page would exceed 15 MB.
     pub count: Option<usize>,
     /// Of the objects that the catalog or the audit flags alone.
     pub flagged: bool,
@@ -106,13 +108,13 @@ impl Choice {
                 "leave --flagged out".into(),
             ));
         }
-        let fitting = (BYTES / size.max(1)).max(1);
+        let fitting = (BYTES / size.max(1)).max(FEW);
         let count = self.count.unwrap_or(COUNT.min(fitting));
         let mut how = if self.flagged { "flagged" } else { "" }.to_owned();
         if count < pool.len() {
             let of = format!("{} of {}", count, pool.len());
             let limit = if self.count.is_none() && fitting < COUNT {
-                ", as many as fit into 15 MB"
+                " (-n shows more)"
             } else {
                 ""
             };
@@ -125,5 +127,61 @@ impl Choice {
             rows: evenly(&pool, count),
             how,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Choice;
+    use crate::data::Object;
+    use std::path::Path;
+
+    fn chosen(choice: &Choice, n: usize, size: usize) -> (usize, String) {
+        let objects = vec![Object::default(); n];
+        let none = std::iter::repeat_n(false, n);
+        let chosen = choice.of(Path::new("a.fits"), &objects, none, size);
+        let chosen = chosen.unwrap();
+        (chosen.rows.len(), chosen.how)
+    }
+
+    #[test]
+    fn a_page_is_small_unless_more_is_asked_for() {
+        let all = Choice::default();
+        assert_eq!(chosen(&all, 150, 40_000), (150, String::new()));
+        assert_eq!(
+            chosen(&all, 1000, 40_000),
+            (200, "200 of 1000, evenly spread".into())
+        );
+        // Spectra of 7,781 pixels, and images that are larger still.
+        let more = "evenly spread (-n shows more)";
+        assert_eq!(
+            chosen(&all, 1000, 290_000),
+            (48, format!("48 of 1000, {more}"))
+        );
+        assert_eq!(
+            chosen(&all, 1000, 6_000_000),
+            (20, format!("20 of 1000, {more}"))
+        );
+        let many = Choice {
+            count: Some(300),
+            ..Choice::default()
+        };
+        assert_eq!(chosen(&many, 1000, 290_000).0, 300);
+    }
+
+    #[test]
+    fn a_page_that_no_browser_opens_is_refused() {
+        let objects = vec![Object::default(); 3000];
+        let many = Choice {
+            count: Some(3000),
+            ..Choice::default()
+        };
+        let none = std::iter::repeat_n(false, 3000);
+        let e = many.of(Path::new("a.fits"), &objects, none, 290_000);
+        let e = e.err().unwrap().to_string();
+        assert!(
+            e.contains("3000 objects") && e.contains("at most 1379"),
+            "{e}"
+        );
     }
 }

@@ -214,6 +214,32 @@ fn what_cannot_be_shown_is_said_in_one_line_and_leaves_no_page() {
 }
 
 #[test]
+fn an_audit_of_another_restoration_is_not_taken_for_one_of_this() {
+    let viewed = Viewed::new();
+    let mut made = Viewed::made();
+    made.seed += 1;
+    viewed.audit(made, "audit.fits");
+    let mut command = selfsi();
+    let out = viewed.path("page.html");
+    command
+        .arg("view")
+        .arg(viewed.folder())
+        .arg("--out")
+        .arg(&out);
+    let said = command.assert().success().get_output().stderr.clone();
+    let said = String::from_utf8(said).unwrap();
+    assert!(
+        said.contains("warning") && said.contains("audit.fits [SEED]: an audit of another"),
+        "{said}"
+    );
+    assert!(content(&out)["audit_file"].is_null());
+    let mut command = selfsi();
+    command.arg("view").arg(viewed.folder());
+    command.arg("--audit").arg(viewed.path("audit.fits"));
+    assert!(error_line(command).contains("audit.fits [SEED]"));
+}
+
+#[test]
 fn a_truth_without_the_chosen_objects_is_refused() {
     let viewed = Viewed::new();
     let truth = viewed.path("other.h5");

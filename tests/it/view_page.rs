@@ -136,6 +136,10 @@ fn the_plot_zooms_smooths_and_tells_values() {
     let before = page.value(fluxes);
     page.click("[data-curve='observed']");
     assert_eq!(page.value(fluxes), before);
+    let drawn = "view.u.series[view.names.indexOf('Q84') + 1].show";
+    assert_eq!(page.value(drawn), false);
+    page.click("[data-curve='quantiles']");
+    assert_eq!(page.value(drawn), true);
     page.press("r");
     assert_eq!(page.value(range), all);
 

@@ -375,7 +375,7 @@ class SpectrumView {
     if (this.shown.quantiles) for (const [name] of this.quantiles) item(name.toLowerCase(), shown(s[name][i]));
     if (this.shown.truth) item("truth", shown(s.truth[i]));
     for (const f of this.features()) {
-      if (w >= f.wave[1] && w <= f.wave[2]) parts.push(" · ", el("b", { class: f.verdict.toLowerCase() }, `${f.name}: ${f.verdict.toLowerCase()}`), ` (Δχ² ${shown(f.delta_chi2, 3)})`);
+      if (w >= f.wave[1] && w <= f.wave[2]) parts.push(" · ", el("b", { class: f.verdict.toLowerCase() }, `${featureName(f)}: ${f.verdict.toLowerCase()}`), ` (Δχ² ${shown(f.delta_chi2, 3)})`);
     }
     this.readout.replaceChildren(...parts);
   }
@@ -407,7 +407,7 @@ class SpectrumView {
     if (!o.audit) return null;
     const go = f => this.range(...[-1, 1].map(s => f.wave[0] + s * Math.max(4 * (f.wave[2] - f.wave[1]), 100)));
     const rows = o.audit.features.map(f => el("tr", { class: "go", title: "show it", click: () => go(f) },
-      el("td", {}, f.name), el("td", { class: "number" }, f.wave[0].toFixed(1)), el("td", { class: f.verdict.toLowerCase() }, f.verdict.toLowerCase()),
+      el("td", {}, featureName(f)), el("td", { class: "number" }, f.wave[0].toFixed(1)), el("td", { class: f.verdict.toLowerCase() }, f.verdict.toLowerCase()),
       el("td", { class: "number" }, shown(f.delta_chi2, 3)), el("td", { class: "number" }, shown(f.height, 3))));
     const head = ["feature", "λ [Å]", "verdict", "Δχ²", "height"].map((t, i) => el("th", { class: [1, 3, 4].includes(i) ? "number" : "" }, t));
     const numbers = new Map(o.audit.numbers), n = name => numbers.get(name);
@@ -421,6 +421,9 @@ class SpectrumView {
       rows.length ? el("table", {}, el("tr", {}, ...head), ...rows) : "no features");
   }
 }
+
+/** FITS knows no Greek. */
+const featureName = f => f.name.replace(/^Lya$/, "Lyα");
 
 function factTable(o) {
   const row = (name, value) => el("tr", {}, el("th", {}, name), el("td", { class: "source" }, String(value)));
