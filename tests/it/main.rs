@@ -79,6 +79,7 @@ mod restored_python;
 mod run_command;
 mod run_lock;
 mod sdss_forms;
+mod seeds;
 mod shards;
 mod signals;
 mod simulate;
