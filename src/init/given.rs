@@ -5,7 +5,7 @@ use crate::config::overridden_key;
 /// The number that `set` gives for `key`, if it does.
 pub(super) fn number(set: &[String], key: &str) -> Option<f64> {
     let given = set.iter().filter_map(|s| overridden_key(s).ok());
-    let value = given.filter(|(k, _)| k == key).last()?.1;
+    let value = given.filter(|(k, _)| k == key).next_back()?.1;
     value
         .as_float()
         .or_else(|| value.as_integer().map(|i| i as f64))

@@ -281,8 +281,8 @@ fn model(seen: &Seen, width: f64) -> Vec<Table> {
         )
         .key("channels", channels, format!("for {n} spectra"));
     let ema = match steps {
-        ..2000 => 0.99,
-        ..5000 => 0.995,
+        0..2000 => 0.99,
+        2000..5000 => 0.995,
         _ => 0.998,
     };
     let every = (steps / 4).clamp(50, 500);
