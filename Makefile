@@ -59,8 +59,13 @@ cargo-wheel:
 	rm -rf dist
 	cd python && SELFSI_BINARY=$(CURDIR)/target/wheel/selfsi $(VENV)/bin/python -m hatchling build -t wheel -d ../dist
 
-wheel-test: wheel      ## install the wheel into a fresh virtual environment outside the checkout and run the README's path there
+wheel-test: wheel      ## install the wheel into a fresh virtual environment outside the checkout and run the README's path there; try make install
 	PYTHON="$(PYTHON)" bash scripts/wheel-test.sh dist/selfsi-*.whl
+	rm -rf target/installed target/moved
+	@$(MAKE) --no-print-directory cargo-install PREFIX="$(CURDIR)/target/installed"
+	mv target/installed target/moved
+	env -u LIBTORCH target/moved/bin/selfsi --version
+	rm -rf target/moved
 
 PREFIX ?= /usr/local
 install: build $(VENV)/.wheel ## install the program under PREFIX=/usr/local (DESTDIR works), with the libtorch it was built with
@@ -190,12 +195,13 @@ cargo-test-mpi:
 test-slurm: build-mpi  ## run the scripts of selfsi slurm in a real SLURM on this machine (needs root)
 	scripts/slurm-loopback.sh
 
-lint: setup            ## check formatting; run clippy and rustdoc with warnings denied
+lint: setup check      ## check formatting and Python's types; run clippy and rustdoc with warnings denied
 	@$(MAKE) --no-print-directory cargo-lint
 cargo-lint:
 	cargo fmt --check
 	$(RUN) cargo clippy --release --all-targets -- -D warnings
 	$(RUN) RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps --lib
+	cd python && $(CHECK)/bin/python -m mypy --python-version 3.10 --cache-dir ../target/mypy
 
 FUZZ_SECONDS ?= 20
 FUZZ_SEED ?= 0

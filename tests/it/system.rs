@@ -67,6 +67,23 @@ fn the_program_starts_with_the_glibc_of_rhel_9() {
     assert!(newer.is_empty(), "{newer:?}");
 }
 
+#[test]
+fn the_wheel_asks_for_the_torch_that_the_program_is_built_with() {
+    let series = libtorch::VERSION.rsplit_once('.').unwrap().0;
+    for (file, what) in [
+        ("python/pyproject.toml", format!("\"torch=={series}.*\"")),
+        ("python/selfsi/program.py", format!("TORCH = \"{series}\"")),
+        ("requirements/build.txt", format!("torch=={series}.")),
+        ("docs/guide/install.md", format!(" torch=={series}.")),
+        ("deploy/selfsi.def", format!(" torch=={series}.")),
+        ("deploy/conda/meta.yaml", format!("libtorch {series}.*")),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(&what), "{file}: {what}");
+    }
+}
+
 /// A libtorch of another version: this one's libraries beside a version.py that says so, and the
 /// folders to look for libraries in; `None` where they are on another disk.
 fn another(folder: &Path, version: &str) -> Option<Vec<PathBuf>> {
