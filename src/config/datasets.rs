@@ -13,7 +13,7 @@ pub enum AirOrVacuum {
 }
 
 /// Dataset paths of an HDF5 catalog. `flux`, `ivar` are [N, n]; the grid is `loglam` (log10 Å) or
-/// `wave` (Å), `[n]`; the rest are `[N]` and optional.
+/// `wave` (Å), `[n]`, or [N, n] where each spectrum has its own; the rest are `[N]` and optional.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Datasets {
@@ -27,7 +27,7 @@ pub struct Datasets {
     pub noiseless: bool,
     /// log10 of the wavelength; ignored in favour of `wave` when that is given.
     pub loglam: String,
-    /// Wavelengths, Å, `[n]`; in place of `loglam`.
+    /// Wavelengths, Å, `[n]` or [N, n]; in place of `loglam`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wave: Option<String>,
     /// Unit of the wavelengths, where the attribute of their dataset does not say it: Å unless given.

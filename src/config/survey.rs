@@ -52,7 +52,7 @@ pub enum SurveySource {
         #[serde(default)]
         columns: DesiColumns,
     },
-    /// An HDF5 catalog on one wavelength grid.
+    /// An HDF5 catalog, on one wavelength grid or on one for each spectrum.
     Hdf5 {
         /// The catalog.
         file: PathBuf,

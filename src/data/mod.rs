@@ -18,4 +18,4 @@ pub use layout::{ImageLayout, Layout, PixelScale};
 pub use object::{Object, flag};
 pub use provenance::{Method, Provenance};
 pub use row_block::RowBlock;
-pub use spectrum::{Centres, NativeGrid, Spectrum};
+pub use spectrum::{Centres, Masked, NativeGrid, Spectrum};

@@ -10,6 +10,9 @@ pub const SDSS_STEP: f64 = 1e-4;
 const NEAR: usize = 5;
 /// A step this many times the usual one about it is a gap: no pixel covers it.
 const GAP: f64 = 2.5;
+/// Where most steps are even, to this part of one, so is one of two of them: a pixel is missing.
+const EVEN: f64 = 0.1;
+const MOST: f64 = 0.7;
 
 /// Where the pixels of a survey lie: vacuum wavelengths.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,13 +121,30 @@ fn gaps(centres: &[f64]) -> Vec<Option<[f64; 2]>> {
         sizes.get(sizes.len().saturating_sub(1) / 2).copied()
     };
     let gap = |i: usize| {
-        let before = usual(&steps[i.saturating_sub(NEAR)..i]);
-        let after = usual(&steps[i + 1..steps.len().min(i + 1 + NEAR)]);
+        let near = [
+            i.saturating_sub(NEAR)..i,
+            i + 1..steps.len().min(i + 1 + NEAR),
+        ];
+        let [before, after] = near.clone().map(|n| usual(&steps[n]));
         let (before, after) = (before.or(after)?, after.or(before)?);
         let half = 0.5 * steps[i].signum();
-        (steps[i].abs() > GAP * before.max(after)).then_some([half * before, half * after])
+        let times = steps[i].abs() / before.max(after);
+        let is_gap = times > GAP
+            || (times - 2.0).abs() < EVEN && is_even(near.into_iter().flatten().map(|k| steps[k]));
+        is_gap.then_some([half * before, half * after])
     };
     (0..steps.len()).map(gap).collect()
+}
+
+/// Whether most of some steps are the same.
+fn is_even(steps: impl Iterator<Item = f64>) -> bool {
+    let mut sizes: Vec<f64> = steps.map(f64::abs).collect();
+    sizes.sort_unstable_by(f64::total_cmp);
+    let Some(usual) = sizes.get(sizes.len().saturating_sub(1) / 2) else {
+        return false;
+    };
+    let same = sizes.iter().filter(|s| (*s / usual - 1.0).abs() < EVEN);
+    same.count() as f64 >= MOST * sizes.len() as f64
 }
 
 /// One spectrum as its survey gives it, its bad pixels marked.
@@ -142,14 +162,47 @@ pub struct Spectrum {
 
 impl Spectrum {
     /// Masks (ivar = 0, flux = 0) the pixels whose flux or ivar is NaN or infinite, whose ivar is
-    /// not above `ivar_min`, or which `bad` names.
-    pub fn mask(&mut self, ivar_min: f64, bad: impl Fn(usize) -> bool) {
+    /// not above `ivar_min`, or which `bad` names; gives how many for which reason.
+    pub fn mask(&mut self, ivar_min: f64, bad: impl Fn(usize) -> bool) -> Masked {
+        let mut masked = Masked::default();
         for (i, (f, v)) in self.flux.iter_mut().zip(&mut self.ivar).enumerate() {
-            let good = f.is_finite() && v.is_finite() && *v > 0.0 && f64::from(*v) > ivar_min;
-            if !good || bad(i) {
+            if masked.count(*f, *v, ivar_min, bad(i)) {
                 (*f, *v) = (0.0, 0.0);
             }
         }
+        masked
+    }
+}
+
+/// How many pixels of a spectrum are masked for which reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Masked {
+    /// Flux or ivar is NaN.
+    pub nan: usize,
+    /// Flux or ivar is infinite: more than a number of single precision can be, perhaps.
+    pub infinite: usize,
+    /// Ivar is 0 or less.
+    pub unweighted: usize,
+    /// Ivar is not above the least that counts.
+    pub faint: usize,
+    /// The mask of the file says that the pixel is bad.
+    pub marked: usize,
+}
+
+impl Masked {
+    /// Counts a pixel, for the first reason that holds; whether there is one.
+    pub fn count(&mut self, flux: f32, ivar: f32, ivar_min: f64, bad: bool) -> bool {
+        let reason = match (flux, ivar) {
+            (f, v) if f.is_nan() || v.is_nan() => &mut self.nan,
+            // Where nothing counts, an infinite flux is none.
+            (_, v) if v <= 0.0 => &mut self.unweighted,
+            (f, v) if f.is_infinite() || v.is_infinite() => &mut self.infinite,
+            (_, v) if f64::from(v) <= ivar_min => &mut self.faint,
+            _ if bad => &mut self.marked,
+            _ => return false,
+        };
+        *reason += 1;
+        true
     }
 }
 
@@ -173,7 +226,11 @@ mod tests {
         let jitter: Vec<f64> = (0..30)
             .map(|i| 3.6 + 1e-4 * (f64::from(i) + 0.3 * f64::from(i % 3)))
             .collect();
-        for centres in [even, falling, arms, jitter] {
+        // Steps of one and two units in turn, as of rounded wavelengths.
+        let rounded: Vec<f64> = (0..30)
+            .map(|i| 3.6 + 1e-4 * (1.5 * f64::from(i)).round())
+            .collect();
+        for centres in [even, falling, arms, jitter, rounded] {
             let grid = grid(&centres);
             let pixels = grid.pixels(centres.len());
             for (k, p) in pixels.windows(2).enumerate() {
@@ -189,8 +246,8 @@ mod tests {
     fn no_pixel_covers_a_gap_wherever_it_is() {
         let at = |i: i64| 3.6 + 1e-4 * i as f64;
         let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} {b}");
-        // Missing: 3 and 4; 40 to 89; 91 to 99 (90 is alone); 120 to 899 (900 is alone, the last).
-        let missing = [3..5, 40..90, 91..100, 120..900];
+        // Missing: 3 and 4; 20; 22; 40 to 89; 91 to 99 (90 is alone); 120 to 899 (900 is alone, the last).
+        let missing = [3..5, 20..21, 22..23, 40..90, 91..100, 120..900];
         let kept = |i: &i64| missing.iter().all(|m| !m.contains(i));
         let centres: Vec<f64> = (0..=900).filter(kept).map(at).collect();
         for up in [true, false] {
@@ -205,7 +262,7 @@ mod tests {
             }
             let mut found = grid.gaps();
             found.sort_by(|a, b| a[0].total_cmp(&b[0]));
-            assert_eq!(found.len(), 4);
+            assert_eq!(found.len(), missing.len());
             for (found, missing) in found.iter().zip(&missing) {
                 close(found[0], at(missing.start) - 0.5e-4);
                 close(found[1], at(missing.end) - 0.5e-4);

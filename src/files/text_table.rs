@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 const ECSV: &str = "# %ECSV";
 /// Bytes that are read of a file at most, unpacked: a gzipped one may hold more than it looks.
 const MOST: u64 = 4 << 30;
+/// Lines in which a table says how it is laid out.
+const HEAD: usize = 1000;
 /// Separators that are recognised by the line of names.
 const SEPARATORS: [u8; 4] = *b",\t;|";
 
@@ -35,7 +37,19 @@ impl TextTable {
     pub fn open(path: &Path) -> Result<Self> {
         let mut table = Self {
             path: path.to_path_buf(),
-            separator: separator(path).map_err(|e| unreadable(path, &e))?,
+            separator: match form(path).map_err(|e| unreadable(path, &e))? {
+                Form::Separated(separator) => separator,
+                Form::Other(what, format) => return Err(to_be_converted(path, what, format)),
+                Form::Page => {
+                    return Err(Error::input(
+                        path,
+                        "",
+                        "a page of HTML, not a table",
+                        "a FITS table, or one as text (CSV, ECSV)",
+                        "download the catalog again: this may be what the server says is wrong",
+                    ));
+                }
+            },
             names: Vec::new(),
             skipped: 0,
             rows: 0,
@@ -134,27 +148,76 @@ fn unreadable(path: &Path, e: &std::io::Error) -> Error {
     Error::input(path, "", e, "a readable table", "check the path")
 }
 
-/// What is between the cells: ECSV says it, of others the line of names tells.
-fn separator(path: &Path) -> std::io::Result<u8> {
+/// That the table `path`, which is `what`, must be converted first, by astropy, which reads it as `format`.
+pub(crate) fn to_be_converted(path: &Path, what: &str, format: &str) -> Error {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let fits = Path::new(&*name).with_extension("fits");
+    let fits = fits.display();
+    let format = match format {
+        "" => String::new(),
+        format => format!(", format=\"{format}\""),
+    };
+    Error::input(
+        path,
+        "",
+        format!("{what}, which is not read as a catalog"),
+        "a FITS table, or one as text (CSV, ECSV)",
+        format!(
+            "convert it: python3 -c 'from astropy.table import Table; Table.read(\"{name}\"{format}).write(\"{fits}\")'"
+        ),
+    )
+}
+
+/// How a table as text is laid out.
+enum Form {
+    /// With this between the cells.
+    Separated(u8),
+    /// What it is, and what astropy calls it.
+    Other(&'static str, &'static str),
+    Page,
+}
+
+/// How the table `path` is laid out: ECSV says what is between the cells, of others the line of names tells.
+fn form(path: &Path) -> std::io::Result<Form> {
     let mut ecsv = false;
-    for line in BufReader::new(unpacked(path)?).lines() {
+    let mut names = None;
+    let mut words = Vec::new();
+    for line in BufReader::new(unpacked(path)?).lines().take(HEAD) {
         let line = line?;
         ecsv |= line.starts_with(ECSV);
         if let (true, Some(said)) = (ecsv, line.strip_prefix("# delimiter:")) {
             let said = said.trim().trim_matches(['\'', '"']);
-            return Ok(said.bytes().next().unwrap_or(b' '));
+            return Ok(Form::Separated(said.bytes().next().unwrap_or(b' ')));
         }
-        if line.starts_with('#') || line.trim().is_empty() {
+        if line.starts_with("Byte-by-byte Description") {
+            return Ok(Form::Other("a machine-readable table of CDS", "ascii.cds"));
+        }
+        words.push(line.trim_start_matches('#').split_whitespace().count());
+        if names.is_some() || line.starts_with('#') || line.trim().is_empty() {
             continue;
         }
+        names = Some(line.trim_start_matches('\u{feff}').to_owned());
         if ecsv {
-            return Ok(b' ');
+            return Ok(Form::Separated(b' '));
         }
-        let times = |s: &u8| line.bytes().filter(|b| b == s).count();
-        let most = SEPARATORS.iter().rev().max_by_key(|s| times(s));
-        return Ok(most.copied().unwrap_or(b','));
     }
-    Ok(b',')
+    let names = names.unwrap_or_default();
+    let blanks = names.split_whitespace().count();
+    let rows = words.iter().filter(|w| **w == blanks).count();
+    Ok(match names.trim_start().bytes().next() {
+        Some(b'<') => Form::Page,
+        Some(b'\\' | b'|') => Form::Other("a table of IPAC", "ascii.ipac"),
+        _ => {
+            let times = |s: &u8| names.bytes().filter(|b| b == s).count();
+            match SEPARATORS.iter().rev().max_by_key(|s| times(s)) {
+                Some(separator) if times(separator) > 0 => Form::Separated(*separator),
+                _ if blanks > 1 && rows > 1 => {
+                    Form::Other("a table with blanks between its columns", "ascii")
+                }
+                _ => Form::Separated(b','),
+            }
+        }
+    })
 }
 
 /// Whether a line is one of dashes.

@@ -3,12 +3,15 @@
 use super::inspection::{Inspection, range, rounded};
 use crate::Result;
 use crate::base::statistics::median;
+use crate::config::{AirOrVacuum, Datasets, MaskConfig};
 use crate::data::{Centres, NativeGrid, flag};
 use crate::files::hdf5::listing::datasets;
 use crate::files::hdf5::read;
 use crate::prepare::{Prepared, flag_names};
-use crate::survey::hdf5_units::wavelengths;
+use crate::survey::hdf5_units::{in_angstroms, said_medium, said_unit, unit};
 use crate::survey::select::snr as snr_of;
+use crate::survey::{Hdf5Catalog, PixelMask};
+use hdf5::File;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -70,7 +73,8 @@ pub(crate) fn prepared(set: &Prepared) -> Result<Inspection> {
     Ok(i)
 }
 
-/// Facts of any other HDF5 file: its datasets, and the catalog in it if the usual names are there.
+/// Facts of any other HDF5 file: its datasets, and the catalog in it if the usual names are there, as
+/// `prepare` reads it.
 pub(crate) fn catalog(path: &Path) -> Result<Inspection> {
     let file = read::open(path)?;
     let (found, problems) = datasets(&file, path);
@@ -78,59 +82,133 @@ pub(crate) fn catalog(path: &Path) -> Result<Inspection> {
         let named = found.iter().find(|d| d.name == name);
         named.map(|d| d.shape.clone())
     };
-    let mut i = match shape("flux") {
-        Some(s) if s.len() == 2 => {
-            let mut i = Inspection::new(path, "HDF5 catalog");
-            i.fact("spectra", s[0]);
-            i.fact("pixels", s[1]);
-            i
-        }
-        _ => {
-            let mut i = Inspection::new(path, "HDF5 file");
-            i.problem("no dataset `flux` [N, n]: map the names in [survey.source.datasets]");
-            i
-        }
+    // What is there and cannot be read is not missing.
+    let unread = |name: &str| {
+        let place = format!("[dataset {name}]");
+        problems.iter().any(|p| p.contains(&place))
     };
-    let values = |name: &str| read::find(&file, path, name).ok()??.read_raw::<f64>().ok();
-    let grids = [("loglam", Centres::Log10), ("wave", Centres::Angstrom)];
-    let centres = grids.into_iter().find_map(|(name, kind)| {
-        let data = read::find(&file, path, name).ok()??;
-        Some((wavelengths(&data, path, kind, None), kind))
-    });
-    match centres {
-        None => i.problem("no dataset `loglam` or `wave`"),
-        Some((Err(e), _)) => i.problem(e.to_string()),
-        Some((Ok(centres), kind)) => {
-            let angstrom = |c: &f64| match kind {
-                Centres::Log10 => 10f64.powf(*c),
-                Centres::Angstrom => *c,
-            };
-            i.fact("wavelength_centres", range(centres.iter().map(angstrom)));
-            if let Some(grid) = NativeGrid::from_centres(&centres, kind, false) {
-                i.gaps(&grid);
-            }
-        }
+    let flux = shape("flux").filter(|s| s.len() == 2);
+    let kind = match flux.is_some() || unread("flux") {
+        true => "HDF5 catalog",
+        false => "HDF5 file",
+    };
+    let mut i = Inspection::new(path, kind);
+    if let Some(shape) = &flux {
+        i.fact("spectra", shape[0]);
+        i.fact("pixels", shape[1]);
+    } else if !unread("flux") {
+        i.problem("no dataset `flux` [N, n]: map the names in [survey.source.datasets]");
     }
+    let grids = [("loglam", Centres::Log10), ("wave", Centres::Angstrom)];
+    let grid = grids.into_iter().find(|(name, _)| shape(name).is_some());
+    match grid {
+        None if !unread("loglam") && !unread("wave") => i.problem("no dataset `loglam` or `wave`"),
+        None => {}
+        Some((name, kind)) => wavelengths(&mut i, &file, path, name, kind),
+    }
+    let of_grid = grid.and_then(|(name, _)| read::find(&file, path, name).ok()?);
+    let medium = said_medium(&file, of_grid.as_ref()).map(|(said, _)| said);
     i.fact(
         "wavelength",
-        read::text_attribute(&file, "wavelength").map_or(Value::Null, Value::from),
+        medium.clone().map_or(Value::Null, Value::from),
     );
     i.fact(
         "flux_unit",
         read::text_attribute(&file, "flux_unit").map_or(Value::Null, Value::from),
     );
-    match values("z") {
+    let z = read::find(&file, path, "z").ok().flatten();
+    match z.and_then(|z| z.read_raw::<f64>().ok()) {
         Some(z) => i.fact("redshift", range(z.into_iter())),
+        None if unread("z") => {}
         None => i.problem("no dataset `z`"),
     }
-    if shape("ivar").is_none() {
+    if shape("ivar").is_none() && !unread("ivar") {
         i.problem("no dataset `ivar`: clean spectra, not observations");
     }
     let listed: Vec<String> = found
         .iter()
         .map(|d| format!("{} {:?} {}", d.name, d.shape, d.kind))
         .collect();
+    let sets = Datasets {
+        wave: grid
+            .filter(|g| g.1 == Centres::Angstrom)
+            .map(|g| g.0.to_owned()),
+        noiseless: shape("ivar").is_none() && !unread("ivar"),
+        ..Datasets::default()
+    };
+    if flux.is_some() && grid.is_some() {
+        as_prepared(&mut i, path, &sets, medium.as_deref())?;
+    }
     i.fact("datasets", listed);
-    problems.into_iter().for_each(|p| i.problem(p));
+    for problem in problems {
+        if !i.problems.contains(&problem) {
+            i.problem(problem);
+        }
+    }
     Ok(i)
+}
+
+/// What `prepare` would say of the catalog: gaps, what masks pixels, what is not read, what is wrong.
+fn as_prepared(
+    i: &mut Inspection,
+    path: &Path,
+    sets: &Datasets,
+    medium: Option<&str>,
+) -> Result<()> {
+    let air = medium.is_some_and(|m| m.to_lowercase().starts_with("air"));
+    let medium = match air {
+        true => AirOrVacuum::Air,
+        false => AirOrVacuum::Vacuum,
+    };
+    let catalog = match Hdf5Catalog::open(path, sets, medium) {
+        Ok(catalog) => catalog,
+        Err(e) => {
+            i.problem(e.to_string());
+            return Ok(());
+        }
+    };
+    if catalog.has_own_pixels() {
+        i.fact("grids", "one for each spectrum");
+    }
+    i.gaps(&NativeGrid::Pixels(catalog.pixels().clone()));
+    let beside = catalog.beside(&PixelMask::new(&MaskConfig::default())?);
+    if let Some(masked_by) = beside.masked_by {
+        i.fact("mask", masked_by);
+    }
+    if !beside.left_out.is_empty() {
+        i.fact("not_read", beside.left_out);
+    }
+    Ok(())
+}
+
+/// The range of the wavelengths, those of all spectra if each has its own.
+fn wavelengths(i: &mut Inspection, file: &File, path: &Path, name: &str, kind: Centres) {
+    let Ok(Some(data)) = read::find(file, path, name) else {
+        return;
+    };
+    let (Ok(values), angstroms) = (data.read_raw::<f64>(), unit(&data, path, kind, None)) else {
+        return;
+    };
+    let known = said_unit(&data).is_some();
+    let angstroms = match angstroms {
+        Ok(angstroms) => angstroms,
+        Err(e) => return i.problem(e.to_string()),
+    };
+    let in_angstroms = in_angstroms(values, kind, angstroms).into_iter();
+    let centres = in_angstroms.map(|c| match kind {
+        Centres::Log10 => 10f64.powf(c),
+        Centres::Angstrom => c,
+    });
+    // Rows may be filled up with what is no wavelength.
+    let centres: Vec<f64> = centres.filter(|c| c.is_finite() && *c > 0.0).collect();
+    let high = centres.iter().copied().fold(0.0, f64::max);
+    i.fact("wavelength_centres", range(centres.into_iter()));
+    // Whatever is observed of quasars and galaxies reaches beyond 1200 Å.
+    let units = [("m", 1e-4), ("um", 20.0), ("nm", 1200.0)];
+    let likely = units.iter().find(|(_, below)| high < *below);
+    if let (Some((unit, _)), false) = (likely, known || high == 0.0) {
+        i.problem(format!(
+            "wavelengths below {high:.4} Å: if they are in {unit}, say so: survey.source.datasets.wave_unit = \"{unit}\""
+        ));
+    }
 }

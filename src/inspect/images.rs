@@ -74,6 +74,18 @@ pub(crate) fn source(path: &Path) -> Result<Option<Inspection>> {
         i.fact("masked", fraction(&|v| v.is_nan() || v <= 0.0));
         i.fact("no_noise_level", fraction(&f32::is_infinite));
     }
+    if !raw.units.is_empty() {
+        let units: Vec<&String> = raw.units.keys().collect();
+        i.fact("unit", json!(units));
+    }
+    if !raw.notes.is_empty() {
+        // What all images have alike needs no count.
+        let note = |(what, n): (&String, &usize)| match *n == looked_at {
+            true => what.clone(),
+            false => format!("{n} images: {what}"),
+        };
+        i.fact("beside", raw.notes.iter().map(note).collect::<Vec<_>>());
+    }
     let (k, p) = source.widths();
     if k + p > 0 {
         i.fact("vector", k);
@@ -91,6 +103,13 @@ pub(crate) fn source(path: &Path) -> Result<Option<Inspection>> {
     if let Some(first) = raw.problems.iter().flatten().next() {
         i.problem(format!(
             "{unusable} of {looked_at} cannot be used; the first: {first}"
+        ));
+    }
+    let passed_over = source.passed_over();
+    if let Some(first) = passed_over.first() {
+        let (n, first) = (passed_over.len(), first.display());
+        i.problem(format!(
+            "{n} files are no single images, and are not read; the first: {first}"
         ));
     }
     let twice = source.duplicates().len();

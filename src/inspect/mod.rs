@@ -45,6 +45,16 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
         Start::Fits => of_fits(path),
         Start::Text if survey::is_config(path) => survey::of_config(path),
         Start::Text | Start::VoTable => catalogs::of_text(path),
+        Start::Other if std::fs::metadata(path).is_ok_and(|m| m.len() == 0) => {
+            let fix = "copy or download the file again";
+            Err(Error::input(
+                path,
+                "",
+                "an empty file",
+                "a file that selfsi reads",
+                fix,
+            ))
+        }
         _ => images::alone(path),
     }
 }

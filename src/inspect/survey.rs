@@ -7,6 +7,7 @@ use crate::base::statistics::median;
 use crate::config::{Config, SurveySource};
 use crate::data::{Object, flag};
 use crate::prepare::{examine, flag_names};
+use crate::survey::PixelMask;
 use crate::survey::item::Item;
 use crate::survey::open::open;
 use crate::survey::spectra::{Survey, duplicates};
@@ -81,6 +82,28 @@ pub(super) fn sum_up(i: &mut Inspection, config: &Config, survey: &dyn Survey) -
         unmatched.twins.len(),
         "files repeat a spectrum that is read from another",
     );
+    let others: Vec<String> = unmatched
+        .passed_over
+        .iter()
+        .take(SHOWN)
+        .map(|p| p.display().to_string())
+        .collect();
+    let dots = if unmatched.passed_over.len() > SHOWN {
+        ", …"
+    } else {
+        ""
+    };
+    counted(
+        unmatched.passed_over.len(),
+        &format!(
+            "files have other names than those of the survey, and are not looked into: {}{dots}",
+            others.join(", ")
+        ),
+    );
+    counted(
+        unmatched.listed_twice.len(),
+        "spectra are listed more than once, with different redshifts",
+    );
     counted(tally.lacks_lsf, "spectra have no line-spread function");
     counted(
         tally.lacks_mask,
@@ -92,6 +115,13 @@ pub(super) fn sum_up(i: &mut Inspection, config: &Config, survey: &dyn Survey) -
     );
     for note in unmatched.notes {
         i.problem(note);
+    }
+    let beside = survey.beside(&PixelMask::new(&config.survey.mask)?);
+    if let Some(masked_by) = beside.masked_by {
+        i.fact("mask", masked_by);
+    }
+    if !beside.left_out.is_empty() {
+        i.fact("not_read", beside.left_out);
     }
     i.fact("looked_at", json!(tally.read));
     Ok(())

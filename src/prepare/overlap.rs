@@ -1,6 +1,7 @@
-//! Whether a survey has any pixel on the common grid.
+//! Whether a survey has any pixel on the common grid, and why a spectrum has so few.
 
-use crate::config::GridConfig;
+use crate::config::{Config, GridConfig};
+use crate::data::{Masked, Spectrum};
 use crate::survey::spectra::Pixels;
 use crate::{Error, Result};
 use std::path::Path;
@@ -40,6 +41,52 @@ pub(super) fn check_overlap(origin: &Path, grid: &GridConfig, pixels: &Pixels) -
         format!("some in [grid], {}-{} Å", grid.min, grid.max),
         fix,
     ))
+}
+
+/// Why so little of the grid has good data of `spectrum`, whose pixels are masked for the reasons
+/// `masked`: that it lies elsewhere, or what masks the most of it; `None` if nothing does.
+pub(super) fn uncovered(config: &Config, spectrum: &Spectrum, masked: &Masked) -> Option<String> {
+    let (grid, n) = (&config.grid, spectrum.flux.len());
+    let pixels = spectrum.grid.pixels(n);
+    let edges = || pixels.iter().flatten().map(|e| 10f64.powf(*e));
+    let low = edges().fold(f64::INFINITY, f64::min);
+    let high = edges().fold(0.0, f64::max);
+    let common = high.min(grid.max).ln() - low.max(grid.min).ln();
+    let elsewhere = 1.0 - common.max(0.0) / (grid.max / grid.min).ln();
+    let gaps = spectrum.grid.gaps();
+    let gap = gaps
+        .iter()
+        .max_by(|a, b| (a[1] - a[0]).total_cmp(&(b[1] - b[0])));
+    let least = config.survey.mask.ivar_min;
+    let reasons = [
+        (masked.nan, "have a flux or an inverse variance that is NaN".to_owned()),
+        (
+            masked.infinite,
+            "have a flux or an inverse variance beyond 3.4e38, where single precision ends (give the flux in a unit in which it is near 1)".to_owned(),
+        ),
+        (masked.unweighted, "have an inverse variance of 0 or less".to_owned()),
+        (
+            masked.faint,
+            format!("have an inverse variance not above survey.mask.ivar_min = {least:e}"),
+        ),
+        (masked.marked, "are bad by the file's mask ([survey.mask])".to_owned()),
+    ];
+    let most = reasons.iter().max_by_key(|(count, _)| *count);
+    let most = most.filter(|(count, _)| *count > 0);
+    let share = most.map_or(0.0, |(count, _)| *count as f64 / n.max(1) as f64);
+    if elsewhere > share && elsewhere > 1.0 - config.select.coverage_min {
+        let (low, high) = (short(low), short(high));
+        let (from, to) = (grid.min, grid.max);
+        return Some(format!(
+            "the spectrum covers {low}-{high} Å, the grid {from}-{to} Å"
+        ));
+    }
+    let words = |(count, what): &(usize, String)| format!("{count} of its {n} pixels {what}");
+    let of_gap = |[a, b]: &[f64; 2]| {
+        let (a, b) = (short(10f64.powf(*a)), short(10f64.powf(*b)));
+        format!("no pixel covers {a}-{b} Å")
+    };
+    most.map(words).or_else(|| gap.map(of_gap))
 }
 
 /// Four digits are enough to see what is meant.

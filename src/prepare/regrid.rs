@@ -24,7 +24,7 @@ impl Regridder {
     pub(crate) fn new(grid: &LogGrid, pixels: &Pixels) -> Self {
         match pixels {
             Pixels::Sdss => Self::sdss(grid),
-            Pixels::Shared(pixels) => Self::shared(grid, pixels),
+            Pixels::Shared(pixels) | Pixels::Own(pixels) => Self::shared(grid, pixels),
         }
     }
 

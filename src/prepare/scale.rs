@@ -164,11 +164,15 @@ fn measure(
 ) -> Result<PixelScale> {
     let all = source.len();
     let mut total = vec![Moments::default(); image.channels];
+    let mut first: Option<(i32, String)> = None;
     thread::scope(|scope| {
         let rows = || ranges::<ImageSetHeader>(all, image.channels * image.height * image.width);
         for (rows, raw) in rows().zip(ahead(scope, AHEAD, rows().map(|r| source.read(r)))) {
             let mut raw = raw?;
             mask_impossible_pixels(&mut raw);
+            if first.is_none() {
+                first = (0..rows.len()).find_map(|i| problem(&raw, i));
+            }
             // In the order of the rows: the sum does not depend on the threads.
             let each: Vec<Vec<Moments>> = (0..rows.len())
                 .into_par_iter()
@@ -186,7 +190,9 @@ fn measure(
     let std: Vec<f64> = total.iter().map(|m| (m.deviations / m.n).sqrt()).collect();
     if let Some(channel) = std.iter().position(|s| !(*s > 0.0 && s.is_finite())) {
         let problem = if total[channel].n == 0.0 {
-            format!("no usable image has a good pixel in channel {channel}")
+            let why = first.map(|(_, reason)| format!("; the first that is left out: {reason}"));
+            let why = why.unwrap_or_default();
+            format!("no usable image has a good pixel in channel {channel}{why}")
         } else {
             format!("channel {channel} is the same everywhere: it has no standard deviation")
         };

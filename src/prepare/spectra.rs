@@ -3,7 +3,7 @@
 use super::chunks::{self, Chunk};
 use super::impossible::mask_impossible;
 use super::normalise::level;
-use super::overlap::check_overlap;
+use super::overlap::{check_overlap, uncovered};
 use super::regrid::Regridder;
 use super::report::Report;
 use super::set::SpectraHeader;
@@ -171,6 +171,7 @@ fn one(
         &mut object,
         row.flux.row(0),
         row.ivar.row(0),
+        || uncovered(config, &spectrum, &item.masked),
     );
     match level(&config.normalise, &spectrum, item.level) {
         Ok(found) => {

@@ -5,7 +5,7 @@ use crate::files::cells::whole;
 use crate::files::fits::read::Fits;
 use crate::files::start::{Start, start};
 use crate::files::table::{FitsTable, Table, missing};
-use crate::files::text_table::TextTable;
+use crate::files::text_table::{TextTable, to_be_converted};
 use crate::{Error, Result};
 use std::path::Path;
 
@@ -31,14 +31,14 @@ impl Catalog {
         match start(path).map_err(unreadable)? {
             Start::Fits => Self::find_in(Fits::open(path)?, schemes),
             Start::Text => Self::text(TextTable::open(path)?, schemes),
-            Start::VoTable => Err(to_be_converted(path, "a VOTable", ", format=\"votable\"")),
+            Start::VoTable => Err(to_be_converted(path, "a VOTable", "votable")),
             Start::Hdf5 => Err(to_be_converted(path, "an HDF5 file", "")),
             _ => Err(Error::input(
                 path,
                 "",
                 "not a table that selfsi reads",
                 "a FITS table, or one as text (CSV, ECSV)",
-                "give the catalog's own file, or convert it to FITS (astropy: Table.read, Table.write)",
+                "give the catalog's own file, convert it to FITS (astropy: Table.read, Table.write), or text to UTF-8 (iconv)",
             )),
         }
     }
@@ -207,19 +207,4 @@ pub(crate) fn table_with(
 fn lacking<'a>(names: &[String], scheme: &Scheme<'a>) -> Vec<&'a str> {
     let absent = |n: &&&str| !names.iter().any(|t| t.eq_ignore_ascii_case(n));
     scheme.iter().filter(absent).copied().collect()
-}
-
-fn to_be_converted(path: &Path, what: &str, format: &str) -> Error {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let fits = Path::new(&*name).with_extension("fits");
-    let fits = fits.display();
-    Error::input(
-        path,
-        "",
-        format!("{what}, which is not read as a catalog"),
-        "a FITS table, or one as text (CSV, ECSV)",
-        format!(
-            "convert it: python3 -c 'from astropy.table import Table; Table.read(\"{name}\"{format}).write(\"{fits}\")'"
-        ),
-    )
 }

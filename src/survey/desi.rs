@@ -159,10 +159,11 @@ impl DesiSurvey {
         match read_coadd(&file.path, &file.layout, place.row, &file.pixels, mask) {
             Ok(Coadd {
                 spectrum,
+                masked,
                 has_lsf,
                 has_mask,
             }) => {
-                item.spectrum = Some(spectrum);
+                (item.spectrum, item.masked) = (Some(spectrum), masked);
                 item.other_grid = !Arc::ptr_eq(&file.pixels, &self.files[0].pixels);
                 (item.lacks_lsf, item.lacks_mask) = (!has_lsf, !has_mask);
             }

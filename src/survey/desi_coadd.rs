@@ -4,7 +4,7 @@ use super::desi_file::{Arm, DesiFile, absent};
 use super::pixel_mask::PixelMask;
 use crate::Result;
 use crate::config::MaskKind;
-use crate::data::{NativeGrid, Spectrum};
+use crate::data::{Masked, NativeGrid, Spectrum};
 use crate::files::fits::read::{Fits, Hdu};
 use std::path::Path;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Coadd {
     pub spectrum: Spectrum,
+    pub masked: Masked,
     pub has_lsf: bool,
     pub has_mask: bool,
 }
@@ -43,6 +44,7 @@ struct Joined {
     flux: Vec<f64>,
     ivar: Vec<f64>,
     lsf: Vec<f64>,
+    masked: Masked,
     has_lsf: bool,
     has_mask: bool,
 }
@@ -53,6 +55,7 @@ impl Joined {
             flux: vec![0.0; pixels],
             ivar: vec![0.0; pixels],
             lsf: vec![0.0; pixels],
+            masked: Masked::default(),
             has_lsf: true,
             has_mask: true,
         }
@@ -93,8 +96,8 @@ impl Joined {
         };
         for i in 0..n {
             let (f, v) = (f64::from(flux[i]), f64::from(ivar[i]));
-            let good = f.is_finite() && v.is_finite() && v > 0.0;
-            if good && bad.get(i).is_none_or(|b| *b == 0.0) {
+            let marked = bad.get(i).is_some_and(|b| *b != 0.0);
+            if !self.masked.count(flux[i], ivar[i], 0.0, marked) {
                 self.flux[start + i] += v * f;
                 self.ivar[start + i] += v;
                 self.lsf[start + i] += v * lsf[i];
@@ -121,9 +124,13 @@ impl Joined {
             },
             ivar: self.ivar.iter().map(|v| *v as f32).collect(),
         };
-        mask.apply(&mut spectrum, &[]);
+        let faint = mask.apply(&mut spectrum, &[]).faint;
         Coadd {
             spectrum,
+            masked: Masked {
+                faint,
+                ..self.masked
+            },
             has_lsf: self.has_lsf,
             has_mask: self.has_mask,
         }

@@ -6,7 +6,9 @@
 
 use super::desi_lattice::Lattice;
 use super::flux_unit::{check_flux, check_ivar};
+use super::sdss::in_air;
 use crate::files::fits::read::{Fits, Hdu};
+use crate::files::quantity::Quantity;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 
@@ -71,13 +73,14 @@ impl DesiFile {
         if names.is_empty() {
             return Err(absent(fits, "B_WAVELENGTH, R_WAVELENGTH, Z_WAVELENGTH"));
         }
-        let mut centres = Vec::with_capacity(names.len());
+        let mut centres: Vec<Vec<f64>> = Vec::with_capacity(names.len());
         for name in &names {
             let n = match fits.go(hdus[&wavelength(name)])? {
                 Hdu::Image(axes) if axes.len() == 1 => axes[0],
                 _ => 0,
             };
-            centres.push(fits.pixels(n)?);
+            let angstroms = angstroms(fits)?;
+            centres.push(fits.pixels(n)?.iter().map(|c| c * angstroms).collect());
         }
         let lattice = Lattice::of(&centres);
         let start = |centres: &[f64]| lattice.and_then(|l| l.place(centres));
@@ -146,6 +149,29 @@ pub(super) fn absent(fits: &Fits, name: &str) -> Error {
         "a DESI coadd file",
         "check the file with selfsi inspect",
     )
+}
+
+/// Å of the unit of the wavelengths in the current HDU, which are those in vacuum; Å where it says none.
+fn angstroms(fits: &mut Fits) -> Result<f64> {
+    let refused = |fits: &mut Fits, problem: String| {
+        let place = fits.place();
+        Err(fits.error(
+            &place,
+            &problem,
+            "wavelengths in vacuum, in Å, nm, µm or m",
+            "give such a file, or the spectra as HDF5 (kind = \"hdf5\")",
+        ))
+    };
+    if in_air(fits) {
+        return refused(fits, "wavelengths in air".to_owned());
+    }
+    let Some(unit) = fits.text_key("BUNIT") else {
+        return Ok(1.0);
+    };
+    match Quantity::of_wavelength(&unit) {
+        Some(angstroms) => Ok(angstroms),
+        None => refused(fits, format!("BUNIT `{unit}`")),
+    }
 }
 
 /// Whether every image says DESI's one flux unit.

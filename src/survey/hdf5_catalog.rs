@@ -1,12 +1,13 @@
-//! HDF5 catalogs: [N, n] flux and ivar on one wavelength grid, read in blocks of rows.
+//! HDF5 catalogs: [N, n] flux and ivar on one wavelength grid or on one each, read in blocks of rows.
 
+use super::hdf5_grid::{Hdf5Grid, RowGrid};
 use super::hdf5_mask::{Hdf5Mask, USUAL, used};
-use super::hdf5_units::wavelengths;
+use super::hdf5_units::said_medium;
 use super::pixel_mask::PixelMask;
 use super::spectra::Beside;
 use crate::config::{AirOrVacuum, Datasets};
 use crate::data::Object;
-use crate::data::{Centres, NativeGrid, Spectrum};
+use crate::data::{Masked, NativeGrid, Spectrum};
 use crate::files::hdf5::listing::datasets;
 use crate::files::hdf5::read;
 use crate::{Error, Result};
@@ -27,7 +28,7 @@ pub struct Hdf5Catalog {
     masks: Vec<Hdf5Mask>,
     /// Datasets of as many rows and pixels as the flux that are not read.
     unread: Vec<String>,
-    grid: Arc<[[f64; 2]]>,
+    grid: Hdf5Grid,
     names: Vec<String>,
     z: Option<Vec<f64>>,
     level: Option<Vec<f64>>,
@@ -49,7 +50,6 @@ impl Hdf5Catalog {
     pub fn open(path: &Path, datasets: &Datasets, wavelength: AirOrVacuum) -> Result<Self> {
         let file = read::open(path)?;
         let look = Look { file: &file, path };
-        look.same_medium(wavelength)?;
         let flux = look.required(&datasets.flux, "flux [N, n]")?;
         let shape = flux.shape();
         let [rows, pixels] = shape[..] else {
@@ -70,7 +70,7 @@ impl Hdf5Catalog {
             look.shaped(&datasets.ivar, &ivar, &[rows, pixels])?;
             Some(ivar)
         };
-        let grid = look.grid(datasets, wavelength, pixels)?;
+        let grid = look.grid(datasets, wavelength, [rows, pixels])?;
         let lsf = match look.optional(datasets.lsf.as_deref(), "lsf")? {
             Some(data) if data.ndim() == 1 => {
                 look.shaped("lsf", &data, &[pixels])?;
@@ -110,26 +110,29 @@ impl Hdf5Catalog {
         }
     }
 
-    /// As [`Self::read`], with the bad pixels masked.
+    /// As [`Self::read`], with the bad pixels masked; a spectrum without wavelengths is what is wrong with
+    /// them.
     ///
     /// # Errors
-    /// As [`Self::read`].
+    /// [`Error::Input`] if the rows cannot be read.
     pub(crate) fn read_masked(
         &self,
         rows: Range<usize>,
         mask: &PixelMask,
-    ) -> Result<Vec<Spectrum>> {
-        let mut spectra = self.read(rows.clone())?;
+    ) -> Result<Vec<std::result::Result<(Spectrum, Masked), String>>> {
+        let spectra = self.read_rows(rows.clone())?;
         let used = used(&self.masks, mask.kind);
         let bad = used.map(|m| m.bad(&self.path, rows, mask)).transpose()?;
-        for (i, spectrum) in spectra.iter_mut().enumerate() {
-            spectrum.mask(mask.ivar_min, |p| match &bad {
+        let masked = |(i, row): (usize, Row)| {
+            let (mut spectrum, first) = row?;
+            let masked = spectrum.mask(mask.ivar_min, |p| match &bad {
                 // One row may stand for all.
-                Some((bad, n)) => bad[(i * n + p) % bad.len()],
+                Some((bad, n)) => bad[(i * n + first + p) % bad.len()],
                 None => false,
             });
-        }
-        Ok(spectra)
+            Ok((spectrum, masked))
+        };
+        Ok(spectra.into_iter().enumerate().map(masked).collect())
     }
 
     /// Number of spectra.
@@ -150,10 +153,16 @@ impl Hdf5Catalog {
         &self.names
     }
 
-    /// Edges of each pixel in log10(λ/Å), vacuum, `[n]`.
+    /// Edges of each pixel in log10(λ/Å), vacuum, `[n]`: of the first spectrum where each has its own.
     #[must_use]
     pub fn pixels(&self) -> &Arc<[[f64; 2]]> {
-        &self.grid
+        self.grid.edges()
+    }
+
+    /// Whether each spectrum has pixels of its own.
+    #[must_use]
+    pub fn has_own_pixels(&self) -> bool {
+        matches!(self.grid, Hdf5Grid::Each(_))
     }
 
     /// Identity of row `i`, if the file gives it.
@@ -176,8 +185,26 @@ impl Hdf5Catalog {
     /// Reads the spectra of `rows`, nothing masked yet.
     ///
     /// # Errors
-    /// [`Error::Input`] if they cannot be read.
+    /// [`Error::Input`] if they cannot be read, or the wavelengths of one are none.
     pub fn read(&self, rows: Range<usize>) -> Result<Vec<Spectrum>> {
+        let all = self.read_rows(rows.clone())?.into_iter().zip(rows);
+        let one = |(row, i): (Row, usize)| {
+            let fix = "mend them, or remove the spectrum";
+            let problem = |p: String| {
+                Error::input(
+                    &self.path,
+                    format!("row {i}"),
+                    p,
+                    "wavelengths of a spectrum",
+                    fix,
+                )
+            };
+            row.map(|(spectrum, _)| spectrum).map_err(problem)
+        };
+        all.map(one).collect()
+    }
+
+    fn read_rows(&self, rows: Range<usize>) -> Result<Vec<Row>> {
         let get = |data: &Dataset| -> Result<Array2<f32>> {
             data.read_slice_2d(s![rows.clone(), ..])
                 .map_err(|e| read::bad(&self.path, &format!("dataset {}", data.name()), &e))
@@ -191,19 +218,33 @@ impl Hdf5Catalog {
             Some(Lsf::Each(data)) => Some(get(data)?),
             _ => None,
         };
-        let spectrum = |i: usize| Spectrum {
-            grid: NativeGrid::Pixels(self.grid.clone()),
-            flux: flux.row(i).to_vec(),
-            ivar: ivar.row(i).to_vec(),
-            lsf: match (&self.lsf, &each) {
-                (Some(Lsf::Shared(lsf)), _) => lsf.clone(),
-                (_, Some(lsf)) => lsf.row(i).to_vec(),
-                _ => Vec::new(),
-            },
+        let grids: Vec<RowGrid> = match &self.grid {
+            Hdf5Grid::Shared(edges) => vec![Ok((edges.clone(), 0..edges.len())); rows.len()],
+            Hdf5Grid::Each(grids) => grids
+                .read(rows.clone(), &ivar)
+                .map_err(|e| read::bad(&self.path, "wavelengths", &e))?,
         };
-        Ok((0..rows.len()).map(spectrum).collect())
+        let spectrum = |(i, grid): (usize, RowGrid)| {
+            let (edges, kept) = grid?;
+            let part = |row: ndarray::ArrayView1<f32>| row.slice(s![kept.clone()]).to_vec();
+            let spectrum = Spectrum {
+                grid: NativeGrid::Pixels(edges),
+                flux: part(flux.row(i)),
+                ivar: part(ivar.row(i)),
+                lsf: match (&self.lsf, &each) {
+                    (Some(Lsf::Shared(lsf)), _) => lsf[kept.clone()].to_vec(),
+                    (_, Some(lsf)) => part(lsf.row(i)),
+                    _ => Vec::new(),
+                },
+            };
+            Ok((spectrum, kept.start))
+        };
+        Ok(grids.into_iter().enumerate().map(spectrum).collect())
     }
 }
+
+/// A spectrum and which pixel of its row is its first, or what is wrong with its wavelengths.
+type Row = std::result::Result<(Spectrum, usize), String>;
 
 /// Inverse variances of noiseless `flux` [n, D]: S/N 10⁶ of each row's RMS, as masks and weights
 /// need a finite number.
@@ -268,67 +309,48 @@ impl Look<'_> {
             .map_err(|e| read::bad(self.path, &format!("dataset {}", data.name()), &e))
     }
 
-    fn grid(&self, sets: &Datasets, medium: AirOrVacuum, pixels: usize) -> Result<Arc<[[f64; 2]]>> {
-        let (name, kind) = match &sets.wave {
-            Some(wave) => (wave, Centres::Angstrom),
-            None => (&sets.loglam, Centres::Log10),
-        };
-        let data = self.required(name, "the wavelength of each pixel, [n]")?;
-        let each = data.ndim() == 2;
-        if !each {
-            self.shaped(name, &data, &[pixels])?;
+    fn grid(
+        &self,
+        sets: &Datasets,
+        medium: AirOrVacuum,
+        [rows, pixels]: [usize; 2],
+    ) -> Result<Hdf5Grid> {
+        let name = wavelengths(sets);
+        let data = self.required(name, "the wavelength of each pixel, [n], or [N, n]")?;
+        match data.ndim() {
+            2 => self.shaped(name, &data, &[rows, pixels])?,
+            _ => self.shaped(name, &data, &[pixels])?,
         }
-        let mut centres = wavelengths(&data, self.path, kind, sets.wave_unit.as_deref())?;
-        if each {
-            let one = centres.get(..pixels).unwrap_or_default();
-            if data.shape().last() != Some(&pixels) || centres.chunks(pixels).any(|c| c != one) {
-                return Err(self.wrong(
-                    name,
-                    &data.shape(),
-                    "one grid [n], or the same in every row (other spectra: resample them to one grid)",
-                ));
-            }
-            centres.truncate(pixels);
-        }
-        let unusable = |problem: &str| {
-            Error::input(
-                self.path,
-                format!("dataset {name}"),
-                problem,
-                "finite, strictly monotonic wavelengths: log10 Å in `loglam`, Å in `wave` unless it has another unit",
-                "set survey.source.datasets.loglam or .wave",
-            )
-        };
-        if kind == Centres::Log10 && centres.iter().any(|l| !(1.0..8.0).contains(l)) {
-            return Err(unusable("values are not log10 of wavelengths in Å"));
-        }
-        match NativeGrid::from_centres(&centres, kind, medium == AirOrVacuum::Air) {
-            Some(NativeGrid::Pixels(pixels)) => Ok(pixels),
-            _ => Err(unusable("not finite and strictly monotonic")),
-        }
+        self.same_medium(medium, &data)?;
+        Hdf5Grid::read((self.path, name), data, sets, medium)
     }
 
     /// The mask that the config names, or those of the usual names and the right shape.
     fn masks(&self, asked: Option<&str>, [rows, pixels]: [usize; 2]) -> Result<Vec<Hdf5Mask>> {
         if let Some(name) = asked {
-            let data = self.required(name, "marks of bad pixels, [N, n] or [n]")?;
+            let data = match read::find_sparse(self.file, self.path, name)? {
+                Some(data) => data,
+                None => self.required(name, "marks of bad pixels, [N, n] or [n]")?,
+            };
             if data.shape() != [pixels] {
                 self.shaped(name, &data, &[rows, pixels])?;
             }
             return Ok(vec![Hdf5Mask::new(data, name, true)]);
         }
-        let usual = USUAL.iter().filter_map(|name| {
-            let data = self.file.dataset(name).ok()?;
-            let fits = data.shape() == [rows, pixels] || data.shape() == [pixels];
-            fits.then(|| Hdf5Mask::new(data, name, false))
-        });
-        Ok(usual.collect())
+        let mut usual = Vec::new();
+        for name in USUAL {
+            let found = read::find_sparse(self.file, self.path, name)?;
+            let fits = |d: &Dataset| d.shape() == [rows, pixels] || d.shape() == [pixels];
+            usual.extend(found.filter(fits).map(|d| Hdf5Mask::new(d, name, false)));
+        }
+        Ok(usual)
     }
 
     fn unread(&self, sets: &Datasets, shape: [usize; 2]) -> Vec<String> {
         let read = [
             Some(&sets.flux),
             Some(&sets.ivar),
+            Some(wavelengths(sets)),
             sets.lsf.as_ref(),
             sets.mask.as_ref(),
         ];
@@ -362,21 +384,29 @@ impl Look<'_> {
         self.read(&data).map(Some)
     }
 
-    fn same_medium(&self, config: AirOrVacuum) -> Result<()> {
-        let said = read::text_attribute(self.file, "wavelength").unwrap_or_default();
+    fn same_medium(&self, config: AirOrVacuum, data: &Dataset) -> Result<()> {
+        let Some((said, attribute)) = said_medium(self.file, Some(data)) else {
+            return Ok(());
+        };
         let ours = match config {
             AirOrVacuum::Air => "air",
             AirOrVacuum::Vacuum => "vacuum",
         };
-        if said.is_empty() || said.eq_ignore_ascii_case(ours) {
+        // "vac", as DESI puts it, too.
+        if said.trim().to_lowercase().starts_with(&ours[..3]) {
             return Ok(());
         }
         Err(Error::input(
             self.path,
-            "attribute wavelength",
+            attribute,
             format!("the file says `{said}`, the config `{ours}`"),
             "the same in both",
             "correct survey.source.wavelength",
         ))
     }
+}
+
+/// The dataset of the wavelengths.
+fn wavelengths(sets: &Datasets) -> &String {
+    sets.wave.as_ref().unwrap_or(&sets.loglam)
 }

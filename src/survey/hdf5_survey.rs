@@ -4,14 +4,15 @@ use super::hdf5_catalog::Hdf5Catalog;
 use super::hdf5_units::check_flux;
 use super::item::Item;
 use super::pixel_mask::PixelMask;
-use super::select::by_catalog;
+use super::select::{by_catalog, reject};
 use super::spectra::{Beside, Pixels, Survey, Unmatched};
 use crate::Result;
 use crate::config::{AirOrVacuum, Datasets, SelectConfig};
-use crate::data::{Spectrum, flag};
+use crate::data::{Masked, NativeGrid, Spectrum, flag};
 use crate::files::hdf5::read;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 /// An HDF5 catalog and the unit of its flux, which the config gives.
 #[derive(Debug)]
@@ -59,7 +60,11 @@ impl Survey for Hdf5Survey {
     }
 
     fn pixels(&self) -> Pixels {
-        Pixels::Shared(self.catalog.pixels().clone())
+        let pixels = self.catalog.pixels().clone();
+        match self.catalog.has_own_pixels() {
+            true => Pixels::Own(pixels),
+            false => Pixels::Shared(pixels),
+        }
     }
 
     fn unmatched(&self) -> Unmatched {
@@ -80,12 +85,24 @@ impl Survey for Hdf5Survey {
         select: &SelectConfig,
     ) -> Result<Vec<Item>> {
         let spectra = self.catalog.read_masked(rows.clone(), mask)?;
-        let item = |(i, spectrum): (usize, Spectrum)| {
+        let ours = self.catalog.pixels();
+        let item = |(i, read): (usize, std::result::Result<(Spectrum, Masked), String>)| {
             let mut object = self.catalog.object(i);
             by_catalog(select, &mut object, None);
+            let (spectrum, masked) = match read {
+                Ok(read) if object.flag == flag::GOOD => read,
+                Ok(_) => return Item::of(object),
+                Err(problem) => {
+                    reject(&mut object, flag::UNREADABLE, &problem);
+                    return Item::of(object);
+                }
+            };
+            let shared = |p: &Arc<[[f64; 2]]>| Arc::ptr_eq(p, ours);
             Item {
                 lacks_lsf: spectrum.lsf.is_empty(),
-                spectrum: (object.flag == flag::GOOD).then_some(spectrum),
+                other_grid: !matches!(&spectrum.grid, NativeGrid::Pixels(p) if shared(p)),
+                masked,
+                spectrum: Some(spectrum),
                 level: self.catalog.level(i),
                 ..Item::of(object)
             }

@@ -50,7 +50,7 @@ pub(super) fn check_flux(
             "correct survey.source.flux_unit, or the attribute if it is wrong",
         )
     };
-    let flux = file.dataset(&datasets.flux).ok();
+    let flux = read::find(file, path, &datasets.flux)?;
     let of_flux = flux.and_then(|d| said(&d, &UNIT));
     let of_flux =
         of_flux.map(|(unit, name)| (unit, format!("dataset {} attribute {name}", datasets.flux)));
@@ -65,10 +65,10 @@ pub(super) fn check_flux(
             )),
         }
     }
-    let ivar = file
-        .dataset(&datasets.ivar)
-        .ok()
-        .filter(|_| !datasets.noiseless);
+    let ivar = match datasets.noiseless {
+        true => None,
+        false => read::find(file, path, &datasets.ivar)?,
+    };
     let inverse = Quantity::read(config).map(|u| u.power(-2));
     if let (Some((unit, name)), Some(inverse)) = (ivar.and_then(|d| said(&d, &UNIT)), inverse)
         && Quantity::read(&unit).is_some_and(|u| u.measures_as(inverse) && !u.is(inverse))
@@ -81,23 +81,15 @@ pub(super) fn check_flux(
     Ok(notes)
 }
 
-/// The wavelengths of `data` in Å or log10 Å, by the unit that its attribute says or `asked`, the
-/// config's; without either they are in Å.
+/// Å of the unit of the wavelengths in `data`, or in their logarithm, that its attribute says or `asked`,
+/// the config's; without either they are in Å.
 ///
 /// # Errors
-/// [`Error::Input`] if they cannot be read, for a unit of the config that is no length, one of the file
-/// that is none where the config has none, or two that differ.
-pub(crate) fn wavelengths(
-    data: &Dataset,
-    path: &Path,
-    kind: Centres,
-    asked: Option<&str>,
-) -> Result<Vec<f64>> {
+/// [`Error::Input`] for a unit of the config that is no length, one of the file that is none where the
+/// config has none, or two that differ.
+pub(crate) fn unit(data: &Dataset, path: &Path, kind: Centres, asked: Option<&str>) -> Result<f64> {
     let name = data.name();
     let name = name.trim_start_matches('/');
-    let mut values: Vec<f64> = data
-        .read_raw()
-        .map_err(|e| read::bad(path, &format!("dataset {name}"), &e))?;
     let said = said(data, &UNIT);
     let read = said
         .as_ref()
@@ -122,26 +114,56 @@ pub(crate) fn wavelengths(
             "unit `{asked}` of the config is not understood"
         )));
     }
-    let angstroms = match (read, config, &said) {
+    match (read, config, &said) {
         (Some(file), Some(config), Some((unit, _))) if file != config => {
             let asked = asked.unwrap_or_default();
-            return Err(wrong(format!(
+            Err(wrong(format!(
                 "the file says `{unit}`, the config `{asked}`"
-            )));
+            )))
         }
-        (_, Some(config), _) => config,
-        (Some(file), None, _) => file,
+        (_, Some(config), _) => Ok(config),
+        (Some(file), None, _) => Ok(file),
         // "log10", "dex" and the like of a logarithm say nothing of what was measured.
         (None, None, Some((unit, _))) if kind == Centres::Angstrom => {
-            return Err(wrong(format!("unit `{unit}` is not understood")));
+            Err(wrong(format!("unit `{unit}` is not understood")))
         }
-        (None, None, _) => 1.0,
-    };
+        (None, None, _) => Ok(1.0),
+    }
+}
+
+/// Wavelengths, or their logarithms, in a unit of `angstroms` Å as those in Å.
+pub(crate) fn in_angstroms(mut values: Vec<f64>, kind: Centres, angstroms: f64) -> Vec<f64> {
     if angstroms != 1.0 {
         match kind {
             Centres::Log10 => values.iter_mut().for_each(|v| *v += angstroms.log10()),
             Centres::Angstrom => values.iter_mut().for_each(|v| *v *= angstroms),
         }
     }
-    Ok(values)
+    values
+}
+
+/// Names of the attributes that say whether wavelengths are those in air or in vacuum, whatever their case.
+const MEDIUM: [&str; 5] = [
+    "airorvac",
+    "air_or_vac",
+    "air_or_vacuum",
+    "medium",
+    "wave_medium",
+];
+
+/// Whether wavelengths are in air or in vacuum by an attribute of the file or of their dataset, and which
+/// attribute says so.
+pub(crate) fn said_medium(file: &File, data: Option<&Dataset>) -> Option<(String, String)> {
+    let of_file = ["wavelength"].iter().chain(&MEDIUM).copied();
+    let of_file = said(file, &of_file.collect::<Vec<_>>());
+    let of_data = data.and_then(|d| said(d, &MEDIUM));
+    let of_data = of_data.zip(data.map(|d| d.name())).map(|((text, a), d)| {
+        (
+            text,
+            format!("dataset {} attribute {a}", d.trim_start_matches('/')),
+        )
+    });
+    of_file
+        .map(|(text, a)| (text, format!("attribute {a}")))
+        .or(of_data)
 }

@@ -3,6 +3,7 @@
 use super::sdss;
 use super::sp_plate;
 use super::sp_plate::{Fibre, Key};
+use crate::base::regular;
 use crate::files::fits::read::Fits;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
@@ -51,6 +52,12 @@ impl Index {
                 let key = name.or_else(|| sdss::key(path)).unwrap_or(unknown);
                 index.add(key, path.clone(), None);
             } else {
+                if path.exists() && !path.is_dir() {
+                    let fix = "check the path (survey.source.spectra)";
+                    let refused =
+                        |e| Error::input(path, "", e, "a folder of spectra, or a file", fix);
+                    regular::check(path).map_err(refused)?;
+                }
                 index.walk(path)?;
             }
         }
@@ -136,11 +143,20 @@ const BESIDE_COADDS: [&str; 8] = [
 ];
 
 /// Whether a file that no rule takes is called like a FITS file: `.fits`, `.FITS`, `.fit`, ` (1).fits`,
-/// `.fits.bz2`; those of the pipeline that stand beside spectra, which begin with one of `beside`, are not.
+/// `.fits.bz2`, or like a spectrum without any of these; those of the pipeline that stand beside spectra,
+/// which begin with one of `beside`, are not.
 fn is_other(name: &str, beside: &[&str]) -> bool {
     let plain = name.to_lowercase();
     let fits = [".fit", ".fts"].iter().any(|end| plain.contains(end));
-    fits && !name.starts_with('.') && !beside.iter().any(|b| name.starts_with(b))
+    let bare = || !plain.contains('.');
+    let spectrum = || {
+        ["spec-", "spplate-", "coadd-"]
+            .iter()
+            .any(|p| plain.starts_with(p))
+    };
+    (fits || bare() && spectrum())
+        && !name.starts_with('.')
+        && !beside.iter().any(|b| name.starts_with(b))
 }
 
 /// The files among `paths`, and those of the folders among them that are called PREFIX*.fits[.gz],

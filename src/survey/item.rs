@@ -1,7 +1,6 @@
 //! One row of a survey as it is read, whatever the survey.
 
-use crate::data::Object;
-use crate::data::Spectrum;
+use crate::data::{Masked, Object, Spectrum};
 
 /// One row: what is known of the object and, unless it is already rejected, its spectrum.
 #[derive(Debug)]
@@ -9,6 +8,8 @@ pub(crate) struct Item {
     pub object: Object,
     pub level: Option<f64>,
     pub spectrum: Option<Spectrum>,
+    /// How many of its pixels are masked, and why.
+    pub masked: Masked,
     /// Read from a file that has no line-spread function, or not the mask asked for.
     pub lacks_lsf: bool,
     pub lacks_mask: bool,
@@ -23,6 +24,7 @@ impl Item {
             object,
             level: None,
             spectrum: None,
+            masked: Masked::default(),
             lacks_lsf: false,
             lacks_mask: false,
             other_grid: false,

@@ -8,6 +8,7 @@ mod desi_lattice;
 pub(crate) mod desi_targets;
 mod flux_unit;
 mod hdf5_catalog;
+mod hdf5_grid;
 mod hdf5_mask;
 mod hdf5_survey;
 pub(crate) mod hdf5_units;

@@ -1,7 +1,7 @@
 //! Which pixels of SDSS spectra are bad: SPPIXMASK bits by name.
 
 use crate::config::{MaskConfig, MaskKind};
-use crate::data::Spectrum;
+use crate::data::{Masked, Spectrum};
 use crate::{Error, Result};
 
 /// Names and bits of SPPIXMASK, the `and_mask` and `or_mask` of SDSS and BOSS spectra: idlutils
@@ -77,11 +77,12 @@ impl PixelMask {
         }
     }
 
-    /// Masks the bad pixels of `spectrum`; `mask` may be empty (no mask column).
-    pub fn apply(&self, spectrum: &mut Spectrum, mask: &[i64]) {
+    /// Masks the bad pixels of `spectrum`; `mask` may be empty (no mask column). Gives how many for which
+    /// reason.
+    pub fn apply(&self, spectrum: &mut Spectrum, mask: &[i64]) -> Masked {
         spectrum.mask(self.ivar_min, |i| {
             mask.get(i).is_some_and(|m| (*m as u32) & self.bits != 0)
-        });
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use super::pixel_mask::PixelMask;
 use crate::Result;
 use crate::data::Object;
 use crate::data::spectrum::SDSS_STEP;
-use crate::data::{Centres, NativeGrid, Spectrum};
+use crate::data::{Centres, Masked, NativeGrid, Spectrum};
 use crate::files::cells;
 use crate::files::fits::read::{Fits, Hdu};
 use std::path::Path;
@@ -29,6 +29,8 @@ const LONGEST: f64 = 1e6;
 pub struct SpecFile {
     /// Flux, ivar, line-spread function on native pixels.
     pub spectrum: Spectrum,
+    /// How many of its pixels are masked, and why.
+    pub masked: Masked,
     /// What the file itself says: identifiers, position, the pipeline's redshift.
     pub object: Object,
     /// Warnings of the pipeline's redshift; `None`: the file does not say.
@@ -54,23 +56,30 @@ pub fn read_spec(path: &Path, mask: &PixelMask, pipeline: bool) -> Result<SpecFi
     let ids = Ids::of(&mut fits, &version)?;
     check_flux(&mut fits, "BUNIT")?;
     let air = in_air(&mut fits);
+    let (plate, fiber) = (ids.plate.header(&mut fits), ids.fiber.header(&mut fits));
     let mut object = Object {
-        plate: header_id(&mut fits, &ids.plate),
-        mjd: header_id(&mut fits, &["MJD"]),
-        fiberid: header_id(&mut fits, &ids.fiber),
+        plate: plate.known(),
+        mjd: header_id(&mut fits, &["MJD"]).unwrap_or(-1),
+        fiberid: fiber.known(),
         ra: fits.number_key("PLUG_RA").unwrap_or(f64::NAN),
         dec: fits.number_key("PLUG_DEC").unwrap_or(f64::NAN),
         source: path.display().to_string(),
         ..Object::default()
     };
-    let (spectrum, has_lsf, has_mask) = coadd(&mut fits, mask, air)?;
+    let (spectrum, masked, has_lsf, has_mask) = coadd(&mut fits, mask, air)?;
     let mut zwarning = None;
-    if pipeline && fits.seek(2).unwrap_or(false) {
-        zwarning = results(&mut fits, &ids, &mut object);
+    let named = plate.better.is_some() && fiber.better.is_some();
+    if (pipeline || !named) && fits.seek(2).unwrap_or(false) {
+        object.plate = ids.plate.column(&mut fits).or(plate).known();
+        object.fiberid = ids.fiber.column(&mut fits).or(fiber).known();
+        if pipeline {
+            zwarning = results(&mut fits, &mut object);
+        }
     }
     object.name = name(object.plate, object.mjd, object.fiberid);
     Ok(SpecFile {
         spectrum,
+        masked,
         object,
         zwarning,
         version,
@@ -79,25 +88,82 @@ pub fn read_spec(path: &Path, mask: &PixelMask, pipeline: bool) -> Result<SpecFi
     })
 }
 
-/// Keys and columns that identify a spectrum, the better first. SDSS-V names its files by field and
-/// catalog id, though a fibre may be given too.
+/// Keys and columns that identify a spectrum. SDSS-V names its files by field and catalog id, though a
+/// plate and a fibre may be given too.
 struct Ids {
-    plate: [&'static str; 3],
-    fiber: [&'static str; 2],
+    plate: Names,
+    fiber: Names,
+}
+
+/// Names of what identifies, and of what may stand for it where that is absent.
+struct Names {
+    better: &'static [&'static str],
+    other: &'static [&'static str],
+}
+
+/// What is known by either.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Known {
+    better: Option<i64>,
+    other: Option<i64>,
+}
+
+impl Known {
+    /// By the better name, if it is known; −1 where nothing is.
+    fn known(self) -> i64 {
+        self.better.or(self.other).unwrap_or(-1)
+    }
+
+    fn or(self, else_: Self) -> Self {
+        Self {
+            better: self.better.or(else_.better),
+            other: self.other.or(else_.other),
+        }
+    }
+}
+
+impl Names {
+    /// What the current header says.
+    fn header(&self, fits: &mut Fits) -> Known {
+        Known {
+            better: header_id(fits, self.better),
+            other: header_id(fits, self.other),
+        }
+    }
+
+    /// What the first row of the current table says.
+    fn column(&self, fits: &mut Fits) -> Known {
+        Known {
+            better: column_id(fits, self.better),
+            other: column_id(fits, self.other),
+        }
+    }
 }
 
 impl Ids {
     const SDSS_V: Self = Self {
-        plate: ["FIELD", "PLATEID", "PLATE"],
-        fiber: ["CATALOGID", "FIBERID"],
+        plate: Names {
+            better: &["FIELD"],
+            other: &["PLATEID", "PLATE"],
+        },
+        fiber: Names {
+            better: &["CATALOGID"],
+            other: &["FIBERID"],
+        },
     };
     const BEFORE: Self = Self {
-        plate: ["PLATEID", "PLATE", "FIELD"],
-        fiber: ["FIBERID", "CATALOGID"],
+        plate: Names {
+            better: &["PLATEID", "PLATE"],
+            other: &["FIELD"],
+        },
+        fiber: Names {
+            better: &["FIBERID"],
+            other: &["CATALOGID"],
+        },
     };
 
-    /// Those of a file of this version; one that tells no age (`master`, as daily reductions are called)
-    /// is of SDSS-V if it has a CATALOGID. The primary HDU is the current one afterwards.
+    /// Those of a file of this version: of SDSS-V from v6 on, and whatever has a CATALOGID (`master`, as
+    /// daily reductions are called, tells no age). The primary HDU is the current one afterwards.
     fn of(fits: &mut Fits, version: &str) -> Result<Self> {
         let number = version.strip_prefix('v').unwrap_or(version);
         let digits = number.find(|c: char| !c.is_ascii_digit());
@@ -106,11 +172,13 @@ impl Ids {
         let sdss_v = match major {
             Some(major) if version.starts_with('v') => major >= 6,
             Some(_) => false,
-            None => {
-                fits.text_key("CATALOGID").is_some()
-                    || (fits.hdus()? > 2 && fits.seek(2)? && fits.column("CATALOGID").is_some())
-            }
+            None => false,
         };
+        let has_id = |fits: &mut Fits| -> Result<bool> {
+            Ok(fits.text_key("CATALOGID").is_some()
+                || (fits.hdus()? > 2 && fits.seek(2)? && fits.column("CATALOGID").is_some()))
+        };
+        let sdss_v = sdss_v || has_id(fits)?;
         fits.seek(0)?;
         Ok(if sdss_v { Self::SDSS_V } else { Self::BEFORE })
     }
@@ -121,8 +189,10 @@ pub(crate) fn key(path: &Path) -> Option<(i64, i64, i64)> {
     let mut fits = Fits::open(path).ok()?;
     let version = version(&mut fits).ok()?;
     let ids = Ids::of(&mut fits, &version).ok()?;
-    let mut id = |keys: &[&str]| Some(header_id(&mut fits, keys)).filter(|v| *v >= 0);
-    Some((id(&ids.plate)?, id(&["MJD"])?, id(&ids.fiber)?))
+    let mjd = header_id(&mut fits, &["MJD"])?;
+    let (plate, fiber) = (ids.plate.header(&mut fits), ids.fiber.header(&mut fits));
+    let key = (plate.known(), mjd, fiber.known());
+    (key.0 >= 0 && key.2 >= 0).then_some(key)
 }
 
 /// The number of a plate, or of a field of SDSS-V; 0 of co-adds of all epochs.
@@ -160,7 +230,7 @@ pub(crate) fn refuse_sp_spec(fits: &mut Fits) -> Result<()> {
     if !is_sp_spec(fits)? {
         return Ok(());
     }
-    let mut id = |key| header_id(fits, &[key]).max(0);
+    let mut id = |key| header_id(fits, &[key]).unwrap_or(0);
     let (plate, mjd, fibre) = (id("PLATEID"), id("MJD"), id("FIBERID"));
     Err(fits.error(
         "",
@@ -172,9 +242,10 @@ pub(crate) fn refuse_sp_spec(fits: &mut Fits) -> Result<()> {
     ))
 }
 
-/// Whether the header says that the wavelengths are those in air.
+/// Whether the current header says that the wavelengths are those in air.
 pub(crate) fn in_air(fits: &mut Fits) -> bool {
-    fits.text_key("VACUUM").is_some_and(|v| v == "F")
+    let said = fits.text_key("AIRORVAC").unwrap_or_default();
+    fits.text_key("VACUUM").is_some_and(|v| v == "F") || said.to_lowercase().starts_with("air")
 }
 
 /// VERS2D or RUN2D; empty if absent. The primary HDU is the current one afterwards.
@@ -189,13 +260,23 @@ pub(crate) fn name(plate: i64, mjd: i64, fiberid: i64) -> String {
     format!("{plate}-{mjd}-{fiberid:04}")
 }
 
-fn header_id(fits: &mut Fits, keys: &[&str]) -> i64 {
-    keys.iter()
-        .find_map(|k| field(&fits.text_key(k)?))
-        .unwrap_or(-1)
+fn header_id(fits: &mut Fits, keys: &[&str]) -> Option<i64> {
+    let id = |k: &&str| field(&fits.text_key(k)?);
+    keys.iter().find_map(id).filter(|v| *v >= 0)
 }
 
-fn coadd(fits: &mut Fits, mask: &PixelMask, air: bool) -> Result<(Spectrum, bool, bool)> {
+/// Of the first row of the current table.
+fn column_id(fits: &mut Fits, names: &[&str]) -> Option<i64> {
+    let column = names.iter().find_map(|n| fits.column(n))?;
+    let id = match column.text {
+        true => field(fits.texts(&column, 1).ok()?.first()?),
+        false => fits.integers(&column, 1).ok()?.first().copied(),
+    };
+    id.filter(|v| *v >= 0)
+}
+
+/// The spectrum, what of it is masked, and whether there are a line-spread function and a mask.
+fn coadd(fits: &mut Fits, mask: &PixelMask, air: bool) -> Result<(Spectrum, Masked, bool, bool)> {
     if !fits.seek(1)? {
         return Err(fits.error(
             "HDU 1",
@@ -205,6 +286,7 @@ fn coadd(fits: &mut Fits, mask: &PixelMask, air: bool) -> Result<(Spectrum, bool
         ));
     }
     units(fits)?;
+    let air = air || in_air(fits);
     let rows = fits.rows()?;
     let loglam = required(fits, "loglam", rows, None)?;
     let n = loglam.len();
@@ -230,9 +312,9 @@ fn coadd(fits: &mut Fits, mask: &PixelMask, air: bool) -> Result<(Spectrum, bool
         ivar: single(ivar),
         lsf,
     };
-    mask.apply(&mut spectrum, &bits);
+    let masked = mask.apply(&mut spectrum, &bits);
     place_on_grid(fits, &mut spectrum, &loglam, air)?;
-    Ok((spectrum, has_lsf, has_mask))
+    Ok((spectrum, masked, has_lsf, has_mask))
 }
 
 /// Whether the units that the table's header says are those of SDSS.
@@ -316,7 +398,7 @@ pub(crate) fn place_on_grid(
 }
 
 /// Reads the pipeline's row into `object`; gives ZWARNING.
-fn results(fits: &mut Fits, ids: &Ids, object: &mut Object) -> Option<i64> {
+fn results(fits: &mut Fits, object: &mut Object) -> Option<i64> {
     let mut number = |names: &[&str]| -> Option<f64> {
         let column = names.iter().find_map(|n| fits.column(n))?;
         fits.floats(&column, 1).ok()?.first().copied()
@@ -326,19 +408,7 @@ fn results(fits: &mut Fits, ids: &Ids, object: &mut Object) -> Option<i64> {
     object.ra = finite(number(&["PLUG_RA", "RACAT", "FIBER_RA"]), object.ra);
     object.dec = finite(number(&["PLUG_DEC", "DECCAT", "FIBER_DEC"]), object.dec);
     let zwarning = number(&["ZWARNING"]).map(|v| v as i64);
-    let mut id = |names: &[&str], old: i64| -> i64 {
-        let read = |fits: &mut Fits| {
-            let column = names.iter().find_map(|n| fits.column(n))?;
-            if column.text {
-                return field(fits.texts(&column, 1).ok()?.first()?);
-            }
-            fits.integers(&column, 1).ok()?.first().copied()
-        };
-        read(fits).filter(|v| *v >= 0).unwrap_or(old)
-    };
-    object.plate = id(&ids.plate, object.plate);
-    object.mjd = id(&["MJD"], object.mjd);
-    object.fiberid = id(&ids.fiber, object.fiberid);
-    object.thing_id = id(&["THING_ID"], object.thing_id);
+    object.mjd = column_id(fits, &["MJD"]).unwrap_or(object.mjd);
+    object.thing_id = column_id(fits, &["THING_ID"]).unwrap_or(object.thing_id);
     zwarning
 }

@@ -233,7 +233,7 @@ impl SdssRow {
         item.lacks_mask = !spec.has_mask;
         if object.flag == flag::GOOD {
             item.other_grid = !matches!(spec.spectrum.grid, NativeGrid::Sdss { .. });
-            item.spectrum = Some(spec.spectrum);
+            (item.spectrum, item.masked) = (Some(spec.spectrum), spec.masked);
         }
     }
 

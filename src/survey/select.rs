@@ -45,20 +45,23 @@ pub(crate) fn median_snr(flux: &Array2<f32>, ivar: &Array2<f32>) -> Vec<f32> {
         .collect()
 }
 
-/// What the spectrum on the common grid says: coverage and median S/N per good pixel.
+/// What the spectrum on the common grid says: coverage and median S/N per good pixel. `why` tells what
+/// covers so little of it, if that is known.
 pub(crate) fn by_spectrum(
     config: &SelectConfig,
     object: &mut Object,
     flux: ArrayView1<f32>,
     ivar: ArrayView1<f32>,
+    why: impl FnOnce() -> Option<String>,
 ) {
     let snr = snr(flux, ivar);
     let covered = snr.len() as f64 / flux.len() as f64;
     if covered < config.coverage_min || snr.is_empty() {
         let reason = format!(
-            "{:.1} % of the grid has good data, {:.1} % wanted",
+            "{:.1} % of the grid has good data, {:.1} % wanted{}",
             100.0 * covered,
-            100.0 * config.coverage_min
+            100.0 * config.coverage_min,
+            why().map(|w| format!(": {w}")).unwrap_or_default()
         );
         reject(object, flag::COVERAGE, &reason);
     }
@@ -89,7 +92,7 @@ mod tests {
         by_catalog(&config, &mut o, Some(4));
         let flux = Array1::from(vec![0.1f32; 10]);
         let ivar = Array1::from((0..10).map(|i| (i % 2) as f32).collect::<Vec<_>>());
-        by_spectrum(&config, &mut o, flux.view(), ivar.view());
+        by_spectrum(&config, &mut o, flux.view(), ivar.view(), || None);
         let all = flag::REDSHIFT | flag::ZWARNING | flag::COVERAGE | flag::SNR;
         assert_eq!(o.flag, all);
         assert_eq!(o.reason.split("; ").count(), 4, "{}", o.reason);

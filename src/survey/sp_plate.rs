@@ -140,7 +140,7 @@ pub(crate) fn read_row(
         ivar: single(ivar),
         lsf,
     };
-    mask.apply(&mut spectrum, &bits);
+    let masked = mask.apply(&mut spectrum, &bits);
     let loglam: Vec<f64> = (0..n).map(|i| first + step * i as f64).collect();
     sdss::place_on_grid(&mut fits, &mut spectrum, &loglam, air)?;
     let object = Object {
@@ -156,6 +156,7 @@ pub(crate) fn read_row(
     };
     Ok(SpecFile {
         spectrum,
+        masked,
         object,
         zwarning: fibre.zwarning,
         version,

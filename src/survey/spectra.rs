@@ -57,6 +57,8 @@ pub(crate) enum Pixels {
     Sdss,
     /// The same for every spectrum: the two edges of each in log10(λ/Å), vacuum, [n].
     Shared(Arc<[[f64; 2]]>),
+    /// Of its own for each spectrum; these are the first one's.
+    Own(Arc<[[f64; 2]]>),
 }
 
 /// What a catalog and its files do not share.

@@ -401,3 +401,90 @@ fn the_mask_of_an_hdf5_catalog_in_any_form() {
         );
     }
 }
+
+#[test]
+fn inspect_says_what_prepare_does_with_what_stands_beside_an_image() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("images");
+    fs::create_dir(&path).unwrap();
+    let half = |good: f32, bad: f32| values(|j| if j < 512 { good } else { bad });
+    for name in ["a.fits", "b.fits"] {
+        let beside = [
+            ("MASK", values(|j| f32::from(j < 128))),
+            // Of a deviation below 0 nothing is known.
+            ("ERR", half(0.5, -0.5)),
+            ("WHT", half(1.0, 0.0)),
+        ];
+        with(&path.join(name), &beside);
+    }
+    fs::write(path.join("c.npy"), "").unwrap();
+    let found = selfsi::inspect::inspect(&path).unwrap();
+    let fact = |name: &str| {
+        found
+            .facts
+            .iter()
+            .find(|(n, _)| *n == name)
+            .unwrap()
+            .1
+            .to_string()
+    };
+    for words in [
+        "HDU ERR is read as a standard deviation",
+        "HDU MASK ≠ 0",
+        "(WHT) is not read",
+    ] {
+        assert!(fact("beside").contains(words), "{found}");
+    }
+    assert_eq!(
+        (fact("masked"), fact("unit")),
+        ("0.625".into(), "[\"nJy\"]".into())
+    );
+    assert!(
+        found
+            .problems
+            .join("")
+            .contains("1 files are no single images"),
+        "{found}"
+    );
+}
+
+#[test]
+fn the_axes_of_a_file_of_a_folder_are_those_of_one_image() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cutouts");
+    fs::create_dir(&path).unwrap();
+    let cutout = |name: &str, shape: &[usize]| {
+        let n = shape.iter().product();
+        let pixels: Vec<f32> = (0..n).map(|j| 10.0 + (j as f32).sin()).collect();
+        let path = path.join(name);
+        let mut file = FitsFile::create(&path).overwrite().open().unwrap();
+        image(&mut file, "CUTOUT", ImageType::Float, shape, &pixels, "");
+    };
+    for channels in [3, 4] {
+        // The first one does not tell, and is named as one that cannot be used.
+        cutout("a.fits", &[1, 32]);
+        cutout("b.fits", &[channels, 32, 32]);
+        cutout("c.fits", &[channels, 32, 32]);
+        let found = selfsi::inspect::inspect(&path).unwrap();
+        let fact = |name: &str| {
+            found
+                .facts
+                .iter()
+                .find(|(n, _)| *n == name)
+                .unwrap()
+                .1
+                .clone()
+        };
+        assert_eq!(fact("channels"), channels, "{found}");
+        assert_eq!(
+            (fact("height"), fact("images")),
+            (32.into(), 3.into()),
+            "{found}"
+        );
+        assert_eq!(found.problems.len(), 1, "{found}");
+        assert!(
+            found.problems[0].contains("1 of 3 cannot be used"),
+            "{found}"
+        );
+    }
+}

@@ -26,6 +26,56 @@ fn images_have_the_same_noise_in_a_folder_and_by_their_own_paths() {
 }
 
 #[test]
+fn an_ascii_table_gives_all_of_its_names() {
+    let Some(case) = Case::copy("01-ascii-table-heap-overflow") else {
+        return;
+    };
+    case.inspect("cat.fits").succeeds(&["rows             40"]);
+    case.prepare("c.toml").succeeds(&["1 of 40 spectra"]);
+    let (set, _) = case.prepared();
+    assert_eq!(set.objects()[0].name, "000000.11+002310.1");
+}
+
+#[test]
+fn a_gzipped_spectrum_of_several_members_is_read() {
+    let Some(case) = Case::copy("30-gzip-of-several-members") else {
+        return;
+    };
+    case.prepare("c.toml").succeeds(&["1 of 1 spectra"]);
+    let found = case
+        .inspect("s/spec-3655-55240-0002.fits.gz")
+        .succeeds(&["SDSS spectrum"]);
+    assert!(!found.contains("problem"), "{found}");
+}
+
+#[test]
+fn a_filter_that_is_not_built_in_is_named_by_inspect_too() {
+    let Some(case) = Case::copy("22-hdf5-lzf") else {
+        return;
+    };
+    let words = [
+        "compressed by lzf (HDF5 filter 32000)",
+        "h5repack -f GZIP=4",
+    ];
+    case.prepare("c.toml").fails(&words);
+    let found = case.inspect("x.h5").succeeds(&words);
+    assert!(!found.contains("no dataset"), "{found}");
+}
+
+#[test]
+fn inspect_takes_cutouts_in_three_bands_as_prepare_does() {
+    let Some(case) = Case::copy("10-inspect-legacy-cutouts") else {
+        return;
+    };
+    let found = case
+        .inspect("s")
+        .succeeds(&["channels         3", "height           32"]);
+    assert!(!found.contains("problem"), "{found}");
+    case.prepare("c.toml")
+        .succeeds(&["2 of 2 images, 3 × 32 × 32"]);
+}
+
+#[test]
 fn a_flux_column_in_another_unit_is_refused() {
     let Some(case) = Case::copy("05-flux-column-unit-ignored") else {
         return;
@@ -91,6 +141,8 @@ fn wavelengths_in_nanometres_are_not_taken_for_angstroms() {
         "if they are in nm, say so",
     ];
     case.prepare("c.toml").fails(&words);
+    case.inspect("x.h5")
+        .succeeds(&["if they are in nm, say so"]);
     let nm = "survey.source.datasets.wave_unit=nm";
     case.run(&["prepare", "c.toml", "--set", nm])
         .succeeds(&["2 of 2 spectra"]);

@@ -231,3 +231,48 @@ fn tables_as_text_are_read_and_a_votable_is_refused_with_the_command_that_conver
         "{e}"
     );
 }
+
+#[test]
+fn identifiers_that_are_no_whole_numbers_are_refused() {
+    let (_folder, path) = place("c.fits");
+    for (fibre, word) in [
+        (Real(&[2.0, 3.9]), "3.9, not a whole number"),
+        (Unsigned(&[2, (1 << 63) + 7]), "2**63"),
+    ] {
+        let columns = [
+            ("PLATE", Real(&[3655.0, 3655.0])),
+            ("MJD", Whole(&[55240, 55240])),
+            ("FIBERID", fibre),
+            ("Z", Real(&[2.5, 3.0])),
+        ];
+        tables(&path, &[("CAT", &columns)]);
+        let e = read(&path).unwrap_err().to_string();
+        assert!(e.contains("column FIBERID") && e.contains(word), "{e}");
+    }
+}
+
+#[test]
+fn tables_as_other_text_are_refused_with_the_command_that_converts_them() {
+    let cds = "Title: Quasars\nByte-by-byte Description of file: t.txt\n   1-  4 I4 --- PLATE p\n";
+    let ipac = "\\fixlen = T\n|PLATE|MJD  |FIBERID|Z  |\n 3655  55240 2       3.0\n";
+    for (text, word) in [
+        (
+            "PLATE MJD FIBERID Z\n3655 55240 2 3.0\n",
+            "format=\"ascii\"",
+        ),
+        (
+            "# PLATE   MJD  FIBERID  Z\n  3655  55240  2  3.0\n",
+            "format=\"ascii\"",
+        ),
+        (cds, "format=\"ascii.cds\""),
+        (ipac, "format=\"ascii.ipac\""),
+        ("<html><body>404</body></html>\n", "a page of HTML"),
+    ] {
+        let (_folder, path) = place("c.txt");
+        std::fs::write(&path, text).unwrap();
+        for e in [read(&path).unwrap_err(), inspect(&path).unwrap_err()] {
+            let e = e.to_string();
+            assert!(e.contains(word), "{e}");
+        }
+    }
+}

@@ -2,6 +2,7 @@
 //! each target, arms that are joined or missing, lattices of other steps.
 
 use crate::fixtures::desi_files::{UNIT, image, redshifts};
+use crate::fixtures::fits_text::update_key;
 use fitsio::FitsFile;
 use fitsio::images::ImageType;
 use fitsio::tables::{ColumnDataType, ColumnDescription};
@@ -250,4 +251,38 @@ fn files_on_different_lattices_are_told_apart_and_arms_that_share_none_are_refus
     let facts = inspect(&path("coadd-2.fits")).unwrap();
     assert_eq!(facts.kind, "DESI coadd");
     assert!(facts.problems[0].contains(words), "{facts}");
+}
+
+#[test]
+fn wavelengths_in_another_unit_are_taken_as_what_they_are_and_those_in_air_refused() {
+    let key = |path: &Path, name: &str, value: &str| update_key(path, 2, name, value);
+    for (unit, angstroms) in [("nm", 10.0), ("um", 1e4), ("Angstrom", 1.0)] {
+        let folder = folder();
+        let path = folder.path().join("s/coadd-main-dark-1.fits");
+        let arms = [("BRZ", desi(0, 7781))];
+        file(&path, "FIBERMAP", &[5, 7], "COADD_FIBERSTATUS", &arms);
+        let mut fits = FitsFile::edit(&path).unwrap();
+        let hdu = fits.hdu("BRZ_WAVELENGTH").unwrap();
+        let waves: Vec<f64> = arms[0].1.iter().map(|w| w / angstroms).collect();
+        hdu.write_image(&mut fits, &waves).unwrap();
+        drop(fits);
+        key(&path, "BUNIT", unit);
+        key(&path, "AIRORVAC", "vac");
+        let (_, set, block) = run(folder.path(), "").unwrap();
+        assert!((line(&set, &block, 1) - 5000.0).abs() < 0.1, "{unit}");
+    }
+    for (name, value, word) in [
+        ("AIRORVAC", "air", "in air"),
+        ("BUNIT", "furlong", "furlong"),
+    ] {
+        let folder = folder();
+        let path = folder.path().join("s/coadd-main-dark-1.fits");
+        let arms = [("BRZ", desi(0, 7781))];
+        file(&path, "FIBERMAP", &[5], "COADD_FIBERSTATUS", &arms);
+        key(&path, name, value);
+        let e = run(folder.path(), "").unwrap_err().to_string();
+        assert!(e.contains("BRZ_WAVELENGTH") && e.contains(word), "{e}");
+        let problems = inspect(&path).unwrap().problems.join("\n");
+        assert!(problems.contains(word), "{problems}");
+    }
 }

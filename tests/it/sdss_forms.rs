@@ -2,6 +2,7 @@
 
 use crate::fixtures::fits_tables::Cells::{Real, Text, Whole};
 use crate::fixtures::fits_tables::tables;
+use crate::fixtures::fits_text::update_key;
 use crate::fixtures::survey_files::Spec;
 use assert_cmd::Command;
 use fitsio::FitsFile;
@@ -167,4 +168,67 @@ fn a_spectrum_of_dr7_is_refused_with_the_name_of_its_later_form() {
     );
     let by_itself = prepare(folder, "").1;
     assert!(by_itself.contains("DR7"), "{by_itself}");
+}
+
+#[test]
+fn a_catalog_id_anywhere_identifies_a_spectrum_of_sdss_v_whatever_its_version() {
+    for version in ["master", "v6_2_0", "v5_13_2", "26", ""] {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let name = format!("spec-003655-60130-{CATALOG_ID}.fits");
+        // Its header has a fibre of another number, its HDU 2 the catalog id.
+        sdss_v(folder, &name, &[("VERS2D", version)]);
+        let columns = [
+            ("FIELD", Whole(&[3655])),
+            ("MJD", Whole(&[60130])),
+            ("CATALOGID", Whole(&[CATALOG_ID])),
+            ("Z", Real(&[2.5])),
+            ("ZWARNING", Whole(&[0])),
+        ];
+        tables(&folder.join("cat.fits"), &[("CAT", &columns)]);
+        let (done, said) = prepare(folder, "catalog = 'cat.fits'");
+        assert!(done && said.contains("1 of 1 spectra"), "{version}: {said}");
+        // The same where the header has the catalog id, and HDU 2 the fibre.
+        let path = folder.join("spectra").join(&name);
+        update_key(&path, 0, "CATALOGID", &CATALOG_ID.to_string());
+        update_key(&path, 0, "FIELD", "003655");
+        update_key(&path, 2, "TTYPE3", "PLATE");
+        update_key(&path, 2, "TTYPE4", "FIBERID");
+        let mut file = FitsFile::edit(&path).unwrap();
+        let spall = file.hdu(2usize).unwrap();
+        spall.write_col(&mut file, "FIBERID", &[17i64]).unwrap();
+        drop(file);
+        let (done, said) = prepare(folder, "catalog = 'cat.fits'");
+        assert!(done && said.contains("1 of 1 spectra"), "{version}: {said}");
+        let (done, said) = prepare(folder, "");
+        assert!(done, "{version}: {said}");
+        assert_eq!(names(folder), [(3655, 60130, CATALOG_ID)], "{version}");
+    }
+}
+
+#[test]
+fn wavelengths_that_a_header_says_are_those_in_air_are_moved_to_vacuum() {
+    let grid = |hdu: usize, key: &str, value: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("spec-3655-55240-0002.fits");
+        Spec::new(2).write(&path);
+        let mut file = FitsFile::edit(&path).unwrap();
+        file.hdu(hdu)
+            .unwrap()
+            .write_key(&mut file, key, value)
+            .unwrap();
+        drop(file);
+        let facts = inspect(&path).unwrap().facts;
+        let wavelength = facts.into_iter().find(|(name, _)| *name == "wavelength");
+        wavelength.unwrap().1.to_string()
+    };
+    let vacuum = grid(0, "AIRORVAC", "vac");
+    assert!(vacuum.contains("1e-4 dex"), "{vacuum}");
+    for (hdu, value) in [(0, "air"), (1, "AIR")] {
+        let moved = grid(hdu, "AIRORVAC", value);
+        assert!(
+            moved.contains("its own pixels") && moved != vacuum,
+            "{moved}"
+        );
+    }
 }

@@ -83,37 +83,6 @@ fn the_survey_of_a_config_is_summed_up_by_its_rules_and_not_prepared() {
 }
 
 #[test]
-fn a_grid_for_each_spectrum_is_read_if_all_are_the_same_and_refused_otherwise() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("x.h5");
-    let loglam: Vec<f64> = (0..64).map(|i| 3.6 + 1e-3 * f64::from(i)).collect();
-    let sets = Datasets {
-        wave: Some("waves".into()),
-        ..Datasets::default()
-    };
-    for (shift, read) in [(0.0, true), (1.0, false)] {
-        hdf5_catalog(&path, 2, &loglam, &[]);
-        let file = hdf5::File::open_rw(&path).unwrap();
-        let waves = ndarray::Array2::from_shape_fn((2, 64), |(i, j)| {
-            10f64.powf(loglam[j]) + shift * i as f64
-        });
-        file.new_dataset_builder()
-            .with_data(&waves)
-            .create("waves")
-            .unwrap();
-        drop(file);
-        let found = Hdf5Catalog::open(&path, &sets, AirOrVacuum::Vacuum);
-        match found {
-            Ok(_) => assert!(read),
-            Err(e) => assert!(
-                !read && e.to_string().contains("the same in every row"),
-                "{e}"
-            ),
-        }
-    }
-}
-
-#[test]
 fn a_block_of_the_users_before_an_hdf5_file_is_passed_over() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.h5");

@@ -13,6 +13,8 @@ const TSTRING: c_int = 16;
 const TFLOAT: c_int = 42;
 const TDOUBLE: c_int = 82;
 const TCOMPLEX: c_int = 83;
+/// cfitsio's status where a number does not fit its type.
+const NUM_OVERFLOW: c_int = 412;
 /// Rows of text fetched at a time.
 const ROWS: usize = 4096;
 
@@ -93,24 +95,45 @@ impl Fits {
         })
     }
 
-    /// As [`Fits::floats`] for integers; −1 where undefined. Floats that are too large to tell an integer
-    /// from the next are an error: an identifier would be its neighbour's.
+    /// As [`Fits::floats`] for integers; −1 where undefined. Floats that are not whole, or too large to tell
+    /// an integer from the next, are an error: an identifier would be its neighbour's. So are integers
+    /// from 2⁶³ on.
     pub fn integers(&mut self, column: &Column, rows: usize) -> Result<Vec<i64>> {
-        let all = self.numeric(column, rows, 0, |f, n, count, out, any, status| unsafe {
-            c::ffgcvjj(f, n, 1, 1, count, -1, out, any, status)
-        })?;
-        let blurred = |v: &&i64| column.exact < i64::MAX && v.unsigned_abs() >= column.exact as u64;
-        let Some(large) = all.iter().find(blurred) else {
-            return Ok(all);
+        let refused = |fits: &mut Self, problem: String| {
+            let place = format!("{} column {}", fits.place(), column.name);
+            let fix = "write the table with 64-bit integers (K), without floats on the way";
+            Err(fits.error(&place, &problem, "an integer column", fix))
         };
-        let place = format!("{} column {}", self.place(), column.name);
-        let power = column.exact.ilog2();
-        Err(self.error(
-            &place,
-            &format!("{large} as a float, which does not tell integers above 2**{power} apart"),
-            "an integer column",
-            "write the table with 64-bit integers (K), without floats on the way",
-        ))
+        if column.exact < i64::MAX {
+            let all = self.floats(column, rows)?;
+            let power = column.exact.ilog2();
+            return match all
+                .iter()
+                .find(|v| v.abs() >= column.exact as f64 || v.fract() != 0.0 && !v.is_nan())
+            {
+                None => Ok(all
+                    .iter()
+                    .map(|v| if v.is_nan() { -1 } else { *v as i64 })
+                    .collect()),
+                Some(v) if v.fract() != 0.0 => refused(self, format!("{v}, not a whole number")),
+                Some(v) => refused(
+                    self,
+                    format!(
+                        "{v:.0} as a float, which does not tell integers above 2**{power} apart"
+                    ),
+                ),
+            };
+        }
+        let mut large = false;
+        let all = self.numeric(column, rows, 0, |f, n, count, out, any, status| unsafe {
+            let failed = c::ffgcvjj(f, n, 1, 1, count, -1, out, any, status);
+            large = *status == NUM_OVERFLOW;
+            failed
+        });
+        match large {
+            true => refused(self, "an integer of 2**63 or more".to_owned()),
+            false => all,
+        }
     }
 
     fn unfit(&mut self, column: &Column, problem: &str, expected: &str) -> crate::Error {
@@ -128,7 +151,7 @@ impl Fits {
         column: &Column,
         rows: usize,
         zero: T,
-        read: impl Fn(*mut c::fitsfile, c_int, i64, *mut T, *mut c_int, *mut c_int) -> c_int,
+        mut read: impl FnMut(*mut c::fitsfile, c_int, i64, *mut T, *mut c_int, *mut c_int) -> c_int,
     ) -> Result<Vec<T>> {
         if column.text {
             return Err(self.unfit(column, "text", "numbers"));

@@ -1,5 +1,6 @@
 //! A gzipped FITS file, unpacked into memory up to the end that its own headers tell.
 
+use super::fault::Fault;
 use super::header::{BLOCK, ENDLESS, Header};
 use super::headers::data_bytes;
 use flate2::bufread::GzDecoder;
@@ -14,24 +15,32 @@ const AFTER: u64 = 1 << 20;
 /// Bytes of memory that one file may take.
 static MOST: AtomicU64 = AtomicU64::new(4 << 30);
 
-/// Sets how many bytes of memory a gzipped file may take unpacked (4 GiB unless it is called).
+/// Sets how many bytes of memory a file may take unpacked (4 GiB unless it is called).
 pub(crate) fn unpack_at_most(bytes: u64) {
     MOST.store(bytes, Ordering::Relaxed);
 }
 
+/// How many bytes of memory a file may take.
+pub(super) fn most() -> u64 {
+    MOST.load(Ordering::Relaxed)
+}
+
 /// Unpacks all members of `file`. The inner error says what is impossible in its headers, or that it
 /// holds more than they say.
-pub(super) fn unpacked(file: File) -> io::Result<Result<Vec<u8>, String>> {
+pub(super) fn unpacked(file: File) -> io::Result<Result<Vec<u8>, Fault>> {
     let mut source = Kept {
         inner: Members(Some(GzDecoder::new(BufReader::new(file)))),
         kept: Vec::new(),
     };
-    let most = MOST.load(Ordering::Relaxed);
+    let most = most();
     for hdu in 0.. {
         let start = source.kept.len();
         let Some(header) = Header::read(&mut source)? else {
             // What is no header is not part of the file, save that cfitsio is to say so of the first.
             if hdu > 0 {
+                if begins_hdu(&source.kept[start..]) {
+                    return Ok(Err(cut(hdu)));
+                }
                 source.kept.truncate(start);
             }
             break;
@@ -41,14 +50,14 @@ pub(super) fn unpacked(file: File) -> io::Result<Result<Vec<u8>, String>> {
         }
         let bytes = match data_bytes(&header) {
             Ok(bytes) => bytes,
-            Err(problem) => return Ok(Err(format!("HDU {hdu}: {problem}"))),
+            Err(fault) => return Ok(Err(fault.in_hdu(hdu))),
         };
         let padded = bytes.next_multiple_of(BLOCK as u64);
         if source.kept.len() as u64 + padded > most {
             let (size, most) = (padded >> 20, most >> 20);
-            let fix = "unpack it with gunzip, or raise --unpack";
-            return Ok(Err(format!(
-                "HDU {hdu} takes {size} MiB of memory, and {most} are allowed ({fix})"
+            return Ok(Err(Fault::unread(
+                format!("HDU {hdu} takes {size} MiB of memory, and {most} are allowed"),
+                "unpack it with gunzip, or raise --unpack",
             )));
         }
         let got = io::copy(&mut source.by_ref().take(padded), &mut io::sink())?;
@@ -62,11 +71,24 @@ pub(super) fn unpacked(file: File) -> io::Result<Result<Vec<u8>, String>> {
     }
     let after = io::copy(&mut source.inner.by_ref().take(AFTER + 1), &mut io::sink())?;
     if after > AFTER {
-        return Ok(Err(
-            "it goes on after the last HDU: unpacked, it is larger than its headers say".into(),
-        ));
+        let problem = "it goes on after the last HDU: unpacked, it is larger than its headers say";
+        return Ok(Err(problem.to_owned().into()));
     }
     Ok(Ok(source.kept))
+}
+
+/// Whether what follows the last HDU begins as another does, however early it ends.
+pub(super) fn begins_hdu(after: &[u8]) -> bool {
+    let name = b"XTENSION";
+    !after.is_empty() && after.iter().zip(name).all(|(a, b)| a == b)
+}
+
+/// That HDU number `hdu` ends in its header.
+pub(super) fn cut(hdu: usize) -> Fault {
+    Fault::unread(
+        format!("HDU {hdu} ends in its header: truncated"),
+        "copy or download the file again",
+    )
 }
 
 /// A reader that keeps what passes.

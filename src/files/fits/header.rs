@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read};
 
 pub(super) const BLOCK: usize = 2880;
-const CARD: usize = 80;
+pub(super) const CARD: usize = 80;
 /// Most blocks of a header that are read in search of its end: 2.9 MB, more than any file has.
 const MOST_BLOCKS: u64 = 1000;
 /// Blocks of a header that has no end: more than any file has.
@@ -67,6 +67,11 @@ impl Header {
         Some(inner.map_or(value.as_str(), |v| v.trim_end_matches('\'').trim_end()))
     }
 
+    /// Whether it is the header of a table that fpack has compressed.
+    pub fn is_packed(&self) -> bool {
+        self.text("ZTABLE").is_some_and(|v| v.starts_with('T'))
+    }
+
     /// The value of a key that must be a whole number. cfitsio takes more for one (after tabs, in
     /// quotes, with decimals), which the standard does not.
     pub fn whole(&self, name: &str, absent: i64) -> Result<i64, String> {
@@ -105,7 +110,7 @@ fn decides(name: &str) -> bool {
     ) || matches!(
         stem,
         "ZIMAGE" | "ZCMPTYPE" | "ZBITPIX" | "ZNAXIS" | "ZTILE" | "ZVAL" | "ZNAME"
-    )
+    ) || matches!(stem, "ZTABLE" | "ZTILELEN" | "ZFORM" | "ZCTYP" | "THEAP")
 }
 
 /// Name (in capitals) and value of a card, found as cfitsio finds them: it takes an `=` in any column,

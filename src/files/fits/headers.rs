@@ -1,6 +1,8 @@
 //! A look at the headers before cfitsio's, which believes whatever they claim: it makes room for 10⁸
 //! columns before it reads the first, divides by tile widths of 0, and writes texts as wide as they say.
 
+use super::fault::Fault;
+use super::form::{Form, digits};
 use super::header::{BLOCK, Header};
 use super::tiles;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -8,30 +10,51 @@ use std::io::{self, Read, Seek, SeekFrom};
 /// Most columns and axes that the standard allows.
 const MOST: i64 = 999;
 
-/// What is impossible in the headers of the plain FITS file `file` of `length` bytes, if anything is.
-/// Where they end early, or are none, cfitsio says so itself.
-pub(crate) fn impossible(file: &mut (impl Read + Seek), length: u64) -> io::Result<Option<String>> {
-    let (mut at, mut hdu) = (0, 0);
-    while at < length {
-        file.seek(SeekFrom::Start(at))?;
+/// How far the HDUs of a file reach by their headers, in bytes.
+#[derive(Debug, Default)]
+pub(super) struct Reach {
+    /// Where the data of the last HDU end, and where they do filled up to whole blocks.
+    pub data: u64,
+    pub padded: u64,
+    pub hdus: usize,
+    /// Whether there is a table that fpack has compressed.
+    pub packed: bool,
+}
+
+/// How far the plain FITS file `file` of `length` bytes reaches; the inner error says what is impossible
+/// in its headers. Where they end early, or are none, cfitsio says so itself.
+pub(super) fn reach(
+    file: &mut (impl Read + Seek),
+    length: u64,
+) -> io::Result<Result<Reach, Fault>> {
+    let mut reach = Reach::default();
+    for hdu in 0.. {
+        if reach.padded >= length {
+            break;
+        }
+        file.seek(SeekFrom::Start(reach.padded))?;
         let Some(header) = Header::read(file)? else {
             break;
         };
-        match data_bytes(&header) {
-            Ok(bytes) => at += (header.blocks + bytes.div_ceil(BLOCK as u64)) * BLOCK as u64,
-            Err(problem) => return Ok(Some(format!("HDU {hdu}: {problem}"))),
-        }
-        hdu += 1;
+        let bytes = match data_bytes(&header) {
+            Ok(bytes) => bytes,
+            Err(fault) => return Ok(Err(fault.in_hdu(hdu))),
+        };
+        let data = reach.padded + header.blocks * BLOCK as u64;
+        reach.data = data + bytes;
+        reach.padded = data + bytes.next_multiple_of(BLOCK as u64);
+        reach.packed |= header.is_packed();
+        reach.hdus += 1;
     }
-    Ok(None)
+    Ok(Ok(reach))
 }
 
 /// Bytes of an HDU's data without padding, if its header claims nothing impossible.
-pub(super) fn data_bytes(header: &Header) -> Result<u64, String> {
+pub(super) fn data_bytes(header: &Header) -> Result<u64, Fault> {
     header.contradiction()?;
     let (axes, columns) = (header.whole("NAXIS", 0)?, header.whole("TFIELDS", 0)?);
     if !(0..=MOST).contains(&axes) || !(0..=MOST).contains(&columns) {
-        return Err(format!("{axes} axes and {columns} columns"));
+        return Err(format!("{axes} axes and {columns} columns").into());
     }
     let mut size: i64 = i64::from(axes > 0);
     for i in 1..=axes {
@@ -47,7 +70,7 @@ pub(super) fn data_bytes(header: &Header) -> Result<u64, String> {
     // Room for the sum over all HDUs, which a file cannot have either.
     let bytes = match bytes.and_then(|b| u64::try_from(b).ok()) {
         Some(bytes) if bytes < 1 << 55 => bytes,
-        _ => return Err(format!("PCOUNT = {more}, GCOUNT = {groups}, {size} values")),
+        _ => return Err(format!("PCOUNT = {more}, GCOUNT = {groups}, {size} values").into()),
     };
     for n in 1..=columns {
         column(header, n)?;
@@ -65,41 +88,21 @@ fn column(header: &Header, n: i64) -> Result<(), String> {
         return Ok(());
     };
     let bad = || format!("{key} = '{form}'");
-    let form = form.trim_start().to_ascii_uppercase();
-    let digits = |text: &str| {
-        let end = text
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(text.len());
-        (text[..end].parse::<i64>(), text[end..].to_owned())
-    };
+    let upper = form.trim_start().to_ascii_uppercase();
     if header.text("XTENSION") == Some("TABLE") {
-        let (width, _) = digits(form.get(1..).unwrap_or_default());
-        let width = width.map_err(|_| bad())?;
+        let (width, _) = digits(upper.get(1..).unwrap_or_default());
+        let width = width.ok_or_else(bad)?;
         let first = header.within(&format!("TBCOL{n}"), 1, 1, row)?;
         return match first.checked_add(width - 1) {
             Some(last) if last <= row => Ok(()),
             _ => Err(format!("{} from character {first} of {row}", bad())),
         };
     }
-    let (repeat, kind) = digits(&form);
-    let repeat = match repeat {
-        Ok(repeat) => repeat,
-        Err(_) if form.starts_with(|c: char| c.is_ascii_digit()) => return Err(bad()),
-        // Without a number, there is one.
-        Err(_) => 1,
-    };
-    let bytes = match kind.as_bytes().first() {
-        Some(b'X') => Some(repeat / 8),
-        Some(b'I') => repeat.checked_mul(2),
-        Some(b'J' | b'E') => repeat.checked_mul(4),
-        Some(b'K' | b'D' | b'C') => repeat.checked_mul(8),
-        Some(b'M') => repeat.checked_mul(16),
-        Some(b'P' | b'Q') => Some(0),
-        _ => Some(repeat),
-    };
-    if bytes.is_none_or(|b| b > row) {
+    let form = Form::of(form).ok_or_else(bad)?;
+    if i64::try_from(form.bytes).map_or(true, |b| b > row) {
         return Err(format!("{} in rows of {row} bytes", bad()));
     }
+    let (_, kind) = digits(&upper);
     let Some(text) = kind.strip_prefix('A') else {
         return Ok(());
     };
@@ -114,7 +117,7 @@ fn column(header: &Header, n: i64) -> Result<(), String> {
         .nth(1)
         .and_then(|a| a.split([',', ')']).next());
     match first.map(|a| a.trim().parse::<i64>()) {
-        Some(Ok(width)) if (1..=repeat.max(1)).contains(&width) => Ok(()),
+        Some(Ok(width)) if (1..=form.repeat.max(1)).contains(&width) => Ok(()),
         _ => Err(format!("TDIM{n} = '{axes}' of {}", bad())),
     }
 }

@@ -268,3 +268,39 @@ fn edited(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
     edited[at..at + to.len()].copy_from_slice(to.as_bytes());
     edited
 }
+
+#[test]
+fn what_follows_the_last_hdu_is_left_and_its_last_block_need_not_be_full() {
+    let (bytes, names) = table(false, 40, 18);
+    let short = bytes.len() - 2880 + 40 * 22;
+    let after = |more: &[u8]| [&bytes[..], more].concat();
+    for (what, whole) in [
+        ("as it is", bytes.clone()),
+        ("unpadded", bytes[..short].to_vec()),
+        ("a block filled in part", bytes[..short + 7].to_vec()),
+        ("blocks of zeros", after(&[0; 5 * 2880])),
+        ("some zeros", after(&[0; 777])),
+        ("a page", after(&b"<html>".repeat(100))),
+        ("one line feed", after(b"\n")),
+    ] {
+        for whole in [whole.clone(), gzipped(&whole)] {
+            let file = written(&whole);
+            let mut fits = Fits::open(&file.path).unwrap();
+            fits.check_complete()
+                .unwrap_or_else(|e| panic!("{what}: {e}"));
+            assert_eq!(fits.hdus().unwrap(), 2, "{what}");
+            assert_eq!(texts_of(&whole, "NAME").unwrap(), names, "{what}");
+        }
+    }
+    for (what, cut) in [
+        ("data", bytes[..short - 1].to_vec()),
+        ("a header", after(b"XTENSION= 'BINTABLE'")),
+        ("the first letters of one", after(b"XTEN")),
+    ] {
+        let text = refused(&cut);
+        assert!(text.contains("truncated"), "{what}: {text}");
+    }
+    for cut in [&b"XTENSION= 'BINTABLE'"[..], b"XTEN"] {
+        assert!(refused(&gzipped(&after(cut))).contains("truncated"));
+    }
+}

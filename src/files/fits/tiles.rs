@@ -1,6 +1,7 @@
 //! The keys of an image compressed in tiles. cfitsio divides by them and makes room by them; some of its
 //! decoders go where the data say, beyond what they were given.
 
+use super::fault::Fault;
 use super::header::Header;
 
 /// Values that one byte can stand for at most, compressed.
@@ -12,12 +13,16 @@ const METHODS: [&str; 4] = ["RICE_1", "RICE_ONE", "GZIP_1", "GZIP_2"];
 /// Pixels that a tile may have in a file however small.
 const SMALL: i64 = 1 << 20;
 
+const FUNPACK: &str = "unpack it with funpack";
+
 /// Refuses what cfitsio does not survive, in a table of `columns` columns and `bytes` bytes.
-pub(super) fn check(header: &Header, columns: i64, bytes: u64) -> Result<(), String> {
+pub(super) fn check(header: &Header, columns: i64, bytes: u64) -> Result<(), Fault> {
     let method = header.text("ZCMPTYPE").unwrap_or_default();
     if !METHODS.contains(&method) {
-        let known = "RICE_1, GZIP_1 and GZIP_2 are read; funpack unpacks the others";
-        return Err(format!("an image compressed by {method} ({known})"));
+        return Err(Fault::unread(
+            format!("an image compressed by {method} (RICE_1, GZIP_1 and GZIP_2 are read)"),
+            FUNPACK,
+        ));
     }
     header.whole("ZBITPIX", 0)?;
     // By it cfitsio finds its place in a table of random numbers.
@@ -40,9 +45,10 @@ pub(super) fn check(header: &Header, columns: i64, bytes: u64) -> Result<(), Str
             .text(&format!("TTYPE{column}"))
             .is_some_and(|n| n.eq_ignore_ascii_case("UNCOMPRESSED_DATA"))
         {
-            return Err(
-                "tiles that are not compressed (UNCOMPRESSED_DATA; funpack unpacks them)".into(),
-            );
+            return Err(Fault::unread(
+                "an image with tiles that are not compressed (UNCOMPRESSED_DATA)",
+                FUNPACK,
+            ));
         }
     }
     if method.starts_with("RICE") {
@@ -57,9 +63,10 @@ pub(super) fn check(header: &Header, columns: i64, bytes: u64) -> Result<(), Str
         };
         // Some writers have exchanged the two.
         if !known(block, bytes) && !known(bytes, block) {
-            return Err(format!(
+            let problem = format!(
                 "ZVAL1 = {block} and ZVAL2 = {bytes}, not the block and pixel sizes of RICE_1"
-            ));
+            );
+            return Err(problem.into());
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! What datasets an HDF5 file holds.
 
-use super::sound::{find, inner};
+use super::sound::{find_sparse, inner};
 use hdf5::Group;
 use std::path::Path;
 
@@ -43,7 +43,7 @@ impl Look<'_> {
         let names = group.and_then(|g| g.member_names().ok());
         for name in names.unwrap_or_default() {
             let full = format!("{prefix}{name}");
-            match find(self.root, self.path, &full) {
+            match find_sparse(self.root, self.path, &full) {
                 Ok(Some(data)) => {
                     let kind = data.dtype().and_then(|t| t.to_descriptor());
                     self.found.push(Listed {

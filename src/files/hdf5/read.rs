@@ -2,8 +2,8 @@
 
 pub(crate) use super::content::{attribute, column, numbers, text, texts};
 pub(crate) use super::output::words;
-pub(crate) use super::sound::find;
 use super::sound::quiet;
+pub(crate) use super::sound::{find, find_sparse};
 use crate::base::regular;
 use crate::data::provenance::{Key, Value};
 use crate::files::version::check_not_newer;
@@ -128,6 +128,10 @@ pub(crate) fn names(data: &Dataset) -> hdf5::Result<Vec<String>> {
         TypeDescriptor::FixedAscii(_) => all::<FixedAscii<FIXED>>(data, lossy),
         TypeDescriptor::Unsigned(_) => all::<u64>(data, ToString::to_string),
         TypeDescriptor::Integer(_) => all::<i64>(data, ToString::to_string),
+        TypeDescriptor::Float(_) => Err(
+            "a float is neither text nor an integer, and does not tell integers above 2**53 apart"
+                .into(),
+        ),
         other => Err(format!("{other} is neither text nor an integer").into()),
     }
 }

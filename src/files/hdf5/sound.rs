@@ -26,6 +26,18 @@ const SMALL: u64 = 1 << 20;
 /// [`Error::Input`] if its values are not in the file, are in a form that is not read, or claimed to be
 /// more than the file holds.
 pub(crate) fn find(group: &Group, path: &Path, name: &str) -> Result<Option<Dataset>> {
+    let data = find_sparse(group, path, name)?;
+    if let Some(data) = &data {
+        is_written(data, path, name)?;
+    }
+    Ok(data)
+}
+
+/// As [`find`], also where not all of it was ever written: of marks, what is not there marks nothing.
+///
+/// # Errors
+/// As [`find`].
+pub(crate) fn find_sparse(group: &Group, path: &Path, name: &str) -> Result<Option<Dataset>> {
     links::stay_inside(group, path, name)?;
     let Ok(data) = group.dataset(name) else {
         return Ok(None);
@@ -40,16 +52,42 @@ pub(crate) fn inner(group: &Group, path: &Path, name: &str) -> Option<Group> {
     group.group(name).ok()
 }
 
-fn check(data: &Dataset, path: &Path, name: &str) -> Result<()> {
-    let refused = |problem: String, expected: &str, fix: &str| {
-        Err(Error::input(
-            path,
-            format!("dataset {name}"),
-            problem,
-            expected,
-            fix,
-        ))
+fn refused((path, name): (&Path, &str), problem: String, expected: &str, fix: &str) -> Result<()> {
+    let place = format!("dataset {name}");
+    Err(Error::input(path, place, problem, expected, fix))
+}
+
+/// Whether all of a dataset was written: HDF5 reads 0 where nothing was, unless it is told to read NaN,
+/// which is masked.
+fn is_written(data: &Dataset, path: &Path, name: &str) -> Result<()> {
+    let shape = data.shape();
+    let chunk = data.chunk().unwrap_or_else(|| shape.clone());
+    let some = shape.iter().zip(&chunk);
+    let all = some.map(|(n, c)| n.div_ceil((*c).max(1)));
+    let all = all.fold(1, usize::saturating_mul);
+    let written = match data.is_chunked() {
+        true => data.num_chunks().unwrap_or(all),
+        false => usize::from(data.storage_size() > 0),
     };
+    let fill = || data.dcpl().ok()?.fill_value_as::<f64>();
+    if all == 0 || written >= all || written > 0 && fill().is_some_and(f64::is_nan) {
+        return Ok(());
+    }
+    let problem = match written {
+        0 => format!("shape {shape:?}, but nothing was ever written to it"),
+        n => format!("shape {shape:?}, but only {n} of its {all} chunks were ever written"),
+    };
+    refused(
+        (path, name),
+        problem,
+        "values",
+        "write them, or remove the dataset",
+    )
+}
+
+fn check(data: &Dataset, path: &Path, name: &str) -> Result<()> {
+    let refused =
+        |problem: String, expected: &str, fix: &str| refused((path, name), problem, expected, fix);
     let inside = |problem: &str| {
         refused(
             problem.to_owned(),
@@ -88,11 +126,7 @@ fn check(data: &Dataset, path: &Path, name: &str) -> Result<()> {
         .and_then(|n| u64::try_from(n).ok())
         .unwrap_or(u64::MAX);
     let stored = data.storage_size();
-    if claimed > 0 && stored == 0 {
-        let problem = format!("shape {shape:?}, but nothing was ever written to it");
-        return refused(problem, "values", "write them, or remove the dataset");
-    }
-    if claimed > stored.saturating_mul(SHRUNK).max(SMALL) {
+    if stored > 0 && claimed > stored.saturating_mul(SHRUNK).max(SMALL) {
         let problem = format!("shape {shape:?}, more than its {stored} bytes in the file can hold");
         return refused(
             problem,

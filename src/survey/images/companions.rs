@@ -5,14 +5,34 @@ use crate::files::fits::read::{Fits, Hdu};
 use crate::{Error, Result};
 
 /// Names of HDUs that hold an inverse variance, a variance, a standard deviation.
-const IVAR: [&str; 4] = ["IVAR", "INVVAR", "INVVARIANCE", "INV_VAR"];
+const IVAR: [&str; 6] = [
+    "IVAR",
+    "INVVAR",
+    "INVVARIANCE",
+    "INV_VAR",
+    "INVERSE_VARIANCE",
+    "IVM",
+];
 const VARIANCE: [&str; 2] = ["VARIANCE", "VAR"];
 const SIGMA: [&str; 7] = ["ERR", "ERROR", "SIGMA", "STDDEV", "STD", "RMS", "UNCERT"];
 /// Names of HDUs in which any number but 0 marks a bad pixel.
 const MASK: [&str; 4] = ["MASK", "BADPIX", "BPM", "BADMASK"];
 /// Names of HDUs that are no images, though it takes the config to say what they mean.
-const OTHER: [&str; 9] = [
-    "DQ", "FLAGS", "FLAG", "WHT", "WEIGHT", "WEIGHTS", "EXP", "NEXP", "CTX",
+const OTHER: [&str; 14] = [
+    "DQ",
+    "FLAGS",
+    "FLAG",
+    "WHT",
+    "WEIGHT",
+    "WEIGHTS",
+    "EXP",
+    "NEXP",
+    "CTX",
+    "NOISE",
+    "PSF",
+    "BKG",
+    "BACKGROUND",
+    "COVERAGE",
 ];
 /// The planes of LSST's and HSC's masks whose pixels are bad, as `MP_NAME` keys number their bits; other
 /// planes, such as DETECTED, say what was found there.
@@ -164,7 +184,8 @@ impl Companions {
                 Some(match kind {
                     Noise::Ivar => values.collect::<Vec<f64>>(),
                     Noise::Variance => values.map(invert).collect(),
-                    Noise::Sigma => values.map(|s| invert(s * s)).collect(),
+                    // Of a negative one nothing is known.
+                    Noise::Sigma => values.map(|s| invert(s * s.max(0.0))).collect(),
                 })
             }
         };

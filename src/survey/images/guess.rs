@@ -9,6 +9,8 @@ use crate::files::fits::read::Fits;
 use crate::files::hdf5::read;
 use std::path::Path;
 
+/// Files of a folder that are asked for their shape.
+const LOOKED_AT: usize = 64;
 /// Most channels of an array that does not say which axis they are.
 const MOST: usize = 4;
 
@@ -29,12 +31,12 @@ pub(crate) fn guess(path: &Path) -> Result<Option<ImageConfig>> {
         }
         Kind::Fits => cube(path)?,
         Kind::Pictures(files, _) => {
-            let first = files.first().map_or(path, |f| f);
-            if kind::start(first)? == kind::Start::Fits {
-                cube(first)?
-            } else {
-                let [c, h, w] = pictures::shape(first)?;
-                vec![1, c, h, w]
+            // The first that tells; what is wrong with the others is told of each.
+            let mut shapes = files.iter().take(LOOKED_AT).map(|f| single(f));
+            let found = shapes.find(|s| matches!(s, Ok(s) if !s.is_empty()));
+            match found {
+                Some(found) => found?,
+                None => files.first().map_or(Ok(Vec::new()), |f| single(f))?,
             }
         }
     };
@@ -54,6 +56,22 @@ pub(crate) fn guess(path: &Path) -> Result<Option<ImageConfig>> {
             width,
         }),
     )
+}
+
+/// [1, C, H, W] of a file of one image; empty if it does not tell.
+fn single(path: &Path) -> Result<Vec<usize>> {
+    if kind::start(path)? != kind::Start::Fits {
+        let [c, h, w] = pictures::shape(path)?;
+        return Ok(vec![1, c, h, w]);
+    }
+    // Three axes are those of one image with several channels: each file has one.
+    Ok(match cube(path)?[..] {
+        [h, w] if h > 1 && w > 1 => vec![h, w],
+        [c, h, w] if (1..=MOST).contains(&c) && h > MOST && w > MOST => vec![1, c, h, w],
+        [h, w, c] if (1..=MOST).contains(&c) && h > MOST && w > MOST => vec![1, h, w, c],
+        [1, c, h, w] => vec![1, c, h, w],
+        _ => Vec::new(),
+    })
 }
 
 /// The axes of the images in a FITS file; none where the first axis is one of wavelengths: those are
