@@ -75,6 +75,7 @@ mod restored_images;
 mod restored_python;
 mod run_lock;
 mod sdss_forms;
+mod seeds;
 mod shards;
 mod signals;
 mod simulate;
