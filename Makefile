@@ -126,7 +126,7 @@ demo-data:
 # One survey, three trainings; training and baselines take one core each, so that two seeds run beside each other.
 SEEDS := 1 2 3
 BASELINES ?= dps,em,empca,sure,control
-study: build           ## train on the demo's survey with three seeds, beside all peers: data/study/peers.md (under an hour)
+study: build           ## train on the demo's survey with three seeds, beside all peers: data/study/peers.md
 	$(SELFSI) mock survey_configs/demo.toml
 	$(SELFSI) prepare survey_configs/demo.toml
 	@$(MAKE) --no-print-directory -j 2 $(SEEDS:%=study-seed-%)
