@@ -36,9 +36,6 @@ fn main() {
     if target() == "linux gnu x86_64" {
         println!("cargo:rustc-link-arg=-Wl,--wrap=hypot");
     }
-    // cfitsio and the bzip2 under torch-sys both define bz_internal_error (the callback of a corrupt
-    // bzip2 library, which aborts): either will do.
-    println!("cargo:rustc-link-arg=-Wl,--allow-multiple-definition");
 }
 
 /// Operating system, C library and processor that the program is built for.

@@ -68,6 +68,34 @@ fn the_program_starts_with_the_glibc_of_rhel_9() {
 }
 
 #[test]
+fn cfitsio_and_hdf5_unpack_with_one_current_zlib() {
+    // Sources of cfitsio 3.49 and of HDF5 bring their own: the names of its functions would be there twice.
+    let program = assert_cmd::cargo::cargo_bin("selfsi");
+    let Ok(output) = Command::new("nm").arg(program).output() else {
+        eprintln!("skipped: there is no nm");
+        return;
+    };
+    let text = String::from_utf8(output.stdout).unwrap();
+    let count = |name: &str| {
+        let end = |l: &&str| l.split_whitespace().last() == Some(name);
+        text.lines().filter(end).count()
+    };
+    for name in [
+        "inflate",
+        "deflate",
+        "inflate_fast",
+        "inflate_table",
+        "zlibVersion",
+    ] {
+        assert_eq!(count(name), 1, "{name}");
+    }
+    let said = selfsi().arg("--version").output().unwrap().stdout;
+    let said = String::from_utf8(said).unwrap();
+    let zlib = said.lines().find_map(|l| l.strip_prefix("zlib: "));
+    assert!(zlib.is_some_and(|v| v >= "1.3"), "{said}");
+}
+
+#[test]
 fn the_wheel_asks_for_the_torch_that_the_program_is_built_with() {
     let series = libtorch::VERSION.rsplit_once('.').unwrap().0;
     for (file, what) in [
