@@ -4,10 +4,11 @@
 //! They reach as far as the file system carries them: docs/guide/cluster.md says where that ends.
 
 use super::machine::host;
+use super::output::check_folder;
 use crate::{Error, Result};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Makes the file `path` and marks it as being written, for as long as what is returned lives; `None` if
@@ -34,7 +35,10 @@ pub(super) fn make_held(path: &Path) -> io::Result<Option<File>> {
 
 /// Removes the file `path` if nobody is writing it any more.
 pub(super) fn remove_if_free(path: &Path) {
-    let Ok(file) = OpenOptions::new().read(true).write(true).open(path) else {
+    let mut options = OpenOptions::new();
+    // A link, or a FIFO, of such a name is not ours.
+    options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    let Ok(file) = options.read(true).write(true).open(path) else {
         return;
     };
     if file.try_lock().is_ok() && is_at(&file, path).unwrap_or(false) {
@@ -80,6 +84,7 @@ impl FolderLock {
         let refused = |e: io::Error| {
             Error::output(folder, e, "give a folder that can be created and written")
         };
+        check_folder(folder)?;
         fs::create_dir_all(folder).map_err(refused)?;
         loop {
             let file = OpenOptions::new()

@@ -1,4 +1,4 @@
-//! What every room stands on: errors, files that are complete or absent, the program itself and its messages, random numbers, signals, statistics, devices.
+//! What every room stands on: errors, files that are complete or absent, locks, the program itself and its messages, random numbers, signals, statistics, devices.
 
 pub mod ahead;
 pub mod atomic;

@@ -23,18 +23,19 @@ pub fn place(target: &Path) -> Result<PathBuf> {
         let problem = "this is not a file name";
         return Err(Error::output(target, problem, "give a file name"));
     }
+    // By the system: what a link of /proc says of a pipe is not its name.
+    match regular::check(target) {
+        Ok(()) => {}
+        // What is wrong with the folder is said of the folder.
+        Err(e) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&e.kind()) => {}
+        Err(e) => return Err(refused(e)),
+    }
     let mut place = target.to_path_buf();
     for _ in 0..LINKS {
         match fs::read_link(&place) {
             Ok(to) => place = folder_of(&place).join(to),
-            // No link, or nothing there; what is wrong with the folder is said of the folder.
-            Err(_) => {
-                let nothing = [ErrorKind::NotFound, ErrorKind::NotADirectory];
-                return match regular::check(&place) {
-                    Err(e) if !nothing.contains(&e.kind()) => Err(refused(e)),
-                    _ => Ok(place),
-                };
-            }
+            // No link, or nothing there.
+            Err(_) => return Ok(place),
         }
     }
     Err(refused(io::Error::from_raw_os_error(libc::ELOOP)))
@@ -83,6 +84,7 @@ pub(crate) fn folder_of(target: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::fd::AsRawFd;
     use std::os::unix::fs::symlink;
 
     #[test]
@@ -104,7 +106,11 @@ mod tests {
     fn what_is_no_file_is_refused() {
         let root = tempfile::tempdir().unwrap();
         symlink(root.path(), root.path().join("link")).unwrap();
+        let (_read, write) = io::pipe().unwrap();
+        let pipe = format!("/proc/self/fd/{}", write.as_raw_fd());
         for (path, what) in [
+            #[cfg(target_os = "linux")]
+            (pipe.into(), "a FIFO"),
             (root.path().to_path_buf(), "a folder"),
             (root.path().join("link"), "a folder"),
             ("/dev/null".into(), "a device"),

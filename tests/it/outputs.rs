@@ -243,6 +243,8 @@ fn an_input_is_no_output() {
     }
     let line = failure(t.restore("ode", &[&toml], &toml));
     assert!(line.contains("this is the input"), "{line}");
+    let line = failure(t.restore("ode", &[], &toml));
+    assert!(line.contains("the config of a survey"), "{line}");
     let line = failure(t.restore("ode", &[&toml], &spec));
     assert!(line.contains("in the input"), "{line}");
     let mut simulate = command(&["simulate"], &[&toml]);
