@@ -78,17 +78,7 @@ demo: build            ## prepare, train on, restore and plot a mock survey (or 
 
 demo-mock:
 	rm -rf out/demo/run
-	$(SELFSI) mock survey_configs/demo.toml
-	$(SELFSI) prepare survey_configs/demo.toml
-	$(SELFSI) train survey_configs/demo.toml --out out/demo/run
-	$(SELFSI) restore out/demo/run out/demo/prepared.h5 --out out/demo/run/restored.fits --heldout -n 400 --save-draws --spectra out/demo/run/spectra
-	$(SELFSI) evaluate out/demo/run --truth out/demo/mock/truth.h5
-	$(SELFSI) audit out/demo/run out/demo/run/restored.fits --out out/demo/run/audit.fits
-	$(SELFSI) diagnose out/demo/run
-	$(SELFSI) plot spectra out/demo/run/restored.fits --truth out/demo/mock/truth.h5 --out out/demo/spectra.png
-	$(SELFSI) plot training out/demo/run --out out/demo/training.png
-	$(SELFSI) view out/demo/run --truth out/demo/mock/truth.h5 --out out/demo/view.html
-	@echo "restored catalog: out/demo/run/restored.fits; picture: out/demo/spectra.png; page to look at: out/demo/view.html"
+	$(SELFSI) demo out/demo
 
 # Real images: the table of digits that scikit-learn carries. The package itself is not imported.
 $(VENV)/.digits: $(VENV)/.done requirements/demo.txt
