@@ -17,7 +17,7 @@ LEVEL = $(if $(OPTIMISE),$(PLAIN)=$(OPTIMISE))
 comma := ,
 ODE := --set 'interpolant={kind="ode"}'
 
-.PHONY: help needs setup build cargo-build wheel cargo-wheel wheel-test install cargo-install demo demo-mock demo-data demo-images toy notebooks study scale test cargo-test quick cargo-quick setup-mpi build-mpi cargo-build-mpi test-mpi cargo-test-mpi test-slurm check lint cargo-lint fuzz cargo-fuzz bench bench-eager estep clean
+.PHONY: help needs setup build cargo-build wheel cargo-wheel wheel-test install cargo-install demo demo-mock demo-data demo-images toy notebooks study regimes scale test cargo-test quick cargo-quick setup-mpi build-mpi cargo-build-mpi test-mpi cargo-test-mpi test-slurm check lint cargo-lint fuzz cargo-fuzz bench bench-eager estep clean
 help:            ## print this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -78,17 +78,7 @@ demo: build            ## prepare, train on, restore and plot a mock survey (or 
 
 demo-mock:
 	rm -rf out/demo/run
-	$(SELFSI) mock survey_configs/demo.toml
-	$(SELFSI) prepare survey_configs/demo.toml
-	$(SELFSI) train survey_configs/demo.toml --out out/demo/run
-	$(SELFSI) restore out/demo/run out/demo/prepared.h5 --out out/demo/run/restored.fits --heldout -n 400 --save-draws --spectra out/demo/run/spectra
-	$(SELFSI) evaluate out/demo/run --truth out/demo/mock/truth.h5
-	$(SELFSI) audit out/demo/run out/demo/run/restored.fits --out out/demo/run/audit.fits
-	$(SELFSI) diagnose out/demo/run
-	$(SELFSI) plot spectra out/demo/run/restored.fits --truth out/demo/mock/truth.h5 --out out/demo/spectra.png
-	$(SELFSI) plot training out/demo/run --out out/demo/training.png
-	$(SELFSI) view out/demo/run --truth out/demo/mock/truth.h5 --out out/demo/view.html
-	@echo "restored catalog: out/demo/run/restored.fits; picture: out/demo/spectra.png; page to look at: out/demo/view.html"
+	$(SELFSI) demo out/demo
 
 # Real images: the table of digits that scikit-learn carries. The package itself is not imported.
 $(VENV)/.digits: $(VENV)/.done requirements/demo.txt
@@ -133,13 +123,29 @@ demo-data:
 	$(SELFSI) view out/demo-data/restored.fits --out out/demo-data/view.html
 	@echo "restored catalog: out/demo-data/restored.fits; picture: out/demo-data/spectra.png; page to look at: out/demo-data/view.html"
 
-study: build           ## measure both regimes of the paper with ODE and SDE: data/study/README.md
+# One survey, three trainings; training and baselines take one core each, so that two seeds run beside each other.
+SEEDS := 1 2 3
+BASELINES ?= dps,em,empca,sure,control
+study: build           ## train on the demo's survey with three seeds, beside all peers: data/study/peers.md
+	$(SELFSI) mock survey_configs/demo.toml
+	$(SELFSI) prepare survey_configs/demo.toml
+	@$(MAKE) --no-print-directory -j 2 $(SEEDS:%=study-seed-%)
+	$(SELFSI) evaluate --report data/study/peers.md $(SEEDS:%=data/study/seed-%)
+
+study-seed-%:
+	rm -rf out/study/seed-$*
+	mkdir -p data/study/seed-$*
+	$(SELFSI) --threads 1 train survey_configs/demo.toml --set seed=$* --out out/study/seed-$*
+	$(SELFSI) --threads 1 restore out/study/seed-$* --out out/study/seed-$*/restored.fits --heldout -n 400 --save-draws
+	$(SELFSI) --threads 1 evaluate out/study/seed-$* --truth out/demo/mock/truth.h5 --baselines=$(BASELINES) --most 400 --out data/study/seed-$*
+
+regimes: build         ## measure both regimes of the paper with ODE and SDE: data/study/README.md (hours)
 	@for regime in low-snr low-resolution; do \
-	    $(MAKE) --no-print-directory study-$$regime || exit 1; done
+	    $(MAKE) --no-print-directory regime-$$regime || exit 1; done
 	$(SELFSI) evaluate --report data/study/README.md data/study/low-snr data/study/low-resolution
 
 # Restores and scores 500 of the held-out spectra. A run's folder must not exist when training starts.
-study-%:
+regime-%:
 	rm -rf out/$*/sde out/$*/ode
 	mkdir -p data/study/$*
 	$(SELFSI) mock survey_configs/$*.toml

@@ -44,8 +44,8 @@ if [[ ! -e $seeds/.done ]]; then
     sed 's/CHECKSUM=/CHECKSUX=/g; s/DATASUM =/DATASUX =/g' "$seeds/fits/restored.fits" >"$seeds/fits/unchecked.fits"
     # A prepared set, a set of images, a catalog.
     for kind in 0 1 2; do printf "\\x0$kind" >"$seeds/datasets/$kind"; done
-    # An ASCII table, a binary one, an image in tiles, a cube.
-    for kind in 0 1 2 3; do printf "\\x0$kind" >"$seeds/tables/$kind"; done
+    # An ASCII table, a binary one, an image in tiles, a cube, a packed table.
+    for kind in 0 1 2 3 4; do printf "\\x0$kind" >"$seeds/tables/$kind"; done
     # PNG of 1 × 1 grey pixel; what libFuzzer makes of it, and of a FITS file, is a folder of pictures.
     printf '\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0\x3a\x7e\x9b\x55\0\0\0\x0aIDAT\x78\x9c\x63\x60\0\0\0\x02\0\x01\x48\xaf\xa4\x71\0\0\0\0IEND\xae\x42\x60\x82' >"$seeds/pictures/png"
     cp "$seeds/fits/restored.fits" "$seeds/pictures/fits"

@@ -100,6 +100,8 @@ pub mod diagnose;
 
 pub mod inspect;
 
+pub mod init;
+
 pub mod lab;
 
 pub mod plot;

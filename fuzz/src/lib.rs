@@ -114,7 +114,8 @@ pub fn fits(data: &[u8]) -> bool {
     taken
 }
 
-/// Small FITS files whose headers and data are edited: tables of texts, tiles, cubes; each also gzipped.
+/// Small FITS files whose headers and data are edited: tables of texts, packed ones, tiles, cubes; each
+/// also gzipped.
 pub fn tables(data: &[u8]) -> bool {
     let bytes = tables::make(data);
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());

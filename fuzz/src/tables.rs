@@ -1,7 +1,10 @@
 //! FITS files made in code, whose claims are then edited: ASCII tables, texts of a binary table, an image
-//! compressed in tiles, a cube, gzipped or not.
+//! compressed in tiles, a cube, a table that fpack has compressed, gzipped or not.
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use std::fmt::Display;
+use std::io::Write;
 
 const BLOCK: usize = 2880;
 
@@ -144,11 +147,77 @@ fn cube() -> Vec<u8> {
     with(image, &pixels)
 }
 
+/// The binary table without its names as fpack packs it: a tile of two rows, and one of one.
+fn packed() -> Vec<u8> {
+    let gzip = |bytes: &[u8]| {
+        let mut out = GzEncoder::new(Vec::new(), Compression::fast());
+        out.write_all(bytes).expect("memory");
+        out.finish().expect("memory")
+    };
+    let tile = |fibres: &[i32]| {
+        let rows = fibres.len();
+        let same = |number: i32| gzip(&number.to_be_bytes().repeat(rows));
+        // The first fibre, and differences of 0 and 1, each a 1 after as many zeros as twice it.
+        let rice = [&fibres[0].to_be_bytes()[..], &[0b0000_1100, 0b1000_0000]].concat();
+        // The first bytes of all, then the second ones.
+        let z: Vec<u8> = 2.5f32
+            .to_be_bytes()
+            .iter()
+            .flat_map(|b| vec![*b; rows])
+            .collect();
+        [same(3655), same(55240), rice, gzip(&z)]
+    };
+    let tiles = [tile(&[1, 2]), tile(&[3])];
+    let (mut cells, mut heap) = (Vec::new(), Vec::<u8>::new());
+    for cell in tiles.iter().flatten() {
+        cells.extend(
+            [cell.len() as i32, heap.len() as i32]
+                .map(i32::to_be_bytes)
+                .concat(),
+        );
+        heap.extend(cell);
+    }
+    let table = cards(&[
+        ("XTENSION", &"'BINTABLE'"),
+        ("BITPIX", &8),
+        ("NAXIS", &2),
+        ("NAXIS1", &32),
+        ("NAXIS2", &2),
+        ("PCOUNT", &heap.len()),
+        ("GCOUNT", &1),
+        ("TFIELDS", &4),
+        ("TTYPE1", &"'PLATE'"),
+        ("TFORM1", &"'1PB(99)'"),
+        ("TTYPE2", &"'MJD'"),
+        ("TFORM2", &"'1PB(99)'"),
+        ("TTYPE3", &"'FIBERID'"),
+        ("TFORM3", &"'1PB(9)'"),
+        ("TTYPE4", &"'Z'"),
+        ("TFORM4", &"'1PB(99)'"),
+        ("ZTABLE", &"T"),
+        ("ZTILELEN", &2),
+        ("ZNAXIS1", &16),
+        ("ZNAXIS2", &3),
+        ("ZPCOUNT", &0),
+        ("ZFORM1", &"'1J'"),
+        ("ZCTYP1", &"'GZIP_1'"),
+        ("ZFORM2", &"'1J'"),
+        ("ZCTYP2", &"'GZIP_1'"),
+        ("ZFORM3", &"'1J'"),
+        ("ZCTYP3", &"'RICE_1'"),
+        ("ZFORM4", &"'1E'"),
+        ("ZCTYP4", &"'GZIP_2'"),
+    ]);
+    cells.extend(heap);
+    [primary(), with(table, &cells)].concat()
+}
+
 /// The file that `data` describes: its first byte chooses a whole one, and each three that follow an edit
 /// of it: a place, in 16 bits, and a byte.
 pub fn make(data: &[u8]) -> Vec<u8> {
     let (choice, edits) = data.split_first().unwrap_or((&0, &[]));
-    let mut bytes = [ascii, binary, tiled, cube][usize::from(choice % 4)]();
+    let kinds = [ascii, binary, tiled, cube, packed];
+    let mut bytes = kinds[usize::from(choice % 5)]();
     for edit in edits.chunks_exact(3).take(16) {
         let at = usize::from(u16::from_be_bytes([edit[0], edit[1]])) % bytes.len();
         bytes[at] = edit[2];

@@ -100,7 +100,7 @@ class Catalog(Rows):
         if rows is not None:
             chosen = [self.index(r) for r in rows]
         else:
-            chosen = [r for r in range(len(self)) if flag is None or self.flag[r] == flag]
+            chosen = list(range(len(self))) if flag is None else np.flatnonzero(self.flag == flag).tolist()
         spectra = [self.spectrum(r, image) for r in chosen]
         return specutils().SpectrumList(spectra)
 

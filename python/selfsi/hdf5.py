@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from .errors import Error, missing
+from .formats import check_not_newer
 
 
 def open_hdf5(path: Path) -> Any:
     """An open h5py File.
 
-    Raises Error if h5py is not installed, or the file is not HDF5.
+    Raises Error if h5py is not installed, the file is not HDF5, or a newer selfsi wrote it.
     """
     try:
         import h5py
@@ -20,6 +21,8 @@ def open_hdf5(path: Path) -> Any:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     try:
-        return h5py.File(path, "r")
+        file = h5py.File(path, "r")
     except OSError as e:
         raise Error(f"{path}: not an HDF5 file, or damaged ({e})") from e
+    check_not_newer(path, file.attrs)
+    return file

@@ -13,14 +13,11 @@ from astropy.io import fits
 from astropy.table import Table
 
 from .errors import Error
+from .formats import check_not_newer
 from .hdf5 import open_hdf5
 
-#: How the names of selfsi's formats begin.
-OURS = "selfsi-"
 #: Columns in which −1 stands for unknown.
 _NULLABLE = ("PLATE", "MJD", "FIBERID", "THING_ID", "LABEL")
-#: Major version of the formats that this package reads.
-MAJOR = 1
 
 
 class Stack(Protocol):
@@ -56,15 +53,7 @@ def open_stack(path: str | os.PathLike[str]) -> Stack:
 
     Raises Error if it is neither FITS nor HDF5, or written by a newer selfsi.
     """
-    return _not_newer(_opened(Path(path).expanduser()))
-
-
-def open_hdus(hdus: fits.HDUList) -> Stack:
-    """The same of a FITS file that is open already."""
-    return _not_newer(FitsStack(Path(hdus.filename() or "FITS"), hdus))
-
-
-def _opened(path: Path) -> Stack:
+    path = Path(path).expanduser()
     if path.is_dir():
         raise Error(f"{path}: a folder; give a file of it, e.g. {path / 'restored.fits'}")
     with path.open("rb") as file:
@@ -79,12 +68,9 @@ def _opened(path: Path) -> Stack:
     raise Error(f"{path}: neither FITS nor HDF5; give a file that selfsi wrote")
 
 
-def _not_newer(stack: Stack) -> Stack:
-    version = str(stack.header.get("FMTVER", MAJOR))
-    if stack.header.get("FORMAT", "").startswith(OURS) and int(version.split(".")[0]) > MAJOR:
-        stack.close()
-        raise Error(f"{stack.path}: version {version} of its format, this package reads {MAJOR}.x; use a newer selfsi")
-    return stack
+def open_hdus(hdus: fits.HDUList) -> Stack:
+    """The same of a FITS file that is open already."""
+    return FitsStack(Path(hdus.filename() or "FITS"), hdus)
 
 
 class FitsStack:
@@ -94,6 +80,7 @@ class FitsStack:
         self.path = path
         self._hdus = hdus
         self.header = self._hdus[0].header
+        check_not_newer(path, self.header)
         self.images = tuple(h.name for h in self._hdus if h.is_image and h.name != "PRIMARY")
         self.tables = tuple(h.name for h in self._hdus if isinstance(h, fits.BinTableHDU))
 

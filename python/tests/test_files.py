@@ -115,5 +115,11 @@ class OtherFiles(unittest.TestCase):
                 selfsi.open(path)
             self.assertNotIn("\n", str(caught.exception))
             self.assertIn(str(path), str(caught.exception))
-        with self.assertRaises(FileNotFoundError):
-            selfsi.open(FILES / "absent.fits")
+        set_ = FILES / "newer.h5"
+        with h5py.File(set_, "w") as file:
+            file.attrs.update({"format": "selfsi-prepared", "version": 2})
+        with self.assertRaisesRegex(selfsi.Error, "version 2 of selfsi-prepared"):
+            selfsi.prepared(set_)
+        for absent in (selfsi.open, selfsi.prepared, selfsi.truth, selfsi.audited):
+            with self.assertRaises(FileNotFoundError):
+                absent(FILES / "absent.fits")

@@ -4,7 +4,7 @@ use super::bounded::at_most;
 use super::global::Global;
 use super::output;
 use super::progress::Progress;
-use super::say::say;
+use super::said::Said;
 use crate::audit;
 use crate::audit::{AuditJob, audit};
 use crate::audit::{audit_flag, write_audit};
@@ -57,7 +57,7 @@ pub struct Audit {
 impl Audit {
     /// `--set` repeats what the restoration set of [transport]; its draws the catalog tells. `--seed` is
     /// the seed of the simulations.
-    pub fn run(&self, global: &Global) -> Result<()> {
+    pub fn run(&self, global: &Global) -> Result<Said> {
         self.check()?;
         let run = Run::open_whole(&self.run)?;
         let config = config_of(&run, &global.set)?;
@@ -104,11 +104,7 @@ impl Audit {
         bar.finish();
         let result = result?;
         write_audit(&out, &result.header, &result.rows, &result.features)?;
-        if global.json {
-            say(json(&result, &out))
-        } else {
-            say(text(&result, &out))
-        }
+        Ok(Said::both(text(&result, &out), json(&result, &out)))
     }
 
     fn check(&self) -> Result<()> {

@@ -2,13 +2,11 @@
 
 use super::bounded::at_most;
 use super::global::Global;
-use super::say::say;
+use super::said::Said;
 use crate::diagnose::{Diagnosis, History};
 use crate::lab::theory::{Case, Path, Report};
 use crate::{Error, Result};
 use clap::{Args, Subcommand, ValueEnum};
-use serde::Serialize;
-use std::fmt::Display;
 use std::path::PathBuf;
 
 /// Tell whether a run contracts, stalls or drifts.
@@ -65,11 +63,11 @@ enum Interpolant {
 }
 
 impl Diagnose {
-    pub fn run(&self, global: &Global) -> Result<()> {
+    pub fn run(&self, _global: &Global) -> Result<Said> {
         match (&self.run, &self.case) {
-            (_, Some(Known::Gaussian(g))) => shown(&g.report()?, global),
-            (Some(run), None) => shown(&Diagnosis::of(&History::read(run)?), global),
-            (None, None) => Ok(()),
+            (_, Some(Known::Gaussian(g))) => Said::of(&g.report()?),
+            (Some(run), None) => Said::of(&Diagnosis::of(&History::read(run)?)),
+            (None, None) => Ok(Said::nothing()),
         }
     }
 }
@@ -152,13 +150,4 @@ fn positive(key: &str, values: &[f64]) -> Result<()> {
 
 fn refused(key: &str, problem: &str, fix: &str) -> Error {
     Error::config("diagnose gaussian", key, problem, fix)
-}
-
-fn shown(result: &(impl Serialize + Display), global: &Global) -> Result<()> {
-    if !global.json {
-        return say(result);
-    }
-    let json = serde_json::to_string_pretty(result)
-        .map_err(|e| Error::output("standard output", e, "leave --json out"))?;
-    say(json)
 }

@@ -2,6 +2,7 @@
 
 use super::global::Global;
 use super::output;
+use super::said::Said;
 use crate::base::atomic;
 use crate::base::messages::PROGRESS;
 use crate::evaluate::images::{Features, Lpips, Networks};
@@ -93,11 +94,12 @@ pub struct Evaluate {
 const FILES: [&str; 2] = ["evaluation.json", "evaluation.md"];
 
 impl Evaluate {
-    pub fn run(&self, global: &Global) -> Result<()> {
+    pub fn run(&self, global: &Global) -> Result<Said> {
         if let Some(target) = &self.report {
             let evaluations: Vec<PathBuf> = self.runs.iter().map(|r| r.join(FILES[0])).collect();
             output::check(target, evaluations.iter().map(PathBuf::as_path))?;
-            return atomic::write(target, lab::report(&self.runs, target)?.as_bytes());
+            atomic::write(target, lab::report(&self.runs, target)?.as_bytes())?;
+            return Ok(Said::nothing());
         }
         let Some(truth) = &self.truth else {
             return Err(refused("neither --truth nor --report", "give one of them"));
@@ -135,7 +137,7 @@ impl Evaluate {
             for warning in e.warnings() {
                 log::warn!("{warning}");
             }
-            return written(out, &e, &images::markdown(&e), &images::text(&e), global);
+            return written(out, &e, &images::markdown(&e), &images::text(&e));
         }
         if self.lpips.is_some() || self.fid.is_some() {
             return Err(refused(
@@ -153,7 +155,7 @@ impl Evaluate {
             );
         }
         let e = &outcome.evaluation;
-        written(out, e, &evaluate::markdown(e), &evaluate::text(e), global)
+        written(out, e, &evaluate::markdown(e), &evaluate::text(e))
     }
 
     /// The files that it reads.
@@ -220,14 +222,13 @@ impl Evaluate {
     }
 }
 
-/// Writes evaluation.json and evaluation.md to the folder `out`, and one of both to the terminal.
+/// Writes evaluation.json and evaluation.md to the folder `out`.
 fn written(
     out: &Path,
     evaluation: &impl serde::Serialize,
     markdown: &str,
     text: &str,
-    global: &Global,
-) -> Result<()> {
+) -> Result<Said> {
     std::fs::create_dir_all(out)
         .map_err(|e| Error::output(out, e, "choose a folder that can be written"))?;
     let [target, table] = FILES.map(|file| out.join(file));
@@ -236,8 +237,7 @@ fn written(
         + "\n";
     atomic::write(&target, json.as_bytes())?;
     atomic::write(table, markdown.as_bytes())?;
-    print!("{}", if global.json { &json } else { text });
-    Ok(())
+    Ok(Said::both(text.trim_end_matches('\n'), json.trim_end()))
 }
 
 fn refused(problem: &str, fix: &str) -> Error {

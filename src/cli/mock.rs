@@ -2,7 +2,7 @@
 
 use super::global::Global;
 use super::progress::Progress;
-use super::say::say;
+use super::said::Said;
 use crate::config::{MockFormat, NormaliseConfig};
 use crate::data::LogGrid;
 use crate::mock::{Instrument, Survey, TRUTH, claim, write_sdss, write_truth};
@@ -19,7 +19,7 @@ pub struct Mock {
 }
 
 impl Mock {
-    pub fn run(&self, global: &Global) -> Result<()> {
+    pub fn run(&self, global: &Global) -> Result<Said> {
         let config = global.config(&self.config)?;
         let Some(mock) = &config.mock else {
             return Err(Error::config(
@@ -55,18 +55,15 @@ impl Mock {
                 bar.finish();
             }
         }
-        if global.json {
-            let result = serde_json::json!({
-                "folder": mock.folder, "spectra": mock.spectra, "seed": config.seed,
-            });
-            say(result)
-        } else {
-            say(format!(
-                "{}: a mock survey of {} quasars, seed {}",
-                mock.folder.display(),
-                mock.spectra,
-                config.seed
-            ))
-        }
+        let json = serde_json::json!({
+            "folder": mock.folder, "spectra": mock.spectra, "seed": config.seed,
+        });
+        let text = format!(
+            "{}: a mock survey of {} quasars, seed {}",
+            mock.folder.display(),
+            mock.spectra,
+            config.seed
+        );
+        Ok(Said::both(text, json))
     }
 }

@@ -3,22 +3,31 @@
 mod audit;
 mod boundary;
 mod bounded;
+mod campaign;
 mod completions;
+mod config;
+mod demo;
 mod diagnose;
 mod evaluate;
 mod generate;
 mod global;
+mod init;
 mod inspect;
 mod merge;
 mod mock;
 mod output;
+mod parsed;
 mod plot;
 mod prepare;
 mod progress;
 mod restore;
+mod run;
+mod said;
 mod say;
 mod simulate;
 mod slurm;
+mod steps;
+mod stop;
 mod toy;
 mod train;
 mod view;
@@ -53,7 +62,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Demo),
     Inspect(inspect::Inspect),
+    Init(init::Init),
+    Run(run::Run),
     Prepare(prepare::Prepare),
     Mock(mock::Mock),
     Simulate(simulate::Simulate),
@@ -68,6 +80,7 @@ enum Command {
     View(view::View),
     Toy(toy::Toy),
     Slurm(slurm::Slurm),
+    Config(config::Config),
     Completions(completions::Completions),
 }
 
@@ -95,7 +108,9 @@ impl Command {
     /// What lets it run in less memory.
     fn needs_less_memory(&self) -> &'static str {
         match self {
-            Self::Train(_) => "lower train.batch or train.resamplings, or network.channels",
+            Self::Train(_) | Self::Run(_) | Self::Demo(_) => {
+                "lower train.batch or train.resamplings, or network.channels"
+            }
             Self::Restore(_) => "lower restore.batch (--set restore.batch=16)",
             Self::Generate(_) => "lower diffusion.batch and diffusion.sampler.batch",
             Self::Evaluate(_) | Self::Audit(_) => "lower restore.batch, or give fewer rows",
@@ -127,25 +142,33 @@ fn run(cli: &Cli) -> Result<()> {
         g.device
     );
     // Training handles signals itself: it has a checkpoint to write.
-    if !matches!(cli.command, Command::Train(_) | Command::Generate(_)) {
+    let trains = |c: &Command| {
+        use Command::{Demo, Generate, Run, Train};
+        matches!(c, Train(_) | Generate(_) | Run(_) | Demo(_))
+    };
+    if !trains(&cli.command) {
         leave_nothing_on_signal()?;
     }
     match &cli.command {
+        Command::Demo(a) => a.run(g)?.print(g),
+        Command::Run(a) => a.run(g)?.print(g),
+        Command::Init(a) => a.run(g)?.print(g),
         Command::Inspect(a) => a.run(g),
-        Command::Prepare(a) => a.run(g),
-        Command::Mock(a) => a.run(g),
+        Command::Prepare(a) => a.run(g)?.print(g),
+        Command::Mock(a) => a.run(g)?.print(g),
         Command::Simulate(a) => a.run(g),
-        Command::Train(a) => a.run(g),
-        Command::Restore(a) => a.run(g),
+        Command::Train(a) => a.run(g)?.print(g),
+        Command::Restore(a) => a.run(g)?.print(g),
         Command::Merge(a) => a.run(g),
         Command::Generate(a) => a.run(g),
-        Command::Evaluate(a) => a.run(g),
-        Command::Diagnose(a) => a.run(g),
-        Command::Audit(a) => a.run(g),
-        Command::Plot(a) => a.run(g),
-        Command::View(a) => a.run(g),
+        Command::Evaluate(a) => a.run(g)?.print(g),
+        Command::Diagnose(a) => a.run(g)?.print(g),
+        Command::Audit(a) => a.run(g)?.print(g),
+        Command::Plot(a) => a.run(g)?.print(g),
+        Command::View(a) => a.run(g)?.print(g),
         Command::Toy(a) => a.run(g),
         Command::Slurm(a) => a.run(g),
+        Command::Config(a) => a.run(g),
         Command::Completions(a) => a.run(Cli::command()),
     }
 }

@@ -3,6 +3,7 @@
 use super::bounded::at_most;
 use super::global::Global;
 use super::output;
+use super::said::Said;
 use crate::Result;
 use crate::plot::{
     Choice, calibration_picture, catalog_images, catalog_population, catalog_spectra,
@@ -160,10 +161,17 @@ impl What {
 }
 
 impl Plot {
-    pub fn run(&self, _global: &Global) -> Result<()> {
+    pub fn run(&self, _global: &Global) -> Result<Said> {
         let (out, inputs) = self.what.files();
         output::check(out, inputs)?;
-        match &self.what {
+        self.what.draw()?;
+        Ok(Said::nothing())
+    }
+}
+
+impl What {
+    fn draw(&self) -> Result<()> {
+        match self {
             What::Spectra {
                 restored,
                 truth,

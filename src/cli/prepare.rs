@@ -3,12 +3,10 @@
 use super::global::Global;
 use super::output;
 use super::progress::Progress;
-use super::say::say;
+use super::said::Said;
 use crate::prepare::rejected_path;
-use crate::{Error, Result, prepare};
+use crate::{Result, prepare};
 use clap::Args;
-use serde::Serialize;
-use std::fmt::Display;
 use std::path::PathBuf;
 
 /// Make a training set (HDF5) from a survey.
@@ -26,7 +24,7 @@ pub struct Prepare {
 }
 
 impl Prepare {
-    pub fn run(&self, global: &Global) -> Result<()> {
+    pub fn run(&self, global: &Global) -> Result<Said> {
         let config = global.config(&self.config)?;
         let out = self.out.as_ref().unwrap_or(&config.survey.prepared);
         let inputs = || {
@@ -43,21 +41,11 @@ impl Prepare {
             let source = &config.survey.source;
             let report = prepare::prepare_images(&config, source, out, &mut progress);
             bar.finish();
-            print(global, &report?)
+            Said::of(&report?)
         } else {
             let report = prepare::prepare(&config, out, &mut progress);
             bar.finish();
-            print(global, &report?)
+            Said::of(&report?)
         }
-    }
-}
-
-fn print(global: &Global, report: &(impl Display + Serialize)) -> Result<()> {
-    if global.json {
-        let json = serde_json::to_string_pretty(report)
-            .map_err(|e| Error::output("stdout", e, "print the report without --json"))?;
-        say(json)
-    } else {
-        say(report)
     }
 }

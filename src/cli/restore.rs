@@ -3,7 +3,7 @@
 use super::global::Global;
 use super::output;
 use super::progress::Progress;
-use super::say::say;
+use super::said::Said;
 use crate::config::Config;
 use crate::prepare::{ImageSetHeader, SpectraHeader};
 use crate::restore::{
@@ -62,7 +62,7 @@ const SLURM: &str = "slurm";
 
 impl Restore {
     /// `--set` reaches [restore] and [transport] of the run's config, `--seed` the draws.
-    pub fn run(&self, global: &Global) -> Result<()> {
+    pub fn run(&self, global: &Global) -> Result<Said> {
         let run = Run::open_whole(&self.run)?;
         let config = config_of(&run, &global.set)?;
         let part = self.part()?;
@@ -89,7 +89,7 @@ impl Restore {
         part: Option<Part>,
         out: &Path,
         output: &H::Output,
-    ) -> Result<()> {
+    ) -> Result<Said> {
         let device = global.device()?;
         let given = Given {
             paths: &self.input,
@@ -113,7 +113,7 @@ impl Restore {
         let mut bar = Progress::new("restoring");
         let summary = restore(run, job, &mut |done, all| bar.show(done, all));
         bar.finish();
-        self.report(global, out, summary?)
+        Ok(report(out, summary?))
     }
 
     fn refuse_options_of_spectra(&self) -> Result<()> {
@@ -172,17 +172,15 @@ impl Restore {
             part,
         }
     }
+}
 
-    fn report(&self, global: &Global, out: &Path, summary: Summary) -> Result<()> {
-        if global.json {
-            say(serde_json::json!({"rows": summary.rows, "restored": summary.restored}))
-        } else {
-            say(format!(
-                "{}: {} of {} rows restored, the others flagged",
-                out.display(),
-                summary.restored,
-                summary.rows
-            ))
-        }
-    }
+fn report(out: &Path, summary: Summary) -> Said {
+    let json = serde_json::json!({"rows": summary.rows, "restored": summary.restored});
+    let text = format!(
+        "{}: {} of {} rows restored, the others flagged",
+        out.display(),
+        summary.restored,
+        summary.rows
+    );
+    Said::both(text, json)
 }

@@ -1,7 +1,7 @@
 //! `selfsi train`.
 
 use super::global::Global;
-use super::say::say;
+use super::said::Said;
 use crate::base::lock::FolderLock;
 use crate::base::messages::{PROGRESS, driven};
 use crate::base::signals::{SIGUSR1, on_stop};
@@ -36,26 +36,43 @@ pub struct Train {
 }
 
 impl Train {
-    pub fn run(&self, global: &Global) -> Result<()> {
+    pub fn run(&self, global: &Global) -> Result<Said> {
+        self.until(stop_on_signal, global)
+    }
+
+    /// Trains until it is done, or until what `stop` gives is set.
+    pub(super) fn until(
+        &self,
+        stop: impl FnOnce() -> Result<Arc<AtomicBool>>,
+        global: &Global,
+    ) -> Result<Said> {
         let ranks = Ranks::start()?;
-        let found = self.on(&ranks, global);
+        let found = self.on(&ranks, stop, global);
         ranks.end(found)
     }
 
     /// As one of `ranks`: every error is one that all agree on, so that none waits for the others.
-    fn on(&self, ranks: &Ranks, global: &Global) -> Result<()> {
+    fn on(
+        &self,
+        ranks: &Ranks,
+        stop: impl FnOnce() -> Result<Arc<AtomicBool>>,
+        global: &Global,
+    ) -> Result<Said> {
         // Until the end: whoever else would write into the folder is told so at once.
         let _lock = ranks.on_first(|| FolderLock::take(&self.out))?;
         let (run, data, device) = ranks.agree(self.set_up(ranks, global))?;
         let trainer = Trainer::new(&run, &data, device, self.resume, ranks);
         let mut trainer = ranks.agree(trainer)?;
-        let stop = ranks.agree(stop_on_signal())?;
+        let stop = ranks.agree(stop())?;
         if ranks.size() > 1 && ranks.is_first() && !global.json {
             log::info!(target: PROGRESS, "training on {} ranks", ranks.size());
         }
         let outcome = trainer.train(&stop, global.json)?;
-        ranks.on_first(|| self.report(global, &outcome))?;
-        Ok(())
+        // What one rank has to say is said once.
+        Ok(match ranks.is_first() {
+            true => self.report(&outcome),
+            false => Said::nothing(),
+        })
     }
 
     fn set_up(&self, ranks: &Ranks, global: &Global) -> Result<(Run, Data, Device)> {
@@ -84,7 +101,8 @@ impl Train {
                     Run::open(&self.out)?.check_prepared()?;
                 }
                 let set = Prepared::open(&config.survey.prepared)?;
-                let run = self.plan(&self.with_redshifts_of(&config, &set)?, &config)?;
+                let origin = self.config.display().to_string();
+                let run = self.plan(&with_redshifts_of(&config, &set, &origin)?, &config)?;
                 (run, Data::load(&set, config.seed, &config.train, device)?)
             }
         };
@@ -92,17 +110,17 @@ impl Train {
         Ok((run, data, device))
     }
 
-    /// The config with what it leaves open about redshifts decided by the set.
-    fn with_redshifts_of(&self, config: &Config, set: &Prepared) -> Result<Config> {
-        let usable = |o: &Object| o.flag == flag::GOOD && o.z > -1.0;
-        let have = set.objects().iter().any(usable);
-        let network = config
-            .network
-            .with_redshifts(have, &self.config.display().to_string())?;
-        Ok(Config {
-            network,
-            ..config.clone()
-        })
+    /// Whether `run` is one of `config`, on the set that it was started on; what `selfsi restore` and other
+    /// commands alone go by may differ.
+    pub(super) fn is_of(run: &Run, config: &Config, origin: &str) -> Result<bool> {
+        let set = &config.survey.prepared;
+        let resolved = match config.image {
+            Some(_) => with_scale_of(config, &ImageSet::open(set)?)?,
+            None => with_redshifts_of(config, &Prepared::open(set)?, origin)?,
+        };
+        let made = run.config().of_training();
+        let alike = [&resolved, config].iter().any(|c| c.of_training() == made);
+        Ok(alike && run.check_prepared().is_ok())
     }
 
     /// The run to make, or to continue; one of a time when no network was told of redshifts holds the
@@ -123,24 +141,30 @@ impl Train {
         ))
     }
 
-    fn report(&self, global: &Global, outcome: &Outcome) -> Result<()> {
-        if global.json {
-            let best = outcome
-                .best
-                .map(|(step, score)| serde_json::json!({"step": step, "score": score}));
-            return say(
-                serde_json::json!({"step": outcome.step, "best": best, "stopped_early": outcome.stopped_early}),
-            );
-        }
-        match outcome.best {
-            Some((step, score)) => say(format!(
+    fn report(&self, outcome: &Outcome) -> Said {
+        let best = outcome
+            .best
+            .map(|(step, score)| serde_json::json!({"step": step, "score": score}));
+        let json = serde_json::json!({"step": outcome.step, "best": best, "stopped_early": outcome.stopped_early});
+        let text = outcome.best.map(|(step, score)| {
+            format!(
                 "{}: {} steps; best validation at step {step}, score {score:.4}",
                 self.out.display(),
                 outcome.step
-            )),
-            None => Ok(()),
-        }
+            )
+        });
+        Said::both(text.unwrap_or_default(), json)
     }
+}
+
+/// The config with what it leaves open about redshifts decided by the set.
+fn with_redshifts_of(config: &Config, set: &Prepared, origin: &str) -> Result<Config> {
+    let usable = |o: &Object| o.flag == flag::GOOD && o.z > -1.0;
+    let have = set.objects().iter().any(usable);
+    Ok(Config {
+        network: config.network.with_redshifts(have, origin)?,
+        ..config.clone()
+    })
 }
 
 /// Set by Ctrl-C, SIGTERM, SIGHUP and SIGUSR1, which launchers of several processes pass on; a second one
@@ -163,7 +187,7 @@ pub(super) fn stop_on_signal() -> Result<Arc<AtomicBool>> {
 
 /// How long after the first signal another one counts as a second: one Ctrl-C may reach a rank, or a
 /// process that another program started, both from the terminal and from who started it.
-fn again() -> Duration {
+pub(super) fn again() -> Duration {
     if ranks::here().is_some() || driven() {
         Duration::from_secs(1)
     } else {

@@ -2,7 +2,7 @@
 
 use super::global::Global;
 use super::output;
-use super::say::say;
+use super::said::Said;
 use crate::view::{self, Choice};
 use crate::{Error, Result};
 use clap::Args;
@@ -45,7 +45,7 @@ pub struct View {
 const MOST: usize = 1_000_000;
 
 impl View {
-    pub fn run(&self, global: &Global) -> Result<()> {
+    pub fn run(&self, _global: &Global) -> Result<Said> {
         if self.count == Some(0) {
             return Err(refused("-n", "no objects", "give 1 or more"));
         }
@@ -62,18 +62,17 @@ impl View {
         let out = self.out.clone().unwrap_or_else(beside);
         output::check(&out, [])?;
         let shown = view::write(&page, &out)?;
-        if global.json {
-            return say(serde_json::json!({
-                "out": out, "objects": shown.objects, "of": shown.of, "bytes": shown.bytes,
-            }));
-        }
-        say(format!(
+        let json = serde_json::json!({
+            "out": out, "objects": shown.objects, "of": shown.of, "bytes": shown.bytes,
+        });
+        let text = format!(
             "{}: {} of {} objects, {:.1} MB",
             out.display(),
             shown.objects,
             shown.of,
             shown.bytes as f64 / 1e6
-        ))
+        );
+        Ok(Said::both(text, json))
     }
 }
 

@@ -16,6 +16,8 @@ mod mask;
 mod mock;
 mod network;
 mod normalise;
+mod parts;
+mod reference;
 mod require;
 mod restore;
 mod select;
@@ -38,6 +40,7 @@ pub use mask::{MaskConfig, MaskKind};
 pub use mock::{MockConfig, MockFormat};
 pub use network::{NetworkConfig, UNet1dConfig, UNet2dConfig};
 pub use normalise::NormaliseConfig;
+pub use reference::{Explained, explain, reference};
 pub use restore::RestoreConfig;
 pub use select::SelectConfig;
 pub use survey::{SurveyConfig, SurveySource};
@@ -94,7 +97,7 @@ impl Config {
         interpolant::complete(&mut table);
         bounds::check(&table, origin)?;
         let config: Self =
-            serde_path_to_error::deserialize(table).map_err(|e| explain(origin, &e))?;
+            serde_path_to_error::deserialize(table).map_err(|e| in_our_words(origin, &e))?;
         config.check(origin)?;
         Ok(config)
     }
@@ -156,10 +159,14 @@ pub(crate) fn overridden<T: Serialize + DeserializeOwned>(
         }
         apply_override(&mut table, o)?;
     }
-    serde_path_to_error::deserialize(table).map_err(|e| explain(origin, &e))
+    serde_path_to_error::deserialize(table).map_err(|e| in_our_words(origin, &e))
 }
 
-fn apply_override(table: &mut toml::Table, text: &str) -> Result<()> {
+/// The key and the value of an override.
+///
+/// # Errors
+/// [`Error::Config`] if it is not of the form `section.key=value`.
+pub(crate) fn overridden_key(text: &str) -> Result<(String, toml::Value)> {
     let bad =
         |problem: &str| Error::config("--set", text, problem, "write --set section.key=value");
     let (key, value) = text.split_once('=').ok_or_else(|| bad("there is no `=`"))?;
@@ -169,11 +176,18 @@ fn apply_override(table: &mut toml::Table, text: &str) -> Result<()> {
         .ok()
         .and_then(|mut t| t.remove("v"))
         .unwrap_or_else(|| toml::Value::String(value.trim().to_owned()));
-    let mut parts: Vec<&str> = key.trim().split('.').collect();
-    let last = parts
-        .pop()
-        .filter(|l| !l.is_empty())
-        .ok_or_else(|| bad("the key is empty"))?;
+    match key.trim() {
+        key if key.is_empty() || key.ends_with('.') => Err(bad("the key is empty")),
+        key => Ok((key.to_owned(), value)),
+    }
+}
+
+fn apply_override(table: &mut toml::Table, text: &str) -> Result<()> {
+    let bad =
+        |problem: &str| Error::config("--set", text, problem, "write --set section.key=value");
+    let (key, value) = overridden_key(text)?;
+    let mut parts: Vec<&str> = key.split('.').collect();
+    let last = parts.pop().unwrap_or_default();
     let mut here = table;
     for part in parts {
         here = here
@@ -187,7 +201,7 @@ fn apply_override(table: &mut toml::Table, text: &str) -> Result<()> {
 }
 
 /// Turns serde's words into ours: the whole key, and the nearest known name for an unknown one.
-fn explain(origin: &str, e: &serde_path_to_error::Error<toml::de::Error>) -> Error {
+fn in_our_words(origin: &str, e: &serde_path_to_error::Error<toml::de::Error>) -> Error {
     let message = e.inner().message().to_owned();
     let path = e.path().to_string();
     let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();

@@ -14,7 +14,7 @@ mod json_nan;
 mod line_calibration;
 mod line_errors;
 mod methods;
-mod methods_table;
+pub(crate) mod methods_table;
 mod population;
 mod power;
 mod rest_frame;

@@ -1,18 +1,23 @@
 //! The report of a study: several evaluations and their pictures in one Markdown file.
 
+use super::seeds_report::over_seeds;
 use crate::Result;
 use crate::evaluate::cells::number;
 use crate::evaluate::table;
 use crate::evaluate::{Evaluation, Kind, load};
 use std::path::{Path, PathBuf};
 
-/// The report of these runs, to be written to `target`; pictures (`*.png` in the run folders) are
+/// The report of these runs, to be written to `target`: where all were evaluated with --baselines, one table of
+/// means over them; pictures (`*.png` in the run folders) are
 /// linked relative to it where possible.
 ///
 /// # Errors
 /// As [`crate::evaluate::load`].
 pub fn report(runs: &[PathBuf], target: &Path) -> Result<String> {
     let evaluations = runs.iter().map(|r| load(r)).collect::<Result<Vec<_>>>()?;
+    if let Some(out) = over_seeds(&evaluations) {
+        return Ok(out);
+    }
     let mut out = String::from(INTRODUCTION);
     for (run, e) in runs.iter().zip(&evaluations) {
         out += &format!(

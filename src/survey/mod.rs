@@ -14,6 +14,7 @@ mod hdf5_survey;
 pub(crate) mod hdf5_units;
 pub(crate) mod images;
 mod index;
+mod inputs;
 pub(crate) mod item;
 pub(crate) mod open;
 mod pixel_mask;
@@ -29,6 +30,7 @@ mod truth;
 pub use flux_unit::FLUX_UNIT;
 pub use hdf5_catalog::Hdf5Catalog;
 pub use images::{ImageSource, RawImages};
+pub use inputs::inputs;
 
 pub use pixel_mask::{PixelMask, SPPIXMASK};
 pub use sdss::{SpecFile, read_spec};

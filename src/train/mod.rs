@@ -1,5 +1,6 @@
 //! The self-consistent trainer (Algorithm 2) and its run folder.
 
+mod aside;
 mod band_power;
 mod clean;
 mod data;
@@ -25,6 +26,7 @@ mod training;
 mod validate;
 mod warm_start;
 
+pub use aside::set_aside;
 pub use clean::Clean;
 pub use data::Data;
 pub use doubt::Doubt;

@@ -12,9 +12,9 @@ pub(super) const CHECKPOINTS: &str = "checkpoints";
 pub(super) const BEST: &str = "best.safetensors";
 pub(super) const POPULATION: &str = "population.safetensors";
 pub(super) const START: &str = "start.safetensors";
-const METRICS: &str = "metrics.jsonl";
-const EVENTS: &str = "events.out.tfevents";
-const DIFFUSION: &str = "diffusion";
+pub(super) const METRICS: &str = "metrics.jsonl";
+pub(super) const EVENTS: &str = "events.out.tfevents";
+pub(super) const DIFFUSION: &str = "diffusion";
 
 /// What a training leaves besides its config and provenance, which are written before.
 pub(super) const TRAINED: [&str; 5] = [CHECKPOINTS, BEST, POPULATION, START, METRICS];

@@ -281,7 +281,11 @@ impl Run {
         best.or_else(|| self.newest())
     }
 
-    fn chosen(&self) -> Result<PathBuf> {
+    /// The checkpoint of the trained network: the one that validation chose, else the newest.
+    ///
+    /// # Errors
+    /// [`Error::Run`] if there is none yet.
+    pub fn chosen(&self) -> Result<PathBuf> {
         self.weights().ok_or_else(|| {
             Error::run(
                 &self.folder,

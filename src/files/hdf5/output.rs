@@ -100,7 +100,10 @@ fn create(path: &Path) -> hdf5::Result<(File, Arc<Refusal>)> {
     let mut access = FileAccessBuilder::new();
     access.libver_bounds(LibraryVersion::V110, LibraryVersion::V110);
     let access = access.finish()?;
-    let creation = FileCreateBuilder::new().finish()?;
+    // Files of the same content are the same: digests tell whether one has changed.
+    let mut creation = FileCreateBuilder::new();
+    creation.obj_track_times(false);
+    let creation = creation.finish()?;
     sync(|| {
         // SAFETY: identifiers that live to the end of this block; under HDF5's lock, as `sync` takes it.
         unsafe {

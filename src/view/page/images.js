@@ -1,7 +1,7 @@
 "use strict";
 // Images: the chosen object large, and a sheet of all objects that pass the table's filters.
 
-const PANELS = { OBSERVED: "observed", RESTORED: "restored", SIGMA: "σ of the draws", DRAW: "one draw", TRUTH: "truth", IVAR: "ivar" };
+const PANELS = { OBSERVED: "observed", RESTORED: "restored", SIGMA: "σ", DRAW: "one draw", TRUTH: "truth", IVAR: "ivar" };
 const panelName = name => PANELS[name] || `quantile ${name}`;
 
 /** How values become brightness: 0 at `low`, 1 at `high`, linear or as asinh(v / softening). */
@@ -31,7 +31,7 @@ class ImageView {
     this.shownNames = new Set(this.names.filter(n => n !== "IVAR"));
     this.head = el("div", { class: "head" });
     this.panels = el("div", { class: "panels" });
-    this.readout = el("div", { class: "readout", id: "readout" }, "point at an image to read pixel values");
+    this.readout = el("div", { class: "readout whole", id: "readout" }, "point at an image to read pixel values");
     this.facts = el("div", { class: "details" });
     this.sheet = el("div", { class: "sheet" });
     this.root.replaceChildren(this.head, this.controls(), this.readout, this.panels,
@@ -93,7 +93,7 @@ class ImageView {
     const p = content.pictures;
     this.object = o;
     const kinds = this.names.filter(n => this.shownNames.has(n)), stretch = this.stretches(o);
-    const room = (this.root.clientWidth - 30) / Math.min(Math.max(kinds.length, 1), 4) - 12;
+    const room = (this.root.clientWidth - 30) / Math.min(Math.max(kinds.length, 1), 6) - 12;
     const scale = Math.max(Math.min(room, 320) / Math.max(p.width, p.height), 0.1);
     const whole = scale >= 1 ? Math.floor(scale) : scale;
     this.head.replaceChildren(

@@ -1,0 +1,41 @@
+//! What of a config a step goes by: the rest at its default, so that what a step made stays good when
+//! something else changes.
+
+use super::{Config, ForwardConfig, NetworkConfig, RestoreConfig, TransportConfig};
+
+impl Config {
+    /// What `selfsi prepare` goes by.
+    #[must_use]
+    pub fn of_preparation(&self) -> Self {
+        Self {
+            seed: 0,
+            forward: ForwardConfig::Gaussian { sigma: 1.0 },
+            network: NetworkConfig::default(),
+            interpolant: super::InterpolantConfig::default(),
+            transport: TransportConfig::default(),
+            train: super::TrainConfig::default(),
+            ..self.of_training()
+        }
+    }
+
+    /// What `selfsi train` goes by.
+    #[must_use]
+    pub fn of_training(&self) -> Self {
+        Self {
+            restore: RestoreConfig::default(),
+            diffusion: None,
+            mock: None,
+            ..self.clone()
+        }
+    }
+
+    /// What `selfsi mock` goes by.
+    #[must_use]
+    pub fn of_mock(&self) -> Self {
+        Self {
+            seed: self.seed,
+            mock: self.mock.clone(),
+            ..self.of_preparation()
+        }
+    }
+}
