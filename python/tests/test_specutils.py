@@ -62,5 +62,8 @@ class Jdaviz(unittest.TestCase):
 
         specviz = Specviz()
         with selfsi.open(SDE) as cat:
-            specviz.load_data(cat.spectra()[:2])
-        self.assertGreaterEqual(len(specviz.app.data_collection), 2)
+            spectra = cat.spectra(rows=[int(r) for r in np.flatnonzero(cat.flag == 0)[:2]])
+            specviz.load(spectra, format="1D Spectrum", extension="*")
+            specviz.load(spectra[0], format="1D Spectrum", data_label="one")
+        self.assertEqual(len(specviz.app.data_collection), len(spectra) + 1)
+        np.testing.assert_array_equal(specviz.get_data("one").flux, spectra[0].flux)

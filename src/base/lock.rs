@@ -184,7 +184,7 @@ mod tests {
         assert!(make_held(&path).unwrap().is_none(), "there is one");
         remove_if_free(&path);
         assert!(path.exists());
-        drop(held);
+        held.unlock().unwrap();
         remove_if_free(&path);
         assert!(!path.exists());
     }

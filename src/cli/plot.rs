@@ -165,7 +165,7 @@ impl Plot {
         let (out, inputs) = self.what.files();
         output::check(out, inputs)?;
         self.what.draw()?;
-        Ok(Said::nothing())
+        Ok(Said::both("", serde_json::json!({"out": out})))
     }
 }
 

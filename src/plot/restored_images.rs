@@ -11,7 +11,7 @@ use std::path::Path;
 /// same names.
 ///
 /// # Errors
-/// [`Error::Input`] if a file cannot be read, an object is not in it, or `truth` has none of them.
+/// [`crate::Error::Input`] if a file cannot be read, an object is not in it, or `truth` has none of them.
 pub fn catalog_images(path: &Path, truth: Option<&Path>, choice: &Choice) -> Result<ImageGrid> {
     let file = RestoredImages::open(path)?;
     let layout = file.layout();

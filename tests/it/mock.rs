@@ -9,6 +9,7 @@ use selfsi::mock::{
     DAMAGES, Damage, Instrument, Survey, claim, damage, spec_path, tau_eff, write_sdss, write_truth,
 };
 use selfsi::prepare::Prepared;
+use selfsi::survey::Truth;
 use std::fs;
 
 const Z: (f64, f64) = (2.75, 3.25);
@@ -240,6 +241,35 @@ fn the_truth_does_not_depend_on_the_number_of_threads() {
     });
     assert_eq!(written[0], written[1]);
     assert!(written[0].iter().all(|f| f.is_finite()));
+}
+
+#[test]
+fn the_truth_holds_the_spectra_before_absorption_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("truth.h5");
+    let survey = survey(10);
+    write_truth(&path, &survey, &grid(), 3, |_| ()).unwrap();
+    let truth = Truth::open(&path, &grid()).unwrap();
+    let names: Vec<String> = (0..3).map(|i| survey.object(i).name).collect();
+    let rows: Vec<usize> = names.iter().map(|n| truth.find(n).unwrap()).collect();
+    // In units of each spectrum's level, as the flux is.
+    let norm = [1.0, 2.0, 4.0];
+    let flux = truth.read(&rows, &norm).unwrap();
+    let continuum = truth.continuum(&rows, &norm).unwrap().unwrap();
+    for (i, norm) in norm.iter().enumerate() {
+        for (j, bare) in survey.unabsorbed_on(i, &grid()).iter().enumerate() {
+            assert_relative_eq!(f64::from(continuum[[i, j]]) * norm, f64::from(*bare));
+            assert!(flux[[i, j]] <= continuum[[i, j]] * 1.001, "{i} {j}");
+        }
+    }
+    drop(truth);
+    // A truth of before, or of another maker, has none.
+    hdf5::File::open_rw(&path)
+        .unwrap()
+        .unlink("continuum")
+        .unwrap();
+    let older = Truth::open(&path, &grid()).unwrap();
+    assert!(older.continuum(&rows, &norm).unwrap().is_none());
 }
 
 #[test]
