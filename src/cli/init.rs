@@ -1,10 +1,11 @@
 //! `selfsi init`.
 
 use super::global::Global;
-use super::output;
 use super::said::Said;
 use crate::base::atomic;
+use crate::files::overwrite::check_output;
 use crate::init::{Job, config, run_folder};
+use crate::train::check_not_of_a_run;
 use crate::{Error, Result};
 use clap::Args;
 use serde_json::json;
@@ -37,7 +38,11 @@ impl Init {
             let fix = "give another --out, or --force to replace it";
             return Err(Error::output(&self.out, "it exists already", fix));
         }
-        output::check(&self.out, self.paths.iter().map(PathBuf::as_path))?;
+        // With --force a config may take the place of another, in the folder of the spectra, too.
+        let files = self.paths.iter().chain(&self.catalog);
+        let files = files.filter(|p| p.is_file()).map(PathBuf::as_path);
+        check_output(&self.out, files, "give --out another name")?;
+        check_not_of_a_run(&self.out)?;
         let mut set = global.set.clone();
         set.extend(global.seed.map(|s| format!("seed={s}")));
         let text = config(&Job {
