@@ -32,6 +32,23 @@ impl Fits {
         ))
     }
 
+    /// As [`Fits::check_complete`], of a file that selfsi has just written: its last block is filled up, too.
+    ///
+    /// # Errors
+    /// [`crate::Error::Input`] if the file is cut off.
+    pub(super) fn check_filled(&mut self) -> Result<()> {
+        self.check_complete()?;
+        if self.extent.unpacked.is_none() {
+            return Ok(());
+        }
+        Err(self.error(
+            "",
+            "its last block is cut off",
+            "a complete FITS file",
+            "check the free space of the disk",
+        ))
+    }
+
     /// Refuses to make room for more values than the file can hold.
     pub(crate) fn check_room(&mut self, n: usize, what: &str) -> Result<()> {
         // Images compressed in tiles are known by cfitsio alone.

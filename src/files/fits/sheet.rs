@@ -163,7 +163,7 @@ impl Sheet {
         drop(file);
         // cfitsio says nothing of the last bytes, should the disk refuse them.
         let written = Fits::open(pending.path()).and_then(|mut f| {
-            f.check_complete()?;
+            f.check_filled()?;
             f.check_sums()
         });
         written.map_err(|_| cut_short(&target))?;
@@ -228,7 +228,7 @@ pub(crate) fn create_fits(path: &Path) -> fitsio::errors::Result<FitsFile> {
 /// # Errors
 /// [`Error::Output`] if it is shorter.
 pub(crate) fn check_written(path: &Path) -> Result<()> {
-    let whole = Fits::open(path).and_then(|mut f| f.check_complete());
+    let whole = Fits::open(path).and_then(|mut f| f.check_filled());
     whole.map_err(|_| cut_short(path))
 }
 
