@@ -38,7 +38,7 @@ impl Fits {
     /// [`crate::Error::Input`] if the file is cut off.
     pub(super) fn check_filled(&mut self) -> Result<()> {
         self.check_complete()?;
-        if self.extent.unpacked.is_none() {
+        if self.as_it_lies() {
             return Ok(());
         }
         Err(self.error(

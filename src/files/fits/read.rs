@@ -24,7 +24,7 @@ pub(crate) struct Fits {
     pub(super) hdu: usize,
     pub(super) extent: Extent,
     /// Of a gzipped file: dropped after the handle is closed, as `drop` of the whole comes first.
-    _memory: Option<Box<Memory>>,
+    memory: Option<Box<Memory>>,
 }
 
 /// A file in memory as cfitsio holds it.
@@ -107,10 +107,15 @@ impl Fits {
             path: path.to_path_buf(),
             hdu: 0,
             extent,
-            _memory: memory,
+            memory,
         };
         check_not_newer(path, &mut |key| fits.text_key(key))?;
         Ok(fits)
+    }
+
+    /// Whether cfitsio reads the file as it lies on the disk, not unpacked or filled up.
+    pub(super) fn as_it_lies(&self) -> bool {
+        self.memory.is_none()
     }
 
     /// Number of HDUs.
