@@ -3,7 +3,7 @@
 //! glibc 2.35 gave `hypot` a second version, which sets no errno; the result is the same. A linker takes
 //! the newest version that it sees, and the program would then start nowhere below. build.rs has the
 //! linker turn `hypot` into `__wrap_hypot`, and this one goes to the version that every glibc has.
-//! tests/it/glibc.rs reads the floor.
+//! tests/it/system.rs reads the floor.
 
 #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
 std::arch::global_asm!(

@@ -9,7 +9,7 @@
 use super::descent::{Bound, descend};
 use crate::Result;
 use crate::base::random::{Purpose, Rows, derive};
-use crate::base::tensors::{matrix, numbers};
+use crate::base::tensors::matrix;
 use crate::config::TrainConfig;
 use crate::fit::Sampler;
 use crate::forward::ForwardModel;
@@ -122,7 +122,7 @@ impl<'a> Control<'a> {
                 .square()
                 .mean_dim([0i64].as_slice(), false, Kind::Float),
         )?;
-        let rest = self.rest_ln(&o)?;
+        let rest = self.posteriors.rest_of(&o)?;
         let known = || rest.iter().flatten().flatten().copied();
         let (from, to) = known().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), ln| {
             (a.min(ln), b.max(ln))
@@ -145,14 +145,9 @@ impl<'a> Control<'a> {
     /// [`crate::Error::Torch`] if the numbers cannot be copied to the host.
     pub fn restored(&self, o: &Observations, n: u64, seed: u64) -> Result<(Tensor, Tensor)> {
         let (mean, errors) = self.apart(o, n, seed)?;
-        let d = mean.size()[1];
-        let rest = self.rest_ln(o)?;
-        let factors: Vec<f32> = rest
-            .iter()
-            .flat_map(|ln| self.spread.of_row(ln.as_deref(), d as usize))
-            .collect();
-        let factors = Tensor::from_slice(&factors).view([-1, d]);
-        let draws = &mean + errors * factors.to_device(mean.device());
+        let rest = self.posteriors.rest_of(o)?;
+        let factors = self.spread.of_rows(&rest, mean.size()[1], mean.device());
+        let draws = &mean + errors * factors;
         Ok((mean, draws))
     }
 
@@ -173,11 +168,5 @@ impl<'a> Control<'a> {
         }
         let (means, errors): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
         Ok((Tensor::cat(&means, 0), Tensor::cat(&errors, 1)))
-    }
-
-    fn rest_ln(&self, o: &Observations) -> Result<Vec<Option<Vec<f64>>>> {
-        let z = numbers(&o.latent.redshift)?;
-        let at = |l: &f32| self.posteriors.rest_ln(f64::from(*l).exp_m1());
-        Ok(z.iter().map(at).collect())
     }
 }

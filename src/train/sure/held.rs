@@ -5,7 +5,7 @@ use super::spread::{Spread, Tally};
 use super::told::{Posteriors, Probed, Told};
 use crate::Result;
 use crate::base::random::{Purpose, derive};
-use crate::base::tensors::{matrix, numbers};
+use crate::base::tensors::matrix;
 use crate::fit::Validation;
 use crate::forward::{ForwardModel, MeanBlur};
 use crate::nets::VelocityField;
@@ -48,12 +48,10 @@ impl Held {
         let (_, errors) = posteriors.drawn(held, &seeds, &rows)?;
         let others = (1..=DRAWS as i64).map(|k| blur.apply(&errors.get(k), &held.latent).square());
         let others = Tensor::stack(&others.collect::<Vec<_>>(), 0);
-        let z = numbers(&held.latent.redshift)?;
-        let rest = z.iter().map(|l| posteriors.rest_ln(f64::from(*l).exp_m1()));
         Ok(Self {
             variance: others.mean_dim([0i64].as_slice(), false, Kind::Float),
             error: errors.get(0),
-            rest: rest.collect(),
+            rest: posteriors.rest_of(held)?,
             probed,
         })
     }
@@ -78,7 +76,7 @@ impl Held {
             let (means, risks): (Vec<_>, Vec<_>) = parts.unzip();
             let (mean, risk) = (Tensor::cat(&means, 0), Tensor::cat(&risks, 0));
             let spread = self.spread(held, &risk)?;
-            let factors = self.factors(&spread, mean.size()[1], &mean);
+            let factors = spread.of_rows(&self.rest, mean.size()[1], mean.device());
             let weight = held.latent.scale().square().reciprocal();
             let good = held.latent.good.sum(Kind::Double);
             let score = (&risk * weight).sum(Kind::Double) / good;
@@ -107,18 +105,6 @@ impl Held {
             tally.add((0..ln.len()).map(|j| (ln[j], part(&risk, j), part(&variance, j))));
         }
         Ok(tally.spread())
-    }
-
-    /// The factors of every pixel, `[n, D]`.
-    fn factors(&self, spread: &Spread, d: i64, like: &Tensor) -> Tensor {
-        let rows = self
-            .rest
-            .iter()
-            .flat_map(|ln| spread.of_row(ln.as_deref(), d as usize));
-        let flat: Vec<f32> = rows.collect();
-        Tensor::from_slice(&flat)
-            .view([-1, d])
-            .to_device(like.device())
     }
 }
 

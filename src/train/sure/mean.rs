@@ -8,7 +8,6 @@ use super::spread::Spread;
 use super::told::Posteriors;
 use crate::Result;
 use crate::base::random::{Purpose, derive};
-use crate::base::tensors::numbers;
 use crate::data::Layout;
 use crate::nets::VelocityField;
 use std::ops::Range;
@@ -54,14 +53,9 @@ impl Mean {
         let streams = Vec::<i64>::try_from(streams.to_device(Device::Cpu))?;
         let (told, errors) = self.posteriors.drawn(o, &seeds, &streams)?;
         let mean = no_grad(|| &told.mean + correction(network, o, [&told.mean, &told.scatter], 0));
-        let d = mean.size()[1];
-        let z = numbers(&o.latent.redshift)?;
-        let factors = z.iter().flat_map(|l| {
-            let ln = self.posteriors.rest_ln(f64::from(*l).exp_m1());
-            self.spread.of_row(ln.as_deref(), d as usize)
-        });
-        let factors = Tensor::from_slice(&factors.collect::<Vec<f32>>()).view([-1, d]);
-        let draws = &mean + errors * factors.to_device(mean.device());
+        let rest = self.posteriors.rest_of(o)?;
+        let factors = self.spread.of_rows(&rest, mean.size()[1], mean.device());
+        let draws = &mean + errors * factors;
         Ok((mean, draws))
     }
 }

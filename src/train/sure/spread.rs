@@ -46,6 +46,15 @@ impl Spread {
         (0..d).map(|j| self.at(ln.map(|ln| ln[j])) as f32).collect()
     }
 
+    /// The factors of objects of `d` pixels at these ln λ_rest, `[n, D]`.
+    pub fn of_rows(&self, rest: &[Option<Vec<f64>>], d: i64, device: Device) -> Tensor {
+        let rows = rest.iter();
+        let flat: Vec<f32> = rows
+            .flat_map(|ln| self.of_row(ln.as_deref(), d as usize))
+            .collect();
+        Tensor::from_slice(&flat).view([-1, d]).to_device(device)
+    }
+
     /// For a file, `[1, 2 + K]`.
     pub fn tensor(&self) -> Tensor {
         let all: Vec<f32> = [self.range.0, self.range.1]

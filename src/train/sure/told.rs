@@ -3,6 +3,7 @@
 use super::file::Learned;
 use crate::Result;
 use crate::base::random::{Purpose, derive};
+use crate::base::tensors::numbers;
 use crate::config::ForwardConfig;
 use crate::data::{Block, Layout, RowBlock};
 use crate::population::{Channel, RestFilter, RestPosterior};
@@ -85,6 +86,16 @@ impl Posteriors {
         let block = on_host(o)?;
         let rows = self.each(&block, |i, p| self.row(&block, i, p));
         Ok(self.tensors(rows))
+    }
+
+    /// [`Posteriors::rest_ln`] of each observation.
+    ///
+    /// # Errors
+    /// [`crate::Error::Torch`] if the redshifts cannot be copied to the host.
+    pub fn rest_of(&self, o: &Observations) -> Result<Vec<Option<Vec<f64>>>> {
+        let z = numbers(&o.latent.redshift)?;
+        let at = |l: &f32| self.rest_ln(f64::from(*l).exp_m1());
+        Ok(z.iter().map(at).collect())
     }
 
     /// What is told of each observation, and the answers to noise of the streams of `step`, one for each row.
