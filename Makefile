@@ -6,7 +6,9 @@ PYTHON ?= python3
 # A libtorch given in LIBTORCH takes precedence over the one in the virtual environment.
 LIBTORCH ?= $(shell $(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])' 2>/dev/null)/torch
 SELFSI := target/release/selfsi
-RUN := export LIBTORCH="$(LIBTORCH)" PATH="$(VENV)/bin:$$PATH";
+# The library that scripts/cfitsio.py builds; CFITSIO= (nothing) asks for the system's.
+CFITSIO ?= $(VENV)/cfitsio
+RUN := export LIBTORCH="$(LIBTORCH)" PATH="$(VENV)/bin:$$PATH" $(CFITSIO:%=PKG_CONFIG_PATH="%/lib/pkgconfig:$$PKG_CONFIG_PATH");
 WITH_MPI = $(RUN) export MPICC="$(MPI)/bin/mpicc" SELFSI_MPIEXEC="$(MPI)/bin/mpiexec" \
     LIBCLANG_PATH="$(wildcard $(MPI)/lib/python3.*/site-packages/clang/native)" \
     BINDGEN_EXTRA_CLANG_ARGS="-I$$(gcc -print-file-name=include)";
@@ -24,12 +26,16 @@ help:            ## print this list
 needs:                 ## tell what a build needs of this machine and does not find
 	@sh scripts/needs.sh $(PYTHON)
 
-setup: $(VENV)/.done   ## install libtorch and cmake into a virtual environment
+setup: $(VENV)/.done $(CFITSIO:%=%/lib/libcfitsio.a) ## install libtorch and cmake into a virtual environment, and build cfitsio there
 
 # What is missing is said before half a gigabyte is downloaded.
 $(VENV)/.done: requirements/build.txt | needs
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --no-cache-dir --no-deps -r requirements/build.txt
+	touch $@
+
+$(VENV)/cfitsio/lib/libcfitsio.a: scripts/cfitsio.py | $(VENV)/.done
+	PATH="$(VENV)/bin:$$PATH" $(PYTHON) $< $(VENV)/cfitsio
 	touch $@
 
 check: $(CHECK)/.done  ## install astropy and specutils, which only the tests need

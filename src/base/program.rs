@@ -27,14 +27,24 @@ pub fn libraries() -> [(&'static str, String); 4] {
         fitsio_sys::ffvers(&mut cfitsio);
         CStr::from_ptr(libz_sys::zlibVersion())
     };
-    // cfitsio tells 3.49 as 3.49, and 4.6.2 as 4.0602.
-    let cfitsio = format!("{cfitsio:.4}");
+    let cfitsio = cfitsio_version(cfitsio);
     [
         ("libtorch", libtorch::VERSION.to_owned()),
         ("HDF5", format!("{major}.{minor}.{patch}")),
-        ("cfitsio", cfitsio.trim_end_matches('0').to_owned()),
+        ("cfitsio", cfitsio),
         ("zlib", zlib.to_string_lossy().into_owned()),
     ]
+}
+
+/// cfitsio tells 4.6.4 as 4.0604, and up to version 3 told 3.49 as 3.49.
+fn cfitsio_version(number: f32) -> String {
+    let all = (f64::from(number) * 1e4).round() as u32;
+    let (major, minor, micro) = (all / 10_000, all / 100 % 100, all % 100);
+    if major < 4 {
+        format!("{major}.{minor}")
+    } else {
+        format!("{major}.{minor}.{micro}")
+    }
 }
 
 /// Program, version and commit: the key CREATOR of every file.
@@ -83,6 +93,18 @@ mod tests {
             let numbers: Vec<&str> = version.split('.').collect();
             let whole = numbers.iter().all(|n| n.parse::<u32>().is_ok());
             assert!(numbers.len() >= 2 && whole, "{name} {version}");
+        }
+    }
+
+    #[test]
+    fn cfitsio_tells_its_version_as_one_number() {
+        for (number, version) in [
+            (4.0604, "4.6.4"),
+            (4.02, "4.2.0"),
+            (4.1, "4.10.0"),
+            (3.49, "3.49"),
+        ] {
+            assert_eq!(cfitsio_version(number), version);
         }
     }
 
