@@ -103,7 +103,7 @@ class OtherFiles(unittest.TestCase):
         fits.PrimaryHDU(np.zeros((2, 2))).writeto(plain, overwrite=True)
         newer = FILES / "newer.fits"
         with fits.open(SDE) as hdus:
-            hdus[0].header["FMTVER"] = "2.0"
+            hdus[0].header["FMTVER"] = "3.0"
             hdus.writeto(newer, overwrite=True)
         for path, why in (
             (other, "neither FITS nor HDF5"),

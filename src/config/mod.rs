@@ -31,7 +31,7 @@ pub use columns::{Columns, DesiColumns};
 pub use datasets::{AirOrVacuum, Datasets};
 pub use diffusion::{DiffusionConfig, SamplerConfig};
 pub use forward::{Chroma, ForwardConfig, LatentUse, NoiseFrom, SmoothingFrom, StageConfig};
-pub use grid::GridConfig;
+pub use grid::{Frame, GridConfig};
 pub use image::ImageConfig;
 pub use image_datasets::ImageDatasets;
 pub use interpolant::{EpsilonShape, InterpolantConfig};

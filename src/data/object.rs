@@ -21,6 +21,10 @@ pub struct Object {
     pub dec: f64,
     /// Redshift; NaN where unknown.
     pub z: f64,
+    /// The redshift by which the spectrum was moved to the grid: a pixel of the grid was observed at its
+    /// wavelength times 1 + `z_grid`. 0 on a grid of the observed frame; on one of the rest frame `z`, but
+    /// for the part of a pixel that is not moved; NaN where there is no `z`.
+    pub z_grid: f64,
     /// The level by which the flux was divided: flux = norm × normalised flux.
     pub norm: f64,
     /// 0, or why the spectrum takes no part: one or more of [`flag`].
@@ -43,11 +47,27 @@ impl Default for Object {
             ra: f64::NAN,
             dec: f64::NAN,
             z: f64::NAN,
+            z_grid: 0.0,
             norm: 1.0,
             flag: flag::GOOD,
             reason: String::new(),
             source: String::new(),
         }
+    }
+}
+
+impl Object {
+    /// The redshift of the rest frame of this object against the grid: λ_rest = λ_grid / (1 + `z_on_grid`).
+    #[must_use]
+    pub fn z_on_grid(&self) -> f64 {
+        (1.0 + self.z) / (1.0 + self.z_grid) - 1.0
+    }
+
+    /// Where the pixels of the grid at `wavelength` `[D]` were observed, Å.
+    #[must_use]
+    pub fn observed(&self, wavelength: &[f64]) -> Vec<f64> {
+        let stretch = 1.0 + self.z_grid;
+        wavelength.iter().map(|w| w * stretch).collect()
     }
 }
 

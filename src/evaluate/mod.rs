@@ -2,6 +2,7 @@
 //!
 //! Everything here works on arrays [N, D] of normalised flux; training never sees any of it.
 
+mod at_rest;
 mod bars;
 mod calibration;
 mod calibration_table;
@@ -31,6 +32,7 @@ pub(crate) mod table;
 
 pub use bars::{bars, regime};
 
+pub use at_rest::AtRest;
 pub use calibration::{BINS, Calibration, Coverage, LEVELS, Mean, PixelCalibration, Tally};
 
 pub use continuum::{ContinuumErrors, WINDOWS, continuum_errors};

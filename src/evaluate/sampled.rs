@@ -64,9 +64,10 @@ pub(super) fn calibration_of_draws(
     scored: &Scored,
 ) -> Calibration {
     let mut tally = Tally::default();
-    for (i, z) in scored.z.iter().enumerate() {
+    let truth = scored.own(&scored.truth);
+    for (i, z) in scored.z_on_grid().iter().enumerate() {
         let draws = draws.slice(s![.., i, ..]);
-        tally.add(draws, scored.truth.row(i), &scored.wavelength, *z);
+        tally.add(draws, truth.row(i), &scored.wavelength, *z);
     }
     Calibration {
         name,

@@ -1,5 +1,6 @@
 //! The whole comparison: baselines and restorations, measured in the same way.
 
+use super::at_rest::AtRest;
 use super::bars;
 use super::continuum::continuum_errors;
 use super::line_errors::line_errors;
@@ -19,8 +20,10 @@ use ndarray::{Array2, ArrayView2};
 /// The spectra that are scored, none of them seen by training; arrays [N, D] of normalised flux.
 #[derive(Debug, Clone)]
 pub struct Scored {
-    /// Observed, Å, `[D]`.
+    /// Of the grid, Å, `[D]`.
     pub wavelength: Vec<f64>,
+    /// On a grid of the rest frame.
+    pub at_rest: Option<AtRest>,
     /// Redshifts `[N]`; NaN where unknown.
     pub z: Vec<f64>,
     /// The observations.
@@ -82,7 +85,7 @@ pub fn study(
             "check the noise levels (ivar) of the prepared set",
         )
     };
-    let (width, smooth) = best_smoothing(y, ivar, scored.truth.view());
+    let (width, smooth) = best_smoothing(y, ivar, scored.own(&scored.truth).view());
     let others = Array2::from_shape_fn(y.raw_dim(), |(i, j)| {
         oracle.sample[[i % oracle.sample.nrows(), j]]
     });
@@ -237,13 +240,15 @@ impl<'a> Reference<'a> {
     fn measure(&self, c: &Candidate) -> Row {
         let Scored {
             wavelength,
-            z,
             truth,
             continuum,
             ..
         } = self.scored;
-        let (x, t) = (c.flux.view(), truth.view());
-        let power = band_power(x);
+        let z = &self.scored.z_on_grid();
+        let whole = self.scored.completed(&c.flux);
+        let own = [&c.flux, truth].map(|a| self.scored.own(a));
+        let [x, t] = [own[0].view(), own[1].view()];
+        let power = band_power(whole.view());
         Row {
             name: c.name.clone(),
             kind: c.kind,
@@ -252,8 +257,8 @@ impl<'a> Reference<'a> {
             rmse_forest: band_rmse(x, t, wavelength, z, Band::Forest),
             rmse_red: band_rmse(x, t, wavelength, z, Band::Red),
             rmse_over_oracle: f64::NAN,
-            whole: self.distance(x, t, Slices::Whole),
-            local: self.distance(x, t, Slices::Local),
+            whole: self.distance(whole.view(), truth.view(), Slices::Whole),
+            local: self.distance(whole.view(), truth.view(), Slices::Local),
             power: self.distance(
                 log_power(&power).view(),
                 self.log_power.view(),
@@ -262,7 +267,7 @@ impl<'a> Reference<'a> {
             power_ratio: power_ratio(&power, &self.power),
             scatter_forest: scatter_ratio(x, t, wavelength, z, Band::Forest),
             scatter_red: scatter_ratio(x, t, wavelength, z, Band::Red),
-            lines: line_errors(x, t, wavelength, z),
+            lines: line_errors(x, t, |i| self.scored.observed(i), &self.scored.z),
             continuum: continuum.as_ref().map_or_else(Vec::new, |c| {
                 continuum_errors([x, t, c.view()], wavelength, z)
             }),

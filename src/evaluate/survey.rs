@@ -1,5 +1,6 @@
 //! From files to arrays: joins a prepared set, its truth and restored catalogs by name.
 
+use super::at_rest::{AtRest, own_range};
 use super::calibration::Calibration;
 use super::catalogs::{Catalog, Made, finite_rows};
 use super::methods::{Method, Role};
@@ -319,8 +320,13 @@ fn scored(set: &Prepared, truth: &Truth, rows: &[usize]) -> Result<Scored> {
     let objects = || rows.iter().map(|i| &set.objects()[*i]);
     let found: Vec<usize> = objects().filter_map(|o| truth.find(&o.name)).collect();
     let norm: Vec<f64> = objects().map(|o| o.norm).collect();
+    let at_rest = set.grid().is_rest().then(|| AtRest {
+        z_grid: objects().map(|o| o.z_grid).collect(),
+        own: (block.ivar.rows().into_iter()).map(own_range).collect(),
+    });
     Ok(Scored {
         wavelength: set.grid().wavelength(),
+        at_rest,
         z: objects().map(|o| o.z).collect(),
         flux: block.flux,
         ivar: block.ivar,

@@ -92,6 +92,7 @@ impl RestFilter {
         let mut posterior = RestPosterior {
             solver: seen.solver(from, &self.channel, &variance)?,
             channel: &self.channel,
+            lever: self.channel.lever_of(&variance),
             amplitude,
             prior: population.mean.slice(s![from..to]),
             mean_seen,
@@ -114,6 +115,8 @@ impl RestFilter {
 #[derive(Debug)]
 pub struct RestPosterior<'a> {
     channel: &'a Channel,
+    /// Of the tilt, `[D]`.
+    lever: Array1<f64>,
     /// a.
     amplitude: f64,
     /// The population of x₁: mean and factor `[D, M]` before and behind the blur.
@@ -249,7 +252,7 @@ impl RestPosterior<'_> {
         let modes = Array2::from_shape_fn((m, n), |(j, k)| chances[k].modes[j]);
         let mut seen = self.seen_factor.dot(&modes) + self.mean_seen.insert_axis(Axis(1));
         for (mut y, chance) in seen.columns_mut().into_iter().zip(chances) {
-            y *= &(&self.channel.lever * chance.tilt + 1.0);
+            y *= &(&self.lever * chance.tilt + 1.0);
             y += &chance.noise;
         }
         let explained = self.seen.cross(self.from, &self.innovations(seen));

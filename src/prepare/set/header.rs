@@ -32,6 +32,11 @@ pub trait SetHeader: Clone + Debug + Send + Sync + 'static {
     /// HDF5's, or what is wrong with the header.
     fn write(&self, file: &File) -> hdf5::Result<()>;
 
+    /// The version of the format that it asks for: what an older reader would misread has a newer one.
+    fn version(&self) -> i64 {
+        1
+    }
+
     /// What the D numbers of a row are.
     fn layout(&self) -> Layout;
 

@@ -8,8 +8,8 @@ use std::fmt::Display;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// The version of the prepared sets of both kinds.
-pub(super) const VERSION: i64 = 1;
+/// The newest version of the prepared sets of both kinds.
+const NEWEST: i64 = 2;
 
 /// The file of a prepared set.
 #[derive(Debug, Clone)]
@@ -36,10 +36,10 @@ impl Opened {
             .file
             .attr("version")
             .and_then(|a| a.read_scalar::<i64>());
-        if found == format && matches!(version, Ok(VERSION)) {
+        if found == format && matches!(version, Ok(1..=NEWEST)) {
             return Ok(opened);
         }
-        let problem = format!("`{found}`, not {what} of version {VERSION}");
+        let problem = format!("`{found}`, not {what} of version 1 to {NEWEST}");
         let fix = "make one with `selfsi prepare CONFIG`";
         let place = "attribute format";
         Err(Error::input(
@@ -86,6 +86,11 @@ impl Opened {
             problem,
             format!("shape {shape:?}"),
         ))
+    }
+
+    /// Whether there is a dataset `name`.
+    pub(super) fn holds(&self, name: &str) -> bool {
+        self.file.link_exists(name)
     }
 
     /// All the numbers of the dataset `name`, `n` of them if that is known.
