@@ -2,7 +2,6 @@
 //!
 //! Everything here works on arrays [N, D] of normalised flux; training never sees any of it.
 
-mod at_rest;
 mod bars;
 mod calibration;
 mod calibration_table;
@@ -23,6 +22,7 @@ mod restored_spectra;
 mod result;
 mod sampled;
 mod sampling;
+mod scored;
 mod sliced;
 mod smoothing;
 mod statistics;
@@ -32,8 +32,8 @@ pub(crate) mod table;
 
 pub use bars::{bars, regime};
 
-pub use at_rest::AtRest;
 pub use calibration::{BINS, Calibration, Coverage, LEVELS, Mean, PixelCalibration, Tally};
+pub use scored::{AtRest, Scored};
 
 pub use continuum::{ContinuumErrors, WINDOWS, continuum_errors};
 
@@ -53,6 +53,6 @@ pub use sampling::{Answer, Baseline, Observed, Sampled, Samplers, Sampling, Spec
 pub use sliced::{Slices, SquaredDistance, population_distance, sliced_wasserstein};
 pub use smoothing::{best_smoothing, gaussian_smooth};
 pub use statistics::Errors;
-pub use study::{Candidate, Scored, TruePopulation, study};
+pub use study::{Candidate, TruePopulation, study};
 pub use survey::{Outcome, RunFiles, evaluate_runs};
 pub use table::{markdown, text};

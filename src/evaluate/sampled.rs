@@ -4,7 +4,8 @@ use super::calibration::{Calibration, Tally};
 use super::methods::{Method, Role};
 use super::result::Kind;
 use super::sampling::{Baseline, Sampled};
-use super::study::{Candidate, Scored};
+use super::scored::Scored;
+use super::study::Candidate;
 use ndarray::{ArrayView3, Axis, s};
 
 /// What one baseline adds to an evaluation.

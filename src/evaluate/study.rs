@@ -1,12 +1,12 @@
 //! The whole comparison: baselines and restorations, measured in the same way.
 
-use super::at_rest::AtRest;
 use super::bars;
 use super::continuum::continuum_errors;
 use super::line_errors::line_errors;
 use super::population::{Band, band_rmse, mae, rmse, scatter_ratio};
 use super::power::{band_edges, band_power, log_power, power_ratio};
 use super::result::{Distance, Evaluation, Kind, Row};
+use super::scored::Scored;
 use super::sliced::{Slices, population_distance, sliced_wasserstein};
 use super::smoothing::best_smoothing;
 use crate::base::statistics::median;
@@ -16,25 +16,6 @@ use crate::population::fill;
 use crate::population::{Learned, Moments};
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2};
-
-/// The spectra that are scored, none of them seen by training; arrays [N, D] of normalised flux.
-#[derive(Debug, Clone)]
-pub struct Scored {
-    /// Of the grid, Å, `[D]`.
-    pub wavelength: Vec<f64>,
-    /// On a grid of the rest frame.
-    pub at_rest: Option<AtRest>,
-    /// Redshifts `[N]`; NaN where unknown.
-    pub z: Vec<f64>,
-    /// The observations.
-    pub flux: Array2<f32>,
-    /// 0 where masked.
-    pub ivar: Array2<f32>,
-    /// The clean spectra.
-    pub truth: Array2<f32>,
-    /// The same before any absorption, where they are known.
-    pub continuum: Option<Array2<f32>>,
-}
 
 /// A restoration to be scored, [N, D], rows as in [`Scored`].
 #[derive(Debug, Clone)]

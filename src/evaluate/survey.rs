@@ -1,6 +1,5 @@
 //! From files to arrays: joins a prepared set, its truth and restored catalogs by name.
 
-use super::at_rest::{AtRest, own_range};
 use super::calibration::Calibration;
 use super::catalogs::{Catalog, Made, finite_rows};
 use super::methods::{Method, Role};
@@ -8,7 +7,9 @@ use super::rest_frame::RestFrame;
 use super::result::{Evaluation, Kind};
 use super::sampled::added;
 use super::sampling::{Samplers, SpectraRows, answer, blocks, evenly, of_spectra};
-use super::study::{Candidate, Scored, TruePopulation, study};
+use super::scored::Scored;
+use super::scored::{AtRest, own_range};
+use super::study::{Candidate, TruePopulation, study};
 use crate::config::Config;
 use crate::population::{Accumulator, Channel, Learned, learn};
 use crate::prepare::Prepared;

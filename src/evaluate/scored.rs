@@ -1,9 +1,27 @@
-//! What is scored of objects on a grid of the rest frame, of which each shows a part.
+//! What is scored: observations with their truth; on a grid of the rest frame each object shows a part of it.
 
-use super::study::Scored;
 use ndarray::{Array2, ArrayView1};
 use std::borrow::Cow;
 use std::ops::Range;
+
+/// The spectra that are scored, none of them seen by training; arrays [N, D] of normalised flux.
+#[derive(Debug, Clone)]
+pub struct Scored {
+    /// Of the grid, Å, `[D]`.
+    pub wavelength: Vec<f64>,
+    /// On a grid of the rest frame.
+    pub at_rest: Option<AtRest>,
+    /// Redshifts `[N]`; NaN where unknown.
+    pub z: Vec<f64>,
+    /// The observations.
+    pub flux: Array2<f32>,
+    /// 0 where masked.
+    pub ivar: Array2<f32>,
+    /// The clean spectra.
+    pub truth: Array2<f32>,
+    /// The same before any absorption, where they are known.
+    pub continuum: Option<Array2<f32>>,
+}
 
 /// Where scored objects were observed.
 #[derive(Debug, Clone)]
