@@ -43,7 +43,7 @@ pub use normalise::NormaliseConfig;
 pub use reference::{Explained, explain, reference};
 pub use restore::RestoreConfig;
 pub use select::SelectConfig;
-pub use survey::{SurveyConfig, SurveySource};
+pub use survey::{SurveyConfig, SurveyNoise, SurveySource};
 pub use train::{CleanConfig, GrowthConfig, TrainConfig};
 pub use transport::{Scheme, TransportConfig};
 

@@ -24,6 +24,8 @@ pub struct Latent {
     pub planes: Tensor,
     /// ln(1 + z) of the object, [B, 1]; NaN where the redshift is unknown. No channel changes it.
     pub redshift: Tensor,
+    /// Standard deviation of `redshift`, [B, 1]; NaN where unknown. Of recorded observations alone.
+    pub redshift_error: Tensor,
     /// What a Gaussian population says of the clean rows, where the path begins there.
     pub anchor: Option<Anchor>,
 }
@@ -45,7 +47,8 @@ impl Latent {
         Self {
             vector: none(),
             planes: none(),
-            redshift: Tensor::full([good.size()[0], 1], f64::NAN, (Kind::Float, good.device())),
+            redshift: unknown(&good),
+            redshift_error: unknown(&good),
             good,
             sigma,
             lsf,
@@ -58,6 +61,15 @@ impl Latent {
     pub fn at(self, redshift: &Tensor) -> Self {
         Self {
             redshift: redshift.shallow_clone(),
+            ..self
+        }
+    }
+
+    /// The same with the standard deviations `error` [B, 1] of ln(1 + z).
+    #[must_use]
+    pub fn unsure_by(self, error: &Tensor) -> Self {
+        Self {
+            redshift_error: error.shallow_clone(),
             ..self
         }
     }
@@ -120,6 +132,7 @@ impl Latent {
             vector: cat(&|l| &l.vector),
             planes: cat(&|l| &l.planes),
             redshift: cat(&|l| &l.redshift),
+            redshift_error: cat(&|l| &l.redshift_error),
             // A batch is anchored when it is used, and not before it is put together.
             anchor: None,
         }
@@ -133,6 +146,7 @@ impl Latent {
             vector: f(&self.vector, &other.vector),
             planes: f(&self.planes, &other.planes),
             redshift: f(&self.redshift, &other.redshift),
+            redshift_error: f(&self.redshift_error, &other.redshift_error),
             anchor: (self.anchor.as_ref().zip(other.anchor.as_ref())).map(|(a, b)| a.with(b, &f)),
         }
     }
@@ -153,4 +167,9 @@ impl Latent {
     fn map(&self, f: impl Fn(&Tensor) -> Tensor) -> Self {
         self.with(self, |t, _| f(t))
     }
+}
+
+/// A NaN for each row of `good`.
+fn unknown(good: &Tensor) -> Tensor {
+    Tensor::full([good.size()[0], 1], f64::NAN, (Kind::Float, good.device()))
 }

@@ -43,6 +43,7 @@ impl Passing<'_> {
             vector: self.vector.all(),
             planes: self.planes.all(),
             redshift: recorded.redshift.shallow_clone(),
+            redshift_error: recorded.redshift_error.shallow_clone(),
             good: &good * left,
             anchor: None,
         };

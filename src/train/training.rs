@@ -175,6 +175,7 @@ fn empty(part: &Observations, n: i64, device: Device) -> Observations {
             vector: like(&part.latent.vector),
             planes: like(&part.latent.planes),
             redshift: like(&part.latent.redshift),
+            redshift_error: like(&part.latent.redshift_error),
             anchor: None,
         },
     }
