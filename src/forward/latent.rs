@@ -14,7 +14,10 @@ pub struct Latent {
     /// 1 where the pixel was observed, 0 where it is masked.
     pub good: Tensor,
     /// Standard deviation of the noise in normalised flux; 1 at masked pixels, which hold
-    /// standard normals, and 0 where no noise level is known.
+    /// standard normals, and 0 where no noise level is known. Of images whose values are stretched: in the
+    /// unit in which the stretch is linear ([`PixelScale::linear_unit`]).
+    ///
+    /// [`PixelScale::linear_unit`]: crate::data::PixelScale::linear_unit
     pub sigma: Tensor,
     /// Width of the line-spread function, σ in pixels; 0 where unknown.
     pub lsf: Tensor,
@@ -22,6 +25,9 @@ pub struct Latent {
     pub vector: Tensor,
     /// Planes that describe it (measured Fourier modes), [B, P · H · W]; P = 0 for none.
     pub planes: Tensor,
+    /// The point-spread function of each channel, [B, C · P · P]; no numbers where none comes with the
+    /// observations.
+    pub psf: Tensor,
     /// ln(1 + z) of the object, [B, 1]; NaN where the redshift is unknown. No channel changes it.
     pub redshift: Tensor,
     /// Standard deviation of `redshift`, [B, 1]; NaN where unknown. Of recorded observations alone.
@@ -47,6 +53,7 @@ impl Latent {
         Self {
             vector: none(),
             planes: none(),
+            psf: none(),
             redshift: unknown(&good),
             redshift_error: unknown(&good),
             good,
@@ -131,6 +138,7 @@ impl Latent {
             lsf: cat(&|l| &l.lsf),
             vector: cat(&|l| &l.vector),
             planes: cat(&|l| &l.planes),
+            psf: cat(&|l| &l.psf),
             redshift: cat(&|l| &l.redshift),
             redshift_error: cat(&|l| &l.redshift_error),
             // A batch is anchored when it is used, and not before it is put together.
@@ -145,6 +153,7 @@ impl Latent {
             lsf: f(&self.lsf, &other.lsf),
             vector: f(&self.vector, &other.vector),
             planes: f(&self.planes, &other.planes),
+            psf: f(&self.psf, &other.psf),
             redshift: f(&self.redshift, &other.redshift),
             redshift_error: f(&self.redshift_error, &other.redshift_error),
             anchor: (self.anchor.as_ref().zip(other.anchor.as_ref())).map(|(a, b)| a.with(b, &f)),
