@@ -80,11 +80,6 @@ impl Opened {
         read::dataset(&self.file, &self.path, name, &expected)
     }
 
-    /// Whether there is a dataset `name`; those that sets of before lack need not be there.
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.file.link_exists(name)
-    }
-
     /// The dataset `name`, which must have the given shape.
     ///
     /// # Errors
