@@ -106,9 +106,9 @@ impl Counts {
         let smooth = smooth(s);
         let variance = |i: usize| 1.0 / f64::from(s.ivar[i]);
         for k in 1..=STRIDES {
-            for i in k..n.saturating_sub(k) {
+            for i in (k..n.saturating_sub(k)).filter(|i| smooth[*i]) {
                 // Whatever lies between must be there: over a gap nothing is smooth.
-                if !smooth[i] || (i - k..=i + k).any(|j| s.ivar[j] <= 0.0) {
+                if (i - k..=i + k).any(|j| s.ivar[j] <= 0.0) {
                     continue;
                 }
                 let (loglam, step) = (middle(i), middle(i + 1) - middle(i));
