@@ -33,7 +33,7 @@ pub(super) fn check(table: &toml::Table, origin: &str) -> Result<()> {
 mod tests {
     use crate::config::Config;
 
-    const MINIMAL: &str = "[survey]\nprepared = 'set.h5'\n[survey.source]\nkind = 'hdf5'\npath = 'a.h5'\n\
+    const MINIMAL: &str = "[survey]\nprepared = 'set.h5'\n[survey.source]\nkind = 'hdf5'\nfile = 'a.h5'\n\
         [forward]\nkind = 'gaussian'\nsigma = 0.5\n";
 
     fn parse(tables: &str, sets: &[&str]) -> crate::Result<Config> {
