@@ -33,12 +33,22 @@ pub(super) fn check(table: &toml::Table, origin: &str) -> Result<()> {
 mod tests {
     use crate::config::Config;
 
-    const MINIMAL: &str = "[survey]\nprepared = 'set.h5'\n[survey.source]\nkind = 'hdf5'\nfile = 'a.h5'\n\
-        [forward]\nkind = 'gaussian'\nsigma = 0.5\n";
+    const MINIMAL: &str = r#"
+        [survey]
+        prepared = "set.h5"
+        [survey.source]
+        kind = "hdf5"
+        file = "a.h5"
+        wavelength = "vacuum"
+        flux_unit = "1"
+        [forward]
+        kind = "gaussian"
+        sigma = 0.5
+    "#;
 
     fn parse(tables: &str, sets: &[&str]) -> crate::Result<Config> {
         let sets: Vec<String> = sets.iter().map(|s| (*s).to_owned()).collect();
-        Config::parse(&format!("{MINIMAL}{tables}"), "test", &sets)
+        Config::parse(&format!("{MINIMAL}\n{tables}"), "test", &sets)
     }
 
     #[test]

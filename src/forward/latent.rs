@@ -14,7 +14,10 @@ pub struct Latent {
     /// 1 where the pixel was observed, 0 where it is masked.
     pub good: Tensor,
     /// Standard deviation of the noise in normalised flux; 1 at masked pixels, which hold
-    /// standard normals, and 0 where no noise level is known.
+    /// standard normals, and 0 where no noise level is known. Of images whose values are stretched: in the
+    /// unit in which the stretch is linear ([`PixelScale::linear_unit`]).
+    ///
+    /// [`PixelScale::linear_unit`]: crate::data::PixelScale::linear_unit
     pub sigma: Tensor,
     /// Width of the line-spread function, σ in pixels; 0 where unknown.
     pub lsf: Tensor,
@@ -22,6 +25,9 @@ pub struct Latent {
     pub vector: Tensor,
     /// Planes that describe it (measured Fourier modes), [B, P · H · W]; P = 0 for none.
     pub planes: Tensor,
+    /// The point-spread function of each channel, [B, C · P · P]; no numbers where none comes with the
+    /// observations.
+    pub psf: Tensor,
     /// ln(1 + z) of the object, [B, 1]; NaN where the redshift is unknown. No channel changes it.
     pub redshift: Tensor,
     /// What a Gaussian population says of the clean rows, where the path begins there.
@@ -45,6 +51,7 @@ impl Latent {
         Self {
             vector: none(),
             planes: none(),
+            psf: none(),
             redshift: Tensor::full([good.size()[0], 1], f64::NAN, (Kind::Float, good.device())),
             good,
             sigma,
@@ -119,6 +126,7 @@ impl Latent {
             lsf: cat(&|l| &l.lsf),
             vector: cat(&|l| &l.vector),
             planes: cat(&|l| &l.planes),
+            psf: cat(&|l| &l.psf),
             redshift: cat(&|l| &l.redshift),
             // A batch is anchored when it is used, and not before it is put together.
             anchor: None,
@@ -132,6 +140,7 @@ impl Latent {
             lsf: f(&self.lsf, &other.lsf),
             vector: f(&self.vector, &other.vector),
             planes: f(&self.planes, &other.planes),
+            psf: f(&self.psf, &other.psf),
             redshift: f(&self.redshift, &other.redshift),
             anchor: (self.anchor.as_ref().zip(other.anchor.as_ref())).map(|(a, b)| a.with(b, &f)),
         }

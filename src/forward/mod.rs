@@ -19,6 +19,8 @@ mod passing;
 mod poisson;
 mod process;
 mod protocol;
+pub(crate) mod psf;
+mod psf_stage;
 mod quasar;
 pub(crate) mod rays;
 mod redshifts;
@@ -76,8 +78,8 @@ pub fn build(
             noise,
             device,
         )),
-        (ForwardConfig::Stages { stages }, Layout::Images(image)) => {
-            Box::new(Stages::new(stages, image, device)?)
+        (ForwardConfig::Stages { stages, units }, Layout::Images(image)) => {
+            Box::new(Stages::new(stages, image, device)?.in_units(*units))
         }
         (ForwardConfig::Stages { .. }, Layout::Spectra { .. }) => {
             return Err(Error::config(

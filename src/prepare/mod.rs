@@ -1,5 +1,6 @@
 //! From a survey to a prepared set: mask, regrid, normalise, select, and a report of what was left out.
 
+mod background;
 mod chunks;
 mod image_report;
 mod images;

@@ -87,6 +87,7 @@ impl Observable for ImageBlock {
             latent: Latent {
                 vector: tensor(&self.vector, device),
                 planes: tensor(&self.planes, device),
+                psf: tensor(&self.psf, device),
                 ..Latent::from_ivar(&ivar, &lsf.expand(ivar.size(), false))
             },
         }

@@ -33,6 +33,7 @@ fn images(softening: Option<f64>, vector: usize, planes: usize) -> ImageSetHeade
             },
             vector,
             planes,
+            psf: 0,
         },
         unit: "nmgy".into(),
         config: "seed = 1".into(),

@@ -2,7 +2,6 @@
 
 use super::columns;
 use super::header::SetHeader;
-use super::opened::VERSION;
 use crate::data::{Object, RowBlock};
 use crate::files::hdf5::output::Output;
 use crate::files::hdf5::read;
@@ -116,7 +115,7 @@ fn start<H: SetHeader>(file: &File, header: &H, n: usize) -> hdf5::Result<()> {
     ] {
         read::attribute(file, name, &read::text(value))?;
     }
-    read::attribute(file, "version", &VERSION)?;
+    read::attribute(file, "version", &H::VERSION)?;
     header.write(file)?;
     let rows = H::CHUNK_ROWS.min(n.max(1));
     for (name, part) in H::Block::PARTS.iter().zip(header.masked(0).parts()) {
