@@ -12,6 +12,7 @@ mod image;
 mod image_datasets;
 mod interpolant;
 mod job;
+mod kinds;
 mod latent_use;
 mod mask;
 mod mock;
@@ -102,6 +103,7 @@ impl Config {
         diffusion::complete(&mut table);
         interpolant::complete(&mut table);
         bounds::check(&table, origin)?;
+        kinds::check(&table, origin)?;
         let config: Self =
             serde_path_to_error::deserialize(table).map_err(|e| in_our_words(origin, &e))?;
         config.check(origin)?;
@@ -201,6 +203,10 @@ fn apply_override(table: &mut toml::Table, text: &str) -> Result<()> {
             .or_insert_with(|| toml::Value::Table(toml::Table::new()))
             .as_table_mut()
             .ok_or_else(|| bad("a part of the key is not a section"))?;
+    }
+    // The keys beside it were those of the other kind.
+    if last == "kind" && here.get(last).is_some_and(|old| *old != value) {
+        here.clear();
     }
     here.insert(last.to_owned(), value);
     Ok(())
