@@ -25,6 +25,8 @@ pub struct Object {
     /// wavelength times 1 + `z_grid`. 0 on a grid of the observed frame; on one of the rest frame `z`, but
     /// for the part of a pixel that is not moved; NaN where there is no `z`.
     pub z_grid: f64,
+    /// Standard deviation of `z`; NaN where unknown.
+    pub z_err: f64,
     /// The level by which the flux was divided: flux = norm × normalised flux.
     pub norm: f64,
     /// 0, or why the spectrum takes no part: one or more of [`flag`].
@@ -48,6 +50,7 @@ impl Default for Object {
             dec: f64::NAN,
             z: f64::NAN,
             z_grid: 0.0,
+            z_err: f64::NAN,
             norm: 1.0,
             flag: flag::GOOD,
             reason: String::new(),

@@ -38,8 +38,12 @@ const fn framed(name: &'static str, minor: u32) -> Versioned {
 
 /// A prepared set of spectra.
 pub(crate) const PREPARED: Versioned = framed("selfsi-prepared", 0);
-/// A prepared set of images.
-pub(crate) const PREPARED_IMAGES: Versioned = first("selfsi-images");
+/// A prepared set of images. 2: noise levels of stretched values are in the unit in which the stretch is
+/// linear; point-spread functions.
+pub(crate) const PREPARED_IMAGES: Versioned = Versioned {
+    major: 2,
+    ..first("selfsi-images")
+};
 /// A restored catalog of spectra.
 pub(crate) const RESTORED: Versioned = framed("selfsi-restored", 1);
 /// One restored spectrum in the form of SDSS.

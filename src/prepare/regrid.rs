@@ -3,6 +3,7 @@
 //! Weights are computed once per native grid; all SDSS spectra share one lattice of pixels and
 //! differ only in where they start.
 
+use super::noise_law::NoiseLaw;
 use super::rebin::Rebin;
 use super::rest_lattice::RestLattice;
 use crate::data::spectrum::SDSS_STEP;
@@ -20,6 +21,8 @@ pub struct Regridder {
     rebin: Rebin,
     /// Of a grid of the rest frame.
     rest: Option<RestLattice>,
+    /// Of the native pixels, where it is not as their inverse variances say.
+    law: Option<NoiseLaw>,
 }
 
 impl Regridder {
@@ -46,6 +49,7 @@ impl Regridder {
             rebin: Rebin::new(grid, &pixels, first),
             native: lattice,
             rest: None,
+            law: None,
         }
     }
 
@@ -57,7 +61,17 @@ impl Regridder {
             rebin: Rebin::new(grid, native, 0),
             native: NativeGrid::Pixels(native.clone()),
             rest: None,
+            law: None,
         }
+    }
+
+    /// The same, for spectra whose noise is correlated by `law`.
+    #[must_use]
+    pub fn with_noise(mut self, law: NoiseLaw) -> Self {
+        self.rebin = self.rebin.with_noise(&self.grid, &law);
+        self.rest = self.rest.map(|rest| rest.with_noise(&law));
+        self.law = Some(law);
+        self
     }
 
     /// As [`Rebin::noise_rho`], for spectra on the survey's own grid.
@@ -90,7 +104,11 @@ impl Regridder {
                 (&self.rebin, 0)
             }
             (_, other) => {
-                one_off = Rebin::new(&self.grid, &other.pixels(spectrum.flux.len()), 0);
+                let white = Rebin::new(&self.grid, &other.pixels(spectrum.flux.len()), 0);
+                one_off = match &self.law {
+                    Some(law) => white.with_noise(&self.grid, law),
+                    None => white,
+                };
                 (&one_off, 0)
             }
         };

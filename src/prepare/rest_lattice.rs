@@ -9,6 +9,7 @@
 //!
 //! Fluxes per Å stay those of the observed frame: there is no factor 1 + z.
 
+use super::noise_law::NoiseLaw;
 use super::rebin::Rebin;
 use crate::data::spectrum::SDSS_STEP;
 use crate::data::{Block, LogGrid, NativeGrid, Spectrum};
@@ -31,6 +32,8 @@ pub(super) struct RestLattice {
     /// `None` where they are not even.
     even: Option<(f64, Rebin)>,
     noise_rho: Vec<f32>,
+    /// Of the noise of the survey's pixels, where it is not as their inverse variances say.
+    law: Option<NoiseLaw>,
 }
 
 impl RestLattice {
@@ -56,7 +59,19 @@ impl RestLattice {
             grid: *grid,
             even,
             noise_rho,
+            law: None,
         }
+    }
+
+    /// The same, for spectra whose noise is correlated by `law`, which is one of observed wavelengths.
+    pub fn with_noise(mut self, law: &NoiseLaw) -> Self {
+        if let Some((_, rebin)) = &self.even {
+            self.noise_rho = mean_over_moves(&self.grid, |grid| {
+                rebin.clone().with_noise(grid, law).noise_rho()
+            });
+        }
+        self.law = Some(law.clone());
+        self
     }
 
     /// Correlation of the noise of each pixel with the next, `[D]`; of spectra that each have weights of
@@ -85,6 +100,14 @@ impl RestLattice {
                 own = Rebin::new(&self.grid, &pixels, 0);
                 (&own, 0, z)
             }
+        };
+        let correlated;
+        let rebin = match &self.law {
+            Some(law) => {
+                correlated = rebin.clone().with_noise(&moved_by(&self.grid, z_grid), law);
+                &correlated
+            }
+            None => rebin,
         };
         rebin.apply(
             spectrum,
@@ -123,16 +146,32 @@ fn even(pixels: &[[f64; 2]]) -> Option<f64> {
 
 /// The mean of the correlations that spectra on `pixels` have after moves of many lengths, where they have any.
 fn mean_rho(grid: &LogGrid, pixels: &[[f64; 2]]) -> Vec<f32> {
+    mean_over_moves(grid, |moved| {
+        let by = moved.loglam0 - grid.loglam0;
+        let there: Vec<[f64; 2]> = (pixels.iter()).map(|p| p.map(|e| e - by)).collect();
+        Rebin::new(grid, &there, 0).noise_rho()
+    })
+}
+
+/// The mean of what `rho` gives for the grid as objects of many redshifts show it, where it is not 0.
+fn mean_over_moves(grid: &LogGrid, rho: impl Fn(&LogGrid) -> Vec<f32>) -> Vec<f32> {
     let mut sums = vec![(0.0f32, 0.0f32); grid.pixels];
     for k in 0..MOVES {
-        let moved = FURTHEST * k as f64 / MOVES as f64;
-        let there: Vec<[f64; 2]> = (pixels.iter()).map(|p| p.map(|e| e - moved)).collect();
-        let rho = Rebin::new(grid, &there, 0).noise_rho();
+        let z = 10f64.powf(FURTHEST * k as f64 / MOVES as f64) - 1.0;
+        let rho = rho(&moved_by(grid, z));
         for (sum, rho) in sums.iter_mut().zip(rho).filter(|(_, rho)| *rho != 0.0) {
             *sum = (sum.0 + rho, sum.1 + 1.0);
         }
     }
     sums.iter().map(|(sum, n)| sum / n.max(1.0)).collect()
+}
+
+/// Where objects that were moved by `z_grid` show the grid.
+fn moved_by(grid: &LogGrid, z_grid: f64) -> LogGrid {
+    LogGrid {
+        loglam0: grid.loglam0 + (1.0 + z_grid).log10(),
+        ..*grid
+    }
 }
 
 /// The redshift by which SDSS spectra of an object at redshift `z` are moved to `grid`

@@ -249,6 +249,10 @@ fn objects(fits: &mut Fits, path: &Path) -> Result<(Vec<Object>, Vec<bool>)> {
         Some(column) => fits.floats(&column, rows)?,
         None => vec![0.0; rows],
     };
+    let z_err = match fits.column("Z_ERR") {
+        Some(column) => Some(fits.floats(&column, rows)?),
+        None => None,
+    };
     let object = |i: usize| Object {
         name: text[0][i].clone(),
         reason: text[1][i].clone(),
@@ -262,6 +266,7 @@ fn objects(fits: &mut Fits, path: &Path) -> Result<(Vec<Object>, Vec<bool>)> {
         dec: real[1][i],
         z: real[2][i],
         z_grid: z_grid[i],
+        z_err: z_err.as_ref().map_or(f64::NAN, |e| e[i]),
         norm: real[3][i],
         label: -1,
     };

@@ -25,11 +25,12 @@ const WHOLE: [(&str, bool, Get<i64>); 5] = [
     ("THING_ID", true, |o| o.thing_id),
     ("FLAG", false, |o| i64::from(o.flag)),
 ];
-const REAL: [(&str, &str, Get<f64>); 5] = [
+const REAL: [(&str, &str, Get<f64>); 6] = [
     ("RA", "pos.eq.ra;meta.main", |o| o.ra),
     ("DEC", "pos.eq.dec;meta.main", |o| o.dec),
     ("Z", "src.redshift", |o| o.z),
     ("Z_GRID", "", |o| o.z_grid),
+    ("Z_ERR", "stat.error;src.redshift", |o| o.z_err),
     ("NORM", "", |o| o.norm),
 ];
 const REASON: &str = "REASON";

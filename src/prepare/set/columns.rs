@@ -20,7 +20,7 @@ pub struct Column {
 enum Field {
     Text(fn(&Object) -> &String, fn(&mut Object, String)),
     Real(fn(&Object) -> f64, fn(&mut Object, f64)),
-    /// As `Real`, but that sets of before do not have it: then it keeps the value of a new object.
+    /// The same, of which sets of before have none.
     Later(fn(&Object) -> f64, fn(&mut Object, f64)),
     Whole(fn(&Object) -> i64, fn(&mut Object, i64)),
     Flag,
@@ -51,6 +51,7 @@ pub(super) const OF_SPECTRA: &[Column] = &[
     column!(Real, norm),
     column!(Real, z),
     column!(Later, z_grid),
+    column!(Later, z_err),
     column!(Real, ra),
     column!(Real, dec),
     column!(Whole, plate),
@@ -130,9 +131,10 @@ pub(super) fn read(file: &Opened, columns: &[Column]) -> Result<Vec<Object>> {
             Field::Text(_, put) => all
                 .zip(file.texts(name, flags.len())?)
                 .for_each(|(o, v)| put(o, v)),
-            Field::Real(_, put) => all.zip(file.column(name, n)?).for_each(|(o, v)| put(o, v)),
-            Field::Later(..) if !file.holds(name) => {}
-            Field::Later(_, put) => all.zip(file.column(name, n)?).for_each(|(o, v)| put(o, v)),
+            Field::Later(..) if !file.has(name) => {}
+            Field::Real(_, put) | Field::Later(_, put) => {
+                all.zip(file.column(name, n)?).for_each(|(o, v)| put(o, v))
+            }
             Field::Whole(_, put) => all.zip(file.column(name, n)?).for_each(|(o, v)| put(o, v)),
             Field::Flag => all.zip(&flags).for_each(|(o, v)| o.flag = *v),
         }

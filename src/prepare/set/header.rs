@@ -15,6 +15,8 @@ pub trait SetHeader: Clone + Debug + Send + Sync + 'static {
     const FORMAT: &'static str;
     /// The set in words, with its article.
     const WHAT: &'static str;
+    /// The newest version of the sets that are written; older ones are read.
+    const VERSION: i64;
     /// Rows per chunk of the file.
     const CHUNK_ROWS: usize;
     /// The columns of its table of objects.
@@ -34,7 +36,7 @@ pub trait SetHeader: Clone + Debug + Send + Sync + 'static {
 
     /// The version of the format that it asks for: what an older reader would misread has a newer one.
     fn version(&self) -> i64 {
-        1
+        Self::VERSION
     }
 
     /// What the D numbers of a row are.

@@ -75,6 +75,17 @@ impl<H: SetHeader> SetWriter<H> {
         Ok(())
     }
 
+    /// Writes what else the set keeps.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if the disk refuses.
+    pub(in crate::prepare) fn beside(
+        &self,
+        write: impl FnOnce(&File) -> hdf5::Result<()>,
+    ) -> Result<()> {
+        self.output.put(write)
+    }
+
     /// Completes the file and gives it its name.
     ///
     /// # Errors
