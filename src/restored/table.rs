@@ -29,8 +29,8 @@ const REAL: [(&str, &str, Get<f64>); 6] = [
     ("RA", "pos.eq.ra;meta.main", |o| o.ra),
     ("DEC", "pos.eq.dec;meta.main", |o| o.dec),
     ("Z", "src.redshift", |o| o.z),
-    ("Z_GRID", "", |o| o.z_grid),
     ("Z_ERR", "stat.error;src.redshift", |o| o.z_err),
+    ("Z_GRID", "", |o| o.z_grid),
     ("NORM", "", |o| o.norm),
 ];
 const REASON: &str = "REASON";
