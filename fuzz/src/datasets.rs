@@ -223,6 +223,7 @@ fn images(path: &Path) {
             },
             vector: 1,
             planes: 1,
+            psf: 1,
         },
         unit: "nJy".into(),
         config: String::new(),

@@ -287,6 +287,7 @@ pub fn protocol(data: &[u8]) -> bool {
             },
             vector: 0,
             planes: 0,
+            psf: 0,
         };
         (Layout::Images(image), 12)
     };

@@ -21,6 +21,8 @@ pub struct Object {
     pub dec: f64,
     /// Redshift; NaN where unknown.
     pub z: f64,
+    /// Standard deviation of `z`; NaN where unknown.
+    pub z_err: f64,
     /// The level by which the flux was divided: flux = norm × normalised flux.
     pub norm: f64,
     /// 0, or why the spectrum takes no part: one or more of [`flag`].
@@ -43,6 +45,7 @@ impl Default for Object {
             ra: f64::NAN,
             dec: f64::NAN,
             z: f64::NAN,
+            z_err: f64::NAN,
             norm: 1.0,
             flag: flag::GOOD,
             reason: String::new(),

@@ -110,6 +110,7 @@ impl RestFrame<'_> {
             ivar: Array2::ones(flux.raw_dim()),
             lsf: Array2::zeros(flux.raw_dim()),
             z: group.iter().map(|g| object(g).z).collect(),
+            z_err: vec![f64::NAN; group.len()],
             flux,
         })
     }

@@ -25,8 +25,12 @@ const fn first(name: &'static str) -> Versioned {
 
 /// A prepared set of spectra.
 pub(crate) const PREPARED: Versioned = first("selfsi-prepared");
-/// A prepared set of images.
-pub(crate) const PREPARED_IMAGES: Versioned = first("selfsi-images");
+/// A prepared set of images. 2: noise levels of stretched values are in the unit in which the stretch is
+/// linear; point-spread functions.
+pub(crate) const PREPARED_IMAGES: Versioned = Versioned {
+    major: 2,
+    ..first("selfsi-images")
+};
 /// A restored catalog of spectra.
 pub(crate) const RESTORED: Versioned = first("selfsi-restored");
 /// One restored spectrum in the form of SDSS.

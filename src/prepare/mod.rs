@@ -1,9 +1,13 @@
 //! From a survey to a prepared set: mask, regrid, normalise, select, and a report of what was left out.
 
+mod background;
 mod chunks;
 mod image_report;
 mod images;
 mod impossible;
+mod noise;
+mod noise_law;
+mod noise_tally;
 pub(crate) mod normalise;
 mod overlap;
 mod rebin;
@@ -18,6 +22,8 @@ mod stretched;
 
 pub use image_report::ImageDetails;
 pub use images::prepare_images;
+pub use noise::Noise;
+pub use noise_law::{LAGS, NoiseBand, NoiseLaw};
 pub use normalise::{Level, level};
 pub use rebin::Rebin;
 pub use regrid::Regridder;

@@ -3,6 +3,7 @@
 //! Weights are computed once per native grid; all SDSS spectra share one lattice of pixels and
 //! differ only in where they start.
 
+use super::noise_law::NoiseLaw;
 use super::rebin::Rebin;
 use crate::data::spectrum::SDSS_STEP;
 use crate::data::{Block, LogGrid};
@@ -17,6 +18,8 @@ pub struct Regridder {
     /// The survey's own grid: every spectrum on it is rebinned with ready weights.
     native: NativeGrid,
     rebin: Rebin,
+    /// Of the native pixels, where it is not as their inverse variances say.
+    law: Option<NoiseLaw>,
 }
 
 impl Regridder {
@@ -40,6 +43,7 @@ impl Regridder {
             grid: *grid,
             rebin: Rebin::new(grid, &pixels, first),
             native: lattice,
+            law: None,
         }
     }
 
@@ -50,7 +54,16 @@ impl Regridder {
             grid: *grid,
             rebin: Rebin::new(grid, native, 0),
             native: NativeGrid::Pixels(native.clone()),
+            law: None,
         }
+    }
+
+    /// The same, for spectra whose noise is correlated by `law`.
+    #[must_use]
+    pub fn with_noise(mut self, law: NoiseLaw) -> Self {
+        self.rebin = self.rebin.with_noise(&self.grid, &law);
+        self.law = Some(law);
+        self
     }
 
     /// As [`Rebin::noise_rho`], for spectra on the survey's own grid.
@@ -68,7 +81,11 @@ impl Regridder {
                 (&self.rebin, 0)
             }
             (_, other) => {
-                one_off = Rebin::new(&self.grid, &other.pixels(spectrum.flux.len()), 0);
+                let white = Rebin::new(&self.grid, &other.pixels(spectrum.flux.len()), 0);
+                one_off = match &self.law {
+                    Some(law) => white.with_noise(&self.grid, law),
+                    None => white,
+                };
                 (&one_off, 0)
             }
         };

@@ -2,6 +2,9 @@
 
 use super::chunks::{self, Chunk};
 use super::impossible::mask_impossible;
+use super::noise;
+use super::noise_law::NoiseLaw;
+use super::noise_tally::NoiseTally;
 use super::normalise::level;
 use super::overlap::{check_overlap, uncovered};
 use super::regrid::Regridder;
@@ -52,7 +55,17 @@ pub fn prepare_from(
     let survey = open(source)?;
     check_overlap(origin, &config.grid, &survey.pixels())?;
     let grid = LogGrid::new(&config.grid);
-    let regridder = Regridder::new(&grid, &survey.pixels());
+    // What the config calls noiseless is so, whatever it holds.
+    let exact = matches!(source, SurveySource::Hdf5 { datasets, .. } if datasets.noiseless);
+    let measured = match exact {
+        true => None,
+        false => noise::measured(config, &*survey, origin)?,
+    };
+    let law = measured.as_ref().map(|(_, law)| law);
+    let mut regridder = Regridder::new(&grid, &survey.pixels());
+    if let Some(law) = law {
+        regridder = regridder.with_noise(law.clone());
+    }
     let n = survey.len();
     let header = SpectraHeader {
         grid,
@@ -63,9 +76,8 @@ pub fn prepare_from(
     };
     let names = survey.names();
     let twice = duplicates(names.into_iter().filter(|n| !n.is_empty()));
-    let details = SpectraDetails::new(&grid, survey.unmatched(), survey.beside(&mask));
-    // What the config calls noiseless is so, whatever it holds.
-    let exact = matches!(source, SurveySource::Hdf5 { datasets, .. } if datasets.noiseless);
+    let mut details = SpectraDetails::new(&grid, survey.unmatched(), survey.beside(&mask));
+    details.noise = measured.as_ref().map(|(noise, _)| noise.clone());
     chunks::write(
         &header,
         Report::new(out, n, twice, details),
@@ -76,7 +88,11 @@ pub fn prepare_from(
             } else {
                 without_impossible(&mut items)
             };
-            chunk(config, &regridder, &grid, items, impossible)
+            let tally = (!exact && law.is_none()).then(|| NoiseTally::of(&items));
+            correct(law, &mut items);
+            let mut chunk = chunk(config, &regridder, &grid, items, impossible);
+            chunk.found.noise = tally;
+            chunk
         },
         |report| nothing_usable(source, report),
         &mut |done| progress(done, n),
@@ -109,8 +125,15 @@ pub(crate) fn examine(
     Ok(())
 }
 
+/// Corrects the inverse variances of `items` by `law`, if there is one.
+fn correct(law: Option<&NoiseLaw>, items: &mut [Item]) {
+    let Some(law) = law else { return };
+    let spectra = items.par_iter_mut().filter_map(|i| i.spectrum.as_mut());
+    spectra.for_each(|s| law.correct(s));
+}
+
 /// Masks the impossible pixels of `items`; gives the names of the spectra that had some, and how many.
-fn without_impossible(items: &mut [Item]) -> Vec<(String, usize)> {
+pub(super) fn without_impossible(items: &mut [Item]) -> Vec<(String, usize)> {
     let mask = |item: &mut Item| item.spectrum.as_mut().map_or(0, mask_impossible);
     let counts: Vec<usize> = items.par_iter_mut().map(mask).collect();
     let odd = items.iter().zip(counts).filter(|(_, n)| *n > 0);
@@ -136,6 +159,7 @@ fn chunk(
             mask: read(&|i| i.lacks_mask),
             other_grid: read(&|i| i.other_grid),
             impossible,
+            noise: None,
         },
     };
     let done: Vec<(Object, Option<Block>)> = items
@@ -147,7 +171,7 @@ fn chunk(
         if let Some(row) = row {
             block.put(i, &row);
         }
-        block.z[i] = object.z;
+        (block.z[i], block.z_err[i]) = (object.z, object.z_err);
         chunk.objects.push(object);
     }
     chunk

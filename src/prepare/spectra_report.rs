@@ -1,8 +1,12 @@
 //! What the preparation of spectra found besides the counts per reason.
 
+use super::noise::Noise;
+use super::noise_tally::NoiseTally;
 use super::report::{Details, Note};
+use crate::config::SurveyNoise;
 use crate::data::{Block, LogGrid, Object};
 use crate::survey::spectra::{Beside, Unmatched};
+use hdf5::File;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -41,6 +45,10 @@ pub struct SpectraDetails {
     pub without_mask: usize,
     /// Used spectra on other pixels than the survey's: `noise_rho` does not hold for them.
     pub other_grid: usize,
+    /// The noise against the inverse variances of the files; `None` before any is read.
+    pub noise: Option<Noise>,
+    #[serde(skip)]
+    pub(super) tally: NoiseTally,
 }
 
 /// What reading some spectra found: how many lack a line-spread function, lack a mask, or lie on
@@ -51,6 +59,8 @@ pub struct Noticed {
     pub(super) mask: usize,
     pub(super) other_grid: usize,
     pub(super) impossible: Vec<(String, usize)>,
+    /// Of the noise; `None` where it is known.
+    pub(super) noise: Option<NoiseTally>,
 }
 
 impl SpectraDetails {
@@ -73,6 +83,8 @@ impl SpectraDetails {
             without_lsf: 0,
             without_mask: 0,
             other_grid: 0,
+            noise: None,
+            tally: NoiseTally::default(),
         }
     }
 }
@@ -90,6 +102,16 @@ impl Details for SpectraDetails {
             self.impossible.push(name.clone());
             self.impossible_pixels += n;
         }
+        if let Some(tally) = &found.noise {
+            self.tally.merge(tally);
+        }
+    }
+
+    fn close(&mut self, file: &File) -> hdf5::Result<()> {
+        if self.noise.is_none() {
+            self.noise = Some(Noise::new(SurveyNoise::Given, &self.tally));
+        }
+        self.noise.iter().try_for_each(|n| n.write(file))
     }
 
     fn shape(&self) -> String {
@@ -100,7 +122,9 @@ impl Details for SpectraDetails {
     fn lines(&self) -> Vec<String> {
         let note = |text: &String| format!("note: {text}");
         let mask = self.masked_by.iter().cloned();
-        mask.chain(self.catalog_notes.iter().map(note)).collect()
+        let noise = self.noise.iter().flat_map(Noise::lines);
+        let notes = self.catalog_notes.iter().map(note);
+        mask.chain(notes).chain(noise).collect()
     }
 
     fn notes(&self) -> Vec<Note> {

@@ -232,6 +232,11 @@ fn objects(fits: &mut Fits, path: &Path) -> Result<(Vec<Object>, Vec<bool>)> {
         .iter()
         .map(|n| numbers(fits, path, n, rows))
         .collect::<Result<Vec<_>>>()?;
+    // Catalogs of before have none.
+    let z_err = match fits.column("Z_ERR") {
+        Some(column) => Some(fits.floats(&column, rows)?),
+        None => None,
+    };
     let object = |i: usize| Object {
         name: text[0][i].clone(),
         reason: text[1][i].clone(),
@@ -244,6 +249,7 @@ fn objects(fits: &mut Fits, path: &Path) -> Result<(Vec<Object>, Vec<bool>)> {
         ra: real[0][i],
         dec: real[1][i],
         z: real[2][i],
+        z_err: z_err.as_ref().map_or(f64::NAN, |e| e[i]),
         norm: real[3][i],
         label: -1,
     };

@@ -25,10 +25,11 @@ const WHOLE: [(&str, bool, Get<i64>); 5] = [
     ("THING_ID", true, |o| o.thing_id),
     ("FLAG", false, |o| i64::from(o.flag)),
 ];
-const REAL: [(&str, &str, Get<f64>); 4] = [
+const REAL: [(&str, &str, Get<f64>); 5] = [
     ("RA", "pos.eq.ra;meta.main", |o| o.ra),
     ("DEC", "pos.eq.dec;meta.main", |o| o.dec),
     ("Z", "src.redshift", |o| o.z),
+    ("Z_ERR", "stat.error;src.redshift", |o| o.z_err),
     ("NORM", "", |o| o.norm),
 ];
 const REASON: &str = "REASON";

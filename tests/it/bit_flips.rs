@@ -241,6 +241,7 @@ fn in_restored_images() {
             },
             vector: 2,
             planes: 0,
+            psf: 0,
         },
         unit: "nJy".into(),
         noise_known: true,

@@ -55,6 +55,7 @@ fn objects() -> Vec<Object> {
         ra: 120.5,
         dec: -3.25,
         z: 2.5 + i as f64,
+        z_err: 0.001 * (1 + i) as f64,
         norm: 3.0,
         flag: if i == 1 { flag::SNR } else { flag::GOOD },
         reason: if i == 1 {

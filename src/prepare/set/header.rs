@@ -15,6 +15,8 @@ pub trait SetHeader: Clone + Debug + Send + Sync + 'static {
     const FORMAT: &'static str;
     /// The set in words, with its article.
     const WHAT: &'static str;
+    /// The version of the sets that are written; older ones are read.
+    const VERSION: i64;
     /// Rows per chunk of the file.
     const CHUNK_ROWS: usize;
     /// The columns of its table of objects.

@@ -34,6 +34,7 @@ impl SetHeader for SpectraHeader {
     const WHAT: &'static str = "a prepared set";
     /// 1 MiB at 1024 pixels, HDF5's default chunk cache.
     const CHUNK_ROWS: usize = 256;
+    const VERSION: i64 = 1;
     const COLUMNS: &'static [Column] = OF_SPECTRA;
 
     fn read(file: &Opened) -> Result<Self> {

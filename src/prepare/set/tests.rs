@@ -33,6 +33,7 @@ fn images(softening: Option<f64>, vector: usize, planes: usize) -> ImageSetHeade
             },
             vector,
             planes,
+            psf: 0,
         },
         unit: "nmgy".into(),
         config: "seed = 1".into(),
@@ -81,8 +82,9 @@ where
     }
     all.parts_mut()[1][[0, 0]] = f32::INFINITY;
     let objects: Vec<Object> = (0..5).map(object).collect();
-    if let Some(z) = all.redshifts_mut() {
-        *z = objects.iter().map(|o| o.z).collect();
+    if let [z, z_err] = &mut all.columns_mut()[..] {
+        **z = objects.iter().map(|o| o.z).collect();
+        **z_err = objects.iter().map(|o| o.z_err).collect();
     }
     let part = |r: Range<usize>| all.select(&r.collect::<Vec<_>>());
     let mut w = SetWriter::create(&path, header, 5).unwrap();
