@@ -192,7 +192,7 @@ mod tests {
         // nothing for certain.
         let mut tally = Tally::new((7.0, 8.0));
         for object in 0..400 {
-            let noise = if object % 2 == 0 { 40.0 } else { -38.0 };
+            let noise = [40.0, -38.0][object % 2];
             tally.add((0..120).map(|j| {
                 let ln = 7.0 + f64::from(j) / 120.0;
                 (ln, if ln < 7.5 { 4.0 } else { noise }, 1.0)
@@ -213,7 +213,7 @@ mod tests {
     fn tally(of: impl Fn(usize) -> f64, noise: impl Fn(usize) -> f64) -> Spread {
         let mut tally = Tally::new((0.0, 1.0));
         for object in 0..400 {
-            let sign = if object % 2 == 0 { 1.0 } else { -1.0 };
+            let sign = [1.0, -1.0][object % 2];
             let pixel = |bin: usize| {
                 let ln = (bin as f64 + 0.5) / BINS as f64;
                 (ln, of(bin) + sign * noise(bin), 1.0)
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn a_doubtful_ratio_is_believed_as_far_as_certain_ones_scatter() {
         // Certain ones are 1.2 and 0.8; the last one is 1.6, give or take 0.4.
-        let certain = |bin: usize| if bin % 2 == 0 { 1.2 } else { 0.8 };
+        let certain = |bin: usize| [1.2, 0.8][bin % 2];
         let last = |bin| bin == BINS - 1;
         let of = |bin| if last(bin) { 1.6 } else { certain(bin) };
         let spread = tally(of, |bin| if last(bin) { 8.0 } else { 0.02 });
