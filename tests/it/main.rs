@@ -100,6 +100,7 @@ mod uncertain;
 mod uncovered;
 mod unet2d;
 mod unet2d_size;
+mod unlikely;
 mod vanished;
 mod view;
 mod view_page;

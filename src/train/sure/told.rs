@@ -1,13 +1,16 @@
 //! The Gaussian posteriors of a batch, and what the network is told of them.
 
 use super::file::Learned;
+use super::redshifts::others;
+use super::usual::Usual;
 use crate::Result;
 use crate::base::random::{Purpose, derive};
 use crate::base::tensors::numbers;
 use crate::config::ForwardConfig;
-use crate::data::{Block, Layout, RowBlock};
-use crate::population::{Channel, RestFilter, RestPosterior};
+use crate::data::{Block, Layout, Likely, OtherRedshift, RowBlock};
+use crate::population::{Channel, Likelihood, RestFilter, RestPosterior};
 use crate::ranks::Place;
+use crate::train::data::Data;
 use crate::train::host_blocks::on_host;
 use crate::train::observations::Observations;
 use ndarray::Array1;
@@ -19,6 +22,10 @@ use tch::{Device, Tensor};
 /// Variance that the network may add in any case: where the population has next to none, it may lack it
 /// for want of significance.
 const LEAST: f64 = 1e-3;
+
+/// Observations that tell what is usual, at most, and how many held-out ones are enough.
+const USUAL: i64 = 512;
+const USUAL_MIN: usize = 100;
 
 /// What the population says of some observations, each `[B, D]`.
 #[derive(Debug)]
@@ -65,6 +72,77 @@ impl Posteriors {
             learned,
             device,
         })
+    }
+
+    /// Finds what is usual among observations of `data`, unless it is known: those held out, and of a small
+    /// survey, which holds out too few to tell, those that the population was learned from beside them.
+    ///
+    /// # Errors
+    /// [`crate::Error::Torch`] if the numbers cannot be copied to the host, [`crate::Error::Input`] if they cannot be
+    /// read.
+    pub fn see_what_is_usual(&mut self, data: &Data) -> Result<()> {
+        if self.learned.usual.is_some() {
+            return Ok(());
+        }
+        let held = on_host(&data.heldout)?;
+        let mut found = self.likelihoods(&held);
+        if held.len() < USUAL_MIN {
+            let more = data.training.len().min(USUAL - held.len() as i64);
+            let trained = on_host(&data.training.part(0..more)?)?;
+            found.extend(self.likelihoods(&trained));
+        }
+        // As the file holds it, so that a resumed run has the same bits.
+        let usual = Usual::of(found.into_iter().flatten());
+        let single = usual.scores.mapv(|s| f64::from(s as f32));
+        self.learned.usual = Some(Usual::from_scores(single));
+        Ok(())
+    }
+
+    fn likelihoods(&self, block: &Block) -> Vec<Option<Likelihood>> {
+        let found = self.each(block, |_, p| p.map(RestPosterior::likelihood));
+        found
+            .into_iter()
+            .map(|l| l.filter(|l| l.pixels > 0))
+            .collect()
+    }
+
+    /// How likely each observation is; `None` of one without a good pixel or a solution.
+    ///
+    /// # Errors
+    /// As [`Posteriors::probed`].
+    pub fn likely(&self, o: &Observations) -> Result<Vec<Option<Likely>>> {
+        let judged = |found: Likelihood| match &self.learned.usual {
+            Some(usual) => usual.likely(&found),
+            None => Likely {
+                loglike: found.loglike,
+                p: f64::NAN,
+            },
+        };
+        let found = self.likelihoods(&on_host(o)?);
+        Ok(found.into_iter().map(|l| l.map(judged)).collect())
+    }
+
+    /// The best of the other redshifts that each observation may be at and the population knows; `None` where
+    /// there is none to compare.
+    ///
+    /// # Errors
+    /// As [`Posteriors::probed`].
+    pub fn other_redshifts(&self, o: &Observations) -> Result<Vec<Option<OtherRedshift>>> {
+        let block = on_host(o)?;
+        let grid = self.filter.population().grid;
+        Ok(self.each(&block, |i, p| {
+            let recorded = p.filter(|_| grid.shift(block.z[i]).is_some())?.loglike();
+            let at = |z: f64| {
+                grid.shift(z)?;
+                let (flux, ivar) = (block.flux.row(i), block.ivar.row(i));
+                let gain =
+                    self.filter.posterior(flux, ivar, z)?.loglike().loglike - recorded.loglike;
+                Some(OtherRedshift { z, gain })
+            };
+            let all = others(block.z[i]).filter_map(at);
+            all.max_by(|a, b| a.gain.total_cmp(&b.gain))
+                .filter(|_| recorded.pixels > 0)
+        }))
     }
 
     pub fn learned(&self) -> &Learned {
