@@ -115,6 +115,7 @@ impl<'a> Judge<'a> {
         let mut features = Vec::new();
         for (row, found) in findings {
             let object = &self.catalog.objects()[row];
+            let wavelength = object.observed(&wavelength);
             if found.restored.dof > 0.0 {
                 rows[row] = self.row(row, object, &found, &wavelength);
                 let feature = |s| self.feature(row, object, s, &wavelength);

@@ -30,7 +30,7 @@ pub use verdict::Verdicts;
 
 use crate::base::random::{Purpose, derive};
 use crate::config::Config;
-use crate::data::Provenance;
+use crate::data::{Object, Provenance};
 use crate::forward;
 use crate::prepare::SpectraHeader;
 use crate::restore::{Input, Restorer, Source};
@@ -107,7 +107,7 @@ pub fn audit(
     for part in every.chunks(size) {
         let (block, objects) = observed.batch(part)?;
         let x = observed.restorations(part)?;
-        let z: Vec<f64> = objects.iter().map(|o| o.z).collect();
+        let z: Vec<f64> = objects.iter().map(Object::z_on_grid).collect();
         let y = block.observations(job.device);
         let mut findings = examiner.examine(&x, &y, &restorer.numbers(&objects), &z)?;
         for (found, other) in findings.iter_mut().zip(restorer.other_redshifts(&y)?) {

@@ -29,6 +29,10 @@ pub struct MockConfig {
     pub z_min: f64,
     /// Largest redshift.
     pub z_max: f64,
+    /// First and last observed wavelength of the spectra, Å (format `sdss`). Without it what the grid and the
+    /// window of the level ask for, 3600–8500 at least; for a grid of the rest frame 3600–10400.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wavelength: Option<[f64; 2]>,
     /// Range of the signal-to-noise per common-grid pixel, uniform (format `sdss`).
     pub snr: [f64; 2],
     /// Resolving power λ/σ_λ of the Gaussian line-spread function (format `sdss`).
@@ -49,6 +53,7 @@ impl Default for MockConfig {
             spectra: 1000,
             z_min: 2.75,
             z_max: 3.25,
+            wavelength: None,
             snr: [0.5, 2.0],
             resolution: 5000.0,
             resolution_spread: 0.05,
@@ -73,6 +78,13 @@ impl MockConfig {
             "mock.snr",
             "snr is not a range of positive numbers, or resolution is not positive",
             "give snr = [0.5, 2.0], resolution = 5000",
+        )?;
+        require(
+            (self.wavelength).is_none_or(|[a, b]| a > 0.0 && b > 1.1 * a && b < 1e6),
+            origin,
+            "mock.wavelength",
+            "not a wavelength range",
+            "give the first and the last wavelength in Å, such as [3600, 10400]",
         )?;
         require(
             (0.0..1.0).contains(&self.resolution_spread) && (0.0..1.0).contains(&self.tilt),

@@ -36,7 +36,7 @@ pub use diffusion::{DiffusionConfig, SamplerConfig};
 pub use forward::{
     Chroma, ForwardConfig, LevelFrom, NoiseFrom, SmoothingFrom, StageConfig, StageUnits,
 };
-pub use grid::GridConfig;
+pub use grid::{Frame, GridConfig};
 pub use image::ImageConfig;
 pub use image_datasets::ImageDatasets;
 pub use interpolant::{EpsilonShape, InterpolantConfig};

@@ -396,7 +396,10 @@ mod tests {
             let found = explain(name).unwrap().into_iter();
             found.map(|e| e.key).collect()
         };
-        assert_eq!(keys("[grid]"), ["grid.min", "grid.max", "grid.pixels"]);
+        assert_eq!(
+            keys("[grid]"),
+            ["grid.min", "grid.max", "grid.pixels", "grid.frame"]
+        );
         assert_eq!(
             keys("train.growth"),
             ["train.growth.from", "train.growth.until"]

@@ -21,6 +21,10 @@ pub struct Object {
     pub dec: f64,
     /// Redshift; NaN where unknown.
     pub z: f64,
+    /// The redshift by which the spectrum was moved to the grid: a pixel of the grid was observed at its
+    /// wavelength times 1 + `z_grid`. 0 on a grid of the observed frame; on one of the rest frame `z`, but
+    /// for the part of a pixel that is not moved; NaN where there is no `z`.
+    pub z_grid: f64,
     /// Standard deviation of `z`; NaN where unknown.
     pub z_err: f64,
     /// ln p(y | z) of its observation under the population of a run, and the probability that one of the
@@ -50,6 +54,7 @@ impl Default for Object {
             ra: f64::NAN,
             dec: f64::NAN,
             z: f64::NAN,
+            z_grid: 0.0,
             z_err: f64::NAN,
             loglike: f64::NAN,
             loglike_p: f64::NAN,
@@ -70,6 +75,19 @@ impl Object {
     #[must_use]
     pub fn is_unlikely(&self) -> bool {
         self.loglike_p < UNLIKELY
+    }
+
+    /// The redshift of the rest frame of this object against the grid: λ_rest = λ_grid / (1 + `z_on_grid`).
+    #[must_use]
+    pub fn z_on_grid(&self) -> f64 {
+        (1.0 + self.z) / (1.0 + self.z_grid) - 1.0
+    }
+
+    /// Where the pixels of the grid at `wavelength` `[D]` were observed, Å.
+    #[must_use]
+    pub fn observed(&self, wavelength: &[f64]) -> Vec<f64> {
+        let stretch = 1.0 + self.z_grid;
+        wavelength.iter().map(|w| w * stretch).collect()
     }
 }
 

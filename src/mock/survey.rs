@@ -8,7 +8,9 @@ use super::forest::Forest;
 use super::lines::{Line, line_list};
 use super::quasar::Quasar;
 use crate::Result;
+use crate::config::Frame;
 use crate::data::{LogGrid, Object};
+use crate::prepare::z_grid;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -143,9 +145,25 @@ impl Survey {
         }
     }
 
+    /// The redshift by which SDSS spectra of object `i` are moved to `grid`: [`Object::z_grid`].
+    #[must_use]
+    pub fn z_grid(&self, i: usize, grid: &LogGrid) -> f64 {
+        z_grid(grid, self.quasar(i).z)
+    }
+
+    /// Where the pixels of `grid` were observed of object `i`.
+    fn observed(&self, i: usize, grid: &LogGrid) -> LogGrid {
+        LogGrid {
+            loglam0: grid.loglam0 + (1.0 + self.z_grid(i, grid)).log10(),
+            ..*grid
+        }
+        .in_frame(Frame::Observed)
+    }
+
     /// The clean spectrum of object `i` averaged over the pixels of `grid`, `[D]`.
     #[must_use]
     pub fn clean_on(&self, i: usize, grid: &LogGrid) -> (Quasar, Vec<f32>) {
+        let grid = &self.observed(i, grid);
         let (first, n) = span(grid);
         let clean = self.clean_pixels(i, first, n);
         let flux = clean.spectrum.rebin(grid);
@@ -155,6 +173,7 @@ impl Survey {
     /// The spectrum of object `i` before any absorption, averaged over the pixels of `grid`, `[D]`.
     #[must_use]
     pub fn unabsorbed_on(&self, i: usize, grid: &LogGrid) -> Vec<f32> {
+        let grid = &self.observed(i, grid);
         let (first, n) = span(grid);
         let spectrum = Fine {
             first,

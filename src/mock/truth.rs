@@ -52,7 +52,7 @@ pub fn write_truth(
             for (flux, block) in fluxes.iter().zip(&blocks) {
                 flux.write_slice(block, (start..end, ..))?;
             }
-            parameters.write(survey, start..end, &quasars)
+            parameters.write(survey, grid, start..end, &quasars)
         })?;
         progress(end);
     }
@@ -64,13 +64,13 @@ pub fn write_truth(
 fn start(file: &File, grid: &LogGrid, n: usize) -> hdf5::Result<[Dataset; 2]> {
     for (key, value) in [
         ("wavelength", "vacuum"),
-        ("frame", "observed"),
+        ("frame", grid.frame.name()),
         ("flux_unit", FLUX_UNIT),
         ("selfsi_version", env!("CARGO_PKG_VERSION")),
     ] {
         attribute(file, key, &text(value))?;
     }
-    attributes(file, &version::TRUTH.keys())?;
+    attributes(file, &version::TRUTH.keys_in(grid.frame))?;
     column(file, "loglam", &grid.loglam())?;
     let shape = [n, grid.pixels];
     Ok([
@@ -85,6 +85,7 @@ type OfLine = fn(&DrawnLine) -> f64;
 /// The objects' names and parameters: [N] and [N, lines] datasets, written block by block.
 struct Parameters {
     names: Dataset,
+    z_grid: Dataset,
     columns: Vec<(Dataset, OfQuasar)>,
     tables: Vec<(Dataset, OfLine)>,
 }
@@ -112,6 +113,7 @@ impl Parameters {
         ];
         Ok(Self {
             names: file.new_dataset::<VarLenUnicode>().shape(n).create("id")?,
+            z_grid: numbers::<f64>(file, "z_grid", &[n])?,
             columns: columns
                 .into_iter()
                 .map(of_quasar)
@@ -123,8 +125,16 @@ impl Parameters {
         })
     }
 
-    /// Writes objects `rows`.
-    fn write(&self, survey: &Survey, rows: Range<usize>, quasars: &[Quasar]) -> hdf5::Result<()> {
+    /// Writes objects `rows` on `grid`.
+    fn write(
+        &self,
+        survey: &Survey,
+        grid: &LogGrid,
+        rows: Range<usize>,
+        quasars: &[Quasar],
+    ) -> hdf5::Result<()> {
+        let z_grid: Vec<f64> = rows.clone().map(|i| survey.z_grid(i, grid)).collect();
+        self.z_grid.write_slice(&z_grid, rows.clone())?;
         let names: Vec<VarLenUnicode> =
             rows.clone().map(|i| text(&survey.object(i).name)).collect();
         self.names.write_slice(&names, rows.clone())?;

@@ -97,6 +97,7 @@ impl RestFilter {
             solver: seen.solver(from, &self.channel, &variance, doubt)?,
             doubt,
             channel: &self.channel,
+            lever: self.channel.lever_of(&variance),
             amplitude,
             prior: population.mean.slice(s![from..to]),
             mean_seen,
@@ -121,7 +122,9 @@ impl RestFilter {
 /// What is known of one clean spectrum x = a x₁, x₁ of amplitude 1.
 #[derive(Debug)]
 pub struct RestPosterior<'a> {
-    pub(super) channel: &'a Channel,
+    channel: &'a Channel,
+    /// Of the tilt, `[D]`.
+    lever: Array1<f64>,
     /// a.
     pub(super) amplitude: f64,
     /// How much less it is known than usual.
@@ -267,7 +270,7 @@ impl RestPosterior<'_> {
         }
         let mut seen = self.seen_factor.dot(&modes) + self.mean_seen.insert_axis(Axis(1));
         for (mut y, chance) in seen.columns_mut().into_iter().zip(chances) {
-            y *= &(&self.channel.lever * chance.tilt + 1.0);
+            y *= &(&self.lever * chance.tilt + 1.0);
             y += &chance.noise;
         }
         let explained = (self.seen).cross(self.from, &self.innovations(seen), self.doubt);

@@ -192,7 +192,7 @@ impl Seen {
         let to = from + variance.len();
         let tilt = Tilt {
             variance: channel.tilt_variance,
-            lever: &channel.lever,
+            lever: &channel.lever_of(variance),
             mean: &self.mean.slice(s![from..to]).to_owned(),
         };
         match &self.covariance {

@@ -14,6 +14,7 @@ mod rebin;
 mod regrid;
 mod rejected;
 mod report;
+mod rest_lattice;
 mod scale;
 mod set;
 mod spectra;
@@ -28,6 +29,7 @@ pub use normalise::{Level, level};
 pub use rebin::Rebin;
 pub use regrid::Regridder;
 pub use report::{Details, Report, flag_names, rejected_path};
+pub use rest_lattice::z_grid;
 pub use scale::{ScaleFrom, pixel_scale, with_scale_of};
 
 pub use set::{

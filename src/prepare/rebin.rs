@@ -14,6 +14,8 @@ const COVERED: f64 = 0.5;
 const LEAST: f64 = 0.1;
 /// Grids closer than this in log10 wavelength are the same grid.
 const SAME: f64 = 1e-9;
+/// Pixels that overlap by less than this part of one do so by rounding.
+const ROUNDING: f64 = 1e-9;
 
 /// Overlap weights from one native grid to the common grid.
 #[derive(Debug, Clone)]
@@ -28,6 +30,9 @@ pub struct Rebin {
     ratio: Vec<f64>,
     /// Width of each common pixel in Å, [D].
     width: Vec<f64>,
+    /// What a common pixel is smeared by, because it takes native ones as a whole that lie in it in part:
+    /// σ² in common pixels, [D].
+    smear: Vec<f64>,
     /// Correlation of the noise of the native pixels of each common one with that of the next ones, [D]; empty
     /// where it is white.
     rho: Vec<[f64; LAGS]>,
@@ -50,6 +55,7 @@ impl Rebin {
             weight: Vec::new(),
             ratio: Vec::new(),
             width: Vec::new(),
+            smear: vec![0.0; grid.pixels],
             rho: Vec::new(),
         };
         let same = same_pixels(grid, &bins);
@@ -65,12 +71,16 @@ impl Rebin {
                 while first < n && bins[first].1 <= low {
                     first += 1;
                 }
+                let mut spread = Spread::default();
                 for &(a, b, index) in bins[first..].iter().take_while(|bin| bin.0 < high) {
                     let overlap = 10f64.powf(b.min(high)) - 10f64.powf(a.max(low));
-                    if overlap > 0.0 {
-                        rebin.entry(index, overlap, (b - a) / grid.dloglam);
+                    if overlap > ROUNDING * width {
+                        let [a, b] = [a, b].map(|l| (l - low) / grid.dloglam);
+                        rebin.entry(index, overlap, b - a);
+                        spread.add(overlap, a, b);
                     }
                 }
+                rebin.smear[j] = spread.beyond_a_pixel();
             }
             rebin.start.push(rebin.native.len());
         }
@@ -117,8 +127,9 @@ impl Rebin {
     }
 
     /// Rebins a spectrum whose pixel 0 has native index `first` into one row of a block: `flux`
-    /// and `ivar` are 0 where masked; `lsf` in common pixels (without the pixels' own width, which
-    /// averaging over a pixel adds to data and model alike), 0 where unknown.
+    /// and `ivar` are 0 where masked; `lsf` in common pixels, 0 where unknown: the native one, wider by what
+    /// rebinning smears (without the common pixels' own width, which averaging over a pixel adds to data
+    /// and model alike).
     pub fn apply(
         &self,
         spectrum: &Spectrum,
@@ -165,7 +176,7 @@ impl Rebin {
                 0.0
             };
             lsf[j] = if known > 0.0 {
-                (sigma2 / known).sqrt() as f32
+                (sigma2 / known + self.smear[j]).sqrt() as f32
             } else {
                 0.0
             };
@@ -196,6 +207,31 @@ impl Rebin {
             }
         }
         rho
+    }
+}
+
+/// How far the native pixels that a common one is made of reach, in common pixels.
+#[derive(Debug, Default)]
+struct Spread {
+    weight: f64,
+    /// Sums of the weighted positions and of their squares.
+    first: f64,
+    second: f64,
+}
+
+impl Spread {
+    /// A native pixel from `a` to `b`, all of which counts alike.
+    fn add(&mut self, weight: f64, a: f64, b: f64) {
+        self.weight += weight;
+        self.first += weight * 0.5 * (a + b);
+        self.second += weight * (a * a + a * b + b * b) / 3.0;
+    }
+
+    /// The variance of the positions, less that of a pixel.
+    fn beyond_a_pixel(&self) -> f64 {
+        let weight = self.weight.max(f64::MIN_POSITIVE);
+        let mean = self.first / weight;
+        (self.second / weight - mean * mean - 1.0 / 12.0).max(0.0)
     }
 }
 

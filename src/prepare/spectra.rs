@@ -53,7 +53,7 @@ pub fn prepare_from(
     let mask = PixelMask::new(&config.survey.mask)?;
     let origin = source.first_path();
     let survey = open(source)?;
-    check_overlap(origin, &config.grid, &survey.pixels())?;
+    check_overlap(origin, config, &survey.pixels())?;
     let grid = LogGrid::new(&config.grid);
     // What the config calls noiseless is so, whatever it holds.
     let exact = matches!(source, SurveySource::Hdf5 { datasets, .. } if datasets.noiseless);
@@ -181,15 +181,23 @@ fn one(
         return (object, None);
     };
     let mut row = Block::masked(1, grid.pixels);
-    regridder.regrid(&spectrum, &mut row, 0);
+    if grid.is_rest() && !(object.z > -1.0 && object.z.is_finite()) {
+        let reason = "no redshift, which a grid of the rest frame asks for";
+        object.z_grid = f64::NAN;
+        reject(&mut object, flag::REDSHIFT, reason);
+        return (object, None);
+    }
+    let z_grid = regridder.place(&spectrum, object.z, &mut row, 0);
+    object.z_grid = z_grid;
     by_spectrum(
         &config.select,
+        grid.frame,
         &mut object,
         row.flux.row(0),
         row.ivar.row(0),
-        || uncovered(config, &spectrum, &item.masked),
+        || uncovered(config, &spectrum, z_grid, &item.masked),
     );
-    match level(&config.normalise, &spectrum, item.level) {
+    match level(&config.normalise, &spectrum, z_grid, item.level) {
         Ok(found) => {
             object.norm = found.value;
             row.flux

@@ -26,11 +26,12 @@ const WHOLE: [(&str, bool, Get<i64>); 5] = [
     ("THING_ID", true, |o| o.thing_id),
     ("FLAG", false, |o| i64::from(o.flag)),
 ];
-const REAL: [(&str, &str, Get<f64>); 7] = [
+const REAL: [(&str, &str, Get<f64>); 8] = [
     ("RA", "pos.eq.ra;meta.main", |o| o.ra),
     ("DEC", "pos.eq.dec;meta.main", |o| o.dec),
     ("Z", "src.redshift", |o| o.z),
     ("Z_ERR", "stat.error;src.redshift", |o| o.z_err),
+    ("Z_GRID", "", |o| o.z_grid),
     ("NORM", "", |o| o.norm),
     ("LOGLIKE", "stat.likelihood", |o| o.loglike),
     ("LOGLIKE_P", "stat.probability", |o| o.loglike_p),

@@ -75,6 +75,7 @@ mod real;
 mod redshift;
 mod regrid;
 mod rest_frame;
+mod rest_grid;
 mod restored;
 mod restored_images;
 mod restored_python;

@@ -118,6 +118,7 @@ fn the_level_is_the_mean_flux_of_the_window() {
         min: WINDOW.0,
         max: WINDOW.1,
         pixels: 500,
+        ..GridConfig::default()
     });
     for i in 0..20 {
         let (quasar, clean) = survey.clean_on(i, &window);
@@ -205,6 +206,7 @@ fn without_tilt_and_blur_the_instrument_sees_the_truth() {
         loglam0: o.first as f64 * 1e-4,
         dloglam: 1e-4,
         pixels: o.noiseless.len(),
+        frame: selfsi::config::Frame::Observed,
     };
     let (_, clean) = survey.clean_on(11, &native);
     for (a, b) in o.noiseless.iter().zip(clean) {

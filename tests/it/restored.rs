@@ -52,6 +52,7 @@ fn objects() -> Vec<Object> {
         fiberid: 4_544_940_698 + i as i64,
         thing_id: 77,
         label: -1,
+        z_grid: 0.0,
         ra: 120.5,
         dec: -3.25,
         z: 2.5 + i as f64,

@@ -5,6 +5,7 @@ use super::header::SetHeader;
 use super::opened::Opened;
 use super::reader::PreparedSet;
 use crate::Result;
+use crate::config::Frame;
 use crate::data::{Block, Layout, LogGrid};
 use crate::files::hdf5::read;
 use crate::files::version;
@@ -16,7 +17,7 @@ pub type Prepared = PreparedSet<SpectraHeader>;
 /// What a set of spectra says of itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SpectraHeader {
-    /// The grid of every spectrum, vacuum wavelengths in the observed frame.
+    /// The grid of every spectrum, vacuum wavelengths.
     pub grid: LogGrid,
     /// Correlation of the noise of pixel i with pixel i+1 caused by regridding, `[D]`; last 0.
     pub noise_rho: Vec<f32>,
@@ -34,7 +35,7 @@ impl SetHeader for SpectraHeader {
     const WHAT: &'static str = "a prepared set";
     /// 1 MiB at 1024 pixels, HDF5's default chunk cache.
     const CHUNK_ROWS: usize = 256;
-    const VERSION: i64 = 1;
+    const VERSION: i64 = 2;
     const COLUMNS: &'static [Column] = OF_SPECTRA;
 
     fn read(file: &Opened) -> Result<Self> {
@@ -44,6 +45,17 @@ impl SetHeader for SpectraHeader {
             file.wrong("dataset loglam", "not equally spaced", expected)
         })?;
         let text = |name| read::text_attribute(&file.file, name);
+        let frame = text("frame");
+        let grid = match frame.as_deref() {
+            None => grid,
+            Some(name) => grid.in_frame(Frame::named(name).ok_or_else(|| {
+                file.wrong(
+                    "attribute frame",
+                    format!("`{name}`"),
+                    "`observed` or `rest`",
+                )
+            })?),
+        };
         Ok(Self {
             grid,
             noise_rho: file.column("noise_rho", Some(grid.pixels))?,
@@ -60,7 +72,7 @@ impl SetHeader for SpectraHeader {
         }
         for (name, value) in [
             ("wavelength", "vacuum"),
-            ("frame", "observed"),
+            ("frame", self.grid.frame.name()),
             ("flux_unit", &self.flux_unit),
         ] {
             read::attribute(file, name, &read::text(value))?;
@@ -71,6 +83,10 @@ impl SetHeader for SpectraHeader {
         read::column(file, "loglam", &self.grid.loglam())?;
         read::column(file, "noise_rho", &self.noise_rho)?;
         Ok(())
+    }
+
+    fn version(&self) -> i64 {
+        if self.grid.is_rest() { 2 } else { 1 }
     }
 
     fn layout(&self) -> Layout {

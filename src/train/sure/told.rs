@@ -13,7 +13,7 @@ use crate::ranks::Place;
 use crate::train::data::Data;
 use crate::train::host_blocks::on_host;
 use crate::train::observations::Observations;
-use ndarray::Array1;
+use ndarray::{Array1, ArrayView1};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -130,17 +130,28 @@ impl Posteriors {
     pub fn other_redshifts(&self, o: &Observations) -> Result<Vec<Option<OtherRedshift>>> {
         let block = on_host(o)?;
         let grid = self.filter.population().grid;
+        let likelihood = |flux: ArrayView1<f32>, ivar: ArrayView1<f32>, z: f64| {
+            let found = self.filter.posterior(flux, ivar, z)?.loglike();
+            Some((found.loglike, found.pixels))
+        };
         Ok(self.each(&block, |i, p| {
-            let recorded = p.filter(|_| grid.shift(block.z[i]).is_some())?.loglike();
-            let at = |z: f64| {
-                grid.shift(z)?;
-                let (flux, ivar) = (block.flux.row(i), block.ivar.row(i));
-                let gain =
-                    self.filter.posterior(flux, ivar, z)?.loglike().loglike - recorded.loglike;
-                Some(OtherRedshift { z, gain })
+            let (flux, ivar, z) = (block.flux.row(i), block.ivar.row(i), block.z[i]);
+            let recorded = p.filter(|_| grid.shift(z).is_some())?.loglike();
+            let gain_at = |other: f64| {
+                grid.shift(other)?;
+                if !grid.is_rest() {
+                    return Some(likelihood(flux, ivar, other)?.0 - recorded.loglike);
+                }
+                // At another redshift the spectrum lies elsewhere in the rest frame: what stays on the grid counts.
+                let by = ((z.ln_1p() - other.ln_1p()) / grid.dln()).round() as isize;
+                let kept = moved(moved(ivar, by).view(), -by);
+                let (here, pixels) = likelihood(flux, kept.view(), z)?;
+                let (there, _) = likelihood(moved(flux, by).view(), moved(ivar, by).view(), other)?;
+                (2 * pixels > recorded.pixels).then_some(there - here)
             };
-            let all = others(block.z[i]).filter_map(at);
-            all.max_by(|a, b| a.gain.total_cmp(&b.gain))
+            let other = |z: f64| gain_at(z).map(|gain| OtherRedshift { z, gain });
+            let best = others(z).filter_map(other);
+            best.max_by(|a, b| a.gain.total_cmp(&b.gain))
                 .filter(|_| recorded.pixels > 0)
         }))
     }
@@ -286,6 +297,15 @@ impl Posteriors {
             t.to_device(self.device)
         })
     }
+}
+
+/// A row whose pixel j is at j + `by`; 0 where there is none.
+fn moved(row: ArrayView1<f32>, by: isize) -> Array1<f32> {
+    let at = |j: usize| {
+        let from = (j as isize).checked_sub(by)?;
+        row.get(usize::try_from(from).ok()?).copied()
+    };
+    (0..row.len()).map(|j| at(j).unwrap_or(0.0)).collect()
 }
 
 /// Of an observation whose covariance has no Cholesky factor: it is not restored.
