@@ -72,6 +72,7 @@ mod posterior;
 mod python_package;
 mod readers;
 mod real;
+mod real_quasars;
 mod redshift;
 mod regrid;
 mod rest_frame;

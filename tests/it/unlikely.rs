@@ -15,7 +15,7 @@ use selfsi::restored::Restored;
 use std::path::Path;
 
 const D: usize = 64;
-const N: usize = 400;
+const N: usize = 300;
 
 /// A line at 1216 Å on a continuum, each of its own strength, at redshifts `z` (of which the recorded ones may
 /// differ), under noise of 0.3; `odd` is added to what each shows.
@@ -87,9 +87,9 @@ fn what_the_population_does_not_hold_is_restored_with_a_warning_and_flagged_by_t
         .collect();
     written(&path("set.h5"), &text, &z, &z, |_, _| 0.0);
     train(&path("sure.toml"), &path("run"));
-    // Of 60 others the first four have no line but a slope, and the next four are recorded at 6000 km/s from
+    // Of 40 others the first four have no line but a slope, and the next four are recorded at 6000 km/s from
     // where they are.
-    let z: Vec<f64> = (0..60).map(|i| 2.85 + 0.005 * i as f64).collect();
+    let z: Vec<f64> = (0..40).map(|i| 2.85 + 0.0075 * i as f64).collect();
     let off = |i: usize, z: &f64| {
         if (4..8).contains(&i) {
             (1.0 + z) * 1.02 - 1.0
@@ -115,7 +115,7 @@ fn what_the_population_does_not_hold_is_restored_with_a_warning_and_flagged_by_t
     assert!(objects[4..8].iter().all(|o| o.loglike_p < 0.05));
     let usual = || objects[8..].iter();
     assert!(usual().filter(|o| o.is_unlikely()).count() <= 1);
-    assert!(usual().filter(|o| o.loglike_p < 0.1).count() <= 12);
+    assert!(usual().filter(|o| o.loglike_p < 0.1).count() <= 9);
     // Restored they are all the same.
     assert!(
         catalog

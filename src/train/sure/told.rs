@@ -27,6 +27,9 @@ const LEAST: f64 = 1e-3;
 const USUAL: i64 = 512;
 const USUAL_MIN: usize = 100;
 
+/// Redshifts that are not so many pixels apart are one: a spectrum lies within half a pixel of its place.
+const APART: isize = 2;
+
 /// What the population says of some observations, each `[B, D]`.
 #[derive(Debug)]
 pub(crate) struct Told {
@@ -139,11 +142,14 @@ impl Posteriors {
             let recorded = p.filter(|_| grid.shift(z).is_some())?.loglike();
             let gain_at = |other: f64| {
                 grid.shift(other)?;
+                let by = ((z.ln_1p() - other.ln_1p()) / grid.dln()).round() as isize;
+                if by.abs() < APART {
+                    return None;
+                }
                 if !grid.is_rest() {
                     return Some(likelihood(flux, ivar, other)?.0 - recorded.loglike);
                 }
                 // At another redshift the spectrum lies elsewhere in the rest frame: what stays on the grid counts.
-                let by = ((z.ln_1p() - other.ln_1p()) / grid.dln()).round() as isize;
                 let kept = moved(moved(ivar, by).view(), -by);
                 let (here, pixels) = likelihood(flux, kept.view(), z)?;
                 let (there, _) = likelihood(moved(flux, by).view(), moved(ivar, by).view(), other)?;
