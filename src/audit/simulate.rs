@@ -48,6 +48,9 @@ pub fn simulated(
     let z: Vec<f64> = objects.iter().map(Object::z_on_grid).collect();
     let x = restorations(restorer, restorer.draws(&fresh, &renamed)?);
     let mut findings = examiner.examine(&x, &fresh, &numbers, &z)?;
+    for (found, other) in findings.iter_mut().zip(restorer.other_redshifts(&fresh)?) {
+        found.redshift = other;
+    }
     let (x, truth) = (tensors::numbers(&x.restored)?, tensors::numbers(&truth)?);
     let pixels = examiner.wavelength.len();
     let rows = x.chunks(pixels).zip(truth.chunks(pixels));

@@ -27,6 +27,11 @@ pub struct Object {
     pub z_grid: f64,
     /// Standard deviation of `z`; NaN where unknown.
     pub z_err: f64,
+    /// ln p(y | z) of its observation under the population of a run, and the probability that one of the
+    /// survey is as unlikely; NaN where unknown.
+    pub loglike: f64,
+    /// See `loglike`.
+    pub loglike_p: f64,
     /// The level by which the flux was divided: flux = norm × normalised flux.
     pub norm: f64,
     /// 0, or why the spectrum takes no part: one or more of [`flag`].
@@ -51,6 +56,8 @@ impl Default for Object {
             z: f64::NAN,
             z_grid: 0.0,
             z_err: f64::NAN,
+            loglike: f64::NAN,
+            loglike_p: f64::NAN,
             norm: 1.0,
             flag: flag::GOOD,
             reason: String::new(),
@@ -59,7 +66,17 @@ impl Default for Object {
     }
 }
 
+/// An object whose observation is as unlikely as this under the population of the run is no such object, or
+/// not at its redshift, or its noise is not what it is said to be.
+const UNLIKELY: f64 = 1e-3;
+
 impl Object {
+    /// Whether its observation is so unlikely that its restoration is not to be trusted.
+    #[must_use]
+    pub fn is_unlikely(&self) -> bool {
+        self.loglike_p < UNLIKELY
+    }
+
     /// The redshift of the rest frame of this object against the grid: λ_rest = λ_grid / (1 + `z_on_grid`).
     #[must_use]
     pub fn z_on_grid(&self) -> f64 {

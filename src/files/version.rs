@@ -45,7 +45,7 @@ pub(crate) const PREPARED_IMAGES: Versioned = Versioned {
     ..first("selfsi-images")
 };
 /// A restored catalog of spectra.
-pub(crate) const RESTORED: Versioned = framed("selfsi-restored", 1);
+pub(crate) const RESTORED: Versioned = framed("selfsi-restored", 2);
 /// One restored spectrum in the form of SDSS.
 pub(crate) const RESTORED_SPEC: Versioned = first("selfsi-restored-spec");
 /// Restored spectra in the form of DESI.
@@ -53,7 +53,10 @@ pub(crate) const RESTORED_COADD: Versioned = first("selfsi-restored-coadd");
 /// Restored images.
 pub(crate) const RESTORED_IMAGES: Versioned = first("selfsi-restored-images");
 /// An audit of a restored catalog.
-pub(crate) const AUDIT: Versioned = first("selfsi-audit");
+pub(crate) const AUDIT: Versioned = Versioned {
+    minor: 1,
+    ..first("selfsi-audit")
+};
 /// Generated spectra or images.
 pub(crate) const GENERATED: Versioned = framed("selfsi-generated", 0);
 /// Clean spectra.

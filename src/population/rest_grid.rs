@@ -57,6 +57,12 @@ impl RestGrid {
         self.pixels + self.shifts - 1
     }
 
+    /// Whether the spectra are in the rest frame already.
+    #[must_use]
+    pub fn is_rest(&self) -> bool {
+        self.rest
+    }
+
     /// Whether it has none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use super::amplitude::MeanSpectrum;
 use super::chunks::{self, Chunk};
-use super::impossible::mask_impossible;
+use super::impossible::without_impossible;
 use super::noise;
 use super::noise_law::NoiseLaw;
 use super::noise_tally::NoiseTally;
@@ -215,14 +215,6 @@ fn correct(law: Option<&NoiseLaw>, items: &mut [Item]) {
     let Some(law) = law else { return };
     let spectra = items.par_iter_mut().filter_map(|i| i.spectrum.as_mut());
     spectra.for_each(|s| law.correct(s));
-}
-
-/// Masks the impossible pixels of `items`; gives the names of the spectra that had some, and how many.
-pub(super) fn without_impossible(items: &mut [Item]) -> Vec<(String, usize)> {
-    let mask = |item: &mut Item| item.spectrum.as_mut().map_or(0, mask_impossible);
-    let counts: Vec<usize> = items.par_iter_mut().map(mask).collect();
-    let odd = items.iter().zip(counts).filter(|(_, n)| *n > 0);
-    odd.map(|(item, n)| (item.object.name.clone(), n)).collect()
 }
 
 fn chunk(

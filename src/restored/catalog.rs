@@ -244,15 +244,14 @@ fn objects(fits: &mut Fits, path: &Path) -> Result<(Vec<Object>, Vec<bool>)> {
         .iter()
         .map(|n| numbers(fits, path, n, rows))
         .collect::<Result<Vec<_>>>()?;
-    // Catalogs of before have none.
-    let z_grid = match fits.column("Z_GRID") {
-        Some(column) => fits.floats(&column, rows)?,
-        None => vec![0.0; rows],
+    // Catalogs of before have none of them.
+    let mut later = |name: &str| {
+        let column = fits.column(name);
+        column.map(|c| fits.floats(&c, rows)).transpose()
     };
-    let z_err = match fits.column("Z_ERR") {
-        Some(column) => Some(fits.floats(&column, rows)?),
-        None => None,
-    };
+    let z_grid = later("Z_GRID")?.unwrap_or_else(|| vec![0.0; rows]);
+    let (z_err, loglike, loglike_p) = (later("Z_ERR")?, later("LOGLIKE")?, later("LOGLIKE_P")?);
+    let known = |of: &Option<Vec<f64>>, i: usize| of.as_ref().map_or(f64::NAN, |v| v[i]);
     let object = |i: usize| Object {
         name: text[0][i].clone(),
         reason: text[1][i].clone(),
@@ -266,7 +265,9 @@ fn objects(fits: &mut Fits, path: &Path) -> Result<(Vec<Object>, Vec<bool>)> {
         dec: real[1][i],
         z: real[2][i],
         z_grid: z_grid[i],
-        z_err: z_err.as_ref().map_or(f64::NAN, |e| e[i]),
+        z_err: known(&z_err, i),
+        loglike: known(&loglike, i),
+        loglike_p: known(&loglike_p, i),
         norm: real[3][i],
         label: -1,
     };

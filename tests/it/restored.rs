@@ -57,6 +57,8 @@ fn objects() -> Vec<Object> {
         dec: -3.25,
         z: 2.5 + i as f64,
         z_err: 0.001 * (1 + i) as f64,
+        loglike: -1234.5 - i as f64,
+        loglike_p: 0.25,
         norm: 3.0,
         flag: if i == 1 { flag::SNR } else { flag::GOOD },
         reason: if i == 1 {
