@@ -202,8 +202,11 @@ fn the_lines_of_low_redshift_are_measured_where_a_spectrum_shows_them() {
     for (key, z) in [("CIII", 1.5), ("MGII", 0.9), ("HB", 0.1), ("OIII", 0.1)] {
         let line = index(key);
         let rest = LINES[line].rest;
-        // [O III] is narrow.
-        let sigma = if key == "OIII" { 300.0 } else { SIGMA };
+        // [O III] is narrow: two pixels.
+        let (sigma, off) = match key {
+            "OIII" => (300.0, 40.0),
+            _ => (SIGMA, 30.0),
+        };
         let flux: Array1<f32> = wavelength
             .iter()
             .map(|w| {
@@ -216,7 +219,7 @@ fn the_lines_of_low_redshift_are_measured_where_a_spectrum_shows_them() {
         let expected = (std::f64::consts::TAU).sqrt() * rest * sigma / C_KMS * 1.5;
         assert!((m.width / expected - 1.0).abs() < 0.02, "{key}: {m:?}");
         assert!(
-            (m.centroid / rest - 1.0).abs() * C_KMS < 30.0,
+            (m.centroid / rest - 1.0).abs() * C_KMS < off,
             "{key}: {m:?}"
         );
         // What the spectrum does not show is not measured.
