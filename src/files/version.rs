@@ -23,6 +23,13 @@ const fn first(name: &'static str) -> Versioned {
     }
 }
 
+const fn second(name: &'static str) -> Versioned {
+    Versioned {
+        minor: 1,
+        ..first(name)
+    }
+}
+
 /// A prepared set of spectra.
 pub(crate) const PREPARED: Versioned = first("selfsi-prepared");
 /// A prepared set of images. 2: noise levels of stretched values are in the unit in which the stretch is
@@ -31,14 +38,14 @@ pub(crate) const PREPARED_IMAGES: Versioned = Versioned {
     major: 2,
     ..first("selfsi-images")
 };
-/// A restored catalog of spectra.
-pub(crate) const RESTORED: Versioned = first("selfsi-restored");
+/// A restored catalog of spectra. 1.1: SIGMA_PRIOR, also in the two below.
+pub(crate) const RESTORED: Versioned = second("selfsi-restored");
 /// One restored spectrum in the form of SDSS.
 pub(crate) const RESTORED_SPEC: Versioned = first("selfsi-restored-spec");
 /// Restored spectra in the form of DESI.
-pub(crate) const RESTORED_COADD: Versioned = first("selfsi-restored-coadd");
+pub(crate) const RESTORED_COADD: Versioned = second("selfsi-restored-coadd");
 /// Restored images.
-pub(crate) const RESTORED_IMAGES: Versioned = first("selfsi-restored-images");
+pub(crate) const RESTORED_IMAGES: Versioned = second("selfsi-restored-images");
 /// An audit of a restored catalog.
 pub(crate) const AUDIT: Versioned = first("selfsi-audit");
 /// Generated spectra or images.

@@ -89,7 +89,7 @@ fn smoothed(x: &Array2<f64>) -> Array2<f64> {
 }
 
 /// Average with a Gaussian of `width` pixels; beyond the ends nothing is assumed.
-fn averaged(x: &[f64], width: f64) -> Vec<f64> {
+pub(super) fn averaged(x: &[f64], width: f64) -> Vec<f64> {
     let reach = (4.0 * width) as usize;
     let kernel: Vec<f64> = (0..=reach)
         .map(|k| (-0.5 * (k as f64 / width).powi(2)).exp())

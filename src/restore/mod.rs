@@ -128,11 +128,15 @@ pub fn restore<H: Restorable>(
             let mut objects: Vec<Object> = batch.iter().map(|r| all[*r].clone()).collect();
             let observed = block.observations(job.device);
             let (mean, draws) = restorer.draws(&observed, &objects)?;
+            let about = mean
+                .as_ref()
+                .map_or_else(|| mean_of(&draws), Tensor::shallow_clone);
+            let prior = restorer.prior_draws(&about, &observed, &objects)?;
             let in_units = |x: Tensor| set.header().in_units(&x, &objects);
             let mean = mean.filter(|_| set.header().is_linear());
-            let (mean, draws) = (mean.map(in_units), &in_units(draws));
+            let (mean, draws, prior) = (mean.map(in_units), &in_units(draws), prior.map(in_units));
             let (y, ivar) = set.header().observed(block, &objects);
-            let found = restorer.moments((mean, draws), &mut objects, y, ivar)?;
+            let found = restorer.moments((mean, draws, prior.as_ref()), &mut objects, y, ivar)?;
             restored += objects.iter().filter(|o| o.flag == flag::GOOD).count();
             let heldout: Vec<bool> = batch.iter().map(|r| input.heldout()[*r]).collect();
             sink.write(&Batch {

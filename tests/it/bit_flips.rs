@@ -248,6 +248,7 @@ fn in_restored_images() {
         made: Provenance {
             method: Method::Ode,
             draws: 1,
+            prior: false,
             quantiles: vec![],
             seed: 1,
             config_sha256: String::new(),
@@ -261,6 +262,7 @@ fn in_restored_images() {
         .write(&RestoredBlock {
             restored: image.clone(),
             sigma: None,
+            sigma_prior: None,
             draw: None,
             quantiles: vec![],
             observed: image.clone(),
