@@ -111,7 +111,13 @@ pub fn audit(
         let x = observed.restorations(part)?;
         let z: Vec<f64> = objects.iter().map(|o| o.z).collect();
         let y = block.observations(job.device);
-        let findings = examiner.examine(&x, &y, &restorer.numbers(&objects), &z)?;
+        let mut findings = examiner.examine(&x, &y, &restorer.numbers(&objects), &z)?;
+        if let Some(priors) = observed.priors(part)? {
+            for (found, prior) in findings.iter_mut().zip(priors.rows()) {
+                let of = |s: &mut Support| s.prior = f64::from(prior[s.feature.peak]);
+                found.features.iter_mut().for_each(of);
+            }
+        }
         found.extend(part.iter().map(|k| observed.row(*k)).zip(findings));
         progress(job.simulations + found.len(), all);
     }

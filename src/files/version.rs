@@ -46,8 +46,8 @@ pub(crate) const RESTORED_SPEC: Versioned = first("selfsi-restored-spec");
 pub(crate) const RESTORED_COADD: Versioned = second("selfsi-restored-coadd");
 /// Restored images.
 pub(crate) const RESTORED_IMAGES: Versioned = second("selfsi-restored-images");
-/// An audit of a restored catalog.
-pub(crate) const AUDIT: Versioned = first("selfsi-audit");
+/// An audit of a restored catalog. 1.1: SIGMA_PRIOR of features.
+pub(crate) const AUDIT: Versioned = second("selfsi-audit");
 /// Generated spectra or images.
 pub(crate) const GENERATED: Versioned = first("selfsi-generated");
 /// Clean spectra.
