@@ -5,6 +5,7 @@
 //! [`RestPopulation`] is the Gaussian that they are drawn from, each with an amplitude of its own;
 //! [`RestFilter`] its posterior, given an observation.
 
+mod average;
 mod banded;
 mod blur;
 mod channel;

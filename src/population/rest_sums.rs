@@ -1,8 +1,8 @@
 //! Sums over noisy spectra on the rest-frame grid: mean, amplitudes, second moments.
 
+use super::average::averaged;
 use super::moments::add_product;
 use super::rest_grid::RestGrid;
-use super::rest_structure::averaged;
 use crate::data::{Block, RowBlock};
 use ndarray::{Array1, Array2, ArrayView1, s};
 
