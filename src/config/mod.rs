@@ -36,14 +36,14 @@ pub use diffusion::{DiffusionConfig, SamplerConfig};
 pub use forward::{
     Chroma, ForwardConfig, LevelFrom, NoiseFrom, SmoothingFrom, StageConfig, StageUnits,
 };
-pub use grid::GridConfig;
+pub use grid::{Frame, GridConfig};
 pub use image::ImageConfig;
 pub use image_datasets::ImageDatasets;
 pub use interpolant::{EpsilonShape, InterpolantConfig};
 pub use job::Config;
 pub use latent_use::LatentUse;
 pub use mask::{MaskConfig, MaskKind};
-pub use mock::{MockConfig, MockFormat};
+pub use mock::{MockConfig, MockFormat, Redshifts};
 pub use network::{NetworkConfig, UNet1dConfig, UNet2dConfig};
 pub use normalise::NormaliseConfig;
 pub use psf::{PsfConfig, PsfFrom};

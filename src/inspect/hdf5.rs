@@ -41,7 +41,12 @@ pub(crate) fn prepared(set: &Prepared) -> Result<Inspection> {
     i.fact("pixels", grid.pixels);
     i.fact(
         "wavelength",
-        format!("{}-{} Å (vacuum, log)", edge(0.0), edge(grid.pixels as f64)),
+        format!(
+            "{}-{} Å (vacuum, log{})",
+            edge(0.0),
+            edge(grid.pixels as f64),
+            if grid.is_rest() { ", rest frame" } else { "" }
+        ),
     );
     i.fact("flux_unit", set.flux_unit());
     i.fact("redshift", range(used.clone().map(|o| o.z)));

@@ -1,6 +1,7 @@
 //! What `prepare` tells of a survey's noise, and keeps in the prepared set.
 
 use super::chunks::ranges;
+use super::impossible::without_impossible;
 use super::noise_law::{LAGS, NoiseBand, NoiseLaw};
 use super::noise_tally::NoiseTally;
 use super::set::SpectraHeader;
@@ -160,7 +161,7 @@ pub(super) fn measured(
     let mut tally = NoiseTally::default();
     for chunk in chunks.into_iter().step_by(step) {
         let mut items = survey.read(chunk, &mask, &config.select)?;
-        super::spectra::without_impossible(&mut items);
+        without_impossible(&mut items);
         tally.merge(&NoiseTally::of(&items));
     }
     let mut noise = Noise::new(config.survey.noise, &tally);

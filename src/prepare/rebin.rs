@@ -14,6 +14,8 @@ const COVERED: f64 = 0.5;
 const LEAST: f64 = 0.1;
 /// Grids closer than this in log10 wavelength are the same grid.
 const SAME: f64 = 1e-9;
+/// Pixels that overlap by less than this part of one do so by rounding.
+const ROUNDING: f64 = 1e-9;
 
 /// Overlap weights from one native grid to the common grid.
 #[derive(Debug, Clone)]
@@ -72,7 +74,7 @@ impl Rebin {
                 let mut spread = Spread::default();
                 for &(a, b, index) in bins[first..].iter().take_while(|bin| bin.0 < high) {
                     let overlap = 10f64.powf(b.min(high)) - 10f64.powf(a.max(low));
-                    if overlap > 0.0 {
+                    if overlap > ROUNDING * width {
                         let [a, b] = [a, b].map(|l| (l - low) / grid.dloglam);
                         rebin.entry(index, overlap, b - a);
                         spread.add(overlap, a, b);

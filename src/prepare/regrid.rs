@@ -5,6 +5,7 @@
 
 use super::noise_law::NoiseLaw;
 use super::rebin::Rebin;
+use super::rest_lattice::RestLattice;
 use crate::data::spectrum::SDSS_STEP;
 use crate::data::{Block, LogGrid};
 use crate::data::{NativeGrid, Spectrum};
@@ -18,6 +19,8 @@ pub struct Regridder {
     /// The survey's own grid: every spectrum on it is rebinned with ready weights.
     native: NativeGrid,
     rebin: Rebin,
+    /// Of a grid of the rest frame.
+    rest: Option<RestLattice>,
     /// Of the native pixels, where it is not as their inverse variances say.
     law: Option<NoiseLaw>,
 }
@@ -25,10 +28,12 @@ pub struct Regridder {
 impl Regridder {
     /// Weights for the survey whose spectra lie on `pixels`.
     pub(crate) fn new(grid: &LogGrid, pixels: &Pixels) -> Self {
-        match pixels {
+        let observed = match pixels {
             Pixels::Sdss => Self::sdss(grid),
             Pixels::Shared(pixels) | Pixels::Own(pixels) => Self::shared(grid, pixels),
-        }
+        };
+        let rest = grid.is_rest().then(|| RestLattice::new(grid, pixels));
+        Self { rest, ..observed }
     }
 
     /// Weights for a survey whose spectra share the SDSS lattice, wherever each begins.
@@ -43,6 +48,7 @@ impl Regridder {
             grid: *grid,
             rebin: Rebin::new(grid, &pixels, first),
             native: lattice,
+            rest: None,
             law: None,
         }
     }
@@ -54,6 +60,7 @@ impl Regridder {
             grid: *grid,
             rebin: Rebin::new(grid, native, 0),
             native: NativeGrid::Pixels(native.clone()),
+            rest: None,
             law: None,
         }
     }
@@ -62,6 +69,7 @@ impl Regridder {
     #[must_use]
     pub fn with_noise(mut self, law: NoiseLaw) -> Self {
         self.rebin = self.rebin.with_noise(&self.grid, &law);
+        self.rest = self.rest.map(|rest| rest.with_noise(&law));
         self.law = Some(law);
         self
     }
@@ -69,10 +77,25 @@ impl Regridder {
     /// As [`Rebin::noise_rho`], for spectra on the survey's own grid.
     #[must_use]
     pub fn noise_rho(&self) -> Vec<f32> {
-        self.rebin.noise_rho()
+        match &self.rest {
+            Some(rest) => rest.noise_rho(),
+            None => self.rebin.noise_rho(),
+        }
     }
 
-    /// Rebins `spectrum` into row `row` of `block`.
+    /// Rebins `spectrum` of an object at redshift `z` into row `row` of `block`; gives
+    /// [`Object::z_grid`](crate::data::Object): 0 on a grid of the observed frame, which asks for no `z`.
+    pub(crate) fn place(&self, spectrum: &Spectrum, z: f64, block: &mut Block, row: usize) -> f64 {
+        match &self.rest {
+            Some(rest) => rest.regrid(spectrum, z, block, row),
+            None => {
+                self.regrid(spectrum, block, row);
+                0.0
+            }
+        }
+    }
+
+    /// Rebins `spectrum` as it was observed into row `row` of `block`.
     pub fn regrid(&self, spectrum: &Spectrum, block: &mut Block, row: usize) {
         let one_off;
         let (rebin, first) = match (&self.native, &spectrum.grid) {
@@ -112,6 +135,7 @@ mod tests {
             min: 4000.0,
             max: 6500.0,
             pixels,
+            ..GridConfig::default()
         })
     }
 

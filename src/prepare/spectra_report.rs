@@ -17,6 +17,8 @@ pub struct SpectraDetails {
     pub pixels: usize,
     /// Outer edges of the grid in Å.
     pub wavelength: [f64; 2],
+    /// `observed` or `rest`: what these are.
+    pub frame: &'static str,
     /// Catalog rows without a spec file (whether or not they were selected).
     pub rows_without_file: usize,
     /// Spec files that the catalog does not name.
@@ -69,6 +71,7 @@ impl SpectraDetails {
         Self {
             pixels: grid.pixels,
             wavelength: [edge(0.0), edge(grid.pixels as f64)],
+            frame: grid.frame.name(),
             rows_without_file: unmatched.rows,
             files_without_row: unmatched.files,
             targets_without_row: unmatched.targets,
@@ -116,7 +119,15 @@ impl Details for SpectraDetails {
 
     fn shape(&self) -> String {
         let [low, high] = self.wavelength;
-        format!("{} pixels, {low:.1}-{high:.1} Å (vacuum)", self.pixels)
+        let rest = if self.frame == "rest" {
+            ", rest frame"
+        } else {
+            ""
+        };
+        format!(
+            "{} pixels, {low:.1}-{high:.1} Å (vacuum{rest})",
+            self.pixels
+        )
     }
 
     fn lines(&self) -> Vec<String> {

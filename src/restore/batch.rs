@@ -6,7 +6,7 @@ use crate::Result;
 use crate::base::random::{Purpose, Rows};
 use crate::base::tensors::matrix;
 use crate::config::InterpolantConfig;
-use crate::data::{Layout, Method, Object, Provenance, flag};
+use crate::data::{Layout, Likely, Method, Object, OtherRedshift, Provenance, flag};
 use crate::nets::VelocityField;
 use crate::restored::RestoredBlock;
 use crate::train::{Mean, Observations, Run};
@@ -83,6 +83,28 @@ impl Restorer {
             .map(|k| self.draw(o, &numbers, k))
             .collect::<Result<_>>()?;
         Ok((self.evaluated(o, &numbers), Tensor::stack(&draws, 0)))
+    }
+
+    /// How likely each observation is under the run's population; `None` where the run has none, or cannot tell.
+    ///
+    /// # Errors
+    /// As [`Restorer::draws`].
+    pub fn likely(&self, o: &Observations) -> Result<Vec<Option<Likely>>> {
+        match &self.mean {
+            Some(mean) => mean.likely(o),
+            None => Ok(vec![None; o.len() as usize]),
+        }
+    }
+
+    /// The best of the other redshifts that each observation may be at; `None` where there is none to compare.
+    ///
+    /// # Errors
+    /// As [`Restorer::draws`].
+    pub fn other_redshifts(&self, o: &Observations) -> Result<Vec<Option<OtherRedshift>>> {
+        match &self.mean {
+            Some(mean) => mean.other_redshifts(o),
+            None => Ok(vec![None; o.len() as usize]),
+        }
     }
 
     /// Draw number `draw` of the observations whose random streams have `numbers`, normalised, `[B, D]`.

@@ -50,6 +50,7 @@ const FLAG: Column = Column {
 pub(super) const OF_SPECTRA: &[Column] = &[
     column!(Real, norm),
     column!(Real, z),
+    column!(Later, z_grid),
     column!(Later, z_err),
     column!(Real, ra),
     column!(Real, dec),

@@ -126,7 +126,7 @@ fn start<H: SetHeader>(file: &File, header: &H, n: usize) -> hdf5::Result<()> {
     ] {
         read::attribute(file, name, &read::text(value))?;
     }
-    read::attribute(file, "version", &H::VERSION)?;
+    read::attribute(file, "version", &header.version())?;
     header.write(file)?;
     let rows = H::CHUNK_ROWS.min(n.max(1));
     for (name, part) in H::Block::PARTS.iter().zip(header.masked(0).parts()) {
