@@ -43,7 +43,7 @@ pub use interpolant::{EpsilonShape, InterpolantConfig};
 pub use job::Config;
 pub use latent_use::LatentUse;
 pub use mask::{MaskConfig, MaskKind};
-pub use mock::{MockConfig, MockFormat};
+pub use mock::{MockConfig, MockFormat, Redshifts};
 pub use network::{NetworkConfig, UNet1dConfig, UNet2dConfig};
 pub use normalise::NormaliseConfig;
 pub use psf::{PsfConfig, PsfFrom};

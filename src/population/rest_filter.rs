@@ -167,6 +167,12 @@ pub struct Response {
 }
 
 impl RestPosterior<'_> {
+    /// a.
+    #[must_use]
+    pub fn amplitude(&self) -> f64 {
+        self.amplitude
+    }
+
     /// E[x | y], `[D]`.
     #[must_use]
     pub fn mean(&self) -> Array1<f64> {

@@ -1,5 +1,6 @@
 //! From a survey to a prepared set: mask, regrid, normalise, select, and a report of what was left out.
 
+mod amplitude;
 mod background;
 mod chunks;
 mod image_report;
@@ -21,6 +22,7 @@ mod spectra;
 mod spectra_report;
 mod stretched;
 
+pub use amplitude::MeanSpectrum;
 pub use image_report::ImageDetails;
 pub use images::prepare_images;
 pub use noise::Noise;

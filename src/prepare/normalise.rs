@@ -33,6 +33,7 @@ pub fn level(
     let exact = |value| Level { value, error: 0.0 };
     match *config {
         NormaliseConfig::None => Ok(exact(1.0)),
+        NormaliseConfig::Amplitude { .. } => Err("there is no mean spectrum".to_owned()),
         NormaliseConfig::Pixels { .. } => Err("normalise.kind pixels is for images".to_owned()),
         NormaliseConfig::Column => match column {
             Some(v) if v.is_finite() && v > 0.0 => Ok(exact(v)),

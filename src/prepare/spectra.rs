@@ -1,5 +1,6 @@
 //! A survey of spectra → a prepared set: read, mask, regrid, normalise, select.
 
+use super::amplitude::MeanSpectrum;
 use super::chunks::{self, Chunk};
 use super::impossible::without_impossible;
 use super::noise;
@@ -9,9 +10,9 @@ use super::normalise::level;
 use super::overlap::{check_overlap, uncovered};
 use super::regrid::Regridder;
 use super::report::Report;
-use super::set::SpectraHeader;
+use super::set::{Prepared, SpectraHeader};
 use super::spectra_report::{Noticed, SpectraDetails};
-use crate::config::{Config, SurveySource};
+use crate::config::{Config, NormaliseConfig, SurveySource};
 use crate::data::{Block, LogGrid, Object, RowBlock, flag};
 use crate::survey::PixelMask;
 use crate::survey::item::Item;
@@ -19,11 +20,15 @@ use crate::survey::open::open;
 use crate::survey::select::{by_spectrum, reject};
 use crate::survey::spectra::{Survey, duplicates};
 use crate::{Error, Result};
+use ndarray::Array2;
 use rayon::prelude::*;
 use std::path::Path;
 
 /// Rows in memory at a time where nothing is written.
 const EXAMINED: usize = 256;
+/// Rows that the mean spectrum is learned from, about, and rows of these that are read at once.
+const MEAN_FROM: usize = 4096;
+const MEAN_READ: usize = 64;
 
 /// Prepares the survey that `config` names and writes it to `out`, with the list of rejected
 /// spectra beside it. `progress` receives (rows done, rows) after each chunk.
@@ -36,17 +41,50 @@ pub fn prepare(
     out: &Path,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Report<SpectraDetails>> {
-    prepare_from(config, &config.survey.source, out, progress)
+    prepare_against(config, &config.survey.source, None, out, progress)
 }
 
 /// As [`prepare`], from another source than the config's, treated by the config's rules: what
 /// restoring a new catalog needs.
 ///
+/// Levels are against the mean spectrum of the config's own prepared set, where they are against one.
+///
 /// # Errors
-/// As [`prepare`].
+/// As [`prepare`]; [`Error::Input`] if that set is needed and not there.
 pub fn prepare_from(
     config: &Config,
     source: &SurveySource,
+    out: &Path,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Report<SpectraDetails>> {
+    let mean = match config.normalise {
+        NormaliseConfig::Amplitude { .. } => Some(mean_of_set(config)?),
+        _ => None,
+    };
+    prepare_against(config, source, mean, out, progress)
+}
+
+/// The mean spectrum of the prepared set that the config names.
+fn mean_of_set(config: &Config) -> Result<MeanSpectrum> {
+    let path = &config.survey.prepared;
+    let set = Prepared::open(path)?;
+    let same = LogGrid::new(&config.grid).matches(&set.grid());
+    match set.header().level_mean.as_ref().filter(|_| same) {
+        Some(mean) => Ok(MeanSpectrum::of(mean)),
+        None => Err(Error::input(
+            path,
+            "level_mean",
+            "no mean spectrum on the grid of the config, against which levels are taken",
+            "the prepared set that the run was trained on",
+            "prepare it again with the run's config.toml",
+        )),
+    }
+}
+
+fn prepare_against(
+    config: &Config,
+    source: &SurveySource,
+    mean: Option<MeanSpectrum>,
     out: &Path,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Report<SpectraDetails>> {
@@ -66,8 +104,14 @@ pub fn prepare_from(
     if let Some(law) = law {
         regridder = regridder.with_noise(law.clone());
     }
+    let mean = match mean {
+        None => learned(config, &*survey, &mask, &regridder, law)?,
+        given => given,
+    };
+    let mean = mean.as_ref();
     let n = survey.len();
     let header = SpectraHeader {
+        level_mean: mean.map(MeanSpectrum::values),
         grid,
         noise_rho: regridder.noise_rho(),
         flux_unit: survey.flux_unit().to_owned(),
@@ -90,7 +134,7 @@ pub fn prepare_from(
             };
             let tally = (!exact && law.is_none()).then(|| NoiseTally::of(&items));
             correct(law, &mut items);
-            let mut chunk = chunk(config, &regridder, &grid, items, impossible);
+            let mut chunk = chunk(config, (&regridder, mean), &grid, items, impossible);
             chunk.found.noise = tally;
             chunk
         },
@@ -113,16 +157,57 @@ pub(crate) fn examine(
     let mask = PixelMask::new(&config.survey.mask)?;
     let grid = LogGrid::new(&config.grid);
     let regridder = Regridder::new(&grid, &survey.pixels());
+    let mean = learned(config, survey, &mask, &regridder, None)?;
     for start in (0..survey.len()).step_by(EXAMINED) {
         let rows = start..(start + EXAMINED).min(survey.len());
         let mut items = survey.read(rows, &mask, &config.select)?;
         without_impossible(&mut items);
         items.iter().for_each(&mut *seen);
-        let work = |item| one(config, &regridder, &grid, item).0;
+        let work = |item| one(config, (&regridder, mean.as_ref()), &grid, item).0;
         let objects: Vec<Object> = items.into_par_iter().map(work).collect();
         objects.iter().for_each(&mut *judged);
     }
     Ok(())
+}
+
+/// The mean spectrum of the survey, where levels are against it: from an even part of a large one.
+fn learned(
+    config: &Config,
+    survey: &dyn Survey,
+    mask: &PixelMask,
+    regridder: &Regridder,
+    law: Option<&NoiseLaw>,
+) -> Result<Option<MeanSpectrum>> {
+    let NormaliseConfig::Amplitude { .. } = config.normalise else {
+        return Ok(None);
+    };
+    let plain = Config {
+        normalise: NormaliseConfig::None,
+        ..config.clone()
+    };
+    let grid = LogGrid::new(&config.grid);
+    let (mut flux, mut ivar) = (Vec::new(), Vec::new());
+    let n = survey.len();
+    let every = n.div_ceil(MEAN_FROM).max(1) * MEAN_READ;
+    for start in (0..n).step_by(every) {
+        let mut items = survey.read(start..(start + MEAN_READ).min(n), mask, &config.select)?;
+        without_impossible(&mut items);
+        correct(law, &mut items);
+        let work = |item| one(&plain, (regridder, None), &grid, item).1;
+        let rows: Vec<Option<Block>> = items.into_par_iter().map(work).collect();
+        for row in rows.into_iter().flatten() {
+            flux.extend(row.flux);
+            ivar.extend(row.ivar);
+        }
+    }
+    let shape = (flux.len() / grid.pixels, grid.pixels);
+    let array = |v| Array2::from_shape_vec(shape, v).unwrap_or_default();
+    let (flux, ivar) = (array(flux), array(ivar));
+    Ok(Some(match shape.0 {
+        // Nothing is usable: the report says why.
+        0 => MeanSpectrum::of(&vec![f32::NAN; grid.pixels]),
+        _ => MeanSpectrum::learn(&flux, &ivar),
+    }))
 }
 
 /// Corrects the inverse variances of `items` by `law`, if there is one.
@@ -134,7 +219,7 @@ fn correct(law: Option<&NoiseLaw>, items: &mut [Item]) {
 
 fn chunk(
     config: &Config,
-    regridder: &Regridder,
+    ways: (&Regridder, Option<&MeanSpectrum>),
     grid: &LogGrid,
     items: Vec<Item>,
     impossible: Vec<(String, usize)>,
@@ -156,7 +241,7 @@ fn chunk(
     };
     let done: Vec<(Object, Option<Block>)> = items
         .into_par_iter()
-        .map(|item| one(config, regridder, grid, item))
+        .map(|item| one(config, ways, grid, item))
         .collect();
     let block: &mut Block = &mut chunk.block;
     for (i, (object, row)) in done.into_iter().enumerate() {
@@ -172,7 +257,7 @@ fn chunk(
 /// One spectrum on the common grid, normalised; `None` if it is rejected.
 fn one(
     config: &Config,
-    regridder: &Regridder,
+    (regridder, mean): (&Regridder, Option<&MeanSpectrum>),
     grid: &LogGrid,
     item: Item,
 ) -> (Object, Option<Block>) {
@@ -197,7 +282,13 @@ fn one(
         row.ivar.row(0),
         || uncovered(config, &spectrum, z_grid, &item.masked),
     );
-    match level(&config.normalise, &spectrum, z_grid, item.level) {
+    let found = match (&config.normalise, mean) {
+        (NormaliseConfig::Amplitude { snr_min }, Some(mean)) => {
+            mean.level(row.flux.row(0), row.ivar.row(0), *snr_min)
+        }
+        (other, _) => level(other, &spectrum, z_grid, item.level),
+    };
+    match found {
         Ok(found) => {
             object.norm = found.value;
             row.flux

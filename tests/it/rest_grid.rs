@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use selfsi::config::{Config, Frame};
 use selfsi::data::flag;
-use selfsi::prepare::{Prepared, prepare};
+use selfsi::prepare::{Prepared, prepare, prepare_from};
 use selfsi::restored::Restored;
 use std::path::Path;
 use tempfile::TempDir;
@@ -255,6 +255,38 @@ fn an_object_without_a_redshift_is_rejected_and_one_beyond_the_grid_says_so() {
         "{}",
         objects[2].reason
     );
+}
+
+#[test]
+fn levels_against_the_mean_spectrum_need_no_window_that_all_show() {
+    let z: Vec<f64> = (0..40).map(|i| 0.5 + 0.05 * f64::from(i)).collect();
+    let made = prepared(&z, true, 500, 16);
+    let text = std::fs::read_to_string(made.folder.path().join("rest.toml")).unwrap();
+    let text = text.replace("kind = 'none'", "kind = 'amplitude'\nsnr_min = 5.0");
+    let config = Config::parse(&text, "test", &[]).unwrap();
+    prepare(&config, &config.survey.prepared, &mut |_, _| ()).unwrap();
+    let set = Prepared::open(&config.survey.prepared).unwrap();
+    // Every continuum is 1, and the line adds to the mean flux of those that show it.
+    for o in set.objects() {
+        assert_eq!(o.flag, flag::GOOD, "{}", o.reason);
+        assert!((1.0..1.06).contains(&o.norm), "{}", o.norm);
+    }
+    let mean = set.header().level_mean.clone().unwrap();
+    assert!(mean.iter().any(|m| m.is_nan()) && mean.iter().any(|m| *m > 0.0));
+    // Another survey is prepared against the same mean; without it not at all.
+    let other = made.folder.path().join("other.h5");
+    prepare_from(&config, &config.survey.source, &other, &mut |_, _| ()).unwrap();
+    let again = Prepared::open(&other).unwrap();
+    assert_eq!(
+        again.header().level_mean.as_deref().map(|m| m.len()),
+        Some(500)
+    );
+    for (a, b) in again.objects().iter().zip(set.objects()) {
+        assert!((a.norm / b.norm - 1.0).abs() < 1e-6);
+    }
+    std::fs::remove_file(&config.survey.prepared).unwrap();
+    let e = prepare_from(&config, &config.survey.source, &other, &mut |_, _| ()).unwrap_err();
+    assert!(e.to_string().contains("set.h5"), "{e}");
 }
 
 #[test]

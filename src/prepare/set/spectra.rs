@@ -21,6 +21,9 @@ pub struct SpectraHeader {
     pub grid: LogGrid,
     /// Correlation of the noise of pixel i with pixel i+1 caused by regridding, `[D]`; last 0.
     pub noise_rho: Vec<f32>,
+    /// The mean spectrum that levels are against, `[D]`, NaN where it is not known; of
+    /// `normalise.kind = "amplitude"` alone.
+    pub level_mean: Option<Vec<f32>>,
     /// FITS unit string of the physical flux (before division by the norm).
     pub flux_unit: String,
     /// Reference frame of the wavelengths, as FITS names it; `None` where the input did not say.
@@ -59,6 +62,10 @@ impl SetHeader for SpectraHeader {
         Ok(Self {
             grid,
             noise_rho: file.column("noise_rho", Some(grid.pixels))?,
+            level_mean: match file.has("level_mean") {
+                true => Some(file.column("level_mean", Some(grid.pixels))?),
+                false => None,
+            },
             flux_unit: text("flux_unit").unwrap_or_default(),
             specsys: text("specsys"),
             config: text("config").unwrap_or_default(),
@@ -82,6 +89,9 @@ impl SetHeader for SpectraHeader {
         }
         read::column(file, "loglam", &self.grid.loglam())?;
         read::column(file, "noise_rho", &self.noise_rho)?;
+        if let Some(mean) = &self.level_mean {
+            read::column(file, "level_mean", mean)?;
+        }
         Ok(())
     }
 

@@ -15,6 +15,7 @@ fn spectra() -> SpectraHeader {
         grid,
         noise_rho: vec![0.1; 32],
         flux_unit: "unit".into(),
+        level_mean: None,
         specsys: Some("BARYCENT".into()),
         config: "seed = 1".into(),
     }
@@ -55,6 +56,8 @@ fn spectrum(i: usize) -> Object {
         plate: 3655,
         fiberid: i as i64,
         z: 2.0 + i as f64,
+        z_err: 0.01 * i as f64,
+        z_grid: 1.99 + i as f64,
         norm: 0.5 + i as f64,
         ..object(i)
     }

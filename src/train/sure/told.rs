@@ -58,6 +58,8 @@ pub(crate) struct Probed {
 pub(crate) struct Posteriors {
     learned: Learned,
     filter: RestFilter,
+    /// Whether each object shows a part of the grid.
+    parts: bool,
     device: Device,
 }
 
@@ -72,6 +74,7 @@ impl Posteriors {
     ) -> Result<Self> {
         let channel = learned.channel(forward, layout)?;
         Ok(Self {
+            parts: super::file::spectra(layout)?.0.is_rest(),
             filter: RestFilter::new(learned.population.clone(), channel),
             learned,
             device,
@@ -274,7 +277,13 @@ impl Posteriors {
     fn row(&self, block: &Block, i: usize, p: Option<&RestPosterior<'_>>) -> [Array1<f64>; 3] {
         let d = block.flux.ncols();
         let own = self.filter.variances(block.z[i]);
+        // Objects that show parts of the grid have amplitudes far from 1.
+        let amplitude = match p {
+            Some(p) if self.parts => p.amplitude(),
+            _ => 1.0,
+        };
         let scatter = own.iter().zip(block.ivar.row(i)).map(|(s, ivar)| {
+            let s = s * amplitude * amplitude;
             let left = s / (1.0 + s * f64::from(*ivar));
             (left + LEAST).sqrt()
         });
