@@ -23,9 +23,10 @@ use tch::{Device, Tensor};
 /// for want of significance.
 const LEAST: f64 = 1e-3;
 
-/// Observations that tell what is usual, at most, and how many held-out ones are enough.
+/// Observations that tell what is usual, at most, and how many held-out ones are enough: of fewer, the
+/// law has no tail.
 const USUAL: i64 = 512;
-const USUAL_MIN: usize = 100;
+const USUAL_MIN: usize = 200;
 
 /// Redshifts that are not so many pixels apart are one: a spectrum lies within half a pixel of its place.
 const APART: isize = 2;
