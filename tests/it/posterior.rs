@@ -100,7 +100,7 @@ fn what_no_data_made_of_the_scatter_is_the_starts() {
     for (n, uneven) in [(40_000, false), (8_000, true)] {
         let mut latent = latent(n, 4, 1.0);
         if uneven {
-            latent.sigma = latent.sigma * row(&[1.0, 1.0, 1.0, 1.01]);
+            latent.sigma = &latent.sigma * row(&[1.0, 1.0, 1.0, 1.01]);
         }
         let error = start.prior_error(&latent, &rows(3, n)).unwrap();
         let (mean, variance) = moments(&error);
