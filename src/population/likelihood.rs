@@ -35,13 +35,13 @@ pub struct Likelihood {
 
 impl Likelihood {
     /// What is large where an observation is unusual: `square` and `broad`, as standard normals of an object of
-    /// the population, and `smooth`.
+    /// the population, and `smooth` as its signed root, √(2 |smooth|), whose law has a tail that can be told.
     #[must_use]
     pub fn scores(&self) -> [f64; 3] {
         [
             score(self.square, self.pixels),
             score(self.broad, self.modes),
-            self.smooth,
+            self.smooth.signum() * (2.0 * self.smooth.abs()).sqrt(),
         ]
     }
 }
