@@ -115,6 +115,7 @@ impl RestFilter {
             variance,
             amplitude_response,
             innovation: Array1::zeros(0),
+            residual: Array1::zeros(0),
             square: 0.0,
         };
         let y = flux.mapv(|f| f64::from(f) / amplitude);
@@ -122,6 +123,7 @@ impl RestFilter {
         let found = posterior.solver.solve(&residual);
         posterior.square = found.column(0).dot(&residual.column(0));
         posterior.innovation = found.column(0).to_owned();
+        posterior.residual = residual.column(0).to_owned();
         Some(posterior)
     }
 }
@@ -154,7 +156,8 @@ pub struct RestPosterior<'a> {
     pub(super) solver: Solver,
     /// u = S⁻¹ (y₁ − its mean), S the covariance of y₁.
     pub(super) innovation: Array1<f64>,
-    /// (y₁ − its mean)ᵀ u.
+    /// y₁ − its mean, 0 where masked, and its product with u.
+    pub(super) residual: Array1<f64>,
     pub(super) square: f64,
 }
 

@@ -6,7 +6,7 @@ use super::super::host_blocks::blocks;
 use super::super::known;
 use super::super::run::Run;
 use super::super::seal::Seal;
-use super::usual::Usual;
+use super::usual::{SCORES, Usual};
 use crate::base::tensors::{matrix, tensor};
 use crate::data::{Layout, LogGrid};
 use crate::fit::checkpoint::save;
@@ -169,7 +169,7 @@ pub(super) fn read(path: &Path, seal: &Seal, grid: &LogGrid) -> Result<Learned> 
         }),
         _ => None,
     };
-    let usual = found(USUAL)?.filter(|scores| scores.ncols() == 2);
+    let usual = found(USUAL)?.filter(|scores| scores.ncols() == SCORES);
     let usual = usual.map(Usual::from_scores);
     let Header {
         furthest,
