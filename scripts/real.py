@@ -3,7 +3,7 @@ other exposures of those show.
 
     python scripts/real.py make   REAL OUT --window optical --seed 1    # train.h5, test.h5, sky.h5, config.toml
     python scripts/real.py judge  OUT                                   # OUT/judged.json, of restored catalogs
-    python scripts/real.py report REPORT.md OUT...                      # tables and pictures over seeds
+    python scripts/real_report.py REPORT.md OUT...                      # tables and pictures over seeds
 
 REAL is a folder with quasars.h5, exposures.h5 and sky_fibres.h5, all [rows, pixels] on one grid `loglam` of
 steps of 1e-4: `flux`, `ivar`, `z`, `id`; of exposures also `ref_flux`, `ref_ivar`, the coadd of the other
@@ -21,7 +21,7 @@ import numpy as np
 
 STEP = 1e-4
 # Pixels of the files that make one of the grid.
-BIN = 2
+BINS = {"optical": 1, "ultraviolet": 2}
 # Rest wavelengths, Å; SDSS's arms; least part of the window that a training spectrum shows.
 WINDOWS = {"optical": (3700.0, 5100.0), "ultraviolet": (1050.0, 1600.0)}
 PART = {"optical": 0.8, "ultraviolet": 0.8}
@@ -34,7 +34,7 @@ SNR = 8.0
 # Mocks beside the few real spectra of the ultraviolet window.
 MOCKS = 300
 SMOOTHINGS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
-COMPONENTS = (4, 8, 12)
+COMPONENTS = (6, 12)
 
 
 def texts(values):
@@ -164,11 +164,12 @@ def make(real, out, name, seed, frame):
         sky, rows = shifted(sky, rows, ())
     write(os.path.join(out, "sky.h5"), sky, rows, np.full(len(rows), usual))
     # Whole cells of the network.
-    pixels = int(np.log10(window[1] / window[0]) / STEP) // (32 * BIN) * 32
+    bins = BINS[name]
+    pixels = int(np.log10(window[1] / window[0]) / STEP) // (32 * bins) * 32
     text = CONFIG.format(
         out=out,
         low=window[0],
-        high=round(window[0] * 10 ** (pixels * BIN * STEP), 9),
+        high=round(window[0] * 10 ** (pixels * bins * STEP), 9),
         pixels=pixels,
         frame='frame = "rest"\n' if frame == "rest" else "",
         seed=seed,
@@ -274,12 +275,12 @@ kind = "sure"
 channels = [24, 32, 48]
 
 [train]
-steps = 10
+steps = 20
 batch = 32
 ema = 0.9
 heldout = 0.1
-validate_every = 5
-checkpoint_every = 5
+validate_every = 10
+checkpoint_every = 10
 
 [restore]
 draws = 16
@@ -302,21 +303,23 @@ def images(path, names):
 
 
 def on_grid(c, rows, loglam, flux, ivar, z):
-    """Rows of a catalog, moved by the redshifts `z`, at the pixels `loglam`, each the mean of BIN of theirs."""
+    """Rows of a catalog, moved by the redshifts `z`, at the pixels `loglam`, each the mean of as many of theirs as
+    it is wide."""
+    bins = round((loglam[1] - loglam[0]) / STEP)
     shift = np.log10(1 + z)
-    edge = loglam[0] - 0.5 * BIN * STEP + 0.5 * STEP
+    edge = loglam[0] - 0.5 * bins * STEP + 0.5 * STEP
     first = np.round((edge + shift - c["loglam"][0]) / STEP).astype(int)
-    out = np.zeros((2, len(rows), BIN * len(loglam)))
+    out = np.zeros((2, len(rows), bins * len(loglam)))
     for i, r in enumerate(rows):
         at = first[i] + np.arange(out.shape[2])
         ok = (at >= 0) & (at < c[flux].shape[1])
         out[0, i, ok] = c[flux][r, at[ok]]
         out[1, i, ok] = c[ivar][r, at[ok]]
     good = (out[1] > 0) & np.isfinite(out[0]) & np.isfinite(out[1])
-    good = good.reshape(len(rows), -1, BIN)
+    good = good.reshape(len(rows), -1, bins)
     y, v = (np.where(good, a.reshape(good.shape), 0.0) for a in out)
     n = good.sum(2)
-    whole = n * 2 >= BIN
+    whole = n * 2 >= bins
     variance = np.where(good, 1 / np.maximum(v, 1e-12), 0.0).sum(2) / np.maximum(n, 1) ** 2
     return (
         np.where(whole, y.sum(2) / np.maximum(n, 1), 0.0),
@@ -474,8 +477,7 @@ def judge(out, frame):
     ty, tv = ty / tu, tv * tu**2
     table = {"selfsi": scores(x, s, r, rv), "exposure": scores(np.where(v > 0, y, np.nan), sigma, r, rv)}
     zero = np.zeros_like(y)
-    by = "error" if about["window"] == "optical" else "error_everywhere"
-    best = lambda tried: min(tried.items(), key=lambda t: t[1][by] if t[1][by] is not None else 9)
+    best = lambda tried: min(tried.items(), key=lambda t: t[1]["error"] if t[1]["error"] is not None else 9)
     tried = {f"smoothing ({w} px)": scores(smoothed(y, v, w), zero, r, rv) for w in SMOOTHINGS}
     found = best(tried)
     table["best smoothing"] = found[1] | {"setting": found[0]}

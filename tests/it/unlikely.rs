@@ -15,7 +15,7 @@ use selfsi::restored::Restored;
 use std::path::Path;
 
 const D: usize = 64;
-const N: usize = 300;
+const N: usize = 360;
 
 /// A line at 1216 Å on a continuum, each of its own strength, at redshifts `z` (of which the recorded ones may
 /// differ), under noise of 0.3; `odd` is added to what each shows.
