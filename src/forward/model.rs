@@ -17,6 +17,9 @@ pub trait ForwardModel: Send {
     /// [`Error::Simulator`](crate::Error::Simulator) if a program outside fails.
     fn observe(&self, x: &Tensor, recorded: &Latent, random: &Rows) -> Result<(Tensor, Latent)>;
 
+    /// Gives point-spread functions of the survey, [N, C · P · P], to a channel that draws from them.
+    fn take_psfs(&mut self, _psfs: &Tensor) {}
+
     /// How many numbers K and planes P the network is told of each corruption
     /// ([`Latent::vector`], [`Latent::planes`]).
     fn widths(&self) -> (usize, usize) {

@@ -77,6 +77,7 @@ impl Study {
             },
             vector: 0,
             planes: 0,
+            psf: 0,
         };
         study.set(&layout, &y);
         let units = |x: &Array2<f32>| x.mapv(|v| (f64::from(v) * STD + MEAN) as f32);
@@ -111,6 +112,7 @@ impl Study {
             ivar: Array2::from_elem((N, D), NOISE.powi(-2)),
             vector: Array2::zeros((N, 0)),
             planes: Array2::zeros((N, 0)),
+            psf: Array2::zeros((N, 0)),
         };
         let mut writer = SetWriter::create(self.path("set.h5"), &header, N).unwrap();
         writer.write(&Self::objects(), &block).unwrap();
@@ -152,6 +154,7 @@ impl Study {
             made: Provenance {
                 method: Method::named(method).unwrap(),
                 draws: if sde { 8 } else { 1 },
+                prior: false,
                 quantiles: Vec::new(),
                 seed: 1,
                 config_sha256: "a".repeat(64),
@@ -166,6 +169,7 @@ impl Study {
         let block = RestoredBlock {
             restored,
             sigma: sde.then(|| Array2::from_elem((N, D), 0.2)),
+            sigma_prior: None,
             draw: sde.then(|| draw.clone()),
             quantiles: Vec::new(),
             observed: mean.clone(),

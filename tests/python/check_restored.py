@@ -20,9 +20,10 @@ from astropy.wcs import WCS
 from specutils import Spectrum
 
 LINES = {"LYA": 1215.67, "NV": 1240.81, "SIIV": 1396.76, "CIV": 1549.06}
+LINES |= {"CIII": 1908.73, "MGII": 2798.75, "HB": 4862.68, "OIII": 5008.24}
 QUANTITIES = ("PEAK", "CENTROID", "EW")
 COLUMNS = (
-    "NAME SDSS_NAME REASON SOURCE PLATE MJD FIBERID THING_ID FLAG RA DEC Z NORM SNR HELDOUT".split()
+    "NAME SDSS_NAME REASON SOURCE PLATE MJD FIBERID THING_ID FLAG RA DEC Z Z_ERR Z_GRID NORM SNR HELDOUT".split()
     + [f"{k}_{q}{e}" for k in LINES for q in QUANTITIES for e in ("", "_ERR")]
 )
 
