@@ -15,6 +15,7 @@ mod job;
 mod latent_use;
 mod mask;
 mod mock;
+mod mock_galaxies;
 mod network;
 mod normalise;
 mod parts;
@@ -42,7 +43,8 @@ pub use interpolant::{EpsilonShape, InterpolantConfig};
 pub use job::Config;
 pub use latent_use::LatentUse;
 pub use mask::{MaskConfig, MaskKind};
-pub use mock::{MockConfig, MockFormat};
+pub use mock::{MockConfig, MockFormat, MockKind};
+pub use mock_galaxies::GalaxiesConfig;
 pub use network::{NetworkConfig, UNet1dConfig, UNet2dConfig};
 pub use normalise::NormaliseConfig;
 pub use psf::{PsfConfig, PsfFrom};
@@ -139,7 +141,7 @@ impl Config {
             diffusion::check(d, origin)?;
         }
         if let Some(m) = &self.mock {
-            m.check(origin)?;
+            m.check(self.image.is_some(), origin)?;
         }
         Ok(())
     }

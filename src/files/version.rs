@@ -38,13 +38,18 @@ pub(crate) const RESTORED_SPEC: Versioned = first("selfsi-restored-spec");
 /// Restored spectra in the form of DESI.
 pub(crate) const RESTORED_COADD: Versioned = first("selfsi-restored-coadd");
 /// Restored images.
-pub(crate) const RESTORED_IMAGES: Versioned = first("selfsi-restored-images");
+pub(crate) const RESTORED_IMAGES: Versioned = Versioned {
+    minor: 1,
+    ..first("selfsi-restored-images")
+};
 /// An audit of a restored catalog.
 pub(crate) const AUDIT: Versioned = first("selfsi-audit");
 /// Generated spectra or images.
 pub(crate) const GENERATED: Versioned = first("selfsi-generated");
 /// Clean spectra.
 pub(crate) const TRUTH: Versioned = first("selfsi-truth");
+/// Clean images of galaxies.
+pub(crate) const TRUTH_IMAGES: Versioned = first("selfsi-truth-images");
 /// Simulated observations of spectra.
 pub(crate) const SIMULATED: Versioned = first("selfsi-simulated");
 /// Simulated observations of images.
@@ -52,7 +57,7 @@ pub(crate) const SIMULATED_IMAGES: Versioned = first("selfsi-simulated-images");
 /// The points of the toy.
 pub(crate) const TOY: Versioned = first("selfsi-toy");
 
-const ALL: [Versioned; 12] = [
+const ALL: [Versioned; 13] = [
     PREPARED,
     PREPARED_IMAGES,
     RESTORED,
@@ -62,6 +67,7 @@ const ALL: [Versioned; 12] = [
     AUDIT,
     GENERATED,
     TRUTH,
+    TRUTH_IMAGES,
     SIMULATED,
     SIMULATED_IMAGES,
     TOY,

@@ -117,6 +117,7 @@ pub fn restore<H: Restorable>(
         part: job.selection.part,
         shard: shard.as_ref(),
         output: job.output,
+        shapes: config.restore.shapes,
         made: &restorer.made,
     })?;
     let (mut done, mut restored) = (0, 0);
