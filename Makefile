@@ -17,6 +17,17 @@ LEVEL = $(if $(OPTIMISE),$(PLAIN)=$(OPTIMISE))
 comma := ,
 ODE := --set 'interpolant={kind="ode"}'
 
+GALAXIES := out/galaxies
+.PHONY: demo-galaxies
+demo-galaxies: build   ## a mock survey of galaxies, each with its own PSF and noise map: restore, measure shapes, compare
+	rm -rf $(GALAXIES)/run
+	$(SELFSI) mock survey_configs/images/galaxies.toml
+	$(SELFSI) prepare survey_configs/images/galaxies.toml
+	$(SELFSI) train survey_configs/images/galaxies.toml --out $(GALAXIES)/run
+	$(SELFSI) restore $(GALAXIES)/run --out $(GALAXIES)/run/restored.fits --heldout
+	$(SELFSI) evaluate $(GALAXIES)/run --truth $(GALAXIES)/mock/truth.h5
+	$(SELFSI) plot images $(GALAXIES)/run/restored.fits --truth $(GALAXIES)/mock/truth.h5 --out $(GALAXIES)/images.png
+
 .PHONY: help needs setup build cargo-build wheel cargo-wheel wheel-test install cargo-install demo demo-mock demo-data demo-images toy notebooks study regimes scale test cargo-test quick cargo-quick setup-mpi build-mpi cargo-build-mpi test-mpi cargo-test-mpi test-slurm check lint cargo-lint fuzz cargo-fuzz bench bench-eager estep clean
 help:            ## print this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'

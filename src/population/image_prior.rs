@@ -4,7 +4,7 @@
 use super::image_seen::Seen;
 use crate::data::ImageLayout;
 use crate::forward::Latent;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// Modes, at most.
 const MODES: i64 = 64;
@@ -12,11 +12,15 @@ const MODES: i64 = 64;
 const ROWS: i64 = 768;
 const BATCH: i64 = 16;
 /// Rounds of expectation maximisation.
-const ROUNDS: usize = 6;
+const ROUNDS: usize = 8;
 /// The least part of the light's power that PSFs pass of a mode for its power to be told.
 const PASSED: f64 = 0.02;
 
-/// x = mean + Σ w_k modes_k + rest · η, w and η standard normal.
+/// The least amplitude of an object over the population's mean.
+const FAINT: f64 = 0.02;
+
+/// x = dark + a (mean + Σ w_k modes_k + rest · η), w and η standard normal, a the object's own amplitude: its
+/// light's over the mean's, by least squares. Fluxes of a survey range over decades, shapes do not.
 #[derive(Debug)]
 pub struct ImagePrior {
     /// [1, D].
@@ -25,10 +29,17 @@ pub struct ImagePrior {
     pub modes: Tensor,
     /// Standard deviation at each pixel of what no observation tells, [1, D].
     pub rest: Tensor,
+    /// The value of no light, [1, D].
+    pub dark: Tensor,
 }
 
-/// The posterior of the modes' weights, given some observations.
+/// The posterior of the modes' weights, given some observations; everything in units of each object's
+/// amplitude.
 pub(super) struct Weights {
+    /// The amplitudes, [B, 1].
+    pub amplitude: Tensor,
+    /// The noise, [B, D].
+    pub sigma: Tensor,
     /// [B, K].
     pub mean: Tensor,
     /// R with R Rᵀ the inverse covariance, [B, K, K].
@@ -46,8 +57,19 @@ impl ImagePrior {
     pub fn learned(y: &Tensor, latent: &Latent, layout: &ImageLayout, erased: f64) -> Self {
         let n = y.size()[0].min(ROWS);
         let (y, latent) = (y.narrow(0, 0, n), latent.narrow(0, n));
-        let (mean, x) = deconvolved(&y, &latent, layout);
+        let dark = dark(layout, y.device());
+        // A first amplitude: beside the mean of all, whatever their PSFs.
+        let light = (&y - &dark) * &latent.good;
+        let sum = |t: &Tensor| t.sum_dim_intlist([0i64].as_slice(), true, Kind::Float);
+        let stack = sum(&light) / sum(&latent.good).clamp_min(1.0);
+        let amplitude = amplitude(&light, &stack, &latent.good);
+        let scaled = Latent {
+            sigma: &latent.sigma / &amplitude,
+            ..latent.shallow_clone()
+        };
+        let (mean, x) = deconvolved(&(light / &amplitude), &scaled, layout);
         let mut prior = Self {
+            dark,
             rest: mean.zeros_like(),
             modes: principal(&x),
             mean,
@@ -60,10 +82,14 @@ impl ImagePrior {
 
     /// The posterior of the weights given `y` [B, D]: with B the modes as they are seen and N the noise,
     /// its inverse covariance is I + B N⁻¹ Bᵀ.
-    pub(super) fn weights(seen: [&Seen; 2], y: &Tensor, latent: &Latent) -> Weights {
+    pub(super) fn weights(seen: [&Seen; 2], dark: &Tensor, y: &Tensor, latent: &Latent) -> Weights {
         let [mean, modes] = seen.map(|s| s.behind(&latent.psf));
         let weight = &latent.good / latent.sigma.square().clamp_min(1e-12);
-        let residual = (y - mean.squeeze_dim(1)) * &latent.good;
+        let mean = mean.squeeze_dim(1);
+        let light = y - dark;
+        let amplitude = amplitude(&light, &mean, &weight);
+        let weight = weight * amplitude.square();
+        let residual = (light / &amplitude - mean) * &latent.good;
         let weighted = &modes * weight.unsqueeze(1);
         let told = weighted
             .matmul(&residual.unsqueeze(2))
@@ -81,6 +107,8 @@ impl ImagePrior {
             root,
             seen: modes,
             residual,
+            sigma: &latent.sigma / &amplitude,
+            amplitude,
         }
     }
 
@@ -93,7 +121,7 @@ impl ImagePrior {
         for from in (0..n).step_by(BATCH as usize) {
             let rows = BATCH.min(n - from);
             let (y, latent) = (y.narrow(0, from, rows), latent.narrow(from, rows));
-            let found = Self::weights([&seen[0], &seen[1]], &y, &latent);
+            let found = Self::weights([&seen[0], &seen[1]], &self.dark, &y, &latent);
             let mean = found.mean.to_kind(Kind::Double);
             let one = Tensor::eye(k, double).expand([rows, k, k], false);
             let covariance = one.cholesky_solve(&found.root, false);
@@ -111,6 +139,7 @@ impl ImagePrior {
             mean: &self.mean + single(first.unsqueeze(0).matmul(&modes)),
             modes: single(root.tr().matmul(&modes)),
             rest: self.rest.shallow_clone(),
+            dark: self.dark.shallow_clone(),
         }
     }
 
@@ -148,16 +177,44 @@ impl ImagePrior {
         }
     }
 
-    /// Variance of each pixel, [1, D].
+    /// Variance of each pixel at an amplitude of 1, [1, D].
     pub(super) fn variance(&self) -> Tensor {
         let modes = self.modes.square();
         modes.sum_dim_intlist([0i64].as_slice(), true, Kind::Float) + self.rest.square()
     }
 
     /// Its tensors, in a fixed order.
-    pub fn parts(&self) -> [&Tensor; 3] {
-        [&self.mean, &self.modes, &self.rest]
+    pub fn parts(&self) -> [&Tensor; 4] {
+        [&self.mean, &self.modes, &self.rest, &self.dark]
     }
+}
+
+impl From<[Tensor; 4]> for ImagePrior {
+    /// From [`ImagePrior::parts`].
+    fn from([mean, modes, rest, dark]: [Tensor; 4]) -> Self {
+        Self {
+            mean,
+            modes,
+            rest,
+            dark,
+        }
+    }
+}
+
+/// The normalised value of no light in each pixel, [1, D].
+fn dark(layout: &ImageLayout, device: Device) -> Tensor {
+    let plane = layout.height * layout.width;
+    let value = |j: usize| layout.scale.normalise(0.0, j / plane) as f32;
+    let all: Vec<f32> = (0..layout.pixels()).map(value).collect();
+    Tensor::from_slice(&all).unsqueeze(0).to_device(device)
+}
+
+/// Amplitudes [B, 1] of `light` [B, D] over `mean` [B or 1, D] by least squares.
+fn amplitude(light: &Tensor, mean: &Tensor, weight: &Tensor) -> Tensor {
+    let sum = |t: Tensor| t.sum_dim_intlist([1i64].as_slice(), true, Kind::Float);
+    let weighted = mean * weight;
+    let own = sum(&weighted * mean).clamp_min(1e-20);
+    (sum(weighted * light) / own).clamp_min(FAINT)
 }
 
 /// A first estimate of the mean image, [1, D], and of each image less it, [n, D]: the Wiener filter of each

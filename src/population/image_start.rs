@@ -13,7 +13,7 @@ const BATCH: i64 = 16;
 /// Least scatter of a pixel over the population's.
 const LEAST: f64 = 1e-2;
 
-/// Draws of the posterior: m + Σ modes_k (R⁻ᵀ z)_k + rest · η.
+/// Draws of the posterior: dark + a (m + Σ modes_k (R⁻ᵀ z)_k + rest · η).
 #[derive(Debug)]
 pub struct ImageStart {
     prior: ImagePrior,
@@ -27,8 +27,7 @@ impl ImageStart {
     /// For a population of images of this layout.
     #[must_use]
     pub fn new(prior: &ImagePrior, layout: &ImageLayout, device: Device) -> Self {
-        let [mean, modes, rest] = prior.parts().map(|t| t.to_device(device));
-        let prior = ImagePrior { mean, modes, rest };
+        let prior = ImagePrior::from(prior.parts().map(|t| t.to_device(device)));
         let variance = prior.variance();
         let least = variance.mean(Kind::Float) * (LEAST * LEAST);
         Self {
@@ -39,14 +38,17 @@ impl ImageStart {
         }
     }
 
-    fn part(&self, y: &Tensor, latent: &Latent, [z, rest]: [&Tensor; 2]) -> [Tensor; 4] {
+    /// Mean, draw, scatter, shift and residual.
+    fn part(&self, y: &Tensor, latent: &Latent, [z, rest]: [&Tensor; 2]) -> [Tensor; 5] {
         let [mean, modes] = &self.seen;
         let Weights {
             mean,
             root,
             seen,
             residual,
-        } = ImagePrior::weights([mean, modes], y, latent);
+            amplitude,
+            sigma,
+        } = ImagePrior::weights([mean, modes], &self.prior.dark, y, latent);
         let sum = |t: &Tensor| {
             t.square()
                 .sum_dim_intlist([1i64].as_slice(), false, Kind::Float)
@@ -66,13 +68,11 @@ impl ImageStart {
         let variance = sum(&spread) + self.prior.rest.square();
         let m = &self.prior.mean + mean.matmul(&self.prior.modes);
         let draw = &m + drawn.matmul(&self.prior.modes) + rest * &self.prior.rest;
-        let expected = (sum(&seen) + latent.sigma.square()).sqrt().clamp_min(1e-6);
-        [
-            m,
-            draw,
-            variance.maximum(&self.least).sqrt(),
-            residual / expected,
-        ]
+        let expected = (sum(&seen) + sigma.square()).sqrt().clamp_min(1e-6);
+        let shift = (&m - &self.prior.mean) / &self.deviation;
+        let whole = |t: Tensor| t * &amplitude + &self.prior.dark;
+        let scatter = variance.maximum(&self.least).sqrt() * &amplitude;
+        [whole(m), whole(draw), scatter, shift, residual / expected]
     }
 }
 
@@ -83,7 +83,7 @@ impl Start for ImageStart {
             random.normal(100, self.prior.modes.size()[0]),
             random.normal(101, d),
         );
-        let mut parts: [Vec<Tensor>; 4] = Default::default();
+        let mut parts: [Vec<Tensor>; 5] = Default::default();
         for from in (0..n).step_by(BATCH as usize) {
             let rows = BATCH.min(n - from);
             let of = |t: &Tensor| t.narrow(0, from, rows);
@@ -93,11 +93,11 @@ impl Start for ImageStart {
                 .zip(found)
                 .for_each(|(all, part)| all.push(part));
         }
-        let [mean, draw, scatter, seen] = parts.map(|p| Tensor::cat(&p, 0));
+        let [mean, draw, scatter, shift, seen] = parts.map(|p| Tensor::cat(&p, 0));
         let anchor = Anchor {
-            shift: (&mean - &self.prior.mean) / &self.deviation,
             mean,
             scatter,
+            shift,
             seen,
         };
         (draw, latent.shallow_clone().on(anchor))

@@ -25,7 +25,7 @@ struct Header {}
 
 const NAMES: [&str; 5] = ["mean", "seen", "covariance", "cross", "signal"];
 
-const NAMES_OF_IMAGES: [&str; 3] = ["mean", "modes", "rest"];
+const NAMES_OF_IMAGES: [&str; 4] = ["mean", "modes", "rest", "dark"];
 
 /// The population that a path begins with.
 #[derive(Debug)]
@@ -113,12 +113,8 @@ pub(super) fn read(path: &Path, seal: &Seal, layout: &Layout) -> Result<Beginnin
             }
             Ok(found)
         };
-        let [mean, modes, rest] = NAMES_OF_IMAGES.map(read);
-        let prior = ImagePrior {
-            mean: mean?,
-            modes: modes?,
-            rest: rest?,
-        };
+        let [mean, modes, rest, dark] = NAMES_OF_IMAGES.map(read);
+        let prior = ImagePrior::from([mean?, modes?, rest?, dark?]);
         return Ok(Beginning::Images(prior, image.clone()));
     }
     let read = |(k, name): (usize, &str)| {
