@@ -1,7 +1,7 @@
 //! `[forward]`: the black box F and its stages.
 
 use super::latent_use::LatentUse;
-use super::psf::{PsfConfig, PsfFrom};
+use super::psf::PsfConfig;
 use super::require::require;
 use crate::Result;
 use serde::{Deserialize, Serialize};
@@ -57,23 +57,6 @@ impl ForwardConfig {
     pub fn measures_background(&self) -> bool {
         let background = |s: &StageConfig| matches!(s, StageConfig::Noise { from, .. } if *from == LevelFrom::Background);
         matches!(self, Self::Stages { stages, .. } if stages.iter().any(background))
-    }
-
-    /// Whether each image came through its own PSF, then met its own noise, and nothing else happened but
-    /// that pixels were lost: what is known of images behind such a channel is exact.
-    #[must_use]
-    pub fn is_own_psf_and_noise(&self) -> bool {
-        let Self::Stages { stages, .. } = self else {
-            return false;
-        };
-        let lost = |s: &&StageConfig| matches!(s, StageConfig::Mask { latent, .. } if *latent == LatentUse::Kept);
-        let others: Vec<_> = stages.iter().filter(|s| !lost(s)).collect();
-        match others[..] {
-            [StageConfig::Psf(psf), StageConfig::Noise { from, .. }] => {
-                psf.from == PsfFrom::Hdu && psf.latent() == LatentUse::Kept && !from.is_sigma()
-            }
-            _ => false,
-        }
     }
 
     /// The stage that takes each pixel's recorded noise, by its place.

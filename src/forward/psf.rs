@@ -9,34 +9,17 @@ const REACH: f64 = 4.0;
 /// Convolves `x` [B, C, H, W] with `kernels` [B or 1, C or 1, P, P], P odd, by Fourier transforms. Beyond the
 /// edges the image is reflected, as in the Gaussian blur: no flux is lost.
 pub(crate) fn convolve(x: &Tensor, kernels: &Tensor) -> Tensor {
-    let size = x.size();
-    let modes = modes_of(x, kernels.size()[3]);
-    seen(&modes, kernels, [size[2], size[3]])
-}
-
-/// The Fourier modes of `x` [B, C, H, W], continued by mirror images far enough for kernels of `side`
-/// pixels.
-pub(crate) fn modes_of(x: &Tensor, side: i64) -> Tensor {
-    let (size, reach) = (x.size(), side / 2);
+    let (size, side) = (x.size(), kernels.size()[3]);
+    let reach = side / 2;
     let padded = pad(&pad(x, 2, reach), 3, reach);
-    transformed(&padded, [size[2], size[3]], side)
-}
-
-fn transformed(t: &Tensor, [h, w]: [i64; 2], side: i64) -> Tensor {
-    let shape = [h + side - 1, w + side - 1];
-    t.fft_rfft2(&shape[..], &[-2i64, -1][..], "backward")
-}
-
-/// Images of `plane` [H, W] whose modes are those of [`modes_of`], behind `kernels` [.., P, P].
-pub(crate) fn seen(modes: &Tensor, kernels: &Tensor, [h, w]: [i64; 2]) -> Tensor {
-    let side = kernels.size()[kernels.dim() - 1];
-    let product = modes * transformed(kernels, [h, w], side);
-    let shape = [h + side - 1, w + side - 1];
+    let shape = [size[2] + 2 * reach, size[3] + 2 * reach];
+    let modes = |t: &Tensor| t.fft_rfft2(&shape[..], &[-2i64, -1][..], "backward");
+    let product = modes(&padded) * modes(kernels);
     // From the last pixel of the kernel on nothing has come round from the other edge.
     product
         .fft_irfft2(&shape[..], &[-2i64, -1][..], "backward")
-        .narrow(-2, side - 1, h)
-        .narrow(-1, side - 1, w)
+        .narrow(2, 2 * reach, size[2])
+        .narrow(3, 2 * reach, size[3])
         .to_kind(Kind::Float)
 }
 

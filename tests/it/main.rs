@@ -54,7 +54,6 @@ mod image_latents;
 mod image_metrics;
 mod image_psf;
 mod image_shards;
-mod image_start;
 mod images;
 mod init_command;
 mod known_answers;

@@ -24,7 +24,10 @@ const CONFIG: &str = "
     kind = 'stages'
     stages = [{ kind = 'psf', from = 'hdu' }, { kind = 'noise', from = 'ivar' }]
     [interpolant]
-    kind = 'posterior'
+    kind = 'sde'
+    gamma = 1.0
+    diffusion = 'channel'
+    epsilon = 1.0
     [network]
     channels = 8
     multipliers = [1, 2]
@@ -79,8 +82,8 @@ fn galaxies_go_from_cutouts_to_a_table_of_shapes_that_is_scored() {
     }
     run(&["train", "c.toml", "--out", "run"]);
     run(&["restore", "run", "--out", "run/restored.fits", "--heldout"]);
-    run(&["restore", "run", "--out", "a.h5", "--shard", "0/2"]);
-    run(&["restore", "run", "--out", "b.h5", "--shard", "1/2"]);
+    run(&["restore", "run", "--out", "a.h5", "--shard", "1/2"]);
+    run(&["restore", "run", "--out", "b.h5", "--shard", "2/2"]);
     run(&["merge", "a.h5", "b.h5", "--out", "all.h5"]);
     let all = selfsi::restored::RestoredImages::open(folder.path().join("all.h5")).unwrap();
     let shapes = all.table().shapes.as_ref().unwrap();
