@@ -58,7 +58,7 @@ pub fn measure(plane: &[f32], [height, width]: [usize; 2]) -> [f64; 4] {
         inside.map(|(d, v)| v * (r + 0.5 - d).clamp(0.0, 1.0)).sum()
     };
     let flux = within(most);
-    if !(flux > 0.0) {
+    if !is_light(flux) {
         return nothing;
     }
     let radius = half(&within, flux, most);
@@ -72,10 +72,14 @@ pub fn measure(plane: &[f32], [height, width]: [usize; 2]) -> [f64; 4] {
         xy += weighted * x * y;
     }
     let trace = xx + yy;
-    if !(trace > 0.0) || !radius.is_finite() {
+    if !is_light(trace) || !radius.is_finite() {
         return [flux, radius, f64::NAN, f64::NAN];
     }
     [flux, radius, (xx - yy) / trace, 2.0 * xy / trace]
+}
+
+fn is_light(sum: f64) -> bool {
+    sum.is_finite() && sum > 0.0
 }
 
 /// The first radius with half of the flux.
@@ -110,7 +114,7 @@ fn centre(light: &dyn Fn(usize) -> f64, [height, width]: [usize; 2]) -> (f64, f6
             y += weighted * dy;
             x += weighted * dx;
         }
-        if !(sum > 0.0) {
+        if !is_light(sum) {
             return middle;
         }
         // The weight halves the step of a light as wide as itself.
