@@ -43,6 +43,7 @@ const CONFIG: &str = "
     checkpoint_every = 2
     [restore]
     draws = 4
+    batch = 8
     shapes = true
     [mock]
     kind = 'galaxies'
@@ -84,7 +85,13 @@ fn galaxies_go_from_cutouts_to_a_table_of_shapes_that_is_scored() {
     run(&["restore", "run", "--out", "run/restored.fits", "--heldout"]);
     run(&["restore", "run", "--out", "a.h5", "--shard", "1/2"]);
     run(&["restore", "run", "--out", "b.h5", "--shard", "2/2"]);
-    run(&["merge", "a.h5", "b.h5", "--out", "all.h5"]);
+    run(&[
+        "merge",
+        "a.shard-001-of-002.h5",
+        "b.shard-002-of-002.h5",
+        "--out",
+        "all.h5",
+    ]);
     let all = selfsi::restored::RestoredImages::open(folder.path().join("all.h5")).unwrap();
     let shapes = all.table().shapes.as_ref().unwrap();
     assert_eq!(shapes.values[0].dim(), (24, 3));
