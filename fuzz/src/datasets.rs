@@ -201,6 +201,7 @@ fn prepared(path: &Path) {
         grid,
         noise_rho: vec![0.0; grid.pixels],
         flux_unit: "Jy".into(),
+        level_mean: None,
         specsys: None,
         config: super::JOB.into(),
     };

@@ -5,6 +5,7 @@ use super::prediction::{Prediction, calls};
 use super::residual::{Fit, LineFilter};
 use crate::Result;
 use crate::base::tensors;
+use crate::data::OtherRedshift;
 use crate::forward::ForwardModel;
 use crate::train::Observations;
 use tch::{Device, Kind, Tensor, no_grad};
@@ -27,6 +28,8 @@ pub struct Support {
     /// Length of the difference of the two predictions in standard deviations of y: a feature that
     /// is real gives Δχ² about its square, one that is invented minus that.
     pub separation: f64,
+    /// SIGMA_PRIOR at its peak, normalised flux; NaN where the catalog does not tell.
+    pub prior: f64,
     /// How much of it the truth has, [`Feature::true_share`]; NaN outside simulations.
     pub true_share: f64,
 }
@@ -40,14 +43,17 @@ pub struct Findings {
     pub draw: Option<Fit>,
     /// The features of RESTORED.
     pub features: Vec<Support>,
+    /// The best of the other redshifts that the object may be at, where the run can compare them.
+    pub redshift: Option<OtherRedshift>,
 }
 
 /// How many statistics there are.
-pub const STATISTICS: usize = 5;
+pub const STATISTICS: usize = 6;
 
 impl Findings {
     /// The statistics that decide, each large where something is wrong: χ², the strongest local
-    /// residual and the most contradicted feature of RESTORED; χ² and residual of DRAW. NaN where
+    /// residual and the most contradicted feature of RESTORED; χ² and residual of DRAW; how much likelier
+    /// another redshift is. NaN where
     /// there is none.
     #[must_use]
     pub fn statistics(&self) -> [f64; STATISTICS] {
@@ -59,6 +65,7 @@ impl Findings {
             contradiction.fold(f64::NAN, f64::max),
             draw(Fit::excess),
             draw(|f| f.local.abs()),
+            self.redshift.map_or(f64::NAN, |z| z.gain),
         ]
     }
 }
@@ -132,6 +139,7 @@ impl Examiner {
                     restored,
                     draw,
                     features,
+                    redshift: None,
                 })
                 .collect())
         })
@@ -176,6 +184,7 @@ impl Examiner {
                     feature: feature.clone(),
                     delta_chi2,
                     separation,
+                    prior: f64::NAN,
                     true_share: f64::NAN,
                 });
             }

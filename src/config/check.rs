@@ -45,6 +45,13 @@ pub(super) fn survey(c: &Config, origin: &str) -> Result<()> {
     )?;
     if let SurveySource::Images { path, .. } = &c.survey.source {
         require(
+            c.survey.noise.is_given(),
+            origin,
+            "survey.noise",
+            "only the noise of spectra is measured",
+            "leave it out for images",
+        )?;
+        require(
             !path.is_empty(),
             origin,
             "survey.source.path",

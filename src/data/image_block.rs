@@ -40,6 +40,7 @@ impl ImageBlock {
 
 impl RowBlock for ImageBlock {
     const PARTS: &'static [&'static str] = &["pixels", "ivar", "vector", "planes", "psf"];
+    const COLUMNS: &'static [&'static str] = &[];
 
     fn parts(&self) -> Vec<&Array2<f32>> {
         vec![
@@ -62,11 +63,11 @@ impl RowBlock for ImageBlock {
         vec![pixels, ivar, vector, planes, psf]
     }
 
-    fn redshifts(&self) -> Option<&[f64]> {
-        None
+    fn columns(&self) -> Vec<&Vec<f64>> {
+        Vec::new()
     }
 
-    fn redshifts_mut(&mut self) -> Option<&mut Vec<f64>> {
-        None
+    fn columns_mut(&mut self) -> Vec<&mut Vec<f64>> {
+        Vec::new()
     }
 }

@@ -6,11 +6,12 @@ use super::methods::{Method, Role};
 use super::result::Kind;
 use super::sampled::calibration_of_draws;
 use super::sampling::{blocks, evenly};
-use super::study::{Candidate, Scored};
+use super::scored::Scored;
+use super::study::Candidate;
 use crate::Result;
 use crate::base::cpu;
 use crate::data::Block;
-use crate::population::{Channel, RestFilter, RestPopulation};
+use crate::population::{Amplitudes, Channel, RestFilter, RestPopulation};
 use crate::prepare::Prepared;
 use crate::survey::Truth;
 use ndarray::{Array2, Array3, Axis, s};
@@ -54,7 +55,8 @@ impl RestFrame<'_> {
         let begun = cpu::seconds();
         let training = evenly(self.training, self.most);
         let rows = || blocks(self.set, &training);
-        let Some(learned) = RestPopulation::learn(rows, &grid, self.channel, true)? else {
+        let Some(learned) = RestPopulation::learn(rows, &grid, self.channel, Amplitudes::Scale)?
+        else {
             return Ok(Made::default());
         };
         let Some(draws) = self.draws(&learned, scored, DRAWS) else {
@@ -110,6 +112,7 @@ impl RestFrame<'_> {
             ivar: Array2::ones(flux.raw_dim()),
             lsf: Array2::zeros(flux.raw_dim()),
             z: group.iter().map(|g| object(g).z).collect(),
+            z_err: vec![f64::NAN; group.len()],
             flux,
         })
     }

@@ -30,6 +30,8 @@ pub struct Latent {
     pub psf: Tensor,
     /// ln(1 + z) of the object, [B, 1]; NaN where the redshift is unknown. No channel changes it.
     pub redshift: Tensor,
+    /// Standard deviation of `redshift`, [B, 1]; NaN where unknown. Of recorded observations alone.
+    pub redshift_error: Tensor,
     /// What a Gaussian population says of the clean rows, where the path begins there.
     pub anchor: Option<Anchor>,
 }
@@ -52,7 +54,8 @@ impl Latent {
             vector: none(),
             planes: none(),
             psf: none(),
-            redshift: Tensor::full([good.size()[0], 1], f64::NAN, (Kind::Float, good.device())),
+            redshift: unknown(&good),
+            redshift_error: unknown(&good),
             good,
             sigma,
             lsf,
@@ -65,6 +68,15 @@ impl Latent {
     pub fn at(self, redshift: &Tensor) -> Self {
         Self {
             redshift: redshift.shallow_clone(),
+            ..self
+        }
+    }
+
+    /// The same with the standard deviations `error` [B, 1] of ln(1 + z).
+    #[must_use]
+    pub fn unsure_by(self, error: &Tensor) -> Self {
+        Self {
+            redshift_error: error.shallow_clone(),
             ..self
         }
     }
@@ -128,6 +140,7 @@ impl Latent {
             planes: cat(&|l| &l.planes),
             psf: cat(&|l| &l.psf),
             redshift: cat(&|l| &l.redshift),
+            redshift_error: cat(&|l| &l.redshift_error),
             // A batch is anchored when it is used, and not before it is put together.
             anchor: None,
         }
@@ -142,6 +155,7 @@ impl Latent {
             planes: f(&self.planes, &other.planes),
             psf: f(&self.psf, &other.psf),
             redshift: f(&self.redshift, &other.redshift),
+            redshift_error: f(&self.redshift_error, &other.redshift_error),
             anchor: (self.anchor.as_ref().zip(other.anchor.as_ref())).map(|(a, b)| a.with(b, &f)),
         }
     }
@@ -162,4 +176,9 @@ impl Latent {
     fn map(&self, f: impl Fn(&Tensor) -> Tensor) -> Self {
         self.with(self, |t, _| f(t))
     }
+}
+
+/// A NaN for each row of `good`.
+fn unknown(good: &Tensor) -> Tensor {
+    Tensor::full([good.size()[0], 1], f64::NAN, (Kind::Float, good.device()))
 }

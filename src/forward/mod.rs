@@ -35,7 +35,7 @@ pub use jpeg::{jpeg_decode, jpeg_encode};
 pub use latent::Latent;
 pub use mean_blur::MeanBlur;
 pub use model::ForwardModel;
-pub use redshifts::redshifts;
+pub use redshifts::{redshift_errors, redshifts};
 
 pub use noise::{CorrelatedNoise, possible as possible_correlation};
 pub use quasar::Quasar;

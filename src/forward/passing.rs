@@ -54,6 +54,7 @@ impl Passing<'_> {
             planes: self.planes.all(),
             psf: self.psf,
             redshift: recorded.redshift.shallow_clone(),
+            redshift_error: recorded.redshift_error.shallow_clone(),
             good: &good * left,
             anchor: None,
         };

@@ -1,16 +1,18 @@
 //! Spectra before and after: one panel per object.
 
 use super::canvas::{
-    DRAW, Drawn, FAINT, INK, MASKED, OBSERVED, Picture, RESTORED, TRUTH, legend, pieces, text,
+    DRAW, Drawn, FAINT, INK, MASKED, OBSERVED, Picture, RESTORED, TRUTH, axis_name, legend, pieces,
+    text,
 };
 use super::curves::short;
 use crate::base::statistics::median;
+use crate::config::Frame;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use std::ops::Range;
 
 /// Emission lines that are marked: name and vacuum rest wavelength, Å.
-const MARKS: [(&str, f64); 8] = [
+const MARKS: [(&str, f64); 13] = [
     ("Lyβ", 1025.72),
     ("Lyα", 1215.67),
     ("N V", 1240.81),
@@ -19,6 +21,11 @@ const MARKS: [(&str, f64); 8] = [
     ("Si IV", 1396.76),
     ("C IV", 1549.06),
     ("He II", 1640.42),
+    ("C III]", 1908.73),
+    ("Mg II", 2798.75),
+    ("Hβ", 4862.68),
+    ("[O III]", 5008.24),
+    ("Hα", 6564.61),
 ];
 const WIDTH: u32 = 1600;
 const PANEL: u32 = 330;
@@ -48,8 +55,10 @@ pub struct Panel {
 /// Several objects on one wavelength axis.
 #[derive(Debug, Clone)]
 pub struct Spectra {
-    /// Å, observed frame, `[D]`.
+    /// Å in the frame of the grid, `[D]`.
     pub wavelength: Vec<f64>,
+    /// What wavelengths these are.
+    pub frame: Frame,
     /// Unit of every flux.
     pub flux_unit: String,
     /// What the restored curve is, e.g. `restored (ODE)`.
@@ -117,11 +126,7 @@ impl Spectra {
             .axis_desc_style(text(20, INK))
             .x_label_formatter(&|v| format!("{v:.0}"))
             .y_label_formatter(&|v| short(*v))
-            .x_desc(if last {
-                "observed wavelength [Å, vacuum]"
-            } else {
-                ""
-            })
+            .x_desc(if last { axis_name(self.frame) } else { "" })
             .y_desc(format!("flux [{}]", self.flux_unit))
             .draw()?;
 

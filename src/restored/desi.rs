@@ -1,5 +1,7 @@
 //! Restored DESI spectra in the form of DESI's coadd files, one file for each coadd file that they
-//! were observed in, which specutils' `DESI coadd` loader opens.
+//! were observed in, which specutils' `DESI coadd` loader opens. The form has one wavelength axis for all
+//! its targets: of a catalog on a grid of the rest frame, whose targets were each observed elsewhere, there
+//! is a file for each target.
 //!
 //! Data model: <https://desidatamodel.readthedocs.io>, `coadd-SURVEY-PROGRAM-PIXNUM.html`. The pixels
 //! are those of the restored catalog, cut into the arms B, R, Z in the middle of their overlaps:
@@ -7,7 +9,8 @@
 //! is 1/σ² with σ the standard deviation of the SDE draws, 0 where none was estimated; `X_MASK` has
 //! the bit ALLBADPIX where the observation had no good pixel and the flux is inferred alone.
 //! `X_OBS_FLUX`, `X_OBS_IVAR` are the observation on the same pixels, `X_DRAW` the first draw of the
-//! SDE: images that DESI does not know and readers pass over.
+//! SDE, `X_SIGMA_PRIOR` the part of σ that is the population's, where it is known: images that DESI does
+//! not know and readers pass over.
 
 use super::catalog::{Restored, RestoredHeader};
 use super::restorations::RestoredRows;
@@ -63,7 +66,15 @@ pub fn restored_desi_path(folder: &Path, source: &Path) -> PathBuf {
     ))
 }
 
-/// Writes the restored DESI objects of a catalog, a file for each coadd file, called by `path`;
+/// `path`, the file of all the targets of a coadd file, as it is called for one of them.
+#[must_use]
+pub fn path_of_target(path: &Path, target: i64) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!("{stem}-{target}.fits"))
+}
+
+/// Writes the restored DESI objects of a catalog, a file for each coadd file, called by `path`, or on a grid
+/// of the rest frame one for each target, called by [`path_of_target`];
 /// `history` is what the catalog's HISTORY says. Gives the number of files.
 ///
 /// # Errors
@@ -87,10 +98,21 @@ pub fn write_restored_desi(
         },
         ..catalog.header().clone()
     };
+    let mut written = 0;
     for (source, targets) in &files {
-        write_file(&path(source), source, catalog, &header, targets)?;
+        let whole = path(source);
+        let parts: Vec<(PathBuf, &[(usize, i64)])> = match header.grid.is_rest() {
+            false => vec![(whole, targets)],
+            true => (targets.chunks(1))
+                .map(|one| (path_of_target(&whole, one[0].1), one))
+                .collect(),
+        };
+        for (path, targets) in parts {
+            write_file(&path, source, catalog, &header, targets)?;
+            written += 1;
+        }
     }
-    Ok(files.len())
+    Ok(written)
 }
 
 fn write_file(
@@ -105,7 +127,9 @@ fn write_file(
     let objects: Vec<&Object> = targets.iter().map(|t| &catalog.objects()[t.0]).collect();
     let ids: Vec<i64> = targets.iter().map(|t| t.1).collect();
     fibermap(&mut sheet, &objects, &ids)?;
-    let arms = arms(&mut sheet, header, targets.len())?;
+    // Of several targets there is none that was moved.
+    let wavelength = objects[0].observed(&header.grid.wavelength());
+    let arms = arms(&mut sheet, header, &wavelength, targets.len())?;
     let mut images = Images::open(catalog, header.made.method.is_random())?;
     let mut snr = Vec::with_capacity(targets.len());
     for (part, start) in targets.chunks(ROWS).zip((0..).step_by(ROWS)) {
@@ -193,12 +217,17 @@ struct Arm {
     mask: FitsHdu,
     observed: FitsHdu,
     observed_ivar: FitsHdu,
+    sigma_prior: Option<FitsHdu>,
     draw: Option<FitsHdu>,
 }
 
-/// Lays out the images of `n` spectra; arms without a pixel of the grid are left out.
-fn arms(sheet: &mut Sheet, header: &RestoredHeader, n: usize) -> Result<Vec<Arm>> {
-    let wavelength = header.grid.wavelength();
+/// Lays out the images of `n` spectra observed at `wavelength` `[D]`; arms without a pixel of the grid are left out.
+fn arms(
+    sheet: &mut Sheet,
+    header: &RestoredHeader,
+    wavelength: &[f64],
+    n: usize,
+) -> Result<Vec<Arm>> {
     let mut arms = Vec::new();
     let mut first = 0;
     for (name, end) in ARMS {
@@ -225,6 +254,9 @@ fn arms(sheet: &mut Sheet, header: &RestoredHeader, n: usize) -> Result<Vec<Arm>
             mask: image("MASK", ImageType::Long, "")?,
             observed: image("OBS_FLUX", ImageType::Float, FLUX)?,
             observed_ivar: image("OBS_IVAR", ImageType::Float, IVAR)?,
+            sigma_prior: (header.made.prior)
+                .then(|| image("SIGMA_PRIOR", ImageType::Float, FLUX))
+                .transpose()?,
             draw: header
                 .made
                 .method
@@ -258,10 +290,15 @@ impl Arm {
         sheet.pixels(&self.mask, from, &mask)?;
         sheet.pixels(&self.observed, from, &part(&block.observed))?;
         sheet.pixels(&self.observed_ivar, from, &observed_ivar)?;
-        match (&self.draw, &block.draw) {
-            (Some(hdu), Some(draw)) => sheet.pixels(hdu, from, &part(draw)),
-            _ => Ok(()),
+        for (hdu, rows) in [
+            (&self.sigma_prior, &block.sigma_prior),
+            (&self.draw, &block.draw),
+        ] {
+            if let (Some(hdu), Some(rows)) = (hdu, rows) {
+                sheet.pixels(hdu, from, &part(rows))?;
+            }
         }
+        Ok(())
     }
 }
 
@@ -270,6 +307,7 @@ struct Images {
     restored: RestoredRows,
     /// SIGMA and DRAW, of the SDE.
     random: Option<[RestoredRows; 2]>,
+    sigma_prior: Option<RestoredRows>,
     observed: RestoredRows,
     observed_ivar: RestoredRows,
 }
@@ -278,6 +316,7 @@ struct Images {
 struct Rows {
     restored: Array2<f32>,
     sigma: Option<Array2<f32>>,
+    sigma_prior: Option<Array2<f32>>,
     draw: Option<Array2<f32>>,
     observed: Array2<f32>,
     observed_ivar: Array2<f32>,
@@ -289,6 +328,9 @@ impl Images {
         Ok(Self {
             restored: catalog.rows("RESTORED")?,
             random: random.then(both).transpose()?,
+            sigma_prior: (catalog.header().made.prior)
+                .then(|| catalog.rows("SIGMA_PRIOR"))
+                .transpose()?,
             observed: catalog.rows("OBSERVED")?,
             observed_ivar: catalog.rows("IVAR")?,
         })
@@ -302,6 +344,9 @@ impl Images {
         Ok(Rows {
             restored: self.restored.read(rows)?,
             sigma,
+            sigma_prior: (self.sigma_prior.as_mut())
+                .map(|r| r.read(rows))
+                .transpose()?,
             draw,
             observed: self.observed.read(rows)?,
             observed_ivar: self.observed_ivar.read(rows)?,

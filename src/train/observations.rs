@@ -2,7 +2,7 @@
 
 use crate::base::tensors::tensor;
 use crate::data::{Block, ImageBlock, RowBlock};
-use crate::forward::{Latent, redshifts};
+use crate::forward::{Latent, redshift_errors, redshifts};
 use tch::{Device, Tensor};
 
 /// Rows read at once.
@@ -72,7 +72,8 @@ impl Observable for Block {
         Observations {
             flux: tensor(&self.flux, device),
             latent: Latent::from_ivar(&ivar, &tensor(&self.lsf, device))
-                .at(&redshifts(&self.z).to_device(device)),
+                .at(&redshifts(&self.z).to_device(device))
+                .unsure_by(&redshift_errors(&self.z, &self.z_err).to_device(device)),
         }
     }
 }

@@ -176,6 +176,7 @@ fn empty(part: &Observations, n: i64, device: Device) -> Observations {
             planes: like(&part.latent.planes),
             psf: like(&part.latent.psf),
             redshift: like(&part.latent.redshift),
+            redshift_error: like(&part.latent.redshift_error),
             anchor: None,
         },
     }

@@ -166,6 +166,7 @@ fn the_quasar_channel_smooths_like_its_matrix_and_its_noise_is_correlated() {
         loglam0: 3.6,
         dloglam: 1e-4,
         pixels: d as usize,
+        frame: selfsi::config::Frame::Observed,
     };
     let rho: Vec<f32> = (0..d).map(|i| 0.02 * (i % 9) as f32).collect();
     let layout = Layout::Spectra {
@@ -414,6 +415,7 @@ fn white_noise_of_spectra_has_the_configs_level_and_the_sets_correlation() {
         loglam0: 3.6,
         dloglam: 1e-4,
         pixels: 3,
+        frame: selfsi::config::Frame::Observed,
     };
     let layout = Layout::Spectra {
         grid,
@@ -440,6 +442,7 @@ fn a_prior_fits_images_of_any_size_and_spectra_of_an_even_number_of_pixels() {
             loglam0: 3.6,
             dloglam: 1e-4,
             pixels,
+            frame: selfsi::config::Frame::Observed,
         };
         let layout = Layout::Spectra {
             grid,

@@ -30,6 +30,7 @@ fn header(interpolant: &str) -> RestoredHeader {
         made: Provenance {
             method: Method::named(interpolant).unwrap(),
             draws: if interpolant == "sde" { 8 } else { 1 },
+            prior: false,
             quantiles: if interpolant == "sde" {
                 vec![0.025, 0.5]
             } else {
@@ -52,9 +53,13 @@ fn objects() -> Vec<Object> {
         fiberid: 4_544_940_698 + i as i64,
         thing_id: 77,
         label: -1,
+        z_grid: 0.0,
         ra: 120.5,
         dec: -3.25,
         z: 2.5 + i as f64,
+        z_err: 0.001 * (1 + i) as f64,
+        loglike: -1234.5 - i as f64,
+        loglike_p: 0.25,
         norm: 3.0,
         flag: if i == 1 { flag::SNR } else { flag::GOOD },
         reason: if i == 1 {
@@ -85,6 +90,7 @@ fn block(sde: bool) -> RestoredBlock {
     RestoredBlock {
         restored: image(1),
         sigma: sde.then(|| image(2)),
+        sigma_prior: None,
         draw: sde.then(|| image(3)),
         quantiles: if sde {
             vec![image(4), image(5)]
@@ -101,6 +107,7 @@ fn part(b: &RestoredBlock, from: usize, to: usize) -> RestoredBlock {
     RestoredBlock {
         restored: cut(&b.restored),
         sigma: b.sigma.as_ref().map(cut),
+        sigma_prior: None,
         draw: b.draw.as_ref().map(cut),
         quantiles: b.quantiles.iter().map(cut).collect(),
         observed: cut(&b.observed),

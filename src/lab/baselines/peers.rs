@@ -14,7 +14,7 @@ use crate::data::{Block, Layout, LogGrid, RowBlock};
 use crate::evaluate::{Baseline, Sampled, Sampling, Spectra};
 use crate::forward::{self, MeanBlur};
 use crate::nets::{self, Ground};
-use crate::population::{Channel, RestGrid, RestPopulation};
+use crate::population::{Amplitudes, Channel, RestGrid, RestPopulation};
 use crate::train::{Feed, Learned, Observable, Observations, Posteriors, Training};
 use ndarray::{Array1, Array2, Array3, Axis};
 use rand::SeedableRng;
@@ -177,10 +177,11 @@ impl Peers<'_> {
         };
         let training = &self.spectra.training;
         let rows = || std::iter::once(Ok(training.clone()));
-        let learned = match RestPopulation::learn(rows, self.grid, &channel, true)? {
+        let learned = match RestPopulation::learn(rows, self.grid, &channel, Amplitudes::Trend)? {
             Some(population) if population.factor.ncols() > 0 => Learned {
                 population,
                 lsf: self.lsf(),
+                usual: None,
             },
             _ => return Ok(Err("no rest-frame population can be learned".to_owned())),
         };

@@ -140,8 +140,10 @@ impl<H: SetHeader> PreparedRows<H> {
                 *part = self.file.rows(name, rows.clone())?;
             }
         }
-        if let Some(z) = block.redshifts_mut() {
-            *z = self.file.numbers("z", rows)?;
+        for (name, column) in H::Block::COLUMNS.iter().zip(block.columns_mut()) {
+            if self.file.has(name) {
+                *column = self.file.numbers(name, rows.clone())?;
+            }
         }
         Ok(block)
     }

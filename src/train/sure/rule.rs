@@ -141,6 +141,7 @@ mod tests {
             population: RestPopulation {
                 grid: RestGrid::over(grid, 4.0f64.ln(), 1),
                 mean: Array1::ones(D),
+                slope: None,
                 factor: factor.clone(),
                 structure: None,
                 scaled: true,
@@ -148,6 +149,7 @@ mod tests {
                 spectra: N,
             },
             lsf: vec![0.0; D],
+            usual: None,
         };
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         // Not the Gaussian that the posterior believes in: skew, and without amplitudes.
