@@ -46,6 +46,9 @@ enum Stage {
     Rays(usize, LatentUse),
 }
 
+// SAFETY: libtorch lets several threads read its tensors, and nothing else is done with them.
+unsafe impl Sync for Stages {}
+
 impl Stages {
     /// # Errors
     /// [`Error::Config`] if a stage does not fit images of this layout.

@@ -8,7 +8,7 @@ use selfsi::lab::toy::{Arm, Settings, Shape, calibration, exact, learn_behind, o
 use selfsi::nets::{Fields, Mlp, Params, Pass, VelocityField};
 use selfsi::population::{GaussianStart, Joint, Learned, Moments};
 use selfsi::transport::Transport;
-use std::rc::Rc;
+use std::sync::Arc;
 use tch::{Device, Kind, Tensor};
 
 const KIND: InterpolantConfig = InterpolantConfig::Posterior { erased: 1.0 };
@@ -53,7 +53,7 @@ fn from(joint: &Joint) -> Transport {
         grading: 2.0,
         ..TransportConfig::default()
     };
-    Transport::new(&KIND, &steps, true).from(Rc::new(GaussianStart::new(joint, Device::Cpu)))
+    Transport::new(&KIND, &steps, true).from(Arc::new(GaussianStart::new(joint, Device::Cpu)))
 }
 
 fn silent(d: i64) -> Mlp {
@@ -121,6 +121,9 @@ struct Exact {
     y: Tensor,
     params: Params,
 }
+
+// SAFETY: its tensors are only read.
+unsafe impl Sync for Exact {}
 
 impl VelocityField for Exact {
     fn fields(&self, t: &Tensor, x: &Tensor, latent: &Latent, _: Pass) -> Fields {

@@ -3,7 +3,7 @@
 use super::super::observations::Observations;
 use super::super::run::Run;
 use super::file;
-use super::rule::correction;
+use super::rule::corrected;
 use super::spread::Spread;
 use super::told::Posteriors;
 use crate::Result;
@@ -11,7 +11,7 @@ use crate::base::random::{Purpose, derive};
 use crate::data::Layout;
 use crate::nets::VelocityField;
 use std::ops::Range;
-use tch::{Device, Tensor, no_grad};
+use tch::{Device, Tensor};
 
 /// The posteriors and how wide their draws are.
 pub struct Mean {
@@ -52,7 +52,7 @@ impl Mean {
         let seeds: Vec<u64> = draws.map(|k| derive(seed, Purpose::Transport, k)).collect();
         let streams = Vec::<i64>::try_from(streams.to_device(Device::Cpu))?;
         let (told, errors) = self.posteriors.drawn(o, &seeds, &streams)?;
-        let mean = no_grad(|| &told.mean + correction(network, o, [&told.mean, &told.scatter], 0));
+        let mean = corrected(network, o, &told);
         let rest = self.posteriors.rest_of(o)?;
         let factors = self.spread.of_rows(&rest, mean.size()[1], mean.device());
         let draws = &mean + errors * factors;
