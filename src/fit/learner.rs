@@ -3,7 +3,7 @@
 use super::adam::Adam;
 use crate::base::workers;
 use crate::nets::VelocityField;
-use tch::{Tensor, no_grad, with_grad};
+use tch::{Kind, Tensor, no_grad, with_grad};
 
 /// The loss of a batch, a number, and its gradient `[P]` with respect to the weights of `network`: the
 /// sums over the `parts` of the batch ([`workers`]) of what `loss` makes of each.
@@ -35,7 +35,10 @@ pub fn gradient<N: VelocityField + ?Sized, P: Send, E: Send>(
     });
     match sum {
         Some(sum) => sum.map(|[loss, gradient]| (loss, gradient)),
-        None => Ok((Tensor::from(0f32), network.params().flat().zeros_like())),
+        None => {
+            let zeros = network.params().flat().zeros_like();
+            Ok((zeros.sum(Kind::Float), zeros))
+        }
     }
 }
 

@@ -118,21 +118,19 @@ struct Exact {
     v: f64,
     gain: f64,
     start: f64,
-    y: Tensor,
+    /// The same in all rows.
+    y: f64,
     params: Params,
 }
-
-// SAFETY: its tensors are only read.
-unsafe impl Sync for Exact {}
 
 impl VelocityField for Exact {
     fn fields(&self, t: &Tensor, x: &Tensor, latent: &Latent, _: Pass) -> Fields {
         let anchor = latent.anchor.as_ref().unwrap();
         let left: Tensor = 1.0 - t;
-        let mean = &self.y * self.gain;
+        let mean = self.y * self.gain;
         let total = left.square() * self.v + t.square() * self.start;
-        let off = x - &left * &mean - t * &anchor.mean;
-        let clean = mean + &left * self.v / total * off;
+        let off = x - &left * mean - t * &anchor.mean;
+        let clean: Tensor = &left * self.v / total * off + mean;
         Fields {
             velocity: (x - clean) / t,
             denoiser: None,
@@ -163,7 +161,7 @@ fn exact_field(a: f64, start: f64, v: f64, gain: f64, y: &Tensor) -> Exact {
         v,
         gain,
         start: posterior(a, start).1,
-        y: y.shallow_clone(),
+        y: y.double_value(&[0, 0]),
         params: Params::new(0, Device::Cpu),
     }
 }
