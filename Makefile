@@ -17,7 +17,7 @@ LEVEL = $(if $(OPTIMISE),$(PLAIN)=$(OPTIMISE))
 comma := ,
 ODE := --set 'interpolant={kind="ode"}'
 
-.PHONY: help needs setup build cargo-build wheel cargo-wheel wheel-test install cargo-install demo demo-mock demo-data demo-images toy notebooks study regimes scale test cargo-test quick cargo-quick setup-mpi build-mpi cargo-build-mpi test-mpi cargo-test-mpi test-slurm check lint cargo-lint fuzz cargo-fuzz bench bench-eager estep clean
+.PHONY: help needs setup build cargo-build wheel cargo-wheel wheel-test install cargo-install demo demo-mock demo-data demo-images toy notebooks study real regimes scale test cargo-test quick cargo-quick setup-mpi build-mpi cargo-build-mpi test-mpi cargo-test-mpi test-slurm check lint cargo-lint fuzz cargo-fuzz bench bench-eager estep clean
 help:            ## print this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -131,6 +131,26 @@ study: build           ## train on the demo's survey with three seeds, beside al
 	$(SELFSI) prepare survey_configs/demo.toml
 	@$(MAKE) --no-print-directory -j 2 $(SEEDS:%=study-seed-%)
 	$(SELFSI) evaluate --report data/study/peers.md $(SEEDS:%=data/study/seed-%)
+
+# Real quasars seen twice: REAL is a folder with quasars.h5, exposures.h5 and sky_fibres.h5. Where there is none,
+# nothing is measured.
+REAL ?= ../shared/data/real
+REAL_SEEDS ?= 1 2 3
+REAL_RUNS := $(REAL_SEEDS:%=optical-%) $(REAL_SEEDS:%=ultraviolet-%)
+
+real:                  ## restore real quasars and compare with their other exposures (REAL=folder): data/study/real.md
+	@if [ ! -f "$(REAL)/exposures.h5" ]; then echo "skipped: no real quasars in REAL=$(REAL) (exposures.h5)"; \
+	else $(MAKE) --no-print-directory build check && $(MAKE) --no-print-directory $(REAL_RUNS:%=real-%) \
+	&& $(CHECK)/bin/python scripts/real_report.py data/study/real.md $(REAL_RUNS:%=out/real/%); fi
+
+real-%:
+	rm -rf out/real/$*
+	$(CHECK)/bin/python scripts/real.py make $(REAL) out/real/$* --window $(firstword $(subst -, ,$*)) --seed $(lastword $(subst -, ,$*))
+	$(SELFSI) --threads 1 prepare out/real/$*/config.toml
+	$(SELFSI) --threads 1 train out/real/$*/config.toml --out out/real/$*/run
+	$(SELFSI) --threads 1 restore out/real/$*/run out/real/$*/test.h5 --out out/real/$*/restored.fits
+	$(SELFSI) --threads 1 restore out/real/$*/run out/real/$*/sky.h5 --out out/real/$*/sky.fits
+	$(CHECK)/bin/python scripts/real.py judge out/real/$*
 
 study-seed-%:
 	rm -rf out/study/seed-$*

@@ -36,7 +36,7 @@ fn stages() -> Vec<(&'static str, StageConfig)> {
     };
     vec![
         ("mask", mask),
-        ("noise", StageConfig::Noise { sigma: 0.1 }),
+        ("noise", StageConfig::noise(0.1)),
         ("blur", StageConfig::Blur { sigma: 1.0 }),
         ("poisson", StageConfig::Poisson { rate: 0.25 }),
         ("photon", StageConfig::Photon { gain: 0.1 }),
@@ -59,6 +59,7 @@ fn image_forward(c: &mut Criterion) {
         },
         vector: 0,
         planes: 0,
+        psf: 0,
     };
     let random = Rows::range(1, Purpose::Forward, 0, BATCH, Device::Cpu);
     let x = random.normal(9, layout.pixels() as i64);

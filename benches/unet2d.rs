@@ -36,6 +36,7 @@ fn network(channels_last: bool, bf16: bool) -> UNet2d {
         },
         vector: 0,
         planes: 0,
+        psf: 0,
     };
     UNet2d::new(&config, &image, 1, UNet2d::INTERPOLANT, 1, Device::Cpu)
 }

@@ -201,6 +201,7 @@ fn prepared(path: &Path) {
         grid,
         noise_rho: vec![0.0; grid.pixels],
         flux_unit: "Jy".into(),
+        level_mean: None,
         specsys: None,
         config: super::JOB.into(),
     };
@@ -223,6 +224,7 @@ fn images(path: &Path) {
             },
             vector: 1,
             planes: 1,
+            psf: 1,
         },
         unit: "nJy".into(),
         config: String::new(),

@@ -272,6 +272,7 @@ pub fn protocol(data: &[u8]) -> bool {
             loglam0: 3.6,
             dloglam: 1e-3,
             pixels: 8,
+            frame: selfsi::config::Frame::Observed,
         };
         let noise_rho = Vec::new();
         (Layout::Spectra { grid, noise_rho }, 8)
@@ -287,6 +288,7 @@ pub fn protocol(data: &[u8]) -> bool {
             },
             vector: 0,
             planes: 0,
+            psf: 0,
         };
         (Layout::Images(image), 12)
     };

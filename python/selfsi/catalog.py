@@ -45,8 +45,19 @@ class Catalog(Rows):
 
     @cached_property
     def wavelength(self) -> u.Quantity:
-        """The wavelength of each pixel, [D]: vacuum, observed frame."""
+        """The wavelength of each pixel, [D]: vacuum, in the frame of the grid (`frame`)."""
         return u.Quantity(self._stack.table("WAVELENGTH")["WAVELENGTH"].filled(np.nan), u.AA)
+
+    @property
+    def frame(self) -> str:
+        """What the wavelengths of the grid are: "observed", or "rest": each spectrum was moved by its redshift."""
+        return str(self.header.get("FRAME", "observed"))
+
+    def observed_wavelength(self, key: int | str) -> u.Quantity:
+        """Where the pixels of the row of a number or a name were observed, [D]: vacuum."""
+        if self.frame == "observed" or "Z_GRID" not in self.table.colnames:
+            return self.wavelength
+        return self.wavelength * (1.0 + float(np.ma.filled(self.table["Z_GRID"][self.index(key)], np.nan)))
 
     @property
     def main(self) -> str:
@@ -135,9 +146,12 @@ class Catalog(Rows):
             meta[key.lower()] = table[key].item() if isinstance(table[key], np.generic) else table[key]
         z = table["Z"] if "Z" in self.table.colnames else np.ma.masked
         redshift = None if z is np.ma.masked or z <= -1 else float(z)
+        axis = self.observed_wavelength(row)
+        if not np.isfinite(axis).all():  # A row without a redshift.
+            axis = self.wavelength
         return specutils().Spectrum(
             flux=u.Quantity(flux, self.unit, copy=False),
-            spectral_axis=self.wavelength,
+            spectral_axis=axis,
             uncertainty=uncertainty,
             mask=mask,
             redshift=redshift,

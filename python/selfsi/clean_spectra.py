@@ -21,7 +21,7 @@ class Truth:
     """The clean spectra of a survey with known truth, as `selfsi mock` writes them."""
 
     path: Path
-    #: [D], vacuum, observed frame.
+    #: [D], vacuum, in the frame of the grid of the survey.
     wavelength: u.Quantity
     unit: u.Unit
     #: Of each row.

@@ -10,8 +10,9 @@ from .errors import Error
 
 #: How the names of selfsi's formats begin.
 OURS = "selfsi-"
-#: The major version that this package reads of each.
+#: The major version that this package reads of each, and of those whose version 2 is of the rest frame.
 MAJOR = 1
+FRAMED = {f"selfsi-{name}" for name in ("prepared", "restored", "generated", "truth", "simulated")}
 
 
 def check_not_newer(path: Path, keys: Mapping[str, Any]) -> None:
@@ -19,7 +20,8 @@ def check_not_newer(path: Path, keys: Mapping[str, Any]) -> None:
     # In FITS in capitals, in HDF5 not; prepared sets number their versions.
     found = {k: keys.get(k, keys.get(k.lower(), "")) for k in ("FORMAT", "FMTVER", "VERSION")}
     version = str(found["FMTVER"] or found["VERSION"] or MAJOR)
-    if str(found["FORMAT"]).startswith(OURS) and int(version.split(".")[0]) > MAJOR:
+    newest = 2 if found["FORMAT"] in FRAMED else MAJOR
+    if str(found["FORMAT"]).startswith(OURS) and int(version.split(".")[0]) > newest:
         raise Error(
-            f"{path}: version {version} of {found['FORMAT']}, this package reads {MAJOR}.x; use a newer selfsi"
+            f"{path}: version {version} of {found['FORMAT']}, this package reads {newest}.x; use a newer selfsi"
         )

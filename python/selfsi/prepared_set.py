@@ -50,8 +50,19 @@ class Prepared:
 
     @cached_property
     def wavelength(self) -> u.Quantity:
-        """The wavelength of each pixel of spectra, [D]: vacuum, observed frame."""
+        """The wavelength of each pixel of spectra, [D]: vacuum, in the frame of the grid (`frame`)."""
         return u.Quantity(10.0 ** self.array("loglam")[:], u.AA)
+
+    @property
+    def frame(self) -> str:
+        """What the wavelengths of the grid are: "observed", or "rest": each spectrum was moved by its redshift."""
+        return str(self._file.attrs.get("frame", "observed"))
+
+    def observed_wavelength(self, row: int) -> u.Quantity:
+        """Where the pixels of a row were observed, [D]: vacuum."""
+        if self.frame == "observed":
+            return self.wavelength
+        return self.wavelength * (1.0 + float(np.ma.filled(self.table["Z_GRID"][row], np.nan)))
 
     @cached_property
     def unit(self) -> u.Unit:
@@ -81,9 +92,10 @@ class Prepared:
         norm = float(np.ma.getdata(self.table["NORM"])[row])
         flux, ivar = self.array("flux")[row], self.array("ivar")[row]
         flagged = bool(self.table["FLAG"][row] != 0)
+        axis = self.observed_wavelength(row)
         return specutils().Spectrum(
             flux=u.Quantity(flux * np.float32(norm), self.unit),
-            spectral_axis=self.wavelength,
+            spectral_axis=axis if np.isfinite(axis).all() else self.wavelength,
             uncertainty=InverseVariance(ivar / np.float32(norm) ** 2),
             mask=~(ivar > 0) | flagged,
             meta={"row": row, "name": str(self.table["NAME"][row])},

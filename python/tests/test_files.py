@@ -103,7 +103,7 @@ class OtherFiles(unittest.TestCase):
         fits.PrimaryHDU(np.zeros((2, 2))).writeto(plain, overwrite=True)
         newer = FILES / "newer.fits"
         with fits.open(SDE) as hdus:
-            hdus[0].header["FMTVER"] = "2.0"
+            hdus[0].header["FMTVER"] = "3.0"
             hdus.writeto(newer, overwrite=True)
         for path, why in (
             (other, "neither FITS nor HDF5"),
@@ -117,8 +117,8 @@ class OtherFiles(unittest.TestCase):
             self.assertIn(str(path), str(caught.exception))
         set_ = FILES / "newer.h5"
         with h5py.File(set_, "w") as file:
-            file.attrs.update({"format": "selfsi-prepared", "version": 2})
-        with self.assertRaisesRegex(selfsi.Error, "version 2 of selfsi-prepared"):
+            file.attrs.update({"format": "selfsi-prepared", "version": 3})
+        with self.assertRaisesRegex(selfsi.Error, "version 3 of selfsi-prepared"):
             selfsi.prepared(set_)
         for absent in (selfsi.open, selfsi.prepared, selfsi.truth, selfsi.audited):
             with self.assertRaises(FileNotFoundError):

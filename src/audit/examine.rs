@@ -5,6 +5,7 @@ use super::prediction::{Prediction, calls};
 use super::residual::{Fit, LineFilter};
 use crate::Result;
 use crate::base::tensors;
+use crate::data::OtherRedshift;
 use crate::forward::ForwardModel;
 use crate::train::Observations;
 use tch::{Device, Kind, Tensor, no_grad};
@@ -40,14 +41,17 @@ pub struct Findings {
     pub draw: Option<Fit>,
     /// The features of RESTORED.
     pub features: Vec<Support>,
+    /// The best of the other redshifts that the object may be at, where the run can compare them.
+    pub redshift: Option<OtherRedshift>,
 }
 
 /// How many statistics there are.
-pub const STATISTICS: usize = 5;
+pub const STATISTICS: usize = 6;
 
 impl Findings {
     /// The statistics that decide, each large where something is wrong: χ², the strongest local
-    /// residual and the most contradicted feature of RESTORED; χ² and residual of DRAW. NaN where
+    /// residual and the most contradicted feature of RESTORED; χ² and residual of DRAW; how much likelier
+    /// another redshift is. NaN where
     /// there is none.
     #[must_use]
     pub fn statistics(&self) -> [f64; STATISTICS] {
@@ -59,6 +63,7 @@ impl Findings {
             contradiction.fold(f64::NAN, f64::max),
             draw(Fit::excess),
             draw(|f| f.local.abs()),
+            self.redshift.map_or(f64::NAN, |z| z.gain),
         ]
     }
 }
@@ -132,6 +137,7 @@ impl Examiner {
                     restored,
                     draw,
                     features,
+                    redshift: None,
                 })
                 .collect())
         })

@@ -125,8 +125,9 @@ fn same_observation<'a>(
 
 fn check(a: &Restored, b: &Restored) -> Result<()> {
     let (ha, hb) = (a.header(), b.header());
-    let grid =
-        |h: &crate::restored::RestoredHeader| (h.grid.pixels, (h.grid.loglam0 * 1e9).round());
+    let grid = |h: &crate::restored::RestoredHeader| {
+        (h.grid.pixels, h.grid.frame, (h.grid.loglam0 * 1e9).round())
+    };
     if grid(ha) != grid(hb) || ha.flux_unit != hb.flux_unit {
         return Err(foreign(
             b,

@@ -2,9 +2,9 @@
 
 use super::examine::{Findings, STATISTICS, Support};
 use super::halves::{DISAGREE, Halves};
-use super::null::Null;
 use super::table::{AuditHeader, AuditRow, FeatureRow, audit_flag as flag};
 use super::verdict::{CONTRADICTED, SUPPORTED, UNDECIDED, Verdicts};
+use crate::base::null::Null;
 use crate::data::Object;
 use crate::restored::Restored;
 use serde::Serialize;
@@ -53,6 +53,10 @@ pub struct Summary {
     pub feature: usize,
     /// Flagged for the chi-square or a line-like residual of the draw.
     pub draw: usize,
+    /// Flagged for an observation that is unlikely under the population.
+    pub likelihood: usize,
+    /// Flagged because another redshift fits better.
+    pub redshift: usize,
     /// Objects over which the other run disagrees; absent without one.
     pub halves: Option<usize>,
     /// Features that the data support.
@@ -77,7 +81,9 @@ impl<'a> Judge<'a> {
         let nulls: [Null; STATISTICS] =
             std::array::from_fn(|k| Null::new(values.iter().map(|v| v[k])));
         let exists = |k: &usize| values.iter().any(|v| v[*k].is_finite());
-        let statistics = (0..STATISTICS).filter(exists).count().max(1);
+        let likely = catalog.objects().iter().any(|o| o.loglike_p.is_finite());
+        let statistics = (0..STATISTICS).filter(exists).count() + usize::from(likely);
+        let statistics = statistics.max(1);
         let level = alpha / statistics as f64;
         Self {
             verdicts: Verdicts::new(simulated, fdr, nulls[2].critical(level)),
@@ -109,6 +115,7 @@ impl<'a> Judge<'a> {
         let mut features = Vec::new();
         for (row, found) in findings {
             let object = &self.catalog.objects()[row];
+            let wavelength = object.observed(&wavelength);
             if found.restored.dof > 0.0 {
                 rows[row] = self.row(row, object, &found, &wavelength);
                 let feature = |s| self.feature(row, object, s, &wavelength);
@@ -154,6 +161,9 @@ impl<'a> Judge<'a> {
             undecided: count(UNDECIDED),
             contradicted: count(CONTRADICTED),
             feature_p: p[2],
+            z_best: f.redshift.map_or(f64::NAN, |z| z.z),
+            z_gain: statistics[5],
+            z_p: p[5],
             half_rms: half.map_or(f64::NAN, |h| h.rms),
             half_max: half.map_or(f64::NAN, |h| h.max),
             half_wave: half.map_or(f64::NAN, |h| wavelength[h.at]),
@@ -166,6 +176,9 @@ impl<'a> Judge<'a> {
             (flag::LOCAL, below(1)),
             (flag::FEATURE, out.contradicted > 0),
             (flag::DRAW, below(3) || below(4)),
+            (flag::LIKELIHOOD, object.loglike_p <= self.level),
+            // One that is as likely is no better.
+            (flag::REDSHIFT, below(5) && out.z_gain > 0.0),
             (flag::HALVES, out.half_max.abs() >= DISAGREE),
         ] {
             out.flag |= if wrong { bit } else { 0 };
@@ -217,6 +230,20 @@ impl<'a> Judge<'a> {
             format!("y contradicts {}", against.join(", ")),
         );
         say(flag::DRAW, fit("DRAW", draw));
+        say(
+            flag::LIKELIHOOD,
+            format!(
+                "the observation is unlikely under the population (p {:.1e})",
+                row.object.loglike_p
+            ),
+        );
+        say(
+            flag::REDSHIFT,
+            format!(
+                "z = {:.4} does not fit: z = {:.4} is likelier by exp({:.1}) (p {:.1e})",
+                row.object.z, row.z_best, row.z_gain, row.z_p
+            ),
+        );
         let half = format!(
             "the other run differs by {:.1} SIGMA at {:.0} A",
             row.half_max, row.half_wave
@@ -250,12 +277,21 @@ impl<'a> Judge<'a> {
         Summary {
             rows: rows.len(),
             audited,
-            flagged: count(flag::CHI2 | flag::LOCAL | flag::FEATURE | flag::DRAW),
+            flagged: count(
+                flag::CHI2
+                    | flag::LOCAL
+                    | flag::FEATURE
+                    | flag::DRAW
+                    | flag::LIKELIHOOD
+                    | flag::REDSHIFT,
+            ),
             expected_by_chance: alpha * audited as f64,
             chi2: count(flag::CHI2),
             local: count(flag::LOCAL),
             feature: count(flag::FEATURE),
             draw: count(flag::DRAW),
+            likelihood: count(flag::LIKELIHOOD),
+            redshift: count(flag::REDSHIFT),
             halves: self.halves.as_ref().map(|_| count(flag::HALVES)),
             supported: sum(|r| r.supported),
             undecided: sum(|r| r.undecided),
@@ -283,6 +319,9 @@ fn not_audited(object: &Object) -> AuditRow {
         undecided: 0,
         contradicted: 0,
         feature_p: f64::NAN,
+        z_best: f64::NAN,
+        z_gain: f64::NAN,
+        z_p: f64::NAN,
         half_rms: f64::NAN,
         half_max: f64::NAN,
         half_wave: f64::NAN,

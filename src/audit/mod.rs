@@ -9,7 +9,6 @@ mod examine;
 mod features;
 mod halves;
 mod judge;
-mod null;
 mod observed;
 mod prediction;
 mod read;
@@ -22,7 +21,6 @@ pub use examine::{CALLS, Examiner, Findings, Restorations, STATISTICS, Support};
 pub use features::{Feature, features};
 pub use halves::{Disagreement, Halves};
 pub use judge::{Audit, Judge, Summary};
-pub use null::Null;
 pub use observed::Observed;
 pub use prediction::{Prediction, calls};
 pub use read::{AuditFile, Judged, JudgedFeature};
@@ -32,7 +30,7 @@ pub use verdict::Verdicts;
 
 use crate::base::random::{Purpose, derive};
 use crate::config::Config;
-use crate::data::Provenance;
+use crate::data::{Object, Provenance};
 use crate::forward;
 use crate::prepare::SpectraHeader;
 use crate::restore::{Input, Restorer, Source};
@@ -109,9 +107,12 @@ pub fn audit(
     for part in every.chunks(size) {
         let (block, objects) = observed.batch(part)?;
         let x = observed.restorations(part)?;
-        let z: Vec<f64> = objects.iter().map(|o| o.z).collect();
+        let z: Vec<f64> = objects.iter().map(Object::z_on_grid).collect();
         let y = block.observations(job.device);
-        let findings = examiner.examine(&x, &y, &restorer.numbers(&objects), &z)?;
+        let mut findings = examiner.examine(&x, &y, &restorer.numbers(&objects), &z)?;
+        for (found, other) in findings.iter_mut().zip(restorer.other_redshifts(&y)?) {
+            found.redshift = other;
+        }
         found.extend(part.iter().map(|k| observed.row(*k)).zip(findings));
         progress(job.simulations + found.len(), all);
     }

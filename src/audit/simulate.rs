@@ -45,9 +45,12 @@ pub fn simulated(
     };
     let renamed: Vec<Object> = objects.iter().map(|o| renamed(o, round)).collect();
     let numbers = restorer.numbers(&renamed);
-    let z: Vec<f64> = objects.iter().map(|o| o.z).collect();
+    let z: Vec<f64> = objects.iter().map(Object::z_on_grid).collect();
     let x = restorations(restorer, restorer.draws(&fresh, &renamed)?);
     let mut findings = examiner.examine(&x, &fresh, &numbers, &z)?;
+    for (found, other) in findings.iter_mut().zip(restorer.other_redshifts(&fresh)?) {
+        found.redshift = other;
+    }
     let (x, truth) = (tensors::numbers(&x.restored)?, tensors::numbers(&truth)?);
     let pixels = examiner.wavelength.len();
     let rows = x.chunks(pixels).zip(truth.chunks(pixels));

@@ -27,14 +27,21 @@ pub mod audit_flag {
     /// The other run restores it otherwise.
     pub const HALVES: i32 = 32;
 
+    /// The observation is unlikely under the population of the run: LOGLIKE_P of the restored catalog.
+    pub const LIKELIHOOD: i32 = 64;
+    /// Another redshift explains the observation better.
+    pub const REDSHIFT: i32 = 128;
+
     /// Name and meaning of every bit, for headers and documentation.
-    pub const MEANINGS: [(i32, &str, &str); 6] = [
+    pub const MEANINGS: [(i32, &str, &str); 8] = [
         (NOT_AUDITED, "NOT_AUDITED", "no restoration to audit"),
         (CHI2, "CHI2", "F(RESTORED) is far from y"),
         (LOCAL, "LOCAL", "line-like residual of y"),
         (FEATURE, "FEATURE", "y contradicts a feature"),
         (DRAW, "DRAW", "F(DRAW) is far from y"),
         (HALVES, "HALVES", "the other run disagrees"),
+        (LIKELIHOOD, "LIKELIHOOD", "unlikely under the population"),
+        (REDSHIFT, "REDSHIFT", "another redshift fits better"),
     ];
 }
 
@@ -100,6 +107,12 @@ pub struct AuditRow {
     pub contradicted: usize,
     /// Probability of a feature contradicted as strongly, from the simulations.
     pub feature_p: f64,
+    /// The best of the other redshifts that were tried; NaN where there is none.
+    pub z_best: f64,
+    /// ln p(y | Z_BEST) − ln p(y | Z).
+    pub z_gain: f64,
+    /// Probability of so large a gain, from the simulations.
+    pub z_p: f64,
     /// Difference of the two restorations in units of their combined SIGMA.
     pub half_rms: f64,
     /// The largest such difference, with its sign.
@@ -217,7 +230,7 @@ impl AuditHeader {
 type Real<'a, R> = (&'static str, &'a str, fn(&R) -> f64);
 type Whole<R> = (&'static str, fn(&R) -> i64);
 
-const AUDIT_REAL: [Real<'static, AuditRow>; 17] = [
+const AUDIT_REAL: [Real<'static, AuditRow>; 22] = [
     ("RA", "deg", |r| r.object.ra),
     ("DEC", "deg", |r| r.object.dec),
     ("Z", "", |r| r.object.z),
@@ -232,6 +245,11 @@ const AUDIT_REAL: [Real<'static, AuditRow>; 17] = [
     ("DRAW_LOCAL_WAVE", "Angstrom", |r| r.draw_local_wave),
     ("DRAW_LOCAL_P", "", |r| r.draw_local_p),
     ("FEATURE_P", "", |r| r.feature_p),
+    ("LOGLIKE", "", |r| r.object.loglike),
+    ("LOGLIKE_P", "", |r| r.object.loglike_p),
+    ("Z_BEST", "", |r| r.z_best),
+    ("Z_GAIN", "", |r| r.z_gain),
+    ("Z_P", "", |r| r.z_p),
     ("HALF_RMS", "", |r| r.half_rms),
     ("HALF_MAX", "", |r| r.half_max),
     ("HALF_WAVE", "Angstrom", |r| r.half_wave),

@@ -11,6 +11,7 @@ pub(crate) mod line;
 pub mod lock;
 mod machine;
 pub mod messages;
+pub mod null;
 pub mod output;
 pub mod program;
 pub mod random;

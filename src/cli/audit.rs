@@ -162,8 +162,15 @@ fn text(result: &audit::Audit, out: &Path) -> String {
             s.rows
         ),
         format!(
-            "{} flagged, at most {:.1} expected by chance (chi2 {}, local {}, feature {}, draw {})",
-            s.flagged, s.expected_by_chance, s.chi2, s.local, s.feature, s.draw
+            "{} flagged, at most {:.1} expected by chance (chi2 {}, local {}, feature {}, draw {}, likelihood {}, redshift {})",
+            s.flagged,
+            s.expected_by_chance,
+            s.chi2,
+            s.local,
+            s.feature,
+            s.draw,
+            s.likelihood,
+            s.redshift
         ),
         format!(
             "features: {} supported by the data (at most {:.0} % of them false), {} undecided, {} contradicted",

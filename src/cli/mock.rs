@@ -33,7 +33,7 @@ impl Mock {
             NormaliseConfig::Window { min, max, .. } => (min, max),
             _ => (6600.0, 8000.0),
         };
-        let survey = Survey::new(config.seed, (mock.z_min, mock.z_max), window)?;
+        let survey = Survey::new(config.seed, mock, window)?;
         let grid = LogGrid::new(&config.grid);
         claim(&mock.folder, &config.to_toml()?)?;
         let n = mock.spectra;

@@ -175,12 +175,18 @@ impl Restore {
 }
 
 fn report(out: &Path, summary: Summary) -> Said {
-    let json = serde_json::json!({"rows": summary.rows, "restored": summary.restored});
-    let text = format!(
+    let json = serde_json::json!({"rows": summary.rows, "restored": summary.restored, "unlikely": summary.unlikely});
+    let mut text = format!(
         "{}: {} of {} rows restored, the others flagged",
         out.display(),
         summary.restored,
         summary.rows
     );
+    if summary.unlikely > 0 {
+        text += &format!(
+            "\n  {} of them are unlikely under the population that the run learned (WARNING, LOGLIKE_P): perhaps other objects, or at other redshifts (selfsi audit)",
+            summary.unlikely
+        );
+    }
     Said::both(text, json)
 }

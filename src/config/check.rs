@@ -1,6 +1,6 @@
 //! What the tables ask of themselves and of each other. Each check names the key and how to mend it.
 
-use super::forward::ForwardConfig;
+use super::forward::{ForwardConfig, StageUnits};
 use super::interpolant::InterpolantConfig;
 use super::job::Config;
 use super::network::NetworkConfig;
@@ -44,6 +44,13 @@ pub(super) fn survey(c: &Config, origin: &str) -> Result<()> {
         "give a number in 0..1",
     )?;
     if let SurveySource::Images { path, .. } = &c.survey.source {
+        require(
+            c.survey.noise.is_given(),
+            origin,
+            "survey.noise",
+            "only the noise of spectra is measured",
+            "leave it out for images",
+        )?;
         require(
             !path.is_empty(),
             origin,
@@ -275,6 +282,21 @@ pub(super) fn image(c: &Config, origin: &str) -> Result<()> {
         "there is no warm start for images",
         "give warm_start = 0",
     )?;
+    if let ForwardConfig::Stages { units, .. } = &c.forward {
+        let stretched = matches!(
+            &c.normalise,
+            NormaliseConfig::Pixels {
+                softening: Some(_),
+                ..
+            }
+        );
+        ok(
+            !stretched || *units != Some(StageUnits::Normalised),
+            "forward.units",
+            "normalised values are stretched here, which no light ever is",
+            "give units = \"file\" or leave it out",
+        )?;
+    }
     if let NormaliseConfig::Pixels {
         mean,
         std,

@@ -14,6 +14,9 @@ pub struct Columns {
     pub fiberid: String,
     /// Redshift.
     pub z: String,
+    /// Standard deviation of the redshift.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub z_err: Option<String>,
     /// Right ascension, degrees.
     pub ra: String,
     /// Declination, degrees.
@@ -34,6 +37,7 @@ impl Default for Columns {
             mjd: "MJD".into(),
             fiberid: "FIBERID".into(),
             z: "Z".into(),
+            z_err: None,
             ra: "RA".into(),
             dec: "DEC".into(),
             name: "SDSS_NAME".into(),
@@ -52,6 +56,9 @@ pub struct DesiColumns {
     pub targetid: String,
     /// Redshift.
     pub z: String,
+    /// Standard deviation of the redshift.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub z_err: Option<String>,
     /// Warnings of the redshift's fit; 0: none.
     pub zwarn: String,
     /// Right ascension, degrees.
@@ -68,6 +75,7 @@ impl Default for DesiColumns {
         Self {
             targetid: "TARGETID".into(),
             z: "Z".into(),
+            z_err: None,
             zwarn: "ZWARN".into(),
             ra: "TARGET_RA".into(),
             dec: "TARGET_DEC".into(),

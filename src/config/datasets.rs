@@ -42,6 +42,9 @@ pub struct Datasets {
     pub lsf: Option<String>,
     /// Redshifts, `[N]`.
     pub z: String,
+    /// Standard deviations of the redshifts, `[N]`; under the name `z_err` it may be absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub z_err: Option<String>,
     /// Names of the objects: strings or integers.
     pub id: String,
     /// A positive brightness per object, for `normalise.kind = "column"`.
@@ -61,6 +64,7 @@ impl Default for Datasets {
             mask: None,
             lsf: None,
             z: "z".into(),
+            z_err: None,
             id: "id".into(),
             level: None,
         }

@@ -1,5 +1,7 @@
 //! `[forward]`: the black box F and its stages.
 
+use super::latent_use::LatentUse;
+use super::psf::PsfConfig;
 use super::require::require;
 use crate::Result;
 use serde::{Deserialize, Serialize};
@@ -26,6 +28,10 @@ pub enum ForwardConfig {
     Stages {
         /// In the order in which they happen.
         stages: Vec<StageConfig>,
+        /// What levels are in; absent: the file's units where `[normalise]` stretches the values,
+        /// normalised ones elsewhere.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        units: Option<StageUnits>,
     },
     /// A program of the user's: started once, batches streamed through stdin and stdout.
     Command {
@@ -46,6 +52,24 @@ impl ForwardConfig {
         matches!(self, Self::Gaussian { .. } | Self::Quasar { .. })
     }
 
+    /// Whether images without a noise level are to be given the scatter of their background.
+    #[must_use]
+    pub fn measures_background(&self) -> bool {
+        let background = |s: &StageConfig| matches!(s, StageConfig::Noise { from, .. } if *from == LevelFrom::Background);
+        matches!(self, Self::Stages { stages, .. } if stages.iter().any(background))
+    }
+
+    /// The stage that takes each pixel's recorded noise, by its place.
+    #[must_use]
+    pub fn recorded_noise(&self) -> Option<usize> {
+        let recorded =
+            |s: &StageConfig| matches!(s, StageConfig::Noise { from, .. } if !from.is_sigma());
+        match self {
+            Self::Stages { stages, .. } => stages.iter().position(recorded),
+            _ => None,
+        }
+    }
+
     /// The same channel with nothing kept from an observation: for the first one of each object.
     #[must_use]
     pub fn first(&self) -> Self {
@@ -56,7 +80,13 @@ impl ForwardConfig {
             }
         };
         match &mut config {
-            Self::Stages { stages } => stages.iter_mut().for_each(|s| match s {
+            Self::Stages { stages, .. } => stages.iter_mut().for_each(|s| match s {
+                StageConfig::Psf(psf) if psf.is_profile() => {
+                    let mut latent = psf.latent();
+                    fresh(&mut latent);
+                    psf.latent = Some(latent);
+                }
+                StageConfig::Psf(_) => {}
                 StageConfig::Mask { latent, .. }
                 | StageConfig::Motion { latent, .. }
                 | StageConfig::Jpeg { latent, .. }
@@ -73,19 +103,39 @@ impl ForwardConfig {
     }
 }
 
-/// What is known of a corruption's latent (mask, direction, quality, rays).
+/// What the levels of stages are in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum LatentUse {
-    /// It comes with each observation, the network is told it, and F is run anew with the same.
-    Kept,
-    /// The network is told it, and F draws a fresh one every time it is run.
-    Redrawn,
-    /// The network is not told it, and F draws a fresh one every time it is run.
-    Hidden,
+pub enum StageUnits {
+    /// The units of the files, which F gets and gives: the stretch of `[normalise]` is undone before
+    /// the first stage and done again after the last.
+    File,
+    /// Pixel values of mean 0 and standard deviation 1, as the paper has them; not where they are
+    /// stretched.
+    Normalised,
 }
 
-/// One corruption of an image. Levels are in normalised pixel values, lengths in pixels.
+/// Where the level of a noise stage comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LevelFrom {
+    /// The stage's `sigma`.
+    #[default]
+    Sigma,
+    /// Each image's own inverse variance.
+    Ivar,
+    /// The same, and where an image comes without one, the scatter of its background, which
+    /// `selfsi prepare` measures.
+    Background,
+}
+
+impl LevelFrom {
+    fn is_sigma(&self) -> bool {
+        *self == Self::Sigma
+    }
+}
+
+/// One corruption of an image. Levels are in the units of [`StageUnits`], lengths in pixels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum StageConfig {
@@ -97,11 +147,17 @@ pub enum StageConfig {
         /// What is known of the mask.
         latent: LatentUse,
     },
-    /// Gaussian noise of standard deviation `sigma`.
+    /// Gaussian noise.
     Noise {
-        /// Normalised pixel value.
+        /// Where its standard deviation comes from.
+        #[serde(default, skip_serializing_if = "LevelFrom::is_sigma")]
+        from: LevelFrom,
+        /// Its standard deviation; 0 where it comes from elsewhere.
+        #[serde(default, skip_serializing_if = "is_zero")]
         sigma: f64,
     },
+    /// Convolution with a point-spread function: the image's own, or a drawn one.
+    Psf(PsfConfig),
     /// Gaussian blur of standard deviation `sigma`; the kernel ends at 2⌈3σ⌉ + 1 pixels.
     Blur {
         /// Pixels.
@@ -186,6 +242,21 @@ pub enum NoiseFrom {
     Ivar,
 }
 
+fn is_zero(v: &f64) -> bool {
+    *v == 0.0
+}
+
+impl StageConfig {
+    /// Gaussian noise of standard deviation `sigma`.
+    #[must_use]
+    pub fn noise(sigma: f64) -> Self {
+        Self::Noise {
+            from: LevelFrom::Sigma,
+            sigma,
+        }
+    }
+}
+
 pub(super) fn check(forward: &ForwardConfig, origin: &str) -> Result<()> {
     let positive = |v: f64| v > 0.0 && v.is_finite();
     let ok =
@@ -227,7 +298,7 @@ pub(super) fn check(forward: &ForwardConfig, origin: &str) -> Result<()> {
                 )?;
             }
         }
-        ForwardConfig::Stages { stages } => {
+        ForwardConfig::Stages { stages, .. } => {
             ok(
                 !stages.is_empty(),
                 "forward.stages",
@@ -266,11 +337,23 @@ fn check_stage(stage: &StageConfig, key: &str, origin: &str) -> Result<()> {
             "rho is not in (0, 1)",
             "give e.g. rho = 0.5",
         ),
-        StageConfig::Noise { sigma } | StageConfig::Blur { sigma } => (
+        StageConfig::Noise {
+            from: LevelFrom::Sigma,
+            sigma,
+        } => (
             positive(*sigma),
             "sigma is not positive",
-            "give e.g. sigma = 0.1",
+            "give e.g. sigma = 0.1, or from = \"ivar\"",
         ),
+        StageConfig::Noise { sigma, .. } => {
+            (*sigma == 0.0, "sigma beside `from`", "give one of the two")
+        }
+        StageConfig::Blur { sigma } => (
+            positive(*sigma) && *sigma <= 1000.0,
+            "sigma is not within 0..1000 pixels",
+            "give e.g. sigma = 1.5",
+        ),
+        StageConfig::Psf(psf) => return psf.check(key, origin),
         StageConfig::Poisson { rate } => (
             positive(*rate),
             "rate is not positive",

@@ -40,7 +40,32 @@ pub(super) fn complete(table: &mut toml::Table, origin: &str) -> Result<()> {
     }
     let kind = if images { "unet2d" } else { "unet1d" };
     default(table, "network", "kind", kind);
+    // What comes with each observation the network is told.
+    if images
+        && has_stage(table, &|s| {
+            is(s, "kind", "noise") && s.contains_key("from") && !is(s, "from", "sigma")
+        })
+    {
+        default(table, "network", "noise_input", true);
+    }
+    if images
+        && has_stage(table, &|s| {
+            is(s, "kind", "psf") && is(s, "from", "hdu") && !is(s, "latent", "hidden")
+        })
+    {
+        default(table, "network", "psf_input", true);
+    }
     Ok(())
+}
+
+fn is(stage: &toml::Table, key: &str, value: &str) -> bool {
+    stage.get(key).and_then(toml::Value::as_str) == Some(value)
+}
+
+fn has_stage(table: &toml::Table, is_one: &dyn Fn(&toml::Table) -> bool) -> bool {
+    let stages = table.get("forward").and_then(|f| f.get("stages"));
+    let stages = stages.and_then(toml::Value::as_array).into_iter().flatten();
+    stages.filter_map(toml::Value::as_table).any(is_one)
 }
 
 /// Sets `section.key` where it is left out.

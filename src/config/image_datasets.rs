@@ -17,6 +17,9 @@ pub struct ImageDatasets {
     pub vector: String,
     /// Planes that describe it, [N, P, H, W].
     pub planes: String,
+    /// The point-spread function of each image, [N, P, P] or [N, C, P, P], or of all, [P, P] or
+    /// [C, P, P]. Empty: none is read. It also names an HDU of FITS files.
+    pub psf: String,
     /// Names: strings or integers, `[N]`.
     pub id: String,
     /// Class of each object, `[N]` integers; carried along.
@@ -31,6 +34,7 @@ impl Default for ImageDatasets {
             mask: "mask".into(),
             vector: "vector".into(),
             planes: "planes".into(),
+            psf: "psf".into(),
             id: "id".into(),
             label: "ans".into(),
         }

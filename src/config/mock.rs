@@ -15,6 +15,16 @@ pub enum MockFormat {
     Hdf5,
 }
 
+/// How redshifts are distributed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Redshifts {
+    /// Falling as n(z) of DR16Q does over 2.75–3.25.
+    Falling,
+    /// The same number everywhere.
+    Uniform,
+}
+
 /// `[mock]`: the mock quasar survey.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -29,6 +39,18 @@ pub struct MockConfig {
     pub z_min: f64,
     /// Largest redshift.
     pub z_max: f64,
+    /// How redshifts are distributed between them.
+    pub redshifts: Redshifts,
+    /// Part of the quasars with broad absorption lines.
+    pub bal: f64,
+    /// Part of the quasars in whose spectrum there is a damped Lyman-α system, one each; without it systems
+    /// are as frequent as they are observed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dla: Option<f64>,
+    /// First and last observed wavelength of the spectra, Å (format `sdss`). Without it what the grid and the
+    /// window of the level ask for, 3600–8500 at least; for a grid of the rest frame 3600–10400.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wavelength: Option<[f64; 2]>,
     /// Range of the signal-to-noise per common-grid pixel, uniform (format `sdss`).
     pub snr: [f64; 2],
     /// Resolving power λ/σ_λ of the Gaussian line-spread function (format `sdss`).
@@ -49,6 +71,10 @@ impl Default for MockConfig {
             spectra: 1000,
             z_min: 2.75,
             z_max: 3.25,
+            redshifts: Redshifts::Falling,
+            bal: 0.0,
+            dla: None,
+            wavelength: None,
             snr: [0.5, 2.0],
             resolution: 5000.0,
             resolution_spread: 0.05,
@@ -73,6 +99,22 @@ impl MockConfig {
             "mock.snr",
             "snr is not a range of positive numbers, or resolution is not positive",
             "give snr = [0.5, 2.0], resolution = 5000",
+        )?;
+        require(
+            [self.bal, self.dla.unwrap_or(0.0)]
+                .iter()
+                .all(|p| (0.0..=1.0).contains(p)),
+            origin,
+            "mock.bal",
+            "bal and dla are parts of the quasars: 0 to 1",
+            "give e.g. 0.1",
+        )?;
+        require(
+            (self.wavelength).is_none_or(|[a, b]| a > 0.0 && b > 1.1 * a && b < 1e6),
+            origin,
+            "mock.wavelength",
+            "not a wavelength range",
+            "give the first and the last wavelength in Å, such as [3600, 10400]",
         )?;
         require(
             (0.0..1.0).contains(&self.resolution_spread) && (0.0..1.0).contains(&self.tilt),

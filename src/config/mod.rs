@@ -12,11 +12,14 @@ mod image;
 mod image_datasets;
 mod interpolant;
 mod job;
+mod kinds;
+mod latent_use;
 mod mask;
 mod mock;
 mod network;
 mod normalise;
 mod parts;
+mod psf;
 mod reference;
 mod require;
 mod restore;
@@ -30,20 +33,24 @@ pub(crate) use bounds::check as check_bounds;
 pub use columns::{Columns, DesiColumns};
 pub use datasets::{AirOrVacuum, Datasets};
 pub use diffusion::{DiffusionConfig, SamplerConfig};
-pub use forward::{Chroma, ForwardConfig, LatentUse, NoiseFrom, SmoothingFrom, StageConfig};
-pub use grid::GridConfig;
+pub use forward::{
+    Chroma, ForwardConfig, LevelFrom, NoiseFrom, SmoothingFrom, StageConfig, StageUnits,
+};
+pub use grid::{Frame, GridConfig};
 pub use image::ImageConfig;
 pub use image_datasets::ImageDatasets;
 pub use interpolant::{EpsilonShape, InterpolantConfig};
 pub use job::Config;
+pub use latent_use::LatentUse;
 pub use mask::{MaskConfig, MaskKind};
-pub use mock::{MockConfig, MockFormat};
+pub use mock::{MockConfig, MockFormat, Redshifts};
 pub use network::{NetworkConfig, UNet1dConfig, UNet2dConfig};
 pub use normalise::NormaliseConfig;
+pub use psf::{PsfConfig, PsfFrom};
 pub use reference::{Explained, explain, reference};
 pub use restore::RestoreConfig;
 pub use select::SelectConfig;
-pub use survey::{SurveyConfig, SurveySource};
+pub use survey::{SurveyConfig, SurveyNoise, SurveySource};
 pub use train::{CleanConfig, GrowthConfig, TrainConfig};
 pub use transport::{Scheme, TransportConfig};
 
@@ -96,6 +103,7 @@ impl Config {
         diffusion::complete(&mut table);
         interpolant::complete(&mut table);
         bounds::check(&table, origin)?;
+        kinds::check(&table, origin)?;
         let config: Self =
             serde_path_to_error::deserialize(table).map_err(|e| in_our_words(origin, &e))?;
         config.check(origin)?;
@@ -195,6 +203,10 @@ fn apply_override(table: &mut toml::Table, text: &str) -> Result<()> {
             .or_insert_with(|| toml::Value::Table(toml::Table::new()))
             .as_table_mut()
             .ok_or_else(|| bad("a part of the key is not a section"))?;
+    }
+    // The keys beside it were those of the other kind.
+    if last == "kind" && here.get(last).is_some_and(|old| *old != value) {
+        here.clear();
     }
     here.insert(last.to_owned(), value);
     Ok(())

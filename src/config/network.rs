@@ -26,7 +26,7 @@ impl NetworkConfig {
     pub fn noise_input(&self) -> bool {
         match self {
             Self::Unet1d(c) => c.noise_input,
-            Self::Unet2d(_) => false,
+            Self::Unet2d(c) => c.noise_input,
         }
     }
 
@@ -164,6 +164,13 @@ pub struct UNet2dConfig {
     pub dropout: f64,
     /// Whether the network is told which pixels are masked.
     pub mask_input: bool,
+    /// Whether the network is told the noise level of each pixel.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub noise_input: bool,
+    /// Whether the network is told each image's point-spread function, by its Fourier modulus on a few
+    /// modes.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub psf_input: bool,
     /// Tensors in the channels-last layout.
     pub channels_last: bool,
     /// Convolutions and matrix products in bfloat16.
@@ -181,6 +188,8 @@ impl Default for UNet2dConfig {
             head: 64,
             dropout: 0.1,
             mask_input: true,
+            noise_input: false,
+            psf_input: false,
             channels_last: false,
             bf16: false,
         }

@@ -16,6 +16,12 @@ pub enum NormaliseConfig {
         /// Levels less significant than this many sigma are refused.
         snr_min: f64,
     },
+    /// The mean flux of each spectrum, as its scale against the mean spectrum of the survey tells it: for
+    /// surveys whose objects share no window. Mean and scales are found in turn from the survey itself.
+    Amplitude {
+        /// Amplitudes less significant than this many sigma are refused.
+        snr_min: f64,
+    },
     /// The catalog's `level` column or dataset.
     Column,
     /// Images: an asinh stretch where `softening` (in the file's units) is given, then mean 0 and

@@ -2,6 +2,7 @@
 //! something else changes.
 
 use super::{Config, ForwardConfig, NetworkConfig, RestoreConfig, TransportConfig};
+use super::{LevelFrom, StageConfig};
 
 impl Config {
     /// What `selfsi prepare` goes by.
@@ -9,7 +10,17 @@ impl Config {
     pub fn of_preparation(&self) -> Self {
         Self {
             seed: 0,
-            forward: ForwardConfig::Gaussian { sigma: 1.0 },
+            // Of F preparing asks only whether to measure the noise.
+            forward: match self.forward.measures_background() {
+                true => ForwardConfig::Stages {
+                    stages: vec![StageConfig::Noise {
+                        from: LevelFrom::Background,
+                        sigma: 0.0,
+                    }],
+                    units: None,
+                },
+                false => ForwardConfig::Gaussian { sigma: 1.0 },
+            },
             network: NetworkConfig::default(),
             interpolant: super::InterpolantConfig::default(),
             transport: TransportConfig::default(),

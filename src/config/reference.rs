@@ -378,7 +378,10 @@ mod tests {
         let z = explain("survey.source.columns.z").unwrap();
         let kinds: Vec<_> = z.iter().filter_map(|e| e.when.as_deref()).collect();
         assert_eq!(kinds, ["kind = \"sdss\"", "kind = \"desi\""]);
-        assert_eq!(explain("normalise.min").unwrap()[0].unit, "Å, observed");
+        assert_eq!(
+            explain("normalise.min").unwrap()[0].unit,
+            "Å, in the frame of the grid"
+        );
         let interpolant = &explain("interpolant.kind").unwrap()[0];
         assert_eq!(interpolant.choices[4].0, "sure");
         // A link is followed by the page that it leads to; a bar that the page escapes is a bar.
@@ -396,7 +399,10 @@ mod tests {
             let found = explain(name).unwrap().into_iter();
             found.map(|e| e.key).collect()
         };
-        assert_eq!(keys("[grid]"), ["grid.min", "grid.max", "grid.pixels"]);
+        assert_eq!(
+            keys("[grid]"),
+            ["grid.min", "grid.max", "grid.pixels", "grid.frame"]
+        );
         assert_eq!(
             keys("train.growth"),
             ["train.growth.from", "train.growth.until"]

@@ -18,6 +18,29 @@ pub struct SurveyConfig {
     /// Which pixels are bad.
     #[serde(default)]
     pub mask: MaskConfig,
+    /// What the noise of spectra is taken from.
+    #[serde(default, skip_serializing_if = "SurveyNoise::is_given")]
+    pub noise: SurveyNoise,
+}
+
+/// `survey.noise`: what the noise of spectra is taken from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SurveyNoise {
+    /// The inverse variances, white from pixel to pixel.
+    #[default]
+    Given,
+    /// The inverse variances times what the spectra themselves show: their scatter from pixel to pixel,
+    /// and its correlation.
+    Measured,
+}
+
+impl SurveyNoise {
+    /// Whether the survey's word is taken.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        *self == Self::Given
+    }
 }
 
 /// `[survey.source]`: SDSS or DESI files, named by a catalog table or not, an HDF5 catalog, images.

@@ -3,7 +3,7 @@
 use super::row_block::RowBlock;
 use ndarray::Array2;
 
-/// Some consecutive spectra on the common grid, each array [n, D] but for the redshifts.
+/// Some consecutive spectra on the common grid, each array [n, D] but for the redshifts and their errors.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Block {
     /// Normalised flux; exactly 0 where masked, never NaN.
@@ -14,6 +14,8 @@ pub struct Block {
     pub lsf: Array2<f32>,
     /// Redshifts, `[n]`; NaN where unknown.
     pub z: Vec<f64>,
+    /// Their standard deviations, `[n]`; NaN where unknown.
+    pub z_err: Vec<f64>,
 }
 
 impl Block {
@@ -26,12 +28,14 @@ impl Block {
             ivar: zeros(),
             lsf: zeros(),
             z: vec![f64::NAN; n],
+            z_err: vec![f64::NAN; n],
         }
     }
 }
 
 impl RowBlock for Block {
     const PARTS: &'static [&'static str] = &["flux", "ivar", "lsf"];
+    const COLUMNS: &'static [&'static str] = &["z", "z_err"];
 
     fn parts(&self) -> Vec<&Array2<f32>> {
         vec![&self.flux, &self.ivar, &self.lsf]
@@ -41,11 +45,11 @@ impl RowBlock for Block {
         vec![&mut self.flux, &mut self.ivar, &mut self.lsf]
     }
 
-    fn redshifts(&self) -> Option<&[f64]> {
-        Some(&self.z)
+    fn columns(&self) -> Vec<&Vec<f64>> {
+        vec![&self.z, &self.z_err]
     }
 
-    fn redshifts_mut(&mut self) -> Option<&mut Vec<f64>> {
-        Some(&mut self.z)
+    fn columns_mut(&mut self) -> Vec<&mut Vec<f64>> {
+        vec![&mut self.z, &mut self.z_err]
     }
 }

@@ -1,8 +1,8 @@
 //! The common log-wavelength grid.
 
-use crate::config::GridConfig;
+use crate::config::{Frame, GridConfig};
 
-/// Pixels of equal width in log10 wavelength: observed frame, vacuum, Å.
+/// Pixels of equal width in log10 wavelength: vacuum, Å, observed or rest frame.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LogGrid {
     /// log10 of the wavelength at the centre of the first pixel.
@@ -11,6 +11,8 @@ pub struct LogGrid {
     pub dloglam: f64,
     /// Number of pixels, D.
     pub pixels: usize,
+    /// What wavelengths these are.
+    pub frame: Frame,
 }
 
 impl LogGrid {
@@ -23,10 +25,11 @@ impl LogGrid {
             loglam0: a + 0.5 * dloglam,
             dloglam,
             pixels: config.pixels,
+            frame: config.frame,
         }
     }
 
-    /// The grid with these pixel centres (log10 Å), if they are equally spaced to 1e-9.
+    /// The grid of the observed frame with these pixel centres (log10 Å), if they are equally spaced to 1e-9.
     #[must_use]
     pub fn of(loglam: &[f64]) -> Option<Self> {
         let (first, last) = (*loglam.first()?, *loglam.last()?);
@@ -35,15 +38,29 @@ impl LogGrid {
             loglam0: first,
             dloglam,
             pixels: loglam.len(),
+            frame: Frame::Observed,
         };
         let same = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-9;
         (dloglam > 0.0 && loglam.iter().zip(&grid.loglam()).all(same)).then_some(grid)
     }
 
-    /// Whether both have the same pixels, up to rounding.
+    /// The same pixels, of `frame`.
+    #[must_use]
+    pub fn in_frame(self, frame: Frame) -> Self {
+        Self { frame, ..self }
+    }
+
+    /// Whether its wavelengths are those of the rest frame of each object.
+    #[must_use]
+    pub fn is_rest(&self) -> bool {
+        self.frame == Frame::Rest
+    }
+
+    /// Whether both have the same pixels, up to rounding, of the same frame.
     #[must_use]
     pub fn matches(&self, other: &Self) -> bool {
         self.pixels == other.pixels
+            && self.frame == other.frame
             && (self.loglam0 - other.loglam0).abs() <= 1e-9
             && (self.dloglam - other.dloglam).abs() <= 1e-12
     }

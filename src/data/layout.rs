@@ -32,6 +32,9 @@ pub struct ImageLayout {
     pub vector: usize,
     /// Planes P, of the image's height and width, that describe it.
     pub planes: usize,
+    /// Pixels along a side of the point-spread function that comes with each channel of each image, odd;
+    /// 0: none does.
+    pub psf: usize,
 }
 
 impl Layout {
@@ -73,6 +76,12 @@ impl ImageLayout {
         Array2::from_shape_vec(values.raw_dim(), all).unwrap_or_default()
     }
 
+    /// Numbers of an image's point-spread functions, C · P².
+    #[must_use]
+    pub fn psf_numbers(&self) -> usize {
+        self.channels * self.psf * self.psf
+    }
+
     /// [n, C, H, W] for a view of n rows.
     #[must_use]
     pub fn shape(&self, n: i64) -> [i64; 4] {
@@ -111,8 +120,16 @@ impl PixelScale {
         self.softening.map_or(stretched, |s| s * stretched.sinh())
     }
 
-    /// d(normalised)/dv at `v`: a standard deviation in the file's units times this is one in
-    /// normalised units, to first order.
+    /// The file's units in one unit of a noise level: where the stretch is linear, a noise level is one of
+    /// the normalised values. It does not depend on the value: what is told of a pixel's noise says nothing of
+    /// its light.
+    #[must_use]
+    pub fn linear_unit(&self, channel: usize) -> f64 {
+        1.0 / self.slope(0.0, channel)
+    }
+
+    /// d(normalised)/dv at `v`: a small difference in the file's units times this is one of normalised
+    /// values.
     #[must_use]
     pub fn slope(&self, v: f64, channel: usize) -> f64 {
         let stretch = self.softening.map_or(1.0, |s| 1.0 / v.hypot(s));

@@ -21,6 +21,17 @@ pub struct Object {
     pub dec: f64,
     /// Redshift; NaN where unknown.
     pub z: f64,
+    /// The redshift by which the spectrum was moved to the grid: a pixel of the grid was observed at its
+    /// wavelength times 1 + `z_grid`. 0 on a grid of the observed frame; on one of the rest frame `z`, but
+    /// for the part of a pixel that is not moved; NaN where there is no `z`.
+    pub z_grid: f64,
+    /// Standard deviation of `z`; NaN where unknown.
+    pub z_err: f64,
+    /// ln p(y | z) of its observation under the population of a run, and the probability that one of the
+    /// survey is as unlikely; NaN where unknown.
+    pub loglike: f64,
+    /// See `loglike`.
+    pub loglike_p: f64,
     /// The level by which the flux was divided: flux = norm × normalised flux.
     pub norm: f64,
     /// 0, or why the spectrum takes no part: one or more of [`flag`].
@@ -43,11 +54,40 @@ impl Default for Object {
             ra: f64::NAN,
             dec: f64::NAN,
             z: f64::NAN,
+            z_grid: 0.0,
+            z_err: f64::NAN,
+            loglike: f64::NAN,
+            loglike_p: f64::NAN,
             norm: 1.0,
             flag: flag::GOOD,
             reason: String::new(),
             source: String::new(),
         }
+    }
+}
+
+/// An object whose observation is as unlikely as this under the population of the run is no such object, or
+/// not at its redshift, or its noise is not what it is said to be.
+const UNLIKELY: f64 = 1e-3;
+
+impl Object {
+    /// Whether its observation is so unlikely that its restoration is not to be trusted.
+    #[must_use]
+    pub fn is_unlikely(&self) -> bool {
+        self.loglike_p < UNLIKELY
+    }
+
+    /// The redshift of the rest frame of this object against the grid: λ_rest = λ_grid / (1 + `z_on_grid`).
+    #[must_use]
+    pub fn z_on_grid(&self) -> f64 {
+        (1.0 + self.z) / (1.0 + self.z_grid) - 1.0
+    }
+
+    /// Where the pixels of the grid at `wavelength` `[D]` were observed, Å.
+    #[must_use]
+    pub fn observed(&self, wavelength: &[f64]) -> Vec<f64> {
+        let stretch = 1.0 + self.z_grid;
+        wavelength.iter().map(|w| w * stretch).collect()
     }
 }
 

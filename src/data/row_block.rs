@@ -13,11 +13,14 @@ pub trait RowBlock: Clone + Send {
     /// As [`RowBlock::parts`], to be filled.
     fn parts_mut(&mut self) -> Vec<&mut Array2<f32>>;
 
-    /// Redshifts, `[n]`, where rows of this kind have them.
-    fn redshifts(&self) -> Option<&[f64]>;
+    /// Names in a file of the numbers that each row has besides, in the order of [`RowBlock::columns`].
+    const COLUMNS: &'static [&'static str];
 
-    /// As [`RowBlock::redshifts`], to be filled.
-    fn redshifts_mut(&mut self) -> Option<&mut Vec<f64>>;
+    /// Such numbers, `[n]` each: redshifts and their errors.
+    fn columns(&self) -> Vec<&Vec<f64>>;
+
+    /// As [`RowBlock::columns`], to be filled.
+    fn columns_mut(&mut self) -> Vec<&mut Vec<f64>>;
 
     /// Number of rows.
     fn len(&self) -> usize {
@@ -36,8 +39,8 @@ pub trait RowBlock: Clone + Send {
         for part in chosen.parts_mut() {
             *part = part.select(Axis(0), rows);
         }
-        if let Some(z) = chosen.redshifts_mut() {
-            *z = rows.iter().map(|i| z[*i]).collect();
+        for column in chosen.columns_mut() {
+            *column = rows.iter().map(|i| column[*i]).collect();
         }
         chosen
     }
@@ -48,8 +51,8 @@ pub trait RowBlock: Clone + Send {
         for (to, from) in self.parts_mut().into_iter().zip(others.parts()) {
             to.slice_mut(s![rows.clone(), ..]).assign(from);
         }
-        if let (Some(to), Some(from)) = (self.redshifts_mut(), others.redshifts()) {
-            to[rows].copy_from_slice(from);
+        for (to, from) in self.columns_mut().into_iter().zip(others.columns()) {
+            to[rows.clone()].copy_from_slice(from);
         }
     }
 }

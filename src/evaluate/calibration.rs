@@ -100,8 +100,8 @@ pub struct Tally {
 
 impl Tally {
     /// Adds an object at redshift `z`: its `draws` [m, D], m ≥ 2 as for all objects, and its `truth`
-    /// `[D]`, both normalised, on `wavelength` `[D]` (observed, Å). An object with draws that are not
-    /// finite is left out.
+    /// `[D]`, both normalised, on `wavelength` `[D]` (Å, in the frame that `z` is against). An object with
+    /// draws that are not finite is left out, and so are pixels whose truth is NaN.
     pub fn add(
         &mut self,
         draws: ArrayView2<f32>,
@@ -116,7 +116,8 @@ impl Tally {
         let columns = draws.columns().into_iter().zip(truth);
         let pixels: Vec<Scores> = columns.map(|(x, y)| scores(x.to_vec(), *y)).collect();
         for ((_, band), objects) in PARTS.iter().zip(&mut self.parts) {
-            let inside = |j: &usize| band.is_none_or(|b| b.holds(wavelength[*j], z));
+            let inside =
+                |j: &usize| !truth[*j].is_nan() && band.is_none_or(|b| b.holds(wavelength[*j], z));
             let chosen: Vec<&Scores> = (0..pixels.len())
                 .filter(inside)
                 .map(|j| &pixels[j])

@@ -27,8 +27,9 @@ pub struct ContinuumErrors {
     pub p95: f64,
 }
 
-/// Of restored, true and unabsorbed spectra, each [N, D] in the same unit, on `wavelength` `[D]` (observed,
-/// Å) at redshifts `z` `[N]`, in each of [`WINDOWS`].
+/// Of restored, true and unabsorbed spectra, each [N, D] in the same unit, on `wavelength` `[D]` (Å, in
+/// the frame that the redshifts `z` `[N]` are against), in each of [`WINDOWS`]. Pixels whose truth is NaN do
+/// not count.
 #[must_use]
 pub fn continuum_errors(
     [restored, truth, continuum]: [ArrayView2<f32>; 3],
@@ -38,8 +39,10 @@ pub fn continuum_errors(
     let of = |window: (f64, f64)| {
         let object = |i: usize| {
             let rest = |j: &usize| wavelength[*j] / (1.0 + z[i]);
-            let inside =
-                |j: &usize| (window.0..window.1).contains(&rest(j)) && continuum[[i, *j]] > 0.0;
+            let inside = |j: &usize| {
+                let known = continuum[[i, *j]] > 0.0 && !truth[[i, *j]].is_nan();
+                (window.0..window.1).contains(&rest(j)) && known
+            };
             let errors = (0..wavelength.len()).filter(inside).map(|j| {
                 let error = f64::from(restored[[i, j]]) - f64::from(truth[[i, j]]);
                 error.abs() / f64::from(continuum[[i, j]])

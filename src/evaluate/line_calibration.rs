@@ -40,21 +40,21 @@ pub struct LineCalibration {
 const QUANTITIES: [&str; 3] = ["peak", "centroid", "equivalent width"];
 
 /// Calibration of `measured` lines `[N]`, of `draws` draws, against `truth` [N, D], normalised by
-/// `norm` `[N]`, on `wavelength` `[D]` (observed, Å), of objects at redshifts `z` `[N]`. Quantities that
-/// fewer than ten objects have are left out.
+/// `norm` `[N]`, of objects at redshifts `z` `[N]` whose pixels are at the observed wavelengths (Å, `[D]`)
+/// that `observed` gives of each. Quantities that fewer than ten objects have are left out.
 #[must_use]
 pub fn line_calibrations(
     measured: &[MeasuredLines],
     draws: usize,
     truth: ArrayView2<f32>,
     norm: &[f64],
-    wavelength: &[f64],
+    observed: impl Fn(usize) -> Vec<f64>,
     z: &[f64],
 ) -> Vec<LineCalibration> {
     let factor = (1.0 + 1.0 / draws as f64).sqrt();
     let mut found: Vec<Vec<[f64; 2]>> = vec![Vec::new(); LINES.len() * QUANTITIES.len()];
     for (i, measured) in measured.iter().enumerate() {
-        let truth = measure(wavelength, truth.row(i), z[i]);
+        let truth = measure(&observed(i), truth.row(i), z[i]);
         for (line, (m, t)) in measured.iter().zip(truth).enumerate() {
             let centroid = t.centroid * (1.0 + z[i]);
             let pairs = [

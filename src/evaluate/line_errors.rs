@@ -20,17 +20,19 @@ pub struct LineErrors {
     pub centroid: Errors,
 }
 
-/// Errors of every line in `restored` against `truth`, both [N, D], for objects at redshifts `z` `[N]`.
+/// Errors of every line in `restored` against `truth`, both [N, D], for objects at redshifts `z` `[N]` whose
+/// pixels are at the observed wavelengths (Å, `[D]`) that `observed` gives of each.
 #[must_use]
 pub fn line_errors(
     restored: ArrayView2<f32>,
     truth: ArrayView2<f32>,
-    wavelength: &[f64],
+    observed: impl Fn(usize) -> Vec<f64>,
     z: &[f64],
 ) -> Vec<LineErrors> {
     let measured = |x: ArrayView2<f32>| -> Vec<[Measurement; LINES.len()]> {
-        let rows = x.rows().into_iter().zip(z);
-        rows.map(|(row, z)| measure(wavelength, row, *z)).collect()
+        let rows = x.rows().into_iter().zip(z).enumerate();
+        rows.map(|(i, (row, z))| measure(&observed(i), row, *z))
+            .collect()
     };
     let (restored, truth) = (measured(restored), measured(truth));
     let of_line = |(i, line): (usize, &crate::lines::EmissionLine)| {

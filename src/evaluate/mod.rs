@@ -22,6 +22,7 @@ mod restored_spectra;
 mod result;
 mod sampled;
 mod sampling;
+mod scored;
 mod sliced;
 mod smoothing;
 mod statistics;
@@ -32,6 +33,7 @@ pub(crate) mod table;
 pub use bars::{bars, regime};
 
 pub use calibration::{BINS, Calibration, Coverage, LEVELS, Mean, PixelCalibration, Tally};
+pub use scored::{AtRest, Scored};
 
 pub use continuum::{ContinuumErrors, WINDOWS, continuum_errors};
 
@@ -51,6 +53,6 @@ pub use sampling::{Answer, Baseline, Observed, Sampled, Samplers, Sampling, Spec
 pub use sliced::{Slices, SquaredDistance, population_distance, sliced_wasserstein};
 pub use smoothing::{best_smoothing, gaussian_smooth};
 pub use statistics::Errors;
-pub use study::{Candidate, Scored, TruePopulation, study};
+pub use study::{Candidate, TruePopulation, study};
 pub use survey::{Outcome, RunFiles, evaluate_runs};
 pub use table::{markdown, text};

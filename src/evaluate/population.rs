@@ -17,8 +17,8 @@ pub enum Band {
 }
 
 impl Band {
-    /// Whether `wavelength` (observed, Å) lies in this band of an object at redshift `z`; never
-    /// where the redshift is unknown.
+    /// Whether `wavelength` (Å, in the frame that `z` is against) lies in this band of an object at redshift
+    /// `z`; never where the redshift is unknown.
     #[must_use]
     pub fn holds(self, wavelength: f64, z: f64) -> bool {
         let rest = wavelength / (1.0 + z);
@@ -29,27 +29,32 @@ impl Band {
     }
 }
 
-/// Root-mean-square difference over all pixels of `a` and `b`, both [N, D].
+/// Root-mean-square difference over the pixels of `a` and `b`, both [N, D], where `b` is not NaN.
 #[must_use]
 pub fn rmse(a: ArrayView2<f32>, b: ArrayView2<f32>) -> f64 {
-    let mut sum = 0.0;
-    Zip::from(a)
-        .and(b)
-        .for_each(|a, b| sum += f64::from(a - b).powi(2));
-    (sum / a.len() as f64).sqrt()
+    mean_of(a, b, |d| d.powi(2)).sqrt()
 }
 
-/// Mean absolute difference over all pixels of `a` and `b`, both [N, D]: the CRPS of point estimates.
+fn mean_of(a: ArrayView2<f32>, b: ArrayView2<f32>, f: impl Fn(f64) -> f64) -> f64 {
+    let (mut sum, mut n) = (0.0, 0.0);
+    Zip::from(a).and(b).for_each(|a, b| {
+        if !b.is_nan() {
+            sum += f(f64::from(a - b));
+            n += 1.0;
+        }
+    });
+    sum / n
+}
+
+/// Mean absolute difference over the pixels of `a` and `b`, both [N, D], where `b` is not NaN: the CRPS of
+/// point estimates.
 #[must_use]
 pub fn mae(a: ArrayView2<f32>, b: ArrayView2<f32>) -> f64 {
-    let mut sum = 0.0;
-    Zip::from(a)
-        .and(b)
-        .for_each(|a, b| sum += f64::from((a - b).abs()));
-    sum / a.len() as f64
+    mean_of(a, b, f64::abs)
 }
 
-/// [`rmse`] over one band; NaN if no pixel lies in it. `wavelength` `[D]` in Å, `z` `[N]`.
+/// [`rmse`] over one band; NaN if no pixel lies in it. `wavelength` `[D]` in Å, in the frame that `z` `[N]`
+/// is against.
 #[must_use]
 pub fn band_rmse(
     a: ArrayView2<f32>,
@@ -60,7 +65,8 @@ pub fn band_rmse(
 ) -> f64 {
     let (mut sum, mut n) = (0.0, 0.0);
     for ((ra, rb), z) in a.rows().into_iter().zip(b.rows()).zip(z) {
-        for j in (0..wavelength.len()).filter(|j| band.holds(wavelength[*j], *z)) {
+        let inside = |j: &usize| !rb[*j].is_nan() && band.holds(wavelength[*j], *z);
+        for j in (0..wavelength.len()).filter(inside) {
             sum += f64::from(ra[j] - rb[j]).powi(2);
             n += 1.0;
         }
@@ -70,7 +76,8 @@ pub fn band_rmse(
 
 /// Median over the pixels of one band of the standard deviation over the objects, of `a` divided
 /// by `b`'s: 1 for a restoration that keeps the population's diversity, less for one that is too
-/// smooth. A pixel counts with the objects that have it in this band, if there are 20 or more.
+/// smooth. A pixel counts with the objects that have it in this band, if there are 20 or more; where `b` is
+/// NaN they do not.
 #[must_use]
 pub fn scatter_ratio(
     a: ArrayView2<f32>,
@@ -81,7 +88,7 @@ pub fn scatter_ratio(
 ) -> f64 {
     median((0..wavelength.len()).filter_map(|j| {
         let rows: Vec<usize> = (0..z.len())
-            .filter(|i| band.holds(wavelength[j], z[*i]))
+            .filter(|i| !b[[*i, j]].is_nan() && band.holds(wavelength[j], z[*i]))
             .collect();
         if rows.len() < OBJECTS_MIN {
             return None;

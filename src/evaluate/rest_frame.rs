@@ -6,7 +6,8 @@ use super::methods::{Method, Role};
 use super::result::Kind;
 use super::sampled::calibration_of_draws;
 use super::sampling::{blocks, evenly};
-use super::study::{Candidate, Scored};
+use super::scored::Scored;
+use super::study::Candidate;
 use crate::Result;
 use crate::base::cpu;
 use crate::data::Block;
@@ -110,6 +111,7 @@ impl RestFrame<'_> {
             ivar: Array2::ones(flux.raw_dim()),
             lsf: Array2::zeros(flux.raw_dim()),
             z: group.iter().map(|g| object(g).z).collect(),
+            z_err: vec![f64::NAN; group.len()],
             flux,
         })
     }

@@ -4,7 +4,8 @@ use super::calibration::{Calibration, Tally};
 use super::catalogs::{Catalog, Made};
 use super::line_calibration::line_calibrations;
 use super::result::Kind;
-use super::study::{Candidate, Scored};
+use super::scored::Scored;
+use super::study::Candidate;
 use crate::prepare::Prepared;
 use crate::restored::Restored;
 use crate::{Error, Result};
@@ -84,11 +85,11 @@ impl Catalog<Restored> {
         }
         let (rows, norms) = self.scored(set, scored);
         let mut tally = Tally::default();
+        let (truth, on_grid) = (known.own(&known.truth), known.z_on_grid());
         if let Some(mut draws) = self.file.draws()? {
             for (i, (row, norm)) in rows.iter().zip(&norms).enumerate() {
                 let x = draws.of(*row)?.mapv(|v| (f64::from(v) / norm) as f32);
-                let truth = known.truth.row(i);
-                tally.add(x.view(), truth, &known.wavelength, known.z[i]);
+                tally.add(x.view(), truth.row(i), &known.wavelength, on_grid[i]);
             }
         }
         let lines = self.file.lines()?.map_or_else(Vec::new, |lines| {
@@ -96,9 +97,9 @@ impl Catalog<Restored> {
             line_calibrations(
                 &measured,
                 header.made.draws,
-                known.truth.view(),
+                truth.view(),
                 &norms,
-                &known.wavelength,
+                |i| known.observed(i),
                 &known.z,
             )
         });

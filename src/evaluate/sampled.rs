@@ -4,7 +4,8 @@ use super::calibration::{Calibration, Tally};
 use super::methods::{Method, Role};
 use super::result::Kind;
 use super::sampling::{Baseline, Sampled};
-use super::study::{Candidate, Scored};
+use super::scored::Scored;
+use super::study::Candidate;
 use ndarray::{ArrayView3, Axis, s};
 
 /// What one baseline adds to an evaluation.
@@ -64,9 +65,10 @@ pub(super) fn calibration_of_draws(
     scored: &Scored,
 ) -> Calibration {
     let mut tally = Tally::default();
-    for (i, z) in scored.z.iter().enumerate() {
+    let truth = scored.own(&scored.truth);
+    for (i, z) in scored.z_on_grid().iter().enumerate() {
         let draws = draws.slice(s![.., i, ..]);
-        tally.add(draws, scored.truth.row(i), &scored.wavelength, *z);
+        tally.add(draws, truth.row(i), &scored.wavelength, *z);
     }
     Calibration {
         name,

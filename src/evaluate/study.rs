@@ -6,6 +6,7 @@ use super::line_errors::line_errors;
 use super::population::{Band, band_rmse, mae, rmse, scatter_ratio};
 use super::power::{band_edges, band_power, log_power, power_ratio};
 use super::result::{Distance, Evaluation, Kind, Row};
+use super::scored::Scored;
 use super::sliced::{Slices, population_distance, sliced_wasserstein};
 use super::smoothing::best_smoothing;
 use crate::base::statistics::median;
@@ -15,23 +16,6 @@ use crate::population::fill;
 use crate::population::{Learned, Moments};
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2};
-
-/// The spectra that are scored, none of them seen by training; arrays [N, D] of normalised flux.
-#[derive(Debug, Clone)]
-pub struct Scored {
-    /// Observed, Å, `[D]`.
-    pub wavelength: Vec<f64>,
-    /// Redshifts `[N]`; NaN where unknown.
-    pub z: Vec<f64>,
-    /// The observations.
-    pub flux: Array2<f32>,
-    /// 0 where masked.
-    pub ivar: Array2<f32>,
-    /// The clean spectra.
-    pub truth: Array2<f32>,
-    /// The same before any absorption, where they are known.
-    pub continuum: Option<Array2<f32>>,
-}
 
 /// A restoration to be scored, [N, D], rows as in [`Scored`].
 #[derive(Debug, Clone)]
@@ -82,7 +66,7 @@ pub fn study(
             "check the noise levels (ivar) of the prepared set",
         )
     };
-    let (width, smooth) = best_smoothing(y, ivar, scored.truth.view());
+    let (width, smooth) = best_smoothing(y, ivar, scored.own(&scored.truth).view());
     let others = Array2::from_shape_fn(y.raw_dim(), |(i, j)| {
         oracle.sample[[i % oracle.sample.nrows(), j]]
     });
@@ -237,13 +221,15 @@ impl<'a> Reference<'a> {
     fn measure(&self, c: &Candidate) -> Row {
         let Scored {
             wavelength,
-            z,
             truth,
             continuum,
             ..
         } = self.scored;
-        let (x, t) = (c.flux.view(), truth.view());
-        let power = band_power(x);
+        let z = &self.scored.z_on_grid();
+        let whole = self.scored.completed(&c.flux);
+        let own = [&c.flux, truth].map(|a| self.scored.own(a));
+        let [x, t] = [own[0].view(), own[1].view()];
+        let power = band_power(whole.view());
         Row {
             name: c.name.clone(),
             kind: c.kind,
@@ -252,8 +238,8 @@ impl<'a> Reference<'a> {
             rmse_forest: band_rmse(x, t, wavelength, z, Band::Forest),
             rmse_red: band_rmse(x, t, wavelength, z, Band::Red),
             rmse_over_oracle: f64::NAN,
-            whole: self.distance(x, t, Slices::Whole),
-            local: self.distance(x, t, Slices::Local),
+            whole: self.distance(whole.view(), truth.view(), Slices::Whole),
+            local: self.distance(whole.view(), truth.view(), Slices::Local),
             power: self.distance(
                 log_power(&power).view(),
                 self.log_power.view(),
@@ -262,7 +248,7 @@ impl<'a> Reference<'a> {
             power_ratio: power_ratio(&power, &self.power),
             scatter_forest: scatter_ratio(x, t, wavelength, z, Band::Forest),
             scatter_red: scatter_ratio(x, t, wavelength, z, Band::Red),
-            lines: line_errors(x, t, wavelength, z),
+            lines: line_errors(x, t, |i| self.scored.observed(i), &self.scored.z),
             continuum: continuum.as_ref().map_or_else(Vec::new, |c| {
                 continuum_errors([x, t, c.view()], wavelength, z)
             }),

@@ -7,7 +7,9 @@ use super::rest_frame::RestFrame;
 use super::result::{Evaluation, Kind};
 use super::sampled::added;
 use super::sampling::{Samplers, SpectraRows, answer, blocks, evenly, of_spectra};
-use super::study::{Candidate, Scored, TruePopulation, study};
+use super::scored::Scored;
+use super::scored::{AtRest, own_range};
+use super::study::{Candidate, TruePopulation, study};
 use crate::config::Config;
 use crate::population::{Accumulator, Channel, Learned, learn};
 use crate::prepare::Prepared;
@@ -319,8 +321,13 @@ fn scored(set: &Prepared, truth: &Truth, rows: &[usize]) -> Result<Scored> {
     let objects = || rows.iter().map(|i| &set.objects()[*i]);
     let found: Vec<usize> = objects().filter_map(|o| truth.find(&o.name)).collect();
     let norm: Vec<f64> = objects().map(|o| o.norm).collect();
+    let at_rest = set.grid().is_rest().then(|| AtRest {
+        z_grid: objects().map(|o| o.z_grid).collect(),
+        own: (block.ivar.rows().into_iter()).map(own_range).collect(),
+    });
     Ok(Scored {
         wavelength: set.grid().wavelength(),
+        at_rest,
         z: objects().map(|o| o.z).collect(),
         flux: block.flux,
         ivar: block.ivar,

@@ -1,6 +1,7 @@
 //! The name and version of a format, which every file says of itself: FORMAT and FMTVER, in FITS keys of
 //! the primary header, in HDF5 attributes in lower case. docs/reference/compatibility.md is the policy.
 
+use crate::config::Frame;
 use crate::data::provenance::Key;
 use crate::{Error, Result};
 use std::path::Path;
@@ -13,6 +14,9 @@ pub(crate) struct Versioned {
     major: u32,
     /// Raised when something is added.
     minor: u32,
+    /// Whether files on a grid of the rest frame have the next major version: a reader of before would
+    /// take their wavelengths for observed ones.
+    rest: bool,
 }
 
 const fn first(name: &'static str) -> Versioned {
@@ -20,15 +24,28 @@ const fn first(name: &'static str) -> Versioned {
         name,
         major: 1,
         minor: 0,
+        rest: false,
+    }
+}
+
+const fn framed(name: &'static str, minor: u32) -> Versioned {
+    Versioned {
+        minor,
+        rest: true,
+        ..first(name)
     }
 }
 
 /// A prepared set of spectra.
-pub(crate) const PREPARED: Versioned = first("selfsi-prepared");
-/// A prepared set of images.
-pub(crate) const PREPARED_IMAGES: Versioned = first("selfsi-images");
+pub(crate) const PREPARED: Versioned = framed("selfsi-prepared", 0);
+/// A prepared set of images. 2: noise levels of stretched values are in the unit in which the stretch is
+/// linear; point-spread functions.
+pub(crate) const PREPARED_IMAGES: Versioned = Versioned {
+    major: 2,
+    ..first("selfsi-images")
+};
 /// A restored catalog of spectra.
-pub(crate) const RESTORED: Versioned = first("selfsi-restored");
+pub(crate) const RESTORED: Versioned = framed("selfsi-restored", 2);
 /// One restored spectrum in the form of SDSS.
 pub(crate) const RESTORED_SPEC: Versioned = first("selfsi-restored-spec");
 /// Restored spectra in the form of DESI.
@@ -36,13 +53,16 @@ pub(crate) const RESTORED_COADD: Versioned = first("selfsi-restored-coadd");
 /// Restored images.
 pub(crate) const RESTORED_IMAGES: Versioned = first("selfsi-restored-images");
 /// An audit of a restored catalog.
-pub(crate) const AUDIT: Versioned = first("selfsi-audit");
+pub(crate) const AUDIT: Versioned = Versioned {
+    minor: 1,
+    ..first("selfsi-audit")
+};
 /// Generated spectra or images.
-pub(crate) const GENERATED: Versioned = first("selfsi-generated");
+pub(crate) const GENERATED: Versioned = framed("selfsi-generated", 0);
 /// Clean spectra.
-pub(crate) const TRUTH: Versioned = first("selfsi-truth");
+pub(crate) const TRUTH: Versioned = framed("selfsi-truth", 1);
 /// Simulated observations of spectra.
-pub(crate) const SIMULATED: Versioned = first("selfsi-simulated");
+pub(crate) const SIMULATED: Versioned = framed("selfsi-simulated", 0);
 /// Simulated observations of images.
 pub(crate) const SIMULATED_IMAGES: Versioned = first("selfsi-simulated-images");
 /// The points of the toy.
@@ -73,11 +93,24 @@ impl Versioned {
 
     /// What a file of this format says.
     pub fn keys(self) -> [Key; 2] {
-        let version = format!("{}.{}", self.major, self.minor);
+        self.keys_in(Frame::Observed)
+    }
+
+    /// The same of a file of spectra on a grid of `frame`.
+    pub fn keys_in(self, frame: Frame) -> [Key; 2] {
+        let version = match frame {
+            Frame::Rest if self.rest => format!("{}.0", self.newest()),
+            _ => format!("{}.{}", self.major, self.minor),
+        };
         [
             Key::text("FORMAT", self.name, "format of this file"),
             Key::text("FMTVER", &version, "its version, MAJOR.MINOR"),
         ]
+    }
+
+    /// The newest major version.
+    const fn newest(self) -> u32 {
+        self.major + self.rest as u32
     }
 
     /// Whether a file whose keys `get` gives as text is of this format; or which it is of. One without the
@@ -119,10 +152,10 @@ pub(crate) fn check_not_newer(
         return Ok(());
     };
     let major = version.split('.').next().and_then(|m| m.parse().ok());
-    if major.is_some_and(|m: u32| m <= known.major) {
+    if major.is_some_and(|m: u32| m <= known.newest()) {
         return Ok(());
     }
-    let expected = format!("{}.x, which this selfsi reads", known.major);
+    let expected = format!("{}.x, which this selfsi reads", known.newest());
     Err(newer(
         "FMTVER",
         format!("version {version} of {name}"),
@@ -150,10 +183,10 @@ mod tests {
         let name = Some("selfsi-restored");
         assert_eq!(opened(None, None), Ok(()));
         assert_eq!(opened(name, None), Ok(()));
-        for version in ["0.9", "1", "1.0", "1.7"] {
+        for version in ["0.9", "1", "1.0", "1.7", "2.0"] {
             assert_eq!(opened(name, Some(version)), Ok(()), "{version}");
         }
-        for version in ["2.0", "99.1", "99", "new", "-1"] {
+        for version in ["3.0", "99.1", "99", "new", "-1"] {
             let problem = opened(name, Some(version)).unwrap_err();
             assert!(
                 problem.contains(version) && problem.contains("newer selfsi"),

@@ -14,7 +14,10 @@ pub struct Latent {
     /// 1 where the pixel was observed, 0 where it is masked.
     pub good: Tensor,
     /// Standard deviation of the noise in normalised flux; 1 at masked pixels, which hold
-    /// standard normals, and 0 where no noise level is known.
+    /// standard normals, and 0 where no noise level is known. Of images whose values are stretched: in the
+    /// unit in which the stretch is linear ([`PixelScale::linear_unit`]).
+    ///
+    /// [`PixelScale::linear_unit`]: crate::data::PixelScale::linear_unit
     pub sigma: Tensor,
     /// Width of the line-spread function, σ in pixels; 0 where unknown.
     pub lsf: Tensor,
@@ -22,8 +25,13 @@ pub struct Latent {
     pub vector: Tensor,
     /// Planes that describe it (measured Fourier modes), [B, P · H · W]; P = 0 for none.
     pub planes: Tensor,
+    /// The point-spread function of each channel, [B, C · P · P]; no numbers where none comes with the
+    /// observations.
+    pub psf: Tensor,
     /// ln(1 + z) of the object, [B, 1]; NaN where the redshift is unknown. No channel changes it.
     pub redshift: Tensor,
+    /// Standard deviation of `redshift`, [B, 1]; NaN where unknown. Of recorded observations alone.
+    pub redshift_error: Tensor,
     /// What a Gaussian population says of the clean rows, where the path begins there.
     pub anchor: Option<Anchor>,
 }
@@ -45,7 +53,9 @@ impl Latent {
         Self {
             vector: none(),
             planes: none(),
-            redshift: Tensor::full([good.size()[0], 1], f64::NAN, (Kind::Float, good.device())),
+            psf: none(),
+            redshift: unknown(&good),
+            redshift_error: unknown(&good),
             good,
             sigma,
             lsf,
@@ -58,6 +68,15 @@ impl Latent {
     pub fn at(self, redshift: &Tensor) -> Self {
         Self {
             redshift: redshift.shallow_clone(),
+            ..self
+        }
+    }
+
+    /// The same with the standard deviations `error` [B, 1] of ln(1 + z).
+    #[must_use]
+    pub fn unsure_by(self, error: &Tensor) -> Self {
+        Self {
+            redshift_error: error.shallow_clone(),
             ..self
         }
     }
@@ -125,7 +144,9 @@ impl Latent {
             lsf: cat(&|l| &l.lsf),
             vector: cat(&|l| &l.vector),
             planes: cat(&|l| &l.planes),
+            psf: cat(&|l| &l.psf),
             redshift: cat(&|l| &l.redshift),
+            redshift_error: cat(&|l| &l.redshift_error),
             // A batch is anchored when it is used, and not before it is put together.
             anchor: None,
         }
@@ -138,7 +159,9 @@ impl Latent {
             lsf: f(&self.lsf, &other.lsf),
             vector: f(&self.vector, &other.vector),
             planes: f(&self.planes, &other.planes),
+            psf: f(&self.psf, &other.psf),
             redshift: f(&self.redshift, &other.redshift),
+            redshift_error: f(&self.redshift_error, &other.redshift_error),
             anchor: (self.anchor.as_ref().zip(other.anchor.as_ref())).map(|(a, b)| a.with(b, &f)),
         }
     }
@@ -159,4 +182,9 @@ impl Latent {
     fn map(&self, f: impl Fn(&Tensor) -> Tensor) -> Self {
         self.with(self, |t, _| f(t))
     }
+}
+
+/// A NaN for each row of `good`.
+fn unknown(good: &Tensor) -> Tensor {
+    Tensor::full([good.size()[0], 1], f64::NAN, (Kind::Float, good.device()))
 }

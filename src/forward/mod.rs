@@ -20,6 +20,8 @@ mod passing;
 mod poisson;
 mod process;
 mod protocol;
+pub(crate) mod psf;
+mod psf_stage;
 mod quasar;
 pub(crate) mod rays;
 mod redshifts;
@@ -34,7 +36,7 @@ pub use jpeg::{jpeg_decode, jpeg_encode};
 pub use latent::Latent;
 pub use mean_blur::MeanBlur;
 pub use model::ForwardModel;
-pub use redshifts::redshifts;
+pub use redshifts::{redshift_errors, redshifts};
 
 pub use observe::observe;
 
@@ -79,8 +81,8 @@ pub fn build(
             noise,
             device,
         )),
-        (ForwardConfig::Stages { stages }, Layout::Images(image)) => {
-            Box::new(Stages::new(stages, image, device)?)
+        (ForwardConfig::Stages { stages, units }, Layout::Images(image)) => {
+            Box::new(Stages::new(stages, image, device)?.in_units(*units))
         }
         (ForwardConfig::Stages { .. }, Layout::Spectra { .. }) => {
             return Err(Error::config(

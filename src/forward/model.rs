@@ -24,6 +24,9 @@ pub trait ForwardModel: Send + Sync {
         true
     }
 
+    /// Gives point-spread functions of the survey, [N, C · P · P], to a channel that draws from them.
+    fn take_psfs(&mut self, _psfs: &Tensor) {}
+
     /// How many numbers K and planes P the network is told of each corruption
     /// ([`Latent::vector`], [`Latent::planes`]).
     fn widths(&self) -> (usize, usize) {

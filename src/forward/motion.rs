@@ -44,7 +44,8 @@ pub(crate) fn convolve(x: &Tensor, kernels: &Tensor) -> Tensor {
         .reshape(size.as_slice())
 }
 
-fn pad(x: &Tensor, dim: i64, by: i64) -> Tensor {
+/// `x` continued by its mirror image at both ends of `dim`.
+pub(super) fn pad(x: &Tensor, dim: i64, by: i64) -> Tensor {
     let n = x.size()[dim as usize];
     // As `blur::reflected`, on the device: a list from the host would be copied there in every call.
     let place = Tensor::arange_start(-by, n + by, (Kind::Int64, x.device())).remainder(2 * n);

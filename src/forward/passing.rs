@@ -17,6 +17,8 @@ pub(super) struct Passing<'a> {
     pub(super) left: Tensor,
     pub(super) vector: Told<'a>,
     pub(super) planes: Told<'a>,
+    /// Of each channel, [B, C · P · P].
+    pub(super) psf: Tensor,
 }
 
 /// The latents [B, ·] that came with the observations, and those that go with the new ones.
@@ -28,6 +30,14 @@ pub(super) struct Told<'a> {
 impl Passing<'_> {
     pub(super) fn change_variance(&mut self, f: impl FnOnce(&Tensor) -> Tensor) {
         self.variance = self.variance.as_ref().map(f);
+    }
+
+    /// White noise of standard deviations `sigma` [B, C, H, W].
+    pub(super) fn add_noise(&mut self, sigma: &Tensor, random: &Rows) {
+        let size = self.image.size();
+        let pixels: i64 = size[1..].iter().product();
+        self.image = &self.image + random.normal(0, pixels).reshape(&size[..]) * sigma;
+        self.change_variance(|v| v + sigma.square());
     }
 
     pub(super) fn finish(self, recorded: &Latent, random: &Rows) -> (Tensor, Latent) {
@@ -42,7 +52,9 @@ impl Passing<'_> {
             lsf: recorded.lsf.shallow_clone(),
             vector: self.vector.all(),
             planes: self.planes.all(),
+            psf: self.psf,
             redshift: recorded.redshift.shallow_clone(),
+            redshift_error: recorded.redshift_error.shallow_clone(),
             good: &good * left,
             anchor: None,
         };

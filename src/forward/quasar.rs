@@ -19,6 +19,9 @@ pub struct Quasar {
     noise_from: NoiseFrom,
     /// −1 at the first pixel to +1 at the last, linear in wavelength about the middle, [D].
     lever: Tensor,
+    /// Wavelengths [D] of a grid of the rest frame: there the lever is from the first to the last pixel
+    /// that an object shows.
+    at_rest: Option<Tensor>,
     dln: f64,
     smoothing: Smoothing,
     noise: CorrelatedNoise,
@@ -39,16 +42,39 @@ impl Quasar {
         device: Device,
     ) -> Self {
         let lever = grid.tilt_lever();
+        let single = |w: Vec<f64>| {
+            let w: Vec<f32> = w.into_iter().map(|w| w as f32).collect();
+            Tensor::from_slice(&w).to_device(device)
+        };
         let lever: Vec<f32> = grid.wavelength().iter().map(|w| lever(*w) as f32).collect();
         Self {
             tilt,
             smoothing_from,
             noise_from,
             lever: Tensor::from_slice(&lever).to_device(device),
+            at_rest: grid.is_rest().then(|| single(grid.wavelength())),
             dln: grid.dln(),
             smoothing: Smoothing::new(grid.pixels, device),
             noise,
         }
+    }
+
+    /// The lever of each row, [D] or [B, D].
+    fn lever(&self, recorded: &Latent) -> Tensor {
+        let Some(wavelength) = &self.at_rest else {
+            return self.lever.shallow_clone();
+        };
+        let (good, all) = (recorded.good.gt(0.0), wavelength.expand_as(&recorded.good));
+        let end = |sign: f64| {
+            // The farthest good wavelength on one side.
+            let beyond = all.full_like(-sign * f64::INFINITY);
+            let there = all.where_self(&good, &beyond) * sign;
+            there.amax([-1i64].as_slice(), true) * sign
+        };
+        let (first, last) = (end(-1.0), end(1.0));
+        let lever = (wavelength - &first) / (&last - &first) * 2.0 - 1.0;
+        // A row of one good pixel or none has no lever.
+        lever.nan_to_num(0.0, 0.0, 0.0).clamp(-1.0, 1.0)
     }
 
     /// Smoothed flux and the width used at each pixel, both [B, D].
@@ -71,7 +97,7 @@ impl Quasar {
 impl ForwardModel for Quasar {
     fn observe(&self, x: &Tensor, recorded: &Latent, random: &Rows) -> Result<(Tensor, Latent)> {
         let amplitude = (random.uniform(1, 1) * 2.0 - 1.0) * self.tilt;
-        let tilted = x * (amplitude * &self.lever + 1.0);
+        let tilted = x * (amplitude * self.lever(recorded) + 1.0);
         let (smoothed, lsf) = self.smooth(&tilted, recorded, random);
         let good = recorded.good.shallow_clone();
         let sigma = match self.noise_from {

@@ -4,10 +4,11 @@ use super::blur::Blur;
 use super::latent::Latent;
 use super::model::ForwardModel;
 use super::passing::{Passing, Told};
+use super::psf_stage::PsfStage;
 use super::units::PixelUnits;
 use super::{jpeg, mask, motion, poisson, rays};
 use crate::base::random::Rows;
-use crate::config::{Chroma, LatentUse, StageConfig};
+use crate::config::{Chroma, LatentUse, LevelFrom, StageConfig, StageUnits};
 use crate::data::ImageLayout;
 use crate::{Error, Result};
 use tch::{Device, Tensor};
@@ -21,6 +22,9 @@ const MOST_COUNTS: f64 = 1e30;
 /// Lost pixels are lost at the end: whatever the place of the mask, the other stages see the whole
 /// image, and standard normals take the place of the lost pixels after the last one.
 ///
+/// Levels are in the file's units, or in normalised ones ([`StageUnits`]); in the former the stretch of the
+/// pixel values is undone before the first stage and done again after the last.
+///
 /// [`Latent::sigma`] is the root of the summed variances of the noise and Poisson stages, carried
 /// through the blurs and rays behind them as if neighbours were independent: exact for one of them,
 /// but for motion at the edges, rough for more. JPEG is taken to leave it as it is. It is 0,
@@ -31,6 +35,8 @@ pub struct Stages {
     stages: Vec<Stage>,
     shape: [i64; 3],
     units: PixelUnits,
+    /// Whether the stages see the file's units.
+    in_file: bool,
 }
 
 /// A [`StageConfig`] with what it needs on the device.
@@ -38,6 +44,9 @@ pub struct Stages {
 enum Stage {
     Mask(f64, LatentUse),
     Noise(f64),
+    /// As recorded of each pixel.
+    Recorded,
+    Psf(PsfStage),
     Blur(Blur),
     Poisson(f64),
     Photon(f64),
@@ -66,13 +75,22 @@ impl Stages {
         let stages = stages
             .iter()
             .enumerate()
-            .map(|(i, stage)| Stage::new(stage, i, shape, device))
+            .map(|(i, stage)| Stage::new(stage, i, layout, device))
             .collect::<Result<_>>()?;
         Ok(Self {
             stages,
             shape: shape.map(|n| n as i64),
             units: PixelUnits::new(&layout.scale, device),
+            in_file: layout.scale.softening.is_some(),
         })
+    }
+
+    /// The same with levels in these units, where they are given; stretched values have no others than the
+    /// file's.
+    #[must_use]
+    pub fn in_units(self, units: Option<StageUnits>) -> Self {
+        let in_file = self.in_file || units == Some(StageUnits::File);
+        Self { in_file, ..self }
     }
 
     fn check_recorded(&self, recorded: &Latent) -> Result<()> {
@@ -103,24 +121,53 @@ impl ForwardModel for Stages {
         self.check_recorded(recorded)?;
         let [c, h, w] = self.shape;
         let images = |t: &Tensor| t.reshape([-1, c, h, w]);
+        let image = match self.in_file {
+            true => self.units.restore(&images(x)),
+            false => images(x),
+        };
         let mut passing = Passing {
-            image: images(x),
+            image,
             variance: Some(x.new_zeros([1, 1, h, w], (x.kind(), x.device()))),
             good: images(&recorded.good),
             left: images(&recorded.good.ones_like()),
             vector: Told::new(&recorded.vector),
             planes: Told::new(&recorded.planes),
+            psf: recorded.psf.shallow_clone(),
+        };
+        // A noise level in what the stages see.
+        let level = || match self.in_file {
+            true => images(&recorded.sigma) * &self.units.linear,
+            false => images(&recorded.sigma),
         };
         for (i, stage) in self.stages.iter().enumerate() {
-            stage.apply(&mut passing, &self.units, &random.child(i as u64))?;
+            let random = random.child(i as u64);
+            match stage {
+                Stage::Recorded => passing.add_noise(&level(), &random),
+                stage => stage.apply(&mut passing, &self.units, self.in_file, &random)?,
+            }
+        }
+        if self.in_file {
+            passing.image = self.units.normalise(&passing.image);
+            passing.change_variance(|v| v / self.units.linear.square());
         }
         Ok(passing.finish(recorded, random))
+    }
+
+    fn take_psfs(&mut self, psfs: &Tensor) {
+        for stage in &mut self.stages {
+            if let Stage::Psf(psf) = stage {
+                psf.take(psfs);
+            }
+        }
     }
 
     fn widths(&self) -> (usize, usize) {
         let told = |stage: &&Stage| stage.latent().is_some_and(|l| l != LatentUse::Hidden);
         let told = || self.stages.iter().filter(told);
-        let vector = |s: &&Stage| matches!(s, Stage::Motion(..) | Stage::Jpeg(..));
+        let vector = |s: &&Stage| match s {
+            Stage::Psf(psf) => psf.numbers() > 0,
+            s => matches!(s, Stage::Motion(..) | Stage::Jpeg(..)),
+        };
         let planes = |s: &&Stage| matches!(s, Stage::Rays(..));
         (told().filter(vector).count(), told().filter(planes).count())
     }
@@ -130,12 +177,19 @@ impl Stage {
     fn new(
         config: &StageConfig,
         number: usize,
-        [channels, height, width]: [usize; 3],
+        layout: &ImageLayout,
         device: Device,
     ) -> Result<Self> {
+        let [channels, height, width] = [layout.channels, layout.height, layout.width];
+        let key = || format!("forward.stages[{number}]");
         Ok(match *config {
             StageConfig::Mask { rho, latent } => Self::Mask(rho, latent),
-            StageConfig::Noise { sigma } => Self::Noise(sigma),
+            StageConfig::Noise {
+                from: LevelFrom::Sigma,
+                sigma,
+            } => Self::Noise(sigma),
+            StageConfig::Noise { .. } => Self::Recorded,
+            StageConfig::Psf(ref psf) => Self::Psf(PsfStage::new(psf, &key(), layout, device)?),
             StageConfig::Blur { sigma } => {
                 Self::Blur(Blur::new(sigma, [height as i64, width as i64], device))
             }
@@ -148,12 +202,7 @@ impl Stage {
                 chroma,
                 latent,
             } => {
-                jpeg::check(
-                    channels,
-                    height,
-                    width,
-                    &format!("forward.stages[{number}]"),
-                )?;
+                jpeg::check(channels, height, width, &key())?;
                 Self::Jpeg(min, max, chroma, latent)
             }
             StageConfig::Rays { rays, latent } => Self::Rays(rays, latent),
@@ -166,16 +215,38 @@ impl Stage {
             | Self::Motion(_, latent)
             | Self::Jpeg(.., latent)
             | Self::Rays(_, latent) => Some(*latent),
-            Self::Noise(_) | Self::Blur(_) | Self::Poisson(_) | Self::Photon(_) => None,
+            // Of a PSF that is no number the config says whether it is told.
+            Self::Psf(psf) => (psf.numbers() > 0).then(|| psf.latent()),
+            Self::Noise(_)
+            | Self::Recorded
+            | Self::Blur(_)
+            | Self::Poisson(_)
+            | Self::Photon(_) => None,
         }
     }
 
-    fn apply(&self, p: &mut Passing, units: &PixelUnits, random: &Rows) -> Result<()> {
+    /// `in_file`: the image is in the file's units.
+    fn apply(
+        &self,
+        p: &mut Passing,
+        units: &PixelUnits,
+        in_file: bool,
+        random: &Rows,
+    ) -> Result<()> {
+        let to_file = |image: &Tensor| match in_file {
+            true => image.shallow_clone(),
+            false => units.restore(image),
+        };
+        let from_file = |image: Tensor| match in_file {
+            true => image,
+            false => units.normalise(&image),
+        };
         let size = p.image.size();
         let plane = [size[2], size[3]];
         let pixels: i64 = size[1..].iter().product();
         match self {
-            Self::Mask(_, LatentUse::Kept) => {}
+            Self::Mask(_, LatentUse::Kept) | Self::Recorded => {}
+            Self::Psf(psf) => psf.apply(p, random),
             Self::Mask(rho, latent) => {
                 let fresh = mask::draw(*rho, plane, random);
                 if *latent == LatentUse::Redrawn {
@@ -198,9 +269,9 @@ impl Stage {
                 p.change_variance(|v| v + *rate);
             }
             Self::Photon(gain) => {
-                let mean = (units.restore(&p.image) * *gain).clamp(0.0, MOST_COUNTS);
+                let mean = (to_file(&p.image) * *gain).clamp(0.0, MOST_COUNTS);
                 let counts = poisson::counts(&mean.reshape([-1, pixels]), random);
-                p.image = units.normalise(&(counts.reshape(&size[..]) / *gain));
+                p.image = from_file(counts.reshape(&size[..]) / *gain);
                 p.variance = None;
             }
             Self::Motion(length, latent) => {
@@ -209,14 +280,14 @@ impl Stage {
                 p.image = motion::convolve(&p.image, &kernels);
                 let rows = size[0];
                 p.change_variance(|v| {
-                    let each = v.expand([rows, 1, plane[0], plane[1]], false);
+                    let each = v.expand([rows, v.size()[1], plane[0], plane[1]], false);
                     motion::convolve(&each, &kernels.square())
                 });
             }
             Self::Jpeg(min, max, chroma, latent) => {
                 let quality = p.vector.take(*latent, 1, || jpeg::draw(*min, *max, random));
-                let values = jpeg::compress(&units.restore(&p.image), &quality, *chroma)?;
-                p.image = units.normalise(&values);
+                let values = jpeg::compress(&to_file(&p.image), &quality, *chroma)?;
+                p.image = from_file(values);
             }
             Self::Rays(lines, latent) => {
                 let draw = || rays::draw(*lines, plane, random);

@@ -9,6 +9,8 @@ pub(super) struct PixelUnits {
     /// Mean and standard deviation per channel, [C, 1, 1].
     mean: Tensor,
     std: Tensor,
+    /// The file's units in one of a noise level, [C, 1, 1].
+    pub(super) linear: Tensor,
     softening: Option<f64>,
 }
 
@@ -21,6 +23,11 @@ impl PixelUnits {
         Self {
             mean: tensor(&scale.mean),
             std: tensor(&scale.std),
+            linear: tensor(
+                &(0..scale.std.len())
+                    .map(|c| scale.linear_unit(c))
+                    .collect::<Vec<_>>(),
+            ),
             softening: scale.softening,
         }
     }

@@ -117,6 +117,10 @@ impl RestoredSamples {
                     NormaliseConfig::Window { min, max, .. } => {
                         (format!("its level at {min}-{max} Angstrom"), "")
                     }
+                    NormaliseConfig::Amplitude { .. } => (
+                        "its scale against the mean spectrum of the survey".into(),
+                        "",
+                    ),
                     NormaliseConfig::Column => ("the level of its catalog".into(), ""),
                     NormaliseConfig::Pixels { .. } | NormaliseConfig::None => {
                         (String::new(), header.flux_unit.as_str())

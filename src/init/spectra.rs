@@ -173,7 +173,7 @@ impl Seen {
         let some = self
             .spectra
             .iter()
-            .filter(|s| level(&window, s, None).is_ok());
+            .filter(|s| level(&window, s, 0.0, None).is_ok());
         some.count() as f64 / self.spectra().max(1) as f64
     }
 }

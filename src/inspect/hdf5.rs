@@ -7,7 +7,7 @@ use crate::config::{AirOrVacuum, Datasets, MaskConfig};
 use crate::data::{Centres, NativeGrid, flag};
 use crate::files::hdf5::listing::datasets;
 use crate::files::hdf5::read;
-use crate::prepare::{Prepared, flag_names};
+use crate::prepare::{Noise, Prepared, flag_names};
 use crate::survey::hdf5_units::{in_angstroms, said_medium, said_unit, unit};
 use crate::survey::select::snr as snr_of;
 use crate::survey::{Hdf5Catalog, PixelMask};
@@ -41,13 +41,19 @@ pub(crate) fn prepared(set: &Prepared) -> Result<Inspection> {
     i.fact("pixels", grid.pixels);
     i.fact(
         "wavelength",
-        format!("{}-{} Å (vacuum, log)", edge(0.0), edge(grid.pixels as f64)),
+        format!(
+            "{}-{} Å (vacuum, log{})",
+            edge(0.0),
+            edge(grid.pixels as f64),
+            if grid.is_rest() { ", rest frame" } else { "" }
+        ),
     );
     i.fact("flux_unit", set.flux_unit());
     i.fact("redshift", range(used.clone().map(|o| o.z)));
     i.fact("norm", range(used.clone().map(|o| o.norm)));
     let rho = set.noise_rho().iter().map(|r| f64::from(*r));
     i.fact("noise_rho", range(rho));
+    noise(&mut i, set)?;
     let rows: Vec<usize> = (0..objects.len())
         .filter(|r| objects[*r].flag == flag::GOOD)
         .collect();
@@ -71,6 +77,22 @@ pub(crate) fn prepared(set: &Prepared) -> Result<Inspection> {
         i.problem("no usable spectrum");
     }
     Ok(i)
+}
+
+/// The noise against the inverse variances, where the set tells: the range over the bands of wavelength.
+fn noise(i: &mut Inspection, set: &Prepared) -> Result<()> {
+    let bands = Noise::read(&read::open(set.path())?, set.path())?;
+    if bands.is_empty() {
+        return Ok(());
+    }
+    let measured = set.config().parse::<toml::Table>().is_ok_and(|c| {
+        let noise = c.get("survey").and_then(|s| s.get("noise"));
+        noise.and_then(|n| n.as_str()) == Some("measured")
+    });
+    i.fact("noise_corrected", measured);
+    i.fact("noise_scale", range(bands.iter().map(|b| b.scale)));
+    i.fact("noise_correlation", range(bands.iter().map(|b| b.rho[0])));
+    Ok(())
 }
 
 /// Facts of any other HDF5 file: its datasets, and the catalog in it if the usual names are there, as

@@ -21,6 +21,7 @@ const COLUMN_SLOPE: f64 = -0.9;
 /// A damped system.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Damped {
+    /// Redshift.
     pub z: f64,
     /// log10 of the column density in cm⁻².
     pub column: f64,
@@ -28,21 +29,36 @@ pub struct Damped {
 
 /// The damped systems between `z_min` and the quasar at `z`.
 pub fn draw(rng: &mut impl RngExt, z_min: f64, z: f64) -> Vec<Damped> {
-    let upto = |z: f64| 0.044 / 2.27 * (1.0 + z).powf(2.27);
     let (low, high) = (upto(z_min), upto(z));
     // A mean of zero (an empty range) has no Poisson distribution and no systems.
     let n = Poisson::new(high - low).map_or(0, |p| p.sample(rng) as usize);
-    (0..n)
-        .map(|_| {
-            let x = low + (high - low) * rng.random::<f64>();
-            let span = 10f64.powf(COLUMN_SLOPE * (COLUMNS.1 - COLUMNS.0));
-            let u: f64 = rng.random();
-            Damped {
-                z: (x * 2.27 / 0.044).powf(1.0 / 2.27) - 1.0,
-                column: COLUMNS.0 + (1.0 - u * (1.0 - span)).log10() / COLUMN_SLOPE,
-            }
-        })
-        .collect()
+    (0..n).map(|_| system(rng, low, high)).collect()
+}
+
+/// One system for a part `part` of the quasars, if their spectra show any redshift from `z_min` to `z`.
+pub fn draw_one(rng: &mut impl RngExt, part: f64, z_min: f64, z: f64) -> Vec<Damped> {
+    let chance: f64 = rng.random();
+    let found = system(rng, upto(z_min), upto(z));
+    match chance < part && z > z_min {
+        true => vec![found],
+        false => Vec::new(),
+    }
+}
+
+/// A system between two numbers of them along the line of sight.
+fn system(rng: &mut impl RngExt, low: f64, high: f64) -> Damped {
+    let x = low + (high - low) * rng.random::<f64>();
+    let span = 10f64.powf(COLUMN_SLOPE * (COLUMNS.1 - COLUMNS.0));
+    let u: f64 = rng.random();
+    Damped {
+        z: (x * 2.27 / 0.044).powf(1.0 / 2.27) - 1.0,
+        column: COLUMNS.0 + (1.0 - u * (1.0 - span)).log10() / COLUMN_SLOPE,
+    }
+}
+
+/// How many there are from here to redshift `z`.
+fn upto(z: f64) -> f64 {
+    0.044 / 2.27 * (1.0 + z).powf(2.27)
 }
 
 /// Voigt function H(a, u) for small `a` (Tepper-García 2006).

@@ -79,6 +79,7 @@ mod tests {
             loglam0: m as f64 * NATIVE,
             dloglam: NATIVE,
             pixels: 2,
+            frame: crate::config::Frame::Observed,
         };
         let got = fine.rebin(&native);
         assert_relative_eq!(got[0], 3.0, max_relative = 1e-6);
@@ -98,6 +99,7 @@ mod tests {
             loglam0: lower + 0.5 * 1000.0 * STEP / 37.0,
             dloglam: 1000.0 * STEP / 37.0,
             pixels: 37,
+            frame: crate::config::Frame::Observed,
         };
         let mean = grid.pixels as f64;
         let total: f64 = fine.rebin(&grid).iter().sum::<f64>() / mean;

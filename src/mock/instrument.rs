@@ -11,7 +11,7 @@ use super::sky::{CONTINUUM, Sky};
 use super::smoother::Smoother;
 use super::survey::{Purpose, Survey};
 use crate::Result;
-use crate::config::MockConfig;
+use crate::config::{Frame, MockConfig};
 use crate::data::LogGrid;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -20,6 +20,8 @@ use std::f64::consts::LN_10;
 
 /// Native coverage, Å; wider where the grid or the level's window asks for it.
 const COVERAGE: (f64, f64) = (3600.0, 8500.0);
+/// The same of a survey on a grid of the rest frame: as of BOSS.
+const OF_BOSS: [f64; 2] = [3600.0, 10_400.0];
 /// Redward of the common grid the tilt fades to nothing within this fraction in wavelength, so that
 /// the window of the level keeps its calibration, as a second spectrograph arm would.
 const FADE: f64 = 0.015;
@@ -85,10 +87,21 @@ impl<'a> Instrument<'a> {
     /// # Errors
     /// [`Error::Input`](crate::Error::Input) if `data/sky.toml` was edited into something else before the build.
     pub fn new(survey: &'a Survey, config: &'a MockConfig, grid: LogGrid) -> Result<Self> {
+        let coverage = match (config.wavelength, grid.frame) {
+            (Some(given), _) => Some(given),
+            (None, Frame::Rest) => Some(OF_BOSS),
+            (None, Frame::Observed) => None,
+        };
+        let grid = match grid.frame {
+            Frame::Observed => grid,
+            Frame::Rest => over(coverage.unwrap_or(OF_BOSS), grid.dloglam),
+        };
         let ends = grid.wavelength();
         let (blue, red) = (ends[0], ends[grid.pixels - 1]);
-        let low = COVERAGE.0.min(0.98 * blue);
-        let high = COVERAGE.1.max(1.02 * red).max(1.02 * survey.window().1);
+        let [low, high] = coverage.unwrap_or([
+            COVERAGE.0.min(0.98 * blue),
+            COVERAGE.1.max(1.02 * red).max(1.02 * survey.window().1),
+        ]);
         let first = (low.log10() / NATIVE).ceil() as i64;
         let last = (high.log10() / NATIVE).floor() as i64;
         let lambda: Vec<f64> = (first..=last)
@@ -140,6 +153,7 @@ impl<'a> Instrument<'a> {
             loglam0: self.first as f64 * NATIVE,
             dloglam: NATIVE,
             pixels: self.pixels,
+            frame: Frame::Observed,
         };
         let noiseless = clean.spectrum.rebin(&native);
         let noise = self.noise(&noiseless, snr);
@@ -241,6 +255,17 @@ impl<'a> Instrument<'a> {
             let blue = self.grid.wavelength()[0] * (1.0 + 0.05 * rng.random::<f64>());
             o.drop_before((blue.log10() / NATIVE) as i64);
         }
+    }
+}
+
+/// A grid of the observed frame over `range`, Å.
+fn over(range: [f64; 2], dloglam: f64) -> LogGrid {
+    let [low, high] = range.map(f64::log10);
+    LogGrid {
+        loglam0: low + 0.5 * dloglam,
+        dloglam,
+        pixels: (((high - low) / dloglam).floor() as usize).max(1),
+        frame: Frame::Observed,
     }
 }
 

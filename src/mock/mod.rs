@@ -4,6 +4,7 @@
 //! Continua and lines: [`Quasar`]; absorption: [`Forest`], damped systems; the numbers behind them and
 //! their sources: `data/lines.toml`, `data/README.md`.
 
+mod bal;
 mod damage;
 mod damped;
 mod fine;

@@ -4,6 +4,7 @@
 //! blueward of 1000 Å: α_ν = −1.41 (Stevans et al. 2014, ApJ 794, 75). In f_λ ∝ λ^α: −1.39 and −0.59.
 
 use super::lines::Line;
+use crate::config::Redshifts;
 use rand::RngExt;
 use rand_distr::StandardNormal;
 
@@ -73,10 +74,14 @@ fn normal(rng: &mut impl RngExt) -> f64 {
 }
 
 impl Quasar {
-    /// Draws an object with redshift in `z`.
-    pub fn draw(rng: &mut impl RngExt, z: (f64, f64), list: &[Line]) -> Self {
+    /// Draws an object with redshift in `z`, distributed by `law`.
+    pub fn draw(rng: &mut impl RngExt, z: (f64, f64), law: Redshifts, list: &[Line]) -> Self {
         let fall = 1.0 - (-(z.1 - z.0) / Z_FOLD).exp();
-        let redshift = z.0 - Z_FOLD * (1.0 - fall * rng.random::<f64>()).ln();
+        let chance: f64 = rng.random();
+        let redshift = match law {
+            Redshifts::Falling => z.0 - Z_FOLD * (1.0 - fall * chance).ln(),
+            Redshifts::Uniform => z.0 + (z.1 - z.0) * chance,
+        };
         let bright = LEVEL_SCATTER * normal(rng);
         let (common, eigen, width) = (normal(rng), normal(rng), normal(rng));
         let slope = SLOPE + SLOPE_SCATTER * normal(rng);

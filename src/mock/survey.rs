@@ -1,14 +1,19 @@
 //! The survey: object `i` is a function of the seed and `i` alone, whatever the number of threads
 //! and whatever grid is asked for.
 
+use super::bal;
+use super::bal::Outflow;
 use super::damped;
+use super::damped::Damped;
 use super::fine;
 use super::fine::{Fine, OVERSAMPLING};
 use super::forest::Forest;
 use super::lines::{Line, line_list};
 use super::quasar::Quasar;
 use crate::Result;
+use crate::config::{Frame, MockConfig, Redshifts};
 use crate::data::{LogGrid, Object};
+use crate::prepare::z_grid;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -27,12 +32,16 @@ pub(super) enum Purpose {
     Forest,
     Damped,
     Observation,
+    Outflow,
 }
 
 /// A mock survey: settings and shared tables.
 pub struct Survey {
     seed: u64,
     z: (f64, f64),
+    law: Redshifts,
+    /// Parts of the quasars with broad absorption lines and with a damped system.
+    kinds: (f64, Option<f64>),
     /// The window whose mean flux is an object's level, Å.
     window: (f64, f64),
     lines: Vec<Line>,
@@ -49,14 +58,17 @@ pub struct Clean {
 }
 
 impl Survey {
-    /// A survey of quasars with redshifts in `z`, their level being the mean flux in `window` Å.
+    /// A survey of the quasars of `config`, their level being the mean flux in `window` Å.
     ///
     /// # Errors
     /// As [`line_list`].
-    pub fn new(seed: u64, z: (f64, f64), window: (f64, f64)) -> Result<Self> {
+    pub fn new(seed: u64, config: &MockConfig, window: (f64, f64)) -> Result<Self> {
+        let z = (config.z_min, config.z_max);
         Ok(Self {
             seed,
             z,
+            law: config.redshifts,
+            kinds: (config.bal, config.dla),
             window,
             lines: line_list()?,
             forest: Forest::new(z.1, BLUE),
@@ -84,7 +96,8 @@ impl Survey {
     /// Redshift, level, continuum and lines of object `i`.
     #[must_use]
     pub fn quasar(&self, i: usize) -> Quasar {
-        Quasar::draw(&mut self.rng(i, Purpose::Quasar), self.z, &self.lines)
+        let rng = &mut self.rng(i, Purpose::Quasar);
+        Quasar::draw(rng, self.z, self.law, &self.lines)
     }
 
     /// Identity and position of object `i`; its redshift is the one of [`Survey::quasar`].
@@ -114,6 +127,24 @@ impl Survey {
         }
     }
 
+    /// The damped systems in front of object `i`.
+    #[must_use]
+    pub fn damped(&self, i: usize) -> Vec<Damped> {
+        let z = self.quasar(i).z;
+        let z_min = (BLUE / 1215.67 - 1.0).clamp(0.0, z);
+        let rng = &mut self.rng(i, Purpose::Damped);
+        match self.kinds.1 {
+            None => damped::draw(rng, z_min, z),
+            Some(part) => damped::draw_one(rng, part, z_min, z),
+        }
+    }
+
+    /// Its outflow, if it has one.
+    #[must_use]
+    pub fn outflow(&self, i: usize) -> Option<Outflow> {
+        bal::draw(&mut self.rng(i, Purpose::Outflow), self.kinds.0)
+    }
+
     /// The clean spectrum of object `i` in fine pixels that cover `blue` to `red` Å, in
     /// 1e-17 erg/s/cm²/Å.
     #[must_use]
@@ -130,9 +161,11 @@ impl Survey {
         let mut transmission =
             self.forest
                 .transmission(&mut self.rng(i, Purpose::Forest), z, first, n);
-        let z_min = (BLUE / 1215.67 - 1.0).clamp(0.0, z);
-        for d in damped::draw(&mut self.rng(i, Purpose::Damped), z_min, z) {
+        for d in self.damped(i) {
             damped::absorb(d, first, &mut transmission);
+        }
+        if let Some(flow) = self.outflow(i) {
+            flow.absorb(z, first, &mut transmission);
         }
         for (f, t) in flux.iter_mut().zip(transmission) {
             *f *= t;
@@ -143,9 +176,25 @@ impl Survey {
         }
     }
 
+    /// The redshift by which SDSS spectra of object `i` are moved to `grid`: [`Object::z_grid`].
+    #[must_use]
+    pub fn z_grid(&self, i: usize, grid: &LogGrid) -> f64 {
+        z_grid(grid, self.quasar(i).z)
+    }
+
+    /// Where the pixels of `grid` were observed of object `i`.
+    fn observed(&self, i: usize, grid: &LogGrid) -> LogGrid {
+        LogGrid {
+            loglam0: grid.loglam0 + (1.0 + self.z_grid(i, grid)).log10(),
+            ..*grid
+        }
+        .in_frame(Frame::Observed)
+    }
+
     /// The clean spectrum of object `i` averaged over the pixels of `grid`, `[D]`.
     #[must_use]
     pub fn clean_on(&self, i: usize, grid: &LogGrid) -> (Quasar, Vec<f32>) {
+        let grid = &self.observed(i, grid);
         let (first, n) = span(grid);
         let clean = self.clean_pixels(i, first, n);
         let flux = clean.spectrum.rebin(grid);
@@ -155,6 +204,7 @@ impl Survey {
     /// The spectrum of object `i` before any absorption, averaged over the pixels of `grid`, `[D]`.
     #[must_use]
     pub fn unabsorbed_on(&self, i: usize, grid: &LogGrid) -> Vec<f32> {
+        let grid = &self.observed(i, grid);
         let (first, n) = span(grid);
         let spectrum = Fine {
             first,

@@ -1,6 +1,7 @@
 //! `truth.h5`: the clean spectra on the common grid, the same before any absorption, and what each was
 //! made from.
 
+use super::damped::Damped;
 use super::quasar::{DrawnLine, Quasar};
 use super::survey::Survey;
 use crate::Result;
@@ -52,7 +53,7 @@ pub fn write_truth(
             for (flux, block) in fluxes.iter().zip(&blocks) {
                 flux.write_slice(block, (start..end, ..))?;
             }
-            parameters.write(survey, start..end, &quasars)
+            parameters.write(survey, grid, start..end, &quasars)
         })?;
         progress(end);
     }
@@ -64,13 +65,13 @@ pub fn write_truth(
 fn start(file: &File, grid: &LogGrid, n: usize) -> hdf5::Result<[Dataset; 2]> {
     for (key, value) in [
         ("wavelength", "vacuum"),
-        ("frame", "observed"),
+        ("frame", grid.frame.name()),
         ("flux_unit", FLUX_UNIT),
         ("selfsi_version", env!("CARGO_PKG_VERSION")),
     ] {
         attribute(file, key, &text(value))?;
     }
-    attributes(file, &version::TRUTH.keys())?;
+    attributes(file, &version::TRUTH.keys_in(grid.frame))?;
     column(file, "loglam", &grid.loglam())?;
     let shape = [n, grid.pixels];
     Ok([
@@ -82,9 +83,37 @@ fn start(file: &File, grid: &LogGrid, n: usize) -> hdf5::Result<[Dataset; 2]> {
 type OfQuasar = fn(&Quasar) -> f64;
 type OfLine = fn(&DrawnLine) -> f64;
 
+type OfObject = fn(&Survey, usize, &LogGrid) -> f64;
+
+/// What is told of an object besides its quasar: the move to the grid, the outflow (NaN: none), and column
+/// and redshift of the damped system of the largest column (NaN: none).
+const OF_OBJECT: [(&str, OfObject); 6] = [
+    ("z_grid", |s, i, grid| s.z_grid(i, grid)),
+    ("bal_velocity", |s, i, _| {
+        s.outflow(i).map_or(f64::NAN, |o| o.velocity)
+    }),
+    ("bal_width", |s, i, _| {
+        s.outflow(i).map_or(f64::NAN, |o| o.width)
+    }),
+    ("bal_depth", |s, i, _| {
+        s.outflow(i).map_or(f64::NAN, |o| o.depth)
+    }),
+    ("dla_column", |s, i, _| {
+        strongest(s, i).map_or(f64::NAN, |d| d.column)
+    }),
+    ("dla_z", |s, i, _| strongest(s, i).map_or(f64::NAN, |d| d.z)),
+];
+
+fn strongest(survey: &Survey, i: usize) -> Option<Damped> {
+    let all = survey.damped(i).into_iter();
+    all.max_by(|a, b| a.column.total_cmp(&b.column))
+}
+
 /// The objects' names and parameters: [N] and [N, lines] datasets, written block by block.
 struct Parameters {
     names: Dataset,
+    /// Numbers of the object itself, and what they are.
+    of_object: Vec<(Dataset, OfObject)>,
     columns: Vec<(Dataset, OfQuasar)>,
     tables: Vec<(Dataset, OfLine)>,
 }
@@ -112,6 +141,10 @@ impl Parameters {
         ];
         Ok(Self {
             names: file.new_dataset::<VarLenUnicode>().shape(n).create("id")?,
+            of_object: OF_OBJECT
+                .into_iter()
+                .map(|(name, get)| Ok((numbers::<f64>(file, name, &[n])?, get)))
+                .collect::<hdf5::Result<_>>()?,
             columns: columns
                 .into_iter()
                 .map(of_quasar)
@@ -123,8 +156,18 @@ impl Parameters {
         })
     }
 
-    /// Writes objects `rows`.
-    fn write(&self, survey: &Survey, rows: Range<usize>, quasars: &[Quasar]) -> hdf5::Result<()> {
+    /// Writes objects `rows` on `grid`.
+    fn write(
+        &self,
+        survey: &Survey,
+        grid: &LogGrid,
+        rows: Range<usize>,
+        quasars: &[Quasar],
+    ) -> hdf5::Result<()> {
+        for (data, get) in &self.of_object {
+            let values: Vec<f64> = rows.clone().map(|i| get(survey, i, grid)).collect();
+            data.write_slice(&values, rows.clone())?;
+        }
         let names: Vec<VarLenUnicode> =
             rows.clone().map(|i| text(&survey.object(i).name)).collect();
         self.names.write_slice(&names, rows.clone())?;

@@ -27,7 +27,7 @@ const RANGE: (f64, f64) = (-8.0, 4.0);
 pub struct Population {
     /// ln(1 + z) of the objects at shift 0, and the width of a pixel in ln λ.
     pub furthest: f64,
-    /// Width of a pixel in ln λ.
+    /// Width of a pixel in ln λ; infinite on a grid of the rest frame, where no object is shifted.
     pub dln: f64,
     /// Whether objects have amplitudes of their own.
     pub scaled: bool,

@@ -10,6 +10,7 @@ mod layers2d;
 mod mlp;
 mod norm1d;
 mod params;
+mod psf_modes;
 mod rest_frame;
 mod unet1d;
 mod unet2d;
@@ -97,7 +98,9 @@ pub fn for_diffusion(
         NetworkConfig::Unet1d(c) => {
             (c.noise_input, c.gaussian, c.redshift) = (false, false, None);
         }
-        NetworkConfig::Unet2d(c) => c.mask_input = false,
+        NetworkConfig::Unet2d(c) => {
+            (c.mask_input, c.noise_input, c.psf_input) = (false, false, false);
+        }
     }
     let mut layout = layout.clone();
     if let Layout::Images(image) = &mut layout {

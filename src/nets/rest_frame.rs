@@ -1,4 +1,6 @@
-//! Where each pixel is in the rest frame of its object, as smooth functions of ln λ_rest.
+//! Where each pixel is in the rest frame of its object, as smooth functions of ln λ_rest. On a grid of the
+//! rest frame, where that is the pixel's place, it is where it was observed: the absorption of the forest
+//! and the sky depend on that.
 
 use crate::data::LogGrid;
 use tch::{Device, Kind, Tensor};
@@ -8,13 +10,15 @@ const SHORTEST: f64 = 0.02;
 /// … by octaves to more than any survey covers.
 const OCTAVES: usize = 8;
 
-/// Waves of ln λ_rest = ln λ − ln(1 + z).
+/// Waves of ln λ_rest = ln λ − ln(1 + z), or of ln λ_observed = ln λ + ln(1 + z).
 #[derive(Debug)]
 pub(super) struct RestFrame {
     /// Angular wavenumbers, [1, K, 1].
     wavenumbers: Tensor,
     /// sin and cos of the waves of ln λ, each [1, K, D].
     observed: [Tensor; 2],
+    /// −1, or 1 on a grid of the rest frame.
+    sign: f64,
 }
 
 impl RestFrame {
@@ -32,6 +36,7 @@ impl RestFrame {
         let single = |t: Tensor| t.to_kind(Kind::Float).to_device(device);
         Self {
             observed: [single(phase.sin()), single(phase.cos())],
+            sign: if grid.is_rest() { 1.0 } else { -1.0 },
             wavenumbers: single(wavenumbers),
         }
     }
@@ -41,10 +46,10 @@ impl RestFrame {
     pub fn channels(&self, redshift: &Tensor) -> Tensor {
         let known = redshift.isfinite().to_kind(Kind::Float).unsqueeze(2);
         let phase = redshift.nan_to_num(0.0, 0.0, 0.0).unsqueeze(2) * &self.wavenumbers;
-        let (sin, cos) = (phase.sin() * &known, phase.cos() * &known);
+        let (sin, cos) = (phase.sin() * &known * self.sign, phase.cos() * &known);
         let [s, c] = &self.observed;
         let flag = known.expand([-1, 1, s.size()[2]], false);
-        Tensor::cat(&[s * &cos - c * &sin, c * cos + s * sin, flag], 1)
+        Tensor::cat(&[s * &cos + c * &sin, c * cos - s * sin, flag], 1)
     }
 }
 

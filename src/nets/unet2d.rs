@@ -12,11 +12,15 @@ use super::field::{Fields, Pass, VelocityField, split_heads};
 use super::layers::channels_last;
 use super::layers2d::{Conv2d, Embedding, Norm};
 use super::params::Params;
+use super::psf_modes::PsfModes;
 use super::unet2d_block::{Block, Common, Resample};
 use crate::config::UNet2dConfig;
 use crate::data::ImageLayout;
 use crate::forward::Latent;
 use tch::{Device, Kind, Tensor};
+
+/// Noise below this is as good as absent.
+const LEAST_NOISE: f64 = 1e-3;
 
 /// See the module's notes. Images [B, C·H·W] in, fields [B, C·H·W] out.
 #[derive(Debug)]
@@ -26,6 +30,9 @@ pub struct UNet2d {
     heads: i64,
     known_planes: i64,
     mask_input: bool,
+    noise_input: bool,
+    /// Of each image's point-spread function, where the network is told it.
+    psf: Option<PsfModes>,
     channels_last: bool,
     planes: Option<PlaneEncoder>,
     vector: Option<VectorEncoder>,
@@ -87,7 +94,8 @@ impl UNet2d {
         };
         let planes = image.planes as i64 + i64::from(config.mask_input);
         let planes = (planes > 0).then(|| PlaneEncoder::new(&mut p, planes, kind));
-        let inputs = images * channels + i64::from(planes.is_some());
+        let noise = i64::from(config.noise_input) * channels;
+        let inputs = images * channels + i64::from(planes.is_some()) + noise;
         let common = Common {
             embedding: config.embedding * config.channels,
             dropout: config.dropout,
@@ -101,7 +109,9 @@ impl UNet2d {
             max_position,
             device,
         );
-        let numbers = image.vector as i64;
+        let psf = (config.psf_input && image.psf > 0)
+            .then(|| PsfModes::new(image.channels, image.psf, device));
+        let numbers = image.vector as i64 + psf.as_ref().map_or(0, PsfModes::numbers);
         let vector = (numbers > 0).then(|| VectorEncoder::new(&mut p, numbers, common.embedding));
 
         let levels: Vec<Level> = config
@@ -189,6 +199,8 @@ impl UNet2d {
             heads,
             known_planes: image.planes as i64,
             mask_input: config.mask_input,
+            noise_input: config.noise_input,
+            psf,
             channels_last: config.channels_last,
             planes,
             vector,
@@ -202,10 +214,15 @@ impl UNet2d {
         }
     }
 
-    /// The images `told`, each [B, D], and the encoded planes, [B, n C (+ 1), H, W].
+    /// The images `told`, each [B, D], the noise level and the encoded planes, [B, n C (+ 1), H, W].
     fn inputs(&self, told: &[Tensor], latent: &Latent) -> Tensor {
         let [c, h, w] = self.image;
-        let told: Vec<Tensor> = told.iter().map(|x| x.reshape([-1, c, h, w])).collect();
+        let mut told: Vec<Tensor> = told.iter().map(|x| x.reshape([-1, c, h, w])).collect();
+        if self.noise_input {
+            // ln σ over the range that matters, as spectra have it.
+            let level = latent.sigma.clamp_min(LEAST_NOISE).log();
+            told.push(level.reshape([-1, c, h, w]));
+        }
         let image = Tensor::cat(&told, 1);
         let Some(encoder) = &self.planes else {
             return image;
@@ -225,6 +242,32 @@ impl UNet2d {
     }
 }
 
+/// velocity = skip · x + output · network(input · x), as for spectra: for white signal of variance 1 and
+/// noise of the level σ that the network is told.
+struct Scales {
+    input: Tensor,
+    /// E[dI/dt | I_t = x] / x: t σ² / (1 + t² σ²).
+    skip: Tensor,
+    /// The scatter of what is left of dI/dt.
+    output: Tensor,
+}
+
+impl UNet2d {
+    fn scales(&self, t: &Tensor, latent: &Latent) -> Option<Scales> {
+        if !self.noise_input {
+            return None;
+        }
+        let variance = latent.sigma.square();
+        let inverse = (t.square() * &variance + 1.0).reciprocal();
+        let input = inverse.sqrt();
+        Some(Scales {
+            skip: t * variance * inverse,
+            output: latent.scale() * &input,
+            input,
+        })
+    }
+}
+
 /// One resolution.
 struct Level {
     channels: i64,
@@ -233,11 +276,17 @@ struct Level {
 
 impl VelocityField for UNet2d {
     fn fields(&self, t: &Tensor, x: &Tensor, latent: &Latent, pass: Pass) -> Fields {
-        let numbers = self.vector.as_ref().map(|v| v.forward(&latent.vector));
+        let told = match &self.psf {
+            Some(modes) => Tensor::cat(&[&latent.vector, &modes.of(&latent.psf)], 1),
+            None => latent.vector.shallow_clone(),
+        };
+        let numbers = self.vector.as_ref().map(|v| v.forward(&told));
         let e = self.embedding.forward(t, numbers.as_ref());
-        let told = match &latent.anchor {
-            Some(anchor) => Vec::from(anchored::channels(anchor, t, x)),
-            None => vec![x.shallow_clone()],
+        let scales = self.scales(t, latent);
+        let told = match (&latent.anchor, &scales) {
+            (Some(anchor), _) => Vec::from(anchored::channels(anchor, t, x)),
+            (None, Some(scales)) => vec![x * &scales.input],
+            (None, None) => vec![x.shallow_clone()],
         };
         let mut h = self
             .stem
@@ -267,7 +316,14 @@ impl VelocityField for UNet2d {
         if let Some(anchor) = &latent.anchor {
             return anchored::composed(anchor, t, x, &out.view_as(x));
         }
-        split_heads(&out.view([-1, self.heads, x.size()[1]]))
+        let fields = split_heads(&out.view([-1, self.heads, x.size()[1]]));
+        match scales {
+            Some(scales) => Fields {
+                velocity: fields.velocity * scales.output + x * scales.skip,
+                ..fields
+            },
+            None => fields,
+        }
     }
 
     fn params(&self) -> &Params {

@@ -1,6 +1,7 @@
 //! PNG and SVG files, drawn with an embedded font: the same picture on every machine.
 
 use crate::base::atomic;
+use crate::config::Frame;
 use crate::{Error, Result};
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -18,6 +19,14 @@ pub trait Picture {
     /// # Errors
     /// The backend's.
     fn draw<DB: DrawingBackend>(&self, root: &DrawingArea<DB, Shift>) -> Drawn<DB>;
+}
+
+/// The name of a wavelength axis.
+pub(super) fn axis_name(frame: Frame) -> &'static str {
+    match frame {
+        Frame::Observed => "observed wavelength [Å, vacuum]",
+        Frame::Rest => "rest wavelength [Å, vacuum]",
+    }
 }
 
 /// The result of drawing on a backend.

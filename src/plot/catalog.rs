@@ -51,7 +51,7 @@ pub fn catalog_spectra(path: &Path, truth: Option<&Path>, choice: &Choice) -> Re
         };
         Ok(Panel {
             title: format!("{}   z = {:.3}", object.name, object.z),
-            z: object.z,
+            z: object.z_on_grid(),
             observed: observed.row(k).to_vec(),
             good: ivar.row(k).iter().map(|v| *v > 0.0).collect(),
             restored: restored.row(k).to_vec(),
@@ -62,6 +62,7 @@ pub fn catalog_spectra(path: &Path, truth: Option<&Path>, choice: &Choice) -> Re
     });
     Ok(Spectra {
         wavelength: header.grid.wavelength(),
+        frame: header.grid.frame,
         flux_unit: header.flux_unit.clone(),
         restored_name: if sde {
             format!("{} ± σ", header.made.method.mean(header.made.draws))
@@ -174,7 +175,7 @@ pub fn catalog_population(paths: &[PathBuf], truth: Option<&Path>) -> Result<Cur
         let (at, norm) = of(entry);
         populations.push(named(&name, role, normalised(file, hdu, &at, &norm)?));
     }
-    Ok(population_curves(&grid.wavelength(), &populations))
+    Ok(population_curves(&grid, &populations))
 }
 
 /// The rows that `choice` takes of the catalog `path`.

@@ -1,6 +1,6 @@
 //! Generated samples beside the restorations that their model was trained on.
 
-use super::canvas::{DRAW, Drawn, Picture, SMOOTHED};
+use super::canvas::{DRAW, Drawn, Picture, SMOOTHED, axis_name};
 use super::catalog::{Choice, chosen};
 use super::curves::{Curve, CurvePanel, Curves};
 use super::images::{ImageGrid, ImageRow, Stretch};
@@ -86,7 +86,7 @@ fn spectra(
     let draws = flux.select(Axis(0), &usable(catalog.objects()));
     let wavelength = grid.wavelength();
     let panel = |row: ndarray::ArrayView1<f32>, colour| CurvePanel {
-        x_name: "observed wavelength [Å, vacuum]".to_owned(),
+        x_name: axis_name(grid.frame).to_owned(),
         y_name: "normalised flux".to_owned(),
         log_x: false,
         log_y: false,
@@ -107,7 +107,7 @@ fn spectra(
         flux: flux.clone(),
     };
     let curves = population_curves(
-        &wavelength,
+        &grid,
         &[
             population(
                 format!("{} restored ({})", draws.nrows(), catalog.single()),

@@ -1,8 +1,9 @@
 //! What a population must keep: mean, scatter and power spectra.
 
-use super::canvas::{DRAW, OBSERVED, RESTORED, SMOOTHED, TRUTH};
+use super::canvas::{DRAW, OBSERVED, RESTORED, SMOOTHED, TRUTH, axis_name};
 use super::curves::{Curve, CurvePanel, Curves};
 use crate::base::statistics::standard_deviation;
+use crate::data::LogGrid;
 use crate::evaluate::{band_edges, band_power};
 use ndarray::Array2;
 use plotters::style::RGBColor;
@@ -48,10 +49,10 @@ pub struct Population {
     pub flux: Array2<f32>,
 }
 
-/// Mean spectrum, scatter over objects and mean power spectrum of the populations on `wavelength`
-/// (Å); the last ones are drawn on top.
+/// Mean spectrum, scatter over objects and mean power spectrum of the populations on `grid`; the last ones are drawn on top.
 #[must_use]
-pub fn population_curves(wavelength: &[f64], populations: &[Population]) -> Curves {
+pub fn population_curves(grid: &LogGrid, populations: &[Population]) -> Curves {
+    let wavelength = grid.wavelength();
     let by_pixel = |of: fn(Vec<f64>) -> f64| {
         let curve = |x: &Array2<f32>, colour| Curve {
             colour,
@@ -90,7 +91,7 @@ pub fn population_curves(wavelength: &[f64], populations: &[Population]) -> Curv
         log_y: log,
         curves,
     };
-    let axis = "observed wavelength [Å, vacuum]";
+    let axis = axis_name(grid.frame);
     Curves {
         legend: populations
             .iter()

@@ -1,10 +1,12 @@
 //! Spectra before and after: one panel per object.
 
 use super::canvas::{
-    DRAW, Drawn, FAINT, INK, MASKED, OBSERVED, Picture, RESTORED, TRUTH, legend, pieces, text,
+    DRAW, Drawn, FAINT, INK, MASKED, OBSERVED, Picture, RESTORED, TRUTH, axis_name, legend, pieces,
+    text,
 };
 use super::curves::short;
 use crate::base::statistics::median;
+use crate::config::Frame;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use std::ops::Range;
@@ -48,8 +50,10 @@ pub struct Panel {
 /// Several objects on one wavelength axis.
 #[derive(Debug, Clone)]
 pub struct Spectra {
-    /// Å, observed frame, `[D]`.
+    /// Å in the frame of the grid, `[D]`.
     pub wavelength: Vec<f64>,
+    /// What wavelengths these are.
+    pub frame: Frame,
     /// Unit of every flux.
     pub flux_unit: String,
     /// What the restored curve is, e.g. `restored (ODE)`.
@@ -117,11 +121,7 @@ impl Spectra {
             .axis_desc_style(text(20, INK))
             .x_label_formatter(&|v| format!("{v:.0}"))
             .y_label_formatter(&|v| short(*v))
-            .x_desc(if last {
-                "observed wavelength [Å, vacuum]"
-            } else {
-                ""
-            })
+            .x_desc(if last { axis_name(self.frame) } else { "" })
             .y_desc(format!("flux [{}]", self.flux_unit))
             .draw()?;
 

@@ -175,6 +175,13 @@ impl BandedSolver {
         z
     }
 
+    /// ln |A| = ln |B| + ln |1 + Uᵀ B⁻¹ U|.
+    pub fn log_determinant(&self) -> f64 {
+        let of = |d: f64| 2.0 * d.ln();
+        let band: f64 = self.factor.column(self.reach).iter().map(|d| of(*d)).sum();
+        band + self.inner.diag().iter().map(|d| of(*d)).sum::<f64>()
+    }
+
     /// L⁻¹ x, in place.
     fn forward(&self, x: &mut Array2<f64>) {
         for i in 0..x.nrows() {

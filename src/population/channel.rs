@@ -21,8 +21,11 @@ pub struct Channel {
     pub mean_blur: Array2<f64>,
     /// Variance of the tilt's amplitude a.
     pub tilt_variance: f64,
-    /// Tilt of each pixel per unit amplitude, `[D]`.
+    /// Tilt of each pixel per unit amplitude, `[D]`; on a grid of the rest frame, where each object has one
+    /// of its own, of an object that covers all of it.
     pub lever: Array1<f64>,
+    /// Wavelengths `[D]` of a grid of the rest frame.
+    at_rest: Option<Vec<f64>>,
     /// Correlation of the noise of neighbouring pixels, `[D]`, the last one 0.
     pub noise_rho: Array1<f64>,
     /// Median width of the smoothing, σ in pixels.
@@ -90,9 +93,30 @@ impl Channel {
             mean_blur,
             tilt_variance: tilt * tilt / 3.0,
             lever: grid.wavelength().iter().map(|w| lever(*w)).collect(),
+            at_rest: grid.is_rest().then(|| grid.wavelength()),
             noise_rho: correlations(noise_rho),
             sigma_pixels,
         })
+    }
+
+    /// The lever of an observation with the noise variances `variance` `[D]`, 0 where masked: on a grid of
+    /// the rest frame from −1 at its first unmasked pixel to 1 at its last.
+    #[must_use]
+    pub fn lever_of(&self, variance: &Array1<f64>) -> Array1<f64> {
+        let Some(wavelength) = &self.at_rest else {
+            return self.lever.clone();
+        };
+        let good = |v: &f64| *v > 0.0;
+        let first = variance.iter().position(good);
+        let last = variance.iter().rposition(good);
+        match first.zip(last) {
+            Some((first, last)) if first < last => {
+                let (a, b) = (wavelength[first], wavelength[last]);
+                let lever = |w: &f64| (2.0 * (w - a) / (b - a) - 1.0).clamp(-1.0, 1.0);
+                wavelength.iter().map(lever).collect()
+            }
+            _ => Array1::zeros(variance.len()),
+        }
     }
 
     /// Covariance [D, D] of a noiseless observation when the clean population has mean `mean` `[D]`

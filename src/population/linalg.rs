@@ -16,6 +16,13 @@ impl Cholesky {
         trace.is_finite().then_some(Self(factor))
     }
 
+    /// ln |A|.
+    #[must_use]
+    pub fn log_determinant(&self) -> f64 {
+        let diagonal = self.0.diagonal(0, 0, 1);
+        2.0 * diagonal.log().sum(tch::Kind::Double).double_value(&[])
+    }
+
     /// A⁻¹ b for the columns of `b` [n, k].
     #[must_use]
     pub fn solve(&self, b: &Array2<f64>) -> Array2<f64> {

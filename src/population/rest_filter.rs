@@ -3,8 +3,8 @@
 
 use super::channel::Channel;
 use super::rest_population::RestPopulation;
-use super::rest_seen::{Seen, Solver};
-use super::rest_sums::{amplitude, amplitude_response};
+use super::rest_seen::{Seen, Solver, doubt};
+use super::rest_sums::{amplitude, amplitude_error, amplitude_response};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use rand::RngExt;
 use rand_distr::StandardNormal;
@@ -85,13 +85,19 @@ impl RestFilter {
             ),
             false => (1.0, Array1::zeros(flux.len())),
         };
+        let doubt = match population.scaled {
+            true => doubt(amplitude_error(ivar, mean_seen) / amplitude),
+            false => 1.0,
+        };
         let variance = ivar.mapv(|v| match v > 0.0 {
             true => 1.0 / (f64::from(v) * amplitude * amplitude),
             false => 0.0,
         });
         let mut posterior = RestPosterior {
-            solver: seen.solver(from, &self.channel, &variance)?,
+            solver: seen.solver(from, &self.channel, &variance, doubt)?,
+            doubt,
             channel: &self.channel,
+            lever: self.channel.lever_of(&variance),
             amplitude,
             prior: population.mean.slice(s![from..to]),
             mean_seen,
@@ -102,9 +108,12 @@ impl RestFilter {
             variance,
             amplitude_response,
             innovation: Array1::zeros(0),
+            square: 0.0,
         };
         let y = flux.mapv(|f| f64::from(f) / amplitude);
-        let found = posterior.innovations(y.insert_axis(Axis(1)));
+        let residual = posterior.residuals(y.insert_axis(Axis(1)));
+        let found = posterior.solver.solve(&residual);
+        posterior.square = found.column(0).dot(&residual.column(0));
         posterior.innovation = found.column(0).to_owned();
         Some(posterior)
     }
@@ -114,23 +123,29 @@ impl RestFilter {
 #[derive(Debug)]
 pub struct RestPosterior<'a> {
     channel: &'a Channel,
+    /// Of the tilt, `[D]`.
+    lever: Array1<f64>,
     /// a.
-    amplitude: f64,
+    pub(super) amplitude: f64,
+    /// How much less it is known than usual.
+    pub(super) doubt: f64,
     /// The population of x₁: mean and factor `[D, M]` before and behind the blur.
-    prior: ArrayView1<'a, f64>,
-    mean_seen: ArrayView1<'a, f64>,
-    factor: ArrayView2<'a, f64>,
-    seen_factor: ArrayView2<'a, f64>,
-    seen: &'a Seen,
+    pub(super) prior: ArrayView1<'a, f64>,
+    pub(super) mean_seen: ArrayView1<'a, f64>,
+    pub(super) factor: ArrayView2<'a, f64>,
+    pub(super) seen_factor: ArrayView2<'a, f64>,
+    pub(super) seen: &'a Seen,
     /// Its first pixel among those of the population.
-    from: usize,
+    pub(super) from: usize,
     /// Of the noise of y/a; 0 where masked.
-    variance: Array1<f64>,
+    pub(super) variance: Array1<f64>,
     /// da/dy, `[D]`.
-    amplitude_response: Array1<f64>,
-    solver: Solver,
+    pub(super) amplitude_response: Array1<f64>,
+    pub(super) solver: Solver,
     /// u = S⁻¹ (y₁ − its mean), S the covariance of y₁.
-    innovation: Array1<f64>,
+    pub(super) innovation: Array1<f64>,
+    /// (y₁ − its mean)ᵀ u.
+    pub(super) square: f64,
 }
 
 /// What makes a draw of the population and of its observation.
@@ -152,6 +167,12 @@ pub struct Response {
 }
 
 impl RestPosterior<'_> {
+    /// a.
+    #[must_use]
+    pub fn amplitude(&self) -> f64 {
+        self.amplitude
+    }
+
     /// E[x | y], `[D]`.
     #[must_use]
     pub fn mean(&self) -> Array1<f64> {
@@ -188,7 +209,9 @@ impl RestPosterior<'_> {
     /// What an innovation `[D]` says of x₁ less its mean.
     fn explained(&self, innovation: &Array1<f64>) -> Array1<f64> {
         let column = innovation.view().insert_axis(Axis(1)).to_owned();
-        self.seen.cross(self.from, &column).remove_axis(Axis(1))
+        self.seen
+            .cross(self.from, &column, self.doubt)
+            .remove_axis(Axis(1))
     }
 
     /// N v, N the covariance of the noise of y₁.
@@ -208,9 +231,10 @@ impl RestPosterior<'_> {
     pub fn deviation(&self) -> Array1<f64> {
         let cross = self
             .seen
-            .cross(self.from, &Array2::eye(self.variance.len()));
+            .cross(self.from, &Array2::eye(self.variance.len()), self.doubt);
         let explained = self.solver.solve(&self.unmasked(cross.t().to_owned()));
-        let own = self.factor.rows().into_iter().map(|f| f.dot(&f));
+        let factor = self.seen.doubted(self.factor, self.doubt);
+        let own = factor.rows().into_iter().map(|f| f.dot(&f));
         let variance = own.enumerate().map(|(j, own)| {
             let part = cross.row(j).dot(&explained.column(j));
             (own - part).max(0.0)
@@ -246,21 +270,33 @@ impl RestPosterior<'_> {
     /// The errors of the posterior means of draws of the population, `[n, D]`.
     fn errors_of(&self, chances: &[Chance]) -> Array2<f64> {
         let (m, n) = (self.factor.ncols(), chances.len());
-        let modes = Array2::from_shape_fn((m, n), |(j, k)| chances[k].modes[j]);
+        let mut modes = Array2::from_shape_fn((m, n), |(j, k)| chances[k].modes[j]);
+        if self.seen.scaled && self.doubt != 1.0 {
+            modes.row_mut(m - 1).mapv_inplace(|z| z * self.doubt);
+        }
         let mut seen = self.seen_factor.dot(&modes) + self.mean_seen.insert_axis(Axis(1));
         for (mut y, chance) in seen.columns_mut().into_iter().zip(chances) {
-            y *= &(&self.channel.lever * chance.tilt + 1.0);
+            y *= &(&self.lever * chance.tilt + 1.0);
             y += &chance.noise;
         }
-        let explained = self.seen.cross(self.from, &self.innovations(seen));
+        let explained = (self.seen).cross(self.from, &self.innovations(seen), self.doubt);
         let errors = self.factor.dot(&modes) - explained;
         errors.reversed_axes() * self.amplitude
     }
 
     /// S⁻¹ (y₁ − its mean) for the columns of `y` `[D, n]`.
     fn innovations(&self, y: Array2<f64>) -> Array2<f64> {
-        let residuals = self.unmasked(y - self.mean_seen.insert_axis(Axis(1)));
-        self.solver.solve(&residuals)
+        self.solver.solve(&self.residuals(y))
+    }
+
+    /// `y` `[D, n]` less its mean, 0 at the masked pixels.
+    fn residuals(&self, y: Array2<f64>) -> Array2<f64> {
+        self.unmasked(y - self.mean_seen.insert_axis(Axis(1)))
+    }
+
+    /// The good pixels.
+    pub(super) fn good(&self) -> impl Iterator<Item = usize> {
+        (0..self.variance.len()).filter(|j| self.variance[*j] > 0.0)
     }
 
     /// `rows` `[D, n]` with 0 at the masked pixels.

@@ -4,7 +4,7 @@ use crate::data::LogGrid;
 use ndarray::{Array2, ArrayView2, s};
 
 /// Pixel j of a spectrum at ln(1 + z) = l lies at pixel j + k of this grid, k the whole number next
-/// to (l_max − l)/Δ ln λ.
+/// to (l_max − l)/Δ ln λ. Spectra that are on a grid of the rest frame already are not shifted: k = 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RestGrid {
     /// ln λ_rest (Å) of the first pixel: of the first observed one at the largest redshift.
@@ -16,6 +16,8 @@ pub struct RestGrid {
     pub pixels: usize,
     /// How many values k takes.
     pub shifts: usize,
+    /// Whether the spectra are in the rest frame already.
+    rest: bool,
 }
 
 impl RestGrid {
@@ -28,6 +30,9 @@ impl RestGrid {
         });
         if least > furthest {
             return None;
+        }
+        if grid.is_rest() {
+            return Some(Self::over(grid, 0.0, 1));
         }
         let shifts = ((furthest - least) / grid.dln()).round() as usize + 1;
         Some(Self::over(grid, furthest, shifts))
@@ -42,6 +47,7 @@ impl RestGrid {
             furthest,
             pixels: grid.pixels,
             shifts,
+            rest: grid.is_rest(),
         }
     }
 
@@ -49,6 +55,12 @@ impl RestGrid {
     #[must_use]
     pub fn len(&self) -> usize {
         self.pixels + self.shifts - 1
+    }
+
+    /// Whether the spectra are in the rest frame already.
+    #[must_use]
+    pub fn is_rest(&self) -> bool {
+        self.rest
     }
 
     /// Whether it has none.
@@ -84,6 +96,9 @@ impl RestGrid {
     /// k of a spectrum at redshift `z`; `None` where that is unknown or beyond the grid.
     #[must_use]
     pub fn shift(&self, z: f64) -> Option<usize> {
+        if self.rest {
+            return (z > -1.0 && z.is_finite()).then_some(0);
+        }
         let k = ((self.furthest - z.ln_1p()) / self.dln).round();
         (k >= 0.0 && k < self.shifts as f64).then_some(k as usize)
     }

@@ -11,6 +11,9 @@ use ndarray::{Array1, Array2, s};
 
 /// How often the mean is taken anew over better amplitudes.
 const ROUNDS: usize = 3;
+/// The same of spectra that each show a part of the grid: amplitudes at one end come to agree with those at
+/// the other through the ones between.
+const ROUNDS_OF_PARTS: usize = 20;
 /// A line-spread function of this σ, pixels, hides the local structure.
 const BLUR_MAX: f64 = 3.0;
 /// Pixels of the rest-frame grid, at most: a covariance of more takes too much memory and time.
@@ -63,11 +66,16 @@ impl RestPopulation {
         channel: &Channel,
         scaled: bool,
     ) -> Result<Option<Self>> {
+        let rounds = match (scaled, grid.is_rest()) {
+            (false, _) => 0,
+            (true, false) => ROUNDS,
+            (true, true) => ROUNDS_OF_PARTS,
+        };
         let Some(grid) = rest_grid(&rows, grid)? else {
             return Ok(None);
         };
         let mut mean = None;
-        for _ in 0..=if scaled { ROUNDS } else { 0 } {
+        for _ in 0..=rounds {
             let mut sums = MeanSums::new(&grid);
             for block in rows() {
                 sums.add(&block?, &grid, mean.as_ref());

@@ -11,8 +11,16 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate, s};
 const RINGING: usize = 8;
 
 /// Variance of an amplitude about the one that was found, before the observation says more: far above what
-/// noise makes it off by.
+/// noise makes it off by …
 const AMPLITUDE: f64 = 0.1;
+/// … that is, its standard deviation at least so many times as large.
+const FAR: f64 = 3.0;
+
+/// By how much the standard deviation of an amplitude is larger than √[`AMPLITUDE`] where noise makes the one
+/// that was found off by the part `error` of it: 1 but for objects that hardly show.
+pub(super) fn doubt(error: f64) -> f64 {
+    (FAR * error / AMPLITUDE.sqrt()).max(1.0)
+}
 
 /// A population with mean m and covariance C behind the blur H; with amplitudes, C has a mode √v m for what
 /// the one found is off by.
@@ -25,6 +33,8 @@ pub(super) struct Seen {
     pub factor: Array2<f64>,
     /// Of clean spectra of amplitude 1, `[L]`.
     pub variances: Array1<f64>,
+    /// Whether the last column of both, and of the modes, is that of the amplitude.
+    pub scaled: bool,
     covariance: Covariance,
 }
 
@@ -64,6 +74,14 @@ impl Solver {
             Self::Banded(solver) => solver.solve(b),
         }
     }
+
+    /// ln |S|; masked pixels count as 1.
+    pub fn log_determinant(&self) -> f64 {
+        match self {
+            Self::Dense(solver) => solver.log_determinant(),
+            Self::Banded(solver) => solver.log_determinant(),
+        }
+    }
 }
 
 impl Seen {
@@ -86,6 +104,7 @@ impl Seen {
                 own,
                 factor,
                 variances,
+                scaled: population.scaled,
                 covariance,
             };
         };
@@ -106,6 +125,7 @@ impl Seen {
             factor: blur.dot(own.view()),
             own,
             variances,
+            scaled: population.scaled,
             covariance: Covariance::Banded(Box::new(Banded {
                 seen_modes: blur.dot(modes.view()),
                 seen_band: BandMatrix::of(&seen_band, (band.reach() + 2 * reach).min(l - 1)),
@@ -116,8 +136,37 @@ impl Seen {
         }
     }
 
-    /// X u, X = C Hᵀ between the D pixels from `from` on, for the columns of `u` `[D, k]`.
-    pub fn cross(&self, from: usize, u: &Array2<f64>) -> Array2<f64> {
+    /// The broad modes behind the blur, `[L, K]`, where the population has a structure.
+    pub fn modes(&self) -> Option<&Array2<f64>> {
+        match &self.covariance {
+            Covariance::Dense { .. } => None,
+            Covariance::Banded(c) => Some(&c.seen_modes),
+        }
+    }
+
+    /// The columns `modes`, the amplitude's `doubt` times as large.
+    pub fn doubted(&self, modes: ArrayView2<f64>, doubt: f64) -> Array2<f64> {
+        let mut modes = modes.to_owned();
+        if self.scaled && doubt != 1.0 {
+            let last = modes.ncols() - 1;
+            modes.column_mut(last).mapv_inplace(|m| m * doubt);
+        }
+        modes
+    }
+
+    /// X u, X = C Hᵀ between the D pixels from `from` on, for the columns of `u` `[D, k]`; the amplitude's
+    /// standard deviation is `doubt` times as large.
+    pub fn cross(&self, from: usize, u: &Array2<f64>, doubt: f64) -> Array2<f64> {
+        let usual = self.usual_cross(from, u);
+        if !self.scaled || doubt == 1.0 {
+            return usual;
+        }
+        let (to, last) = (from + u.nrows(), self.own.ncols() - 1);
+        let [own, seen] = [&self.own, &self.factor].map(|f| f.slice(s![from..to, last..]));
+        usual + own.dot(&seen.t().dot(u)) * (doubt * doubt - 1.0)
+    }
+
+    fn usual_cross(&self, from: usize, u: &Array2<f64>) -> Array2<f64> {
         let to = from + u.nrows();
         match &self.covariance {
             Covariance::Dense { cross, .. } => cross.slice(s![from..to, from..to]).dot(u),
@@ -132,21 +181,32 @@ impl Seen {
     }
 
     /// The inverse of the covariance of an observation of amplitude 1 at the pixels from `from` on,
-    /// whose noise has the variances `variance` `[D]`, 0 where masked. `None` if it is not positive definite.
-    pub fn solver(&self, from: usize, channel: &Channel, variance: &Array1<f64>) -> Option<Solver> {
+    /// whose noise has the variances `variance` `[D]`, 0 where masked, and whose amplitude is in `doubt`. `None` if it is not positive definite.
+    pub fn solver(
+        &self,
+        from: usize,
+        channel: &Channel,
+        variance: &Array1<f64>,
+        doubt: f64,
+    ) -> Option<Solver> {
         let to = from + variance.len();
         let tilt = Tilt {
             variance: channel.tilt_variance,
-            lever: &channel.lever,
+            lever: &channel.lever_of(variance),
             mean: &self.mean.slice(s![from..to]).to_owned(),
         };
         match &self.covariance {
             Covariance::Dense { seen, .. } => {
-                let signal = seen.slice(s![from..to, from..to]);
-                dense(signal, &tilt, channel, variance).map(Solver::Dense)
+                let mut signal = seen.slice(s![from..to, from..to]).to_owned();
+                if self.scaled && doubt != 1.0 {
+                    let mode = self.factor.slice(s![from..to, self.factor.ncols() - 1..]);
+                    signal = signal + mode.dot(&mode.t()) * (doubt * doubt - 1.0);
+                }
+                dense(signal.view(), &tilt, channel, variance).map(Solver::Dense)
             }
             Covariance::Banded(c) => {
-                let modes = tilt.modes(c.seen_modes.slice(s![from..to, ..]), variance);
+                let seen = self.doubted(c.seen_modes.slice(s![from..to, ..]), doubt);
+                let modes = tilt.modes(seen.view(), variance);
                 let noise = |i: usize, j: usize| match i.abs_diff(j) {
                     0 => variance[i],
                     1 => {
@@ -166,7 +226,7 @@ impl Seen {
                 let banded = BandedSolver::new(reach, element, modes);
                 // A band that is not quite positive semidefinite shows where there is little noise.
                 banded.map(Solver::Banded).or_else(|| {
-                    let factor = self.factor.slice(s![from..to, ..]);
+                    let factor = self.doubted(self.factor.slice(s![from..to, ..]), doubt);
                     let signal = factor.dot(&factor.t());
                     dense(signal.view(), &tilt, channel, variance).map(Solver::Dense)
                 })

@@ -24,7 +24,7 @@ const WIDTH: f64 = 24.0;
 /// Length of the Fourier transform of the local autocovariance.
 const PERIOD: usize = 64;
 /// Least square of the gain that the power is divided by.
-const GAIN_MIN: f64 = 0.25;
+const GAIN_MIN: f64 = 0.1;
 
 /// A covariance M Mᵀ + B.
 #[derive(Debug, Clone)]

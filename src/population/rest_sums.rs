@@ -36,6 +36,18 @@ pub(super) fn amplitude(
     }
 }
 
+/// What noise makes [`amplitude`] off by, standard deviation.
+pub(super) fn amplitude_error(ivar: ArrayView1<f32>, mean: ArrayView1<f64>) -> f64 {
+    let (mut square, mut own) = (0.0, 0.0);
+    for (iv, m) in ivar.iter().zip(mean).filter(|(iv, _)| **iv > 0.0) {
+        let noise = 1.0 / f64::from(*iv);
+        let w = m / (noise + LOCAL);
+        square += w * w * noise;
+        own += w * m;
+    }
+    if own > 0.0 { square.sqrt() / own } else { 0.0 }
+}
+
 /// The derivative of [`amplitude`] by the pixels of `flux`, `[D]`: 0 where it is the least.
 pub(super) fn amplitude_response(
     flux: ArrayView1<f32>,

@@ -81,6 +81,7 @@ where
     if report.used == 0 {
         return Err(unusable(&report));
     }
+    writer.beside(|file| report.details.close(file))?;
     writer.finish()?;
     list.finish()?;
     Ok(report)

@@ -1,5 +1,6 @@
 //! Images → a prepared set: read, mask, stretch, normalise.
 
+use super::background::fill_noise;
 use super::chunks::{self, Chunk};
 use super::image_report::{ImageDetails, Noticed};
 use super::impossible::mask_impossible_pixels;
@@ -59,6 +60,7 @@ pub fn prepare_images(
         scale,
         vector,
         planes,
+        psf: input.psf(),
     };
     let header = ImageSetHeader {
         layout,
@@ -66,6 +68,7 @@ pub fn prepare_images(
         config: config.to_toml()?,
     };
     let layout = &header.layout;
+    let measure = config.forward.measures_background();
     let details = ImageDetails::new(layout, from, input.passed_over());
     chunks::write(
         &header,
@@ -74,10 +77,23 @@ pub fn prepare_images(
             let mut raw = input.read(rows)?;
             check_unit(&mut raw, unit).map(|()| raw)
         },
-        |rows, raw| chunk(&input, layout, rows, raw),
+        |rows, mut raw| {
+            if measure {
+                let n = fill_noise(&mut raw, layout);
+                note_measured(&mut raw, n);
+            }
+            chunk(&input, layout, rows, raw)
+        },
         |report| nothing_usable(path, report),
         &mut |done| progress(measured + done, measured + n),
     )
+}
+
+fn note_measured(raw: &mut RawImages, n: usize) {
+    let note = "their noise level is the scatter of their background, measured";
+    if n > 0 {
+        raw.notes.insert(note.into(), n);
+    }
 }
 
 fn chunk(

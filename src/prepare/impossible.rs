@@ -3,6 +3,7 @@
 use crate::base::statistics::median;
 use crate::data::Spectrum;
 use crate::survey::RawImages;
+use crate::survey::item::Item;
 use ndarray::{ArrayViewMut1, Axis};
 use rayon::prelude::*;
 
@@ -33,6 +34,14 @@ pub(crate) fn mask_impossible(spectrum: &mut Spectrum) -> usize {
         }
     }
     found
+}
+
+/// Masks the impossible pixels of `items`; gives the names of the spectra that had some, and how many.
+pub(super) fn without_impossible(items: &mut [Item]) -> Vec<(String, usize)> {
+    let mask = |item: &mut Item| item.spectrum.as_mut().map_or(0, mask_impossible);
+    let counts: Vec<usize> = items.par_iter_mut().map(mask).collect();
+    let odd = items.iter().zip(counts).filter(|(_, n)| *n > 0);
+    odd.map(|(item, n)| (item.object.name.clone(), n)).collect()
 }
 
 /// Marks as missing (NaN) the pixels of each image whose size is beyond 10⁶ times the size of all but the

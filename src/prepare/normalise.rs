@@ -19,18 +19,21 @@ pub struct Level {
     pub error: f64,
 }
 
-/// The level of `spectrum` (its own pixels, masked ones with ivar = 0); `column` is the catalog's.
+/// The level of `spectrum` (its own pixels, masked ones with ivar = 0); `column` is the catalog's. The
+/// wavelengths of `config` were observed at 1 + `z_grid` times as much.
 ///
 /// # Errors
 /// In words why there is no significant positive level.
 pub fn level(
     config: &NormaliseConfig,
     spectrum: &Spectrum,
+    z_grid: f64,
     column: Option<f64>,
 ) -> Result<Level, String> {
     let exact = |value| Level { value, error: 0.0 };
     match *config {
         NormaliseConfig::None => Ok(exact(1.0)),
+        NormaliseConfig::Amplitude { .. } => Err("there is no mean spectrum".to_owned()),
         NormaliseConfig::Pixels { .. } => Err("normalise.kind pixels is for images".to_owned()),
         NormaliseConfig::Column => match column {
             Some(v) if v.is_finite() && v > 0.0 => Ok(exact(v)),
@@ -38,7 +41,8 @@ pub fn level(
             None => Err("the catalog has no level".to_owned()),
         },
         NormaliseConfig::Window { min, max, snr_min } => {
-            let within = window(spectrum, min, max);
+            let stretch = 1.0 + z_grid;
+            let within = window(spectrum, min * stretch, max * stretch);
             let Some(found) = clipped_mean(&within) else {
                 return Err(format!(
                     "{} good pixels in {min}-{max} Å: no level",
@@ -119,7 +123,7 @@ mod tests {
     fn the_level_of_noise_about_a_constant_is_unbiased_and_its_error_honest() {
         let mut chi2 = 0.0;
         for seed in 0..200 {
-            let l = level(&WINDOW, &flat(2.0, 1.0, seed), None).unwrap();
+            let l = level(&WINDOW, &flat(2.0, 1.0, seed), 0.0, None).unwrap();
             chi2 += ((l.value - 2.0) / l.error).powi(2) / 200.0;
         }
         assert!((chi2 - 1.0).abs() < 0.4, "{chi2}"); // standard error 0.1
@@ -134,23 +138,23 @@ mod tests {
         for i in (1..1100).step_by(50) {
             (s.flux[i], s.ivar[i]) = (-1e30, 0.0);
         }
-        let l = level(&WINDOW, &s, None).unwrap();
+        let l = level(&WINDOW, &s, 0.0, None).unwrap();
         assert!((l.value - 2.0).abs() < 0.02, "{l:?}");
     }
 
     #[test]
     fn an_insignificant_a_negative_and_an_absent_level_are_refused_in_words() {
         for (s, words) in [(flat(0.01, 1.0, 1), "sigma"), (flat(-2.0, 0.1, 2), "sigma")] {
-            assert!(level(&WINDOW, &s, None).unwrap_err().contains(words));
+            assert!(level(&WINDOW, &s, 0.0, None).unwrap_err().contains(words));
         }
         let mut s = flat(2.0, 0.1, 3);
         s.ivar.fill(0.0);
         assert!(
-            level(&WINDOW, &s, None)
+            level(&WINDOW, &s, 0.0, None)
                 .unwrap_err()
                 .contains("0 good pixels")
         );
-        let column = |v| level(&NormaliseConfig::Column, &s, v);
+        let column = |v| level(&NormaliseConfig::Column, &s, 0.0, v);
         assert!(column(Some(-1.0)).is_err() && column(None).is_err());
         assert!((column(Some(3.0)).unwrap().value - 3.0).abs() < 1e-12);
     }

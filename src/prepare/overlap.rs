@@ -1,6 +1,6 @@
 //! Whether a survey has any pixel on the common grid, and why a spectrum has so few.
 
-use crate::config::{Config, GridConfig};
+use crate::config::{Config, Frame};
 use crate::data::{Masked, Spectrum};
 use crate::survey::spectra::Pixels;
 use crate::{Error, Result};
@@ -14,7 +14,8 @@ const UNITS: [(&str, f64); 3] = [("nm", 10.0), ("um", 1e4), ("m", 1e10)];
 /// # Errors
 /// [`Error::Input`] naming both ranges, and the unit that `origin` may be in, if none of its pixels is on
 /// the grid.
-pub(super) fn check_overlap(origin: &Path, grid: &GridConfig, pixels: &Pixels) -> Result<()> {
+pub(super) fn check_overlap(origin: &Path, config: &Config, pixels: &Pixels) -> Result<()> {
+    let grid = &config.grid;
     let Pixels::Shared(pixels) = pixels else {
         return Ok(());
     };
@@ -23,7 +24,15 @@ pub(super) fn check_overlap(origin: &Path, grid: &GridConfig, pixels: &Pixels) -
         edges().fold(f64::INFINITY, f64::min),
         edges().fold(0.0, f64::max),
     );
-    let overlaps = |angstroms: f64| low * angstroms < grid.max && high * angstroms > grid.min;
+    // Where objects of the selected redshifts show the grid.
+    let stretch = |z: f64, any: f64| match grid.frame {
+        Frame::Observed => 1.0,
+        Frame::Rest if z.is_finite() => 1.0 + z,
+        Frame::Rest => any,
+    };
+    let least = grid.min * stretch(config.select.z_min, 0.0);
+    let most = grid.max * stretch(config.select.z_max, f64::INFINITY);
+    let overlaps = |angstroms: f64| low * angstroms < most && high * angstroms > least;
     if overlaps(1.0) {
         return Ok(());
     }
@@ -38,21 +47,39 @@ pub(super) fn check_overlap(origin: &Path, grid: &GridConfig, pixels: &Pixels) -
         origin,
         "",
         format!("wavelengths of {}-{} Å", short(low), short(high)),
-        format!("some in [grid], {}-{} Å", grid.min, grid.max),
+        match grid.frame {
+            Frame::Observed => format!("some in [grid], {}-{} Å", grid.min, grid.max),
+            Frame::Rest => format!(
+                "some in [grid], {}-{} Å in the rest frame, at the redshifts of [select]",
+                grid.min, grid.max
+            ),
+        },
         fix,
     ))
 }
 
 /// Why so little of the grid has good data of `spectrum`, whose pixels are masked for the reasons
-/// `masked`: that it lies elsewhere, or what masks the most of it; `None` if nothing does.
-pub(super) fn uncovered(config: &Config, spectrum: &Spectrum, masked: &Masked) -> Option<String> {
-    let (grid, n) = (&config.grid, spectrum.flux.len());
+/// `masked`: that it lies elsewhere, or what masks the most of it; `None` if nothing does. The grid was
+/// observed at 1 + `z_grid` times its wavelengths.
+pub(super) fn uncovered(
+    config: &Config,
+    spectrum: &Spectrum,
+    z_grid: f64,
+    masked: &Masked,
+) -> Option<String> {
+    let n = spectrum.flux.len();
+    let stretch = 1.0 + z_grid;
+    let (from, to) = (config.grid.min * stretch, config.grid.max * stretch);
     let pixels = spectrum.grid.pixels(n);
     let edges = || pixels.iter().flatten().map(|e| 10f64.powf(*e));
     let low = edges().fold(f64::INFINITY, f64::min);
     let high = edges().fold(0.0, f64::max);
-    let common = high.min(grid.max).ln() - low.max(grid.min).ln();
-    let elsewhere = 1.0 - common.max(0.0) / (grid.max / grid.min).ln();
+    let common = high.min(to).ln() - low.max(from).ln();
+    let elsewhere = match config.grid.frame {
+        Frame::Observed => 1.0 - common.max(0.0) / (to / from).ln(),
+        // Not a fault, unless nothing is there.
+        Frame::Rest => f64::from(u8::from(common <= 0.0)),
+    };
     let gaps = spectrum.grid.gaps();
     let gap = gaps
         .iter()
@@ -76,7 +103,10 @@ pub(super) fn uncovered(config: &Config, spectrum: &Spectrum, masked: &Masked) -
     let share = most.map_or(0.0, |(count, _)| *count as f64 / n.max(1) as f64);
     if elsewhere > share && elsewhere > 1.0 - config.select.coverage_min {
         let (low, high) = (short(low), short(high));
-        let (from, to) = (grid.min, grid.max);
+        let (from, to) = match config.grid.frame {
+            Frame::Observed => (from.to_string(), to.to_string()),
+            Frame::Rest => (short(from), short(to)),
+        };
         return Some(format!(
             "the spectrum covers {low}-{high} Å, the grid {from}-{to} Å"
         ));

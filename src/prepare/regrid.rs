@@ -3,7 +3,9 @@
 //! Weights are computed once per native grid; all SDSS spectra share one lattice of pixels and
 //! differ only in where they start.
 
+use super::noise_law::NoiseLaw;
 use super::rebin::Rebin;
+use super::rest_lattice::RestLattice;
 use crate::data::spectrum::SDSS_STEP;
 use crate::data::{Block, LogGrid};
 use crate::data::{NativeGrid, Spectrum};
@@ -17,15 +19,21 @@ pub struct Regridder {
     /// The survey's own grid: every spectrum on it is rebinned with ready weights.
     native: NativeGrid,
     rebin: Rebin,
+    /// Of a grid of the rest frame.
+    rest: Option<RestLattice>,
+    /// Of the native pixels, where it is not as their inverse variances say.
+    law: Option<NoiseLaw>,
 }
 
 impl Regridder {
     /// Weights for the survey whose spectra lie on `pixels`.
     pub(crate) fn new(grid: &LogGrid, pixels: &Pixels) -> Self {
-        match pixels {
+        let observed = match pixels {
             Pixels::Sdss => Self::sdss(grid),
             Pixels::Shared(pixels) | Pixels::Own(pixels) => Self::shared(grid, pixels),
-        }
+        };
+        let rest = grid.is_rest().then(|| RestLattice::new(grid, pixels));
+        Self { rest, ..observed }
     }
 
     /// Weights for a survey whose spectra share the SDSS lattice, wherever each begins.
@@ -40,6 +48,8 @@ impl Regridder {
             grid: *grid,
             rebin: Rebin::new(grid, &pixels, first),
             native: lattice,
+            rest: None,
+            law: None,
         }
     }
 
@@ -50,16 +60,42 @@ impl Regridder {
             grid: *grid,
             rebin: Rebin::new(grid, native, 0),
             native: NativeGrid::Pixels(native.clone()),
+            rest: None,
+            law: None,
         }
+    }
+
+    /// The same, for spectra whose noise is correlated by `law`.
+    #[must_use]
+    pub fn with_noise(mut self, law: NoiseLaw) -> Self {
+        self.rebin = self.rebin.with_noise(&self.grid, &law);
+        self.rest = self.rest.map(|rest| rest.with_noise(&law));
+        self.law = Some(law);
+        self
     }
 
     /// As [`Rebin::noise_rho`], for spectra on the survey's own grid.
     #[must_use]
     pub fn noise_rho(&self) -> Vec<f32> {
-        self.rebin.noise_rho()
+        match &self.rest {
+            Some(rest) => rest.noise_rho(),
+            None => self.rebin.noise_rho(),
+        }
     }
 
-    /// Rebins `spectrum` into row `row` of `block`.
+    /// Rebins `spectrum` of an object at redshift `z` into row `row` of `block`; gives
+    /// [`Object::z_grid`](crate::data::Object): 0 on a grid of the observed frame, which asks for no `z`.
+    pub(crate) fn place(&self, spectrum: &Spectrum, z: f64, block: &mut Block, row: usize) -> f64 {
+        match &self.rest {
+            Some(rest) => rest.regrid(spectrum, z, block, row),
+            None => {
+                self.regrid(spectrum, block, row);
+                0.0
+            }
+        }
+    }
+
+    /// Rebins `spectrum` as it was observed into row `row` of `block`.
     pub fn regrid(&self, spectrum: &Spectrum, block: &mut Block, row: usize) {
         let one_off;
         let (rebin, first) = match (&self.native, &spectrum.grid) {
@@ -68,7 +104,11 @@ impl Regridder {
                 (&self.rebin, 0)
             }
             (_, other) => {
-                one_off = Rebin::new(&self.grid, &other.pixels(spectrum.flux.len()), 0);
+                let white = Rebin::new(&self.grid, &other.pixels(spectrum.flux.len()), 0);
+                one_off = match &self.law {
+                    Some(law) => white.with_noise(&self.grid, law),
+                    None => white,
+                };
                 (&one_off, 0)
             }
         };
@@ -95,6 +135,7 @@ mod tests {
             min: 4000.0,
             max: 6500.0,
             pixels,
+            ..GridConfig::default()
         })
     }
 
@@ -248,14 +289,61 @@ mod tests {
         assert!(b.ivar.iter().any(|v| *v > 0.0));
     }
 
+    /// Of native pixels of `w` common ones, cut anywhere, the mean over all cuts is w²/6.
     #[test]
-    fn the_line_spread_function_is_in_common_pixels() {
+    fn the_line_spread_function_is_in_common_pixels_and_holds_what_rebinning_smears() {
         let g = grid(1024);
         let b = regrid(
             &Regridder::sdss(&g),
             &on(NativeGrid::Sdss { first: 36000 }, vec![1.0; 2200]),
         );
-        let expected = 1.5 * SDSS_STEP / g.dloglam;
-        assert!((f64::from(b.lsf[[0, 500]]) - expected).abs() < 1e-4);
+        let w = SDSS_STEP / g.dloglam;
+        let squares = b.lsf.iter().map(|l| f64::from(*l).powi(2));
+        let smear: Vec<f64> = squares.map(|l| l - (1.5 * w).powi(2)).collect();
+        assert!(smear.iter().all(|s| (0.0..0.26 * w * w).contains(s)));
+        let mean = smear.iter().sum::<f64>() / 1024.0;
+        assert!((mean - w * w / 6.0).abs() < 0.02 * w * w, "{mean}");
+        // Whole native pixels in every common one: nothing is smeared.
+        let edges: Vec<f64> = (0..=2048)
+            .map(|k| g.loglam0 + (0.5 * f64::from(k) - 0.5) * g.dloglam)
+            .collect();
+        let halves: Vec<[f64; 2]> = edges.windows(2).map(|e| [e[0], e[1]]).collect();
+        let halves = NativeGrid::Pixels(halves.into());
+        let b = regrid(&Regridder::sdss(&g), &on(halves, vec![1.0; 2048]));
+        assert!(b.lsf.iter().all(|l| (l - 0.75).abs() < 1e-3));
+    }
+
+    /// Second moments of lines as the regridded spectrum has them, over what the width says.
+    #[test]
+    fn a_line_is_as_wide_as_its_line_spread_function_says() {
+        let g = grid(1024);
+        let regridder = Regridder::sdss(&g);
+        let (mut found, mut said) = (0.0, 0.0);
+        for k in 0..64 {
+            let centre = 5000.0 + 4.37 * f64::from(k);
+            let at = |l: f64| (l - centre.log10()) / SDSS_STEP;
+            // The mean of a Gaussian over each native pixel, by 32 points.
+            let value = |i: i32| {
+                let low = f64::from(i) - 0.5;
+                let points = (0..32).map(|p| low + (f64::from(p) + 0.5) / 32.0);
+                let sum: f64 = points
+                    .map(|x| (-0.5 * (at(x * SDSS_STEP) / 1.5).powi(2)).exp())
+                    .sum();
+                (sum / 32.0) as f32
+            };
+            let flux: Vec<f32> = (36000..38200).map(value).collect();
+            let b = regrid(&regridder, &on(NativeGrid::Sdss { first: 36000 }, flux));
+            let (mut sums, mut lsf) = ([0.0; 3], 0.0);
+            for (j, f) in b.flux.row(0).iter().enumerate() {
+                let (f, x) = (f64::from(*f), j as f64);
+                sums = [sums[0] + f, sums[1] + f * x, sums[2] + f * x * x];
+                lsf += f * f64::from(b.lsf[[0, j]]).powi(2);
+            }
+            let mean = sums[1] / sums[0];
+            found += sums[2] / sums[0] - mean * mean;
+            // A pixel's own width is in the data and in the model.
+            said += lsf / sums[0] + 1.0 / 12.0;
+        }
+        assert!((found / said - 1.0).abs() < 5e-3, "{}", found / said);
     }
 }

@@ -1,6 +1,7 @@
 //! What `prepare` did: counts per reason, and what else there is to know of spectra or of images.
 
 use crate::data::{Object, RowBlock, flag};
+use hdf5::File;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -43,6 +44,15 @@ pub trait Details {
 
     /// Counts the rows of a chunk.
     fn count(&mut self, objects: &[Object], block: &Self::Block, found: &Self::Found);
+
+    /// Takes the sums of what was counted, when all rows are, and writes what the set keeps of them into its
+    /// file.
+    ///
+    /// # Errors
+    /// HDF5's.
+    fn close(&mut self, _file: &File) -> hdf5::Result<()> {
+        Ok(())
+    }
 
     /// What a row is made of.
     fn shape(&self) -> String;

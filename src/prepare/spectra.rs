@@ -1,14 +1,18 @@
 //! A survey of spectra → a prepared set: read, mask, regrid, normalise, select.
 
+use super::amplitude::MeanSpectrum;
 use super::chunks::{self, Chunk};
-use super::impossible::mask_impossible;
+use super::impossible::without_impossible;
+use super::noise;
+use super::noise_law::NoiseLaw;
+use super::noise_tally::NoiseTally;
 use super::normalise::level;
 use super::overlap::{check_overlap, uncovered};
 use super::regrid::Regridder;
 use super::report::Report;
-use super::set::SpectraHeader;
+use super::set::{Prepared, SpectraHeader};
 use super::spectra_report::{Noticed, SpectraDetails};
-use crate::config::{Config, SurveySource};
+use crate::config::{Config, NormaliseConfig, SurveySource};
 use crate::data::{Block, LogGrid, Object, RowBlock, flag};
 use crate::survey::PixelMask;
 use crate::survey::item::Item;
@@ -16,11 +20,15 @@ use crate::survey::open::open;
 use crate::survey::select::{by_spectrum, reject};
 use crate::survey::spectra::{Survey, duplicates};
 use crate::{Error, Result};
+use ndarray::Array2;
 use rayon::prelude::*;
 use std::path::Path;
 
 /// Rows in memory at a time where nothing is written.
 const EXAMINED: usize = 256;
+/// Rows that the mean spectrum is learned from, about, and rows of these that are read at once.
+const MEAN_FROM: usize = 4096;
+const MEAN_READ: usize = 64;
 
 /// Prepares the survey that `config` names and writes it to `out`, with the list of rejected
 /// spectra beside it. `progress` receives (rows done, rows) after each chunk.
@@ -33,28 +41,77 @@ pub fn prepare(
     out: &Path,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Report<SpectraDetails>> {
-    prepare_from(config, &config.survey.source, out, progress)
+    prepare_against(config, &config.survey.source, None, out, progress)
 }
 
 /// As [`prepare`], from another source than the config's, treated by the config's rules: what
 /// restoring a new catalog needs.
 ///
+/// Levels are against the mean spectrum of the config's own prepared set, where they are against one.
+///
 /// # Errors
-/// As [`prepare`].
+/// As [`prepare`]; [`Error::Input`] if that set is needed and not there.
 pub fn prepare_from(
     config: &Config,
     source: &SurveySource,
     out: &Path,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Report<SpectraDetails>> {
+    let mean = match config.normalise {
+        NormaliseConfig::Amplitude { .. } => Some(mean_of_set(config)?),
+        _ => None,
+    };
+    prepare_against(config, source, mean, out, progress)
+}
+
+/// The mean spectrum of the prepared set that the config names.
+fn mean_of_set(config: &Config) -> Result<MeanSpectrum> {
+    let path = &config.survey.prepared;
+    let set = Prepared::open(path)?;
+    let same = LogGrid::new(&config.grid).matches(&set.grid());
+    match set.header().level_mean.as_ref().filter(|_| same) {
+        Some(mean) => Ok(MeanSpectrum::of(mean)),
+        None => Err(Error::input(
+            path,
+            "level_mean",
+            "no mean spectrum on the grid of the config, against which levels are taken",
+            "the prepared set that the run was trained on",
+            "prepare it again with the run's config.toml",
+        )),
+    }
+}
+
+fn prepare_against(
+    config: &Config,
+    source: &SurveySource,
+    mean: Option<MeanSpectrum>,
+    out: &Path,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Report<SpectraDetails>> {
     let mask = PixelMask::new(&config.survey.mask)?;
     let origin = source.first_path();
     let survey = open(source)?;
-    check_overlap(origin, &config.grid, &survey.pixels())?;
+    check_overlap(origin, config, &survey.pixels())?;
     let grid = LogGrid::new(&config.grid);
-    let regridder = Regridder::new(&grid, &survey.pixels());
+    // What the config calls noiseless is so, whatever it holds.
+    let exact = matches!(source, SurveySource::Hdf5 { datasets, .. } if datasets.noiseless);
+    let measured = match exact {
+        true => None,
+        false => noise::measured(config, &*survey, origin)?,
+    };
+    let law = measured.as_ref().map(|(_, law)| law);
+    let mut regridder = Regridder::new(&grid, &survey.pixels());
+    if let Some(law) = law {
+        regridder = regridder.with_noise(law.clone());
+    }
+    let mean = match mean {
+        None => learned(config, &*survey, &mask, &regridder, law)?,
+        given => given,
+    };
+    let mean = mean.as_ref();
     let n = survey.len();
     let header = SpectraHeader {
+        level_mean: mean.map(MeanSpectrum::values),
         grid,
         noise_rho: regridder.noise_rho(),
         flux_unit: survey.flux_unit().to_owned(),
@@ -63,9 +120,8 @@ pub fn prepare_from(
     };
     let names = survey.names();
     let twice = duplicates(names.into_iter().filter(|n| !n.is_empty()));
-    let details = SpectraDetails::new(&grid, survey.unmatched(), survey.beside(&mask));
-    // What the config calls noiseless is so, whatever it holds.
-    let exact = matches!(source, SurveySource::Hdf5 { datasets, .. } if datasets.noiseless);
+    let mut details = SpectraDetails::new(&grid, survey.unmatched(), survey.beside(&mask));
+    details.noise = measured.as_ref().map(|(noise, _)| noise.clone());
     chunks::write(
         &header,
         Report::new(out, n, twice, details),
@@ -76,7 +132,11 @@ pub fn prepare_from(
             } else {
                 without_impossible(&mut items)
             };
-            chunk(config, &regridder, &grid, items, impossible)
+            let tally = (!exact && law.is_none()).then(|| NoiseTally::of(&items));
+            correct(law, &mut items);
+            let mut chunk = chunk(config, (&regridder, mean), &grid, items, impossible);
+            chunk.found.noise = tally;
+            chunk
         },
         |report| nothing_usable(source, report),
         &mut |done| progress(done, n),
@@ -97,29 +157,69 @@ pub(crate) fn examine(
     let mask = PixelMask::new(&config.survey.mask)?;
     let grid = LogGrid::new(&config.grid);
     let regridder = Regridder::new(&grid, &survey.pixels());
+    let mean = learned(config, survey, &mask, &regridder, None)?;
     for start in (0..survey.len()).step_by(EXAMINED) {
         let rows = start..(start + EXAMINED).min(survey.len());
         let mut items = survey.read(rows, &mask, &config.select)?;
         without_impossible(&mut items);
         items.iter().for_each(&mut *seen);
-        let work = |item| one(config, &regridder, &grid, item).0;
+        let work = |item| one(config, (&regridder, mean.as_ref()), &grid, item).0;
         let objects: Vec<Object> = items.into_par_iter().map(work).collect();
         objects.iter().for_each(&mut *judged);
     }
     Ok(())
 }
 
-/// Masks the impossible pixels of `items`; gives the names of the spectra that had some, and how many.
-fn without_impossible(items: &mut [Item]) -> Vec<(String, usize)> {
-    let mask = |item: &mut Item| item.spectrum.as_mut().map_or(0, mask_impossible);
-    let counts: Vec<usize> = items.par_iter_mut().map(mask).collect();
-    let odd = items.iter().zip(counts).filter(|(_, n)| *n > 0);
-    odd.map(|(item, n)| (item.object.name.clone(), n)).collect()
+/// The mean spectrum of the survey, where levels are against it: from an even part of a large one.
+fn learned(
+    config: &Config,
+    survey: &dyn Survey,
+    mask: &PixelMask,
+    regridder: &Regridder,
+    law: Option<&NoiseLaw>,
+) -> Result<Option<MeanSpectrum>> {
+    let NormaliseConfig::Amplitude { .. } = config.normalise else {
+        return Ok(None);
+    };
+    let plain = Config {
+        normalise: NormaliseConfig::None,
+        ..config.clone()
+    };
+    let grid = LogGrid::new(&config.grid);
+    let (mut flux, mut ivar) = (Vec::new(), Vec::new());
+    let n = survey.len();
+    let every = n.div_ceil(MEAN_FROM).max(1) * MEAN_READ;
+    for start in (0..n).step_by(every) {
+        let mut items = survey.read(start..(start + MEAN_READ).min(n), mask, &config.select)?;
+        without_impossible(&mut items);
+        correct(law, &mut items);
+        let work = |item| one(&plain, (regridder, None), &grid, item).1;
+        let rows: Vec<Option<Block>> = items.into_par_iter().map(work).collect();
+        for row in rows.into_iter().flatten() {
+            flux.extend(row.flux);
+            ivar.extend(row.ivar);
+        }
+    }
+    let shape = (flux.len() / grid.pixels, grid.pixels);
+    let array = |v| Array2::from_shape_vec(shape, v).unwrap_or_default();
+    let (flux, ivar) = (array(flux), array(ivar));
+    Ok(Some(match shape.0 {
+        // Nothing is usable: the report says why.
+        0 => MeanSpectrum::of(&vec![f32::NAN; grid.pixels]),
+        _ => MeanSpectrum::learn(&flux, &ivar),
+    }))
+}
+
+/// Corrects the inverse variances of `items` by `law`, if there is one.
+fn correct(law: Option<&NoiseLaw>, items: &mut [Item]) {
+    let Some(law) = law else { return };
+    let spectra = items.par_iter_mut().filter_map(|i| i.spectrum.as_mut());
+    spectra.for_each(|s| law.correct(s));
 }
 
 fn chunk(
     config: &Config,
-    regridder: &Regridder,
+    ways: (&Regridder, Option<&MeanSpectrum>),
     grid: &LogGrid,
     items: Vec<Item>,
     impossible: Vec<(String, usize)>,
@@ -136,18 +236,19 @@ fn chunk(
             mask: read(&|i| i.lacks_mask),
             other_grid: read(&|i| i.other_grid),
             impossible,
+            noise: None,
         },
     };
     let done: Vec<(Object, Option<Block>)> = items
         .into_par_iter()
-        .map(|item| one(config, regridder, grid, item))
+        .map(|item| one(config, ways, grid, item))
         .collect();
     let block: &mut Block = &mut chunk.block;
     for (i, (object, row)) in done.into_iter().enumerate() {
         if let Some(row) = row {
             block.put(i, &row);
         }
-        block.z[i] = object.z;
+        (block.z[i], block.z_err[i]) = (object.z, object.z_err);
         chunk.objects.push(object);
     }
     chunk
@@ -156,7 +257,7 @@ fn chunk(
 /// One spectrum on the common grid, normalised; `None` if it is rejected.
 fn one(
     config: &Config,
-    regridder: &Regridder,
+    (regridder, mean): (&Regridder, Option<&MeanSpectrum>),
     grid: &LogGrid,
     item: Item,
 ) -> (Object, Option<Block>) {
@@ -165,15 +266,29 @@ fn one(
         return (object, None);
     };
     let mut row = Block::masked(1, grid.pixels);
-    regridder.regrid(&spectrum, &mut row, 0);
+    if grid.is_rest() && !(object.z > -1.0 && object.z.is_finite()) {
+        let reason = "no redshift, which a grid of the rest frame asks for";
+        object.z_grid = f64::NAN;
+        reject(&mut object, flag::REDSHIFT, reason);
+        return (object, None);
+    }
+    let z_grid = regridder.place(&spectrum, object.z, &mut row, 0);
+    object.z_grid = z_grid;
     by_spectrum(
         &config.select,
+        grid.frame,
         &mut object,
         row.flux.row(0),
         row.ivar.row(0),
-        || uncovered(config, &spectrum, &item.masked),
+        || uncovered(config, &spectrum, z_grid, &item.masked),
     );
-    match level(&config.normalise, &spectrum, item.level) {
+    let found = match (&config.normalise, mean) {
+        (NormaliseConfig::Amplitude { snr_min }, Some(mean)) => {
+            mean.level(row.flux.row(0), row.ivar.row(0), *snr_min)
+        }
+        (other, _) => level(other, &spectrum, z_grid, item.level),
+    };
+    match found {
         Ok(found) => {
             object.norm = found.value;
             row.flux

@@ -1,8 +1,12 @@
 //! What the preparation of spectra found besides the counts per reason.
 
+use super::noise::Noise;
+use super::noise_tally::NoiseTally;
 use super::report::{Details, Note};
+use crate::config::SurveyNoise;
 use crate::data::{Block, LogGrid, Object};
 use crate::survey::spectra::{Beside, Unmatched};
+use hdf5::File;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -13,6 +17,8 @@ pub struct SpectraDetails {
     pub pixels: usize,
     /// Outer edges of the grid in Å.
     pub wavelength: [f64; 2],
+    /// `observed` or `rest`: what these are.
+    pub frame: &'static str,
     /// Catalog rows without a spec file (whether or not they were selected).
     pub rows_without_file: usize,
     /// Spec files that the catalog does not name.
@@ -41,6 +47,10 @@ pub struct SpectraDetails {
     pub without_mask: usize,
     /// Used spectra on other pixels than the survey's: `noise_rho` does not hold for them.
     pub other_grid: usize,
+    /// The noise against the inverse variances of the files; `None` before any is read.
+    pub noise: Option<Noise>,
+    #[serde(skip)]
+    pub(super) tally: NoiseTally,
 }
 
 /// What reading some spectra found: how many lack a line-spread function, lack a mask, or lie on
@@ -51,6 +61,8 @@ pub struct Noticed {
     pub(super) mask: usize,
     pub(super) other_grid: usize,
     pub(super) impossible: Vec<(String, usize)>,
+    /// Of the noise; `None` where it is known.
+    pub(super) noise: Option<NoiseTally>,
 }
 
 impl SpectraDetails {
@@ -59,6 +71,7 @@ impl SpectraDetails {
         Self {
             pixels: grid.pixels,
             wavelength: [edge(0.0), edge(grid.pixels as f64)],
+            frame: grid.frame.name(),
             rows_without_file: unmatched.rows,
             files_without_row: unmatched.files,
             targets_without_row: unmatched.targets,
@@ -73,6 +86,8 @@ impl SpectraDetails {
             without_lsf: 0,
             without_mask: 0,
             other_grid: 0,
+            noise: None,
+            tally: NoiseTally::default(),
         }
     }
 }
@@ -90,17 +105,37 @@ impl Details for SpectraDetails {
             self.impossible.push(name.clone());
             self.impossible_pixels += n;
         }
+        if let Some(tally) = &found.noise {
+            self.tally.merge(tally);
+        }
+    }
+
+    fn close(&mut self, file: &File) -> hdf5::Result<()> {
+        if self.noise.is_none() {
+            self.noise = Some(Noise::new(SurveyNoise::Given, &self.tally));
+        }
+        self.noise.iter().try_for_each(|n| n.write(file))
     }
 
     fn shape(&self) -> String {
         let [low, high] = self.wavelength;
-        format!("{} pixels, {low:.1}-{high:.1} Å (vacuum)", self.pixels)
+        let rest = if self.frame == "rest" {
+            ", rest frame"
+        } else {
+            ""
+        };
+        format!(
+            "{} pixels, {low:.1}-{high:.1} Å (vacuum{rest})",
+            self.pixels
+        )
     }
 
     fn lines(&self) -> Vec<String> {
         let note = |text: &String| format!("note: {text}");
         let mask = self.masked_by.iter().cloned();
-        mask.chain(self.catalog_notes.iter().map(note)).collect()
+        let noise = self.noise.iter().flat_map(Noise::lines);
+        let notes = self.catalog_notes.iter().map(note);
+        mask.chain(notes).chain(noise).collect()
     }
 
     fn notes(&self) -> Vec<Note> {

@@ -18,7 +18,11 @@ pub(crate) fn problem(raw: &RawImages, i: usize) -> Option<(i32, String)> {
     if let Some(problem) = &raw.problems[i] {
         return Some((flag::UNREADABLE, problem.clone()));
     }
-    for (name, values) in [("vector", &raw.vector), ("planes", &raw.planes)] {
+    for (name, values) in [
+        ("vector", &raw.vector),
+        ("planes", &raw.planes),
+        ("psf", &raw.psf),
+    ] {
         if values.row(i).iter().any(|v| !v.is_finite()) {
             return Some((flag::UNREADABLE, format!("{name} is not finite")));
         }
@@ -37,8 +41,8 @@ pub(crate) fn problem(raw: &RawImages, i: usize) -> Option<(i32, String)> {
 }
 
 /// The images of `raw` in normalised units; those that are left out, marked in `used`, are masked
-/// throughout. An inverse variance of v becomes one of the normalised value by the slope of the
-/// scale at v, to first order.
+/// throughout. Inverse variances are in the unit in which the stretch is linear, whatever
+/// the value: the slope of the scale at 0.
 pub(crate) fn block(raw: RawImages, layout: &ImageLayout, used: &[bool]) -> ImageBlock {
     let mut block = ImageBlock::masked(raw.problems.len(), layout);
     let plane = layout.height * layout.width;
@@ -57,16 +61,18 @@ pub(crate) fn block(raw: RawImages, layout: &ImageLayout, used: &[bool]) -> Imag
                 }
                 let (v, channel) = (f64::from(v), j / plane);
                 pixels[j] = scale.normalise(v, channel) as f32;
-                let slope = scale.slope(v, channel);
+                let slope = scale.slope(0.0, channel);
                 let weight = f64::from(weight.unwrap_or(f32::INFINITY));
                 ivar[j] = (weight / (slope * slope)) as f32;
             }
         });
     block.vector = raw.vector;
     block.planes = raw.planes;
+    block.psf = raw.psf;
     for (i, _) in used.iter().enumerate().filter(|(_, used)| !**used) {
         block.vector.row_mut(i).fill(0.0);
         block.planes.row_mut(i).fill(0.0);
+        block.psf.row_mut(i).fill(0.0);
     }
     block
 }

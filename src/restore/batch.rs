@@ -7,7 +7,7 @@ use crate::base::random::{Purpose, Rows};
 use crate::base::tensors::matrix;
 use crate::base::workers;
 use crate::config::InterpolantConfig;
-use crate::data::{Layout, Method, Object, Provenance, flag};
+use crate::data::{Layout, Likely, Method, Object, OtherRedshift, Provenance, flag};
 use crate::forward::Latent;
 use crate::nets::VelocityField;
 use crate::restored::RestoredBlock;
@@ -82,6 +82,28 @@ impl Restorer {
             return Ok((Some(mean), draws));
         }
         Ok((self.evaluated(o, &numbers), self.drawn(o, &numbers, draws)))
+    }
+
+    /// How likely each observation is under the run's population; `None` where the run has none, or cannot tell.
+    ///
+    /// # Errors
+    /// As [`Restorer::draws`].
+    pub fn likely(&self, o: &Observations) -> Result<Vec<Option<Likely>>> {
+        match &self.mean {
+            Some(mean) => mean.likely(o),
+            None => Ok(vec![None; o.len() as usize]),
+        }
+    }
+
+    /// The best of the other redshifts that each observation may be at; `None` where there is none to compare.
+    ///
+    /// # Errors
+    /// As [`Restorer::draws`].
+    pub fn other_redshifts(&self, o: &Observations) -> Result<Vec<Option<OtherRedshift>>> {
+        match &self.mean {
+            Some(mean) => mean.other_redshifts(o),
+            None => Ok(vec![None; o.len() as usize]),
+        }
     }
 
     /// Draw number `draw` of the observations whose random streams have `numbers`, normalised, `[B, D]`.

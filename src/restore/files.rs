@@ -5,8 +5,8 @@ use crate::base::output;
 use crate::data::{Object, flag};
 use crate::files::overwrite::check_output;
 use crate::restored::{
-    RestoredBlock, RestoredHeader, desi_source, restored_desi_path, restored_spec_path,
-    write_restored_spec,
+    RestoredBlock, RestoredHeader, desi_source, path_of_target, restored_desi_path,
+    restored_spec_path, write_restored_spec,
 };
 use crate::{Error, Result};
 use rayon::prelude::*;
@@ -20,17 +20,21 @@ pub(super) fn desi_path(folder: &Path, source: &Path, part: Option<Part>) -> Pat
 }
 
 /// Before hours of work: every object has a file name, and none of them is the observation's own or
-/// another's.
+/// another's. `rest`: on a grid of the rest frame.
 pub(super) fn check_paths<'a>(
     folder: &Path,
     part: Option<Part>,
+    rest: bool,
     objects: impl Iterator<Item = &'a Object>,
 ) -> Result<()> {
     let mut coadds: HashMap<PathBuf, &Path> = HashMap::new();
     let mut specs: HashMap<PathBuf, f64> = HashMap::new();
     for o in objects.filter(|o| o.flag == flag::GOOD) {
-        if let Some((source, _)) = desi_source(o) {
-            let path = desi_path(folder, source, part);
+        if let Some((source, target)) = desi_source(o) {
+            let mut path = desi_path(folder, source, part);
+            if rest {
+                path = path_of_target(&path, target);
+            }
             match coadds.get(&path) {
                 None => check_output(&path, [source], "give --spectra another folder")?,
                 Some(other) if *other != source => {

@@ -103,7 +103,7 @@ pub(crate) fn in_units(layout: &ImageLayout, x: &Tensor) -> Tensor {
 }
 
 /// The observation and its inverse variance in the units of the file, `[n, D]`: NaN and 0 where
-/// masked. A small error δ of the normalised value is δ/slope in these units.
+/// masked. A noise level is in the unit in which the stretch is linear.
 fn observation(layout: &ImageLayout, block: &ImageBlock) -> (Array2<f32>, Array2<f32>) {
     let plane = layout.height * layout.width;
     let (mut observed, mut ivar) = (block.pixels.clone(), block.ivar.clone());
@@ -116,7 +116,7 @@ fn observation(layout: &ImageLayout, block: &ImageBlock) -> (Array2<f32>, Array2
             }
             let channel = j / plane;
             let value = layout.scale.restore(f64::from(*y), channel);
-            let slope = layout.scale.slope(value, channel);
+            let slope = layout.scale.slope(0.0, channel);
             *weight = (f64::from(*weight) * slope * slope) as f32;
             *y = value as f32;
         });

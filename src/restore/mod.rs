@@ -62,6 +62,8 @@ pub struct Summary {
     pub rows: usize,
     /// Rows with a finite restoration.
     pub restored: usize,
+    /// Rows that are unlikely under the run's population ([`Object::is_unlikely`]), among them.
+    pub unlikely: usize,
 }
 
 /// The config of a trained run with `--set` applied. Only how to restore may differ from training.
@@ -119,7 +121,7 @@ pub fn restore<H: Restorable>(
         output: job.output,
         made: &restorer.made,
     })?;
-    let (mut done, mut restored) = (0, 0);
+    let (mut done, mut restored, mut unlikely) = (0, 0, 0);
     thread::scope(|scope| {
         let batches = || rows.chunks(size);
         let blocks = ahead(scope, AHEAD, batches().map(|b| set.read_rows(b)));
@@ -128,12 +130,18 @@ pub fn restore<H: Restorable>(
             let mut objects: Vec<Object> = batch.iter().map(|r| all[*r].clone()).collect();
             let observed = block.observations(job.device);
             let (mean, draws) = restorer.draws(&observed, &objects)?;
+            for (object, likely) in objects.iter_mut().zip(restorer.likely(&observed)?) {
+                if let Some(likely) = likely.filter(|_| object.flag == flag::GOOD) {
+                    (object.loglike, object.loglike_p) = (likely.loglike, likely.p);
+                }
+            }
             let in_units = |x: Tensor| set.header().in_units(&x, &objects);
             let mean = mean.filter(|_| set.header().is_linear());
             let (mean, draws) = (mean.map(in_units), &in_units(draws));
             let (y, ivar) = set.header().observed(block, &objects);
             let found = restorer.moments((mean, draws), &mut objects, y, ivar)?;
             restored += objects.iter().filter(|o| o.flag == flag::GOOD).count();
+            unlikely += objects.iter().filter(|o| o.is_unlikely()).count();
             let heldout: Vec<bool> = batch.iter().map(|r| input.heldout()[*r]).collect();
             sink.write(&Batch {
                 objects: &objects,
@@ -151,5 +159,6 @@ pub fn restore<H: Restorable>(
     Ok(Summary {
         rows: rows.len(),
         restored,
+        unlikely,
     })
 }

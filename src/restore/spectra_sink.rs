@@ -49,7 +49,7 @@ impl SpectraSink {
         if let Some(folder) = &output.spectra {
             // Other jobs write their rows into the same folder.
             let all = task.selected.iter().map(|r| &set.objects()[*r]);
-            check_paths(folder, task.part, all)?;
+            check_paths(folder, task.part, set.grid().is_rest(), all)?;
         }
         let header = RestoredHeader {
             grid: set.grid(),
@@ -130,7 +130,7 @@ fn all_draws(draws: &Tensor, objects: &[Object]) -> Result<Array3<f32>> {
 fn lines(wavelength: &[f64], objects: &[Object], draws: ArrayView3<f32>) -> Vec<MeasuredLines> {
     let measured = |(i, o): (usize, &Object)| {
         if o.flag == flag::GOOD {
-            over_draws(wavelength, draws.index_axis(Axis(1), i), o.z)
+            over_draws(&o.observed(wavelength), draws.index_axis(Axis(1), i), o.z)
         } else {
             NO_LINES
         }

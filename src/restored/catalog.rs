@@ -3,6 +3,7 @@
 use super::image::Image;
 use super::restorations::{Restorations, RestoredRows};
 use super::shard::Shard;
+use crate::config::Frame;
 use crate::data::LogGrid;
 use crate::data::Object;
 use crate::data::Provenance;
@@ -25,8 +26,8 @@ pub struct RestoredHeader {
     pub grid: LogGrid,
     /// FITS unit string of the flux.
     pub flux_unit: String,
-    /// Reference frame of the wavelengths as FITS names it (`HELIOCEN`); `None` where the input
-    /// does not say.
+    /// Reference frame of the observed wavelengths as FITS names it (`HELIOCEN`); `None` where the
+    /// input does not say.
     pub specsys: Option<String>,
     /// How it was made.
     pub made: Provenance,
@@ -72,15 +73,26 @@ impl Restored {
         fits.check_complete()?;
         fits.check_sums()?;
         seek(&mut fits, &path, "RESTORED")?;
-        let specsys = fits.text_key("SPECSYS");
+        let observed = ["SPECOBS", "SPECSYS"].map(|key| fits.text_key(key));
         let grid = grid(&mut fits, &path)?;
         fits.seek(0)?;
+        let frame = fits.text_key("FRAME");
+        let frame = match frame.as_deref() {
+            None => Frame::Observed,
+            Some(name) => Frame::named(name)
+                .ok_or_else(|| foreign(&path, "FRAME", "neither `observed` nor `rest`"))?,
+        };
+        let [of_rest, of_observed] = observed;
+        let specsys = match frame {
+            Frame::Observed => of_observed,
+            Frame::Rest => of_rest,
+        };
         let quantiles = (1..)
             .map_while(|i| fits.number_key(&format!("QUANT{i}")))
             .collect();
         let made = Provenance::read(quantiles, &mut |key| fits.text_key(key));
         let header = RestoredHeader {
-            grid,
+            grid: grid.in_frame(frame),
             flux_unit: fits.text_key("FLUXUNIT").unwrap_or_default(),
             specsys,
             made: made.map_err(|e| foreign(&path, "PRIMARY", &e))?,
@@ -232,6 +244,14 @@ fn objects(fits: &mut Fits, path: &Path) -> Result<(Vec<Object>, Vec<bool>)> {
         .iter()
         .map(|n| numbers(fits, path, n, rows))
         .collect::<Result<Vec<_>>>()?;
+    // Catalogs of before have none of them.
+    let mut later = |name: &str| {
+        let column = fits.column(name);
+        column.map(|c| fits.floats(&c, rows)).transpose()
+    };
+    let z_grid = later("Z_GRID")?.unwrap_or_else(|| vec![0.0; rows]);
+    let (z_err, loglike, loglike_p) = (later("Z_ERR")?, later("LOGLIKE")?, later("LOGLIKE_P")?);
+    let known = |of: &Option<Vec<f64>>, i: usize| of.as_ref().map_or(f64::NAN, |v| v[i]);
     let object = |i: usize| Object {
         name: text[0][i].clone(),
         reason: text[1][i].clone(),
@@ -244,6 +264,10 @@ fn objects(fits: &mut Fits, path: &Path) -> Result<(Vec<Object>, Vec<bool>)> {
         ra: real[0][i],
         dec: real[1][i],
         z: real[2][i],
+        z_grid: z_grid[i],
+        z_err: known(&z_err, i),
+        loglike: known(&loglike, i),
+        loglike_p: known(&loglike_p, i),
         norm: real[3][i],
         label: -1,
     };

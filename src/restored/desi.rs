@@ -1,5 +1,7 @@
 //! Restored DESI spectra in the form of DESI's coadd files, one file for each coadd file that they
-//! were observed in, which specutils' `DESI coadd` loader opens.
+//! were observed in, which specutils' `DESI coadd` loader opens. The form has one wavelength axis for all
+//! its targets: of a catalog on a grid of the rest frame, whose targets were each observed elsewhere, there
+//! is a file for each target.
 //!
 //! Data model: <https://desidatamodel.readthedocs.io>, `coadd-SURVEY-PROGRAM-PIXNUM.html`. The pixels
 //! are those of the restored catalog, cut into the arms B, R, Z in the middle of their overlaps:
@@ -63,7 +65,15 @@ pub fn restored_desi_path(folder: &Path, source: &Path) -> PathBuf {
     ))
 }
 
-/// Writes the restored DESI objects of a catalog, a file for each coadd file, called by `path`;
+/// `path`, the file of all the targets of a coadd file, as it is called for one of them.
+#[must_use]
+pub fn path_of_target(path: &Path, target: i64) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!("{stem}-{target}.fits"))
+}
+
+/// Writes the restored DESI objects of a catalog, a file for each coadd file, called by `path`, or on a grid
+/// of the rest frame one for each target, called by [`path_of_target`];
 /// `history` is what the catalog's HISTORY says. Gives the number of files.
 ///
 /// # Errors
@@ -87,10 +97,21 @@ pub fn write_restored_desi(
         },
         ..catalog.header().clone()
     };
+    let mut written = 0;
     for (source, targets) in &files {
-        write_file(&path(source), source, catalog, &header, targets)?;
+        let whole = path(source);
+        let parts: Vec<(PathBuf, &[(usize, i64)])> = match header.grid.is_rest() {
+            false => vec![(whole, targets)],
+            true => (targets.chunks(1))
+                .map(|one| (path_of_target(&whole, one[0].1), one))
+                .collect(),
+        };
+        for (path, targets) in parts {
+            write_file(&path, source, catalog, &header, targets)?;
+            written += 1;
+        }
     }
-    Ok(files.len())
+    Ok(written)
 }
 
 fn write_file(
@@ -105,7 +126,9 @@ fn write_file(
     let objects: Vec<&Object> = targets.iter().map(|t| &catalog.objects()[t.0]).collect();
     let ids: Vec<i64> = targets.iter().map(|t| t.1).collect();
     fibermap(&mut sheet, &objects, &ids)?;
-    let arms = arms(&mut sheet, header, targets.len())?;
+    // Of several targets there is none that was moved.
+    let wavelength = objects[0].observed(&header.grid.wavelength());
+    let arms = arms(&mut sheet, header, &wavelength, targets.len())?;
     let mut images = Images::open(catalog, header.made.method.is_random())?;
     let mut snr = Vec::with_capacity(targets.len());
     for (part, start) in targets.chunks(ROWS).zip((0..).step_by(ROWS)) {
@@ -196,9 +219,13 @@ struct Arm {
     draw: Option<FitsHdu>,
 }
 
-/// Lays out the images of `n` spectra; arms without a pixel of the grid are left out.
-fn arms(sheet: &mut Sheet, header: &RestoredHeader, n: usize) -> Result<Vec<Arm>> {
-    let wavelength = header.grid.wavelength();
+/// Lays out the images of `n` spectra observed at `wavelength` `[D]`; arms without a pixel of the grid are left out.
+fn arms(
+    sheet: &mut Sheet,
+    header: &RestoredHeader,
+    wavelength: &[f64],
+    n: usize,
+) -> Result<Vec<Arm>> {
     let mut arms = Vec::new();
     let mut first = 0;
     for (name, end) in ARMS {

@@ -17,7 +17,7 @@ pub(crate) mod writer;
 
 pub use block::RestoredBlock;
 pub use catalog::{Restored, RestoredHeader};
-pub use desi::{desi_source, restored_desi_path, write_restored_desi};
+pub use desi::{desi_source, path_of_target, restored_desi_path, write_restored_desi};
 pub use draws::RestoredDraws;
 pub use images::{ImageTable, RestoredImages, RestoredImagesHeader, RestoredImagesWriter};
 pub use merge::merge;

@@ -55,13 +55,15 @@ pub fn write_restored_spec(
     row: usize,
 ) -> Result<()> {
     let mut sheet = Sheet::create(path)?;
-    primary(&mut sheet, header, object)?;
-    coadd(&mut sheet, header, block, row)?;
+    // An observer's file: where the pixels were observed.
+    let moved = (1.0 + object.z_grid).log10();
+    primary(&mut sheet, header, object, moved)?;
+    coadd(&mut sheet, header, moved, block, row)?;
     specobj(&mut sheet, object)?;
     sheet.finish()
 }
 
-fn primary(sheet: &mut Sheet, h: &RestoredHeader, o: &Object) -> Result<()> {
+fn primary(sheet: &mut Sheet, h: &RestoredHeader, o: &Object, moved: f64) -> Result<()> {
     let hdu = sheet.primary()?;
     sheet.text(&hdu, "TELESCOP", "SDSS 2.5-M", "")?;
     // What readers know the form by; no version of the SDSS reduction is claimed.
@@ -82,7 +84,8 @@ fn primary(sheet: &mut Sheet, h: &RestoredHeader, o: &Object) -> Result<()> {
         sheet.text(&hdu, "SPECSYS", frame, "frame of the wavelengths")?;
     }
     sheet.text(&hdu, "WFITTYPE", "LOG-LINEAR", "")?;
-    sheet.key(&hdu, "COEFF0", (h.grid.loglam0, "log10 of the first pixel"))?;
+    let first = h.grid.loglam0 + moved;
+    sheet.key(&hdu, "COEFF0", (first, "log10 of the first pixel"))?;
     sheet.key(&hdu, "COEFF1", (h.grid.dloglam, "log10 step"))?;
     let ivar = if h.made.uncertain() {
         "ivar: 1/variance of the SDE draws; pixels are correlated"
@@ -99,7 +102,13 @@ fn primary(sheet: &mut Sheet, h: &RestoredHeader, o: &Object) -> Result<()> {
     ])
 }
 
-fn coadd(sheet: &mut Sheet, h: &RestoredHeader, b: &RestoredBlock, row: usize) -> Result<()> {
+fn coadd(
+    sheet: &mut Sheet,
+    h: &RestoredHeader,
+    moved: f64,
+    b: &RestoredBlock,
+    row: usize,
+) -> Result<()> {
     let unit = &h.flux_unit;
     let inverse = inverse_square(unit).unwrap_or_default();
     let mut columns = vec![
@@ -133,7 +142,8 @@ fn coadd(sheet: &mut Sheet, h: &RestoredHeader, b: &RestoredBlock, row: usize) -
     };
     let hdu = sheet.table("COADD", &columns)?;
     sheet.column(&hdu, "flux", &plain(b.restored.row(row)))?;
-    sheet.column(&hdu, "loglam", &h.grid.loglam())?;
+    let loglam: Vec<f64> = h.grid.loglam().iter().map(|l| l + moved).collect();
+    sheet.column(&hdu, "loglam", &loglam)?;
     sheet.column(&hdu, "ivar", &ivar)?;
     sheet.column(&hdu, "and_mask", &mask)?;
     sheet.column(&hdu, "or_mask", &mask)?;

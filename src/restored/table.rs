@@ -12,10 +12,11 @@ use fitsio::tables::ColumnDataType as T;
 type Get<V> = fn(&Object) -> V;
 
 /// Name, UCD and value of the columns of text, of integers (and whether −1 is "unknown"), of numbers.
-const TEXTS: [(&str, &str, Get<String>); 4] = [
+const TEXTS: [(&str, &str, Get<String>); 5] = [
     ("NAME", "meta.id;meta.main", |o| ascii(&o.name)),
     ("SDSS_NAME", "meta.id", sdss_name),
     (REASON, "", |o| ascii(&o.reason)),
+    (WARNING, "", warning),
     ("SOURCE", "meta.ref", |o| ascii(&o.source)),
 ];
 const WHOLE: [(&str, bool, Get<i64>); 5] = [
@@ -25,13 +26,20 @@ const WHOLE: [(&str, bool, Get<i64>); 5] = [
     ("THING_ID", true, |o| o.thing_id),
     ("FLAG", false, |o| i64::from(o.flag)),
 ];
-const REAL: [(&str, &str, Get<f64>); 4] = [
+const REAL: [(&str, &str, Get<f64>); 8] = [
     ("RA", "pos.eq.ra;meta.main", |o| o.ra),
     ("DEC", "pos.eq.dec;meta.main", |o| o.dec),
     ("Z", "src.redshift", |o| o.z),
+    ("Z_ERR", "stat.error;src.redshift", |o| o.z_err),
+    ("Z_GRID", "", |o| o.z_grid),
     ("NORM", "", |o| o.norm),
+    ("LOGLIKE", "stat.likelihood", |o| o.loglike),
+    ("LOGLIKE_P", "stat.probability", |o| o.loglike_p),
 ];
 const REASON: &str = "REASON";
+const WARNING: &str = "WARNING";
+/// What WARNING says of an object that the population does not hold.
+const UNLIKELY: &str = "unlikely under the population (LOGLIKE_P)";
 
 /// Consecutive rows of the table.
 pub(crate) struct TableRows<'a> {
@@ -56,6 +64,9 @@ pub(crate) fn create<'a>(
             // What a usable spectrum may still turn out to be.
             if *name == REASON && o.flag == flag::GOOD {
                 *width = flag::NOT_FINITE_REASON.len().max(*width);
+            }
+            if *name == WARNING {
+                *width = UNLIKELY.len();
             }
         }
     }
@@ -120,5 +131,13 @@ fn sdss_name(o: &Object) -> String {
         String::new()
     } else {
         ascii(&o.name)
+    }
+}
+
+/// What to know before a restoration is believed; blank where there is nothing.
+fn warning(o: &Object) -> String {
+    match o.is_unlikely() {
+        true => UNLIKELY.to_owned(),
+        false => String::new(),
     }
 }

@@ -170,8 +170,8 @@ pub(crate) fn provenance(sheet: &mut Sheet, made: &Provenance) -> Result<()> {
 fn primary(sheet: &mut Sheet, h: &RestoredHeader) -> Result<()> {
     let hdu = sheet.primary()?;
     sheet.text(&hdu, "FLUXUNIT", &h.flux_unit, "unit of the flux images")?;
-    sheet.text(&hdu, "WAVEREF", "vacuum, observed frame", "wavelengths")?;
-    sheet.keys(&version::RESTORED.keys())?;
+    sheet.frame(&hdu, &h.grid)?;
+    sheet.keys(&version::RESTORED.keys_in(h.grid.frame))?;
     sheet.keys(&h.made.quantile_keys())?;
     sheet.keys(&flag_keys())?;
     provenance(sheet, &h.made)

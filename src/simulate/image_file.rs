@@ -24,10 +24,12 @@ pub(super) struct Block {
     pub vector: Array2<f32>,
     /// [n, P · H · W].
     pub planes: Array2<f32>,
+    /// [n, C · P · P].
+    pub psf: Array2<f32>,
 }
 
 /// The set under construction: images and ivar [N, H, W, C] ([N, H, W] for one channel), vector
-/// [N, K], planes [N, P, H, W], id and ans [N]; attributes mean, std, softening and unit.
+/// [N, K], planes [N, P, H, W], psf [N, C, P, P], id and ans [N]; attributes mean, std, softening and unit.
 pub(super) struct ImageFile {
     output: Output,
     channels: usize,
@@ -89,6 +91,7 @@ impl ImageFile {
             ("ivar", &block.ivar),
             ("vector", &block.vector),
             ("planes", &block.planes),
+            ("psf", &block.psf),
         ] {
             let Ok(data) = file.dataset(name) else {
                 continue;
@@ -157,6 +160,10 @@ fn start(
     }
     if layout.planes > 0 {
         shapes.push(("planes", vec![n, layout.planes, h, w]));
+    }
+    if layout.psf > 0 {
+        let side = layout.psf;
+        shapes.push(("psf", vec![n, c, side, side]));
     }
     for (name, shape) in shapes {
         let mut chunk = shape.clone();

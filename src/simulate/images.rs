@@ -18,7 +18,7 @@ use tch::{Device, Kind, Tensor};
 const ROWS: usize = 256;
 
 /// [`super::simulate`] for images of any source: F acts on normalised values, and the scale is
-/// undone: a value by the inverse of the stretch, its inverse variance by the slope there. Missing
+/// undone: a value by the inverse of the stretch, a noise level by its slope at 0. Missing
 /// pixels stay missing.
 pub(super) fn simulate(
     config: &Config,
@@ -45,6 +45,7 @@ pub(super) fn simulate(
         scale,
         vector: 0,
         planes: 0,
+        psf: source.psf(),
     };
     // Nothing can be kept of observations that there are not yet.
     let first = config.forward.first();
@@ -54,10 +55,17 @@ pub(super) fn simulate(
     let mut target = ImageFile::create(out, &layout, unit, &config.to_toml()?, n)?;
     for start in (0..n).step_by(ROWS) {
         let end = (start + ROWS).min(n);
-        let (x, good) = normalised(&source.read(start..end)?, &layout);
+        let raw = source.read(start..end)?;
+        let (x, good) = normalised(&raw, &layout);
+        let (psf, sigma) = (tensor(&raw.psf, device), recorded(&raw, &layout));
         let (x, good) = (tensor(&x, device), tensor(&good, device));
         // A masked pixel counts as noise of variance 1.
-        let nothing = Latent::of_pixels(good.shallow_clone(), 1.0 - &good, good.zeros_like());
+        let sigma = sigma.map_or_else(|| good.zeros_like(), |s| tensor(&s, device));
+        let sigma = &sigma * &good + (1.0 - &good);
+        let nothing = Latent {
+            psf,
+            ..Latent::of_pixels(good.shallow_clone(), sigma, good.zeros_like())
+        };
         let rows = Tensor::arange_start(start as i64, end as i64, (Kind::Int64, device));
         let random = Rows::new(config.seed, Purpose::Simulate, 0, &rows);
         let (y, latent) = model.observe(&x, &nothing, &random)?;
@@ -69,6 +77,7 @@ pub(super) fn simulate(
             ivar: matrix(&ivar)?,
             vector: matrix(&latent.vector)?,
             planes: matrix(&latent.planes)?,
+            psf: matrix(&latent.psf)?,
         };
         to_file_units(&mut block, &layout.scale, image.height * image.width);
         let rows = start..end;
@@ -97,6 +106,18 @@ fn normalised(raw: &RawImages, layout: &ImageLayout) -> (Array2<f32>, Array2<f32
     (x, good)
 }
 
+/// The noise levels that come with clean images, which a channel may take; 0 where unknown.
+fn recorded(raw: &RawImages, layout: &ImageLayout) -> Option<Array2<f32>> {
+    let plane = layout.height * layout.width;
+    let mut sigma = raw.ivar.clone()?;
+    for ((_, j), v) in sigma.indexed_iter_mut() {
+        let known = *v > 0.0 && v.is_finite();
+        let slope = layout.scale.slope(0.0, j / plane) as f32;
+        *v = if known { slope / v.sqrt() } else { 0.0 };
+    }
+    Some(sigma)
+}
+
 /// Undoes the scale; what is masked becomes NaN.
 fn to_file_units(block: &mut Block, scale: &PixelScale, plane: usize) {
     Zip::indexed(&mut block.images)
@@ -108,7 +129,7 @@ fn to_file_units(block: &mut Block, scale: &PixelScale, plane: usize) {
             }
             let channel = j / plane;
             let value = scale.restore(f64::from(*v), channel);
-            let slope = scale.slope(value, channel);
+            let slope = scale.slope(0.0, channel);
             *v = value as f32;
             *ivar = (f64::from(*ivar) * slope * slope) as f32;
         });

@@ -34,6 +34,14 @@ pub(super) fn simulate(
     let forward = config.forward.first();
     needs_no_observation(&forward)?;
     let grid = LogGrid::new(&config.grid);
+    if grid.is_rest() {
+        return Err(Error::config(
+            "config",
+            "grid.frame",
+            "`rest`, and simulated observations are made where they are observed",
+            "give frame = \"observed\" and the observed wavelengths",
+        ));
+    }
     let source = Source::open(clean, &grid)?;
     let n = source.clean.len();
     let output = Output::create(out)?;

@@ -5,6 +5,7 @@ use super::hdf5_mask::{Hdf5Mask, USUAL, used};
 use super::hdf5_units::said_medium;
 use super::pixel_mask::PixelMask;
 use super::spectra::Beside;
+use super::tables::known_error;
 use crate::config::{AirOrVacuum, Datasets};
 use crate::data::Object;
 use crate::data::{Masked, NativeGrid, Spectrum};
@@ -31,6 +32,7 @@ pub struct Hdf5Catalog {
     grid: Hdf5Grid,
     names: Vec<String>,
     z: Option<Vec<f64>>,
+    z_err: Option<Vec<f64>>,
     level: Option<Vec<f64>>,
 }
 
@@ -87,6 +89,7 @@ impl Hdf5Catalog {
         Ok(Self {
             names: look.names(&datasets.id, rows)?,
             z: look.per_row(named(&datasets.z, "z"), "z", rows)?,
+            z_err: look.per_row(datasets.z_err.as_deref(), "z_err", rows)?,
             level: look.per_row(datasets.level.as_deref(), "level", rows)?,
             path: path.to_path_buf(),
             flux,
@@ -171,6 +174,7 @@ impl Hdf5Catalog {
         Object {
             name: self.names[i].clone(),
             z: self.z.as_ref().map_or(f64::NAN, |z| z[i]),
+            z_err: known_error(self.z_err.as_ref(), i),
             source: format!("{} row {i}", self.path.display()),
             ..Object::default()
         }

@@ -1,7 +1,7 @@
 //! The rows of an HDF5 catalog as those of a survey.
 
 use super::hdf5_catalog::Hdf5Catalog;
-use super::hdf5_units::check_flux;
+use super::hdf5_units::{check_flux, check_frame};
 use super::item::Item;
 use super::pixel_mask::PixelMask;
 use super::select::{by_catalog, reject};
@@ -27,15 +27,17 @@ impl Hdf5Survey {
     /// Opens a catalog and checks every shape, and the unit of the flux.
     ///
     /// # Errors
-    /// As [`Hdf5Catalog::open`]; also for an attribute that says another unit of the flux.
+    /// As [`Hdf5Catalog::open`]; also for an attribute that says another unit of the flux, or the rest frame.
     pub fn open(
         path: &Path,
         datasets: &Datasets,
         wavelength: AirOrVacuum,
         flux_unit: &str,
     ) -> Result<Self> {
+        let file = read::open(path)?;
+        check_frame(&file, path)?;
         Ok(Self {
-            notes: check_flux(&read::open(path)?, path, datasets, flux_unit)?,
+            notes: check_flux(&file, path, datasets, flux_unit)?,
             catalog: Hdf5Catalog::open(path, datasets, wavelength)?,
             flux_unit: flux_unit.to_owned(),
         })

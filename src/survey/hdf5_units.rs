@@ -142,6 +142,24 @@ pub(crate) fn in_angstroms(mut values: Vec<f64>, kind: Centres, angstroms: f64) 
     values
 }
 
+/// Whether the file says that its spectra are at rest: then they are no observations, and a grid of the rest
+/// frame would move them again.
+///
+/// # Errors
+/// [`Error::Input`] if it does.
+pub(super) fn check_frame(file: &File, path: &Path) -> Result<()> {
+    match said(file, &["frame"]) {
+        Some((frame, name)) if frame.trim().eq_ignore_ascii_case("rest") => Err(Error::input(
+            path,
+            format!("attribute {name}"),
+            "the spectra are in the rest frame",
+            "spectra as they were observed",
+            "give the observed wavelengths; [grid] frame = \"rest\" moves spectra by their redshifts",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Names of the attributes that say whether wavelengths are those in air or in vacuum, whatever their case.
 const MEDIUM: [&str; 5] = [
     "airorvac",

@@ -29,6 +29,7 @@ mod truth;
 
 pub use flux_unit::FLUX_UNIT;
 pub use hdf5_catalog::Hdf5Catalog;
+pub(crate) use images::psfs_of_file;
 pub use images::{ImageSource, RawImages};
 pub use inputs::inputs;
 

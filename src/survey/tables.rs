@@ -66,6 +66,7 @@ pub fn read_catalog(path: &Path, columns: &Columns) -> Result<CatalogRows> {
     let thing_id = table.optional(&columns.thing_id, &["THING_ID"], Catalog::ids)?;
     let names = table.optional(&columns.name, &["SDSS_NAME"], Catalog::texts)?;
     let level = table.asked(columns.level.as_deref())?;
+    let z_err = table.asked(columns.z_err.as_deref())?;
     let zwarning = warnings(&mut table, &columns.z)?;
     let row = |i: usize| {
         let named = names
@@ -82,6 +83,7 @@ pub fn read_catalog(path: &Path, columns: &Columns) -> Result<CatalogRows> {
                 ra: ra.as_ref().map_or(f64::NAN, |r| r[i]),
                 dec: dec.as_ref().map_or(f64::NAN, |d| d[i]),
                 z: z[i],
+                z_err: known_error(z_err.as_ref(), i),
                 ..Object::default()
             },
             zwarning: zwarning.as_ref().and_then(|w| w[i]),
@@ -92,6 +94,12 @@ pub fn read_catalog(path: &Path, columns: &Columns) -> Result<CatalogRows> {
         rows: (0..rows).map(row).collect(),
         notes: table.into_notes(),
     })
+}
+
+/// The standard deviation of a redshift; catalogs write −1 or 0 where they have none.
+pub(super) fn known_error(all: Option<&Vec<f64>>, row: usize) -> f64 {
+    let positive = all.map(|e| e[row]).filter(|e| *e > 0.0 && e.is_finite());
+    positive.unwrap_or(f64::NAN)
 }
 
 /// The warning of each row about the redshift of column `z`, 0 where all is well; `None` where the catalog
@@ -178,12 +186,17 @@ pub(crate) fn targets(
     let dec = table.optional(&columns.dec, &["TARGET_DEC"], Catalog::numbers)?;
     let zwarn = table.optional(&columns.zwarn, &[&columns.zwarn], Catalog::ids)?;
     let level = table.asked(columns.level.as_deref())?;
+    let z_err = match redshifts {
+        true => table.asked(columns.z_err.as_deref())?,
+        false => None,
+    };
     let row = |i: usize| CatalogRow {
         object: Object {
             name: targetid[i].to_string(),
             ra: ra.as_ref().map_or(f64::NAN, |r| r[i]),
             dec: dec.as_ref().map_or(f64::NAN, |d| d[i]),
             z: z[i],
+            z_err: known_error(z_err.as_ref(), i),
             ..Object::default()
         },
         zwarning: zwarn.as_ref().map(|w| w[i]),

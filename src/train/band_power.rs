@@ -128,6 +128,7 @@ mod tests {
             },
             vector: 0,
             planes: 0,
+            psf: 0,
         });
         Bands::new(&layout, Device::Cpu)
     }

@@ -4,14 +4,14 @@ use super::clean::Clean;
 use super::observations::{Observable, Observations};
 use super::split::Split;
 use super::training::{Read, Training, gathered};
-use crate::config::{Config, TrainConfig};
+use crate::config::{Config, ForwardConfig, TrainConfig};
 use crate::data::Layout;
 use crate::forward::ForwardModel;
 use crate::prepare::{PreparedSet, SetHeader};
 use crate::{Error, Result};
 use std::path::Path;
 use std::sync::Arc;
-use tch::Device;
+use tch::{Device, Kind, Tensor};
 
 /// What a run trains and validates on.
 #[derive(Debug)]
@@ -63,10 +63,16 @@ impl Data {
     ///
     /// # Errors
     /// [`Error::Input`] if they do not.
-    pub fn check_latents(&self, forward: &dyn ForwardModel, set: &Path) -> Result<()> {
+    pub fn check_latents(
+        &self,
+        config: &ForwardConfig,
+        forward: &dyn ForwardModel,
+        set: &Path,
+    ) -> Result<()> {
         let Layout::Images(image) = &self.layout else {
             return Ok(());
         };
+        self.check_noise(config, set)?;
         let (is, wanted) = ((image.vector, image.planes), forward.widths());
         if is == wanted {
             return Ok(());
@@ -82,6 +88,50 @@ impl Data {
     }
 }
 
+/// Observations that are looked at for their noise level.
+const LOOKED_AT: i64 = 4096;
+
+impl Data {
+    /// Point-spread functions of the survey, [N, C · P · P]; no numbers where the observations have none.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the set cannot be read any more.
+    pub fn psfs(&self, device: Device) -> Result<Tensor> {
+        let n = match &self.layout {
+            Layout::Images(image) if image.psf > 0 => self.training.len().min(LOOKED_AT),
+            _ => 0,
+        };
+        let part = self.training.part(0..n)?;
+        Ok(part.latent.psf.to_device(device))
+    }
+
+    /// Whether the pixels have noise levels where F takes them from there.
+    fn check_noise(&self, config: &ForwardConfig, set: &Path) -> Result<()> {
+        let Some(stage) = config.recorded_noise() else {
+            return Ok(());
+        };
+        let part = self.training.part(0..self.training.len().min(LOOKED_AT))?;
+        let unknown = |o: &Observations| {
+            let lacks = o.latent.sigma.le(0.0).any_dim(1, false);
+            i64::try_from(lacks.sum(Kind::Int64)).unwrap_or(0)
+        };
+        let lack = unknown(&part) + unknown(&self.heldout);
+        if lack == 0 {
+            return Ok(());
+        }
+        Err(Error::input(
+            set,
+            "ivar",
+            format!(
+                "{lack} of {} images have pixels without a noise level",
+                part.len() + self.heldout.len()
+            ),
+            format!("a noise level in every pixel, which forward.stages[{stage}] takes from there"),
+            "give files with an HDU or dataset IVAR, or from = \"background\", and prepare them again",
+        ))
+    }
+}
+
 /// What an observation takes in memory.
 fn bytes(layout: &Layout) -> u64 {
     let numbers = match layout {
@@ -90,7 +140,7 @@ fn bytes(layout: &Layout) -> u64 {
         // Pixels, mask and noise level, and the latents.
         Layout::Images(image) => {
             let planes = image.planes * image.height * image.width;
-            3 * image.pixels() + image.vector + planes
+            3 * image.pixels() + image.vector + planes + image.psf_numbers()
         }
     };
     4 * numbers as u64

@@ -92,7 +92,7 @@ impl<'a> Feed<'a> {
         };
         if let Some(doubt) = &self.doubt {
             let first = self.share.start as i64;
-            batch.latent.redshift = doubt.of(&batch.latent.redshift, step, first);
+            batch.latent.redshift = doubt.of(&batch.latent, step, first);
         }
         Ok(batch)
     }

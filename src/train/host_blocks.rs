@@ -38,5 +38,6 @@ pub(super) fn on_host(o: &Observations) -> Result<Block> {
             .iter()
             .map(|l| f64::from(*l).exp_m1())
             .collect(),
+        z_err: vec![f64::NAN; o.len() as usize],
     })
 }

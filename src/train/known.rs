@@ -72,6 +72,9 @@ pub(super) fn learn(config: &Config, data: &Data) -> Result<Population> {
             "set network.gaussian = false",
         )
     })?;
+    let Layout::Spectra { grid, .. } = &data.layout else {
+        return Err(unfit("there is none for images"));
+    };
     let pair = |p: &RestPopulation| {
         let single = |a: Array2<f64>| tensor(&a.mapv(|v| v as f32), Device::Cpu);
         let mean = p.mean.clone().insert_axis(Axis(0));
@@ -79,7 +82,10 @@ pub(super) fn learn(config: &Config, data: &Data) -> Result<Population> {
     };
     Ok(Population {
         furthest: found.grid.furthest(),
-        dln: found.grid.dln(),
+        dln: match grid.is_rest() {
+            true => f64::INFINITY,
+            false => found.grid.dln(),
+        },
         scaled: found.scaled,
         known: pair(&found),
         unknown: pair(&found.observed()),

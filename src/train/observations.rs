@@ -3,7 +3,7 @@
 use crate::base::tensors::tensor;
 use crate::base::workers;
 use crate::data::{Block, ImageBlock, RowBlock};
-use crate::forward::{Latent, redshifts};
+use crate::forward::{Latent, redshift_errors, redshifts};
 use std::ops::Range;
 use tch::{Device, Tensor};
 
@@ -82,7 +82,8 @@ impl Observable for Block {
         Observations {
             flux: tensor(&self.flux, device),
             latent: Latent::from_ivar(&ivar, &tensor(&self.lsf, device))
-                .at(&redshifts(&self.z).to_device(device)),
+                .at(&redshifts(&self.z).to_device(device))
+                .unsure_by(&redshift_errors(&self.z, &self.z_err).to_device(device)),
         }
     }
 }
@@ -97,6 +98,7 @@ impl Observable for ImageBlock {
             latent: Latent {
                 vector: tensor(&self.vector, device),
                 planes: tensor(&self.planes, device),
+                psf: tensor(&self.psf, device),
                 ..Latent::from_ivar(&ivar, &lsf.expand(ivar.size(), false))
             },
         }

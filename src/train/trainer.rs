@@ -101,8 +101,9 @@ impl<'a> Trainer<'a> {
             run.network(&data.layout, background, device)?,
             run.network(&data.layout, other, device)?,
         );
-        let forward = forward::build(&config.forward, &data.layout, device)?;
-        data.check_latents(&*forward, &config.survey.prepared)?;
+        let mut forward = forward::build(&config.forward, &data.layout, device)?;
+        data.check_latents(&config.forward, &*forward, &config.survey.prepared)?;
+        forward.take_psfs(&data.psfs(device)?);
         let transport = Transport::new(
             &config.interpolant,
             &config.transport,

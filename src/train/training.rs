@@ -174,7 +174,9 @@ fn empty(part: &Observations, n: i64, device: Device) -> Observations {
             },
             vector: like(&part.latent.vector),
             planes: like(&part.latent.planes),
+            psf: like(&part.latent.psf),
             redshift: like(&part.latent.redshift),
+            redshift_error: like(&part.latent.redshift_error),
             anchor: None,
         },
     }
@@ -193,6 +195,7 @@ fn fill(all: &mut Observations, at: i64, part: &Observations) {
     put(&all.latent.sigma, &part.latent.sigma);
     put(&all.latent.vector, &part.latent.vector);
     put(&all.latent.planes, &part.latent.planes);
+    put(&all.latent.psf, &part.latent.psf);
     put(&all.latent.redshift, &part.latent.redshift);
     if !is_one_number(&all.latent.lsf) {
         put(&all.latent.lsf, &part.latent.lsf);

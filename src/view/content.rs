@@ -53,8 +53,10 @@ pub(super) struct Spectral {
     pub loglam0: f64,
     pub dloglam: f64,
     pub pixels: usize,
-    /// As FITS names it; `None`: unknown.
+    /// Of the observed wavelengths, as FITS names it; `None`: unknown.
     pub frame: Option<String>,
+    /// Whether the axis is of rest wavelengths.
+    pub rest: bool,
     /// Names and vacuum rest wavelengths, Å.
     pub marks: Vec<(&'static str, f64)>,
     /// Names of the measured lines; empty where the catalog has none.
@@ -80,6 +82,8 @@ pub(super) struct Entry {
     pub row: usize,
     pub name: String,
     pub z: f64,
+    /// Where the pixels of the grid were observed: at 1 + this times their wavelength.
+    pub z_grid: f64,
     /// Median S/N per good pixel.
     pub snr: f64,
     pub flag: i32,
@@ -180,6 +184,7 @@ impl Entry {
             row,
             name: o.name.clone(),
             z: o.z,
+            z_grid: o.z_grid,
             snr: f64::NAN,
             flag: o.flag,
             reason: o.reason.clone(),

@@ -80,6 +80,7 @@ pub(super) fn content(view: &View) -> Result<Content> {
         dloglam: header.grid.dloglam,
         pixels: header.grid.pixels,
         frame: header.specsys.clone(),
+        rest: header.grid.is_rest(),
         marks: MARKS.to_vec(),
         measured,
         quantiles: quantiles.iter().map(|q| (quantile_name(*q), *q)).collect(),

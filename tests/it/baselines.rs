@@ -31,12 +31,14 @@ fn layout(channels: usize, height: usize, width: usize, vector: usize, planes: u
         },
         vector,
         planes,
+        psf: 0,
     })
 }
 
 fn stages(stages: &[StageConfig]) -> ForwardConfig {
     ForwardConfig::Stages {
         stages: stages.to_vec(),
+        units: None,
     }
 }
 
@@ -90,7 +92,7 @@ fn the_linear_channel_is_the_mean_of_the_forward_model_and_its_noise_has_the_cov
         length: 5,
         latent: kept,
     };
-    let noise = StageConfig::Noise { sigma: 0.3 };
+    let noise = StageConfig::noise(0.3);
     let blur = StageConfig::Blur { sigma: 1.0 };
     let rays = StageConfig::Rays {
         rays: 3,
@@ -136,7 +138,7 @@ fn the_transpose_is_the_transpose_and_masked_pixels_take_no_part() {
             rho: 0.5,
             latent: LatentUse::Redrawn,
         },
-        StageConfig::Noise { sigma: 0.1 },
+        StageConfig::noise(0.1),
     ]);
     let (n, d) = (5, 48);
     let channel = Linear::new(&config, &layout(1, 6, 8, 1, 0), CPU).unwrap();
@@ -164,6 +166,7 @@ fn the_quasar_channel_smooths_like_its_matrix_and_its_noise_is_correlated() {
         loglam0: 3.6,
         dloglam: 1e-4,
         pixels: d as usize,
+        frame: selfsi::config::Frame::Observed,
     };
     let rho: Vec<f32> = (0..d).map(|i| 0.02 * (i % 9) as f32).collect();
     let layout = Layout::Spectra {
@@ -254,7 +257,7 @@ fn masked(n: i64, d: i64, sigma: f64, rho: f64, mean: &Tensor, covariance: &Tens
             rho: 0.5,
             latent: LatentUse::Redrawn,
         },
-        StageConfig::Noise { sigma },
+        StageConfig::noise(sigma),
     ]);
     let channel = Linear::new(&config, &layout(1, 1, d as usize, 0, 0), CPU).unwrap();
     let mut latent = seen(n, d);
@@ -412,6 +415,7 @@ fn white_noise_of_spectra_has_the_configs_level_and_the_sets_correlation() {
         loglam0: 3.6,
         dloglam: 1e-4,
         pixels: 3,
+        frame: selfsi::config::Frame::Observed,
     };
     let layout = Layout::Spectra {
         grid,
@@ -438,6 +442,7 @@ fn a_prior_fits_images_of_any_size_and_spectra_of_an_even_number_of_pixels() {
             loglam0: 3.6,
             dloglam: 1e-4,
             pixels,
+            frame: selfsi::config::Frame::Observed,
         };
         let layout = Layout::Spectra {
             grid,
@@ -496,6 +501,7 @@ fn task(forward: &ForwardConfig) -> Sampling<'_> {
             ivar: Array2::from_elem((n as usize, 16), 4.0),
             vector: Array2::zeros((n as usize, 0)),
             planes: Array2::zeros((n as usize, 0)),
+            psf: Array2::zeros((n as usize, 0)),
         })
     };
     Sampling {
@@ -521,7 +527,7 @@ fn both_rows_come_with_their_settings_or_a_note_why_there_are_none() {
         rounds: (1, 2),
         ..Settings::default()
     };
-    let forward = stages(&[StageConfig::Noise { sigma: 0.5 }]);
+    let forward = stages(&[StageConfig::noise(0.5)]);
     let answer = sampled(&task(&forward), &settings, CPU, &|_| ()).unwrap();
     let baselines: Vec<Baseline> = answer.rows.iter().map(|r| r.baseline).collect();
     assert_eq!(baselines, [Baseline::Dps, Baseline::EmPosterior]);

@@ -7,7 +7,7 @@ use ndarray::{Array2, Array3};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use selfsi::Result;
-use selfsi::config::{Config, GridConfig};
+use selfsi::config::{Config, GridConfig, MockConfig};
 use selfsi::data::{ImageLayout, LogGrid, Method, Object, PixelScale, Provenance};
 use selfsi::fit::Checkpoint;
 use selfsi::generate::{GeneratedAxes, GeneratedHeader, GeneratedWriter, Generation};
@@ -186,7 +186,16 @@ fn in_the_truth_of_a_mock_survey_and_in_simulated_spectra() {
         smoothing = { from = 'resolution', resolution = 100.0, spread = 0.05 }
         noise = { from = 'snr', min = 30.0, max = 50.0 }";
     let config = Config::parse(config, "test", &[]).unwrap();
-    let survey = Survey::new(1, (2.8, 3.2), (6600.0, 8000.0)).unwrap();
+    let survey = Survey::new(
+        1,
+        &MockConfig {
+            z_min: 2.8,
+            z_max: 3.2,
+            ..MockConfig::default()
+        },
+        (6600.0, 8000.0),
+    )
+    .unwrap();
     write_truth(&truth, &survey, &LogGrid::new(&config.grid), 100, |_| ()).unwrap();
     flipped_numbers(&truth);
     simulate(&config, &truth, &observed, Device::Cpu, &mut |_, _| ()).unwrap();
@@ -241,6 +250,7 @@ fn in_restored_images() {
             },
             vector: 2,
             planes: 0,
+            psf: 0,
         },
         unit: "nJy".into(),
         noise_known: true,

@@ -199,7 +199,7 @@ fn pulls_of_lines_with_true_uncertainties_are_standard_normal() {
         100_000,
         truth.view(),
         &norm,
-        &wavelength,
+        |_| wavelength.clone(),
         &vec![z; n],
     );
     let of = |line: &str, quantity: &str| {

@@ -27,6 +27,7 @@ fn grid() -> LogGrid {
         min: 4000.0,
         max: 6500.0,
         pixels: D,
+        ..GridConfig::default()
     })
 }
 

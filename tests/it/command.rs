@@ -37,6 +37,7 @@ fn images(vector: usize) -> Layout {
         },
         vector,
         planes: 0,
+        psf: 0,
     })
 }
 

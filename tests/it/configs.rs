@@ -39,14 +39,14 @@ fn the_table_of_the_method_is_covered() {
     let stages: Vec<Vec<StageConfig>> = shipped()
         .iter()
         .filter_map(|f| match Config::load(f, &[]).unwrap().forward {
-            ForwardConfig::Stages { stages } => Some(stages),
+            ForwardConfig::Stages { stages, .. } => Some(stages),
             _ => None,
         })
         .collect();
     let has = |wanted: &[StageConfig]| {
         assert!(stages.iter().any(|s| s == wanted), "{wanted:?}");
     };
-    let noise = |sigma| StageConfig::Noise { sigma };
+    let noise = |sigma| StageConfig::noise(sigma);
     let latent = LatentUse::Kept;
     for sigma in [1e-6, 0.1] {
         for rho in [0.25, 0.5, 0.75] {

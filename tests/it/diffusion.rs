@@ -268,6 +268,7 @@ fn images_are_learned_as_spectra_are() {
         // What was known of the corruption is no part of a clean image.
         vector: 1,
         planes: 2,
+        psf: 0,
     };
     // A bright upper half of brightness 1 ± 0.3.
     let up = Tensor::cat(

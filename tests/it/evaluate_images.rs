@@ -77,6 +77,7 @@ impl Study {
             },
             vector: 0,
             planes: 0,
+            psf: 0,
         };
         study.set(&layout, &y);
         let units = |x: &Array2<f32>| x.mapv(|v| (f64::from(v) * STD + MEAN) as f32);
@@ -111,6 +112,7 @@ impl Study {
             ivar: Array2::from_elem((N, D), NOISE.powi(-2)),
             vector: Array2::zeros((N, 0)),
             planes: Array2::zeros((N, 0)),
+            psf: Array2::zeros((N, 0)),
         };
         let mut writer = SetWriter::create(self.path("set.h5"), &header, N).unwrap();
         writer.write(&Self::objects(), &block).unwrap();

@@ -82,8 +82,8 @@ fn noise_has_its_deviation_and_the_latent_says_so_through_blur_motion_and_rays()
         rays: 6,
         latent: LatentUse::Redrawn,
     };
-    let noise = StageConfig::Noise { sigma: 0.3 };
-    let more = StageConfig::Noise { sigma: 0.4 };
+    let noise = StageConfig::noise(0.3);
+    let more = StageConfig::noise(0.4);
     let known = told(&x, &[0.2; 4000]);
     for (stages, recorded, margin) in [
         (vec![noise.clone(), more], clean(&x), 0),

@@ -4,10 +4,11 @@
 
 use crate::fixtures::image_batches::{self, MEAN, STD, clean, list, observe, pictures};
 use crate::fixtures::python::{check, python};
-use selfsi::config::{Chroma, LatentUse, StageConfig};
-use selfsi::forward::{Latent, jpeg_decode, jpeg_encode};
+use selfsi::config::{Chroma, LatentUse, PsfConfig, PsfFrom, StageConfig};
+use selfsi::data::ImageLayout;
+use selfsi::forward::{ForwardModel, Latent, Stages, jpeg_decode, jpeg_encode};
 use std::path::Path;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// Writes `t` as a file of numpy, float32 of `shape`.
 fn save(folder: &Path, name: &str, t: &Tensor, shape: &[i64]) {
@@ -52,6 +53,40 @@ fn motions(folder: &Path) {
             direction,
             &[6],
         );
+    }
+}
+
+fn psfs(folder: &Path) {
+    for (h, w, side) in [(14i64, 17i64, 9usize), (9, 9, 9)] {
+        let (n, c) = (3i64, 2i64);
+        let x = pictures(n, [2, h as usize, w as usize]);
+        let all = (n * c) as usize * side * side;
+        let psf: Vec<f32> = (0..all)
+            .map(|i| ((i * 7919) % 101) as f32 / 4000.0)
+            .collect();
+        let psf = Tensor::from_slice(&psf).view([n, -1]);
+        let layout = ImageLayout {
+            psf: side,
+            ..image_batches::layout([2, h as usize, w as usize])
+        };
+        let stage = StageConfig::Psf(PsfConfig {
+            from: PsfFrom::Hdu,
+            file: None,
+            fwhm: None,
+            beta: None,
+            pixel: None,
+            latent: None,
+        });
+        let recorded = Latent {
+            psf: psf.shallow_clone(),
+            ..clean(&x)
+        };
+        let f = Stages::new(&[stage], &layout, Device::Cpu).unwrap();
+        let y = f.observe(&x, &recorded, &image_batches::rows(n)).unwrap().0;
+        save(folder, &format!("psf_{h}_x"), &x, &[n, c, h, w]);
+        save(folder, &format!("psf_{h}_y"), &y, &[n, c, h, w]);
+        let p = side as i64;
+        save(folder, &format!("psf_{h}_k"), &psf, &[n, c, p, p]);
     }
 }
 
@@ -131,7 +166,7 @@ fn jpegs(folder: &Path) {
 fn scipy_numpy_and_pillow_agree_with_the_stages() {
     let Some(python) = python() else { return };
     let folder = tempfile::tempdir().unwrap();
-    for dump in [blurs, motions, rays, photons, jpegs] {
+    for dump in [blurs, motions, psfs, rays, photons, jpegs] {
         dump(folder.path());
     }
     check(&python, "image_channels.py", &[folder.path()]);

@@ -15,7 +15,7 @@ const N: i64 = 40;
 fn stages(latent: LatentUse) -> Vec<StageConfig> {
     vec![
         StageConfig::Motion { length: 5, latent },
-        StageConfig::Noise { sigma: 0.1 },
+        StageConfig::noise(0.1),
         StageConfig::Rays { rays: 8, latent },
         StageConfig::Mask { rho: 0.4, latent },
         StageConfig::Jpeg {
@@ -103,7 +103,7 @@ fn missing_pixels_of_the_data_stay_missing_unless_the_mask_is_redrawn() {
     for stage in [
         mask(LatentUse::Kept),
         mask(LatentUse::Hidden),
-        StageConfig::Noise { sigma: 0.1 },
+        StageConfig::noise(0.1),
     ] {
         let (_, latent) = observe(&[stage], SHAPE, &x, &recorded);
         assert!(latent.good == recorded.good);
@@ -130,7 +130,7 @@ fn a_stage_more_at_the_end_changes_no_draw_before_it() {
     let x = pictures(N, SHAPE);
     let mut list = stages(LatentUse::Redrawn);
     let (_, before) = observe(&list, SHAPE, &x, &clean(&x));
-    list.push(StageConfig::Noise { sigma: 0.2 });
+    list.push(StageConfig::noise(0.2));
     let (_, after) = observe(&list, SHAPE, &x, &clean(&x));
     assert!(same(&before, &after));
 }
@@ -138,7 +138,7 @@ fn a_stage_more_at_the_end_changes_no_draw_before_it() {
 #[test]
 fn two_stages_of_one_kind_draw_apart() {
     let x = Tensor::zeros([N, 576], (Kind::Float, Device::Cpu));
-    let noise = StageConfig::Noise { sigma: 1.0 };
+    let noise = StageConfig::noise(1.0);
     let (y, latent) = observe(&[noise.clone(), noise], SHAPE, &x, &clean(&x));
     assert!((image_batches::variance(&y) - 2.0).abs() < 0.1);
     assert!((image_batches::mean(&latent.sigma) - 2f64.sqrt()).abs() < 1e-6);
@@ -167,6 +167,7 @@ fn masks_are_told_once_and_stages_are_of_images() {
     assert!(Stages::new(&hidden, &layout(SHAPE), Device::Cpu).is_ok());
     let config = ForwardConfig::Stages {
         stages: stages(LatentUse::Kept),
+        units: None,
     };
     let images = Layout::Images(layout(SHAPE));
     let built = forward::build(&config, &images, Device::Cpu).unwrap();

@@ -10,7 +10,7 @@ use selfsi::config::{ForwardConfig, ImageConfig, LatentUse, StageConfig};
 use selfsi::data::{ImageBlock, PixelScale};
 use selfsi::evaluate::images::{
     DataRange, Features, Lpips, Mirrored, Response, RichardsonLucy, Smoothness, Statistic, Task,
-    Wiener, baselines, filter, frechet_distance, inpaint, psnr, ssim,
+    Told, Wiener, baselines, filter, frechet_distance, inpaint, psnr, ssim,
 };
 use selfsi::evaluate::rmse;
 use std::path::{Path, PathBuf};
@@ -178,7 +178,7 @@ fn blurred(
     noise: f32,
 ) -> Array2<f32> {
     let stages = [StageConfig::Blur { sigma: blur }];
-    let response = Response::of(&stages, modes, None, 0.0);
+    let response = Response::of(&stages, modes, Told::default());
     filter(x.view(), s, modes, &response.transfer) + normals(x.nrows(), x.ncols(), 77) * noise
 }
 
@@ -206,11 +206,11 @@ fn the_wiener_filter_reaches_the_best_error_of_a_gaussian_field_and_beats_any_sm
     let modes = Mirrored::new(16, 16);
     let x = fields(1500, s, &modes, 1.5, 1);
     for (blur, noise) in [(None, 0.5), (Some(1.0), 0.05)] {
-        let mut stages = vec![StageConfig::Noise { sigma: noise }];
+        let mut stages = vec![StageConfig::noise(noise)];
         if let Some(sigma) = blur {
             stages.insert(0, StageConfig::Blur { sigma });
         }
-        let response = [Response::of(&stages, &modes, None, 0.0)];
+        let response = [Response::of(&stages, &modes, Told::default())];
         let y = filter(x.view(), s, &modes, &response[0].transfer)
             + normals(1500, 256, 2) * noise as f32;
         let error = |z: Array2<f32>| rmse(z.view(), x.view());
@@ -229,12 +229,9 @@ fn the_wiener_filter_reaches_the_best_error_of_a_gaussian_field_and_beats_any_sm
 #[test]
 fn a_blur_smooths_the_noise_of_the_stages_before_it_alone() {
     let modes = Mirrored::new(8, 8);
-    let (blur, noise) = (
-        StageConfig::Blur { sigma: 1.0 },
-        StageConfig::Noise { sigma: 0.3 },
-    );
-    let before = Response::of(&[noise.clone(), blur.clone()], &modes, None, 0.0);
-    let after = Response::of(&[blur, noise], &modes, None, 0.0);
+    let (blur, noise) = (StageConfig::Blur { sigma: 1.0 }, StageConfig::noise(0.3));
+    let before = Response::of(&[noise.clone(), blur.clone()], &modes, Told::default());
+    let after = Response::of(&[blur, noise], &modes, Told::default());
     for k in 0..modes.modes() {
         let h = before.transfer[k];
         assert!((before.noise[k] - h * h * after.noise[k]).abs() < 1e-9);
@@ -266,15 +263,30 @@ fn a_motion_kernel_has_unit_sum_and_its_mean_over_directions_is_isotropic() {
         latent: LatentUse::Hidden,
     }];
     for angle in [None, Some(0.0), Some(0.4)] {
-        let r = Response::of(&stage, &modes, angle, 0.0);
+        let r = Response::of(
+            &stage,
+            &modes,
+            Told {
+                angle,
+                ..Told::default()
+            },
+        );
         assert!((r.transfer[0] - 1.0).abs() < 1e-12);
     }
-    let mean = Response::of(&stage, &modes, None, 0.0).transfer;
+    let mean = Response::of(&stage, &modes, Told::default()).transfer;
     for (i, j) in (0..24).flat_map(|i| (0..24).map(move |j| (i, j))) {
         assert!((mean[i * 24 + j] - mean[j * 24 + i]).abs() < 1e-9);
     }
     // A horizontal line leaves the columns alone: constant along rows (modes 0, k) pass.
-    let flat = Response::of(&stage, &modes, Some(0.0), 0.0).transfer;
+    let flat = Response::of(
+        &stage,
+        &modes,
+        Told {
+            angle: Some(0.0),
+            ..Told::default()
+        },
+    )
+    .transfer;
     assert!((0..24).all(|k| (flat[k] - 1.0).abs() < 1e-9));
 }
 
@@ -286,7 +298,8 @@ fn richardson_lucy_climbs_the_poisson_likelihood_and_sharpens_stars() {
         0.1 + 100.0 * f64::from((y == 5.0 && x == 6.0) || (y == 0.0 && x == 12.0))
     });
     let y = blurred(&star, s, &modes, 1.5, 0.02);
-    let transfer = Response::of(&[StageConfig::Blur { sigma: 1.5 }], &modes, None, 0.0).transfer;
+    let transfer =
+        Response::of(&[StageConfig::Blur { sigma: 1.5 }], &modes, Told::default()).transfer;
     let mut lucy = RichardsonLucy::new(&modes, &transfer, |k| f64::from(y[[0, k]]));
     let mut before = lucy.log_likelihood();
     for step in 0..100 {
@@ -309,7 +322,15 @@ fn task_names(stages: Vec<StageConfig>, lost: bool, vector: usize) -> (Vec<Strin
     let modes = Mirrored::new(12, 12);
     let x = fields(40, s, &modes, 2.0, 1);
     let angle = (vector > 0).then_some(0.3 * std::f64::consts::PI);
-    let transfer = Response::of(&stages, &modes, angle, 0.0).transfer;
+    let transfer = Response::of(
+        &stages,
+        &modes,
+        Told {
+            angle,
+            ..Told::default()
+        },
+    )
+    .transfer;
     let y = filter(x.view(), s, &modes, &transfer) + normals(40, 144, 3) * 0.1;
     let ivar = Array2::from_shape_fn(y.raw_dim(), |(i, k)| {
         f32::from(u8::from(!lost || (i * 31 + k * 17) % 10 > 2))
@@ -319,6 +340,7 @@ fn task_names(stages: Vec<StageConfig>, lost: bool, vector: usize) -> (Vec<Strin
         ivar,
         vector: Array2::from_elem((40, vector), 0.3),
         planes: Array2::zeros((40, 0)),
+        psf: Array2::zeros((40, 0)),
     };
     let scale = PixelScale {
         softening: None,
@@ -328,7 +350,10 @@ fn task_names(stages: Vec<StageConfig>, lost: bool, vector: usize) -> (Vec<Strin
     let (rows, left_out) = baselines(&Task {
         shape: s,
         scale: &scale,
-        forward: &ForwardConfig::Stages { stages },
+        forward: &ForwardConfig::Stages {
+            stages,
+            units: None,
+        },
         scored: &block,
         learning: &block,
         truth: x.view(),
@@ -355,7 +380,7 @@ fn the_channel_decides_which_baselines_there_are() {
             assert!(name.starts_with(start), "{name} {start}");
         }
     };
-    let noise = StageConfig::Noise { sigma: 0.1 };
+    let noise = StageConfig::noise(0.1);
     let (names, left) = task_names(vec![noise.clone()], false, 0);
     begins(&names, &["observed", "Gaussian smoothing", "Wiener filter"]);
     assert!(left.is_empty());

@@ -46,6 +46,7 @@ impl Toy {
             ivar: Array2::from_elem((n, D), (1.0 / (SIGMA * SIGMA)) as f32),
             lsf: Array2::zeros((n, D)),
             z: vec![3.0; n],
+            z_err: vec![f64::NAN; n],
         };
         (single(clean), block)
     }

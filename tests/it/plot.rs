@@ -54,6 +54,7 @@ fn panel(seed: u64, z: f64, truth: bool) -> Panel {
 
 fn spectra(panels: Vec<Panel>) -> Spectra {
     Spectra {
+        frame: selfsi::config::Frame::Observed,
         wavelength: LogGrid::new(&GridConfig::default()).wavelength(),
         flux_unit: "1E-17 erg/cm^2/s/Ang".to_owned(),
         restored_name: "restored (mean of 16 draws) ± σ".to_owned(),
@@ -146,12 +147,12 @@ fn a_population_is_drawn() {
         role,
         flux,
     };
-    let wavelength = LogGrid::new(&GridConfig::default()).wavelength();
+    let grid = LogGrid::new(&GridConfig::default());
     let png = folder(&temporary).join("population.png");
     save(
         &png,
         &population_curves(
-            &wavelength,
+            &grid,
             &[
                 population("observed", Role::Observed, rows(|p| &p.observed)),
                 population("truth", Role::Truth, rows(|p| p.truth.as_ref().unwrap())),

@@ -12,6 +12,7 @@ fn grid(pixels: usize) -> LogGrid {
         min: 4000.0,
         max: 6500.0,
         pixels,
+        ..GridConfig::default()
     })
 }
 

@@ -7,7 +7,7 @@ use rand_distr::StandardNormal;
 use selfsi::config::{ForwardConfig, GridConfig, NoiseFrom, SmoothingFrom};
 use selfsi::data::{Block, LogGrid};
 use selfsi::population::{
-    BandMatrix, Channel, Cholesky, RestFilter, RestGrid, RestPopulation, Structure,
+    BandMatrix, Channel, Cholesky, RestFilter, RestGrid, RestPopulation, Structure, eigen,
 };
 
 const D: usize = 96;
@@ -392,5 +392,94 @@ fn the_posterior_by_bands_is_the_dense_one() {
                 assert!(close(a, &b) < tolerance, "{}", close(a, &b));
             }
         }
+    }
+}
+
+/// ln of the Gaussian density of an observation, over its unmasked pixels.
+fn density(mean: &Array1<f64>, c: &Array2<f64>, block: &Block, i: usize) -> f64 {
+    let variance = block
+        .ivar
+        .row(i)
+        .mapv(|v| if v > 0.0 { 1.0 / f64::from(v) } else { 0.0 });
+    let mut a = c.clone();
+    channel().add_noise(&mut a, &variance);
+    let good: Vec<usize> = (0..D).filter(|j| block.ivar[[i, *j]] > 0.0).collect();
+    let a = a.select(Axis(0), &good).select(Axis(1), &good);
+    let (values, vectors) = eigen(&a);
+    let residual: Array1<f64> = (good.iter())
+        .map(|j| f64::from(block.flux[[i, *j]]) - mean[*j])
+        .collect();
+    let along = vectors.t().dot(&residual);
+    let terms = values.iter().zip(&along);
+    let sum = terms.map(|(v, a)| a * a / v + (std::f64::consts::TAU * v).ln());
+    -0.5 * sum.sum::<f64>()
+}
+
+#[test]
+fn the_likelihood_is_the_gaussian_density_and_the_right_redshift_has_the_largest() {
+    let (block, _) = observed(60, 0.0, 7);
+    let population = population(false);
+    let filter = RestFilter::new(population.clone(), channel());
+    let c = population.covariance();
+    let of = |i: usize, k: usize| {
+        let (flux, ivar) = (block.flux.row(i), block.ivar.row(i));
+        filter.posterior(flux, ivar, z(k)).unwrap().likelihood()
+    };
+    let mut right = 0;
+    let mut scores = [0.0, 0.0];
+    for i in 0..60 {
+        let k = rest_grid().shift(block.z[i]).unwrap();
+        let window = s![k..k + D];
+        let (m, own) = (
+            population.mean.slice(window),
+            c.slice(s![k..k + D, k..k + D]),
+        );
+        let found = of(i, k);
+        let expected = density(&m.to_owned(), &own.to_owned(), &block, i);
+        assert!(
+            (found.loglike - expected).abs() < 1e-6 * expected.abs(),
+            "{found:?} {expected}"
+        );
+        assert_eq!(
+            found.pixels,
+            block.ivar.row(i).iter().filter(|v| **v > 0.0).count()
+        );
+        let all: Vec<f64> = (0..SHIFTS).map(|k| of(i, k).loglike).collect();
+        let best = (0..SHIFTS)
+            .max_by(|a, b| all[*a].total_cmp(&all[*b]))
+            .unwrap();
+        right += usize::from(best.abs_diff(k) <= 1);
+        for (sum, score) in scores.iter_mut().zip(found.scores()) {
+            *sum += score * score / 60.0;
+        }
+    }
+    assert!(right > 40, "{right}");
+    // Standard normals: their mean squares are 1 ± 0.18.
+    assert!(scores.iter().all(|s| (0.4..1.8).contains(s)), "{scores:?}");
+}
+
+/// An observation of nothing: whatever its redshift, no light is restored, and the error is as large as the
+/// posterior says.
+#[test]
+fn where_there_is_no_light_none_is_restored() {
+    let (block, _) = observed(200, 0.2, 9);
+    let (noise, _) = observed(200, 0.2, 10);
+    for population in [learned(&block, true), population(true)] {
+        let filter = RestFilter::new(population, channel());
+        let (mut square, mut n) = (0.0, 0.0);
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        for i in 0..200 {
+            let dark: Array1<f32> = (0..D)
+                .map(|_| SIGMA as f32 * rng.sample::<f32, _>(StandardNormal))
+                .collect();
+            let ivar = noise.ivar.row(i);
+            let dark = dark * ivar.mapv(|v| f32::from(v > 0.0));
+            let found = filter.posterior(dark.view(), ivar, noise.z[i]).unwrap();
+            let off = found.mean() / found.deviation();
+            assert!(found.mean().iter().all(|m| m.abs() < 0.6));
+            square += off.mapv(|t| t * t).mean().unwrap();
+            n += 1.0;
+        }
+        assert!((0.3..1.8).contains(&(square / n)), "{}", square / n);
     }
 }

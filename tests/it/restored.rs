@@ -52,9 +52,13 @@ fn objects() -> Vec<Object> {
         fiberid: 4_544_940_698 + i as i64,
         thing_id: 77,
         label: -1,
+        z_grid: 0.0,
         ra: 120.5,
         dec: -3.25,
         z: 2.5 + i as f64,
+        z_err: 0.001 * (1 + i) as f64,
+        loglike: -1234.5 - i as f64,
+        loglike_p: 0.25,
         norm: 3.0,
         flag: if i == 1 { flag::SNR } else { flag::GOOD },
         reason: if i == 1 {

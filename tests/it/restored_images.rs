@@ -28,6 +28,7 @@ fn header(channels: usize, method: &str, draws: usize, vector: usize) -> Restore
             },
             vector,
             planes: 2 * vector,
+            psf: 0,
         },
         unit: if channels > 1 { "nJy" } else { "" }.into(),
         noise_known: channels > 1,

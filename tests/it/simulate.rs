@@ -130,6 +130,7 @@ fn clean<T: hdf5::H5Type>(folder: &Path, ids: &[T], more: &[(&str, Vec<f64>)]) {
         min: 4000.0,
         max: 6500.0,
         pixels: 128,
+        ..selfsi::config::GridConfig::default()
     });
     let file = hdf5::File::create(folder.join("clean.h5")).unwrap();
     let flux = ndarray::Array2::from_elem((ids.len(), 128), 1.0f32);

@@ -29,6 +29,7 @@ fn layout(channels: usize, size: usize, vector: usize, planes: usize) -> ImageLa
         },
         vector,
         planes,
+        psf: 0,
     }
 }
 

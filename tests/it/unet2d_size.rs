@@ -18,6 +18,7 @@ fn layout(vector: usize, planes: usize) -> ImageLayout {
         },
         vector,
         planes,
+        psf: 0,
     }
 }
 

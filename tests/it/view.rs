@@ -284,6 +284,7 @@ fn images(path: &Path) -> Array2<f32> {
             },
             vector: 0,
             planes: 0,
+            psf: 0,
         },
         unit: "nJy".into(),
         noise_known: false,

@@ -41,6 +41,7 @@ fn learned() -> GaussianPopulation {
                 min: 4000.0,
                 max: 6500.0,
                 pixels: D as usize,
+                ..GridConfig::default()
             }),
             noise_rho: vec![0.0; D as usize],
         },

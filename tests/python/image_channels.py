@@ -126,6 +126,14 @@ def jpeg():
         assert abs(psnr(ours, x) - psnr(theirs, x)) < 0.25, path.stem
 
 
-for check in (blur, motion, rays, photon, jpeg):
+def psf():
+    for stem in stems("psf_*", "_x"):
+        x, y, k = load(f"{stem}_x"), load(f"{stem}_y"), load(f"{stem}_k")
+        for index in np.ndindex(x.shape[:2]):
+            expected = ndimage.convolve(x[index], k[index], mode="reflect")
+            np.testing.assert_allclose(y[index], expected, atol=2e-5)
+
+
+for check in (blur, motion, psf, rays, photon, jpeg):
     check()
     print(check.__name__, "agrees")

@@ -3,10 +3,12 @@
 
 use super::fourier::Mirrored;
 use super::inpaint::{Smoothness, inpaint};
-use super::response::{Response, motion_angle};
+use super::response::{Response, Responses, Told, motion_angle};
 use super::richardson_lucy::RichardsonLucy;
 use super::wiener::Wiener;
-use crate::config::{ForwardConfig, ImageConfig, LatentUse, StageConfig};
+use crate::config::{
+    ForwardConfig, ImageConfig, LatentUse, LevelFrom, PsfFrom, StageConfig, StageUnits,
+};
 use crate::data::{ImageBlock, PixelScale, RowBlock};
 use crate::evaluate::population::rmse;
 use ndarray::{Array2, ArrayView2, Axis, s};
@@ -52,9 +54,9 @@ pub struct Task<'a> {
 pub fn baselines(task: &Task) -> (Vec<Restored>, Vec<String>) {
     let noise;
     let stages: Option<&[StageConfig]> = match task.forward {
-        ForwardConfig::Stages { stages } => Some(stages),
+        ForwardConfig::Stages { stages, .. } => Some(stages),
         ForwardConfig::Gaussian { sigma } => {
-            noise = [StageConfig::Noise { sigma: *sigma }];
+            noise = [StageConfig::noise(*sigma)];
             Some(&noise)
         }
         ForwardConfig::Quasar { .. } | ForwardConfig::Command { .. } => None,
@@ -149,8 +151,31 @@ fn deconvolved(
     modes: &Mirrored,
 ) -> Vec<Restored> {
     let photons = photon_variance(task);
-    let responses = |vector: &Array2<f32>| -> Vec<Response> {
-        let of = |angle| Response::of(stages, modes, angle, photons);
+    let in_file = task.scale.softening.is_some()
+        || matches!(
+            task.forward,
+            ForwardConfig::Stages {
+                units: Some(StageUnits::File),
+                ..
+            }
+        );
+    let told = Told {
+        photons,
+        unit: if in_file {
+            task.scale.slope(0.0, 0)
+        } else {
+            1.0
+        },
+        ..Told::default()
+    };
+    let of_each = stages.iter().any(of_each_image);
+    let each = if of_each { task.shape.channels } else { 1 };
+    let responses = |block: &ImageBlock| -> Vec<Response> {
+        if of_each {
+            return each_plane(stages, block, task, told, modes);
+        }
+        let of = |angle| Response::of(stages, modes, Told { angle, ..told });
+        let vector = &block.vector;
         let angles = vector.axis_iter(Axis(0)).map(|v| motion_angle(stages, v));
         match angles.collect::<Option<Vec<f64>>>() {
             Some(each) if !each.is_empty() => each.into_par_iter().map(|a| of(Some(a))).collect(),
@@ -158,9 +183,10 @@ fn deconvolved(
         }
     };
     let is_motion = |s: &StageConfig| matches!(s, StageConfig::Motion { .. });
-    let own = responses(&task.scored.vector);
+    let scored = responses(task.scored);
+    let own = Responses::new(&scored, each);
     let motion = stages.iter().any(is_motion);
-    let kernel = if motion && own.len() == 1 && task.scored.len() > 1 {
+    let kernel = if motion && scored.len() == 1 && task.scored.len() > 1 {
         ", mean kernel"
     } else {
         ""
@@ -168,12 +194,12 @@ fn deconvolved(
 
     let learned = Wiener::learn(
         learning.view(),
-        &responses(&task.learning.vector),
+        Responses::new(&responses(task.learning), each),
         task.shape,
         modes,
     );
     let wiener =
-        |images: ArrayView2<f32>, floor| learned.apply(images, &own, floor, task.shape, modes);
+        |images: ArrayView2<f32>, floor| learned.apply(images, own, floor, task.shape, modes);
     let floor = best(FLOORS, |floor| {
         rmse(wiener(first(filled), *floor).view(), first(&task.truth))
     });
@@ -181,10 +207,11 @@ fn deconvolved(
         name: format!("Wiener filter{kernel}"),
         images: wiener(filled.view(), floor.unwrap_or(0.0)),
     }];
-    if motion || stages.iter().any(|s| matches!(s, StageConfig::Blur { .. })) {
+    let blurs = |s: &StageConfig| matches!(s, StageConfig::Blur { .. } | StageConfig::Psf(_));
+    if motion || stages.iter().any(blurs) {
         let dark = f64::from(task.truth.iter().copied().fold(f32::INFINITY, f32::min));
         let lucy = |images: ArrayView2<f32>, truth, steps| {
-            lucy(images, truth, steps, dark, &own, task.shape, modes)
+            lucy(images, truth, steps, dark, own, task.shape, modes)
         };
         let (_, errors) = lucy(first(filled), Some(first(&task.truth)), ITERATIONS.0);
         let steps = best(0..errors.len(), |k| errors[*k]).map_or(1, |k| k + 1);
@@ -194,6 +221,48 @@ fn deconvolved(
         });
     }
     rows
+}
+
+/// Whether a stage is another one for each image.
+fn of_each_image(stage: &StageConfig) -> bool {
+    match stage {
+        StageConfig::Noise { from, .. } => *from != LevelFrom::Sigma,
+        StageConfig::Psf(psf) => psf.from == PsfFrom::Hdu,
+        _ => false,
+    }
+}
+
+/// The response of each plane of `block`, by its own PSF and mean noise.
+fn each_plane(
+    stages: &[StageConfig],
+    block: &ImageBlock,
+    task: &Task,
+    told: Told<'_>,
+    modes: &Mirrored,
+) -> Vec<Response> {
+    let (c, plane) = (task.shape.channels, task.shape.height * task.shape.width);
+    let of = |k: usize| {
+        let (i, channel) = (k / c, k % c);
+        let psf = block.psf.row(i).to_slice().unwrap_or_default();
+        let side2 = psf.len() / c;
+        let ivar = block.ivar.row(i);
+        let known = ivar.iter().skip(channel * plane).take(plane);
+        let known: Vec<f64> = known
+            .filter(|v| **v > 0.0 && v.is_finite())
+            .map(|v| 1.0 / f64::from(*v))
+            .collect();
+        let variance = known.iter().sum::<f64>() / known.len().max(1) as f64;
+        let psf = (side2 > 0).then(|| &psf[channel * side2..(channel + 1) * side2]);
+        let angle = motion_angle(stages, block.vector.row(i));
+        let told = Told {
+            psf,
+            variance,
+            angle,
+            ..told
+        };
+        Response::of(stages, modes, told)
+    };
+    (0..block.len() * c).into_par_iter().map(of).collect()
 }
 
 /// Mean variance of photon noise of gain 1 in normalised pixels: v (dn/dv)² at pixel value v.
@@ -213,7 +282,7 @@ fn lucy(
     truth: Option<ArrayView2<f32>>,
     steps: usize,
     dark: f64,
-    responses: &[Response],
+    responses: Responses<'_>,
     shape: ImageConfig,
     modes: &Mirrored,
 ) -> (Array2<f32>, Vec<f64>) {
@@ -222,7 +291,7 @@ fn lucy(
         .into_par_iter()
         .map(|p| {
             let (i, first) = (p / shape.channels, p % shape.channels * plane);
-            let response = &responses[i.min(responses.len() - 1)];
+            let response = responses.of(i, p % shape.channels);
             let light = |k: usize| f64::from(images[[i, first + k]]) - response.offset - dark;
             RichardsonLucy::new(modes, &response.transfer, light)
         })

@@ -30,7 +30,7 @@ pub use inpaint::{Smoothness, inpaint};
 pub use lpips::Lpips;
 pub use measure::Reference;
 pub use psnr::{DataRange, mean_square_errors, psnr};
-pub use response::Response;
+pub use response::{Response, Responses, Told};
 pub use result::{ImageEvaluation, ImageKind, ImageRow, Statistic};
 pub use richardson_lucy::RichardsonLucy;
 pub use run::{Networks, evaluate_images};

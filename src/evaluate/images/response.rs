@@ -1,11 +1,38 @@
 //! What a channel does to each Fourier mode, to the extent that it is linear: Y = H X + noise.
 
 use super::fourier::Mirrored;
-use crate::config::{LatentUse, StageConfig};
+use crate::config::{LatentUse, LevelFrom, PsfFrom, StageConfig};
 use ndarray::{Array2, ArrayView1};
 
 /// Directions that a mean kernel is averaged over.
 const DIRECTIONS: usize = 60;
+
+/// What comes with one plane of an observation, or holds for all.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'a> {
+    /// Direction of a motion blur, radians; without it the mean kernel over all directions is taken.
+    pub angle: Option<f64>,
+    /// Variance of photon noise of gain 1.
+    pub photons: f64,
+    /// Point-spread function [P, P] of sum 1.
+    pub psf: Option<&'a [f32]>,
+    /// Mean variance of the recorded noise.
+    pub variance: f64,
+    /// One unit of the stages' levels.
+    pub unit: f64,
+}
+
+impl Default for Told<'_> {
+    fn default() -> Self {
+        Self {
+            angle: None,
+            photons: 0.0,
+            psf: None,
+            variance: 0.0,
+            unit: 1.0,
+        }
+    }
+}
 
 /// Transfer, noise and offset of a channel, in the modes of [`Mirrored`].
 #[derive(Debug, Clone, PartialEq)]
@@ -19,12 +46,18 @@ pub struct Response {
 }
 
 impl Response {
-    /// Of `stages`, in their order: a blur also smooths the noise of the stages before it. `angle` is
-    /// the direction of a motion blur in radians; without it the mean kernel over all directions is
-    /// taken. `photons` is the variance of photon noise of gain 1. Masks, JPEG and tomography are no
-    /// part of it.
+    /// Of `stages`, in their order: a blur also smooths the noise of the stages before it. A PSF counts
+    /// as if it were the mean of itself and of itself turned by half a turn. Masks, JPEG and tomography are
+    /// no part of it.
     #[must_use]
-    pub fn of(stages: &[StageConfig], modes: &Mirrored, angle: Option<f64>, photons: f64) -> Self {
+    pub fn of(stages: &[StageConfig], modes: &Mirrored, told: Told<'_>) -> Self {
+        let Told {
+            angle,
+            photons,
+            psf,
+            variance,
+            unit,
+        } = told;
         let white = modes.white();
         let mut response = Self {
             transfer: vec![1.0; modes.modes()],
@@ -33,11 +66,24 @@ impl Response {
         };
         for stage in stages {
             match stage {
-                StageConfig::Noise { sigma } => response.add(&white, sigma * sigma),
+                StageConfig::Noise {
+                    from: LevelFrom::Sigma,
+                    sigma,
+                } => response.add(&white, (sigma * unit).powi(2)),
+                StageConfig::Noise { .. } => response.add(&white, variance),
+                StageConfig::Psf(config) => {
+                    if let (PsfFrom::Hdu, Some(psf)) = (config.from, psf) {
+                        let side = psf.len().isqrt();
+                        let kernel = Array2::from_shape_fn((side, side), |(i, j)| {
+                            f64::from(psf[i * side + j])
+                        });
+                        response.blur(&modes.transfer(&kernel));
+                    }
+                }
                 StageConfig::Photon { gain } => response.add(&white, photons / gain),
                 StageConfig::Poisson { rate } => {
-                    response.add(&white, *rate);
-                    response.offset += rate;
+                    response.add(&white, rate * unit * unit);
+                    response.offset += rate * unit;
                 }
                 StageConfig::Blur { sigma } => {
                     response.blur(&modes.transfer(&gaussian_kernel(*sigma)));
@@ -61,6 +107,48 @@ impl Response {
             self.transfer[k] *= h;
             self.noise[k] *= h * h;
         }
+    }
+}
+
+/// The responses of the planes of some images.
+#[derive(Debug, Clone, Copy)]
+pub struct Responses<'a> {
+    all: &'a [Response],
+    /// How many there are for each image, its channels one after the other.
+    each: usize,
+}
+
+impl<'a> Responses<'a> {
+    /// `each` for every image, or one for all.
+    #[must_use]
+    pub fn new(all: &'a [Response], each: usize) -> Self {
+        Self { all, each }
+    }
+
+    /// Of channel `c` of image `i`.
+    #[must_use]
+    pub fn of(&self, i: usize, c: usize) -> &'a Response {
+        let at = i * self.each + c.min(self.each - 1);
+        &self.all[at.min(self.all.len() - 1)]
+    }
+}
+
+impl<'a> From<&'a [Response]> for Responses<'a> {
+    /// One for all images, or one for each.
+    fn from(all: &'a [Response]) -> Self {
+        Self::new(all, 1)
+    }
+}
+
+impl<'a, const N: usize> From<&'a [Response; N]> for Responses<'a> {
+    fn from(all: &'a [Response; N]) -> Self {
+        Self::new(all, 1)
+    }
+}
+
+impl<'a> From<&'a Vec<Response>> for Responses<'a> {
+    fn from(all: &'a Vec<Response>) -> Self {
+        Self::new(all, 1)
     }
 }
 

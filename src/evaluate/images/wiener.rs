@@ -2,7 +2,7 @@
 //! channel, one plane at a time.
 
 use super::fourier::Mirrored;
-use super::response::Response;
+use super::response::{Response, Responses};
 use crate::config::ImageConfig;
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
@@ -20,34 +20,27 @@ pub struct Wiener {
     power: Vec<Vec<f64>>,
 }
 
-/// The response of row `i`: one for all, or one each.
-fn of_row(responses: &[Response], i: usize) -> &Response {
-    &responses[i.min(responses.len() - 1)]
-}
-
 impl Wiener {
-    /// From observations [N, D] without gaps. `responses` holds one for all rows or one for each.
+    /// From observations [N, D] without gaps. `responses` holds one for all rows, one for each, or one for
+    /// each channel of each.
     ///
     /// Least squares per mode over the rows: X̄ = Σ H Y / Σ H² and
     /// P = Σ H² (|Y − H X̄|² − noise) / Σ H⁴, each 0 where it is not significant.
     #[must_use]
-    pub fn learn(
+    pub fn learn<'a>(
         observed: ArrayView2<f32>,
-        responses: &[Response],
+        responses: impl Into<Responses<'a>>,
         shape: ImageConfig,
         modes: &Mirrored,
     ) -> Self {
+        let responses = responses.into();
         let channel = |c: usize| {
+            let of_row = |i: usize| responses.of(i, c);
             let planes: Vec<Vec<Complex<f64>>> = (0..observed.nrows())
                 .into_par_iter()
-                .map(|i| transform(observed, i, c, of_row(responses, i), shape, modes))
+                .map(|i| transform(observed, i, c, of_row(i), shape, modes))
                 .collect();
-            let each = || {
-                planes
-                    .iter()
-                    .enumerate()
-                    .map(|(i, y)| (y, of_row(responses, i)))
-            };
+            let each = || planes.iter().enumerate().map(|(i, y)| (y, of_row(i)));
             let mode = |k: usize| {
                 let (mut hy, mut hh, mut noise) = (Complex::default(), 0.0, 0.0);
                 for (y, r) in each() {
@@ -83,22 +76,23 @@ impl Wiener {
     /// [N, D] without gaps. The floor (0: none) guards against a channel that is not quite the assumed one
     /// where it passes little.
     #[must_use]
-    pub fn apply(
+    pub fn apply<'a>(
         &self,
         observed: ArrayView2<f32>,
-        responses: &[Response],
+        responses: impl Into<Responses<'a>>,
         floor: f64,
         shape: ImageConfig,
         modes: &Mirrored,
     ) -> Array2<f32> {
         let plane = shape.height * shape.width;
+        let responses = responses.into();
         let mut out = Array2::zeros(observed.raw_dim());
         out.axis_iter_mut(Axis(0))
             .into_par_iter()
             .enumerate()
             .for_each(|(i, mut row)| {
-                let r = of_row(responses, i);
                 for c in 0..shape.channels {
+                    let r = responses.of(i, c);
                     let (mean, power) = (&self.mean[c], &self.power[c]);
                     let passed = power.iter().zip(&r.transfer).map(|(p, h)| p * h * h);
                     let level = floor * passed.sum::<f64>() / power.len() as f64;

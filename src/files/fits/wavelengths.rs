@@ -22,6 +22,14 @@ impl Sheet {
         self.column(&hdu, "LOGLAM", loglam)
     }
 
+    /// What the wavelengths of `grid` are: the keys FRAME and WAVEREF of the primary header.
+    pub fn frame(&mut self, hdu: &FitsHdu, grid: &LogGrid) -> Result<()> {
+        let frame = grid.frame.name();
+        self.text(hdu, "FRAME", frame, "frame of the wavelength grid")?;
+        let words = format!("vacuum, {frame} frame");
+        self.text(hdu, "WAVEREF", &words, "wavelengths")
+    }
+
     /// Log-linear WCS (Greisen et al. 2006) of an image of spectra: λ = CRVAL1·exp(CDELT1 (p − 1)/CRVAL1).
     pub fn wavelength_axis(
         &mut self,
@@ -40,8 +48,18 @@ impl Sheet {
         for (key, value) in [("CRPIX2", 1.0), ("CRVAL2", 1.0), ("CDELT2", 1.0)] {
             self.key(hdu, key, (value, ""))?;
         }
+        if grid.is_rest() {
+            // The word of the FITS standard for the rest frame of each source.
+            self.text(
+                hdu,
+                "SPECSYS",
+                "SOURCE",
+                "frame of the wavelengths: at rest",
+            )?;
+        }
+        let observed = if grid.is_rest() { "SPECOBS" } else { "SPECSYS" };
         match specsys {
-            Some(frame) => self.text(hdu, "SPECSYS", frame, "frame of the wavelengths"),
+            Some(frame) => self.text(hdu, observed, frame, "frame of the observed wavelengths"),
             None => Ok(()),
         }
     }

@@ -105,9 +105,15 @@ impl GeneratedHeader {
             Key::text("CONTENT", self.content(), "samples of no object"),
             Key::text("METHOD", "edm", "diffusion model, Heun sampler"),
         ];
-        keys.extend(version::GENERATED.keys());
         keys.extend(match &self.axes {
-            GeneratedAxes::Spectra { normalised, .. } => {
+            GeneratedAxes::Spectra { grid, .. } => version::GENERATED.keys_in(grid.frame),
+            GeneratedAxes::Images(_) => version::GENERATED.keys(),
+        });
+        keys.extend(match &self.axes {
+            GeneratedAxes::Spectra {
+                grid, normalised, ..
+            } => {
+                let frame = grid.frame.name();
                 let divided = if normalised.is_empty() {
                     "nothing"
                 } else {
@@ -116,7 +122,8 @@ impl GeneratedHeader {
                 vec![
                     Key::text("FLUXUNIT", &self.unit, "unit of the flux; '': normalised"),
                     Key::text("DIVIDED", divided, "the flux was divided by this"),
-                    Key::text("WAVEREF", "vacuum, observed frame", "wavelengths"),
+                    Key::text("FRAME", frame, "frame of the wavelength grid"),
+                    Key::text("WAVEREF", &format!("vacuum, {frame} frame"), "wavelengths"),
                     Key::text("REDSHIFT", "unknown", "a generated spectrum has none"),
                 ]
             }

@@ -7,6 +7,7 @@ mod table;
 pub use header::{GeneratedAxes, GeneratedHeader, Generation};
 
 use crate::Result;
+use crate::config::Frame;
 use crate::data::LogGrid;
 use crate::files::stack::{Kind, StackWriter, check_extension, open};
 use header::IMAGE;
@@ -104,7 +105,11 @@ impl Generated {
         }
         let grid = if spectra {
             let grid = LogGrid::of(&file.loglam()?).filter(|g| g.pixels == shape[1]);
-            Some(grid.ok_or_else(|| foreign("no wavelength for every pixel"))?)
+            let grid = grid.ok_or_else(|| foreign("no wavelength for every pixel"))?;
+            let frame = file.key("FRAME");
+            let frame = frame.as_deref().map_or(Some(Frame::Observed), Frame::named);
+            let bad = || foreign("FRAME is neither `observed` nor `rest`");
+            Some(grid.in_frame(frame.ok_or_else(bad)?))
         } else {
             None
         };

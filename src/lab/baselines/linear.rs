@@ -3,10 +3,13 @@
 //! selfsi runs F and needs nothing of this. The baselines that it is compared with do: they ask for
 //! A, its transpose, and the covariance of the noise.
 
-use crate::config::{ForwardConfig, LatentUse, NoiseFrom, SmoothingFrom, StageConfig};
-use crate::data::Layout;
+use crate::config::{
+    ForwardConfig, LatentUse, LevelFrom, NoiseFrom, PsfFrom, SmoothingFrom, StageConfig, StageUnits,
+};
+use crate::data::{ImageLayout, Layout};
 use crate::forward::blur::Blur;
 use crate::forward::possible_correlation;
+use crate::forward::psf;
 use crate::forward::smooth::recorded_widths;
 use crate::forward::{Latent, Smoothing, motion, rays};
 use tch::{Device, Kind, Tensor, with_grad};
@@ -33,6 +36,10 @@ enum Part {
     Blur(Blur),
     /// A line of this length; its direction is in this column of the latents' numbers.
     Motion(usize, i64),
+    /// Each image's own PSF, of this many pixels along a side.
+    Psf(i64),
+    /// White noise of the recorded standard deviations.
+    Recorded,
     /// The measured modes are the latents' plane of this number.
     Rays(i64),
     /// White noise of this standard deviation.
@@ -61,8 +68,16 @@ impl Linear {
             (ForwardConfig::Gaussian { sigma }, Layout::Spectra { noise_rho, .. }) => {
                 vec![Part::correlated(noise_rho, Some(*sigma), device)]
             }
-            (ForwardConfig::Stages { stages }, Layout::Images(image)) => {
-                image_parts(stages, [image.height, image.width], device)?
+            (ForwardConfig::Stages { stages, units }, Layout::Images(image)) => {
+                if image.scale.softening.is_some() {
+                    return Err("the pixel values are stretched".to_owned());
+                }
+                // Of a level in the file's units, as normalised values have it.
+                let unit = match units {
+                    Some(StageUnits::File) => image.scale.slope(0.0, 0),
+                    _ => 1.0,
+                };
+                image_parts(stages, image, unit, device)?
             }
             (
                 ForwardConfig::Quasar {
@@ -180,9 +195,11 @@ impl Linear {
 
 fn image_parts(
     stages: &[StageConfig],
-    [height, width]: [usize; 2],
+    image: &ImageLayout,
+    unit: f64,
     device: Device,
 ) -> std::result::Result<Vec<Part>, String> {
+    let [height, width] = [image.height, image.width];
     let hidden = |latent: &LatentUse, what: &str| match latent {
         LatentUse::Hidden => Err(format!("the {what} is hidden")),
         LatentUse::Kept | LatentUse::Redrawn => Ok(()),
@@ -194,7 +211,18 @@ fn image_parts(
                 hidden(latent, "mask")?;
                 continue;
             }
-            StageConfig::Noise { sigma } => Part::Noise(*sigma),
+            StageConfig::Noise {
+                from: LevelFrom::Sigma,
+                sigma,
+            } => Part::Noise(sigma * unit),
+            StageConfig::Noise { .. } => Part::Recorded,
+            StageConfig::Psf(psf) => {
+                hidden(&psf.latent(), "PSF")?;
+                match psf.from {
+                    PsfFrom::Hdu => Part::Psf(image.psf as i64),
+                    _ => return Err("the PSF is drawn".to_owned()),
+                }
+            }
             StageConfig::Blur { sigma } => {
                 Part::Blur(Blur::new(*sigma, [height as i64, width as i64], device))
             }
@@ -230,14 +258,18 @@ impl Part {
     }
 
     fn is_noise(&self) -> bool {
-        matches!(self, Self::Noise(_) | Self::Correlated(..))
+        matches!(self, Self::Noise(_) | Self::Recorded | Self::Correlated(..))
     }
 
     fn apply(&self, x: &Tensor, shape: Option<[i64; 3]>, latent: &Latent) -> Tensor {
         let [c, h, w] = shape.unwrap_or([1, 1, x.size()[1]]);
         let image = || x.reshape([-1, c, h, w]);
         match self {
-            Self::Noise(_) | Self::Correlated(..) => x.shallow_clone(),
+            Self::Noise(_) | Self::Recorded | Self::Correlated(..) => x.shallow_clone(),
+            Self::Psf(side) => {
+                let kernels = latent.psf.view([-1, c, *side, *side]);
+                psf::convolve(&image(), &kernels).flatten(1, -1)
+            }
             Self::Lsf(smoothing) => smoothing.per_pixel(x, &recorded_widths(latent)),
             Self::Smooth(smoothing, sigma) => {
                 let sigma = Tensor::full([1, 1], *sigma, (Kind::Float, x.device()));
@@ -259,6 +291,7 @@ impl Part {
     fn covariance(&self, v: &Tensor, latent: &Latent) -> Tensor {
         match self {
             Self::Noise(sigma) => v * (sigma * sigma),
+            Self::Recorded => v * latent.sigma.square(),
             Self::Correlated(rho, sigma) => {
                 let scaled = |v: &Tensor| match sigma {
                     Some(sigma) => v * *sigma,

@@ -20,6 +20,8 @@ pub struct Column {
 enum Field {
     Text(fn(&Object) -> &String, fn(&mut Object, String)),
     Real(fn(&Object) -> f64, fn(&mut Object, f64)),
+    /// The same, of which sets of before have none.
+    Later(fn(&Object) -> f64, fn(&mut Object, f64)),
     Whole(fn(&Object) -> i64, fn(&mut Object, i64)),
     Flag,
 }
@@ -48,6 +50,8 @@ const FLAG: Column = Column {
 pub(super) const OF_SPECTRA: &[Column] = &[
     column!(Real, norm),
     column!(Real, z),
+    column!(Later, z_grid),
+    column!(Later, z_err),
     column!(Real, ra),
     column!(Real, dec),
     column!(Whole, plate),
@@ -74,7 +78,7 @@ pub(super) fn create(file: &File, columns: &[Column], n: usize) -> hdf5::Result<
     for Column { name, field } in columns {
         match field {
             Field::Text(..) => file.new_dataset::<VarLenUnicode>().shape(n).create(*name)?,
-            Field::Real(..) => read::numbers::<f64>(file, name, &[n])?,
+            Field::Real(..) | Field::Later(..) => read::numbers::<f64>(file, name, &[n])?,
             Field::Whole(..) => read::numbers::<i64>(file, name, &[n])?,
             Field::Flag => read::numbers::<i32>(file, name, &[n])?,
         };
@@ -103,7 +107,9 @@ pub(super) fn write(
     for Column { name, field } in columns {
         match field {
             Field::Text(get, _) => put(file, name, rows, all.clone().map(|o| read::text(get(o)))),
-            Field::Real(get, _) => put(file, name, rows, all.clone().map(get)),
+            Field::Real(get, _) | Field::Later(get, _) => {
+                put(file, name, rows, all.clone().map(get))
+            }
             Field::Whole(get, _) => put(file, name, rows, all.clone().map(get)),
             Field::Flag => put(file, name, rows, all.clone().map(|o| o.flag)),
         }?;
@@ -125,7 +131,10 @@ pub(super) fn read(file: &Opened, columns: &[Column]) -> Result<Vec<Object>> {
             Field::Text(_, put) => all
                 .zip(file.texts(name, flags.len())?)
                 .for_each(|(o, v)| put(o, v)),
-            Field::Real(_, put) => all.zip(file.column(name, n)?).for_each(|(o, v)| put(o, v)),
+            Field::Later(..) if !file.has(name) => {}
+            Field::Real(_, put) | Field::Later(_, put) => {
+                all.zip(file.column(name, n)?).for_each(|(o, v)| put(o, v))
+            }
             Field::Whole(_, put) => all.zip(file.column(name, n)?).for_each(|(o, v)| put(o, v)),
             Field::Flag => all.zip(&flags).for_each(|(o, v)| o.flag = *v),
         }

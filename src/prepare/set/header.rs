@@ -15,6 +15,8 @@ pub trait SetHeader: Clone + Debug + Send + Sync + 'static {
     const FORMAT: &'static str;
     /// The set in words, with its article.
     const WHAT: &'static str;
+    /// The newest version of the sets that are written; older ones are read.
+    const VERSION: i64;
     /// Rows per chunk of the file.
     const CHUNK_ROWS: usize;
     /// The columns of its table of objects.
@@ -31,6 +33,11 @@ pub trait SetHeader: Clone + Debug + Send + Sync + 'static {
     /// # Errors
     /// HDF5's, or what is wrong with the header.
     fn write(&self, file: &File) -> hdf5::Result<()>;
+
+    /// The version of the format that it asks for: what an older reader would misread has a newer one.
+    fn version(&self) -> i64 {
+        Self::VERSION
+    }
 
     /// What the D numbers of a row are.
     fn layout(&self) -> Layout;

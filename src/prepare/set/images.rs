@@ -29,6 +29,7 @@ impl SetHeader for ImageSetHeader {
     const FORMAT: &'static str = version::PREPARED_IMAGES.name();
     const WHAT: &'static str = "a prepared set of images";
     const CHUNK_ROWS: usize = 64;
+    const VERSION: i64 = 2;
     const COLUMNS: &'static [Column] = OF_IMAGES;
 
     fn read(file: &Opened) -> Result<Self> {
@@ -46,8 +47,28 @@ impl SetHeader for ImageSetHeader {
             let problem = format!("{shape:?}, more numbers than any image has");
             return Err(file.wrong("dataset shape", problem, "the shape of an image"));
         }
+        let psf = match file.has("psf_side") {
+            true => file.column::<i64>("psf_side", Some(1))?[0],
+            false => 0,
+        };
+        // Odd and no larger than the images, or none.
+        let most = shape[1].min(shape[2]) as i64;
+        if !(psf == 0 || (psf % 2 == 1 && (1..=most).contains(&psf))) {
+            return Err(file.wrong(
+                "dataset psf_side",
+                psf,
+                "0, or the odd side of a PSF within the images",
+            ));
+        }
         let channels = Some(shape[0]);
         let softening = file.column::<f64>("softening", None)?;
+        if file.version == 1 && !softening.is_empty() {
+            return Err(file.wrong(
+                "attribute version",
+                "1: noise levels of stretched values are in another unit",
+                "version 2",
+            ));
+        }
         let text = |name| read::text_attribute(&file.file, name).unwrap_or_default();
         Ok(Self {
             layout: ImageLayout {
@@ -61,6 +82,7 @@ impl SetHeader for ImageSetHeader {
                 },
                 vector: shape[3],
                 planes: shape[4],
+                psf: psf as usize,
             },
             unit: text("unit"),
             config: text("config"),
@@ -72,6 +94,7 @@ impl SetHeader for ImageSetHeader {
         let l = &self.layout;
         let shape = [l.channels, l.height, l.width, l.vector, l.planes];
         read::column(file, "shape", &shape.map(|v| v as i64))?;
+        read::column(file, "psf_side", &[l.psf as i64])?;
         read::column(file, "softening", l.scale.softening.as_slice())?;
         read::column(file, "mean", &l.scale.mean)?;
         read::column(file, "std", &l.scale.std)?;

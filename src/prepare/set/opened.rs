@@ -8,9 +8,6 @@ use std::fmt::Display;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// The version of the prepared sets of both kinds.
-pub(super) const VERSION: i64 = 1;
-
 /// The file of a prepared set.
 #[derive(Debug, Clone)]
 pub struct Opened {
@@ -18,6 +15,8 @@ pub struct Opened {
     pub(super) file: File,
     /// What it should be, in words: "a prepared set".
     what: &'static str,
+    /// The version of its form.
+    pub(super) version: i64,
 }
 
 impl Opened {
@@ -25,8 +24,9 @@ impl Opened {
     ///
     /// # Errors
     /// [`Error::Input`] if it is missing, not HDF5, or something else.
-    pub(super) fn new(path: &Path, format: &str, what: &'static str) -> Result<Self> {
-        let opened = Self {
+    pub(super) fn new(path: &Path, format: &str, what: &'static str, newest: i64) -> Result<Self> {
+        let mut opened = Self {
+            version: 0,
             path: path.to_path_buf(),
             file: read::open(path)?,
             what,
@@ -36,10 +36,14 @@ impl Opened {
             .file
             .attr("version")
             .and_then(|a| a.read_scalar::<i64>());
-        if found == format && matches!(version, Ok(VERSION)) {
+        if let Ok(version) = version
+            && found == format
+            && (1..=newest).contains(&version)
+        {
+            opened.version = version;
             return Ok(opened);
         }
-        let problem = format!("`{found}`, not {what} of version {VERSION}");
+        let problem = format!("`{found}`, not {what} of version {newest}");
         let fix = "make one with `selfsi prepare CONFIG`";
         let place = "attribute format";
         Err(Error::input(
@@ -60,6 +64,11 @@ impl Opened {
     ) -> Error {
         let fix = "make the set again with `selfsi prepare CONFIG`";
         Error::input(&self.path, place, problem, expected, fix)
+    }
+
+    /// Whether there is a dataset of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.file.dataset(name).is_ok()
     }
 
     /// The dataset `name`, of whatever shape.

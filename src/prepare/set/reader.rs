@@ -34,11 +34,14 @@ impl<H: SetHeader> PreparedSet<H> {
     /// [`Error::Input`] if the file is missing, not HDF5, not a prepared set of this kind and a known
     /// version, or lacks a dataset or has one of the wrong shape.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let file = Opened::new(path.as_ref(), H::FORMAT, H::WHAT)?;
+        let file = Opened::new(path.as_ref(), H::FORMAT, H::WHAT, H::VERSION)?;
         let header = H::read(&file)?;
         let objects = columns::read(&file, H::COLUMNS)?;
         for (name, part) in H::Block::PARTS.iter().zip(header.masked(0).parts()) {
-            file.shaped(name, &[objects.len(), part.ncols()])?;
+            // A part of no numbers is missing from sets of older versions.
+            if part.ncols() > 0 || file.has(name) {
+                file.shaped(name, &[objects.len(), part.ncols()])?;
+            }
         }
         let len = objects.len();
         let rows = PreparedRows { file, header, len };
@@ -137,8 +140,10 @@ impl<H: SetHeader> PreparedRows<H> {
                 *part = self.file.rows(name, rows.clone())?;
             }
         }
-        if let Some(z) = block.redshifts_mut() {
-            *z = self.file.numbers("z", rows)?;
+        for (name, column) in H::Block::COLUMNS.iter().zip(block.columns_mut()) {
+            if self.file.has(name) {
+                *column = self.file.numbers(name, rows.clone())?;
+            }
         }
         Ok(block)
     }

@@ -5,6 +5,7 @@ use super::header::SetHeader;
 use super::opened::Opened;
 use super::reader::PreparedSet;
 use crate::Result;
+use crate::config::Frame;
 use crate::data::{Block, Layout, LogGrid};
 use crate::files::hdf5::read;
 use crate::files::version;
@@ -16,10 +17,13 @@ pub type Prepared = PreparedSet<SpectraHeader>;
 /// What a set of spectra says of itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SpectraHeader {
-    /// The grid of every spectrum, vacuum wavelengths in the observed frame.
+    /// The grid of every spectrum, vacuum wavelengths.
     pub grid: LogGrid,
     /// Correlation of the noise of pixel i with pixel i+1 caused by regridding, `[D]`; last 0.
     pub noise_rho: Vec<f32>,
+    /// The mean spectrum that levels are against, `[D]`, NaN where it is not known; of
+    /// `normalise.kind = "amplitude"` alone.
+    pub level_mean: Option<Vec<f32>>,
     /// FITS unit string of the physical flux (before division by the norm).
     pub flux_unit: String,
     /// Reference frame of the wavelengths, as FITS names it; `None` where the input did not say.
@@ -34,6 +38,7 @@ impl SetHeader for SpectraHeader {
     const WHAT: &'static str = "a prepared set";
     /// 1 MiB at 1024 pixels, HDF5's default chunk cache.
     const CHUNK_ROWS: usize = 256;
+    const VERSION: i64 = 2;
     const COLUMNS: &'static [Column] = OF_SPECTRA;
 
     fn read(file: &Opened) -> Result<Self> {
@@ -43,9 +48,24 @@ impl SetHeader for SpectraHeader {
             file.wrong("dataset loglam", "not equally spaced", expected)
         })?;
         let text = |name| read::text_attribute(&file.file, name);
+        let frame = text("frame");
+        let grid = match frame.as_deref() {
+            None => grid,
+            Some(name) => grid.in_frame(Frame::named(name).ok_or_else(|| {
+                file.wrong(
+                    "attribute frame",
+                    format!("`{name}`"),
+                    "`observed` or `rest`",
+                )
+            })?),
+        };
         Ok(Self {
             grid,
             noise_rho: file.column("noise_rho", Some(grid.pixels))?,
+            level_mean: match file.has("level_mean") {
+                true => Some(file.column("level_mean", Some(grid.pixels))?),
+                false => None,
+            },
             flux_unit: text("flux_unit").unwrap_or_default(),
             specsys: text("specsys"),
             config: text("config").unwrap_or_default(),
@@ -59,7 +79,7 @@ impl SetHeader for SpectraHeader {
         }
         for (name, value) in [
             ("wavelength", "vacuum"),
-            ("frame", "observed"),
+            ("frame", self.grid.frame.name()),
             ("flux_unit", &self.flux_unit),
         ] {
             read::attribute(file, name, &read::text(value))?;
@@ -69,7 +89,14 @@ impl SetHeader for SpectraHeader {
         }
         read::column(file, "loglam", &self.grid.loglam())?;
         read::column(file, "noise_rho", &self.noise_rho)?;
+        if let Some(mean) = &self.level_mean {
+            read::column(file, "level_mean", mean)?;
+        }
         Ok(())
+    }
+
+    fn version(&self) -> i64 {
+        if self.grid.is_rest() { 2 } else { 1 }
     }
 
     fn layout(&self) -> Layout {

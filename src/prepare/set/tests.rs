@@ -15,6 +15,7 @@ fn spectra() -> SpectraHeader {
         grid,
         noise_rho: vec![0.1; 32],
         flux_unit: "unit".into(),
+        level_mean: None,
         specsys: Some("BARYCENT".into()),
         config: "seed = 1".into(),
     }
@@ -33,6 +34,7 @@ fn images(softening: Option<f64>, vector: usize, planes: usize) -> ImageSetHeade
             },
             vector,
             planes,
+            psf: 0,
         },
         unit: "nmgy".into(),
         config: "seed = 1".into(),
@@ -54,6 +56,8 @@ fn spectrum(i: usize) -> Object {
         plate: 3655,
         fiberid: i as i64,
         z: 2.0 + i as f64,
+        z_err: 0.01 * i as f64,
+        z_grid: 1.99 + i as f64,
         norm: 0.5 + i as f64,
         ..object(i)
     }
@@ -81,8 +85,9 @@ where
     }
     all.parts_mut()[1][[0, 0]] = f32::INFINITY;
     let objects: Vec<Object> = (0..5).map(object).collect();
-    if let Some(z) = all.redshifts_mut() {
-        *z = objects.iter().map(|o| o.z).collect();
+    if let [z, z_err] = &mut all.columns_mut()[..] {
+        **z = objects.iter().map(|o| o.z).collect();
+        **z_err = objects.iter().map(|o| o.z_err).collect();
     }
     let part = |r: Range<usize>| all.select(&r.collect::<Vec<_>>());
     let mut w = SetWriter::create(&path, header, 5).unwrap();

@@ -2,7 +2,6 @@
 
 use super::columns;
 use super::header::SetHeader;
-use super::opened::VERSION;
 use crate::data::{Object, RowBlock};
 use crate::files::hdf5::output::Output;
 use crate::files::hdf5::read;
@@ -76,6 +75,17 @@ impl<H: SetHeader> SetWriter<H> {
         Ok(())
     }
 
+    /// Writes what else the set keeps.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if the disk refuses.
+    pub(in crate::prepare) fn beside(
+        &self,
+        write: impl FnOnce(&File) -> hdf5::Result<()>,
+    ) -> Result<()> {
+        self.output.put(write)
+    }
+
     /// Completes the file and gives it its name.
     ///
     /// # Errors
@@ -116,7 +126,7 @@ fn start<H: SetHeader>(file: &File, header: &H, n: usize) -> hdf5::Result<()> {
     ] {
         read::attribute(file, name, &read::text(value))?;
     }
-    read::attribute(file, "version", &VERSION)?;
+    read::attribute(file, "version", &header.version())?;
     header.write(file)?;
     let rows = H::CHUNK_ROWS.min(n.max(1));
     for (name, part) in H::Block::PARTS.iter().zip(header.masked(0).parts()) {

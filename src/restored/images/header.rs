@@ -125,6 +125,7 @@ impl RestoredImagesHeader {
                 },
                 vector: count("NVECTOR"),
                 planes: count("NPLANES"),
+                psf: 0,
             },
             noise_known: text("NOISE") == "known",
             unit: text("PIXUNIT"),

@@ -61,6 +61,8 @@ pub(crate) struct Companions {
     noise: Option<(usize, Noise)>,
     /// With the bits that mark a bad pixel.
     mask: Option<(usize, i64)>,
+    /// The point-spread functions.
+    pub psf: Option<usize>,
     /// What is done with each, and which images are not read.
     pub notes: Vec<String>,
 }
@@ -121,8 +123,15 @@ impl Companions {
             None => find(&|n| is(n, &MASK)),
             some => some,
         };
+        if noise.is_none() && !names.ivar.is_empty() {
+            let known = [&IVAR[..], &VARIANCE, &SIGMA];
+            let noise = |name: &str| known.iter().any(|names| is(name, names));
+            none_of_another_shape(fits, hdus, shape, &noise)?;
+        }
+        let psf = psf(fits, hdus, names)?;
         let mut found = Self {
             noise: None,
+            psf,
             mask: None,
             notes: Vec::new(),
         };
@@ -153,7 +162,12 @@ impl Companions {
                 .notes
                 .push(format!("pixels of HDU {} {what} are masked", hdus[k].0));
         }
-        let used = [Some(hdu), found.noise.map(|n| n.0), found.mask.map(|m| m.0)];
+        let used = [
+            Some(hdu),
+            found.noise.map(|n| n.0),
+            found.mask.map(|m| m.0),
+            found.psf,
+        ];
         for (k, (name, other)) in hdus.iter().enumerate() {
             if matches!(other, Hdu::Image(axes) if axes.len() >= 2) && !used.contains(&Some(k)) {
                 let name = if name.is_empty() {
@@ -220,6 +234,52 @@ fn marks(fits: &mut Fits, hdu: usize) -> Result<(i64, String)> {
         true => (-1, "≠ 0".to_owned()),
         false => (bits, format!("with {}", named.join(", "))),
     })
+}
+
+/// Refuses HDUs that by their names hold the noise of images, none of which has their `shape`.
+fn none_of_another_shape(
+    fits: &Fits,
+    hdus: &[(String, Hdu)],
+    shape: &Hdu,
+    noise: &dyn Fn(&str) -> bool,
+) -> Result<()> {
+    let axes = |hdu: &Hdu| match hdu {
+        Hdu::Image(axes) if axes.len() >= 2 => Some(axes.clone()),
+        _ => None,
+    };
+    let other = hdus
+        .iter()
+        .find(|(name, hdu)| noise(name) && axes(hdu).is_some());
+    match other {
+        None => Ok(()),
+        Some((name, hdu)) => Err(fits.error(
+            &format!("HDU {name}"),
+            &format!("shape {:?}", axes(hdu).unwrap_or_default()),
+            &format!(
+                "the shape of the images, {:?}",
+                axes(shape).unwrap_or_default()
+            ),
+            "correct the file, or give survey.source.datasets.ivar = \"\": no noise is read",
+        )),
+    }
+}
+
+/// The HDU with the point-spread functions.
+fn psf(fits: &Fits, hdus: &[(String, Hdu)], names: &ImageDatasets) -> Result<Option<usize>> {
+    if names.psf.is_empty() {
+        return Ok(None);
+    }
+    let image = |hdu: &Hdu| matches!(hdu, Hdu::Image(axes) if axes.len() >= 2);
+    let named = |(name, hdu): &(String, Hdu)| name.eq_ignore_ascii_case(&names.psf) && image(hdu);
+    match hdus.iter().position(named) {
+        None if names.psf != ImageDatasets::default().psf => Err(fits.error(
+            &format!("HDU {}", names.psf),
+            "no image HDU of this name",
+            "what survey.source.datasets.psf names",
+            "name another HDU (selfsi inspect shows which there are)",
+        )),
+        found => Ok(found),
+    }
 }
 
 fn missing(fits: &Fits, name: &str) -> Error {

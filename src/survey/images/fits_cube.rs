@@ -3,6 +3,7 @@
 use super::axes::Axes;
 use super::companions::{Companions, is_companion};
 use super::image_file::ImageFile;
+use super::psf::PsfAxes;
 use super::raw::RawImages;
 use crate::config::{ImageConfig, ImageDatasets};
 use crate::files::fits::read::{Fits, Hdu};
@@ -22,6 +23,8 @@ pub(crate) struct Cube {
     hdu: usize,
     /// `None` of restored images.
     companions: Option<Companions>,
+    /// The HDU of the point-spread functions, with its axes and name.
+    psf: Option<(usize, PsfAxes, String)>,
     /// BUNIT, and the HDU that says it.
     unit: Option<(String, String)>,
     names: Option<Vec<String>>,
@@ -55,7 +58,17 @@ impl Cube {
             true => None,
             false => Some(Companions::of(&mut fits, &hdus, hdu, names)?),
         };
+        let psf = companions.as_ref().and_then(|c| c.psf);
+        let psf = match psf.map(|k| (k, &hdus[k])) {
+            Some((k, (name, Hdu::Image(shape)))) => {
+                let place = format!("HDU {name}");
+                let axes = PsfAxes::of(shape, axes.n, image, path, &place)?;
+                Some((k, axes, place))
+            }
+            _ => None,
+        };
         let mut cube = Self {
+            psf,
             path: path.to_path_buf(),
             image: *image,
             axes,
@@ -97,6 +110,10 @@ impl ImageFile for Cube {
         self.labels.clone()
     }
 
+    fn psf(&self) -> usize {
+        self.psf.as_ref().map_or(0, |(_, axes, _)| axes.side)
+    }
+
     fn read(&self, rows: Range<usize>) -> Result<RawImages> {
         let mut fits = Fits::open(&self.path)?;
         let d = self.image.channels * self.image.height * self.image.width;
@@ -110,12 +127,21 @@ impl ImageFile for Cube {
         };
         let mut raw = RawImages::of_pixels(ordered(get(self.hdu)?)?);
         if let Some(companions) = &self.companions {
-            raw.ivar = companions.ivar(get)?.map(ordered).transpose()?;
+            raw.ivar = companions.ivar(&mut get)?.map(ordered).transpose()?;
             raw.notes = companions
                 .notes
                 .iter()
                 .map(|n| (n.clone(), rows.len()))
                 .collect();
+        }
+        if let Some((hdu, axes, place)) = &self.psf {
+            let (skipped, n) = axes.span(&rows);
+            fits.seek(*hdu)?;
+            let values = fits.pixels_from(skipped, n)?;
+            let (psf, problems) = axes.checked(&values, rows.len());
+            let said = |p: String| format!("{}: {place}: {p}", self.path.display());
+            raw.psf = psf;
+            raw.problems = problems.into_iter().map(|p| p.map(said)).collect();
         }
         if let Some((unit, place)) = &self.unit {
             let place = format!("{} {place} BUNIT", self.path.display());

@@ -29,6 +29,11 @@ pub(crate) trait ImageFile: Debug + Send + Sync {
         (0, 0)
     }
 
+    /// Pixels along a side of the point-spread function that comes with each channel; 0: none does.
+    fn psf(&self) -> usize {
+        0
+    }
+
     /// Images and arrays of a folder that are none of its single images, and are not read.
     fn passed_over(&self) -> &[PathBuf] {
         &[]

@@ -2,6 +2,7 @@
 
 use super::axes::Axes;
 use super::image_file::ImageFile;
+use super::psf::PsfAxes;
 use super::raw::RawImages;
 use crate::config::{ImageConfig, ImageDatasets};
 use crate::data::PixelScale;
@@ -31,6 +32,8 @@ pub(crate) struct Hdf5Images {
     /// [N, K] and [N, P, H, W].
     vector: Option<Dataset>,
     planes: Option<Dataset>,
+    /// Point-spread functions.
+    psf: Option<(Dataset, PsfAxes)>,
     widths: (usize, usize),
     names: Option<Vec<String>>,
     labels: Option<Vec<i64>>,
@@ -107,6 +110,18 @@ impl Hdf5Images {
                 return Err(look.wrong(&names.planes, data, &format!("[{n}, P, {h}, {w}]")));
             }
         };
+        let psf = match &names.psf {
+            name if name.is_empty() => None,
+            name => look.optional(name, &look.usual.psf)?,
+        };
+        let psf = match psf {
+            None => None,
+            Some(data) => {
+                let place = format!("dataset {}", names.psf);
+                let axes = PsfAxes::of(&data.shape(), n, image, path, &place)?;
+                Some((data, axes))
+            }
+        };
         let column = |name: &str, usual: &str| -> Result<Option<Dataset>> {
             let found = look.optional(name, usual)?;
             match found {
@@ -140,6 +155,7 @@ impl Hdf5Images {
             images,
             vector,
             planes,
+            psf,
             widths: (k, p),
         })
     }
@@ -152,6 +168,12 @@ impl Hdf5Images {
             flat = each.flat_map(|p| p.repeat(image.channels)).collect();
         }
         beside.axes.rows(flat, image, &self.path)
+    }
+
+    /// All of a dataset, in C order.
+    fn whole(&self, data: &Dataset) -> Result<Vec<f32>> {
+        let bad = |e| read::bad(&self.path, &format!("dataset {}", data.name()), &e);
+        data.read_raw::<f32>().map_err(bad)
     }
 
     /// `rows` of a dataset along its first axis, in C order. A single image may come without that
@@ -196,6 +218,10 @@ impl ImageFile for Hdf5Images {
         self.widths
     }
 
+    fn psf(&self) -> usize {
+        self.psf.as_ref().map_or(0, |(_, axes)| axes.side)
+    }
+
     fn scale(&self) -> Option<&PixelScale> {
         self.scale.as_ref()
     }
@@ -234,6 +260,20 @@ impl ImageFile for Hdf5Images {
                 })?;
             }
         }
+        if let Some((data, axes)) = &self.psf {
+            let values = match axes.span(&(0..2)).0 == axes.span(&(1..2)).0 {
+                true => self.whole(data)?,
+                false => self.slab(data, &rows)?,
+            };
+            let values: Vec<f64> = values.into_iter().map(f64::from).collect();
+            let (psf, problems) = axes.checked(&values, n);
+            let place = format!("{} dataset {}", self.path.display(), data.name());
+            raw.psf = psf;
+            raw.problems = problems
+                .into_iter()
+                .map(|p| p.map(|p| format!("{place}: {p}")))
+                .collect();
+        }
         Ok(raw)
     }
 }
@@ -246,6 +286,7 @@ fn notes(look: &Look, names: &ImageDatasets, images: &Dataset, masked: bool) -> 
         &names.mask,
         &names.vector,
         &names.planes,
+        &names.psf,
     ];
     let is_read = |name: &str| read.iter().any(|r| r.trim_start_matches('/') == name);
     let other_mask = |name: &str| !masked && name == names.mask;

@@ -16,12 +16,15 @@ mod npy;
 mod open;
 mod picture;
 mod pictures;
+mod psf;
+mod psf_file;
 mod raw;
 
 pub use raw::RawImages;
 
 pub(crate) use clean::clean_images;
 pub(crate) use guess::guess;
+pub(crate) use psf_file::psfs_of_file;
 
 use super::spectra::duplicates;
 use crate::config::{Config, ImageConfig, ImageDatasets};
@@ -85,6 +88,21 @@ impl ImageSource {
     fn add(&mut self, file: Box<dyn ImageFile>) -> Result<()> {
         let (start, n) = (self.len(), file.len());
         if let Some((_, first)) = self.parts.first()
+            && first.psf() != file.psf()
+        {
+            let words = |side: usize| match side {
+                0 => "no PSFs".to_owned(),
+                side => format!("PSFs of {side} × {side} pixels"),
+            };
+            return Err(Error::input(
+                file.path(),
+                "psf",
+                words(file.psf()),
+                format!("{} as in {}", words(first.psf()), first.path().display()),
+                "give files that agree, or survey.source.datasets.psf = \"\": none is read",
+            ));
+        }
+        if let Some((_, first)) = self.parts.first()
             && first.widths() != file.widths()
         {
             let words = |(k, p): (usize, usize)| format!("{k} numbers and {p} planes per image");
@@ -145,6 +163,12 @@ impl ImageSource {
     #[must_use]
     pub fn widths(&self) -> (usize, usize) {
         self.parts.first().map_or((0, 0), |(_, f)| f.widths())
+    }
+
+    /// Pixels along a side of the point-spread function that comes with each channel; 0: none does.
+    #[must_use]
+    pub fn psf(&self) -> usize {
+        self.parts.first().map_or(0, |(_, f)| f.psf())
     }
 
     /// The scale that `selfsi simulate` recorded, if every part has the same.

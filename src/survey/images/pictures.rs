@@ -6,6 +6,7 @@ use super::image_file::ImageFile;
 use super::kind;
 use super::kind::Start;
 use super::picture::Picture;
+use super::psf::padded;
 use super::raw::RawImages;
 use crate::base::regular;
 use crate::config::{ImageConfig, ImageDatasets};
@@ -24,6 +25,9 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 /// Values of a picture, at most: a camera's, not a bomb's.
 const MOST: usize = 1 << 27;
 
+/// Files that are looked into, at most, to see whether the images come with point-spread functions.
+const PEEKED: usize = 64;
+
 /// A folder of pictures, or one picture.
 #[derive(Debug)]
 pub(crate) struct Pictures {
@@ -34,6 +38,8 @@ pub(crate) struct Pictures {
     passed_over: Vec<PathBuf>,
     datasets: ImageDatasets,
     image: ImageConfig,
+    /// Pixels along a side of each image's point-spread function: the first file's that has one.
+    psf: usize,
 }
 
 impl Pictures {
@@ -58,7 +64,13 @@ impl Pictures {
             };
             inner.map_or_else(file, |n| n.to_string_lossy().into_owned())
         };
+        let psf = |f: &PathBuf| {
+            let fits = kind::start(f).is_ok_and(|s| s == Start::Fits);
+            let cube = fits.then(|| fits_cube::Cube::open(f, datasets, image).ok());
+            cube.flatten().map(|c| c.psf())
+        };
         Self {
+            psf: files.iter().take(PEEKED).find_map(psf).unwrap_or(0),
             path: path.to_path_buf(),
             names: files.iter().map(name).collect(),
             files,
@@ -87,6 +99,10 @@ impl ImageFile for Pictures {
         Some(self.names.clone())
     }
 
+    fn psf(&self) -> usize {
+        self.psf
+    }
+
     fn origin(&self, row: usize) -> String {
         self.files[row].display().to_string()
     }
@@ -103,8 +119,43 @@ impl Pictures {
     /// What one file holds.
     fn one(&self, path: &Path) -> Result<RawImages> {
         if kind::start(path)? == Start::Fits {
-            return fits(path, &self.datasets, &self.image);
+            let raw = fits(path, &self.datasets, &self.image)?;
+            return self.with_psf(path, raw);
         }
+        self.with_psf(path, self.picture(path)?)
+    }
+
+    /// With a point-spread function of the side that all have.
+    fn with_psf(&self, path: &Path, mut raw: RawImages) -> Result<RawImages> {
+        let numbers = raw.psf.ncols() / self.image.channels;
+        let own = numbers.isqrt();
+        if own == self.psf {
+            return Ok(raw);
+        }
+        let lacks = |problem: String, fix: &str| {
+            let expected = format!(
+                "a PSF of {0} × {0} pixels or fewer, as in the first file",
+                self.psf
+            );
+            Err(Error::input(path, "HDU PSF", problem, expected, fix))
+        };
+        match own {
+            0 => lacks("there is none".into(), "give this image its PSF too"),
+            own if own > self.psf => lacks(
+                format!("a PSF of {own} × {own} pixels"),
+                "cut it, or sort a file with the largest PSF first",
+            ),
+            own => {
+                let all = padded(raw.psf.as_slice().unwrap_or_default(), own, self.psf);
+                let row = Array2::from_shape_vec((1, all.len()), all);
+                raw.psf = row.map_err(|e| unreadable(path, e))?;
+                Ok(raw)
+            }
+        }
+    }
+
+    /// What a PNG or JPEG file holds.
+    fn picture(&self, path: &Path) -> Result<RawImages> {
         let values = read(path, &self.image)?;
         let row = Array2::from_shape_vec((1, values.len()), values);
         row.map(RawImages::of_pixels)
@@ -114,6 +165,7 @@ impl Pictures {
     fn unusable(&self, e: &Error) -> RawImages {
         let d = self.image.channels * self.image.height * self.image.width;
         RawImages {
+            psf: Array2::zeros((1, self.image.channels * self.psf * self.psf)),
             problems: vec![Some(e.to_string())],
             ..RawImages::of_pixels(Array2::from_elem((1, d), f32::NAN))
         }

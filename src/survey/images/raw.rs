@@ -15,6 +15,8 @@ pub struct RawImages {
     pub vector: Array2<f32>,
     /// Planes that describe it, [n, P · H · W].
     pub planes: Array2<f32>,
+    /// The point-spread function of each channel, of sum 1, [n, C · P · P].
+    pub psf: Array2<f32>,
     /// Why an image could not be read (its pixels are NaN), `[n]`.
     pub problems: Vec<Option<String>>,
     /// What was done with what stands beside the images, or not read, in words, with the number of images.
@@ -32,6 +34,7 @@ impl RawImages {
             ivar: None,
             vector: Array2::zeros((n, 0)),
             planes: Array2::zeros((n, 0)),
+            psf: Array2::zeros((n, 0)),
             problems: vec![None; n],
             notes: BTreeMap::new(),
             units: BTreeMap::new(),
@@ -62,6 +65,7 @@ impl RawImages {
             },
             vector: cat(parts.iter().map(|p| &p.vector).collect())?,
             planes: cat(parts.iter().map(|p| &p.planes).collect())?,
+            psf: cat(parts.iter().map(|p| &p.psf).collect())?,
             problems: parts.iter().flat_map(|p| p.problems.clone()).collect(),
             notes: counted(parts.iter().flat_map(|p| &p.notes)),
             units: parts.iter().rev().flat_map(|p| p.units.clone()).collect(),

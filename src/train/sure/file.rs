@@ -6,6 +6,7 @@ use super::super::host_blocks::blocks;
 use super::super::known;
 use super::super::run::Run;
 use super::super::seal::Seal;
+use super::usual::Usual;
 use crate::base::tensors::{matrix, tensor};
 use crate::data::{Layout, LogGrid};
 use crate::fit::checkpoint::save;
@@ -22,6 +23,8 @@ pub(crate) struct Learned {
     pub population: RestPopulation,
     /// σ in pixels, `[D]`.
     pub lsf: Vec<f64>,
+    /// How likely observations are; `None` before it is known, and of runs of before.
+    pub usual: Option<Usual>,
 }
 
 /// What the file says besides its tensors.
@@ -35,6 +38,8 @@ struct Header {
 const NAMES: [&str; 4] = ["sure/mean", "sure/factor", "sure/shifts", "sure/lsf"];
 /// Of the covariance's structure, where it has one.
 const STRUCTURE: [&str; 2] = ["sure/modes", "sure/band"];
+/// Of what is usual, where it is known.
+const USUAL: &str = "sure/usual";
 
 /// Grid and noise correlation of spectra.
 ///
@@ -95,6 +100,7 @@ pub(super) fn of(run: &Run, data: &Data) -> Result<Learned> {
             ..population
         },
         lsf: lsf.iter().map(single).collect(),
+        usual: None,
     })
 }
 
@@ -120,7 +126,8 @@ pub(super) fn write(path: &Path, seal: &Seal, learned: &Learned) -> Result<()> {
     let structure = structure.map(|s| [s.modes.clone(), s.band.stored().clone()]);
     let names = NAMES.iter().chain(&STRUCTURE);
     let parts = parts.into_iter().chain(structure.into_iter().flatten());
-    let named = names.zip(parts).map(|(name, a)| {
+    let usual = learned.usual.iter().map(|u| (&USUAL, u.scores.clone()));
+    let named = names.zip(parts).chain(usual).map(|(name, a)| {
         let t = tensor(&a.mapv(|v| v as f32), Device::Cpu);
         ((*name).to_owned(), t)
     });
@@ -151,6 +158,8 @@ pub(super) fn read(path: &Path, seal: &Seal, grid: &LogGrid) -> Result<Learned> 
         }),
         _ => None,
     };
+    let usual = found(USUAL)?.filter(|scores| scores.ncols() == 2);
+    let usual = usual.map(Usual::from_scores);
     let Header {
         furthest,
         scaled,
@@ -176,5 +185,6 @@ pub(super) fn read(path: &Path, seal: &Seal, grid: &LogGrid) -> Result<Learned> 
             spectra,
         },
         lsf: lsf.row(0).to_vec(),
+        usual,
     })
 }

@@ -8,7 +8,7 @@ use super::spread::Spread;
 use super::told::Posteriors;
 use crate::Result;
 use crate::base::random::{Purpose, derive};
-use crate::data::Layout;
+use crate::data::{Layout, Likely, OtherRedshift};
 use crate::nets::VelocityField;
 use std::ops::Range;
 use tch::{Device, Tensor};
@@ -35,6 +35,22 @@ impl Mean {
             posteriors: Posteriors::new(learned, &run.config().forward, layout, device)?,
             spread: spread.unwrap_or_else(Spread::one),
         }))
+    }
+
+    /// As [`Posteriors::likely`].
+    ///
+    /// # Errors
+    /// As [`Mean::restored`].
+    pub fn likely(&self, o: &Observations) -> Result<Vec<Option<Likely>>> {
+        self.posteriors.likely(o)
+    }
+
+    /// As [`Posteriors::other_redshifts`].
+    ///
+    /// # Errors
+    /// As [`Mean::restored`].
+    pub fn other_redshifts(&self, o: &Observations) -> Result<Vec<Option<OtherRedshift>>> {
+        self.posteriors.other_redshifts(o)
     }
 
     /// E[x | y] `[B, D]` and the `draws` `[n, B, D]` of x given y, normalised; those of row i are from the

@@ -14,9 +14,11 @@
 mod file;
 mod held;
 mod mean;
+mod redshifts;
 mod rule;
 mod spread;
 mod told;
+mod usual;
 
 pub(crate) use file::Learned;
 pub use mean::Mean;
@@ -54,8 +56,10 @@ impl Sure {
     pub fn new(run: &Run, data: &Data, device: Device) -> Result<Self> {
         let config = run.config();
         let population = file::of(run, data)?;
+        let mut posteriors = Posteriors::new(population, &config.forward, &data.layout, device)?;
+        posteriors.see_what_is_usual(data)?;
         Ok(Self {
-            posteriors: Posteriors::new(population, &config.forward, &data.layout, device)?,
+            posteriors,
             blur: MeanBlur::new(&config.forward, &data.layout, device),
             seed: config.seed,
             held: None,

@@ -197,6 +197,7 @@ mod tests {
                 spectra: N,
             },
             lsf: vec![0.0; D],
+            usual: None,
         };
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         // Not the Gaussian that the posterior believes in: skew, and without amplitudes.

@@ -6,8 +6,6 @@ use tch::{Device, Tensor};
 
 /// Ranges of ln λ_rest with a factor of their own.
 const BINS: usize = 6;
-/// A ratio of risk and predicted variance is believed where it is more than so many standard errors from 1.
-const SIGNIFICANT: f64 = 1.0;
 /// Factors beyond these are no correction any more.
 const RANGE: (f64, f64) = (0.25, 2.0);
 
@@ -112,10 +110,20 @@ impl Tally {
         self.objects.push(sums);
     }
 
-    /// √(risk / predicted variance) of each bin, drawn towards 1 by as much as the scatter from object to
-    /// object leaves it open.
+    /// √(risk / predicted variance) of each bin, drawn towards 1. The ratios are taken to be 1 and a scatter
+    /// that all bins share, seen with the standard errors that the scatter from object to object gives
+    /// them; each is what is expected of it then, so that a bin that says little for certain stays at 1
+    /// unless those that do say that the ratios scatter widely.
     pub fn spread(&self) -> Spread {
-        let factors: Vec<f64> = (0..BINS).map(|bin| self.factor(bin)).collect();
+        let bins: Vec<Option<Ratio>> = (0..BINS).map(|bin| self.ratio(bin)).collect();
+        let known: Vec<Ratio> = bins.iter().flatten().copied().collect();
+        let scatter = scatter(&known);
+        let factor = |bin: &Option<Ratio>| {
+            let square = bin.map_or(1.0, |r| 1.0 + r.kept(scatter) * (r.value - 1.0));
+            square.max(0.0).sqrt().clamp(RANGE.0, RANGE.1)
+        };
+        let factors: Vec<f64> = bins.iter().map(factor).collect();
+        log::debug!("risk over predicted variance: {bins:?}, scatter {scatter:.2e}: {factors:.3?}");
         let half = (self.range.1 - self.range.0) / (2 * BINS) as f64;
         Spread {
             range: (self.range.0 + half, self.range.1 - half),
@@ -123,21 +131,55 @@ impl Tally {
         }
     }
 
-    fn factor(&self, bin: usize) -> f64 {
+    /// Risk over predicted variance of a bin; `None` where no variance is predicted.
+    fn ratio(&self, bin: usize) -> Option<Ratio> {
         let of = |part: usize| self.objects.iter().map(move |o| o[bin][part]);
         let (risk, variance) = (of(0).sum::<f64>(), of(1).sum::<f64>());
         if variance <= 0.0 {
-            return 1.0;
+            return None;
         }
-        let ratio = risk / variance;
-        let scatter = of(0).zip(of(1)).map(|(r, v)| (r - ratio * v).powi(2));
+        let value = risk / variance;
+        let scatter = of(0).zip(of(1)).map(|(r, v)| (r - value * v).powi(2));
         let error = scatter.sum::<f64>() / variance.powi(2);
-        let excess = (ratio - 1.0).powi(2);
-        let doubt = SIGNIFICANT.powi(2) * error / excess.max(f64::MIN_POSITIVE);
-        let kept = (1.0 - doubt).max(0.0);
-        let square = 1.0 + kept * (ratio - 1.0);
-        square.max(0.0).sqrt().clamp(RANGE.0, RANGE.1)
+        Some(Ratio { value, error })
     }
+}
+
+/// A ratio and the square of its standard error.
+#[derive(Debug, Clone, Copy)]
+struct Ratio {
+    value: f64,
+    error: f64,
+}
+
+impl Ratio {
+    /// Which part of its distance from 1 is expected to be real, where ratios have the variance `scatter`.
+    fn kept(self, scatter: f64) -> f64 {
+        scatter / (scatter + self.error).max(f64::MIN_POSITIVE)
+    }
+}
+
+/// The variance of ratios about 1 beyond their errors: with it, their squared distances over their
+/// variances have the mean 1 (Paule & Mandel 1982); 0 where the errors explain the distances.
+fn scatter(ratios: &[Ratio]) -> f64 {
+    let distance = |r: &Ratio| (r.value - 1.0).powi(2);
+    let excess = |scatter: f64| {
+        let share = |r: &Ratio| distance(r) / (scatter + r.error).max(f64::MIN_POSITIVE);
+        ratios.iter().map(share).sum::<f64>() - ratios.len() as f64
+    };
+    let (mut low, mut high) = (0.0, ratios.iter().map(distance).sum::<f64>());
+    if excess(low) <= 0.0 {
+        return 0.0;
+    }
+    for _ in 0..100 {
+        let middle = 0.5 * (low + high);
+        if excess(middle) > 0.0 {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    low
 }
 
 #[cfg(test)]
@@ -150,7 +192,7 @@ mod tests {
         // nothing for certain.
         let mut tally = Tally::new((7.0, 8.0));
         for object in 0..400 {
-            let noise = if object % 2 == 0 { 40.0 } else { -38.0 };
+            let noise = [40.0, -38.0][object % 2];
             tally.add((0..120).map(|j| {
                 let ln = 7.0 + f64::from(j) / 120.0;
                 (ln, if ln < 7.5 { 4.0 } else { noise }, 1.0)
@@ -164,5 +206,42 @@ mod tests {
         for ln in [6.0, 7.2, 7.5, 7.77, 9.0] {
             assert!((back.at(Some(ln)) - spread.at(Some(ln))).abs() < 1e-5);
         }
+    }
+
+    /// Objects whose risk in the bins is `of(bin)` on average, with the noise `noise(bin)` from one to the
+    /// next.
+    fn tally(of: impl Fn(usize) -> f64, noise: impl Fn(usize) -> f64) -> Spread {
+        let mut tally = Tally::new((0.0, 1.0));
+        for object in 0..400 {
+            let sign = [1.0, -1.0][object % 2];
+            let pixel = |bin: usize| {
+                let ln = (bin as f64 + 0.5) / BINS as f64;
+                (ln, of(bin) + sign * noise(bin), 1.0)
+            };
+            tally.add((0..BINS).map(pixel));
+        }
+        tally.spread()
+    }
+
+    #[test]
+    fn ratios_that_their_errors_explain_are_not_believed() {
+        // Half a standard error above 1, all of them.
+        let spread = tally(|_| 1.05, |_| 2.0);
+        assert!(spread.factors.iter().all(|f| *f == 1.0), "{spread:?}");
+    }
+
+    #[test]
+    fn a_doubtful_ratio_is_believed_as_far_as_certain_ones_scatter() {
+        // Certain ones are 1.2 and 0.8; the last one is 1.6, give or take 0.4.
+        let certain = |bin: usize| [1.2, 0.8][bin % 2];
+        let last = |bin| bin == BINS - 1;
+        let of = |bin| if last(bin) { 1.6 } else { certain(bin) };
+        let spread = tally(of, |bin| if last(bin) { 8.0 } else { 0.02 });
+        for (bin, factor) in spread.factors.iter().enumerate().take(BINS - 1) {
+            assert!((factor.powi(2) - certain(bin)).abs() < 1e-3, "{spread:?}");
+        }
+        // With a scatter of 0.2, the ratio's distance from 1 is real to 0.04/(0.04 + 0.16).
+        let kept = (spread.factors[BINS - 1].powi(2) - 1.0) / 0.6;
+        assert!((kept - 0.2).abs() < 0.05, "{kept}");
     }
 }

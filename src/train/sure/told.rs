@@ -1,16 +1,19 @@
 //! The Gaussian posteriors of a batch, and what the network is told of them.
 
 use super::file::Learned;
+use super::redshifts::others;
+use super::usual::Usual;
 use crate::Result;
 use crate::base::random::{Purpose, derive};
 use crate::base::tensors::numbers;
 use crate::config::ForwardConfig;
-use crate::data::{Block, Layout, RowBlock};
-use crate::population::{Channel, RestFilter, RestPosterior};
+use crate::data::{Block, Layout, Likely, OtherRedshift, RowBlock};
+use crate::population::{Channel, Likelihood, RestFilter, RestPosterior};
 use crate::ranks::Place;
+use crate::train::data::Data;
 use crate::train::host_blocks::on_host;
 use crate::train::observations::Observations;
-use ndarray::Array1;
+use ndarray::{Array1, ArrayView1};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -19,6 +22,14 @@ use tch::{Device, Tensor};
 /// Variance that the network may add in any case: where the population has next to none, it may lack it
 /// for want of significance.
 const LEAST: f64 = 1e-3;
+
+/// Observations that tell what is usual, at most, and how many held-out ones are enough: of fewer, the
+/// law has no tail.
+const USUAL: i64 = 512;
+const USUAL_MIN: usize = 200;
+
+/// Redshifts that are not so many pixels apart are one: a spectrum lies within half a pixel of its place.
+const APART: isize = 2;
 
 /// What the population says of some observations, each `[B, D]`.
 #[derive(Debug)]
@@ -64,6 +75,8 @@ impl Probed {
 pub(crate) struct Posteriors {
     learned: Learned,
     filter: RestFilter,
+    /// Whether each object shows a part of the grid.
+    parts: bool,
     device: Device,
 }
 
@@ -78,10 +91,96 @@ impl Posteriors {
     ) -> Result<Self> {
         let channel = learned.channel(forward, layout)?;
         Ok(Self {
+            parts: super::file::spectra(layout)?.0.is_rest(),
             filter: RestFilter::new(learned.population.clone(), channel),
             learned,
             device,
         })
+    }
+
+    /// Finds what is usual among observations of `data`, unless it is known: those held out, and of a small
+    /// survey, which holds out too few to tell, those that the population was learned from beside them.
+    ///
+    /// # Errors
+    /// [`crate::Error::Torch`] if the numbers cannot be copied to the host, [`crate::Error::Input`] if they cannot be
+    /// read.
+    pub fn see_what_is_usual(&mut self, data: &Data) -> Result<()> {
+        if self.learned.usual.is_some() {
+            return Ok(());
+        }
+        let held = on_host(&data.heldout)?;
+        let mut found = self.likelihoods(&held);
+        if held.len() < USUAL_MIN {
+            let more = data.training.len().min(USUAL - held.len() as i64);
+            let trained = on_host(&data.training.part(0..more)?)?;
+            found.extend(self.likelihoods(&trained));
+        }
+        // As the file holds it, so that a resumed run has the same bits.
+        let usual = Usual::of(found.into_iter().flatten());
+        let single = usual.scores.mapv(|s| f64::from(s as f32));
+        self.learned.usual = Some(Usual::from_scores(single));
+        Ok(())
+    }
+
+    fn likelihoods(&self, block: &Block) -> Vec<Option<Likelihood>> {
+        let found = self.each(block, |_, p| p.map(RestPosterior::likelihood));
+        found
+            .into_iter()
+            .map(|l| l.filter(|l| l.pixels > 0))
+            .collect()
+    }
+
+    /// How likely each observation is; `None` of one without a good pixel or a solution.
+    ///
+    /// # Errors
+    /// As [`Posteriors::probed`].
+    pub fn likely(&self, o: &Observations) -> Result<Vec<Option<Likely>>> {
+        let judged = |found: Likelihood| match &self.learned.usual {
+            Some(usual) => usual.likely(&found),
+            None => Likely {
+                loglike: found.loglike,
+                p: f64::NAN,
+            },
+        };
+        let found = self.likelihoods(&on_host(o)?);
+        Ok(found.into_iter().map(|l| l.map(judged)).collect())
+    }
+
+    /// The best of the other redshifts that each observation may be at and the population knows; `None` where
+    /// there is none to compare.
+    ///
+    /// # Errors
+    /// As [`Posteriors::probed`].
+    pub fn other_redshifts(&self, o: &Observations) -> Result<Vec<Option<OtherRedshift>>> {
+        let block = on_host(o)?;
+        let grid = self.filter.population().grid;
+        let likelihood = |flux: ArrayView1<f32>, ivar: ArrayView1<f32>, z: f64| {
+            let found = self.filter.posterior(flux, ivar, z)?.loglike();
+            Some((found.loglike, found.pixels))
+        };
+        Ok(self.each(&block, |i, p| {
+            let (flux, ivar, z) = (block.flux.row(i), block.ivar.row(i), block.z[i]);
+            let recorded = p.filter(|_| grid.shift(z).is_some())?.loglike();
+            let gain_at = |other: f64| {
+                grid.shift(other)?;
+                let by = ((z.ln_1p() - other.ln_1p()) / grid.dln()).round() as isize;
+                if by.abs() < APART {
+                    return None;
+                }
+                if !grid.is_rest() {
+                    return Some(likelihood(flux, ivar, other)?.0 - recorded.loglike);
+                }
+                // At another redshift the spectrum lies elsewhere in the rest frame: what stays on the grid counts.
+                let kept = moved(moved(ivar, by).view(), -by);
+                let (here, pixels) = likelihood(flux, kept.view(), z)?;
+                let (there, _) = likelihood(moved(flux, by).view(), moved(ivar, by).view(), other)?;
+                (2 * pixels > recorded.pixels).then_some(there - here)
+            };
+            let other = |z: f64| gain_at(z).map(|gain| OtherRedshift { z, gain });
+            let best = others(z).filter_map(other);
+            best.max_by(|a, b| a.gain.total_cmp(&b.gain))
+                .filter(|_| recorded.pixels > 0)
+        }))
     }
 
     pub fn learned(&self) -> &Learned {
@@ -195,7 +294,13 @@ impl Posteriors {
     fn row(&self, block: &Block, i: usize, p: Option<&RestPosterior<'_>>) -> [Array1<f64>; 3] {
         let d = block.flux.ncols();
         let own = self.filter.variances(block.z[i]);
+        // Objects that show parts of the grid have amplitudes far from 1.
+        let amplitude = match p {
+            Some(p) if self.parts => p.amplitude(),
+            _ => 1.0,
+        };
         let scatter = own.iter().zip(block.ivar.row(i)).map(|(s, ivar)| {
+            let s = s * amplitude * amplitude;
             let left = s / (1.0 + s * f64::from(*ivar));
             (left + LEAST).sqrt()
         });
@@ -225,6 +330,15 @@ impl Posteriors {
             t.to_device(self.device)
         })
     }
+}
+
+/// A row whose pixel j is at j + `by`; 0 where there is none.
+fn moved(row: ArrayView1<f32>, by: isize) -> Array1<f32> {
+    let at = |j: usize| {
+        let from = (j as isize).checked_sub(by)?;
+        row.get(usize::try_from(from).ok()?).copied()
+    };
+    (0..row.len()).map(|j| at(j).unwrap_or(0.0)).collect()
 }
 
 /// Of an observation whose covariance has no Cholesky factor: it is not restored.

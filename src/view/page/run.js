@@ -120,7 +120,7 @@ function population() {
     const mean = at(i => sum[i] / n[i]);
     return { label, colour, mean, scatter: at(i => Math.sqrt(Math.max(square[i] / n[i] - mean[i] ** 2, 0) * n[i] / (n[i] - 1))) };
   };
-  const all = kinds.map(moments), options = { x: "observed wavelength [Å]", width: 620, height: 280 };
+  const all = kinds.map(moments), options = { x: `${s.rest ? "rest" : "observed"} wavelength [Å]`, width: 620, height: 280 };
   const curves = key => all.map(m => ({ name: m.label, colour: m.colour, x: wave, y: m[key], width: 1.2 }));
   // Single pixels of bad sky do not set the range.
   const range = key => {

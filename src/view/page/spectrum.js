@@ -49,7 +49,7 @@ class SpectrumView {
   constructor(root) {
     const s = content.spectral;
     this.root = root;
-    this.wave = Array.from({ length: s.pixels }, (_, i) => 10 ** (s.loglam0 + i * s.dloglam));
+    this.place(0);
     this.unit = unitShown(content.unit);
     this.smoothing = 0;
     this.after = "all";
@@ -173,6 +173,7 @@ class SpectrumView {
   show(o) {
     const before = this.object && { z: this.z, range: [this.u.scales.x.min, this.u.scales.x.max] };
     this.object = o;
+    this.place(o.z_grid);
     this.z = o.z;
     this.redshift.value = o.z === null ? "" : +o.z.toFixed(5);
     this.about(o);
@@ -181,6 +182,13 @@ class SpectrumView {
     if (before && this.after !== "all") this.range(...before.range.map(x => x * ratio));
     else this.full();
     this.visibility();
+  }
+
+  /** The pixels where an object showed them that was moved to the grid by the redshift `z`; null: unknown. */
+  place(z) {
+    const s = content.spectral;
+    this.stretch = 1 + (z ?? 0);
+    this.wave = Array.from({ length: s.pixels }, (_, i) => this.stretch * 10 ** (s.loglam0 + i * s.dloglam));
   }
 
   /** Sets the curves of the object; the range stays. */
@@ -220,7 +228,7 @@ class SpectrumView {
   /** Å at `part` of a pixel beside the centre of pixel `i`. */
   edge(i, part) {
     const s = content.spectral;
-    return 10 ** (s.loglam0 + (i + part) * s.dloglam);
+    return this.stretch * 10 ** (s.loglam0 + (i + part) * s.dloglam);
   }
 
   /** Shows the wavelengths from `low` to `high`, and the fluxes that are there or those given. */
