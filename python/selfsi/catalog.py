@@ -79,7 +79,7 @@ class Catalog(Rows):
         """
         row = self.index(key)
         name = self._named(image or self.main)
-        if name in ("DRAWS", "SIGMA", "IVAR"):
+        if name in ("DRAWS", "SIGMA", "SIGMA_PRIOR", "IVAR"):
             raise Error(f"{self.path}: {name} is no spectrum; take draws(row), or array('{name}')")
         flux = self._row(name, row)
         mask = ~np.isfinite(flux)

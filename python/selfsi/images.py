@@ -35,7 +35,7 @@ class Images(Rows):
         """An image of the row of a number or a name, with its uncertainty and mask as in `Catalog.spectrum`."""
         row = self.index(key)
         name = self._named(image or self.images[0])
-        if name in ("SIGMA", "IVAR"):
+        if name in ("SIGMA", "SIGMA_PRIOR", "IVAR"):
             raise Error(f"{self.path}: {name} is an uncertainty; take array('{name}')")
         pixels = self._row(name, row)
         mask = ~np.isfinite(pixels)

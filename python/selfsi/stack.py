@@ -133,7 +133,7 @@ class Hdf5Stack:
 
 def _place(image: str) -> tuple[int, str]:
     """Where an image stands among those of a FITS file."""
-    order = ("RESTORED", "GENERATED", "SIGMA", "DRAW", "Q", "OBSERVED", "IVAR", "DRAWS")
+    order = ("RESTORED", "GENERATED", "SIGMA", "SIGMA_PRIOR", "DRAW", "Q", "OBSERVED", "IVAR", "DRAWS")
     name = "Q" if re.fullmatch(r"Q[\d.]+", image) else image
     return (order.index(name) if name in order else len(order), image)
 

@@ -28,6 +28,8 @@ pub struct Support {
     /// Length of the difference of the two predictions in standard deviations of y: a feature that
     /// is real gives Δχ² about its square, one that is invented minus that.
     pub separation: f64,
+    /// SIGMA_PRIOR at its peak, normalised flux; NaN where the catalog does not tell.
+    pub prior: f64,
     /// How much of it the truth has, [`Feature::true_share`]; NaN outside simulations.
     pub true_share: f64,
 }
@@ -182,6 +184,7 @@ impl Examiner {
                     feature: feature.clone(),
                     delta_chi2,
                     separation,
+                    prior: f64::NAN,
                     true_share: f64::NAN,
                 });
             }

@@ -265,6 +265,7 @@ impl<'a> Judge<'a> {
             height: s.height * object.norm,
             delta_chi2: s.delta_chi2,
             separation: s.separation,
+            sigma_prior: s.prior * object.norm,
             verdict: self.verdicts.of(s),
             half: half.map_or(f64::NAN, |h| h.over(row, f.from, f.to)),
         }

@@ -110,6 +110,12 @@ pub fn audit(
         let z: Vec<f64> = objects.iter().map(Object::z_on_grid).collect();
         let y = block.observations(job.device);
         let mut findings = examiner.examine(&x, &y, &restorer.numbers(&objects), &z)?;
+        if let Some(priors) = observed.priors(part)? {
+            for (found, prior) in findings.iter_mut().zip(priors.rows()) {
+                let of = |s: &mut Support| s.prior = f64::from(prior[s.feature.peak]);
+                found.features.iter_mut().for_each(of);
+            }
+        }
         for (found, other) in findings.iter_mut().zip(restorer.other_redshifts(&y)?) {
             found.redshift = other;
         }

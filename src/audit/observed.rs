@@ -2,7 +2,7 @@
 
 use super::examine::Restorations;
 use super::halves::{identity, same};
-use crate::base::tensors::tensor;
+use crate::base::tensors::{self, tensor};
 use crate::data::{Block, Object};
 use crate::prepare::Prepared;
 use crate::restored::Restored;
@@ -117,6 +117,17 @@ impl<'a> Observed<'a> {
             restored: self.normalised("RESTORED", part)?,
             draw: random.then(draw).transpose()?,
         })
+    }
+
+    /// SIGMA_PRIOR of the objects `part`, normalised, [n, D]; `None` where the catalog does not tell it.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if it cannot be read.
+    pub fn priors(&self, part: &[usize]) -> Result<Option<Array2<f32>>> {
+        if !self.catalog.header().made.prior {
+            return Ok(None);
+        }
+        tensors::matrix(&self.normalised("SIGMA_PRIOR", part)?).map(Some)
     }
 
     /// `count` simulations in batches of at most `size`: the number of the round and its objects,

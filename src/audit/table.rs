@@ -146,6 +146,8 @@ pub struct FeatureRow {
     pub delta_chi2: f64,
     /// Standard deviations of y between the predictions with and without the feature.
     pub separation: f64,
+    /// SIGMA_PRIOR at the peak, flux unit; NaN where the catalog does not tell.
+    pub sigma_prior: f64,
     /// `supported`, `undecided` or `contradicted`.
     pub verdict: &'static str,
     /// Mean difference of the two restorations over the feature, in units of their combined SIGMA.
@@ -285,7 +287,7 @@ fn feature_table(sheet: &mut Sheet, rows: &[FeatureRow], flux_unit: &str) -> Res
         ),
     ];
     let whole: [Whole<FeatureRow>; 1] = [("ROW", |r| r.row as i64 + 1)];
-    let real: [Real<'_, FeatureRow>; 7] = [
+    let real: [Real<'_, FeatureRow>; 8] = [
         ("WAVE", "Angstrom", |r| r.wave),
         ("WAVE_MIN", "Angstrom", |r| r.from),
         ("WAVE_MAX", "Angstrom", |r| r.to),
@@ -293,6 +295,7 @@ fn feature_table(sheet: &mut Sheet, rows: &[FeatureRow], flux_unit: &str) -> Res
         ("DELTA_CHI2", "", |r| r.delta_chi2),
         ("SEPARATION", "", |r| r.separation),
         ("HALF", "", |r| r.half),
+        ("SIGMA_PRIOR", flux_unit, |r| r.sigma_prior),
     ];
     table(sheet, "FEATURES", rows, &texts, &whole, &real)
 }

@@ -17,6 +17,11 @@ const SAYS_NOTHING: f64 = 9.0;
 /// A feature is real where the truth has this share of it.
 const REAL: f64 = 0.5;
 
+/// A feature that is less than so many SIGMA_PRIOR high is one that the population's rules may have put there
+/// by themselves, where the data are silent; what they prefer then is something beside it, such as the flux
+/// that a blurred line has in all.
+const RULED: f64 = 2.0;
+
 /// From which Δχ² on there is a verdict.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Verdicts {
@@ -45,7 +50,10 @@ impl Verdicts {
     /// The verdict on a feature.
     #[must_use]
     pub fn of(&self, s: &Support) -> &'static str {
-        if s.delta_chi2 >= self.supported[usize::from(!s.feature.is_line())] {
+        let seen = s.delta_chi2 >= self.supported[usize::from(!s.feature.is_line())];
+        // Of an unknown one nothing is asked.
+        let ruled = s.height.abs() < RULED * s.prior;
+        if seen && !ruled {
             SUPPORTED
         } else if s.delta_chi2 <= -self.contradicted {
             CONTRADICTED
@@ -72,7 +80,8 @@ fn supported(features: impl Iterator<Item = (f64, bool)>, fdr: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::supported;
+    use super::super::features::Feature;
+    use super::{SUPPORTED, Support, UNDECIDED, Verdicts, supported};
 
     #[test]
     fn the_threshold_keeps_the_rate_of_false_discoveries() {
@@ -83,6 +92,35 @@ mod tests {
         let unreal = kept.iter().filter(|f| !f.1).count() as f64;
         assert!(unreal <= 0.1 * kept.len() as f64 && (35.0..45.0).contains(&threshold));
         assert_eq!(supported(features(), 0.5), 9.0);
+    }
+
+    #[test]
+    fn what_the_population_alone_may_have_made_is_not_supported() {
+        let verdicts = Verdicts {
+            supported: [9.0; 2],
+            contradicted: 9.0,
+        };
+        for (prior, verdict) in [
+            (f64::NAN, SUPPORTED),
+            (0.0, SUPPORTED),
+            (0.4, SUPPORTED),
+            (0.6, UNDECIDED),
+        ] {
+            let support = Support {
+                feature: Feature {
+                    name: "peak",
+                    peak: 5,
+                    from: 2,
+                    to: 8,
+                },
+                height: 1.0,
+                delta_chi2: 40.0,
+                separation: 6.0,
+                prior,
+                true_share: f64::NAN,
+            };
+            assert_eq!(verdicts.of(&support), verdict, "{prior}");
+        }
     }
 
     #[test]

@@ -58,6 +58,12 @@ impl InterpolantConfig {
         matches!(self, Self::Sure)
     }
 
+    /// Whether it tells what of the draws' scatter is the population's and not the data's.
+    #[must_use]
+    pub fn tells_prior(&self) -> bool {
+        matches!(self, Self::Posterior { .. } | Self::Sure)
+    }
+
     /// Whether the transport draws random numbers, so that a restoration is several draws.
     #[must_use]
     pub fn makes_draws(&self) -> bool {

@@ -9,6 +9,8 @@ pub struct Provenance {
     pub method: Method,
     /// SDE draws per object; 1 for the ODE.
     pub draws: usize,
+    /// Whether the part of the draws' scatter that is the population's is written.
+    pub prior: bool,
     /// Quantiles of the draws that are written, each in 0..1.
     pub quantiles: Vec<f64>,
     /// Seed of the draws.
@@ -101,6 +103,9 @@ impl Method {
     }
 }
 
+/// The image that [`Provenance::prior`] tells of.
+const PRIOR: &str = "SIGMA_PRIOR";
+
 /// A value of a header.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
@@ -162,6 +167,7 @@ impl Provenance {
             method: Method::named(&method)
                 .ok_or_else(|| bad("METHOD", &method, &format!("one of {names}")))?,
             draws: count.ok_or_else(|| bad("NDRAWS", &draws, "a number of draws"))?,
+            prior: text("PRIOR") == PRIOR,
             quantiles,
             seed: number.ok_or_else(|| bad("SEED", &seed, "a whole number"))? as u64,
             config_sha256: text("CFGSHA"),
@@ -177,7 +183,8 @@ impl Provenance {
         } else {
             "none"
         };
-        vec![
+        let prior = Key::text("PRIOR", PRIOR, "the part of SIGMA that no data made");
+        let keys = [
             Key::text(
                 "METHOD",
                 self.method.name(),
@@ -193,7 +200,10 @@ impl Provenance {
             Key::text("RUNSHA", &self.run_sha256, ""),
             Key::whole("NDRAWS", self.draws as i64, "draws per object"),
             Key::whole("SEED", self.seed as i64, "seed of the draws"),
-        ]
+        ];
+        keys.into_iter()
+            .chain(self.prior.then_some(prior))
+            .collect()
     }
 
     /// What the parts of one restoration have in common, with its name in the header.
@@ -205,6 +215,7 @@ impl Provenance {
             ("METHOD", self.method.name().to_owned()),
             ("NDRAWS", self.draws.to_string()),
             ("QUANT", format!("{:?}", self.quantiles)),
+            ("PRIOR", self.prior.to_string()),
         ]
     }
 

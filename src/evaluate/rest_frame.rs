@@ -11,7 +11,7 @@ use super::study::Candidate;
 use crate::Result;
 use crate::base::cpu;
 use crate::data::Block;
-use crate::population::{Channel, RestFilter, RestPopulation};
+use crate::population::{Amplitudes, Channel, RestFilter, RestPopulation};
 use crate::prepare::Prepared;
 use crate::survey::Truth;
 use ndarray::{Array2, Array3, Axis, s};
@@ -55,7 +55,8 @@ impl RestFrame<'_> {
         let begun = cpu::seconds();
         let training = evenly(self.training, self.most);
         let rows = || blocks(self.set, &training);
-        let Some(learned) = RestPopulation::learn(rows, &grid, self.channel, true)? else {
+        let Some(learned) = RestPopulation::learn(rows, &grid, self.channel, Amplitudes::Scale)?
+        else {
             return Ok(Made::default());
         };
         let Some(draws) = self.draws(&learned, scored, DRAWS) else {

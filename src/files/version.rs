@@ -36,6 +36,13 @@ const fn framed(name: &'static str, minor: u32) -> Versioned {
     }
 }
 
+const fn second(name: &'static str) -> Versioned {
+    Versioned {
+        minor: 1,
+        ..first(name)
+    }
+}
+
 /// A prepared set of spectra.
 pub(crate) const PREPARED: Versioned = framed("selfsi-prepared", 0);
 /// A prepared set of images. 2: noise levels of stretched values are in the unit in which the stretch is
@@ -44,17 +51,17 @@ pub(crate) const PREPARED_IMAGES: Versioned = Versioned {
     major: 2,
     ..first("selfsi-images")
 };
-/// A restored catalog of spectra.
-pub(crate) const RESTORED: Versioned = framed("selfsi-restored", 2);
+/// A restored catalog of spectra. 1.3: SIGMA_PRIOR, also in restored images and spectra in DESI's form.
+pub(crate) const RESTORED: Versioned = framed("selfsi-restored", 3);
 /// One restored spectrum in the form of SDSS.
 pub(crate) const RESTORED_SPEC: Versioned = first("selfsi-restored-spec");
 /// Restored spectra in the form of DESI.
-pub(crate) const RESTORED_COADD: Versioned = first("selfsi-restored-coadd");
+pub(crate) const RESTORED_COADD: Versioned = second("selfsi-restored-coadd");
 /// Restored images.
-pub(crate) const RESTORED_IMAGES: Versioned = first("selfsi-restored-images");
-/// An audit of a restored catalog.
+pub(crate) const RESTORED_IMAGES: Versioned = second("selfsi-restored-images");
+/// An audit of a restored catalog. 1.2: SIGMA_PRIOR of features.
 pub(crate) const AUDIT: Versioned = Versioned {
-    minor: 1,
+    minor: 2,
     ..first("selfsi-audit")
 };
 /// Generated spectra or images.

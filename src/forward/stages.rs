@@ -165,7 +165,7 @@ impl ForwardModel for Stages {
         let told = |stage: &&Stage| stage.latent().is_some_and(|l| l != LatentUse::Hidden);
         let told = || self.stages.iter().filter(told);
         let vector = |s: &&Stage| match s {
-            Stage::Psf(psf) => psf.numbers() > 0,
+            Stage::Psf(psf) => psf.width() > 0,
             s => matches!(s, Stage::Motion(..) | Stage::Jpeg(..)),
         };
         let planes = |s: &&Stage| matches!(s, Stage::Rays(..));
@@ -216,7 +216,7 @@ impl Stage {
             | Self::Jpeg(.., latent)
             | Self::Rays(_, latent) => Some(*latent),
             // Of a PSF that is no number the config says whether it is told.
-            Self::Psf(psf) => (psf.numbers() > 0).then(|| psf.latent()),
+            Self::Psf(psf) => (psf.width() > 0).then(|| psf.latent()),
             Self::Noise(_)
             | Self::Recorded
             | Self::Blur(_)

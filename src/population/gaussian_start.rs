@@ -84,6 +84,12 @@ impl GaussianStart {
         }
     }
 
+    /// The standard normals of a draw's modes [B, K] and of what f says nothing of [B, D].
+    fn chance(&self, random: &Rows) -> [Tensor; 2] {
+        let (k, d) = (self.variances.size()[0], self.mean.size()[1]);
+        [random.normal(100, k), random.normal(101, d)]
+    }
+
     /// Mean and draw of rows whose noise is one σ in all pixels, none masked.
     fn plain(&self, residual: &Tensor, latent: &Latent, [z, rest]: [&Tensor; 2]) -> [Tensor; 2] {
         let total = latent.sigma.narrow(1, 0, 1).square() + &self.variances;
@@ -135,20 +141,12 @@ impl GaussianStart {
 
 impl Start for GaussianStart {
     fn anchored(&self, y: &Tensor, latent: &Latent, random: &Rows) -> (Tensor, Latent) {
-        let (d, k) = (y.size()[1], self.variances.size()[0]);
+        let d = y.size()[1];
         let residual = (y - &self.seen) * &latent.good;
-        let (z, rest) = (random.normal(100, k), random.normal(101, d));
+        let [z, rest] = self.chance(random);
         let sigma = &latent.sigma;
-        let ends = |t: &Tensor| {
-            [
-                t.amin([1i64].as_slice(), true),
-                t.amax([1i64].as_slice(), true),
-            ]
-        };
-        let ([low, high], [seen, _]) = (ends(sigma), ends(&latent.good));
-        let plain = high.le_tensor(&(low * 1.000_01)).logical_and(&seen.gt(0.0));
         let [mut mean, mut draw] = self.plain(&residual, latent, [&z, &rest]);
-        let others = plain.view([-1]).logical_not().nonzero().view([-1]);
+        let others = uneven(latent);
         for from in (0..others.size()[0]).step_by(SOLVED as usize) {
             let rows = others.narrow(0, from, SOLVED.min(others.size()[0] - from));
             let of = |t: &Tensor| t.index_select(0, &rows);
@@ -173,4 +171,36 @@ impl Start for GaussianStart {
         };
         (draw, latent.shallow_clone().on(anchor))
     }
+
+    /// (1 − K A) (x′ − E x′) of a draw x′ of the population; A x′ is what f says of it.
+    fn prior_error(&self, latent: &Latent, random: &Rows) -> Tensor {
+        let [z, rest] = self.chance(random);
+        let total = latent.sigma.narrow(1, 0, 1).square() + &self.variances;
+        let left = (&total - &self.variances) / total / self.variances.sqrt();
+        let mut error = (&z * left).matmul(&self.gains.tr()) + rest.matmul(&self.rest);
+        let others = uneven(latent);
+        let none = latent.sigma.zeros_like();
+        for from in (0..others.size()[0]).step_by(SOLVED as usize) {
+            let rows = others.narrow(0, from, SOLVED.min(others.size()[0] - from));
+            let of = |t: &Tensor| t.index_select(0, &rows);
+            let none = of(&none);
+            let [mean, draw] =
+                self.solved(&none, &latent.select(&rows), [&of(&z), &of(&rest), &none]);
+            let _ = error.index_copy_(0, &rows, &(draw - mean));
+        }
+        error
+    }
+}
+
+/// Rows whose noise is not one σ in all pixels, none masked.
+fn uneven(latent: &Latent) -> Tensor {
+    let ends = |t: &Tensor| {
+        [
+            t.amin([1i64].as_slice(), true),
+            t.amax([1i64].as_slice(), true),
+        ]
+    };
+    let ([low, high], [seen, _]) = (ends(&latent.sigma), ends(&latent.good));
+    let plain = high.le_tensor(&(low * 1.000_01)).logical_and(&seen.gt(0.0));
+    plain.view([-1]).logical_not().nonzero().view([-1])
 }

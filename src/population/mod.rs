@@ -2,9 +2,10 @@
 //!
 //! In the observed frame ([`learn`]), and in the rest frame of objects at known redshifts, whose
 //! spectra are shifted by whole pixels to a common grid of ln λ_rest, where lines lie on lines:
-//! [`RestPopulation`] is the Gaussian that they are drawn from, each times an amplitude of its own;
+//! [`RestPopulation`] is the Gaussian that they are drawn from, each with an amplitude of its own;
 //! [`RestFilter`] its posterior, given an observation.
 
+mod average;
 mod banded;
 mod blur;
 mod channel;
@@ -39,5 +40,5 @@ pub use linalg::{Cholesky, eigen};
 pub use moments::{Accumulator, Learned, Moments};
 pub use rest_filter::{Response, RestFilter, RestPosterior};
 pub use rest_grid::RestGrid;
-pub use rest_population::RestPopulation;
+pub use rest_population::{Amplitudes, RestPopulation};
 pub use rest_structure::Structure;

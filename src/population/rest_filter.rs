@@ -77,30 +77,37 @@ impl RestFilter {
     ) -> Option<RestPosterior<'_>> {
         let (population, seen, from) = self.at(z);
         let to = from + population.grid.pixels;
-        let mean_seen = seen.mean.slice(s![from..to]);
+        let window = s![from..to];
+        let (m, slope_seen) = (seen.mean.slice(window), seen.slope.slice(window));
         let (amplitude, amplitude_response) = match population.scaled {
-            true => (
-                amplitude(flux, ivar, mean_seen),
-                amplitude_response(flux, ivar, mean_seen),
-            ),
+            true => (amplitude(flux, ivar, m), amplitude_response(flux, ivar, m)),
             false => (1.0, Array1::zeros(flux.len())),
         };
         let doubt = match population.scaled {
-            true => doubt(amplitude_error(ivar, mean_seen) / amplitude),
+            true => doubt(amplitude_error(ivar, m) / amplitude),
             false => 1.0,
         };
+        let slope = population.slope().slice(window);
+        // Of spectra of this amplitude, over it.
+        let over = |m: ArrayView1<f64>, s: ArrayView1<f64>| {
+            let fixed = &m - &s;
+            fixed / amplitude + s
+        };
+        let mean_seen = over(m, slope_seen);
         let variance = ivar.mapv(|v| match v > 0.0 {
             true => 1.0 / (f64::from(v) * amplitude * amplitude),
             false => 0.0,
         });
         let mut posterior = RestPosterior {
-            solver: seen.solver(from, &self.channel, &variance, doubt)?,
+            solver: seen.solver(from, &self.channel, [&mean_seen, &variance], doubt)?,
             doubt,
             channel: &self.channel,
             lever: self.channel.lever_of(&variance),
             amplitude,
-            prior: population.mean.slice(s![from..to]),
+            prior: over(population.mean.slice(window), slope),
             mean_seen,
+            slope,
+            slope_seen,
             factor: seen.own.slice(s![from..to, ..]),
             seen_factor: seen.factor.slice(s![from..to, ..]),
             seen,
@@ -108,6 +115,7 @@ impl RestFilter {
             variance,
             amplitude_response,
             innovation: Array1::zeros(0),
+            residual: Array1::zeros(0),
             square: 0.0,
         };
         let y = flux.mapv(|f| f64::from(f) / amplitude);
@@ -115,6 +123,7 @@ impl RestFilter {
         let found = posterior.solver.solve(&residual);
         posterior.square = found.column(0).dot(&residual.column(0));
         posterior.innovation = found.column(0).to_owned();
+        posterior.residual = residual.column(0).to_owned();
         Some(posterior)
     }
 }
@@ -130,8 +139,11 @@ pub struct RestPosterior<'a> {
     /// How much less it is known than usual.
     pub(super) doubt: f64,
     /// The population of x₁: mean and factor `[D, M]` before and behind the blur.
-    pub(super) prior: ArrayView1<'a, f64>,
-    pub(super) mean_seen: ArrayView1<'a, f64>,
+    pub(super) prior: Array1<f64>,
+    pub(super) mean_seen: Array1<f64>,
+    /// How x changes with a, before and behind the blur.
+    slope: ArrayView1<'a, f64>,
+    slope_seen: ArrayView1<'a, f64>,
     pub(super) factor: ArrayView2<'a, f64>,
     pub(super) seen_factor: ArrayView2<'a, f64>,
     pub(super) seen: &'a Seen,
@@ -144,7 +156,8 @@ pub struct RestPosterior<'a> {
     pub(super) solver: Solver,
     /// u = S⁻¹ (y₁ − its mean), S the covariance of y₁.
     pub(super) innovation: Array1<f64>,
-    /// (y₁ − its mean)ᵀ u.
+    /// y₁ − its mean, 0 where masked, and its product with u.
+    pub(super) residual: Array1<f64>,
     pub(super) square: f64,
 }
 
@@ -176,7 +189,7 @@ impl RestPosterior<'_> {
     /// E[x | y], `[D]`.
     #[must_use]
     pub fn mean(&self) -> Array1<f64> {
-        (self.explained(&self.innovation) + self.prior) * self.amplitude
+        (self.explained(&self.innovation) + &self.prior) * self.amplitude
     }
 
     /// The observation less what the posterior expects of its signal, `[D]`, 0 where masked.
@@ -195,13 +208,13 @@ impl RestPosterior<'_> {
         let mut sides = Array2::zeros((n, 2));
         sides
             .column_mut(0)
-            .assign(&(b / a - &(&self.mean_seen * delta)));
+            .assign(&(b / a - &(&self.slope_seen * delta)));
         sides.column_mut(1).assign(&self.noisy(&self.innovation));
         let solved = self.solver.solve(&self.unmasked(sides));
         let own = &solved.column(0) - &((&self.innovation - &solved.column(1)) * (2.0 * delta));
         let scaled = &self.innovation * (2.0 * delta) + &own;
         Response {
-            mean: (self.explained(&scaled) + &(&self.prior * delta)) * a,
+            mean: (self.explained(&scaled) + &(&self.slope * delta)) * a,
             misfit: self.noisy(&own) * a,
         }
     }
@@ -255,6 +268,21 @@ impl RestPosterior<'_> {
         self.errors_of(&chances)
     }
 
+    /// The part of [`RestPosterior::errors`] that is not the observation's noise, from the same `rngs`: of
+    /// draws of the population that are observed without noise and tilt. Their covariance is
+    /// (1 − K A) C (1 − K A)ᵀ, that of what the data leave of the population's own scatter; the rest of
+    /// the posterior's covariance is K N Kᵀ, noise (the smoothing error and the retrieval noise of
+    /// Rodgers 2000).
+    pub fn prior_errors(&self, rngs: impl Iterator<Item = impl RngExt>) -> Array2<f64> {
+        let quiet = |chance: Chance| Chance {
+            tilt: 0.0,
+            noise: chance.noise * 0.0,
+            ..chance
+        };
+        let chances: Vec<_> = rngs.map(|mut rng| quiet(self.chance(&mut rng))).collect();
+        self.errors_of(&chances)
+    }
+
     /// The random part of a draw of the population and of its observation.
     fn chance(&self, rng: &mut impl RngExt) -> Chance {
         let normals = |_| -> f64 { rng.sample(StandardNormal) };
@@ -274,7 +302,7 @@ impl RestPosterior<'_> {
         if self.seen.scaled && self.doubt != 1.0 {
             modes.row_mut(m - 1).mapv_inplace(|z| z * self.doubt);
         }
-        let mut seen = self.seen_factor.dot(&modes) + self.mean_seen.insert_axis(Axis(1));
+        let mut seen = self.seen_factor.dot(&modes) + self.mean_seen.view().insert_axis(Axis(1));
         for (mut y, chance) in seen.columns_mut().into_iter().zip(chances) {
             y *= &(&self.lever * chance.tilt + 1.0);
             y += &chance.noise;
@@ -291,7 +319,7 @@ impl RestPosterior<'_> {
 
     /// `y` `[D, n]` less its mean, 0 at the masked pixels.
     fn residuals(&self, y: Array2<f64>) -> Array2<f64> {
-        self.unmasked(y - self.mean_seen.insert_axis(Axis(1)))
+        self.unmasked(y - self.mean_seen.view().insert_axis(Axis(1)))
     }
 
     /// The good pixels.

@@ -4,7 +4,7 @@ use super::channel::Channel;
 use super::moments::Accumulator;
 use super::rest_grid::RestGrid;
 use super::rest_structure::{Structure, factor, structured};
-use super::rest_sums::{MeanSums, Products};
+use super::rest_sums::{MeanSums, Products, Trend, TrendSums};
 use crate::Result;
 use crate::data::{Block, LogGrid, RowBlock};
 use ndarray::{Array1, Array2, s};
@@ -19,13 +19,31 @@ const BLUR_MAX: f64 = 3.0;
 /// Pixels of the rest-frame grid, at most: a covariance of more takes too much memory and time.
 const PIXELS_MAX: usize = 6000;
 
-/// Spectra x = a (m + F z) on a grid of ln λ_rest: z standard normal, a the amplitude of each.
+/// How often the trend is taken anew over amplitudes against its own mean.
+const TREND_ROUNDS: usize = 2;
+
+/// What spectra have in common, whatever their scale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Amplitudes {
+    /// Their mean: x = m + F z.
+    None,
+    /// The shape of their mean: x = a (m + F z), a the amplitude of each.
+    Scale,
+    /// A mean that goes with the amplitude linearly, pixel by pixel: x = m + (a − 1) s + a F z. Where spectra
+    /// are normalised, they differ by less than their amplitudes.
+    Trend,
+}
+
+/// Spectra x = m + (a − 1) s + a F z on a grid of ln λ_rest: z standard normal, a the amplitude of each,
+/// the one of its least squares against m; s = m where spectra are scaled as a whole.
 #[derive(Debug, Clone)]
 pub struct RestPopulation {
     /// The pixels, L of them.
     pub grid: RestGrid,
-    /// m, `[L]`.
+    /// m, `[L]`: the mean of spectra of amplitude 1.
     pub mean: Array1<f64>,
+    /// s, `[L]`; `None`: m.
+    pub slope: Option<Array1<f64>>,
     /// F, `[L, M]`: F Fᵀ is the covariance of spectra of amplitude 1.
     pub factor: Array2<f64>,
     /// The same covariance as modes and a band, but that it is not quite positive semidefinite; `None`
@@ -46,12 +64,13 @@ impl RestPopulation {
         channel.sigma_pixels < BLUR_MAX
     }
 
-    /// Learned from the observations `rows` on `grid` behind `channel`; `scaled`: with amplitudes. `rows`
-    /// gives them as often as it is called: memory does not grow with their number.
+    /// Learned from the observations `rows` on `grid` behind `channel`. `rows` gives them as often as it is
+    /// called: memory does not grow with their number.
     /// Spectra without a known redshift take no part; `None` if there is no other, or their redshifts
     /// range too widely.
     ///
-    /// 1. the mean over the spectra, each divided by its amplitude, which is found anew from the mean;
+    /// 1. the mean over the spectra, each divided by its amplitude, which is found anew from the mean; or
+    ///    the regression of the spectra on their amplitudes;
     /// 2. covariance over the pixels that both are unmasked, less the known noise, its correlation
     ///    between neighbours included; noisy spectra count less;
     /// 3. regularisation: broad modes and local power (rest_structure.rs).
@@ -64,8 +83,14 @@ impl RestPopulation {
         rows: impl Fn() -> I,
         grid: &LogGrid,
         channel: &Channel,
-        scaled: bool,
+        amplitudes: Amplitudes,
     ) -> Result<Option<Self>> {
+        // Parts of spectra have amplitudes of their own: what they go with differs from part to part.
+        let amplitudes = match amplitudes {
+            Amplitudes::Trend if grid.is_rest() => Amplitudes::Scale,
+            other => other,
+        };
+        let scaled = amplitudes != Amplitudes::None;
         let rounds = match (scaled, grid.is_rest()) {
             (false, _) => 0,
             (true, false) => ROUNDS,
@@ -82,8 +107,17 @@ impl RestPopulation {
             }
             mean = Some(sums.mean());
         }
-        let mean = mean.unwrap_or_default();
-        let mut products = Products::new(&grid, &mean, scaled, &channel.noise_rho);
+        let mut trend = Trend::of_scale(mean.unwrap_or_default());
+        if amplitudes == Amplitudes::Trend {
+            for _ in 0..TREND_ROUNDS {
+                let mut sums = TrendSums::new(&grid);
+                for block in rows() {
+                    sums.add(&block?, &grid, &trend.mean);
+                }
+                trend = sums.trend(&trend);
+            }
+        }
+        let mut products = Products::new(&grid, &trend, scaled, &channel.noise_rho);
         for block in rows() {
             products.add(&block?);
         }
@@ -96,7 +130,8 @@ impl RestPopulation {
             scaled,
             shifts,
             spectra,
-            mean,
+            slope: (amplitudes == Amplitudes::Trend).then_some(trend.slope),
+            mean: trend.mean,
         }))
     }
 
@@ -139,12 +174,19 @@ impl RestPopulation {
         Ok(Some(Self {
             grid,
             mean: moments.mean,
+            slope: None,
             factor: factor(&moments.covariance),
             structure: None,
             scaled: false,
             shifts,
             spectra,
         }))
+    }
+
+    /// s, `[L]`.
+    #[must_use]
+    pub fn slope(&self) -> &Array1<f64> {
+        self.slope.as_ref().unwrap_or(&self.mean)
     }
 
     /// Covariance of spectra of amplitude 1, `[L, L]`.
@@ -159,6 +201,7 @@ impl RestPopulation {
     pub fn observed(&self) -> Self {
         let d = self.grid.pixels;
         let mut mean = Array1::zeros(d);
+        let mut slope = Array1::zeros(d);
         let mut second = Array2::zeros((d, d));
         let covariance = self.covariance();
         for (k, part) in self.shifts.iter().enumerate().filter(|(_, p)| **p > 0.0) {
@@ -166,6 +209,7 @@ impl RestPopulation {
             let m = self.mean.slice(s![k..k + d]);
             let column = m.insert_axis(ndarray::Axis(1));
             mean.scaled_add(*part, &m);
+            slope.scaled_add(*part, &self.slope().slice(s![k..k + d]));
             second.scaled_add(
                 *part,
                 &(&covariance.slice(window) + &column.dot(&column.t())),
@@ -180,6 +224,7 @@ impl RestPopulation {
             scaled: self.scaled,
             shifts: vec![1.0],
             spectra: self.spectra,
+            slope: self.slope.as_ref().map(|_| slope),
             mean,
         }
     }

@@ -22,12 +22,13 @@ pub(super) fn doubt(error: f64) -> f64 {
     (FAR * error / AMPLITUDE.sqrt()).max(1.0)
 }
 
-/// A population with mean m and covariance C behind the blur H; with amplitudes, C has a mode √v m for what
+/// A population with mean m and covariance C behind the blur H; with amplitudes, C has a mode √v s for what
 /// the one found is off by.
 #[derive(Debug)]
 pub(super) struct Seen {
-    /// H m, `[L]`.
+    /// H m and H s, `[L]`.
     pub mean: Array1<f64>,
+    pub slope: Array1<f64>,
     /// F and H F, F Fᵀ = C.
     pub own: Array2<f64>,
     pub factor: Array2<f64>,
@@ -90,6 +91,7 @@ impl Seen {
         let sigma = channel.sigma_pixels;
         let whole = blur_matrix(&vec![sigma; l]);
         let mean = whole.dot(&population.mean);
+        let slope = whole.dot(population.slope());
         let own = with_amplitude(&population.factor, population);
         let rows = population.factor.rows();
         let variances = rows.into_iter().map(|f| f.dot(&f)).collect();
@@ -101,6 +103,7 @@ impl Seen {
             };
             return Self {
                 mean,
+                slope,
                 own,
                 factor,
                 variances,
@@ -122,6 +125,7 @@ impl Seen {
         let seen_band = blur.dot(half.t()).reversed_axes();
         Self {
             mean,
+            slope,
             factor: blur.dot(own.view()),
             own,
             variances,
@@ -181,19 +185,20 @@ impl Seen {
     }
 
     /// The inverse of the covariance of an observation of amplitude 1 at the pixels from `from` on,
-    /// whose noise has the variances `variance` `[D]`, 0 where masked, and whose amplitude is in `doubt`. `None` if it is not positive definite.
+    /// with the mean `mean` `[D]`, whose noise has the variances `variance` `[D]`, 0 where masked, and whose
+    /// amplitude is in `doubt`. `None` if it is not positive definite.
     pub fn solver(
         &self,
         from: usize,
         channel: &Channel,
-        variance: &Array1<f64>,
+        [mean, variance]: [&Array1<f64>; 2],
         doubt: f64,
     ) -> Option<Solver> {
         let to = from + variance.len();
         let tilt = Tilt {
             variance: channel.tilt_variance,
             lever: &channel.lever_of(variance),
-            mean: &self.mean.slice(s![from..to]).to_owned(),
+            mean,
         };
         match &self.covariance {
             Covariance::Dense { seen, .. } => {
@@ -240,7 +245,7 @@ fn with_amplitude(modes: &Array2<f64>, population: &RestPopulation) -> Array2<f6
     if !population.scaled {
         return modes.clone();
     }
-    let mode = (&population.mean * AMPLITUDE.sqrt()).insert_axis(Axis(1));
+    let mode = (population.slope() * AMPLITUDE.sqrt()).insert_axis(Axis(1));
     concatenate![Axis(1), *modes, mode]
 }
 

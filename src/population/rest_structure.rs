@@ -5,6 +5,7 @@
 //! significant: a variance left on the red side, where the truth has none, would become jags in every
 //! draw there.
 
+use super::average::averaged;
 use super::banded::BandMatrix;
 use super::linalg::eigen;
 use super::rest_sums::Covariances;
@@ -86,24 +87,6 @@ fn smoothed(x: &Array2<f64>) -> Array2<f64> {
         .map(|c| averaged(&c.to_vec(), SMOOTH))
         .collect();
     Array2::from_shape_fn(x.raw_dim(), |(i, j)| columns[j][i])
-}
-
-/// Average with a Gaussian of `width` pixels; beyond the ends nothing is assumed.
-fn averaged(x: &[f64], width: f64) -> Vec<f64> {
-    let reach = (4.0 * width) as usize;
-    let kernel: Vec<f64> = (0..=reach)
-        .map(|k| (-0.5 * (k as f64 / width).powi(2)).exp())
-        .collect();
-    (0..x.len())
-        .map(|i| {
-            let (from, to) = (i.saturating_sub(reach), (i + reach + 1).min(x.len()));
-            let (sum, total) = (from..to).fold((0.0, 0.0), |(sum, total), j| {
-                let w = kernel[i.abs_diff(j)];
-                (sum + w * x[j], total + w)
-            });
-            sum / total
-        })
-        .collect()
 }
 
 /// What is left, as a local power spectrum: the autocovariance within [`REACH`] at each place.

@@ -1,5 +1,6 @@
 //! Sums over noisy spectra on the rest-frame grid: mean, amplitudes, second moments.
 
+use super::average::averaged;
 use super::moments::add_product;
 use super::rest_grid::RestGrid;
 use crate::data::{Block, RowBlock};
@@ -12,6 +13,12 @@ const VARIANCE: f64 = 0.5;
 const LOCAL: f64 = 0.1;
 /// Least amplitude: a spectrum without light has none.
 const LEAST: f64 = 0.05;
+/// Least variance of the amplitudes that show a pixel, and the least part of the weight there, for a trend of
+/// its own.
+const SPREAD_MIN: f64 = 1e-3;
+const SHOWN_MIN: f64 = 0.01;
+/// σ of the smoothing of what trends depart from scaled spectra by, pixels.
+const TREND_SMOOTH: f64 = 3.0;
 /// Pixels that so small a part of the weight shows together have no covariance.
 const PAIRS_MIN: f64 = 1e-3;
 
@@ -127,6 +134,92 @@ impl MeanSums {
     }
 }
 
+/// The mean of spectra of amplitude a is m + (a − 1) s, both `[L]`.
+#[derive(Debug, Clone)]
+pub(super) struct Trend {
+    /// m.
+    pub mean: Array1<f64>,
+    /// s.
+    pub slope: Array1<f64>,
+}
+
+impl Trend {
+    /// Spectra that are scaled as a whole.
+    pub fn of_scale(mean: Array1<f64>) -> Self {
+        Self {
+            slope: mean.clone(),
+            mean,
+        }
+    }
+}
+
+/// Sums of the regression of spectra on their amplitudes, pixel by pixel.
+pub(super) struct TrendSums {
+    /// Of the weights, times 1, a − 1 and its square; and of the weights times y and y (a − 1): `[L]` each.
+    weights: [Array1<f64>; 3],
+    products: [Array1<f64>; 2],
+}
+
+impl TrendSums {
+    pub fn new(grid: &RestGrid) -> Self {
+        let zeros = || Array1::zeros(grid.len());
+        Self {
+            weights: [zeros(), zeros(), zeros()],
+            products: [zeros(), zeros()],
+        }
+    }
+
+    /// Adds spectra, whose amplitudes are against `mean` `[L]`.
+    pub fn add(&mut self, block: &Block, grid: &RestGrid, mean: &Array1<f64>) {
+        for i in 0..block.len() {
+            let (flux, ivar) = (block.flux.row(i), block.ivar.row(i));
+            let (Some(k), Some(noise)) = (grid.shift(block.z[i]), noise(ivar)) else {
+                continue;
+            };
+            let a = amplitude(flux, ivar, mean.slice(s![k..k + grid.pixels]));
+            let w = 1.0 / (a * a + noise);
+            for j in (0..grid.pixels).filter(|j| ivar[*j] > 0.0) {
+                let (e, y, off) = (j + k, f64::from(flux[j]), a - 1.0);
+                for (sum, v) in self.weights.iter_mut().zip([1.0, off, off * off]) {
+                    sum[e] += w * v;
+                }
+                for (sum, v) in self.products.iter_mut().zip([y, y * off]) {
+                    sum[e] += w * v;
+                }
+            }
+        }
+    }
+
+    /// The trend; `before` where too few spectra, or spectra of too like amplitudes, show a pixel. How it
+    /// departs from scaled spectra is smooth.
+    pub fn trend(&self, before: &Trend) -> Trend {
+        let [n, x, xx] = &self.weights;
+        let [y, xy] = &self.products;
+        let most = n.iter().fold(0.0, |a: f64, b| a.max(*b));
+        let known = |e: usize| {
+            let spread = n[e] * xx[e] - x[e] * x[e];
+            n[e] > SHOWN_MIN * most && spread > SPREAD_MIN * n[e] * n[e]
+        };
+        let slope = |e: usize| (n[e] * xy[e] - x[e] * y[e]) / (n[e] * xx[e] - x[e] * x[e]);
+        let pixels = 0..n.len();
+        let (mean, departs): (Vec<f64>, Vec<f64>) = pixels
+            .map(|e| {
+                if !known(e) {
+                    return (before.mean[e], before.slope[e] - before.mean[e]);
+                }
+                let (centre, level, s) = (x[e] / n[e], y[e] / n[e], slope(e));
+                let mean = level - s * centre;
+                (mean, s - mean)
+            })
+            .unzip();
+        let mean = Array1::from(mean);
+        Trend {
+            slope: &mean + &Array1::from(averaged(&departs, TREND_SMOOTH)),
+            mean,
+        }
+    }
+}
+
 /// Second moments of one half of the spectra about a mean.
 #[derive(Clone)]
 struct Half {
@@ -140,7 +233,7 @@ struct Half {
 /// Second moments of spectra over their amplitudes, in two halves.
 pub(super) struct Products<'a> {
     grid: &'a RestGrid,
-    mean: &'a Array1<f64>,
+    trend: &'a Trend,
     scaled: bool,
     /// Correlation of the noise of pixel j with pixel j + 1, `[D]`.
     rho: &'a Array1<f64>,
@@ -159,13 +252,8 @@ pub(super) struct Covariances {
 }
 
 impl<'a> Products<'a> {
-    /// About `mean` `[L]`; `scaled`: over each spectrum's amplitude.
-    pub fn new(
-        grid: &'a RestGrid,
-        mean: &'a Array1<f64>,
-        scaled: bool,
-        rho: &'a Array1<f64>,
-    ) -> Self {
+    /// About the mean of each spectrum's amplitude; `scaled`: over that amplitude.
+    pub fn new(grid: &'a RestGrid, trend: &'a Trend, scaled: bool, rho: &'a Array1<f64>) -> Self {
         let l = grid.len();
         let half = Half {
             products: Array2::zeros((l, l)),
@@ -175,7 +263,7 @@ impl<'a> Products<'a> {
         };
         Self {
             grid,
-            mean,
+            trend,
             scaled,
             rho,
             halves: [half.clone(), half],
@@ -196,7 +284,9 @@ impl<'a> Products<'a> {
             let half = &mut self.halves[parity];
             for (r, (i, k, noise)) in rows.iter().enumerate() {
                 let (flux, ivar) = (block.flux.row(*i), block.ivar.row(*i));
-                let mean = self.mean.slice(s![*k..k + d]);
+                let window = s![*k..k + d];
+                let mean = self.trend.mean.slice(window);
+                let slope = self.trend.slope.slice(window);
                 let a = if self.scaled {
                     amplitude(flux, ivar, mean)
                 } else {
@@ -208,7 +298,8 @@ impl<'a> Products<'a> {
                 self.seen[*k] += 1.0;
                 let own = |j: usize| weight / (f64::from(ivar[j]) * a * a);
                 for j in (0..d).filter(|j| ivar[*j] > 0.0) {
-                    let residual = f64::from(flux[j]) / a - mean[j];
+                    let expected = mean[j] + (a - 1.0) * slope[j];
+                    let residual = (f64::from(flux[j]) - expected) / a;
                     centred[[r, j + k]] = (weight.sqrt() * residual) as f32;
                     good[[r, j + k]] = weight.sqrt() as f32;
                     half.noise[j + k] += own(j);

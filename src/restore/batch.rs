@@ -54,6 +54,7 @@ impl Restorer {
             made: Provenance {
                 method: method(&config.interpolant),
                 draws: if random { config.restore.draws } else { 1 },
+                prior: config.interpolant.tells_prior(),
                 quantiles: if random {
                     config.restore.quantiles.clone()
                 } else {
@@ -159,6 +160,34 @@ impl Restorer {
         })
     }
 
+    /// The `mean` `[B, D]` of the posterior of each object with the part of its draws' deviations that is the
+    /// population's and not the data's, normalised, [draws, B, D]; `None` where that is not known.
+    ///
+    /// # Errors
+    /// As [`Restorer::draws`].
+    pub fn prior_draws(
+        &self,
+        mean: &Tensor,
+        o: &Observations,
+        objects: &[Object],
+    ) -> Result<Option<Tensor>> {
+        if !self.made.prior {
+            return Ok(None);
+        }
+        let numbers = self.numbers(objects);
+        let draws = 0..self.made.draws as u64;
+        if let Some(posterior) = &self.mean {
+            let streams = (self.made.seed, &numbers);
+            return Ok(Some(mean + posterior.prior_errors(o, streams, draws)?));
+        }
+        let error = |k: u64| {
+            let random = Rows::new(self.made.seed, Purpose::Transport, k, &numbers);
+            self.transport.prior_error(&o.latent, &random)
+        };
+        let errors: Option<Vec<Tensor>> = draws.map(error).collect();
+        Ok(errors.map(|errors| mean + Tensor::stack(&errors, 0)))
+    }
+
     /// The mean of the posterior in one evaluation, where the network gives it.
     fn evaluated(&self, o: &Observations, numbers: &Tensor) -> Option<Tensor> {
         if self.made.method != Method::Posterior {
@@ -176,14 +205,15 @@ impl Restorer {
         Tensor::from_slice(&numbers).to_device(self.device)
     }
 
-    /// Mean (`None`: the mean of the draws), scatter and quantiles of draws [draws, B, D] in physical units, beside the
-    /// observations `[B, D]`; flags the objects whose mean is not finite.
+    /// Mean (`None`: the mean of the draws), scatter and quantiles of draws [draws, B, D] in physical units, and
+    /// the scatter of those of [`Restorer::prior_draws`], beside the observations `[B, D]`; flags the objects
+    /// whose mean is not finite.
     ///
     /// # Errors
     /// [`crate::Error::Torch`] if the numbers cannot be copied to the host.
     pub fn moments(
         &self,
-        (mean, draws): (Option<Tensor>, &Tensor),
+        (mean, draws, prior): (Option<Tensor>, &Tensor, Option<&Tensor>),
         objects: &mut [Object],
         observed: Array2<f32>,
         ivar: Array2<f32>,
@@ -202,7 +232,7 @@ impl Restorer {
             .collect();
         let image = |t: &Tensor| to_array(t, &usable);
         // One draw has no scatter: NaN, which libtorch would only give with a warning.
-        let deviation = || {
+        let deviation = |draws: &Tensor| {
             if self.made.draws > 1 {
                 draws.std_dim([0i64].as_slice(), true, false)
             } else {
@@ -212,7 +242,8 @@ impl Restorer {
         let quantiles = &self.made.quantiles;
         Ok(RestoredBlock {
             restored: image(&mean)?,
-            sigma: random.then(|| image(&deviation())).transpose()?,
+            sigma: random.then(|| image(&deviation(draws))).transpose()?,
+            sigma_prior: prior.map(|p| image(&deviation(p))).transpose()?,
             draw: random.then(|| image(&draws.get(0))).transpose()?,
             quantiles: quantiles_of(draws, quantiles)
                 .iter()

@@ -130,6 +130,10 @@ pub fn restore<H: Restorable>(
             let mut objects: Vec<Object> = batch.iter().map(|r| all[*r].clone()).collect();
             let observed = block.observations(job.device);
             let (mean, draws) = restorer.draws(&observed, &objects)?;
+            let about = mean
+                .as_ref()
+                .map_or_else(|| mean_of(&draws), Tensor::shallow_clone);
+            let prior = restorer.prior_draws(&about, &observed, &objects)?;
             for (object, likely) in objects.iter_mut().zip(restorer.likely(&observed)?) {
                 if let Some(likely) = likely.filter(|_| object.flag == flag::GOOD) {
                     (object.loglike, object.loglike_p) = (likely.loglike, likely.p);
@@ -137,9 +141,9 @@ pub fn restore<H: Restorable>(
             }
             let in_units = |x: Tensor| set.header().in_units(&x, &objects);
             let mean = mean.filter(|_| set.header().is_linear());
-            let (mean, draws) = (mean.map(in_units), &in_units(draws));
+            let (mean, draws, prior) = (mean.map(in_units), &in_units(draws), prior.map(in_units));
             let (y, ivar) = set.header().observed(block, &objects);
-            let found = restorer.moments((mean, draws), &mut objects, y, ivar)?;
+            let found = restorer.moments((mean, draws, prior.as_ref()), &mut objects, y, ivar)?;
             restored += objects.iter().filter(|o| o.flag == flag::GOOD).count();
             unlikely += objects.iter().filter(|o| o.is_unlikely()).count();
             let heldout: Vec<bool> = batch.iter().map(|r| input.heldout()[*r]).collect();

@@ -12,6 +12,8 @@ pub struct RestoredBlock {
     /// Standard deviation of the draws, NaN for a single draw; `None` for the ODE, which states no
     /// uncertainty.
     pub sigma: Option<Array2<f32>>,
+    /// The part of `sigma` that is the population's and not the data's, where it is known.
+    pub sigma_prior: Option<Array2<f32>>,
     /// The first single draw; `None` for the ODE.
     pub draw: Option<Array2<f32>>,
     /// One per quantile asked for.
@@ -28,6 +30,7 @@ impl RestoredBlock {
         match image {
             Image::Restored => Some(&self.restored),
             Image::Sigma => self.sigma.as_ref(),
+            Image::SigmaPrior => self.sigma_prior.as_ref(),
             Image::Draw => self.draw.as_ref(),
             Image::Quantile(i) => self.quantiles.get(i),
             Image::Observed => Some(&self.observed),
@@ -42,10 +45,12 @@ impl RestoredBlock {
     ) -> Result<Self> {
         let mut of = |image: Image| kinds.contains(&image).then(|| read(image)).transpose();
         let (sigma, draw, ivar) = (of(Image::Sigma)?, of(Image::Draw)?, of(Image::Ivar)?);
+        let sigma_prior = of(Image::SigmaPrior)?;
         let restored = read(Image::Restored)?;
         let quantiles = kinds.iter().filter(|k| matches!(k, Image::Quantile(_)));
         Ok(Self {
             sigma,
+            sigma_prior,
             draw,
             quantiles: quantiles.map(|k| read(*k)).collect::<Result<_>>()?,
             observed: read(Image::Observed)?,

@@ -38,7 +38,9 @@ impl RestoredHeader {
     pub(crate) fn kinds(&self) -> Vec<Image> {
         let mut images = vec![Image::Restored];
         if self.made.method.is_random() {
-            images.extend([Image::Sigma, Image::Draw]);
+            images.push(Image::Sigma);
+            images.extend(self.made.prior.then_some(Image::SigmaPrior));
+            images.push(Image::Draw);
             images.extend((0..self.made.quantiles.len()).map(Image::Quantile));
         }
         images.extend([Image::Observed, Image::Ivar]);

@@ -9,7 +9,8 @@
 //! is 1/σ² with σ the standard deviation of the SDE draws, 0 where none was estimated; `X_MASK` has
 //! the bit ALLBADPIX where the observation had no good pixel and the flux is inferred alone.
 //! `X_OBS_FLUX`, `X_OBS_IVAR` are the observation on the same pixels, `X_DRAW` the first draw of the
-//! SDE: images that DESI does not know and readers pass over.
+//! SDE, `X_SIGMA_PRIOR` the part of σ that is the population's, where it is known: images that DESI does
+//! not know and readers pass over.
 
 use super::catalog::{Restored, RestoredHeader};
 use super::restorations::RestoredRows;
@@ -216,6 +217,7 @@ struct Arm {
     mask: FitsHdu,
     observed: FitsHdu,
     observed_ivar: FitsHdu,
+    sigma_prior: Option<FitsHdu>,
     draw: Option<FitsHdu>,
 }
 
@@ -252,6 +254,9 @@ fn arms(
             mask: image("MASK", ImageType::Long, "")?,
             observed: image("OBS_FLUX", ImageType::Float, FLUX)?,
             observed_ivar: image("OBS_IVAR", ImageType::Float, IVAR)?,
+            sigma_prior: (header.made.prior)
+                .then(|| image("SIGMA_PRIOR", ImageType::Float, FLUX))
+                .transpose()?,
             draw: header
                 .made
                 .method
@@ -285,10 +290,15 @@ impl Arm {
         sheet.pixels(&self.mask, from, &mask)?;
         sheet.pixels(&self.observed, from, &part(&block.observed))?;
         sheet.pixels(&self.observed_ivar, from, &observed_ivar)?;
-        match (&self.draw, &block.draw) {
-            (Some(hdu), Some(draw)) => sheet.pixels(hdu, from, &part(draw)),
-            _ => Ok(()),
+        for (hdu, rows) in [
+            (&self.sigma_prior, &block.sigma_prior),
+            (&self.draw, &block.draw),
+        ] {
+            if let (Some(hdu), Some(rows)) = (hdu, rows) {
+                sheet.pixels(hdu, from, &part(rows))?;
+            }
         }
+        Ok(())
     }
 }
 
@@ -297,6 +307,7 @@ struct Images {
     restored: RestoredRows,
     /// SIGMA and DRAW, of the SDE.
     random: Option<[RestoredRows; 2]>,
+    sigma_prior: Option<RestoredRows>,
     observed: RestoredRows,
     observed_ivar: RestoredRows,
 }
@@ -305,6 +316,7 @@ struct Images {
 struct Rows {
     restored: Array2<f32>,
     sigma: Option<Array2<f32>>,
+    sigma_prior: Option<Array2<f32>>,
     draw: Option<Array2<f32>>,
     observed: Array2<f32>,
     observed_ivar: Array2<f32>,
@@ -316,6 +328,9 @@ impl Images {
         Ok(Self {
             restored: catalog.rows("RESTORED")?,
             random: random.then(both).transpose()?,
+            sigma_prior: (catalog.header().made.prior)
+                .then(|| catalog.rows("SIGMA_PRIOR"))
+                .transpose()?,
             observed: catalog.rows("OBSERVED")?,
             observed_ivar: catalog.rows("IVAR")?,
         })
@@ -329,6 +344,9 @@ impl Images {
         Ok(Rows {
             restored: self.restored.read(rows)?,
             sigma,
+            sigma_prior: (self.sigma_prior.as_mut())
+                .map(|r| r.read(rows))
+                .transpose()?,
             draw,
             observed: self.observed.read(rows)?,
             observed_ivar: self.observed_ivar.read(rows)?,

@@ -9,6 +9,8 @@ use std::fmt;
 pub(crate) enum Image {
     Restored,
     Sigma,
+    /// What of it is the population's.
+    SigmaPrior,
     Draw,
     /// The quantile of this number in [`Provenance::quantiles`].
     Quantile(usize),
@@ -32,6 +34,7 @@ impl fmt::Display for Image {
         match self {
             Self::Restored => f.write_str("RESTORED"),
             Self::Sigma => f.write_str("SIGMA"),
+            Self::SigmaPrior => f.write_str("SIGMA_PRIOR"),
             Self::Draw => f.write_str("DRAW"),
             Self::Quantile(i) => write!(f, "QUANT{}", i + 1),
             Self::Observed => f.write_str("OBSERVED"),
@@ -50,6 +53,7 @@ mod tests {
         let made = Provenance {
             method: Method::Sde,
             draws: 16,
+            prior: false,
             quantiles: vec![0.16, 0.84],
             seed: 1,
             config_sha256: String::new(),

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::data::{Block, Layout, RowBlock};
 use crate::fit::checkpoint::save;
 use crate::nets::Population;
-use crate::population::{Channel, RestPopulation};
+use crate::population::{Amplitudes, Channel, RestPopulation};
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
@@ -30,13 +30,17 @@ struct Header {
 }
 
 /// The population behind the training part of `data`, in the rest frame where the network is told of
-/// redshifts and else in the observed one; `scaled`: with amplitudes. `None` where the blur hides it, or
+/// redshifts and else in the observed one. `None` where the blur hides it, or
 /// the redshifts range too widely.
 ///
 /// # Errors
 /// [`Error::Config`] of a channel without a closed form, or images; [`Error::Input`] if the
 /// observations cannot be read.
-pub(super) fn behind(config: &Config, data: &Data, scaled: bool) -> Result<Option<RestPopulation>> {
+pub(super) fn behind(
+    config: &Config,
+    data: &Data,
+    amplitudes: Amplitudes,
+) -> Result<Option<RestPopulation>> {
     let Layout::Spectra { grid, noise_rho } = &data.layout else {
         return Err(unfit("there is none for images"));
     };
@@ -55,7 +59,7 @@ pub(super) fn behind(config: &Config, data: &Data, scaled: bool) -> Result<Optio
     if !RestPopulation::is_seen_through(&channel) {
         return Ok(None);
     }
-    RestPopulation::learn(rows, grid, &channel, scaled)
+    RestPopulation::learn(rows, grid, &channel, amplitudes)
 }
 
 /// The population of a run with `network.gaussian`.
@@ -63,7 +67,7 @@ pub(super) fn behind(config: &Config, data: &Data, scaled: bool) -> Result<Optio
 /// # Errors
 /// As [`behind`]; [`Error::Input`] where there is none.
 pub(super) fn learn(config: &Config, data: &Data) -> Result<Population> {
-    let found = behind(config, data, true)?.ok_or_else(|| {
+    let found = behind(config, data, Amplitudes::Scale)?.ok_or_else(|| {
         Error::input(
             &config.survey.prepared,
             "z, lsf",

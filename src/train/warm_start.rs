@@ -11,7 +11,7 @@ use super::known::behind;
 use crate::base::random::Rows;
 use crate::config::{Config, ForwardConfig};
 use crate::data::Layout;
-use crate::population::{RestPopulation, eigen, learn};
+use crate::population::{Amplitudes, RestPopulation, eigen, learn};
 use crate::{Error, Result};
 use ndarray::s;
 use std::path::Path;
@@ -95,7 +95,7 @@ impl GaussianPopulation {
     pub fn of(config: &Config, data: &Data, device: Device) -> Result<Self> {
         let told = config.network.redshift_input();
         let found = if told {
-            behind(config, data, false)?
+            behind(config, data, Amplitudes::None)?
         } else {
             None
         };

@@ -67,6 +67,13 @@ impl Transport {
         }
     }
 
+    /// Draws of the part of the start's posterior that is its population's and not the noise's, about its
+    /// mean, [B, D]; `None` where the path begins at the observations.
+    pub fn prior_error(&self, latent: &Latent, random: &Rows) -> Option<Tensor> {
+        let start = self.start.as_ref()?;
+        Some(no_grad(|| start.prior_error(latent, random)))
+    }
+
     /// The same with another diffusion, `epsilon` times its shape; 0: the ODE of the interpolant.
     #[must_use]
     pub fn with_epsilon(&self, epsilon: f64) -> Self {

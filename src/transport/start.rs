@@ -10,4 +10,9 @@ pub trait Start: Debug + Send + Sync {
     /// A draw x_G of the posterior of each row behind the observations `y` [B, D], and their latent
     /// anchored on it. What a row gets depends on that row and its random stream alone.
     fn anchored(&self, y: &Tensor, latent: &Latent, random: &Rows) -> (Tensor, Latent);
+
+    /// What the draw of [`Start::anchored`] would differ from the posterior's mean by, were the observations
+    /// of `latent` without noise, [B, D]: its scatter is the part of the posterior's that is the population's
+    /// and not the data's.
+    fn prior_error(&self, latent: &Latent, random: &Rows) -> Tensor;
 }

@@ -257,6 +257,7 @@ fn in_restored_images() {
         made: Provenance {
             method: Method::Ode,
             draws: 1,
+            prior: false,
             quantiles: vec![],
             seed: 1,
             config_sha256: String::new(),
@@ -270,6 +271,7 @@ fn in_restored_images() {
         .write(&RestoredBlock {
             restored: image.clone(),
             sigma: None,
+            sigma_prior: None,
             draw: None,
             quantiles: vec![],
             observed: image.clone(),

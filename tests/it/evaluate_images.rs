@@ -154,6 +154,7 @@ impl Study {
             made: Provenance {
                 method: Method::named(method).unwrap(),
                 draws: if sde { 8 } else { 1 },
+                prior: false,
                 quantiles: Vec::new(),
                 seed: 1,
                 config_sha256: "a".repeat(64),
@@ -168,6 +169,7 @@ impl Study {
         let block = RestoredBlock {
             restored,
             sigma: sde.then(|| Array2::from_elem((N, D), 0.2)),
+            sigma_prior: None,
             draw: sde.then(|| draw.clone()),
             quantiles: Vec::new(),
             observed: mean.clone(),

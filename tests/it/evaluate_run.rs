@@ -72,6 +72,7 @@ impl Study {
                 made: Provenance {
                     method: Method::named(interpolant).unwrap(),
                     draws: if sde { 8 } else { 1 },
+                    prior: false,
                     quantiles: vec![],
                     seed: 1,
                     config_sha256: "0".repeat(64),
@@ -82,6 +83,7 @@ impl Study {
             let block = RestoredBlock {
                 restored: physical(&x),
                 sigma: sde.then(|| Array2::from_elem((N, D), 0.1)),
+                sigma_prior: None,
                 draw: sde.then(|| physical(&(&x + &scatter))),
                 quantiles: vec![],
                 observed: physical(&y),

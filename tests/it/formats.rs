@@ -213,6 +213,7 @@ fn coadd(folder: &Path) {
         made: Provenance {
             method: Method::Ode,
             draws: 1,
+            prior: false,
             quantiles: vec![],
             seed: 7,
             config_sha256: String::new(),
@@ -224,6 +225,7 @@ fn coadd(folder: &Path) {
     let block = RestoredBlock {
         restored: image.clone(),
         sigma: None,
+        sigma_prior: None,
         draw: None,
         quantiles: vec![],
         observed: image.clone(),

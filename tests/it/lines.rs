@@ -149,6 +149,7 @@ fn lines_are_read_back_from_the_catalog_as_they_were_noted() {
         made: Provenance {
             method: Method::Ode,
             draws: 1,
+            prior: false,
             quantiles: vec![],
             seed: 1,
             config_sha256: String::new(),
@@ -160,6 +161,7 @@ fn lines_are_read_back_from_the_catalog_as_they_were_noted() {
     let block = RestoredBlock {
         restored: image.clone(),
         sigma: None,
+        sigma_prior: None,
         draw: None,
         quantiles: vec![],
         observed: image.clone(),

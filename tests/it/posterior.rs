@@ -92,6 +92,28 @@ fn one_round_from_a_gaussian_start_moves_its_covariance_by_what_the_observations
     }
 }
 
+/// Of a mode with the information w = r/(1 + r), r = a² c, the start leaves (1 − w)² c of its variance.
+#[test]
+fn what_no_data_made_of_the_scatter_is_the_starts() {
+    let start = from(&joint(&START, &A));
+    // The last pixel's noise makes the rows uneven: their equations are solved.
+    for (n, uneven) in [(40_000, false), (8_000, true)] {
+        let mut latent = latent(n, 4, 1.0);
+        if uneven {
+            latent.sigma = &latent.sigma * row(&[1.0, 1.0, 1.0, 1.01]);
+        }
+        let error = start.prior_error(&latent, &rows(3, n)).unwrap();
+        let (mean, variance) = moments(&error);
+        for i in 0..4 {
+            let (a, c) = (A[i], START[i]);
+            let expected = c / (1.0 + a * a * c).powi(2);
+            assert!(mean[i].abs() < 5.0 * (expected / n as f64).sqrt());
+            let off = variance[i] / expected - 1.0;
+            assert!(off.abs() < 5.0 * (2.0 / n as f64).sqrt(), "{i}: {off}");
+        }
+    }
+}
+
 #[test]
 fn where_the_start_is_right_the_truth_has_every_rank_among_the_draws_alike() {
     let (n, draws) = (4000, 19);

@@ -7,7 +7,8 @@ use rand_distr::StandardNormal;
 use selfsi::config::{ForwardConfig, GridConfig, NoiseFrom, SmoothingFrom};
 use selfsi::data::{Block, LogGrid};
 use selfsi::population::{
-    BandMatrix, Channel, Cholesky, RestFilter, RestGrid, RestPopulation, Structure, eigen,
+    Amplitudes, BandMatrix, Channel, Cholesky, RestFilter, RestGrid, RestPopulation, Structure,
+    eigen,
 };
 
 const D: usize = 96;
@@ -59,6 +60,7 @@ fn population(scaled: bool) -> RestPopulation {
     RestPopulation {
         grid: rest_grid(),
         mean,
+        slope: None,
         factor,
         structure: None,
         scaled,
@@ -97,9 +99,9 @@ fn observed(n: usize, scatter: f64, seed: u64) -> (Block, Array2<f64>) {
     (block, clean)
 }
 
-fn learned(block: &Block, scaled: bool) -> RestPopulation {
+fn learned(block: &Block, amplitudes: Amplitudes) -> RestPopulation {
     let rows = || std::iter::once(Ok(block.clone()));
-    let found = RestPopulation::learn(rows, &grid(), &channel(), scaled);
+    let found = RestPopulation::learn(rows, &grid(), &channel(), amplitudes);
     found.unwrap().unwrap()
 }
 
@@ -111,7 +113,7 @@ fn rms(a: &Array2<f64>) -> f64 {
 fn mean_and_covariance_of_the_clean_population_come_from_noisy_spectra() {
     let n = 6000;
     let (block, _) = observed(n, 0.0, 1);
-    let found = learned(&block, false);
+    let found = learned(&block, Amplitudes::None);
     assert_eq!((found.grid, found.spectra), (rest_grid(), n));
     let (mean, factor) = truth();
     let covariance = factor.dot(&factor.t());
@@ -146,7 +148,10 @@ fn mean_and_covariance_of_the_clean_population_come_from_noisy_spectra() {
 #[test]
 fn amplitudes_are_told_from_shapes() {
     let (block, _) = observed(6000, 0.3, 2);
-    let (with, without) = (learned(&block, true), learned(&block, false));
+    let (with, without) = (
+        learned(&block, Amplitudes::Scale),
+        learned(&block, Amplitudes::None),
+    );
     let (mean, factor) = truth();
     let covariance = factor.dot(&factor.t());
     let off = |p: &RestPopulation| rms(&(p.covariance() - &covariance)) / rms(&covariance);
@@ -163,10 +168,57 @@ fn amplitudes_are_told_from_shapes() {
     assert!(worst < 0.08, "{worst}");
 }
 
+/// Normalised in the last third, where spectra are 1 whatever their amplitude; where they are scaled, they are
+/// to the mean.
+#[test]
+fn a_mean_that_goes_with_the_amplitude_is_found_and_is_not_scatter() {
+    let (n, third) = (4000, 2 * L / 3);
+    let mut rng = ChaCha8Rng::seed_from_u64(12);
+    let channel = channel();
+    let shape = |e: usize| 1.0 + 0.5 * (e as f64 / 9.0).sin();
+    let mut block = Block::masked(n, D);
+    for i in 0..n {
+        let k = rng.random_range(0..SHIFTS);
+        let a = (0.3 * rng.sample::<f64, _>(StandardNormal)).exp();
+        let noise = channel.noise(&Array1::from_elem(D, 0.04), &mut rng);
+        for j in 0..D {
+            let e = j + k;
+            let x = if e < third { a * shape(e) } else { shape(e) };
+            block.flux[[i, j]] = (x + noise[j]) as f32;
+            block.ivar[[i, j]] = 25.0;
+        }
+        block.z[i] = z(k);
+    }
+    let [trend, scale] = [Amplitudes::Trend, Amplitudes::Scale].map(|a| learned(&block, a));
+    let inner = SHIFTS..L - SHIFTS;
+    // The amplitude of a spectrum is against all of its pixels: 1 is where a is somewhat above 1.
+    for e in inner.clone().filter(|e| e.abs_diff(third) > 12) {
+        let ratio = trend.slope()[e] / trend.mean[e];
+        if e < third {
+            assert!(ratio > 1.0, "{e}: {ratio}");
+        } else {
+            assert!(ratio.abs() < 0.1, "{e}: {ratio}");
+        }
+    }
+    let scatter = |p: &RestPopulation| {
+        let c = p.covariance();
+        inner.clone().map(|e| c[[e, e]]).sum::<f64>()
+    };
+    assert!(
+        scatter(&trend) < 0.1 * scatter(&scale),
+        "{} {}",
+        scatter(&trend),
+        scatter(&scale)
+    );
+}
+
 #[test]
 fn learned_again_it_is_the_same_to_the_bit() {
     let (block, _) = observed(300, 0.2, 3);
-    let (a, b) = (learned(&block, true), learned(&block, true));
+    let (a, b) = (
+        learned(&block, Amplitudes::Scale),
+        learned(&block, Amplitudes::Scale),
+    );
     assert!(a.mean == b.mean && a.factor == b.factor);
 }
 
@@ -319,13 +371,53 @@ fn the_moments_of_clean_spectra_are_those_of_their_population() {
     assert!(error < 0.09, "{error}");
 }
 
+/// (1 − K) C (1 − K)ᵀ, K the gain of the observation: what it leaves of the population's scatter. The rest of
+/// the posterior's is noise.
+#[test]
+fn the_part_of_the_scatter_that_is_the_populations() {
+    let (block, _) = observed(1, 0.0, 6);
+    let (population, channel) = (population(false), channel());
+    let filter = RestFilter::new(population.clone(), channel);
+    let posterior = filter
+        .posterior(block.flux.row(0), block.ivar.row(0), block.z[0])
+        .unwrap();
+    let n = 3000;
+    let rngs = (0..n).map(ChaCha8Rng::seed_from_u64);
+    let errors = posterior.prior_errors(rngs);
+    let k = rest_grid().shift(block.z[0]).unwrap();
+    let c = population.covariance();
+    let c = c.slice(s![k..k + D, k..k + D]).to_owned();
+    // The gain: the answer of the mean to each pixel, 0 of a masked one.
+    let mut left = Array2::eye(D);
+    for j in (0..D).filter(|j| block.ivar[[0, *j]] > 0.0) {
+        let one = Array1::from_shape_fn(D, |i| f64::from(i == j));
+        let mut column = left.column_mut(j);
+        column -= &posterior.response(&one).mean;
+    }
+    let expected = left.dot(&c).dot(&left.t());
+    let deviation = posterior.deviation();
+    let mut ratio = 0.0;
+    for j in 0..D {
+        let found = errors.column(j).dot(&errors.column(j)) / n as f64;
+        assert!(expected[[j, j]] < deviation[j].powi(2) * (1.0 + 1e-9));
+        ratio += found / expected[[j, j]] / D as f64;
+    }
+    assert!((ratio - 1.0).abs() < 0.02, "{ratio}");
+}
+
 /// Amplitudes, masks and correlated noise included; what the misfit leaves is what is expected of the
 /// signal.
 #[test]
 fn the_response_is_the_derivative_of_the_mean_and_of_the_misfit() {
     let (block, _) = observed(3, 0.3, 8);
-    let filter = RestFilter::new(population(true), channel());
-    for i in 0..3 {
+    let whole = population(true);
+    let slope = Array1::from_shape_fn(L, |e| whole.mean[e] * (0.2 + e as f64 / L as f64));
+    let trend = RestPopulation {
+        slope: Some(slope),
+        ..whole.clone()
+    };
+    for (population, i) in [(&whole, 0), (&whole, 1), (&trend, 0), (&trend, 2)] {
+        let filter = RestFilter::new(population.clone(), channel());
         let (flux, ivar) = (block.flux.row(i), block.ivar.row(i));
         let of = |flux: &Array1<f32>| filter.posterior(flux.view(), ivar, block.z[i]).unwrap();
         let b: Array1<f64> = (0..D)
@@ -464,7 +556,7 @@ fn the_likelihood_is_the_gaussian_density_and_the_right_redshift_has_the_largest
 fn where_there_is_no_light_none_is_restored() {
     let (block, _) = observed(200, 0.2, 9);
     let (noise, _) = observed(200, 0.2, 10);
-    for population in [learned(&block, true), population(true)] {
+    for population in [learned(&block, Amplitudes::Scale), population(true)] {
         let filter = RestFilter::new(population, channel());
         let (mut square, mut n) = (0.0, 0.0);
         let mut rng = ChaCha8Rng::seed_from_u64(2);

@@ -30,6 +30,7 @@ fn header(interpolant: &str) -> RestoredHeader {
         made: Provenance {
             method: Method::named(interpolant).unwrap(),
             draws: if interpolant == "sde" { 8 } else { 1 },
+            prior: false,
             quantiles: if interpolant == "sde" {
                 vec![0.025, 0.5]
             } else {
@@ -89,6 +90,7 @@ fn block(sde: bool) -> RestoredBlock {
     RestoredBlock {
         restored: image(1),
         sigma: sde.then(|| image(2)),
+        sigma_prior: None,
         draw: sde.then(|| image(3)),
         quantiles: if sde {
             vec![image(4), image(5)]
@@ -105,6 +107,7 @@ fn part(b: &RestoredBlock, from: usize, to: usize) -> RestoredBlock {
     RestoredBlock {
         restored: cut(&b.restored),
         sigma: b.sigma.as_ref().map(cut),
+        sigma_prior: None,
         draw: b.draw.as_ref().map(cut),
         quantiles: b.quantiles.iter().map(cut).collect(),
         observed: cut(&b.observed),

@@ -35,6 +35,7 @@ fn header(channels: usize, method: &str, draws: usize, vector: usize) -> Restore
         made: Provenance {
             method: Method::named(method).unwrap(),
             draws,
+            prior: sde && draws > 1,
             quantiles: if sde { vec![0.16, 0.975] } else { vec![] },
             seed: 9_007_199_254_740_993,
             config_sha256: "a".repeat(64),
@@ -60,6 +61,7 @@ fn block(header: &RestoredImagesHeader) -> RestoredBlock {
     RestoredBlock {
         restored: image(1),
         sigma: sde.then(|| image(2)),
+        sigma_prior: sde.then(|| image(8)),
         draw: sde.then(|| image(3)),
         quantiles: header
             .made
@@ -77,6 +79,7 @@ fn rows(b: &RestoredBlock, range: std::ops::Range<usize>) -> RestoredBlock {
     RestoredBlock {
         restored: cut(&b.restored),
         sigma: b.sigma.as_ref().map(cut),
+        sigma_prior: b.sigma_prior.as_ref().map(cut),
         draw: b.draw.as_ref().map(cut),
         quantiles: b.quantiles.iter().map(cut).collect(),
         observed: cut(&b.observed),
@@ -143,6 +146,7 @@ fn restored_images_are_read_back_as_they_were_written_in_both_formats() {
             }
             if draws > 1 {
                 images.push(("SIGMA", b.sigma.as_ref().unwrap()));
+                images.push(("SIGMA_PRIOR", b.sigma_prior.as_ref().unwrap()));
             }
             assert_eq!(read.header().images().len(), images.len());
             for (name, written) in images {

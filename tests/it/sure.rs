@@ -95,16 +95,33 @@ fn sigma_is_what_the_mean_is_off_by_whatever_the_number_of_threads() {
     // Normalised fluxes: the objects' level is 2.
     let rows = |name: &str| catalog.rows(name).unwrap().read(&all).unwrap() / 2.0;
     let (mean, sigma, draw) = (rows("RESTORED"), rows("SIGMA"), rows("DRAW"));
+    let prior = rows("SIGMA_PRIOR");
     let square = |a: &Array2<f32>| f64::from(a.mapv(|v| v * v).mean().unwrap());
     let (error, scatter) = (square(&(&mean - &waves.clean)), square(&sigma));
     assert!(
         (0.8..1.25).contains(&(error / scatter)),
         "{error} {scatter}"
     );
+    // Noise makes some of it, the population the rest.
+    let part = square(&prior) / scatter;
+    assert!((0.05..0.95).contains(&part), "{part}");
     // The noise was 0.25.
     assert!(error < 0.02, "{error}");
     let off = square(&(&draw - &mean)) / scatter;
     assert!((0.8..1.25).contains(&off), "{off}");
+    // Restored in parts and merged, every image is the same.
+    let shards = ["1/2", "2/2"].map(|part| {
+        let mut c = restore(&run, &[], &waves.path("part.fits"));
+        c.args(["--save-draws", "--shard", part]);
+        c.assert().success();
+        waves.path(&format!("part.shard-00{}-of-002.fits", &part[..1]))
+    });
+    let merged = waves.path("merged.fits");
+    let mut c = command();
+    c.arg("merge").args(&shards).arg("--out").arg(&merged);
+    c.assert().success();
+    let whole = Restored::open(&merged).unwrap();
+    assert!(whole.image("SIGMA_PRIOR").unwrap() == catalog.image("SIGMA_PRIOR").unwrap());
     let few = waves.path("few.fits");
     restore(&run, &[], &few)
         .args(["-n", "8"])

@@ -297,6 +297,7 @@ fn images(path: &Path) -> Array2<f32> {
     let block = RestoredBlock {
         restored: values(1),
         sigma: Some(values(2)),
+        sigma_prior: None,
         draw: Some(values(3)),
         quantiles: vec![],
         observed: values(4),

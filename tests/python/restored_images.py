@@ -56,6 +56,7 @@ def main(fits_path, h5_path):
         assert set(h5) == {n.lower() for n in [*images, *columns]}, list(h5)
         sde = header["METHOD"] == "sde"
         assert ("SIGMA" in images) == (sde and header["NDRAWS"] > 1)
+        assert ("SIGMA_PRIOR" in images) == (header.get("PRIOR") == "SIGMA_PRIOR")
         assert ("DRAW" in images) == sde
         assert ("IVAR" in images) == (header["NOISE"] == "known")
         unit = u.Unit(header["PIXUNIT"], format="fits")

@@ -15,7 +15,7 @@ use crate::data::{Block, Layout, LogGrid, RowBlock};
 use crate::evaluate::{Baseline, Sampled, Sampling, Spectra};
 use crate::forward::{self, MeanBlur};
 use crate::nets::{self, Ground, VelocityField};
-use crate::population::{Channel, RestGrid, RestPopulation};
+use crate::population::{Amplitudes, Channel, RestGrid, RestPopulation};
 use crate::train::{Feed, Learned, Observable, Observations, Posteriors, Training};
 use ndarray::{Array1, Array2, Array3, Axis};
 use rand::SeedableRng;
@@ -184,7 +184,7 @@ impl Peers<'_> {
         };
         let training = &self.spectra.training;
         let rows = || std::iter::once(Ok(training.clone()));
-        let learned = match RestPopulation::learn(rows, self.grid, &channel, true)? {
+        let learned = match RestPopulation::learn(rows, self.grid, &channel, Amplitudes::Trend)? {
             Some(population) if population.factor.ncols() > 0 => Learned {
                 population,
                 lsf: self.lsf(),

@@ -37,6 +37,7 @@ impl RestoredImagesHeader {
         let mut images = vec![Image::Restored];
         if self.made.uncertain() {
             images.push(Image::Sigma);
+            images.extend(self.made.prior.then_some(Image::SigmaPrior));
         }
         if self.made.method.is_random() {
             images.push(Image::Draw);

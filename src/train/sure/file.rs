@@ -6,11 +6,11 @@ use super::super::host_blocks::blocks;
 use super::super::known;
 use super::super::run::Run;
 use super::super::seal::Seal;
-use super::usual::Usual;
+use super::usual::{SCORES, Usual};
 use crate::base::tensors::{matrix, tensor};
 use crate::data::{Layout, LogGrid};
 use crate::fit::checkpoint::save;
-use crate::population::{BandMatrix, RestGrid, RestPopulation, Structure};
+use crate::population::{Amplitudes, BandMatrix, RestGrid, RestPopulation, Structure};
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,8 @@ struct Header {
 }
 
 const NAMES: [&str; 4] = ["sure/mean", "sure/factor", "sure/shifts", "sure/lsf"];
+/// How the mean goes with the amplitude, where spectra are not scaled as a whole.
+const SLOPE: &str = "sure/slope";
 /// Of the covariance's structure, where it has one.
 const STRUCTURE: [&str; 2] = ["sure/modes", "sure/band"];
 /// Of what is usual, where it is known.
@@ -67,7 +69,7 @@ pub(super) fn of(run: &Run, data: &Data) -> Result<Learned> {
         return read(&run.population(), run.seal()?, grid);
     }
     let config = run.config();
-    let population = known::behind(config, data, true)?.ok_or_else(|| {
+    let population = known::behind(config, data, Amplitudes::Trend)?.ok_or_else(|| {
         Error::input(
             &config.survey.prepared,
             "z, lsf",
@@ -91,6 +93,7 @@ pub(super) fn of(run: &Run, data: &Data) -> Result<Learned> {
     Ok(Learned {
         population: RestPopulation {
             mean: population.mean.map(single),
+            slope: population.slope.as_ref().map(|s| s.map(single)),
             factor: population.factor.map(single),
             shifts: population.shifts.iter().map(single).collect(),
             structure: population.structure.as_ref().map(|s| Structure {
@@ -124,10 +127,17 @@ pub(super) fn write(path: &Path, seal: &Seal, learned: &Learned) -> Result<()> {
     ];
     let structure = p.structure.as_ref();
     let structure = structure.map(|s| [s.modes.clone(), s.band.stored().clone()]);
-    let names = NAMES.iter().chain(&STRUCTURE);
-    let parts = parts.into_iter().chain(structure.into_iter().flatten());
+    let slope = p
+        .slope
+        .iter()
+        .map(|s| (&SLOPE, s.clone().insert_axis(Axis(0))));
     let usual = learned.usual.iter().map(|u| (&USUAL, u.scores.clone()));
-    let named = names.zip(parts).chain(usual).map(|(name, a)| {
+    let structure = structure.into_iter().flatten();
+    let parts = NAMES
+        .iter()
+        .zip(parts)
+        .chain(STRUCTURE.iter().zip(structure));
+    let named = parts.chain(slope).chain(usual).map(|(name, a)| {
         let t = tensor(&a.mapv(|v| v as f32), Device::Cpu);
         ((*name).to_owned(), t)
     });
@@ -150,6 +160,7 @@ pub(super) fn read(path: &Path, seal: &Seal, grid: &LogGrid) -> Result<Learned> 
     let array = |name: &str| found(name)?.ok_or_else(|| bad(&format!("{name} is missing")));
     let [mean, factor, shifts, lsf] = NAMES.map(array);
     let (mean, factor, shifts, lsf) = (mean?, factor?, shifts?, lsf?);
+    let slope = found(SLOPE)?.map(|s| s.row(0).to_owned());
     let [modes, band] = STRUCTURE.map(found);
     let structure = match (modes?, band?) {
         (Some(modes), Some(band)) => Some(Structure {
@@ -158,7 +169,7 @@ pub(super) fn read(path: &Path, seal: &Seal, grid: &LogGrid) -> Result<Learned> 
         }),
         _ => None,
     };
-    let usual = found(USUAL)?.filter(|scores| scores.ncols() == 2);
+    let usual = found(USUAL)?.filter(|scores| scores.ncols() == SCORES);
     let usual = usual.map(Usual::from_scores);
     let Header {
         furthest,
@@ -168,6 +179,7 @@ pub(super) fn read(path: &Path, seal: &Seal, grid: &LogGrid) -> Result<Learned> 
     let rest = RestGrid::over(grid, furthest, shifts.len());
     let fits = |s: &Structure| s.modes.nrows() == rest.len() && s.band.len() == rest.len();
     let right = mean.len() == rest.len()
+        && slope.as_ref().is_none_or(|s| s.len() == rest.len())
         && factor.nrows() == rest.len()
         && lsf.len() == grid.pixels
         && structure.as_ref().is_none_or(fits);
@@ -178,6 +190,7 @@ pub(super) fn read(path: &Path, seal: &Seal, grid: &LogGrid) -> Result<Learned> 
         population: RestPopulation {
             grid: rest,
             mean: mean.row(0).to_owned(),
+            slope,
             factor,
             structure,
             scaled,

@@ -65,8 +65,7 @@ impl Mean {
         (seed, streams): (u64, &Tensor),
         draws: Range<u64>,
     ) -> Result<(Tensor, Tensor)> {
-        let seeds: Vec<u64> = draws.map(|k| derive(seed, Purpose::Transport, k)).collect();
-        let streams = Vec::<i64>::try_from(streams.to_device(Device::Cpu))?;
+        let (seeds, streams) = (seeds(seed, draws), numbers(streams)?);
         let (told, errors) = self.posteriors.drawn(o, &seeds, &streams)?;
         let mean = corrected(network, o, &told);
         let rest = self.posteriors.rest_of(o)?;
@@ -74,4 +73,32 @@ impl Mean {
         let draws = &mean + errors * factors;
         Ok((mean, draws))
     }
+
+    /// What `draws` `[n, B, D]` of [`Mean::restored`] would differ from its mean by, were the observations
+    /// without noise: the part of their scatter that is the population's.
+    ///
+    /// # Errors
+    /// As [`Mean::restored`].
+    pub fn prior_errors(
+        &self,
+        o: &Observations,
+        (seed, streams): (u64, &Tensor),
+        draws: Range<u64>,
+    ) -> Result<Tensor> {
+        let (seeds, streams) = (seeds(seed, draws), numbers(streams)?);
+        let errors = self.posteriors.prior_errors(o, &seeds, &streams)?;
+        let rest = self.posteriors.rest_of(o)?;
+        let factors = self
+            .spread
+            .of_rows(&rest, o.flux.size()[1], errors.device());
+        Ok(errors * factors)
+    }
+}
+
+fn seeds(seed: u64, draws: Range<u64>) -> Vec<u64> {
+    draws.map(|k| derive(seed, Purpose::Transport, k)).collect()
+}
+
+fn numbers(streams: &Tensor) -> Result<Vec<i64>> {
+    Ok(Vec::<i64>::try_from(streams.to_device(Device::Cpu))?)
 }

@@ -190,6 +190,7 @@ mod tests {
             population: RestPopulation {
                 grid: RestGrid::over(grid, 4.0f64.ln(), 1),
                 mean: Array1::ones(D),
+                slope: None,
                 factor: factor.clone(),
                 structure: None,
                 scaled: true,

@@ -255,14 +255,9 @@ impl Posteriors {
     ) -> Result<(Told, Tensor)> {
         let block = on_host(o)?;
         let rows = self.each(&block, |i, p| {
-            let stream = |seed: &u64| {
-                let mut rng = ChaCha8Rng::seed_from_u64(*seed);
-                rng.set_stream(numbers[i] as u64);
-                rng
-            };
             let errors: Vec<f32> = match p {
                 Some(p) => {
-                    let errors = p.errors(seeds.iter().map(stream));
+                    let errors = p.errors(streams(seeds, numbers[i]));
                     errors.iter().map(|e| *e as f32).collect()
                 }
                 None => vec![f32::NAN; seeds.len() * block.flux.ncols()],
@@ -274,6 +269,25 @@ impl Posteriors {
         let errors = Tensor::from_slice(&errors.concat()).view([-1, n, d]);
         let errors = errors.transpose(0, 1).contiguous().to_device(self.device);
         Ok((self.tensors(told), errors))
+    }
+
+    /// The part of what draws differ from the means by that is the population's and not the noise's,
+    /// `[n, B, D]`, of the streams of [`Posteriors::drawn`].
+    ///
+    /// # Errors
+    /// As [`Posteriors::probed`].
+    pub fn prior_errors(&self, o: &Observations, seeds: &[u64], numbers: &[i64]) -> Result<Tensor> {
+        let block = on_host(o)?;
+        let (n, d) = (seeds.len() as i64, block.flux.ncols() as i64);
+        let rows = self.each(&block, |i, p| match p {
+            Some(p) => {
+                let errors = p.prior_errors(streams(seeds, numbers[i]));
+                errors.iter().map(|e| *e as f32).collect()
+            }
+            None => vec![f32::NAN; (n * d) as usize],
+        });
+        let errors = Tensor::from_slice(&rows.concat()).view([-1, n, d]);
+        Ok(errors.transpose(0, 1).contiguous().to_device(self.device))
     }
 
     /// `f` of every row's number and posterior, in order.
@@ -330,6 +344,15 @@ impl Posteriors {
             t.to_device(self.device)
         })
     }
+}
+
+/// The stream `number` of each of `seeds`.
+fn streams(seeds: &[u64], number: i64) -> impl Iterator<Item = ChaCha8Rng> + '_ {
+    seeds.iter().map(move |seed| {
+        let mut rng = ChaCha8Rng::seed_from_u64(*seed);
+        rng.set_stream(number as u64);
+        rng
+    })
 }
 
 /// A row whose pixel j is at j + `by`; 0 where there is none.

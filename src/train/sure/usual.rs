@@ -7,24 +7,28 @@ use crate::data::Likely;
 use crate::population::Likelihood;
 use ndarray::Array2;
 
-/// The scores ([`Likelihood::scores`]) of some observations, `[n, 2]`, and their laws.
+/// How many there are of each.
+pub(super) const SCORES: usize = 3;
+
+/// The scores ([`Likelihood::scores`]) of some observations, `[n, SCORES]`, and their laws.
 #[derive(Debug, Clone)]
 pub(crate) struct Usual {
     pub scores: Array2<f64>,
-    laws: [Null; 2],
+    laws: [Null; SCORES],
 }
 
 impl Usual {
     /// From observations that the population was not learned from.
     pub fn of(found: impl Iterator<Item = Likelihood>) -> Self {
         let flat: Vec<f64> = found.flat_map(|l| l.scores()).collect();
-        let scores = Array2::from_shape_vec((flat.len() / 2, 2), flat).unwrap_or_default();
+        let scores =
+            Array2::from_shape_vec((flat.len() / SCORES, SCORES), flat).unwrap_or_default();
         Self::from_scores(scores)
     }
 
     /// From what [`Usual::scores`] was.
     pub fn from_scores(scores: Array2<f64>) -> Self {
-        let laws = [0, 1].map(|k| {
+        let laws = std::array::from_fn(|k| {
             Null::new(
                 scores
                     .columns()
@@ -38,8 +42,8 @@ impl Usual {
         Self { scores, laws }
     }
 
-    /// An observation beside them: the probability that one of the survey is as unlikely, be it as a whole or
-    /// in its broad features; the more telling of both counts, twice.
+    /// An observation beside them: the probability that one of the survey is as unlikely, be it as a whole, in
+    /// its broad features, or for want of lines; the most telling counts, three times.
     pub fn likely(&self, found: &Likelihood) -> Likely {
         let p = self
             .laws
@@ -50,7 +54,7 @@ impl Usual {
         Likely {
             loglike: found.loglike,
             p: match least.is_finite() {
-                true => (2.0 * least).min(1.0),
+                true => (SCORES as f64 * least).min(1.0),
                 false => f64::NAN,
             },
         }
@@ -68,6 +72,7 @@ mod tests {
             pixels: 100,
             broad,
             modes: 10,
+            smooth: -30.0 - 0.1 * square,
         }
     }
 

@@ -1,7 +1,7 @@
 "use strict";
 // Images: the chosen object large, and a sheet of all objects that pass the table's filters.
 
-const PANELS = { OBSERVED: "observed", RESTORED: "restored", SIGMA: "σ", DRAW: "one draw", TRUTH: "truth", IVAR: "ivar" };
+const PANELS = { OBSERVED: "observed", RESTORED: "restored", SIGMA: "σ", SIGMA_PRIOR: "σ, the population's part", DRAW: "one draw", TRUTH: "truth", IVAR: "ivar" };
 const panelName = name => PANELS[name] || `quantile ${name}`;
 
 /** How values become brightness: 0 at `low`, 1 at `high`, linear or as asinh(v / softening). */
@@ -25,7 +25,7 @@ class ImageView {
     this.table = table;
     this.choose = choose;
     this.plane = p.width * p.height;
-    this.names = ["OBSERVED", "RESTORED", "SIGMA", "DRAW", ...content.arrays.filter(n => !(n in PANELS)), "TRUTH", "IVAR"].filter(n => content.arrays.includes(n));
+    this.names = ["OBSERVED", "RESTORED", "SIGMA", "SIGMA_PRIOR", "DRAW", ...content.arrays.filter(n => !(n in PANELS)), "TRUTH", "IVAR"].filter(n => content.arrays.includes(n));
     this.scale = Math.max(Math.floor(64 / Math.max(p.width, p.height)), 1);
     this.softened = Boolean(p.softening);
     this.shownNames = new Set(this.names.filter(n => n !== "IVAR"));
@@ -64,7 +64,7 @@ class ImageView {
   stretches(o) {
     const softening = this.softened ? content.pictures.softening : null;
     const own = new Stretch(values(o, "TRUTH") || values(o, "RESTORED") || values(o, "OBSERVED"), softening);
-    return name => name === "SIGMA" || name === "IVAR" ? new Stretch(values(o, name), null, true) : own;
+    return name => ["SIGMA", "SIGMA_PRIOR", "IVAR"].includes(name) ? new Stretch(values(o, name), null, true) : own;
   }
 
   canvas(o, name, scale, stretch) {
