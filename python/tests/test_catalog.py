@@ -119,7 +119,7 @@ class OfDraws(unittest.TestCase):
         self.assertEqual(rows(self.cat), list(range(len(self.cat))))
 
     def test_lines_have_units_and_errors_and_nan_where_there_is_none(self):
-        self.assertEqual(self.cat.line_names, ("LYA", "NV", "SIIV", "CIV"))
+        self.assertEqual(self.cat.line_names, ("LYA", "NV", "SIIV", "CIV", "CIII", "MGII", "HB", "OIII"))
         lines = self.cat.lines("CIV")
         self.assertIsInstance(lines, QTable)
         self.assertEqual(lines.colnames[3:], ["PEAK", "PEAK_ERR", "CENTROID", "CENTROID_ERR", "EW", "EW_ERR"])

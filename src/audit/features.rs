@@ -77,11 +77,12 @@ impl Feature {
 }
 
 /// The features of `x` `[D]`, normalised flux, of an object at redshift `z`, where the noise of the
-/// observation is `scale` `[D]` (infinite where masked): every strong line inside the spectrum, then
+/// observation is `scale` `[D]` (infinite where masked): every strong line inside the spectrum that is not
+/// masked throughout, then
 /// the most significant peaks that are not such a line.
 #[must_use]
 pub fn features(wavelength: &[f64], x: &[f32], scale: &[f32], z: f64) -> Vec<Feature> {
-    let mut found = lines(wavelength, x, z);
+    let mut found = lines(wavelength, x, scale, z);
     let windows: Vec<(usize, usize)> = found.iter().map(|f| (f.from, f.to)).collect();
     let is_line = |f: &Feature| {
         let of = |(from, to): &(usize, usize)| {
@@ -100,8 +101,8 @@ pub fn features(wavelength: &[f64], x: &[f32], scale: &[f32], z: f64) -> Vec<Fea
     found
 }
 
-/// The strong lines whose windows are inside the spectrum.
-fn lines(wavelength: &[f64], x: &[f32], z: f64) -> Vec<Feature> {
+/// The strong lines whose windows are inside the spectrum and of which some pixel was observed.
+fn lines(wavelength: &[f64], x: &[f32], scale: &[f32], z: f64) -> Vec<Feature> {
     let last = wavelength.len() - 1;
     let feature = |line: &EmissionLine| {
         let [low, high] = line.window.map(|w| w * (1.0 + z));
@@ -109,7 +110,8 @@ fn lines(wavelength: &[f64], x: &[f32], z: f64) -> Vec<Feature> {
         let from = wavelength.partition_point(|w| *w < low);
         let to = wavelength.partition_point(|w| *w <= high).saturating_sub(1);
         let peak = (from..=to).max_by(|a, b| x[*a].total_cmp(&x[*b]));
-        peak.filter(|_| inside && to > from + 2)
+        let seen = || scale[from..=to].iter().any(|s| s.is_finite());
+        peak.filter(|_| inside && to > from + 2 && seen())
             .map(|peak| Feature {
                 name: line.name,
                 peak,

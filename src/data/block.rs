@@ -1,7 +1,17 @@
 //! Some consecutive spectra on the common grid.
 
 use super::row_block::RowBlock;
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1};
+use std::ops::Range;
+
+/// The pixels from the first one with data to the last, of one spectrum's `ivar` `[D]`.
+#[must_use]
+pub(crate) fn own_range(ivar: ArrayView1<f32>) -> Range<usize> {
+    let good = |v: &f32| *v > 0.0;
+    let first = ivar.iter().position(good);
+    let last = ivar.iter().rposition(good);
+    first.zip(last).map_or(0..0, |(a, b)| a..b + 1)
+}
 
 /// Some consecutive spectra on the common grid, each array [n, D] but for the redshifts and their errors.
 #[derive(Debug, Clone, PartialEq)]

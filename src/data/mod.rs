@@ -13,6 +13,7 @@ pub(crate) mod spectrum;
 
 pub use air::air_to_vacuum;
 pub use block::Block;
+pub(crate) use block::own_range;
 pub use grid::LogGrid;
 pub use image_block::ImageBlock;
 pub use layout::{ImageLayout, Layout, PixelScale};

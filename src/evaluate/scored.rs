@@ -1,6 +1,6 @@
 //! What is scored: observations with their truth; on a grid of the rest frame each object shows a part of it.
 
-use ndarray::{Array2, ArrayView1};
+use ndarray::Array2;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -30,14 +30,6 @@ pub struct AtRest {
     pub z_grid: Vec<f64>,
     /// Pixels of each, from the first good one to the last, `[N]`.
     pub own: Vec<Range<usize>>,
-}
-
-/// From the first good pixel of an object to the last.
-pub(super) fn own_range(ivar: ArrayView1<f32>) -> Range<usize> {
-    let good = |v: &f32| *v > 0.0;
-    let first = ivar.iter().position(good);
-    let last = ivar.iter().rposition(good);
-    first.zip(last).map_or(0..0, |(a, b)| a..b + 1)
 }
 
 impl Scored {

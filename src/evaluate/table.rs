@@ -218,8 +218,17 @@ fn power_table(e: &Evaluation) -> Vec<Vec<String>> {
 /// Median absolute errors of the lines: height (flux) and centroid (km/s).
 fn line_table(e: &Evaluation) -> Vec<Vec<String>> {
     let mut header = vec!["median |error|: height, centroid (km/s)".to_owned()];
+    // Lines that these objects show.
+    let measured = |i: &usize| {
+        e.rows
+            .iter()
+            .any(|r| r.lines.get(*i).is_some_and(|l| l.height.n > 0))
+    };
+    let shown: Vec<usize> = (0..e.rows.first().map_or(0, |r| r.lines.len()))
+        .filter(measured)
+        .collect();
     if let Some(r) = e.rows.first() {
-        header.extend(r.lines.iter().map(|l| {
+        header.extend(shown.iter().map(|i| &r.lines[*i]).map(|l| {
             format!(
                 "{} (height {}, n = {})",
                 l.line,
@@ -229,9 +238,9 @@ fn line_table(e: &Evaluation) -> Vec<Vec<String>> {
         }));
     }
     let cells = |r: &Row| {
-        let lines = r
-            .lines
+        let lines = shown
             .iter()
+            .filter_map(|i| r.lines.get(*i))
             .map(|l| format!("{}, {:.0}", number(l.height.absolute), l.centroid.absolute));
         [r.name.clone()].into_iter().chain(lines).collect()
     };

@@ -17,7 +17,9 @@
 //! at all, and then no centroid). A line is not measured (NaN) when a part of its window or side
 //! bands is outside the spectrum, or the redshift is not a positive number; it has no equivalent
 //! width where its continuum falls to 1 % of its height or below (no continuum is seen there, and the
-//! width would be a division by nothing).
+//! width would be a division by nothing). C III] holds Si III], which is rarely told apart from it; [O III]
+//! sits on the red wing of Hβ, as N V on that of Lyα, and is measured like it. Where a spectrum is a part of
+//! a longer one, what is beyond it is NaN in the flux, and lines that reach there are not measured.
 
 mod draws;
 
@@ -50,7 +52,7 @@ pub struct EmissionLine {
 }
 
 /// The lines that are measured.
-pub const LINES: [EmissionLine; 4] = [
+pub const LINES: [EmissionLine; 8] = [
     EmissionLine {
         name: "Lyα",
         key: "LYA",
@@ -78,6 +80,34 @@ pub const LINES: [EmissionLine; 4] = [
         rest: 1549.06,
         window: [1515.0, 1575.0],
         baseline: [Some([1450.0, 1470.0]), None],
+    },
+    EmissionLine {
+        name: "C III]",
+        key: "CIII",
+        rest: 1908.73,
+        window: [1865.0, 1950.0],
+        baseline: [Some([1830.0, 1845.0]), Some([1975.0, 2000.0])],
+    },
+    EmissionLine {
+        name: "Mg II",
+        key: "MGII",
+        rest: 2798.75,
+        window: [2750.0, 2850.0],
+        baseline: [Some([2690.0, 2710.0]), Some([2890.0, 2910.0])],
+    },
+    EmissionLine {
+        name: "Hβ",
+        key: "HB",
+        rest: 4862.68,
+        window: [4800.0, 4930.0],
+        baseline: [Some([4740.0, 4760.0]), Some([5080.0, 5110.0])],
+    },
+    EmissionLine {
+        name: "[O III]",
+        key: "OIII",
+        rest: 5008.24,
+        window: [4990.0, 5028.0],
+        baseline: [Some([4975.0, 4985.0]), Some([5032.0, 5042.0])],
     },
 ];
 

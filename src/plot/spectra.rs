@@ -12,7 +12,7 @@ use plotters::prelude::*;
 use std::ops::Range;
 
 /// Emission lines that are marked: name and vacuum rest wavelength, Å.
-const MARKS: [(&str, f64); 8] = [
+const MARKS: [(&str, f64); 13] = [
     ("Lyβ", 1025.72),
     ("Lyα", 1215.67),
     ("N V", 1240.81),
@@ -21,6 +21,11 @@ const MARKS: [(&str, f64); 8] = [
     ("Si IV", 1396.76),
     ("C IV", 1549.06),
     ("He II", 1640.42),
+    ("C III]", 1908.73),
+    ("Mg II", 2798.75),
+    ("Hβ", 4862.68),
+    ("[O III]", 5008.24),
+    ("Hα", 6564.61),
 ];
 const WIDTH: u32 = 1600;
 const PANEL: u32 = 330;

@@ -4,14 +4,14 @@ use super::files::{check_paths, desi_path, write_spectra};
 use super::restorable::{Batch, Sink, Task};
 use super::shard::Part;
 use crate::base::tensors::numbers;
-use crate::data::{Block, Object, flag};
+use crate::data::{Block, Object, flag, own_range};
 use crate::lines::{MeasuredLines, NO_LINES, over_draws};
 use crate::prepare::SpectraHeader;
 use crate::restored::{
     Restored, RestoredHeader, RestoredPart, RestoredWriter, desi_source, write_restored_desi,
 };
 use crate::{Error, Result};
-use ndarray::{Array3, ArrayView3, Axis};
+use ndarray::{Array3, ArrayView2, ArrayView3, Axis};
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 use tch::Tensor;
@@ -82,11 +82,13 @@ impl Sink<Block> for SpectraSink {
             objects, restored, ..
         } = *batch;
         let draws = all_draws(batch.draws, objects)?;
+        let rest = self.header.grid.is_rest();
+        let shown = rest.then(|| restored.ivar.view());
         let part = RestoredPart {
             objects,
             heldout: batch.heldout,
             block: restored,
-            lines: &lines(&self.wavelength, objects, draws.view()),
+            lines: &lines(&self.wavelength, objects, draws.view(), shown),
             draws: Some(draws.view()),
         };
         self.writer.write(self.written, part)?;
@@ -126,11 +128,26 @@ fn all_draws(draws: &Tensor, objects: &[Object]) -> Result<Array3<f32>> {
     Ok(all)
 }
 
-/// The lines of restored `objects`, measured on their draws [draws, n, D].
-fn lines(wavelength: &[f64], objects: &[Object], draws: ArrayView3<f32>) -> Vec<MeasuredLines> {
+/// The lines of restored `objects`, measured on their draws [draws, n, D]; where `shown`, inverse variances
+/// [n, D], are given, on the part of them that each object shows.
+fn lines(
+    wavelength: &[f64],
+    objects: &[Object],
+    draws: ArrayView3<f32>,
+    shown: Option<ArrayView2<f32>>,
+) -> Vec<MeasuredLines> {
     let measured = |(i, o): (usize, &Object)| {
         if o.flag == flag::GOOD {
-            over_draws(&o.observed(wavelength), draws.index_axis(Axis(1), i), o.z)
+            let mut draws = draws.index_axis(Axis(1), i).to_owned();
+            if let Some(ivar) = &shown {
+                let own = own_range(ivar.row(i));
+                for (j, mut pixel) in draws.columns_mut().into_iter().enumerate() {
+                    if !own.contains(&j) {
+                        pixel.fill(f32::NAN);
+                    }
+                }
+            }
+            over_draws(&o.observed(wavelength), draws.view(), o.z)
         } else {
             NO_LINES
         }

@@ -113,7 +113,7 @@ pub(crate) fn write_lines(sheet: &mut Sheet, start: usize, rows: &[MeasuredLines
 
 impl Restored {
     /// The measured lines of every row, peaks in the flux's unit; `None` in catalogs of versions
-    /// that did not measure them.
+    /// that did not measure them. Lines that they did not measure are NaN.
     ///
     /// # Errors
     /// [`crate::Error::Input`] if the table cannot be read.
@@ -121,15 +121,17 @@ impl Restored {
         let mut fits = Fits::open(self.path())?;
         seek(&mut fits, self.path(), "CATALOG")?;
         let mut rows = vec![NO_LINES; self.objects().len()];
+        let mut any = false;
         for column in columns() {
             if fits.column(&column.name).is_none() {
-                return Ok(None);
+                continue;
             }
+            any = true;
             let values = numbers(&mut fits, self.path(), &column.name, rows.len())?;
             for (row, value) in rows.iter_mut().zip(values) {
                 column.set(row, value);
             }
         }
-        Ok(Some(rows))
+        Ok(any.then_some(rows))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::base::statistics::median;
 use crate::config::{Frame, SelectConfig};
-use crate::data::{Object, flag};
+use crate::data::{Object, flag, own_range};
 use ndarray::{Array2, ArrayView1};
 
 /// Adds a flag and its reason to an object.
@@ -38,14 +38,6 @@ pub(crate) fn snr(flux: ArrayView1<f32>, ivar: ArrayView1<f32>) -> Vec<f64> {
         .collect()
 }
 
-/// Pixels from the first good one to the last.
-fn own_range(ivar: ArrayView1<f32>) -> usize {
-    let good = |v: &f32| *v > 0.0;
-    let first = ivar.iter().position(good);
-    let last = ivar.iter().rposition(good);
-    first.zip(last).map_or(0, |(a, b)| b - a + 1)
-}
-
 /// Median signal-to-noise per good pixel of each of some spectra [n, D]; NaN where there is none.
 pub(crate) fn median_snr(flux: &Array2<f32>, ivar: &Array2<f32>) -> Vec<f32> {
     let rows = flux.rows().into_iter().zip(ivar.rows());
@@ -72,7 +64,7 @@ pub(crate) fn by_spectrum(
     let snr = snr(flux, ivar);
     let whole = match frame {
         Frame::Observed => flux.len(),
-        Frame::Rest => own_range(ivar),
+        Frame::Rest => own_range(ivar).len(),
     };
     let covered = snr.len() as f64 / whole.max(1) as f64;
     let too_few = frame == Frame::Rest && snr.len() < FEWEST;

@@ -45,9 +45,13 @@ pub(super) fn content(view: &View) -> Result<Content> {
         .collect();
     let mut measured = Vec::new();
     if let Some(lines) = file.lines()? {
-        measured = LINES.map(|l| l.name).to_vec();
+        // Those that some object of the catalog shows.
+        let has = |i: &usize| lines.iter().any(|l| l[*i].peak.value.is_finite());
+        let shown: Vec<usize> = (0..LINES.len()).filter(has).collect();
+        measured = shown.iter().map(|i| LINES[*i].name).collect();
         for (entry, row) in entries.iter_mut().zip(&rows) {
-            entry.lines = numbers(&lines[*row]);
+            let all = numbers(&lines[*row]);
+            entry.lines = shown.iter().map(|i| all[*i]).collect();
         }
     }
     if let Some(audit) = &mut audit {

@@ -196,3 +196,41 @@ fn lines_are_read_back_from_the_catalog_as_they_were_noted() {
     }
     assert!(read[1].iter().all(|m| m.peak.value.is_nan()));
 }
+
+/// Lines of the optical and the near ultraviolet, at the redshift that brings each into the grid.
+#[test]
+fn the_lines_of_low_redshift_are_measured_where_a_spectrum_shows_them() {
+    let wavelength = wavelength();
+    for (key, z) in [("CIII", 1.5), ("MGII", 0.9), ("HB", 0.1), ("OIII", 0.1)] {
+        let line = index(key);
+        let rest = LINES[line].rest;
+        // [O III] is narrow: two pixels.
+        let (sigma, off) = match key {
+            "OIII" => (300.0, 40.0),
+            _ => (SIGMA, 30.0),
+        };
+        let flux: Array1<f32> = wavelength
+            .iter()
+            .map(|w| {
+                let u = (w / (1.0 + z) / rest - 1.0) * C_KMS / sigma;
+                (2.0 + 3.0 * (-0.5 * u * u).exp()) as f32
+            })
+            .collect();
+        let all = measure(&wavelength, flux.view(), z);
+        let m = all[line];
+        let expected = (std::f64::consts::TAU).sqrt() * rest * sigma / C_KMS * 1.5;
+        assert!((m.width / expected - 1.0).abs() < 0.02, "{key}: {m:?}");
+        assert!(
+            (m.centroid / rest - 1.0).abs() * C_KMS < off,
+            "{key}: {m:?}"
+        );
+        // What the spectrum does not show is not measured.
+        assert!(all[index("LYA")].height.is_nan() && all[index("CIV")].height.is_nan());
+        // Nor what lies beyond the object's own part of it.
+        let mut part = flux.clone();
+        let from = wavelength.partition_point(|w| *w < rest * (1.0 + z));
+        part.slice_mut(ndarray::s![from..]).fill(f32::NAN);
+        let m = measure(&wavelength, part.view(), z)[line];
+        assert!(m.height.is_nan() && m.width.is_nan(), "{key}: {m:?}");
+    }
+}

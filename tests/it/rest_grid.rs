@@ -328,15 +328,6 @@ fn a_run_restores_objects_of_any_redshift_and_says_where_they_were_observed() {
         let half = 0.5 * 1e-4 * std::f64::consts::LN_10 * (1.0 + z[i]);
         assert!(i == 7 || (o.z_grid - z[i]).abs() < 1.001 * half);
     }
-    let audit = path("audit.fits");
-    let mut command = selfsi();
-    command
-        .arg("audit")
-        .arg(&run)
-        .arg(&out)
-        .arg("--out")
-        .arg(&audit);
-    command.args(["--simulations", "200"]).assert().success();
     if let Some(python) = python() {
         check(&python, "check_rest.py", &[&out]);
     }
