@@ -88,9 +88,11 @@ impl PsfStage {
         self.latent
     }
 
-    /// Whether the network is told it by a number, its width.
-    pub fn is_told_width(&self) -> bool {
-        matches!(self.source, Source::Profile { .. }) && self.latent != LatentUse::Hidden
+    /// Numbers that describe it.
+    pub fn width(&self) -> usize {
+        usize::from(
+            matches!(self.source, Source::Profile { .. }) && self.latent != LatentUse::Hidden,
+        )
     }
 
     /// Gives the survey's own PSFs [N, C · P · P], to draw from.
