@@ -87,8 +87,9 @@ fn main() {
         for _ in 0..n {
             if what == "train" {
                 let k = learner.adam.step;
-                let loss = rule.loss(learner.network.as_ref(), &pairs, k).unwrap();
-                learner.descend(&loss, stride);
+                let portions = rule.portions(&pairs, k).unwrap();
+                let loss = learner.descend(portions, |n, p| rule.loss(n, p, k), stride);
+                let _ = loss.unwrap();
             } else {
                 let net = learner.network.as_ref();
                 let _ = transport.run(net, &data.flux, &data.latent, &random, false);

@@ -10,7 +10,7 @@ use selfsi::config::{
     TransportConfig, UNet1dConfig,
 };
 use selfsi::data::LogGrid;
-use selfsi::fit::Adam;
+use selfsi::fit::{Adam, gradient};
 use selfsi::forward::{CorrelatedNoise, Latent, Quasar};
 use selfsi::interpolant::Interpolant;
 use selfsi::nets::{UNet1d, VelocityField};
@@ -77,8 +77,9 @@ fn train(c: &mut Criterion) {
     let params = net.params();
     let mut adam = Adam::new(&params.flat());
     let mut fit = |pairs: &Pairs| {
-        rule.loss(&net, pairs, 0).unwrap().backward();
-        let gradient = params.take_gradient();
+        let portions = rule.portions(pairs, 0).unwrap();
+        let found = gradient(&net, portions, |n, p| rule.loss(n, p, 0));
+        let (_, gradient) = found.unwrap();
         let weights = adam.update(&params.flat(), &gradient, 1e-4, config.clip);
         params.set_flat(&weights);
     };

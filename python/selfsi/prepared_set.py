@@ -40,7 +40,7 @@ class Prepared:
     @cached_property
     def table(self) -> Table:
         """The objects, a row each: names, positions, redshift, NORM (the level), FLAG and REASON."""
-        of_all = {"loglam", "noise_rho", "shape", "softening", "mean", "std"}
+        of_all = {"loglam", "noise_rho", "noise_scale", "noise_pixels", "shape", "softening", "mean", "std"}
         table = columns_of(self._file, {n for n, d in self._file.items() if d.ndim == 1} - of_all)
         if "NORM" in table.colnames:
             table["NORM"].unit = self.unit

@@ -3,7 +3,7 @@
 
 use crate::Result;
 use crate::base::random::{Purpose, Rows};
-use crate::forward::{ForwardModel, Latent};
+use crate::forward::{ForwardModel, Latent, observe};
 use tch::{Kind, Tensor};
 
 /// Pixels over which the scatter, in units of the recorded noise, is averaged: a variance from some
@@ -31,7 +31,7 @@ pub fn calls(
 ) -> Result<Tensor> {
     let one = |k| {
         let random = Rows::new(seed, Purpose::Audit, k, numbers);
-        Ok(forward.observe(x, latent, &random)?.0)
+        Ok(observe(forward, x, latent, &random)?.0)
     };
     let all = (0..count).map(one).collect::<Result<Vec<_>>>()?;
     Ok(Tensor::stack(&all, 0))

@@ -19,3 +19,4 @@ pub(crate) mod regular;
 pub mod signals;
 pub mod statistics;
 pub(crate) mod tensors;
+pub mod workers;

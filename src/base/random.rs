@@ -4,6 +4,7 @@
 //! depend on the batch it happens to be in. The hash is the finaliser of SplitMix64 (Steele, Lea &
 //! Flood 2014), applied to counters on the tensor's own device.
 
+use std::cell::Cell;
 use tch::{Device, Kind, Tensor};
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -78,10 +79,50 @@ fn hash(x: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// Dropout is the one user of torch's own generator: seeded before each use, so that what is computed
-/// again after a resumption comes out the same.
+thread_local!(static DROPOUT: Cell<u64> = const { Cell::new(0) });
+
+/// Which activations dropout silences is drawn by layer and not by row: seeded before each use, so that
+/// what is computed again after a resumption comes out the same. Of a GPU, torch's own generator draws.
 pub(crate) fn seed_dropout(seed: u64, index: u64) {
-    tch::manual_seed((derive(seed, Purpose::Dropout, index) >> 1) as i64);
+    let seed = derive(seed, Purpose::Dropout, index);
+    DROPOUT.set(seed);
+    tch::manual_seed((seed >> 1) as i64);
+}
+
+/// What this thread's next [`dropout`] draws from.
+pub(super) fn dropout_of_part() -> u64 {
+    DROPOUT.get()
+}
+
+/// `work` with a stream for [`dropout`] that depends on `seed` and `part` alone.
+pub(super) fn with_dropout<T>(seed: u64, part: u64, work: impl FnOnce() -> T) -> T {
+    let before = DROPOUT.replace(hash(seed ^ hash(part)));
+    let made = work();
+    DROPOUT.set(before);
+    made
+}
+
+/// `x` with each number silenced with probability `p`, the others scaled up to the same mean.
+pub(crate) fn dropout(x: &Tensor, p: f64) -> Tensor {
+    if x.device().is_cuda() {
+        return x.dropout(p, true);
+    }
+    let seed = DROPOUT.get();
+    DROPOUT.set(hash(seed));
+    let least = (p * f64::from(u32::MAX)) as u32;
+    let keep = (1.0 / (1.0 - p)) as f32;
+    let kept = |bits: u32| if bits < least { 0.0 } else { keep };
+    // Two numbers from each hash.
+    let pair = |k: u64| {
+        let bits = hash(seed.wrapping_add(k));
+        [kept(bits as u32), kept((bits >> 32) as u32)]
+    };
+    let n = x.numel();
+    let mut factors: Vec<f32> = (0..n.div_ceil(2) as u64).flat_map(pair).collect();
+    factors.truncate(n);
+    x * Tensor::from_slice(&factors)
+        .view(x.size().as_slice())
+        .to_kind(x.kind())
 }
 
 /// Random tensors for a batch of rows; each row has its own stream.
@@ -116,6 +157,23 @@ impl Rows {
     pub fn narrow(&self, start: i64, n: i64) -> Self {
         Self {
             keys: self.keys.narrow(0, start, n),
+        }
+    }
+
+    /// The streams of the rows `index` (int64 `[n]`).
+    #[must_use]
+    pub fn select(&self, index: &Tensor) -> Self {
+        Self {
+            keys: self.keys.index_select(0, index),
+        }
+    }
+
+    /// The streams of all `parts`, one after the other.
+    #[must_use]
+    pub fn concatenate(parts: &[Self]) -> Self {
+        let keys: Vec<&Tensor> = parts.iter().map(|p| &p.keys).collect();
+        Self {
+            keys: Tensor::cat(&keys, 0),
         }
     }
 

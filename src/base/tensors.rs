@@ -24,6 +24,14 @@ pub(crate) fn matrix(t: &Tensor) -> Result<Array2<f32>> {
     Ok(Array2::from_shape_fn((n as usize, d as usize), at))
 }
 
+/// The rows of all `parts`, of which there is one at least, one after the other.
+pub(crate) fn joined(mut parts: Vec<Tensor>) -> Tensor {
+    match parts.len() {
+        1 => parts.remove(0),
+        _ => Tensor::cat(&parts, 0),
+    }
+}
+
 /// An array [n, D] as a tensor on `device`.
 pub(crate) fn tensor(a: &Array2<f32>, device: Device) -> Tensor {
     let shape = [a.nrows() as i64, a.ncols() as i64];

@@ -84,8 +84,6 @@ impl Demo {
         let beside_truth = [&*catalog, std::slice::from_ref(&truth)].concat();
         steps.step("evaluate", &from(&training, &[&beside_truth]), || {
             let said = parsed::<Evaluate>("@ --truth @", &[&run, &truth])?.run(global)?;
-            // It works on a thread for each spectrum, and leaves torch with one.
-            tch::set_num_threads(rayon::current_num_threads() as i32);
             let files = ["evaluation.json", "evaluation.md"];
             Ok((files.map(|n| run.join(n)).to_vec(), said))
         })?;

@@ -145,8 +145,6 @@ impl Evaluate {
                 "leave them out",
             ));
         }
-        // The filters work on one spectrum per thread; libtorch's own threads would be in their way.
-        tch::set_num_threads(1);
         let outcome = evaluate::evaluate_runs(&name, &runs, truth, most, samplers)?;
         if outcome.not_finite > 0 {
             log::warn!(
@@ -182,13 +180,9 @@ impl Evaluate {
             None => all,
         };
         Ok(move |task: &Sampling| {
-            let threads = tch::get_num_threads();
-            tch::set_num_threads(rayon::current_num_threads() as i32);
-            let answer = baselines::sampled(task, &settings, device, &|what| {
+            baselines::sampled(task, &settings, device, &|what| {
                 log::info!(target: PROGRESS, "{what}");
-            });
-            tch::set_num_threads(threads);
-            answer
+            })
         })
     }
 

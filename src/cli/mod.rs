@@ -37,7 +37,7 @@ pub use global::{Global, Shown, Tf32};
 
 use crate::base::error::FAILED;
 use crate::base::signals::on_stop;
-use crate::base::{libtorch, messages, program};
+use crate::base::{libtorch, messages, program, workers};
 use crate::ranks;
 use crate::{Error, Result};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -209,9 +209,10 @@ fn threads(asked: Option<usize>) -> Result<()> {
     }
     rayon::ThreadPoolBuilder::new()
         .num_threads(n)
+        .start_handler(|_| workers::one_thread())
         .build_global()
         .map_err(|e| Error::config("--threads", n, e, "give another number"))?;
-    tch::set_num_threads(n as i32);
+    workers::one_thread();
     Ok(())
 }
 

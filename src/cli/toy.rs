@@ -52,7 +52,6 @@ impl Toy {
             set: global.set.clone(),
         };
         // The trainings run side by side, each on its own thread.
-        tch::set_num_threads(1);
         let start = Instant::now();
         let study = run(&plan, &|shape, sigma, arm| {
             let seconds = start.elapsed().as_secs_f64();

@@ -1,8 +1,11 @@
 //! The denoiser D(x; σ) = E[x₀ | x₀ + σ n = x] around a network F, and its loss.
 
+use crate::base::tensors::joined;
+use crate::base::workers;
 use crate::forward::Latent;
 use crate::nets::{Pass, VelocityField};
-use tch::{Kind, Tensor};
+use std::ops::Range;
+use tch::{Kind, Tensor, no_grad};
 
 /// Mean and scatter of the data: what the preconditioning goes by. It supposes data of mean 0, so
 /// that the mean is taken out before and put back after.
@@ -13,6 +16,9 @@ pub struct Edm {
     /// σ_data: root-mean-square deviation of all pixels of all samples from the mean.
     pub sigma_data: f64,
 }
+
+// SAFETY: libtorch lets several threads read its tensors, and nothing else is done with them.
+unsafe impl Sync for Edm {}
 
 impl Edm {
     /// Measured from samples [N, D].
@@ -63,6 +69,62 @@ impl Edm {
         let weight = (sigma.square() + data) / (sigma.square() * data);
         ((denoised - x0).square() * weight).mean(Kind::Float)
     }
+
+    /// What some rows of a batch contribute to its [`Edm::loss`].
+    pub fn part_of_loss(&self, network: &dyn VelocityField, rows: &Portion, pass: Pass) -> Tensor {
+        let Portion {
+            x0,
+            n,
+            sigma,
+            share,
+        } = rows;
+        self.loss(network, x0, n, sigma, pass) * *share
+    }
+
+    /// [`Edm::denoise`] at one noise level for all rows, which are shared out to all cores. Without
+    /// gradient.
+    pub fn denoised(
+        &self,
+        network: &dyn VelocityField,
+        x: &Tensor,
+        sigma: f64,
+        pass: Pass,
+    ) -> Tensor {
+        let parts = workers::parts(x.size()[0], x.size()[1], x.device());
+        let part = |r: Range<i64>| x.narrow(0, r.start, r.end - r.start);
+        let parts = parts.into_iter().map(part).collect();
+        joined(workers::each(parts, |x: Tensor| {
+            let sigma = Tensor::full([x.size()[0], 1], sigma, (Kind::Float, x.device()));
+            no_grad(|| self.denoise(network, &x, &sigma, pass))
+        }))
+    }
+}
+
+/// Some rows of a batch for [`Edm::loss`].
+#[derive(Debug)]
+pub struct Portion {
+    x0: Tensor,
+    n: Tensor,
+    sigma: Tensor,
+    share: f64,
+}
+
+/// The rows of a batch, arguments of [`Edm::loss`], shared out.
+#[must_use]
+pub fn portions(x0: &Tensor, n: &Tensor, sigma: &Tensor) -> Vec<Portion> {
+    let rows = x0.size()[0];
+    let portion = |r: Range<i64>| {
+        let k = r.end - r.start;
+        let narrow = |t: &Tensor| t.narrow(0, r.start, k);
+        Portion {
+            x0: narrow(x0),
+            n: narrow(n),
+            sigma: narrow(sigma),
+            share: k as f64 / rows as f64,
+        }
+    };
+    let parts = workers::parts(rows, x0.size()[1], x0.device());
+    parts.into_iter().map(portion).collect()
 }
 
 /// The latent of rows like `x` [B, D] that are complete and without noise of their own.
@@ -75,7 +137,7 @@ mod tests {
     use super::*;
     use crate::base::random::{Purpose, Rows};
     use crate::nets::Mlp;
-    use tch::{Device, no_grad};
+    use tch::Device;
 
     /// Samples [N, D] of mean j and standard deviation 0.5, and an untrained network, which is 0.
     fn start(n: i64, d: i64) -> (Edm, Mlp, Tensor) {

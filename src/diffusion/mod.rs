@@ -8,7 +8,7 @@ mod sampler;
 mod state;
 mod trainer;
 
-pub use edm::Edm;
+pub use edm::{Edm, Portion, portions};
 pub use model::{Model, begin};
 pub use record::{ModelRecord, Origin};
 pub use sampler::{heun, heun_step, noise_levels};

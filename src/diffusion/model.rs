@@ -14,7 +14,7 @@ use crate::nets::{Pass, VelocityField};
 use crate::train::sha256_file;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Device, Tensor, no_grad};
 
 /// Folder of the numbered checkpoints in the `folder` of a model.
 pub(super) fn checkpoints(folder: &Path) -> PathBuf {
@@ -102,13 +102,12 @@ impl Model {
         let rows = Tensor::from_slice(numbers).to_device(self.device);
         let random = Rows::new(seed, Purpose::Generate, 0, &rows);
         let denoise = |x: &Tensor, sigma: f64, phase: u64| {
-            let sigma = Tensor::full([x.size()[0], 1], sigma, (Kind::Float, self.device));
             let pass = Pass {
                 dropout: false,
                 phase,
                 bf16: false,
             };
-            self.edm.denoise(self.network.as_ref(), x, &sigma, pass)
+            self.edm.denoised(self.network.as_ref(), x, sigma, pass)
         };
         no_grad(|| {
             let noise = random.normal(0, self.edm.mean.size()[1]) * levels[0];

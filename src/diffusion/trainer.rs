@@ -1,11 +1,12 @@
 //! Training of a diffusion model on restored samples.
 
-use super::edm::Edm;
+use super::edm::{Edm, Portion, portions};
 use super::model::{checkpoints, network};
 use super::record::ModelRecord;
 use super::state;
 use super::state::{Header, State};
 use crate::base::random::{Purpose, Rows, derive, seed_dropout};
+use crate::base::workers;
 use crate::config::{Config, DiffusionConfig};
 use crate::data::Layout;
 use crate::fit::checkpoint::newest;
@@ -15,6 +16,7 @@ use crate::fit::{Adam, Denoising, Learner, Sampler, Stride, learning_rate};
 use crate::nets::Pass;
 use crate::train::Clean;
 use crate::{Error, Result};
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tch::{Device, Tensor, no_grad};
@@ -148,13 +150,17 @@ impl<'a> DiffusionTrainer<'a> {
             phase: step,
             ..Pass::default()
         };
-        let loss = self.loss(&x0, step, pass);
+        let (portions, edm) = (self.portions(&x0, step), &self.edm);
         let stride = Stride {
             rate: self.rate(step),
             clip: self.config.clip,
             ema: self.config.ema,
         };
-        self.learner.descend(&loss, stride);
+        let Ok(loss) = (self.learner).descend(
+            portions,
+            |network, rows| Ok::<_, Infallible>(edm.part_of_loss(network, &rows, pass)),
+            stride,
+        );
         self.losses.push(&loss);
     }
 
@@ -171,14 +177,12 @@ impl<'a> DiffusionTrainer<'a> {
         Tensor::cat(&[clean, restored.narrow(0, n, batch - n)], 0)
     }
 
-    /// The loss at `x0` [B, D], with noise levels and noise of the stream `step`.
-    fn loss(&self, x0: &Tensor, step: u64, pass: Pass) -> Tensor {
+    /// Samples `x0` [B, D] with noise levels and noise of the stream `step`.
+    fn portions(&self, x0: &Tensor, step: u64) -> Vec<Portion> {
         let (b, d) = (x0.size()[0], x0.size()[1]);
         let random = Rows::range(self.seed, Purpose::Diffusion, step, b, self.device);
         let sigma = (random.normal(0, 1) * self.config.p_std + self.config.p_mean).exp();
-        let noise = random.normal(1, d);
-        self.edm
-            .loss(self.learner.network.as_ref(), x0, &noise, &sigma, pass)
+        portions(x0, &random.normal(1, d), &sigma)
     }
 
     /// The losses of the averaged weights.
@@ -188,8 +192,12 @@ impl<'a> DiffusionTrainer<'a> {
         params.set_flat(&self.learner.averaged);
         let loss = |x: &Tensor| {
             let x = x.narrow(0, 0, MEASURED.min(x.size()[0]));
-            let loss = no_grad(|| self.loss(&x, MEASUREMENT, Pass::default()));
-            loss.double_value(&[])
+            let (network, pass) = (self.learner.network.as_ref(), Pass::default());
+            let edm = &self.edm;
+            let parts = workers::each(self.portions(&x, MEASUREMENT), |p| {
+                no_grad(|| edm.part_of_loss(network, &p, pass))
+            });
+            parts.iter().map(|l| l.double_value(&[])).sum()
         };
         let heldout = &self.samples.heldout;
         let found = Denoising {

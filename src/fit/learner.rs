@@ -1,8 +1,46 @@
 //! The M-step: a network, its optimiser and the running average of its weights.
 
 use super::adam::Adam;
+use crate::base::workers;
 use crate::nets::VelocityField;
-use tch::{Tensor, no_grad};
+use tch::{Kind, Tensor, no_grad, with_grad};
+
+/// The loss of a batch, a number, and its gradient `[P]` with respect to the weights of `network`: the
+/// sums over the `parts` of the batch ([`workers`]) of what `loss` makes of each.
+///
+/// # Errors
+/// The first of `loss`.
+pub fn gradient<N: VelocityField + ?Sized, P: Send, E: Send>(
+    network: &N,
+    parts: Vec<P>,
+    loss: impl Fn(&N, P) -> Result<Tensor, E> + Sync,
+) -> Result<(Tensor, Tensor), E> {
+    let work = |part| {
+        with_grad(|| {
+            let loss = loss(network, part)?;
+            Ok([loss.detach(), network.params().gradient(&loss)])
+        })
+    };
+    let mut sum: Option<Result<[Tensor; 2], E>> = None;
+    workers::in_order(parts, work, |made: Result<[Tensor; 2], E>| {
+        sum = Some(match (sum.take(), made) {
+            (None, made) => made,
+            (Some(Ok([mut loss, mut gradient])), Ok([l, g])) => no_grad(|| {
+                loss += l;
+                gradient += g;
+                Ok([loss, gradient])
+            }),
+            (Some(Err(e)), _) | (_, Err(e)) => Err(e),
+        });
+    });
+    match sum {
+        Some(sum) => sum.map(|[loss, gradient]| (loss, gradient)),
+        None => {
+            let zeros = network.params().flat().zeros_like();
+            Ok((zeros.sum(Kind::Float), zeros))
+        }
+    }
+}
 
 /// Weights on their way down a loss.
 pub struct Learner<N: VelocityField + ?Sized = dyn VelocityField> {
@@ -36,16 +74,31 @@ impl<N: VelocityField + ?Sized> Learner<N> {
         }
     }
 
-    /// One step down the gradient of `loss`.
-    pub fn descend(&mut self, loss: &Tensor, stride: Stride) {
-        let gradient = self.gradient(loss);
+    /// One step down the gradient of the loss, which is given back: see [`gradient`].
+    ///
+    /// # Errors
+    /// The first of `loss`; nothing has changed then.
+    pub fn descend<P: Send, E: Send>(
+        &mut self,
+        parts: Vec<P>,
+        loss: impl Fn(&N, P) -> Result<Tensor, E> + Sync,
+        stride: Stride,
+    ) -> Result<Tensor, E> {
+        let (loss, gradient) = self.gradient(parts, loss)?;
         self.follow(&gradient, stride);
+        Ok(loss)
     }
 
-    /// The gradient `[P]` of `loss`.
-    pub fn gradient(&self, loss: &Tensor) -> Tensor {
-        loss.backward();
-        self.network.params().take_gradient()
+    /// The loss and its gradient `[P]`: see [`gradient`].
+    ///
+    /// # Errors
+    /// The first of `loss`.
+    pub fn gradient<P: Send, E: Send>(
+        &self,
+        parts: Vec<P>,
+        loss: impl Fn(&N, P) -> Result<Tensor, E> + Sync,
+    ) -> Result<(Tensor, Tensor), E> {
+        gradient(self.network.as_ref(), parts, loss)
     }
 
     /// One step down a gradient `[P]`.

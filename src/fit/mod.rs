@@ -11,7 +11,7 @@ mod validation;
 
 pub use adam::{Adam, learning_rate};
 pub use checkpoint::{Checkpoint, Header, Saved};
-pub use learner::{Learner, Stride};
+pub use learner::{Learner, Stride, gradient};
 pub use log::Denoising;
 pub use order::{Pick, Sampler};
 pub use tensorboard::EventWriter;

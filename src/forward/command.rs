@@ -250,6 +250,10 @@ impl ForwardModel for Command {
         Ok((latent.fill_masked(&tensor(&y, d), random), latent))
     }
 
+    fn takes_parts(&self) -> bool {
+        false
+    }
+
     fn widths(&self) -> (usize, usize) {
         match self.latent {
             LatentUse::Hidden => (0, 0),

@@ -14,6 +14,9 @@ pub struct Gaussian {
     noise: CorrelatedNoise,
 }
 
+// SAFETY: libtorch lets several threads read its tensors, and nothing else is done with them.
+unsafe impl Sync for Gaussian {}
+
 impl Gaussian {
     /// `sigma` in normalised flux.
     #[must_use]

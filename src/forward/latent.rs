@@ -96,6 +96,12 @@ impl Latent {
         self.map(|t| t.index_select(0, index))
     }
 
+    /// The rows in the order of their redshifts, int64 `[B]`: a network shares work among rows of about one
+    /// redshift.
+    pub fn by_redshift(&self) -> Tensor {
+        self.redshift.view([-1]).argsort_stable(true, 0, false)
+    }
+
     /// The `n` rows from `start` on.
     #[must_use]
     pub fn narrow(&self, start: i64, n: i64) -> Self {

@@ -18,6 +18,9 @@ enum Width {
     One(f64),
 }
 
+// SAFETY: libtorch lets several threads read its tensors, and nothing else is done with them.
+unsafe impl Sync for MeanBlur {}
+
 impl MeanBlur {
     /// Of `config` on the grid of `layout`; none of a channel that does not blur spectra.
     #[must_use]

@@ -15,6 +15,7 @@ mod mean_blur;
 mod model;
 pub(crate) mod motion;
 mod noise;
+mod observe;
 mod passing;
 mod poisson;
 mod process;
@@ -36,6 +37,8 @@ pub use latent::Latent;
 pub use mean_blur::MeanBlur;
 pub use model::ForwardModel;
 pub use redshifts::{redshift_errors, redshifts};
+
+pub use observe::observe;
 
 pub use noise::{CorrelatedNoise, possible as possible_correlation};
 pub use quasar::Quasar;

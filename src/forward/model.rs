@@ -5,8 +5,9 @@ use crate::Result;
 use crate::base::random::Rows;
 use tch::Tensor;
 
-/// A stochastic channel y = F(x), run on batches.
-pub trait ForwardModel: Send {
+/// A stochastic channel y = F(x), run on batches. Several threads may run it at a time
+/// ([`crate::base::workers`]).
+pub trait ForwardModel: Send + Sync {
     /// Observes clean rows `x` [B, D] (normalised) and returns y [B, D] together with the latent
     /// of that observation. `recorded` is the latent of the observations that x came from: what the
     /// channel takes as given (the mask; ivar and the line-spread function, or a stage's latent,
@@ -16,6 +17,12 @@ pub trait ForwardModel: Send {
     /// # Errors
     /// [`Error::Simulator`](crate::Error::Simulator) if a program outside fails.
     fn observe(&self, x: &Tensor, recorded: &Latent, random: &Rows) -> Result<(Tensor, Latent)>;
+
+    /// Whether a batch may be given in parts, to several threads: not to one program, which would answer
+    /// one after the other.
+    fn takes_parts(&self) -> bool {
+        true
+    }
 
     /// Gives point-spread functions of the survey, [N, C · P · P], to a channel that draws from them.
     fn take_psfs(&mut self, _psfs: &Tensor) {}

@@ -89,7 +89,7 @@ impl PsfStage {
     }
 
     /// Numbers that describe it.
-    pub fn numbers(&self) -> usize {
+    pub fn width(&self) -> usize {
         usize::from(
             matches!(self.source, Source::Profile { .. }) && self.latent != LatentUse::Hidden,
         )

@@ -27,6 +27,9 @@ pub struct Quasar {
     noise: CorrelatedNoise,
 }
 
+// SAFETY: libtorch lets several threads read its tensors, and nothing else is done with them.
+unsafe impl Sync for Quasar {}
+
 impl Quasar {
     /// On `grid`, with `tilt` the largest relative tilt at the ends of the range.
     #[must_use]

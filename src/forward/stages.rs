@@ -55,6 +55,9 @@ enum Stage {
     Rays(usize, LatentUse),
 }
 
+// SAFETY: libtorch lets several threads read its tensors, and nothing else is done with them.
+unsafe impl Sync for Stages {}
+
 impl Stages {
     /// # Errors
     /// [`Error::Config`] if a stage does not fit images of this layout.
@@ -162,7 +165,7 @@ impl ForwardModel for Stages {
         let told = |stage: &&Stage| stage.latent().is_some_and(|l| l != LatentUse::Hidden);
         let told = || self.stages.iter().filter(told);
         let vector = |s: &&Stage| match s {
-            Stage::Psf(psf) => psf.numbers() > 0,
+            Stage::Psf(psf) => psf.width() > 0,
             s => matches!(s, Stage::Motion(..) | Stage::Jpeg(..)),
         };
         let planes = |s: &&Stage| matches!(s, Stage::Rays(..));
@@ -213,7 +216,7 @@ impl Stage {
             | Self::Jpeg(.., latent)
             | Self::Rays(_, latent) => Some(*latent),
             // Of a PSF that is no number the config says whether it is told.
-            Self::Psf(psf) => (psf.numbers() > 0).then(|| psf.latent()),
+            Self::Psf(psf) => (psf.width() > 0).then(|| psf.latent()),
             Self::Noise(_)
             | Self::Recorded
             | Self::Blur(_)

@@ -6,6 +6,7 @@
 //! of about one redshift share the eigenvectors of C, whitened by the survey's mean noise: a pixel that
 //! is noisier than that at its place is drawn towards the mean.
 
+use crate::base::workers;
 use crate::forward::Latent;
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -84,7 +85,7 @@ impl Background {
         let profile = population.profile.view([-1]);
         let [mean, covariance] = &population.known;
         let shifts = mean.size()[1] - d + 1;
-        let bin = |mean: Tensor, covariance: Tensor| {
+        let bin = |profile: &Tensor, mean: Tensor, covariance: Tensor| {
             let w = mean.size()[0];
             // The profile on the window: the profile of its middle, the ends repeated.
             let at = Tensor::arange(w, (Kind::Int64, Device::Cpu)) - (w - d) / 2;
@@ -105,16 +106,20 @@ impl Background {
                 variances: single(&variances),
             }
         };
-        let mut bins: Vec<Bin> = (0..shifts)
-            .step_by(WIDTH as usize)
-            .map(|from| {
-                let w = (d + WIDTH - 1).min(mean.size()[1] - from);
-                let covariance = covariance.narrow(0, from, w).narrow(1, from, w);
-                bin(mean.view([-1]).narrow(0, from, w), covariance)
-            })
-            .collect();
+        let window = |from: i64| {
+            let w = (d + WIDTH - 1).min(mean.size()[1] - from);
+            let covariance = covariance.narrow(0, from, w).narrow(1, from, w);
+            (mean.view([-1]).narrow(0, from, w), covariance)
+        };
+        let mut moments: Vec<_> = (0..shifts).step_by(WIDTH as usize).map(window).collect();
         let [mean, covariance] = &population.unknown;
-        bins.push(bin(mean.view([-1]), covariance.shallow_clone()));
+        moments.push((mean.view([-1]), covariance.shallow_clone()));
+        let told = moments
+            .into_iter()
+            .map(|(m, c)| (profile.shallow_clone(), m, c));
+        let bins = workers::each(told.collect(), |(p, m, c): (Tensor, Tensor, Tensor)| {
+            bin(&p, m, c)
+        });
         Self {
             gamma,
             furthest: population.furthest,

@@ -30,8 +30,9 @@ pub struct Pass {
 }
 
 /// A learned velocity field. At initialisation Φ is the identity, or, where the noise is known to
-/// the network, the map that restores a white population of variance 1.
-pub trait VelocityField: Send {
+/// the network, the map that restores a white population of variance 1. Several threads may evaluate it at a time
+/// ([`crate::base::workers`]).
+pub trait VelocityField: Send + Sync {
     /// At times `t` in [0, 1], [B, 1] or [1, 1] for one that all rows share, and points `x` [B, D].
     fn fields(&self, t: &Tensor, x: &Tensor, latent: &Latent, pass: Pass) -> Fields;
     /// The weights, in a fixed order.

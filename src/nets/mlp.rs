@@ -18,6 +18,9 @@ pub struct Mlp {
     heads: i64,
 }
 
+// SAFETY: libtorch lets several threads read its tensors, and nothing else is done with them.
+unsafe impl Sync for Mlp {}
+
 impl Mlp {
     /// For data of `dimension` numbers; `heads` is 1 for the ODE and 2 for the SDE.
     #[must_use]

@@ -11,6 +11,10 @@ pub struct Params {
     named: Vec<(String, Tensor)>,
 }
 
+// SAFETY: libtorch lets several threads read a tensor; weights change only between the steps of a
+// training, when nobody else has them.
+unsafe impl Sync for Params {}
+
 impl Params {
     /// An empty set; weights made later derive from `seed`.
     #[must_use]
@@ -78,18 +82,15 @@ impl Params {
         });
     }
 
-    /// The gradients of the last backward pass as one vector `[P]`; they are cleared.
-    pub fn take_gradient(&self) -> Tensor {
-        no_grad(|| {
-            let flat = join(self.named.iter().map(|(_, t)| {
-                let g = t.grad();
-                if g.defined() { g } else { t.zeros_like() }
-            }));
-            for (_, t) in &self.named {
-                t.shallow_clone().zero_grad();
-            }
-            flat
-        })
+    /// The gradient of `loss`, a number, with respect to all weights as one vector `[P]`. Nothing is left
+    /// at the weights, so that several threads may ask at a time.
+    pub fn gradient(&self, loss: &Tensor) -> Tensor {
+        let weights: Vec<&Tensor> = self.named.iter().map(|(_, t)| t).collect();
+        let parts = Tensor::run_backward(&[loss], &weights, false, false);
+        let or_zero = |(g, (_, t)): (Tensor, &(String, Tensor))| {
+            if g.defined() { g } else { t.zeros_like() }
+        };
+        no_grad(|| join(parts.into_iter().zip(&self.named).map(or_zero)))
     }
 
     /// Views of a vector `[P]` in the shapes of the weights.

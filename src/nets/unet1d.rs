@@ -23,6 +23,7 @@ use super::layers1d::{Coarsen, Conv1d, Merge, Refine, layout, silu};
 use super::norm1d::Norm;
 use super::params::Params;
 use super::rest_frame::RestFrame;
+use crate::base::random::dropout;
 use crate::config::UNet1dConfig;
 use crate::data::LogGrid;
 use crate::forward::Latent;
@@ -72,6 +73,9 @@ struct Up {
     merge: Merge,
     blocks: Vec<Block>,
 }
+
+// SAFETY: libtorch lets several threads read its tensors, and nothing else is done with them.
+unsafe impl Sync for UNet1d {}
 
 impl UNet1d {
     /// For spectra on `grid`; `heads` is 1 for the ODE and 2 for the SDE.
@@ -396,7 +400,7 @@ impl Block {
         let h = silu(self.norm1.modulated(x, &film[0], &film[1]));
         let h = silu(self.norm2.forward(&self.conv1.forward(&h)));
         let h = if train && self.dropout > 0.0 {
-            h.dropout(self.dropout, true)
+            dropout(&h, self.dropout)
         } else {
             h
         };

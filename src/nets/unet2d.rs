@@ -45,6 +45,9 @@ pub struct UNet2d {
     out: Conv2d,
 }
 
+// SAFETY: libtorch lets several threads read its tensors, and nothing else is done with them.
+unsafe impl Sync for UNet2d {}
+
 impl UNet2d {
     /// The largest time of an interpolant, with room: the scale of the slowest wave that tells the
     /// network the time.

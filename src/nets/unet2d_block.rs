@@ -3,6 +3,7 @@
 use super::layers::{Linear, channels_last};
 use super::layers2d::{Conv2d, Norm, largest_divisor};
 use super::params::Params;
+use crate::base::random::dropout;
 use tch::{Kind, Tensor};
 
 /// What all blocks of a network have in common.
@@ -89,7 +90,7 @@ impl Block {
         let affine = affine.chunk(2, 1);
         let h = (h * (&affine[0] + 1.0) + &affine[1]).silu();
         let h = if train && self.dropout > 0.0 {
-            h.dropout(self.dropout, true)
+            dropout(&h, self.dropout)
         } else {
             h
         };

@@ -43,6 +43,9 @@ pub struct GaussianStart {
     scatter: Tensor,
 }
 
+// SAFETY: libtorch lets several threads read its tensors, and nothing else is done with them.
+unsafe impl Sync for GaussianStart {}
+
 impl GaussianStart {
     /// For the moments of the population and of what the channel makes of it.
     #[must_use]

@@ -5,14 +5,17 @@ use super::selection::Source;
 use crate::Result;
 use crate::base::random::{Purpose, Rows};
 use crate::base::tensors::matrix;
+use crate::base::workers;
 use crate::config::InterpolantConfig;
 use crate::data::{Layout, Likely, Method, Object, OtherRedshift, Provenance, flag};
+use crate::forward::Latent;
 use crate::nets::VelocityField;
 use crate::restored::RestoredBlock;
 use crate::train::{Mean, Observations, Run};
 use crate::transport::Transport;
 use ndarray::Array2;
 use sha2::{Digest, Sha256};
+use std::ops::Range;
 use tch::{Device, Tensor, no_grad};
 
 /// A trained run, ready to restore batches.
@@ -79,10 +82,7 @@ impl Restorer {
             let (mean, draws) = mean.restored(self.network.as_ref(), o, streams, draws)?;
             return Ok((Some(mean), draws));
         }
-        let draws: Vec<Tensor> = draws
-            .map(|k| self.draw(o, &numbers, k))
-            .collect::<Result<_>>()?;
-        Ok((self.evaluated(o, &numbers), Tensor::stack(&draws, 0)))
+        Ok((self.evaluated(o, &numbers), self.drawn(o, &numbers, draws)))
     }
 
     /// How likely each observation is under the run's population; `None` where the run has none, or cannot tell.
@@ -117,13 +117,47 @@ impl Restorer {
             let found = mean.restored(self.network.as_ref(), o, streams, draw..draw + 1)?;
             return Ok(found.1.get(0));
         }
-        let stream = |purpose| Rows::new(self.made.seed, purpose, draw, numbers);
-        let network = self.network.as_ref();
-        Ok(no_grad(|| {
-            let y = o.filled(&stream(Purpose::MaskFill));
-            let random = stream(Purpose::Transport);
-            self.transport.run(network, &y, &o.latent, &random, false)
-        }))
+        Ok(self.drawn(o, numbers, draw..draw + 1).get(0))
+    }
+
+    /// Draws of a run whose draws come from Φ, [draws, B, D]. Those of one object go through the network
+    /// together.
+    fn drawn(&self, o: &Observations, numbers: &Tensor, draws: Range<u64>) -> Tensor {
+        let (n, d, count) = (o.len(), o.flux.size()[1], draws.end - draws.start);
+        let rows = workers::most(d, self.device).unwrap_or(n * count as i64);
+        let objects = (rows / count as i64).max(1);
+        let draws: Vec<u64> = draws.collect();
+        let mut parts = Vec::new();
+        for start in (0..n).step_by(objects as usize) {
+            let k = objects.min(n - start);
+            let stacked = draws.chunks(rows as usize);
+            parts.extend(stacked.map(|d| (o.narrow(start, k), numbers.narrow(0, start, k), d)));
+        }
+        let made = workers::each(parts, |(o, numbers, draws)| {
+            self.stacked(&o, &numbers, draws)
+        });
+        no_grad(|| {
+            let of_objects = |made: &[Tensor]| Tensor::cat(made, 0);
+            let made = made.chunks(draws.len().div_ceil(rows as usize));
+            Tensor::cat(&made.map(of_objects).collect::<Vec<_>>(), 1)
+        })
+    }
+
+    /// These draws of some objects, in one batch, [draws, B, D].
+    fn stacked(&self, o: &Observations, numbers: &Tensor, draws: &[u64]) -> Tensor {
+        let streams = |purpose| {
+            let of = |k: &u64| Rows::new(self.made.seed, purpose, *k, numbers);
+            draws.iter().map(of).collect::<Vec<_>>()
+        };
+        no_grad(|| {
+            let fill = streams(Purpose::MaskFill);
+            let y: Vec<Tensor> = fill.iter().map(|random| o.filled(random)).collect();
+            let latent = Latent::concatenate(&vec![&o.latent; draws.len()]);
+            let random = Rows::concatenate(&streams(Purpose::Transport));
+            let (y, network) = (Tensor::cat(&y, 0), self.network.as_ref());
+            let made = self.transport.run(network, &y, &latent, &random, false);
+            made.view([draws.len() as i64, o.len(), -1])
+        })
     }
 
     /// The `mean` `[B, D]` of the posterior of each object with the part of its draws' deviations that is the

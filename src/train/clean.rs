@@ -24,6 +24,9 @@ pub struct Clean {
     fraction: f64,
 }
 
+// SAFETY: libtorch lets several threads read its tensors, and nothing else is done with them.
+unsafe impl Sync for Clean {}
+
 impl Clean {
     /// The complete rows of the clean set of `config` whose objects are not held out; `layout` is
     /// the layout of the observations.

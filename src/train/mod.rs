@@ -36,12 +36,12 @@ pub use observations::{Observable, Observations};
 
 pub use own::check_not_of_a_run;
 pub use pairs::Pairs;
-pub use rule::Rule;
+pub use rule::{Portion, Rule};
 pub(crate) use run::sha256_file;
 pub use run::{Run, config_sha256};
 pub use split::{is_heldout, is_trained};
 pub use sure::Mean;
-pub(crate) use sure::{Learned, Posteriors, Spread, Tally, correction};
+pub(crate) use sure::{Learned, Posteriors, Spread, Tally, corrected, correction};
 
 pub use crate::fit::{Proxies, Proxy, Validation};
 pub use trainer::{Outcome, Trainer};

@@ -1,8 +1,10 @@
 //! Observations of a prepared set as tensors.
 
 use crate::base::tensors::tensor;
+use crate::base::workers;
 use crate::data::{Block, ImageBlock, RowBlock};
 use crate::forward::{Latent, redshift_errors, redshifts};
+use std::ops::Range;
 use tch::{Device, Tensor};
 
 /// Rows read at once.
@@ -34,6 +36,14 @@ impl Observations {
             flux: self.flux.narrow(0, start, n),
             latent: self.latent.narrow(start, n),
         }
+    }
+
+    /// The rows shared out to all cores, each part with where it lies.
+    #[must_use]
+    pub fn parts(&self) -> Vec<(Self, Range<i64>)> {
+        let parts = workers::parts(self.len(), self.flux.size()[1], self.flux.device());
+        let part = |r: Range<i64>| (self.narrow(r.start, r.end - r.start), r);
+        parts.into_iter().map(part).collect()
     }
 
     /// The rows that `keep` names by their number.

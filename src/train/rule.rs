@@ -7,12 +7,14 @@ use super::pairs::Pairs;
 use super::warm_start::GaussianPopulation;
 use crate::Result;
 use crate::base::random::{Purpose, Rows};
+use crate::base::workers;
 use crate::config::TrainConfig;
 use crate::forward::{ForwardModel, Latent};
 use crate::interpolant::loss;
 use crate::nets::{Pass, VelocityField};
 use crate::ranks::Place;
 use crate::transport::Transport;
+use std::ops::Range;
 use tch::{Kind, Tensor};
 
 /// What stays the same from step to step.
@@ -31,6 +33,19 @@ pub struct Rule<'a> {
     pub seed: u64,
     /// Which rows of the whole batch the rows at hand are.
     pub place: Place,
+}
+
+/// Some rows of a batch.
+#[derive(Debug)]
+pub struct Portion {
+    pairs: Pairs,
+    /// What F makes of them, where it takes whole batches.
+    fresh: Option<(Tensor, Latent)>,
+    /// The random streams of F and of all else.
+    channel: Rows,
+    random: Rows,
+    /// The part of the batch that they are.
+    share: f64,
 }
 
 impl Rule<'_> {
@@ -116,23 +131,59 @@ impl Rule<'_> {
         }
     }
 
-    /// Loss of the interpolant between x and fresh (or, with probability 1 − p, the recorded)
-    /// observations.
+    /// The rows of a batch, shared out for [`Rule::loss`].
+    ///
+    /// # Errors
+    /// As [`ForwardModel::observe`], where F takes whole batches.
+    pub fn portions(&self, pairs: &Pairs, step: u64) -> Result<Vec<Portion>> {
+        let place = self.place.repeated(self.copies());
+        let (n, device) = (pairs.x0.size()[0], pairs.x0.device());
+        let rows = |purpose| place.streams(self.seed, purpose, step, n, device);
+        let (channel, random) = (rows(Purpose::Forward), rows(Purpose::Interpolant));
+        let fresh = match self.forward.takes_parts() {
+            true => None,
+            false => Some((self.forward).observe(&pairs.x0, &pairs.latent, &channel)?),
+        };
+        let order = pairs.latent.by_redshift();
+        let portion = |r: Range<i64>| {
+            let k = r.end - r.start;
+            let rows = order.narrow(0, r.start, k);
+            let select = |(y, l): &(Tensor, Latent)| (y.index_select(0, &rows), l.select(&rows));
+            Portion {
+                pairs: pairs.select(&rows),
+                fresh: fresh.as_ref().map(select),
+                channel: channel.select(&rows),
+                random: random.select(&rows),
+                share: k as f64 / n as f64,
+            }
+        };
+        let parts = workers::parts(n, pairs.x0.size()[1], device);
+        Ok(parts.into_iter().map(portion).collect())
+    }
+
+    /// What some rows of a batch contribute to its loss, which is that of the interpolant between x and
+    /// fresh (or, with probability 1 − p, the recorded) observations.
     ///
     /// # Errors
     /// As [`ForwardModel::observe`].
-    pub fn loss(&self, field: &dyn VelocityField, pairs: &Pairs, step: u64) -> Result<Tensor> {
+    pub fn loss(&self, field: &dyn VelocityField, portion: Portion, step: u64) -> Result<Tensor> {
+        let Portion {
+            pairs,
+            fresh,
+            channel,
+            random,
+            share,
+        } = portion;
         let Pairs {
             x0,
             recorded,
             clean,
             latent,
-        } = pairs;
-        let place = self.place.repeated(self.copies());
-        let (n, device) = (x0.size()[0], x0.device());
-        let rows = |purpose| place.streams(self.seed, purpose, step, n, device);
-        let (fresh, drawn) = self.forward.observe(x0, latent, &rows(Purpose::Forward))?;
-        let random = rows(Purpose::Interpolant);
+        } = &pairs;
+        let (fresh, drawn) = match fresh {
+            Some(fresh) => fresh,
+            None => self.forward.observe(x0, latent, &channel)?,
+        };
         let (x1, latent) = match recorded {
             None => (fresh, drawn),
             Some(y) => {
@@ -151,11 +202,8 @@ impl Rule<'_> {
             phase: step,
             bf16: false,
         };
-        Ok(loss(
-            &field.fields(&t, &sample.point, &latent, pass),
-            &sample,
-            &self.weight(&latent),
-        ))
+        let fields = field.fields(&t, &sample.point, &latent, pass);
+        Ok(loss(&fields, &sample, &self.weight(&latent)) * share)
     }
 
     /// Clean data for those leading rows of a batch that are among the ones at hand, which are

@@ -20,7 +20,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::OnceLock;
 use tch::{Device, Tensor};
 
@@ -237,7 +237,7 @@ impl Run {
             return Ok(transport);
         }
         let joint = start::read(&self.start(), self.seal()?, layout.pixels() as i64)?;
-        Ok(transport.from(Rc::new(GaussianStart::new(&joint, device))))
+        Ok(transport.from(Arc::new(GaussianStart::new(&joint, device))))
     }
 
     /// The known part of the fields that `population` makes on this run's path.

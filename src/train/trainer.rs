@@ -31,7 +31,7 @@ use crate::ranks::{Place, Ranks};
 use crate::transport::Transport;
 use crate::{Error, Result};
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tch::{Device, Tensor};
 
@@ -114,7 +114,7 @@ impl<'a> Trainer<'a> {
         e_step.check_noise(&data.layout)?;
         let start = start_of(run, data, &*forward)?;
         if let Some(joint) = &start {
-            e_step = e_step.from(Rc::new(GaussianStart::new(joint, device)));
+            e_step = e_step.from(Arc::new(GaussianStart::new(joint, device)));
         }
         let mut trainer = Self {
             run,
@@ -325,25 +325,26 @@ impl<'a> Trainer<'a> {
     /// One optimiser step; the loss stays on the device.
     fn descend(&mut self, step: u64, feed: &mut Feed<'_>) -> Result<()> {
         let t = &self.config().train;
-        let loss = match &self.sure {
+        let found = match &self.sure {
             Some(sure) => feed.batch(step).and_then(|batch| {
-                let network = self.learner.network.as_ref();
-                sure.loss(network, &batch, self.place(), step)
+                let portions = sure.portions(&batch, self.place(), step)?;
+                let blur = sure.blur();
+                (self.learner).gradient(portions, |n, p| Ok(p.loss(n, blur, step)))
             }),
             None => self.pairs(step, feed).and_then(|pairs| {
                 seed_dropout(self.config().seed, self.place().index(2 * step));
-                let network = self.learner.network.as_ref();
-                self.rule().loss(network, &pairs, step)
+                let (rule, learner) = (self.rule(), &self.learner);
+                let portions = rule.portions(&pairs, step)?;
+                learner.gradient(portions, |n, p| rule.loss(n, p, step))
             }),
         };
-        let loss = self.ranks.agree(loss)?;
+        let (loss, gradient) = self.ranks.agree(found)?;
         let stride = Stride {
             rate: self.rate(step),
             clip: t.clip,
             ema: t.ema,
         };
-        let gradient = self.learner.gradient(&loss);
-        let mean = self.ranks.mean(gradient, loss.detach(), t.batch as i64);
+        let mean = self.ranks.mean(gradient, loss, t.batch as i64);
         let (gradient, loss) = self.ranks.agree(mean)?;
         self.learner.follow(&gradient, stride);
         self.losses.push(&loss);

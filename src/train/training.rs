@@ -197,6 +197,7 @@ fn fill(all: &mut Observations, at: i64, part: &Observations) {
     put(&all.latent.planes, &part.latent.planes);
     put(&all.latent.psf, &part.latent.psf);
     put(&all.latent.redshift, &part.latent.redshift);
+    put(&all.latent.redshift_error, &part.latent.redshift_error);
     if !is_one_number(&all.latent.lsf) {
         put(&all.latent.lsf, &part.latent.lsf);
     }

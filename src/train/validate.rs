@@ -11,7 +11,7 @@ use super::proxies::{BASIS_ROWS, Comparison};
 use crate::Result;
 use crate::base::random::{Purpose, Rows};
 use crate::fit::Validation;
-use crate::forward::ForwardModel;
+use crate::forward::{ForwardModel, observe};
 use crate::nets::VelocityField;
 use crate::transport::Transport;
 use tch::{Device, Kind, Tensor, no_grad};
@@ -115,7 +115,7 @@ impl Validator {
         no_grad(|| {
             let (n, device) = (self.held.len(), self.y.device());
             let random = Rows::range(self.seed, Purpose::Validation, 3, n, device);
-            let (fresh, _) = forward.observe(x, &self.held.latent, &random)?;
+            let (fresh, _) = observe(forward, x, &self.held.latent, &random)?;
             let spectra = sliced_wasserstein(
                 &self.y.matmul(&self.directions),
                 &fresh.matmul(&self.directions),

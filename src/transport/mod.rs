@@ -10,6 +10,7 @@ mod start;
 pub use start::Start;
 
 use crate::base::random::Rows;
+use crate::base::workers;
 use crate::config::{InterpolantConfig, Scheme, TransportConfig};
 use crate::data::Layout;
 use crate::forward::Latent;
@@ -17,7 +18,8 @@ use crate::interpolant::Interpolant;
 use crate::nets::{Pass, VelocityField};
 use crate::{Error, Result};
 use reverse_noise::ReverseNoise;
-use std::rc::Rc;
+use std::ops::Range;
+use std::sync::Arc;
 use tch::{Tensor, no_grad};
 
 /// How Φ is integrated.
@@ -25,7 +27,7 @@ use tch::{Tensor, no_grad};
 pub struct Transport {
     /// The path that Φ follows back.
     pub interpolant: Interpolant,
-    start: Option<Rc<dyn Start>>,
+    start: Option<Arc<dyn Start>>,
     reverse: Option<ReverseNoise>,
     scheme: Scheme,
     steps: usize,
@@ -51,7 +53,7 @@ impl Transport {
 
     /// The same from draws of a posterior on, for [`Interpolant::Posterior`].
     #[must_use]
-    pub fn from(mut self, start: Rc<dyn Start>) -> Self {
+    pub fn from(mut self, start: Arc<dyn Start>) -> Self {
         self.start = Some(start);
         self
     }
@@ -145,6 +147,8 @@ impl Transport {
     /// from `random`; the ODE does not use it. `dropout`: whether it is on, as in the paper.
     /// From a posterior on, the steps are those of `arc`; X begins with its draw, from `random`.
     ///
+    /// The rows are shared out to all cores ([`workers`]).
+    ///
     /// Euler takes the drift at the beginning of each step. Heun averages it with that at the end
     /// of the Euler step, noise included: of second order for the ODE, and in law for the SDE,
     /// whose noise does not depend on X. The last step adds no noise where ε vanishes at its end.
@@ -156,33 +160,43 @@ impl Transport {
         random: &Rows,
         dropout: bool,
     ) -> Tensor {
-        no_grad(|| {
-            if self.start.is_some() {
-                return self.run_from_start(field, y, latent, random, dropout);
+        let path = |y: &Tensor, latent: &Latent, random: &Rows| match self.start {
+            Some(_) => self.run_from_start(field, y, latent, random, dropout),
+            None => self.run_from_observed(field, y, latent, random, dropout),
+        };
+        in_parts(y, latent, random, path)
+    }
+
+    fn run_from_observed(
+        &self,
+        field: &dyn VelocityField,
+        y: &Tensor,
+        latent: &Latent,
+        random: &Rows,
+        dropout: bool,
+    ) -> Tensor {
+        let mut x = y.shallow_clone();
+        let mut before = None;
+        for k in 0..self.steps {
+            let (t, u) = (self.time(k), self.time(k + 1));
+            let pass = self.pass(k as u64, dropout);
+            let drift = self.drift(field, t, &x, latent, pass);
+            if self.scheme == Scheme::Multistep && !self.draws_noise() {
+                let clean = &x - drift * t;
+                x = multistep(t, u, &x, &clean, before.as_ref());
+                before = Some((t, clean));
+                continue;
             }
-            let mut x = y.shallow_clone();
-            let mut before = None;
-            for k in 0..self.steps {
-                let (t, u) = (self.time(k), self.time(k + 1));
-                let pass = self.pass(k as u64, dropout);
-                let drift = self.drift(field, t, &x, latent, pass);
-                if self.scheme == Scheme::Multistep && !self.draws_noise() {
-                    let clean = &x - drift * t;
-                    x = multistep(t, u, &x, &clean, before.as_ref());
-                    before = Some((t, clean));
-                    continue;
-                }
-                let noise = self.noise(t, u, latent, random, k as u64);
-                let end = add(&x - &drift * (t - u), noise.as_ref());
-                x = if self.scheme == Scheme::Euler {
-                    end
-                } else {
-                    let there = self.drift(field, u, &end, latent, pass);
-                    add(x - (drift + there) * (0.5 * (t - u)), noise.as_ref())
-                };
-            }
-            x
-        })
+            let noise = self.noise(t, u, latent, random, k as u64);
+            let end = add(&x - &drift * (t - u), noise.as_ref());
+            x = if self.scheme == Scheme::Euler {
+                end
+            } else {
+                let there = self.drift(field, u, &end, latent, pass);
+                add(x - (drift + there) * (0.5 * (t - u)), noise.as_ref())
+            };
+        }
+        x
     }
 
     /// Draws x ~ q(x | y) for the observations `y`.
@@ -216,7 +230,7 @@ impl Transport {
         latent: &Latent,
         random: &Rows,
     ) -> Tensor {
-        no_grad(|| {
+        in_parts(y, latent, random, |y, latent, random| {
             let (x, latent) = self.beginning(y, latent, random);
             // At t = 1 the point says nothing of x0 that y does not: the point of the mean will do.
             let x = latent.anchor.as_ref().map_or(x, |a| a.mean.shallow_clone());
@@ -260,6 +274,29 @@ impl Transport {
         let unit = random.normal(step, latent.sigma.size()[1]);
         Some(unit * reverse.noise_variance(t, u, latent).sqrt())
     }
+}
+
+/// What `path` makes of the rows of a batch [B, D], without gradient, by as many threads as there are.
+fn in_parts(
+    y: &Tensor,
+    latent: &Latent,
+    random: &Rows,
+    path: impl Fn(&Tensor, &Latent, &Rows) -> Tensor + Sync,
+) -> Tensor {
+    let rows = workers::parts(y.size()[0], y.size()[1], y.device());
+    if rows.len() == 1 {
+        return no_grad(|| path(y, latent, random));
+    }
+    let order = latent.by_redshift();
+    let part = |r: &Range<i64>| {
+        let index = order.narrow(0, r.start, r.end - r.start);
+        let (latent, random) = (latent.select(&index), random.select(&index));
+        (y.index_select(0, &index), latent, random)
+    };
+    let parts = rows.iter().map(part).collect();
+    let work = |(y, latent, random): (Tensor, Latent, Rows)| no_grad(|| path(&y, &latent, &random));
+    let made = Tensor::cat(&workers::each(parts, work), 0);
+    made.index_select(0, &order.argsort(0, false))
 }
 
 /// The ODE from `t` to `u` < t, written dX/dt = (X − C)/t with C = X − t b, which for γ = 0 is

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use tch::Tensor;
 
 /// A Gaussian population whose posterior, given an observation, the path begins with.
-pub trait Start: Debug {
+pub trait Start: Debug + Send + Sync {
     /// A draw x_G of the posterior of each row behind the observations `y` [B, D], and their latent
     /// anchored on it. What a row gets depends on that row and its random stream alone.
     fn anchored(&self, y: &Tensor, latent: &Latent, random: &Rows) -> (Tensor, Latent);

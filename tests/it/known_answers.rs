@@ -16,7 +16,7 @@ use selfsi::base::random::{Purpose, Rows};
 use selfsi::config::{
     EpsilonShape, InterpolantConfig, Scheme, TrainConfig, TransportConfig, UNet1dConfig,
 };
-use selfsi::fit::{Adam, Sampler, learning_rate};
+use selfsi::fit::{Adam, Sampler, gradient, learning_rate};
 use selfsi::forward::{CorrelatedNoise, ForwardModel, Gaussian, Latent};
 use selfsi::interpolant::Interpolant;
 use selfsi::nets::{Fields, Mlp, Params, Pass, VelocityField};
@@ -106,6 +106,9 @@ struct Exact {
     variance: Tensor,
     params: Params,
 }
+
+// SAFETY: its tensors are only read.
+unsafe impl Sync for Exact {}
 
 impl Exact {
     fn new(interpolant: &InterpolantConfig, mean: &[f64], variance: &[f64]) -> Self {
@@ -570,8 +573,9 @@ fn learn(
         let part = observed.select(&Tensor::from_slice(&sampler.rows(step)));
         teacher.params().set_flat(&averaged);
         let pairs = rule.transport(&teacher, &part, step);
-        rule.loss(&live, &pairs, step).unwrap().backward();
-        let gradient = live.params().take_gradient();
+        let portions = rule.portions(&pairs, step).unwrap();
+        let found = gradient(&live, portions, |n, p| rule.loss(n, p, step));
+        let (_, gradient) = found.unwrap();
         let rate = learning_rate(step, steps, 0.05, train.learning_rate);
         let weights = adam.update(&live.params().flat(), &gradient, rate, train.clip);
         live.params().set_flat(&weights);

@@ -8,7 +8,7 @@ use selfsi::lab::toy::{Arm, Settings, Shape, calibration, exact, learn_behind, o
 use selfsi::nets::{Fields, Mlp, Params, Pass, VelocityField};
 use selfsi::population::{GaussianStart, Joint, Learned, Moments};
 use selfsi::transport::Transport;
-use std::rc::Rc;
+use std::sync::Arc;
 use tch::{Device, Kind, Tensor};
 
 const KIND: InterpolantConfig = InterpolantConfig::Posterior { erased: 1.0 };
@@ -53,7 +53,7 @@ fn from(joint: &Joint) -> Transport {
         grading: 2.0,
         ..TransportConfig::default()
     };
-    Transport::new(&KIND, &steps, true).from(Rc::new(GaussianStart::new(joint, Device::Cpu)))
+    Transport::new(&KIND, &steps, true).from(Arc::new(GaussianStart::new(joint, Device::Cpu)))
 }
 
 fn silent(d: i64) -> Mlp {
@@ -140,7 +140,8 @@ struct Exact {
     v: f64,
     gain: f64,
     start: f64,
-    y: Tensor,
+    /// The same in all rows.
+    y: f64,
     params: Params,
 }
 
@@ -148,10 +149,10 @@ impl VelocityField for Exact {
     fn fields(&self, t: &Tensor, x: &Tensor, latent: &Latent, _: Pass) -> Fields {
         let anchor = latent.anchor.as_ref().unwrap();
         let left: Tensor = 1.0 - t;
-        let mean = &self.y * self.gain;
+        let mean = self.y * self.gain;
         let total = left.square() * self.v + t.square() * self.start;
-        let off = x - &left * &mean - t * &anchor.mean;
-        let clean = mean + &left * self.v / total * off;
+        let off = x - &left * mean - t * &anchor.mean;
+        let clean: Tensor = &left * self.v / total * off + mean;
         Fields {
             velocity: (x - clean) / t,
             denoiser: None,
@@ -182,7 +183,7 @@ fn exact_field(a: f64, start: f64, v: f64, gain: f64, y: &Tensor) -> Exact {
         v,
         gain,
         start: posterior(a, start).1,
-        y: y.shallow_clone(),
+        y: y.double_value(&[0, 0]),
         params: Params::new(0, Device::Cpu),
     }
 }

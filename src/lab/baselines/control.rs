@@ -12,11 +12,12 @@ use crate::base::random::{Purpose, Rows, derive};
 use crate::base::tensors::matrix;
 use crate::config::TrainConfig;
 use crate::fit::Sampler;
-use crate::forward::ForwardModel;
+use crate::forward::{ForwardModel, observe};
 use crate::nets::VelocityField;
-use crate::train::{Observations, Posteriors, Spread, Tally, correction};
+use crate::train::{Observations, Posteriors, Spread, Tally, corrected, correction};
 use ndarray::Array2;
-use tch::{Kind, Tensor, no_grad};
+use std::ops::Range;
+use tch::{Kind, Tensor};
 
 /// Rows at once.
 const BATCH: i64 = 64;
@@ -63,7 +64,7 @@ impl Pairs<'_> {
     ) -> Result<(Tensor, Observations)> {
         let clean = self.clean.index_select(0, index);
         let recorded = self.observed.latent.select(index);
-        let (y, latent) = no_grad(|| forward.observe(&clean, &recorded, random))?;
+        let (y, latent) = observe(forward, &clean, &recorded, random)?;
         let flux = y * &latent.good;
         Ok((clean, Observations { flux, latent }))
     }
@@ -84,7 +85,7 @@ impl<'a> Control<'a> {
         let aside = crate::evaluate::evenly(&all, ASIDE.0.min(pairs.len() / ASIDE.1) as usize);
         let fitted: Vec<i64> = all.into_iter().filter(|i| !aside.contains(i)).collect();
         let mut sampler = Sampler::new(fit.seed, fitted.len() as i64, fit.train.batch);
-        let (network, steps) = descend(network, fit.bound, fit.train, |network, step| {
+        let portions = |step| {
             let rows = sampler.rows(step);
             let index: Vec<i64> = rows.iter().map(|r| fitted[*r as usize]).collect();
             let index = Tensor::from_slice(&index).to_device(device);
@@ -92,10 +93,22 @@ impl<'a> Control<'a> {
             let random = Rows::range(fit.seed, Purpose::Forward, step, n, device);
             let (clean, o) = pairs.observed_anew(&index, fit.forward, &random)?;
             let told = fit.posteriors.told(&o)?;
-            let found = &told.mean + correction(network, &o, [&told.mean, &told.scatter], step);
+            let part = |(o, r): (Observations, Range<i64>)| {
+                let narrow = |t: &Tensor| t.narrow(0, r.start, o.len());
+                let told = [narrow(&told.mean), narrow(&told.scatter)];
+                let share = o.len() as f64 / n as f64;
+                (narrow(&clean), told, share, o)
+            };
+            Ok(o.parts().into_iter().map(part).collect())
+        };
+        type Portion = (Tensor, [Tensor; 2], f64, Observations);
+        let loss = |network: &dyn VelocityField, portion: Portion, step| {
+            let (clean, [mean, scatter], share, o) = portion;
+            let found = &mean + correction(network, &o, [&mean, &scatter], step);
             let weight = o.latent.scale().square().reciprocal();
-            Ok(((found - clean).square() * weight).mean(Kind::Float))
-        })?;
+            Ok(((found - clean).square() * weight).mean(Kind::Float) * share)
+        };
+        let (network, steps) = descend(network, fit.bound, fit.train, portions, loss)?;
         let mut control = Self {
             network,
             posteriors: fit.posteriors,
@@ -162,9 +175,7 @@ impl<'a> Control<'a> {
             let part = o.narrow(start, rows);
             let streams: Vec<i64> = (start..start + rows).collect();
             let (told, errors) = self.posteriors.drawn(&part, &seeds, &streams)?;
-            let network = self.network.as_ref();
-            let added = no_grad(|| correction(network, &part, [&told.mean, &told.scatter], 0));
-            parts.push((told.mean + added, errors));
+            parts.push((corrected(self.network.as_ref(), &part, &told), errors));
         }
         let (means, errors): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
         Ok((Tensor::cat(&means, 0), Tensor::cat(&errors, 1)))

@@ -29,16 +29,17 @@ impl Bound {
     }
 }
 
-/// Trains `network` on the `loss` of each step until `bound` is used up, with the rates of `train`, and
+/// Trains `network` on the `loss` of the `portions` of each step until `bound` is used up, with the rates of `train`, and
 /// leaves it with its averaged weights. How many steps that were.
 ///
 /// # Errors
-/// The first of `loss`.
-pub fn descend(
+/// The first of `portions` and `loss`.
+pub fn descend<P: Send>(
     network: Box<dyn VelocityField>,
     bound: Bound,
     train: &TrainConfig,
-    mut loss: impl FnMut(&dyn VelocityField, u64) -> Result<Tensor>,
+    mut portions: impl FnMut(u64) -> Result<Vec<P>>,
+    loss: impl Fn(&dyn VelocityField, P, u64) -> Result<Tensor> + Sync,
 ) -> Result<(Box<dyn VelocityField>, u64)> {
     let mut learner = Learner::new(network);
     let begun = cpu::seconds();
@@ -51,13 +52,13 @@ pub fn descend(
         }
         let part = (used * PARTS as f64) as u64;
         let rate = learning_rate(part, PARTS, train.warmup, train.learning_rate);
-        let loss = loss(learner.network.as_ref(), step)?;
         let stride = Stride {
             rate,
             clip: train.clip,
             ema: train.ema,
         };
-        learner.descend(&loss, stride);
+        let (_, gradient) = learner.gradient(portions(step)?, |n, p| loss(n, p, step))?;
+        learner.follow(&gradient, stride);
         step += 1;
     }
     learner.network.params().set_flat(&learner.averaged);

@@ -5,12 +5,12 @@ use super::linear::Linear;
 use super::prior::Denoiser;
 use super::sampler::levels;
 use crate::base::random::Rows;
+use crate::base::tensors::joined;
+use crate::base::workers;
 use crate::forward::Latent;
 use crate::train::Observations;
+use std::ops::Range;
 use tch::{Kind, Tensor, with_grad};
-
-/// Rows at once.
-const BATCH: i64 = 256;
 
 /// The sampler.
 pub struct Dps<'a> {
@@ -25,17 +25,14 @@ pub struct Dps<'a> {
 impl Dps<'_> {
     /// One draw for each of `observed`, [N, D], with guidance of strength `zeta`.
     pub fn draw(&self, observed: &Observations, zeta: f64, random: &Rows) -> Tensor {
-        let n = observed.len();
-        let parts: Vec<Tensor> = (0..n)
-            .step_by(BATCH as usize)
-            .map(|start| {
-                let count = BATCH.min(n - start);
-                let y = observed.flux.narrow(0, start, count);
-                let latent = observed.latent.narrow(start, count);
-                self.batch(&y, &latent, zeta, &random.narrow(start, count))
-            })
-            .collect();
-        Tensor::cat(&parts, 0)
+        let part = |(o, r): (Observations, Range<i64>)| {
+            let random = random.narrow(r.start, o.len());
+            (o, random)
+        };
+        let parts = observed.parts().into_iter().map(part).collect();
+        joined(workers::each(parts, |(o, random): (Observations, Rows)| {
+            self.batch(&o.flux, &o.latent, zeta, &random)
+        }))
     }
 
     /// The strength out of `grid` whose draws have the least mean square error to `truth` [N, D]: it

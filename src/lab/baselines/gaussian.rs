@@ -19,6 +19,9 @@ pub struct Gaussian {
     scale: f64,
 }
 
+// SAFETY: libtorch lets several threads read its tensors, and nothing else is done with them.
+unsafe impl Sync for Gaussian {}
+
 impl Gaussian {
     /// With mean [1, D] and covariance [D, D].
     #[must_use]

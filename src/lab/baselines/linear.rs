@@ -49,6 +49,9 @@ enum Part {
     Correlated(Tensor, Option<f64>),
 }
 
+// SAFETY: libtorch lets several threads read its tensors, and nothing else is done with them.
+unsafe impl Sync for Linear {}
+
 impl Linear {
     /// The channel of a config, or, in words, why it is not linear with Gaussian noise and known A.
     ///

@@ -8,26 +8,26 @@ use super::sure_unet;
 use crate::Result;
 use crate::base::cpu;
 use crate::base::random::{Purpose, derive};
-use crate::base::tensors::{matrix, tensor};
+use crate::base::tensors::{joined, matrix, tensor};
+use crate::base::workers;
 use crate::config::{NetworkConfig, UNet1dConfig};
 use crate::data::{Block, Layout, LogGrid, RowBlock};
 use crate::evaluate::{Baseline, Sampled, Sampling, Spectra};
 use crate::forward::{self, MeanBlur};
-use crate::nets::{self, Ground};
+use crate::nets::{self, Ground, VelocityField};
 use crate::population::{Amplitudes, Channel, RestGrid, RestPopulation};
 use crate::train::{Feed, Learned, Observable, Observations, Posteriors, Training};
 use ndarray::{Array1, Array2, Array3, Axis};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use tch::{Device, Tensor, no_grad};
+use std::ops::Range;
+use tch::{Device, Kind, Tensor, no_grad};
 
 /// Components of EMPCA, iterations of its fit.
 const COMPONENTS: usize = 4;
 const ITERATIONS: u64 = 25;
 /// Draws of each object.
 const DRAWS: usize = 16;
-/// Rows at once.
-const BATCH: i64 = 64;
 /// Processor seconds of a training where those of the run are not known.
 const SECONDS: f64 = 200.0;
 
@@ -130,18 +130,25 @@ impl Peers<'_> {
         let blur = MeanBlur::new(self.task.forward, layout, device);
         let training = Training::from(self.spectra.training.observations(device));
         let mut feed = Feed::new(&training, seed, train.batch);
-        let (network, steps) = descend(network, self.bound(), train, |network, step| {
+        let portions = |step| {
             let o = feed.batch(step)?;
             let probe = sure_unet::probe(&channel, &o, seed, step)?;
-            Ok(sure_unet::risk(network, &blur, &o, &probe, step))
-        })?;
-        let parts = (0..self.scored.len()).step_by(BATCH as usize).map(|start| {
-            let part = self
-                .scored
-                .narrow(start, BATCH.min(self.scored.len() - start));
+            let good = o.latent.good.sum(Kind::Float).clamp_min(1.0);
+            let portion = |(part, r): (Observations, Range<i64>)| {
+                let probe = probe.narrow(0, r.start, part.len());
+                (part, probe, good.shallow_clone())
+            };
+            Ok(o.parts().into_iter().map(portion).collect())
+        };
+        let risk = |network: &dyn VelocityField, portion, step| {
+            let (o, probe, good): (Observations, Tensor, Tensor) = portion;
+            Ok(sure_unet::risk(network, &blur, &o, (&probe, &good), step))
+        };
+        let (network, steps) = descend(network, self.bound(), train, portions, risk)?;
+        let parts = workers::each(self.scored.parts(), |(part, _)| {
             no_grad(|| sure_unet::estimate(network.as_ref(), &part, 0))
         });
-        let values = matrix(&Tensor::cat(&parts.collect::<Vec<_>>(), 0))?;
+        let values = matrix(&joined(parts))?;
         let note = format!(
             "U-Net with Stein's estimate: {weights} weights, {steps} steps of {} on {} observations alone, told z and \
              the noise of each pixel; the noise's covariance and the line-spread function are known to it; a mean \

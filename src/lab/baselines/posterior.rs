@@ -12,13 +12,13 @@ use super::linear::Linear;
 use super::prior::Denoiser;
 use super::sampler::levels;
 use crate::base::random::Rows;
+use crate::base::tensors::joined;
+use crate::base::workers;
 use crate::diffusion::heun_step;
 use crate::forward::Latent;
 use crate::train::Observations;
+use std::ops::Range;
 use tch::{Kind, Tensor, no_grad, with_grad};
-
-/// Rows at once.
-const BATCH: i64 = 256;
 
 /// The posterior p(x | y) under a prior.
 pub struct Posterior<'a> {
@@ -37,19 +37,14 @@ pub struct Posterior<'a> {
 impl Posterior<'_> {
     /// One draw for each of `observed`, [N, D]. A row's draw depends on it and its stream alone.
     pub fn draw(&self, observed: &Observations, random: &Rows) -> Tensor {
-        let n = observed.len();
-        let parts: Vec<Tensor> = (0..n)
-            .step_by(BATCH as usize)
-            .map(|start| {
-                let count = BATCH.min(n - start);
-                self.batch(
-                    &observed.flux.narrow(0, start, count),
-                    &observed.latent.narrow(start, count),
-                    &random.narrow(start, count),
-                )
-            })
-            .collect();
-        Tensor::cat(&parts, 0)
+        let part = |(o, r): (Observations, Range<i64>)| {
+            let random = random.narrow(r.start, o.len());
+            (o, random)
+        };
+        let parts = observed.parts().into_iter().map(part).collect();
+        joined(workers::each(parts, |(o, random): (Observations, Rows)| {
+            self.batch(&o.flux, &o.latent, &random)
+        }))
     }
 
     fn batch(&self, y: &Tensor, latent: &Latent, random: &Rows) -> Tensor {

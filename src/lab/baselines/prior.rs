@@ -3,9 +3,10 @@
 use crate::base::random::{Purpose, Rows};
 use crate::config::{UNet1dConfig, UNet2dConfig};
 use crate::data::{ImageLayout, Layout};
-use crate::diffusion::Edm;
-use crate::fit::{Adam, learning_rate};
+use crate::diffusion::{Edm, Portion, portions};
+use crate::fit::{Adam, gradient, learning_rate};
 use crate::nets::{Pass, UNet1d, UNet2d, VelocityField};
+use std::convert::Infallible;
 use tch::{Kind, Tensor};
 
 /// ln σ in training is N(−1.2, 1.2²) for data of standard deviation ½ (EDM, Table 1).
@@ -18,7 +19,7 @@ const CLIP: f64 = 1.0;
 const EMA: f64 = 0.995;
 
 /// D(x; σ) = E[x₀ | x₀ + σ z = x].
-pub trait Denoiser {
+pub trait Denoiser: Sync {
     /// Of `x` [B, D] with noise of standard deviation `sigma` [B, 1]; `phase` numbers the evaluation,
     /// see [`Pass::phase`].
     fn denoise(&self, x: &Tensor, sigma: &Tensor, phase: u64) -> Tensor;
@@ -46,6 +47,9 @@ pub struct Fit {
     /// Of weights, order and noise.
     pub seed: u64,
 }
+
+// SAFETY: libtorch lets several threads read its tensors, and nothing else is done with them.
+unsafe impl Sync for Prior {}
 
 impl Prior {
     /// Untrained, for data like `clean` [N, D]; in words, why there is none for such rows.
@@ -84,7 +88,7 @@ impl Prior {
 
     /// Trains on `clean` [N, D]; ends with the averaged weights.
     pub fn fit(&self, clean: &Tensor, fit: Fit) {
-        let params = self.network.params();
+        let (params, edm) = (self.network.params(), &self.edm);
         let mut averaged = params.flat();
         let mut adam = Adam::new(&averaged);
         for step in 0..fit.steps {
@@ -99,10 +103,13 @@ impl Prior {
             let rows = (random.uniform(0, 1) * n as f64)
                 .to_kind(Kind::Int64)
                 .clamp_max(n - 1);
-            self.loss(&clean.index_select(0, &rows.squeeze_dim(1)), &random, step)
-                .backward();
+            let x0 = clean.index_select(0, &rows.squeeze_dim(1));
+            let portions = self.portions(&x0, &random);
+            let Ok((_, slope)) = gradient(self.network.as_ref(), portions, |network, rows| {
+                Ok::<_, Infallible>(edm.part_of_loss(network, &rows, pass(step)))
+            });
             let rate = learning_rate(step, fit.steps, WARMUP, fit.rate);
-            let weights = adam.update(&params.flat(), &params.take_gradient(), rate, CLIP);
+            let weights = adam.update(&params.flat(), &slope, rate, CLIP);
             params.set_flat(&weights);
             let decay = EMA.min((1.0 + step as f64) / (10.0 + step as f64));
             averaged = &averaged * decay + weights * (1.0 - decay);
@@ -110,12 +117,10 @@ impl Prior {
         params.set_flat(&averaged);
     }
 
-    fn loss(&self, x0: &Tensor, random: &Rows, step: u64) -> Tensor {
+    fn portions(&self, x0: &Tensor, random: &Rows) -> Vec<Portion> {
         let scale = self.edm.sigma_data / EDM_SCALE;
         let sigma = (random.normal(1, 1) * LOG_SIGMA.1 + LOG_SIGMA.0).exp() * scale;
-        let n = random.normal(2, x0.size()[1]);
-        let network = self.network.as_ref();
-        self.edm.loss(network, x0, &n, &sigma, pass(step))
+        portions(x0, &random.normal(2, x0.size()[1]), &sigma)
     }
 }
 

@@ -28,12 +28,13 @@ pub(super) fn estimate(network: &dyn VelocityField, o: &Observations, phase: u64
 }
 
 /// Stein's estimate of |x̂ − x|² behind the channel, up to what no network changes: the mean over the
-/// unmasked pixels, each over its [`Latent::scale`] squared. `probe` is a draw of the noise.
+/// unmasked pixels of the whole batch, `good` of them, each over its [`Latent::scale`] squared. `probe` is
+/// a draw of the noise.
 pub(super) fn risk(
     network: &dyn VelocityField,
     blur: &MeanBlur,
     o: &Observations,
-    probe: &Tensor,
+    (probe, good): (&Tensor, &Tensor),
     phase: u64,
 ) -> Tensor {
     let twice = Observations {
@@ -46,7 +47,7 @@ pub(super) fn risk(
     let residual = (&o.flux - &at) * &o.latent.good;
     let pixels = residual.square() + probe * (near - at) * (2.0 / STEP);
     let weight = o.latent.scale().square().reciprocal();
-    (pixels * weight).sum(Kind::Float) / o.latent.good.sum(Kind::Float).clamp_min(1.0)
+    (pixels * weight).sum(Kind::Float) / good
 }
 
 /// A draw of the noise of each observation, `[B, D]`, 0 where masked.

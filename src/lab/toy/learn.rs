@@ -13,7 +13,7 @@ use crate::population::{GaussianStart, Joint};
 use crate::ranks::Place;
 use crate::train::{EStep, Observations, Rule, evaluations, refreshes};
 use crate::transport::Transport;
-use std::rc::Rc;
+use std::sync::Arc;
 use tch::{Device, Kind, Tensor};
 
 /// Width and depth of the perceptron.
@@ -85,7 +85,7 @@ pub fn learn_behind(
     if let InterpolantConfig::Posterior { erased } = interpolant {
         let (flux, latent) = (&observed.flux, &observed.latent);
         let joint = Joint::learned(flux, latent, forward, erased, seed)?;
-        transport = transport.from(Rc::new(GaussianStart::new(&joint, Device::Cpu)));
+        transport = transport.from(Arc::new(GaussianStart::new(&joint, Device::Cpu)));
     }
     let rule = Rule {
         forward,
@@ -111,13 +111,14 @@ pub fn learn_behind(
             teacher.params().set_flat(&learner.averaged);
         }
         let pairs = estep.pairs(&rule, &teacher, step, &mut batch)?;
-        let loss = rule.loss(learner.network.as_ref(), &pairs, step)?;
         let stride = Stride {
             rate: learning_rate(step, train.steps, train.warmup, train.learning_rate),
             clip: train.clip,
             ema: train.ema,
         };
-        learner.descend(&loss, stride);
+        let portions = rule.portions(&pairs, step)?;
+        let (_, gradient) = learner.gradient(portions, |n, p| rule.loss(n, p, step))?;
+        learner.follow(&gradient, stride);
     }
     teacher.params().set_flat(&learner.averaged);
     let cost = evaluations(train, &transport, train.steps);

@@ -69,7 +69,14 @@ pub(super) fn of(run: &Run, data: &Data) -> Result<Learned> {
         return read(&run.population(), run.seal()?, grid);
     }
     let config = run.config();
-    let population = known::behind(config, data, Amplitudes::Trend)?.ok_or_else(|| {
+    let learned = |amplitudes| known::behind(config, data, amplitudes);
+    // Where spectra differ by their amplitudes alone, a mean that goes with them leaves nothing.
+    let trend = learned(Amplitudes::Trend)?;
+    let found = match trend.as_ref().is_some_and(|p| p.factor.ncols() == 0) {
+        true => learned(Amplitudes::Scale)?,
+        false => trend,
+    };
+    let population = found.ok_or_else(|| {
         Error::input(
             &config.survey.prepared,
             "z, lsf",

@@ -1,11 +1,12 @@
 //! The held-out observations of a validation.
 
-use super::rule::risk;
+use super::rule::{Portion, portions, risk};
 use super::spread::{Spread, Tally};
-use super::told::{Posteriors, Probed, Told};
+use super::told::{Posteriors, Probed};
 use crate::Result;
 use crate::base::random::{Purpose, derive};
 use crate::base::tensors::matrix;
+use crate::base::workers;
 use crate::fit::Validation;
 use crate::forward::{ForwardModel, MeanBlur};
 use crate::nets::VelocityField;
@@ -17,8 +18,6 @@ use tch::{Kind, Tensor, no_grad};
 
 /// Draws of each posterior that its variance is measured on.
 const DRAWS: u64 = 8;
-/// Rows that the network is given at once.
-const BATCH: i64 = 64;
 
 /// What is known of them whatever the network's weights.
 pub(super) struct Held {
@@ -66,14 +65,14 @@ impl Held {
     ) -> Result<(Validation, Spread)> {
         no_grad(|| {
             let held = validator.held();
-            let n = held.len();
-            let parts = (0..n).step_by(BATCH as usize).map(|start| {
-                let rows = BATCH.min(n - start);
-                let (o, probed) = (held.narrow(start, rows), self.probed.narrow(start, rows));
-                let risk = risk(network, blur, &o, &probed, 0);
+            let parts = workers::each(portions(held, &self.probed), |part| {
+                let Portion {
+                    observed, probed, ..
+                } = part;
+                let risk = no_grad(|| risk(network, blur, &observed, &probed, 0));
                 (&probed.told.mean + risk.added, risk.pixels)
             });
-            let (means, risks): (Vec<_>, Vec<_>) = parts.unzip();
+            let (means, risks): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
             let (mean, risk) = (Tensor::cat(&means, 0), Tensor::cat(&risks, 0));
             let spread = self.spread(held, &risk)?;
             let factors = spread.of_rows(&self.rest, mean.size()[1], mean.device());
@@ -105,21 +104,5 @@ impl Held {
             tally.add((0..ln.len()).map(|j| (ln[j], part(&risk, j), part(&variance, j))));
         }
         Ok(tally.spread())
-    }
-}
-
-impl Probed {
-    fn narrow(&self, start: i64, n: i64) -> Self {
-        let part = |t: &Tensor| t.narrow(0, start, n);
-        Self {
-            told: Told {
-                mean: part(&self.told.mean),
-                scatter: part(&self.told.scatter),
-                misfit: part(&self.told.misfit),
-            },
-            probe: part(&self.probe),
-            mean: part(&self.mean),
-            misfit: part(&self.misfit),
-        }
     }
 }

@@ -3,7 +3,7 @@
 use super::super::observations::Observations;
 use super::super::run::Run;
 use super::file;
-use super::rule::correction;
+use super::rule::corrected;
 use super::spread::Spread;
 use super::told::Posteriors;
 use crate::Result;
@@ -11,7 +11,7 @@ use crate::base::random::{Purpose, derive};
 use crate::data::{Layout, Likely, OtherRedshift};
 use crate::nets::VelocityField;
 use std::ops::Range;
-use tch::{Device, Tensor, no_grad};
+use tch::{Device, Tensor};
 
 /// The posteriors and how wide their draws are.
 pub struct Mean {
@@ -67,7 +67,7 @@ impl Mean {
     ) -> Result<(Tensor, Tensor)> {
         let (seeds, streams) = (seeds(seed, draws), numbers(streams)?);
         let (told, errors) = self.posteriors.drawn(o, &seeds, &streams)?;
-        let mean = no_grad(|| &told.mean + correction(network, o, [&told.mean, &told.scatter], 0));
+        let mean = corrected(network, o, &told);
         let rest = self.posteriors.rest_of(o)?;
         let factors = self.spread.of_rows(&rest, mean.size()[1], mean.device());
         let draws = &mean + errors * factors;

@@ -22,7 +22,7 @@ mod usual;
 
 pub(crate) use file::Learned;
 pub use mean::Mean;
-pub(crate) use rule::correction;
+pub(crate) use rule::{corrected, correction};
 
 use super::data::Data;
 use super::observations::Observations;
@@ -34,8 +34,9 @@ use crate::forward::{ForwardModel, MeanBlur};
 use crate::nets::VelocityField;
 use crate::ranks::Place;
 use held::Held;
+use rule::Portion;
 pub(crate) use spread::{Spread, Tally};
-use tch::{Device, Tensor};
+use tch::Device;
 pub(crate) use told::Posteriors;
 
 /// What a run of `interpolant.kind = "sure"` trains with.
@@ -73,19 +74,18 @@ impl Sure {
         file::write(&run.population(), run.seal()?, self.posteriors.learned())
     }
 
-    /// The risk of the network at a batch, up to what does not depend on it, over the pixels' scale.
+    /// The rows of a batch with their posteriors, shared out.
     ///
     /// # Errors
     /// [`crate::Error::Torch`] if the numbers cannot be copied to the host.
-    pub fn loss(
-        &self,
-        network: &dyn VelocityField,
-        batch: &Observations,
-        place: Place,
-        step: u64,
-    ) -> Result<Tensor> {
+    pub fn portions(&self, batch: &Observations, place: Place, step: u64) -> Result<Vec<Portion>> {
         let probed = self.posteriors.probed(batch, self.seed, place, step)?;
-        Ok(rule::risk(network, &self.blur, batch, &probed, step).loss(&batch.latent))
+        Ok(rule::portions(batch, &probed))
+    }
+
+    /// What [`Portion::loss`] is told.
+    pub fn blur(&self) -> &MeanBlur {
+        &self.blur
     }
 
     /// The risk at the held-out observations, the law of F of draws against theirs, and the spread that

@@ -1,10 +1,13 @@
 //! The risk of a network's mean, by Stein's estimate.
 
-use super::told::Probed;
+use super::told::{Probed, Told};
+use crate::base::tensors::joined;
+use crate::base::workers;
 use crate::forward::{Latent, MeanBlur};
 use crate::nets::{Pass, VelocityField};
 use crate::train::observations::Observations;
-use tch::{Kind, Tensor};
+use std::ops::Range;
+use tch::{Kind, Tensor, no_grad};
 
 /// The probe is this part of a draw of the noise: small against what the network bends over, large
 /// against single precision.
@@ -20,11 +23,42 @@ pub(super) struct Risk {
 }
 
 impl Risk {
-    /// Its mean over the unmasked pixels, each over its [`Latent::scale`] squared.
-    pub fn loss(&self, latent: &Latent) -> Tensor {
+    /// Its sum over the unmasked pixels, each over its [`Latent::scale`] squared, over the number `good`.
+    pub fn loss(&self, latent: &Latent, good: &Tensor) -> Tensor {
         let weight = latent.scale().square().reciprocal();
-        (&self.pixels * weight).sum(Kind::Float) / latent.good.sum(Kind::Float).clamp_min(1.0)
+        (&self.pixels * weight).sum(Kind::Float) / good
     }
+}
+
+/// Some rows of a batch.
+#[derive(Debug)]
+pub(in crate::train) struct Portion {
+    pub observed: Observations,
+    pub probed: Probed,
+    /// The unmasked pixels of the whole batch, or 1.
+    pub good: Tensor,
+}
+
+impl Portion {
+    /// What these rows contribute to the risk of the network at the batch, up to what does not depend on
+    /// it, over the pixels' scale.
+    pub fn loss(&self, network: &dyn VelocityField, blur: &MeanBlur, step: u64) -> Tensor {
+        let Self {
+            observed, probed, ..
+        } = self;
+        risk(network, blur, observed, probed, step).loss(&observed.latent, &self.good)
+    }
+}
+
+/// The rows of a batch, shared out.
+pub(super) fn portions(batch: &Observations, probed: &Probed) -> Vec<Portion> {
+    let good = batch.latent.good.sum(Kind::Float).clamp_min(1.0);
+    let portion = |(observed, r): (Observations, Range<i64>)| Portion {
+        observed,
+        probed: probed.narrow(r.start, r.end - r.start),
+        good: good.shallow_clone(),
+    };
+    batch.parts().into_iter().map(portion).collect()
 }
 
 /// The risk at observations whose posteriors answer a probe as `probed` says; `phase` is the phase of both
@@ -60,6 +94,21 @@ pub(super) fn risk(
         pixels: residual.square() + probe * answer * 2.0 - variance,
         added: added.narrow(0, 0, n),
     }
+}
+
+/// E[x | y] `[B, D]`: the mean of the Gaussian posterior and what the network adds to it. Without gradient,
+/// by all cores.
+pub(crate) fn corrected(network: &dyn VelocityField, o: &Observations, told: &Told) -> Tensor {
+    let part = |(o, r): (Observations, Range<i64>)| {
+        let narrow = |t: &Tensor| t.narrow(0, r.start, r.end - r.start);
+        let told = [narrow(&told.mean), narrow(&told.scatter)];
+        (o, told)
+    };
+    let parts = o.parts().into_iter().map(part).collect();
+    let work = |(o, [mean, scatter]): (Observations, [Tensor; 2])| {
+        no_grad(|| &mean + correction(network, &o, [&mean, &scatter], 0))
+    };
+    joined(workers::each(parts, work))
 }
 
 /// What the network adds to the `mean` of the Gaussian posterior in units of `scatter`, all `[B, D]`.
@@ -100,7 +149,7 @@ mod tests {
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
     use rand_distr::StandardNormal;
-    use tch::{Device, no_grad};
+    use tch::Device;
 
     const D: usize = 64;
     const SIGMA: f64 = 0.5;

@@ -54,6 +54,23 @@ pub(crate) struct Probed {
     pub misfit: Tensor,
 }
 
+impl Probed {
+    /// Those of the `n` rows from `start` on.
+    pub fn narrow(&self, start: i64, n: i64) -> Self {
+        let part = |t: &Tensor| t.narrow(0, start, n);
+        Self {
+            told: Told {
+                mean: part(&self.told.mean),
+                scatter: part(&self.told.scatter),
+                misfit: part(&self.told.misfit),
+            },
+            probe: part(&self.probe),
+            mean: part(&self.mean),
+            misfit: part(&self.misfit),
+        }
+    }
+}
+
 /// The posteriors of a population behind its channel.
 pub(crate) struct Posteriors {
     learned: Learned,
