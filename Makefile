@@ -17,7 +17,7 @@ LEVEL = $(if $(OPTIMISE),$(PLAIN)=$(OPTIMISE))
 comma := ,
 ODE := --set 'interpolant={kind="ode"}'
 
-.PHONY: help needs setup build cargo-build wheel cargo-wheel wheel-test install cargo-install demo demo-mock demo-data demo-images toy notebooks study real regimes scale test cargo-test quick cargo-quick setup-mpi build-mpi cargo-build-mpi test-mpi cargo-test-mpi test-slurm check lint cargo-lint fuzz cargo-fuzz bench bench-eager estep clean
+.PHONY: help needs setup build cargo-build wheel cargo-wheel wheel-test install cargo-install demo demo-mock demo-data demo-images demo-galaxies toy notebooks study real regimes scale test cargo-test quick cargo-quick setup-mpi build-mpi cargo-build-mpi test-mpi cargo-test-mpi test-slurm check lint cargo-lint fuzz cargo-fuzz bench bench-eager estep clean
 help:            ## print this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -97,6 +97,16 @@ demo-images: build $(VENV)/.digits ## the same for images: real digits, half of 
 	$(SELFSI) plot images $(IMAGES)/run/restored.fits --truth $(IMAGES)/digits.npy --out $(IMAGES)/images.png
 	$(SELFSI) view $(IMAGES)/run --truth $(IMAGES)/digits.npy --out $(IMAGES)/view.html
 	@echo "restored images: $(IMAGES)/run/restored.fits; picture: $(IMAGES)/images.png; page to look at: $(IMAGES)/view.html"
+
+GALAXIES := out/galaxies
+demo-galaxies: build   ## a mock survey of galaxies, each with its own PSF and noise map: restore, measure shapes, compare
+	rm -rf $(GALAXIES)/run
+	$(SELFSI) mock survey_configs/images/galaxies.toml
+	$(SELFSI) prepare survey_configs/images/galaxies.toml
+	$(SELFSI) train survey_configs/images/galaxies.toml --out $(GALAXIES)/run
+	$(SELFSI) restore $(GALAXIES)/run --out $(GALAXIES)/run/restored.fits --heldout
+	$(SELFSI) evaluate $(GALAXIES)/run --truth $(GALAXIES)/mock/truth.h5
+	$(SELFSI) plot images $(GALAXIES)/run/restored.fits --truth $(GALAXIES)/mock/truth.h5 --out $(GALAXIES)/images.png
 
 toy: build             ## restore two moons, 8 Gaussians and a checkerboard with ODE and SDE; measure and draw
 	$(SELFSI) toy --out out/toy $(TOY)

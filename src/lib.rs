@@ -60,6 +60,8 @@ pub mod files;
 
 pub mod lines;
 
+pub mod shapes;
+
 pub mod survey;
 
 pub mod prepare;

@@ -3,15 +3,15 @@
 use super::global::Global;
 use super::progress::Progress;
 use super::said::Said;
-use crate::config::{MockFormat, NormaliseConfig};
+use crate::config::{Config, MockConfig, MockFormat, MockKind, NormaliseConfig};
 use crate::data::LogGrid;
-use crate::mock::{Instrument, Survey, TRUTH, claim, write_sdss, write_truth};
+use crate::mock::{GalaxySurvey, Instrument, Survey, TRUTH, claim, write_sdss, write_truth};
 use crate::{Error, Result};
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-/// Make a mock quasar survey with known truth.
+/// Make a mock survey of quasars or galaxies with known truth.
 #[derive(Debug, Args)]
 pub struct Mock {
     /// TOML config with a [mock] section.
@@ -29,6 +29,9 @@ impl Mock {
                 "add [mock]; every key has a default",
             ));
         };
+        if mock.kind == MockKind::Galaxies {
+            return galaxies(&config, mock);
+        }
         let window = match config.normalise {
             NormaliseConfig::Window { min, max, .. } => (min, max),
             _ => (6600.0, 8000.0),
@@ -66,4 +69,24 @@ impl Mock {
         );
         Ok(Said::both(text, json))
     }
+}
+
+fn galaxies(config: &Config, mock: &MockConfig) -> Result<Said> {
+    let image = crate::survey::images::image_config(config)?;
+    let galaxies = mock.galaxies.clone().unwrap_or_default();
+    let survey = GalaxySurvey::new(config.seed, &galaxies, *image)?;
+    claim(&mock.folder, &config.to_toml()?)?;
+    let n = galaxies.images;
+    let mut bar = Progress::new("galaxies");
+    survey.write(&mock.folder, &mut |i| bar.show(i, n))?;
+    bar.finish();
+    let folder = mock.folder.display();
+    let text = format!(
+        "{folder}: a mock survey of {n} galaxies, seed {}",
+        config.seed
+    );
+    let json = serde_json::json!({
+        "folder": mock.folder, "images": n, "seed": config.seed,
+    });
+    Ok(Said::both(text, json))
 }

@@ -175,6 +175,16 @@ const RANGES: &[(&str, Range)] = &[
     ("mock.resolution_spread", FRACTION),
     ("mock.tilt", FRACTION),
     ("mock.broken", within(0.0, 1e8)),
+    ("mock.galaxies.images", within(1.0, 1e8)),
+    ("mock.galaxies.radius", above(0.0, 1000.0)),
+    ("mock.galaxies.radius_scatter", within(0.0, 2.0)),
+    ("mock.galaxies.bulge", within(0.0, 1.0)),
+    ("mock.galaxies.snr", POSITIVE),
+    ("mock.galaxies.seeing", above(0.0, 1000.0)),
+    ("mock.galaxies.beta", above(1.0, 100.0)),
+    ("mock.galaxies.psf_ellipticity", within(0.0, 0.3)),
+    ("mock.galaxies.psf", within(3.0, 1023.0)),
+    ("mock.galaxies.bad_columns", within(0.0, 1.0)),
 ];
 
 /// Most numbers of a list: levels of a network, quantiles, channels of images.

@@ -232,6 +232,12 @@ pub(super) fn image(c: &Config, origin: &str) -> Result<()> {
     let pixels = matches!(c.normalise, NormaliseConfig::Pixels { .. });
     let source = matches!(c.survey.source, SurveySource::Images { .. });
     let stages = matches!(c.forward, ForwardConfig::Stages { .. });
+    ok(
+        c.image.is_some() || !c.restore.shapes,
+        "restore.shapes",
+        "shapes are measured on images",
+        "leave it out",
+    )?;
     let Some(image) = &c.image else {
         ok(
             !source,

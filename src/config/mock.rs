@@ -1,5 +1,6 @@
-//! `[mock]`: a mock quasar survey with known truth.
+//! `[mock]`: a mock survey with known truth.
 
+use super::mock_galaxies::GalaxiesConfig;
 use super::require::require;
 use crate::Result;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,17 @@ pub enum MockFormat {
     Hdf5,
 }
 
+/// What a mock survey is of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MockKind {
+    /// Spectra of quasars.
+    #[default]
+    Quasars,
+    /// Cutouts of galaxies.
+    Galaxies,
+}
+
 /// How redshifts are distributed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -25,10 +37,15 @@ pub enum Redshifts {
     Uniform,
 }
 
-/// `[mock]`: the mock quasar survey.
+/// `[mock]`: a mock survey.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MockConfig {
+    /// What it is of.
+    pub kind: MockKind,
+    /// `[mock.galaxies]`: the galaxies, for kind `galaxies`; all keys but `folder` beside it are for quasars.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub galaxies: Option<GalaxiesConfig>,
     /// The form of its files.
     pub format: MockFormat,
     /// Folder that receives the survey: `truth.h5`, and for `sdss` also `catalog.fits`, `spectra/`.
@@ -66,6 +83,8 @@ pub struct MockConfig {
 impl Default for MockConfig {
     fn default() -> Self {
         Self {
+            kind: MockKind::Quasars,
+            galaxies: None,
             format: MockFormat::Sdss,
             folder: "out/mock".into(),
             spectra: 1000,
@@ -85,7 +104,25 @@ impl Default for MockConfig {
 }
 
 impl MockConfig {
-    pub(super) fn check(&self, origin: &str) -> Result<()> {
+    pub(super) fn check(&self, image: bool, origin: &str) -> Result<()> {
+        let of_galaxies = self.kind == MockKind::Galaxies;
+        require(
+            of_galaxies == image,
+            origin,
+            "mock.kind",
+            "galaxies need [image], and spectra of quasars none",
+            "give kind = \"galaxies\" with [image], or kind = \"quasars\" without",
+        )?;
+        require(
+            of_galaxies || self.galaxies.is_none(),
+            origin,
+            "mock.galaxies",
+            "a table for kind = \"galaxies\"",
+            "remove it, or give mock.kind = \"galaxies\"",
+        )?;
+        if let Some(galaxies) = &self.galaxies {
+            galaxies.check(origin)?;
+        }
         require(
             self.spectra > 0 && self.broken <= self.spectra,
             origin,

@@ -16,6 +16,7 @@ mod kinds;
 mod latent_use;
 mod mask;
 mod mock;
+mod mock_galaxies;
 mod network;
 mod normalise;
 mod parts;
@@ -43,7 +44,8 @@ pub use interpolant::{EpsilonShape, InterpolantConfig};
 pub use job::Config;
 pub use latent_use::LatentUse;
 pub use mask::{MaskConfig, MaskKind};
-pub use mock::{MockConfig, MockFormat, Redshifts};
+pub use mock::{MockConfig, MockFormat, MockKind, Redshifts};
+pub use mock_galaxies::GalaxiesConfig;
 pub use network::{NetworkConfig, UNet1dConfig, UNet2dConfig};
 pub use normalise::NormaliseConfig;
 pub use psf::{PsfConfig, PsfFrom};
@@ -141,7 +143,7 @@ impl Config {
             diffusion::check(d, origin)?;
         }
         if let Some(m) = &self.mock {
-            m.check(origin)?;
+            m.check(self.image.is_some(), origin)?;
         }
         Ok(())
     }

@@ -57,8 +57,11 @@ pub(crate) const RESTORED: Versioned = framed("selfsi-restored", 3);
 pub(crate) const RESTORED_SPEC: Versioned = first("selfsi-restored-spec");
 /// Restored spectra in the form of DESI.
 pub(crate) const RESTORED_COADD: Versioned = second("selfsi-restored-coadd");
-/// Restored images.
-pub(crate) const RESTORED_IMAGES: Versioned = second("selfsi-restored-images");
+/// Restored images. 1.2: measured shapes.
+pub(crate) const RESTORED_IMAGES: Versioned = Versioned {
+    minor: 2,
+    ..first("selfsi-restored-images")
+};
 /// An audit of a restored catalog. 1.2: SIGMA_PRIOR of features.
 pub(crate) const AUDIT: Versioned = Versioned {
     minor: 2,
@@ -68,6 +71,8 @@ pub(crate) const AUDIT: Versioned = Versioned {
 pub(crate) const GENERATED: Versioned = framed("selfsi-generated", 0);
 /// Clean spectra.
 pub(crate) const TRUTH: Versioned = framed("selfsi-truth", 1);
+/// Clean images of galaxies.
+pub(crate) const TRUTH_IMAGES: Versioned = first("selfsi-truth-images");
 /// Simulated observations of spectra.
 pub(crate) const SIMULATED: Versioned = framed("selfsi-simulated", 0);
 /// Simulated observations of images.
@@ -75,7 +80,7 @@ pub(crate) const SIMULATED_IMAGES: Versioned = first("selfsi-simulated-images");
 /// The points of the toy.
 pub(crate) const TOY: Versioned = first("selfsi-toy");
 
-const ALL: [Versioned; 12] = [
+const ALL: [Versioned; 13] = [
     PREPARED,
     PREPARED_IMAGES,
     RESTORED,
@@ -85,6 +90,7 @@ const ALL: [Versioned; 12] = [
     AUDIT,
     GENERATED,
     TRUTH,
+    TRUTH_IMAGES,
     SIMULATED,
     SIMULATED_IMAGES,
     TOY,

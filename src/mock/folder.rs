@@ -17,6 +17,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const MARKER: &str = "mock.toml";
 const SPECTRA: &str = "spectra";
 const UNFINISHED: &str = ".spectra.part";
+pub(super) const CUTOUTS: &str = "cutouts";
+pub(super) const CUTOUTS_UNFINISHED: &str = ".cutouts.part";
 const CATALOG: &str = "catalog.fits";
 /// Name of the file of clean spectra.
 pub const TRUTH: &str = "truth.h5";
@@ -42,10 +44,15 @@ pub fn claim(folder: &Path, config: &str) -> Result<()> {
     for name in [CATALOG, TRUTH] {
         remove(fs::remove_file(folder.join(name))).map_err(failed)?;
     }
-    for name in [SPECTRA, UNFINISHED] {
+    for name in [SPECTRA, UNFINISHED, CUTOUTS, CUTOUTS_UNFINISHED] {
         remove(fs::remove_dir_all(folder.join(name))).map_err(failed)?;
     }
     atomic::write(folder.join(MARKER), config.as_bytes())
+}
+
+/// That `path` cannot be written.
+pub(super) fn failed(path: &Path, e: &dyn std::fmt::Display) -> Error {
+    Error::output(path, e, "check free space and permissions")
 }
 
 fn remove(result: std::io::Result<()>) -> std::io::Result<()> {
@@ -68,9 +75,6 @@ pub fn write_sdss(
     progress: impl Fn(usize) + Sync,
 ) -> Result<()> {
     let unfinished = folder.join(UNFINISHED);
-    let failed = |path: &Path, e: &dyn std::fmt::Display| {
-        Error::output(path, e, "check free space and permissions")
-    };
     let objects: Vec<_> = (0..n).map(|i| survey.object(i)).collect();
     let mut last = -1;
     for o in &objects {

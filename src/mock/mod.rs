@@ -1,4 +1,4 @@
-//! A mock quasar survey with known truth: [`Survey`] makes clean spectra, `selfsi mock` observes and
+//! Mock surveys with known truth: of galaxies ([`GalaxySurvey`]), and of quasars: [`Survey`] makes clean spectra, `selfsi mock` observes and
 //! writes them.
 //!
 //! Continua and lines: [`Quasar`]; absorption: [`Forest`], damped systems; the numbers behind them and
@@ -10,6 +10,8 @@ mod damped;
 mod fine;
 mod folder;
 mod forest;
+mod galaxies;
+mod galaxy;
 mod instrument;
 mod lines;
 mod quasar;
@@ -23,6 +25,8 @@ pub use damage::{DAMAGES, Damage, damage};
 pub use fine::Fine;
 pub use folder::{TRUTH, claim, write_sdss};
 pub use forest::{Forest, tau_eff};
+pub use galaxies::GalaxySurvey;
+pub use galaxy::{Galaxy, moffat};
 pub use instrument::{Instrument, Observed};
 pub use lines::{Line, line_list};
 pub use quasar::{DrawnLine, Quasar};

@@ -2,10 +2,13 @@
 
 use super::restorable::{Batch, Sink, Task};
 use crate::Result;
-use crate::data::{ImageBlock, flag};
+use crate::base::tensors::matrix;
+use crate::data::{ImageBlock, ImageLayout, flag};
 use crate::prepare::{ImageSet, ImageSetHeader};
 use crate::restored::{ImageTable, RestoredImagesHeader, RestoredImagesWriter};
-use ndarray::{Array2, s};
+use crate::shapes::{ShapeTable, over_draws};
+use ndarray::{Array2, Axis, s};
+use rayon::prelude::*;
 
 /// Images that are read together to see whether any has a noise level.
 const CHUNK: usize = 64;
@@ -14,6 +17,7 @@ const CHUNK: usize = 64;
 pub struct ImagesSink {
     writer: RestoredImagesWriter,
     table: ImageTable,
+    layout: ImageLayout,
 }
 
 impl ImagesSink {
@@ -24,6 +28,7 @@ impl ImagesSink {
             unit: set.unit.clone(),
             // Of the whole, so that all parts hold the same images.
             noise_known: noise_known(task.set, task.selected)?,
+            shapes: task.shapes,
             made: task.made.clone(),
         };
         let rows = task.rows.len();
@@ -38,7 +43,9 @@ impl ImagesSink {
                 labels: Vec::with_capacity(rows),
                 heldout: Vec::with_capacity(rows),
                 vector: Array2::zeros((rows, set.layout.vector)),
+                shapes: (task.shapes).then(|| ShapeTable::unknown(rows, set.layout.channels)),
             },
+            layout: set.layout.clone(),
         })
     }
 }
@@ -48,6 +55,9 @@ impl Sink<ImageBlock> for ImagesSink {
         self.writer.write(batch.restored)?;
         let table = &mut self.table;
         let rows = table.objects.len()..table.objects.len() + batch.objects.len();
+        if let Some(shapes) = &mut table.shapes {
+            measure(shapes, rows.start, batch, &self.layout)?;
+        }
         let mut vector = table.vector.slice_mut(s![rows, ..]);
         vector.assign(&batch.block.vector);
         table.labels.extend(batch.objects.iter().map(|o| o.label));
@@ -59,6 +69,34 @@ impl Sink<ImageBlock> for ImagesSink {
     fn finish(self) -> Result<()> {
         self.writer.finish(&self.table)
     }
+}
+
+/// Measures the shapes of the usable rows of a batch, which are the table's from `first` on.
+fn measure(
+    shapes: &mut ShapeTable,
+    first: usize,
+    batch: &Batch<'_, ImageBlock>,
+    layout: &ImageLayout,
+) -> Result<()> {
+    let plane = [layout.height, layout.width];
+    let (n, c) = (batch.objects.len(), layout.channels);
+    // [draws · n · C, H · W].
+    let flat = batch.draws.view([-1, (plane[0] * plane[1]) as i64]);
+    let all = matrix(&flat)?;
+    let draws = all.nrows() / (n * c).max(1);
+    let usable = (0..n * c).filter(|k| batch.objects[k / c].flag == flag::GOOD);
+    let found: Vec<_> = usable
+        .collect::<Vec<_>>()
+        .into_par_iter()
+        .map(|k| {
+            let rows: Vec<usize> = (0..draws).map(|d| d * n * c + k).collect();
+            (k, over_draws(all.select(Axis(0), &rows).view(), plane))
+        })
+        .collect();
+    for (k, measured) in found {
+        shapes.set([first + k / c, k % c], &measured);
+    }
+    Ok(())
 }
 
 /// Whether the noise level of any pixel of the usable ones of `rows` is known.

@@ -119,6 +119,7 @@ pub fn restore<H: Restorable>(
         part: job.selection.part,
         shard: shard.as_ref(),
         output: job.output,
+        shapes: config.restore.shapes,
         made: &restorer.made,
     })?;
     let (mut done, mut restored, mut unlikely) = (0, 0, 0);

@@ -77,6 +77,8 @@ pub struct Task<'a, H: Restorable> {
     pub part: Option<Part>,
     pub shard: Option<&'a Shard>,
     pub output: &'a H::Output,
+    /// Whether shapes are to be measured.
+    pub shapes: bool,
     pub made: &'a Provenance,
 }
 

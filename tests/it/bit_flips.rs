@@ -254,6 +254,7 @@ fn in_restored_images() {
         },
         unit: "nJy".into(),
         noise_known: true,
+        shapes: false,
         made: Provenance {
             method: Method::Ode,
             draws: 1,
@@ -284,6 +285,7 @@ fn in_restored_images() {
             labels: vec![1; n],
             heldout: vec![false; n],
             vector: Array2::zeros((n, 2)),
+            shapes: None,
         })
         .unwrap();
     flipped_numbers(&path);

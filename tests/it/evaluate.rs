@@ -378,9 +378,16 @@ fn measured(key: &str, wavelength: &[f64], flux: &Array1<f32>, z: f64) -> Measur
 
 #[test]
 fn peaks_and_centroids_of_synthetic_lines_are_found() {
-    for l in LINES {
-        let (wavelength, flux) = line(2.0, l.rest, 0.0, 2.9);
-        let m = measured(l.key, &wavelength, &flux, 2.9);
+    // [O III] is narrower than these lines.
+    for l in LINES.iter().filter(|l| l.key != "OIII") {
+        // A redshift that brings the line into the grid.
+        let z = if l.rest < 1600.0 {
+            2.9
+        } else {
+            5200.0 / l.rest - 1.0
+        };
+        let (wavelength, flux) = line(2.0, l.rest, 0.0, z);
+        let m = measured(l.key, &wavelength, &flux, z);
         // The measurement's own smoothing (300 km/s) costs 2 % of the height, 11 % of the narrow N V's.
         assert!(
             m.height > 1.7 && m.height < 2.02,

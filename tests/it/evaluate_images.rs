@@ -151,6 +151,7 @@ impl Study {
             layout: layout.clone(),
             unit: "nJy".into(),
             noise_known: true,
+            shapes: false,
             made: Provenance {
                 method: Method::named(method).unwrap(),
                 draws: if sde { 8 } else { 1 },
@@ -182,6 +183,7 @@ impl Study {
             labels: vec![-1; N],
             heldout: (0..N).map(|i| i % 2 == 0).collect(),
             vector: Array2::zeros((N, 0)),
+            shapes: None,
         };
         writer.finish(&table).unwrap();
     }

@@ -60,6 +60,7 @@ mod known_answers;
 mod lines;
 mod memory;
 mod mock;
+mod mock_galaxies;
 mod network;
 mod noise;
 mod odd_pixels;

@@ -32,6 +32,7 @@ fn header(channels: usize, method: &str, draws: usize, vector: usize) -> Restore
         },
         unit: if channels > 1 { "nJy" } else { "" }.into(),
         noise_known: channels > 1,
+        shapes: false,
         made: Provenance {
             method: Method::named(method).unwrap(),
             draws,
@@ -100,6 +101,7 @@ fn table(vector: usize) -> ImageTable {
         labels: vec![3, -1, 0, 7, 1],
         heldout: vec![true, false, false, true, false],
         vector: Array2::from_shape_fn((N, vector), |(i, k)| (10 * i + k) as f32 + 0.5),
+        shapes: None,
     }
 }
 

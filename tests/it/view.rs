@@ -288,6 +288,7 @@ fn images(path: &Path) -> Array2<f32> {
         },
         unit: "nJy".into(),
         noise_known: false,
+        shapes: false,
         made: selfsi::data::Provenance {
             quantiles: vec![],
             ..Viewed::made()
@@ -314,6 +315,7 @@ fn images(path: &Path) -> Array2<f32> {
         labels: vec![-1, 4, 2],
         heldout: vec![true; 3],
         vector: Array2::zeros((3, 0)),
+        shapes: None,
     };
     let mut to = RestoredImagesWriter::create(path, &header, 3).unwrap();
     to.write(&block).unwrap();

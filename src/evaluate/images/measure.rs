@@ -5,6 +5,7 @@ use super::lpips::Lpips;
 use super::psnr::DataRange;
 use super::psnr::mean_square_errors;
 use super::result::{ImageKind, ImageRow, Statistic};
+use super::shape_errors::TrueShapes;
 use super::{psnr, ssim};
 use crate::Result;
 use crate::config::ImageConfig;
@@ -24,6 +25,8 @@ pub struct Reference<'a> {
     pub lpips: Option<&'a Lpips>,
     /// The network, and its features of the clean images.
     pub fid: Option<(&'a Features, Array2<f64>)>,
+    /// Shapes of the truth, where shapes are measured.
+    pub shapes: Option<TrueShapes>,
     /// Of the directions of the sliced Wasserstein distance.
     pub seed: u64,
 }
@@ -66,6 +69,7 @@ impl Reference<'_> {
             distance_error: distance.root_error(),
             lpips,
             fid,
+            shapes: self.shapes.as_ref().map(|s| s.errors(restored)),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! What an evaluation of images finds, in the form of evaluation.json.
 
 use super::psnr::DataRange;
+use super::shape_errors::{CatalogShapes, ShapeErrors};
 use crate::base::statistics::median;
 use crate::evaluate::json_nan;
 use serde::{Deserialize, Serialize};
@@ -97,6 +98,9 @@ pub struct ImageRow {
     /// With `--fid`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fid: Option<f64>,
+    /// With `restore.shapes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shapes: Option<ShapeErrors>,
 }
 
 /// The result.
@@ -131,6 +135,9 @@ pub struct ImageEvaluation {
     pub notes: Vec<String>,
     /// One for each restoration and baseline.
     pub rows: Vec<ImageRow>,
+    /// What the tables of the restored files say of shapes, one for each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub catalogs: Vec<CatalogShapes>,
 }
 
 impl ImageEvaluation {

@@ -10,6 +10,7 @@ use super::psnr::DataRange;
 use super::result::{ImageEvaluation, ImageKind};
 use super::sampling::of_images;
 use super::scored::Scored;
+use super::shape_errors::TrueShapes;
 use crate::config::{Config, ImageConfig, ImageDatasets, SurveySource};
 use crate::evaluate::catalogs::index;
 use crate::evaluate::sampling::{Samplers, answer, evenly};
@@ -114,8 +115,18 @@ pub fn evaluate_images(
         range,
         lpips: networks.lpips.as_ref(),
         fid,
+        shapes: (config.restore.shapes).then(|| TrueShapes::of(shown.view(), shape, &layout.scale)),
         seed: config.seed,
     };
+    let mut catalogs = Vec::new();
+    for file in &files {
+        let names = chosen.set.iter().map(|i| &set.objects()[*i].name);
+        let rows: Vec<usize> = names.filter_map(|n| file.row(n)).collect();
+        if let (Some(truth), Some(table)) = (&reference.shapes, &file.file.table().shapes) {
+            let name = format!("table, median of the draws{}", file.suffix);
+            catalogs.push(truth.of_table(name, table, &rows));
+        }
+    }
     let in_units = |images: &Array2<f32>| shift(images, layout, |n, mean, std| n * std + mean);
     let mut rows = Vec::new();
     for (i, method) in classical.into_iter().enumerate() {
@@ -151,6 +162,7 @@ pub fn evaluate_images(
         left_out,
         notes: answer.notes,
         rows,
+        catalogs,
     })
 }
 

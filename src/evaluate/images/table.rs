@@ -1,18 +1,33 @@
 //! The evaluation of images for people: plain text for the terminal, Markdown for files.
 
 use super::result::{ImageEvaluation, ImageRow, Statistic};
+use super::shape_errors::ShapeErrors;
 use crate::evaluate::cells::{aligned, number, piped, with_error};
+
+/// What the table of shapes says.
+const SHAPES: &str = "Shapes within the largest circle: what 68 % of the absolute errors do not exceed. \
+Flux is relative, the half-light radius in pixels, the ellipticity that of weighted moments, both components \
+together; in brackets the part of the truths within the stated error (an honest error: 68 %).";
 
 /// Everything as plain text, aligned.
 #[must_use]
 pub fn text(e: &ImageEvaluation) -> String {
-    format!("{}\n\n{}{}", summary(e), aligned(&table(e)), notes(e))
+    let shapes = shapes(e).map(|t| format!("\n{SHAPES}\n\n{}", aligned(&t)));
+    let shapes = shapes.unwrap_or_default();
+    format!(
+        "{}\n\n{}{shapes}{}",
+        summary(e),
+        aligned(&table(e)),
+        notes(e)
+    )
 }
 
 /// Everything as Markdown.
 #[must_use]
 pub fn markdown(e: &ImageEvaluation) -> String {
-    format!("{}\n\n{}{}", summary(e), piped(&table(e)), notes(e))
+    let shapes = shapes(e).map(|t| format!("\n{SHAPES}\n\n{}", piped(&t)));
+    let shapes = shapes.unwrap_or_default();
+    format!("{}\n\n{}{shapes}{}", summary(e), piped(&table(e)), notes(e))
 }
 
 fn summary(e: &ImageEvaluation) -> String {
@@ -81,6 +96,32 @@ fn table(e: &ImageEvaluation) -> Vec<Vec<String>> {
         .into_iter()
         .chain(e.rows.iter().map(row))
         .collect()
+}
+
+/// The table of shapes, where there are any.
+fn shapes(e: &ImageEvaluation) -> Option<Vec<Vec<String>>> {
+    let header = ["", "flux", "half-light radius", "ellipticity", "measured"];
+    let mut rows = vec![header.map(String::from).to_vec()];
+    let one = |name: &str, s: &ShapeErrors, inside: Option<[f64; 3]>| {
+        let cell = |k: usize, v: f64| match inside {
+            Some(parts) => format!("{} ({:.0} %)", number(v), 100.0 * parts[k]),
+            None => number(v),
+        };
+        vec![
+            name.to_owned(),
+            cell(0, s.flux),
+            cell(1, s.radius),
+            cell(2, s.ellipticity),
+            format!("{} of {}", s.measured, s.of),
+        ]
+    };
+    for row in &e.rows {
+        rows.push(one(&row.name, row.shapes.as_ref()?, None));
+    }
+    for c in &e.catalogs {
+        rows.push(one(&c.name, &c.errors, Some(c.inside)));
+    }
+    Some(rows)
 }
 
 fn statistic(s: &Statistic) -> String {

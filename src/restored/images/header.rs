@@ -20,6 +20,8 @@ pub struct RestoredImagesHeader {
     pub unit: String,
     /// Whether the noise level of any pixel is known: without one there is no IVAR.
     pub noise_known: bool,
+    /// Whether the table holds measured shapes.
+    pub shapes: bool,
     /// How they were made.
     pub made: Provenance,
 }
@@ -84,6 +86,13 @@ impl RestoredImagesHeader {
             Key::whole("NVECTOR", l.vector as i64, "numbers known of a corruption"),
             Key::whole("NPLANES", l.planes as i64, "planes known of a corruption"),
         ];
+        if self.shapes {
+            keys.push(Key::text(
+                "SHAPES",
+                "measured",
+                "FLUX, RADIUS, E1, E2 over the draws",
+            ));
+        }
         keys.extend(version::RESTORED_IMAGES.keys());
         keys.extend(scale_keys(&l.scale));
         keys.extend(self.made.quantile_keys());
@@ -129,6 +138,7 @@ impl RestoredImagesHeader {
                 psf: 0,
             },
             noise_known: text("NOISE") == "known",
+            shapes: text("SHAPES") == "measured",
             unit: text("PIXUNIT"),
             made: Provenance::read(quantiles, get)?,
         })

@@ -109,7 +109,11 @@ impl RestoredImages {
         let shape = file.shape("RESTORED")?;
         let header = RestoredImagesHeader::read(&shape, &mut |key| file.key(key))
             .map_err(|e| KIND.foreign(&path, place, e))?;
-        let table = ImageTable::read(&mut *file, header.layout.vector)?;
+        let table = ImageTable::read(
+            &mut *file,
+            header.layout.vector,
+            header.shapes.then_some(header.layout.channels),
+        )?;
         let table = table.filter(|t| t.objects.len() == shape[0]);
         let table = table.ok_or_else(|| KIND.foreign(&path, "CATALOG", "not one row per image"))?;
         Ok(Self {

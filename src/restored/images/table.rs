@@ -3,6 +3,7 @@
 use crate::Result;
 use crate::data::Object;
 use crate::files::stack::{Cells, Column, Reader};
+use crate::shapes::{QUANTITIES, ShapeTable};
 use ndarray::{Array2, Axis, ShapeError, concatenate};
 
 /// The table beside the images, one row each.
@@ -16,6 +17,8 @@ pub struct ImageTable {
     pub heldout: Vec<bool>,
     /// Numbers that describe each image's corruption, [N, K].
     pub vector: Array2<f32>,
+    /// Measured shapes, where there are any.
+    pub shapes: Option<ShapeTable>,
 }
 
 impl ImageTable {
@@ -26,7 +29,7 @@ impl ImageTable {
         };
         let flags = self.objects.iter().map(|o| i64::from(o.flag)).collect();
         let heldout = self.heldout.iter().map(|h| i64::from(*h)).collect();
-        [
+        let mut all: Vec<Column<'_>> = [
             ("NAME", text(|o| &o.name)),
             ("REASON", text(|o| &o.reason)),
             ("SOURCE", text(|o| &o.source)),
@@ -36,7 +39,14 @@ impl ImageTable {
             ("VECTOR", Cells::Several(self.vector.view())),
         ]
         .map(|(name, cells)| Column { name, cells })
-        .into()
+        .into();
+        for (name, values) in self.shapes.iter().flat_map(ShapeTable::columns) {
+            all.push(Column {
+                name,
+                cells: Cells::Several(values.view()),
+            });
+        }
+        all
     }
 
     /// `tables`, one below the other.
@@ -50,15 +60,28 @@ impl ImageTable {
             labels: tables.iter().flat_map(|t| t.labels.clone()).collect(),
             heldout: tables.iter().flat_map(|t| t.heldout.clone()).collect(),
             vector: concatenate(Axis(0), &vectors)?,
+            shapes: match tables
+                .iter()
+                .map(|t| t.shapes.as_ref())
+                .collect::<Option<Vec<_>>>()
+            {
+                Some(shapes) if !shapes.is_empty() => Some(ShapeTable::joined(&shapes)?),
+                _ => None,
+            },
         })
     }
 
-    /// From what [`ImageTable::columns`] wrote, with `width` numbers of each corruption; `None` if the
+    /// From what [`ImageTable::columns`] wrote, with `width` numbers of each corruption and `shapes` of so many
+    /// channels; `None` if the
     /// columns are of unequal length.
     ///
     /// # Errors
     /// [`crate::Error::Input`] if a column is missing or cannot be read.
-    pub(super) fn read(file: &mut dyn Reader, width: usize) -> Result<Option<Self>> {
+    pub(super) fn read(
+        file: &mut dyn Reader,
+        width: usize,
+        shapes: Option<usize>,
+    ) -> Result<Option<Self>> {
         let (names, reasons) = (file.texts("NAME")?, file.texts("REASON")?);
         let sources = file.texts("SOURCE")?;
         let (labels, flags) = (file.whole("LABEL")?, file.whole("FLAG")?);
@@ -68,6 +91,13 @@ impl ImageTable {
             _ => file.several("VECTOR", width)?,
         };
         let n = names.len();
+        let shapes = shapes
+            .map(|channels| shapes_of(file, channels))
+            .transpose()?;
+        let whole = |t: &ShapeTable| t.columns().iter().all(|(_, c)| c.nrows() == n);
+        if !shapes.as_ref().is_none_or(whole) {
+            return Ok(None);
+        }
         let lengths = [reasons.len(), sources.len(), labels.len(), flags.len()];
         if lengths != [n; 4] || heldout.len() != n || vector.nrows() != n {
             return Ok(None);
@@ -85,6 +115,19 @@ impl ImageTable {
             labels,
             heldout: heldout.iter().map(|h| *h > 0).collect(),
             vector,
+            shapes,
         }))
     }
+}
+
+fn shapes_of(file: &mut dyn Reader, channels: usize) -> Result<ShapeTable> {
+    let mut read = |names: [&str; QUANTITIES.len()]| {
+        let all = names.into_iter();
+        all.map(|name| file.several(name, channels))
+            .collect::<Result<Vec<_>>>()
+    };
+    Ok(ShapeTable {
+        values: read(QUANTITIES.map(|(value, _)| value))?,
+        errors: read(QUANTITIES.map(|(_, error)| error))?,
+    })
 }
