@@ -15,7 +15,7 @@ use selfsi::restored::Restored;
 use std::path::Path;
 
 const D: usize = 64;
-const N: usize = 360;
+const N: usize = 500;
 
 /// A line at 1216 Å on a continuum, each of its own strength, at redshifts `z` (of which the recorded ones may
 /// differ), under noise of 0.3; `odd` is added to what each shows.
@@ -32,7 +32,7 @@ fn written(
     let mut flux = Array2::<f32>::zeros((z.len(), D));
     for (i, mut row) in flux.rows_mut().into_iter().enumerate() {
         let normal = |rng: &mut ChaCha8Rng| -> f64 { rng.sample(StandardNormal) };
-        let strength = 2.0 + 0.4 * normal(&mut rng);
+        let strength = 2.5 + 0.9 * normal(&mut rng);
         for (j, f) in row.iter_mut().enumerate() {
             let off = (wavelength[j] / (1216.0 * (1.0 + z[i]))).ln() / (2.0 * grid.dln());
             let line = strength * (-0.5 * off * off).exp();
@@ -74,7 +74,7 @@ fn what_the_population_does_not_hold_is_restored_with_a_warning_and_flagged_by_t
         [train]
         steps = 2
         batch = 16
-        heldout = 0.6
+        heldout = 0.5
         validate_every = 2
         checkpoint_every = 2
         [restore]
