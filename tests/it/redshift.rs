@@ -68,6 +68,13 @@ fn a_network_is_told_where_its_config_says_so_and_unknown_is_no_redshift() {
     assert!(velocity(&untold, 2.8) == velocity(&untold, f64::NAN));
 }
 
+/// Whether a config's `[network]` says something of redshifts.
+fn names_redshift(config: &str) -> bool {
+    ["redshift = ", "redshift_error = "]
+        .iter()
+        .any(|key| config.contains(key))
+}
+
 #[test]
 fn what_a_config_leaves_open_is_decided_by_the_data() {
     let config = Config::load(Path::new("survey_configs/demo.toml"), &[]).unwrap();
@@ -81,7 +88,7 @@ fn what_a_config_leaves_open_is_decided_by_the_data() {
     };
     let text = told.to_toml().unwrap();
     assert!(text.contains("redshift = true") && text.contains("redshift_error = 300.0"));
-    assert!(!config.to_toml().unwrap().contains("redshift"));
+    assert!(!names_redshift(&config.to_toml().unwrap()));
     let wanted = Config::parse(&text, "t", &["network.redshift=true".into()]).unwrap();
     let e = wanted.network.with_redshifts(false, "t").unwrap_err();
     assert!(e.to_string().contains("network.redshift"));
@@ -119,7 +126,7 @@ fn runs_of_before_the_redshift_restore_as_they_did_and_can_be_continued() {
     let mut trainer = Trainer::new(&run, &data, Device::Cpu, false, &ranks).unwrap();
     trainer.train(&AtomicBool::new(false), true).unwrap();
     let text = std::fs::read_to_string(old.join("config.toml")).unwrap();
-    assert!(!text.contains("redshift"));
+    assert!(!names_redshift(&text));
 
     let train = |run: &Path, more: &[&str]| {
         let mut c = command();
