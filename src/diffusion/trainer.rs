@@ -9,7 +9,7 @@ use crate::base::random::{Purpose, Rows, derive, seed_dropout};
 use crate::base::workers;
 use crate::config::{Config, DiffusionConfig};
 use crate::data::Layout;
-use crate::fit::checkpoint::newest;
+use crate::fit::checkpoint::{drop_old, newest};
 use crate::fit::log::Log;
 use crate::fit::losses::Losses;
 use crate::fit::{Adam, Denoising, Learner, Sampler, Stride, learning_rate};
@@ -84,6 +84,7 @@ impl<'a> DiffusionTrainer<'a> {
         };
         if let Some(path) = newest(&checkpoints(folder)) {
             trainer.restore(&path)?;
+            drop_old(&checkpoints(folder));
         }
         Ok(trainer)
     }

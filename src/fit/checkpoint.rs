@@ -178,10 +178,15 @@ pub(crate) fn save_numbered(
 ) -> Result<PathBuf> {
     let path = folder.join(format!("step-{step:08}.safetensors"));
     save(&path, header, run, tensors)?;
+    drop_old(folder);
+    Ok(path)
+}
+
+/// Removes all but the newest numbered checkpoints of `folder`: those that a killed process has left, too.
+pub(crate) fn drop_old(folder: &Path) {
     for old in list(folder).iter().rev().skip(KEEP) {
         let _ = std::fs::remove_file(old);
     }
-    Ok(path)
 }
 
 /// Writes one set of weights of the run `run` alone: the best one; with the `spread` of its draws, if that was found.

@@ -18,7 +18,7 @@ use crate::base::random::seed_dropout;
 use crate::config::{Config, InterpolantConfig};
 use crate::data::Layout;
 use crate::fit::Header;
-use crate::fit::checkpoint::{State, save_state, save_weights};
+use crate::fit::checkpoint::{State, drop_old, save_state, save_weights};
 use crate::fit::log::Log;
 use crate::fit::losses::Losses;
 use crate::fit::{Adam, learning_rate};
@@ -140,6 +140,7 @@ impl<'a> Trainer<'a> {
         };
         if resume && let Some(path) = run.newest() {
             trainer.restore(&path)?;
+            drop_old(&run.checkpoints());
         }
         Ok(trainer)
     }

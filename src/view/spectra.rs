@@ -7,7 +7,7 @@ use super::numbers::Numbers;
 use super::run;
 use crate::audit::AuditFile;
 use crate::data::provenance::quantile_name;
-use crate::lines::{LINES, MeasuredLines};
+use crate::lines::{LINES, MeasuredLines, Quantity};
 use crate::restored::Restored;
 use crate::restored::restorations::Restorations;
 use crate::survey::Truth;
@@ -46,7 +46,8 @@ pub(super) fn content(view: &View) -> Result<Content> {
     let mut measured = Vec::new();
     if let Some(lines) = file.lines()? {
         // Those that some object of the catalog shows.
-        let has = |i: &usize| lines.iter().any(|l| l[*i].peak.value.is_finite());
+        let known = |q: &Quantity| q.value.is_finite();
+        let has = |i: &usize| lines.iter().any(|l| l[*i].quantities().iter().any(known));
         let shown: Vec<usize> = (0..LINES.len()).filter(has).collect();
         measured = shown.iter().map(|i| LINES[*i].name).collect();
         for (entry, row) in entries.iter_mut().zip(&rows) {

@@ -88,8 +88,12 @@ fn a_run_folder_becomes_one_page_that_holds_the_values_of_its_files() {
         assert_eq!(shown["reason"], object.reason);
         assert_eq!(shown["lines"][0][4].as_f64(), Some(10.0 + k as f64));
         assert!(
-            shown["lines"][1][0].is_null(),
-            "a line that is not measured has no value"
+            shown["lines"][0][0].is_null(),
+            "what is not measured has no value"
+        );
+        assert!(
+            shown["lines"][1].is_null(),
+            "a line that no object shows has no column"
         );
     }
     let snr = content["objects"][0]["snr"].as_f64().unwrap();
