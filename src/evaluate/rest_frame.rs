@@ -75,7 +75,7 @@ impl RestFrame<'_> {
         ];
         let calibration = calibration(name, &draws, scored);
         let mut methods = vec![Method {
-            name: format!("{name}, forest scaled by the continuum"),
+            name: format!("{name}, each spectrum scaled by its amplitude"),
             role: Role::Peer,
             estimate: Some(name.to_owned()),
             draw: Some(format!("{name}, one draw")),
