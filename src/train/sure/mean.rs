@@ -37,7 +37,7 @@ impl Mean {
         }))
     }
 
-    /// As [`Posteriors::likely`].
+    /// How likely each observation is; `None` of one without a good pixel or a solution.
     ///
     /// # Errors
     /// As [`Mean::restored`].
@@ -45,7 +45,8 @@ impl Mean {
         self.posteriors.likely(o)
     }
 
-    /// As [`Posteriors::other_redshifts`].
+    /// The best of the other redshifts that each observation may be at and the population knows; `None`
+    /// where there is none to compare.
     ///
     /// # Errors
     /// As [`Mean::restored`].
