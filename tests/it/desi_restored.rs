@@ -5,8 +5,8 @@
 
 use crate::fixtures::desi_files::{self, UNIT, coadd, redshifts};
 use crate::fixtures::python::{python, script};
+use crate::fixtures::run_folder::selfsi_in as selfsi;
 use crate::fixtures::shared;
-use assert_cmd::Command;
 use selfsi::data::flag;
 use selfsi::restored::Restored;
 use std::path::{Path, PathBuf};
@@ -14,12 +14,6 @@ use std::sync::OnceLock;
 
 const ARMS: [&str; 3] = ["B", "R", "Z"];
 const TARGETS: i64 = 40;
-
-fn selfsi(folder: &Path) -> Command {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("selfsi"));
-    command.current_dir(folder).args(["--threads", "1"]);
-    command
-}
 
 /// Two coadd files of 20 targets each, and a run trained on them.
 fn trained() -> &'static Path {

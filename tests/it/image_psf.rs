@@ -2,7 +2,7 @@
 
 use crate::fixtures::cutouts::{cutout, gaussian};
 use crate::fixtures::image_batches::{apart, clean, layout, list, mean, pictures, rows, variance};
-use assert_cmd::Command;
+use crate::fixtures::run_folder::selfsi_in as selfsi;
 use selfsi::config::{
     Config, ForwardConfig, LatentUse, PsfConfig, PsfFrom, StageConfig, StageUnits,
 };
@@ -299,12 +299,6 @@ fn levels_in_the_files_units_are_those_of_normalised_values_times_their_unit() {
 }
 
 const SIDE: usize = 12;
-
-fn selfsi(folder: &Path) -> Command {
-    let mut command = Command::cargo_bin("selfsi").unwrap();
-    command.current_dir(folder).args(["--threads", "1"]);
-    command
-}
 
 fn config(source: &str, more: &str) -> String {
     format!(

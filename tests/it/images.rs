@@ -2,8 +2,8 @@
 
 use crate::fixtures::edited::edited;
 use crate::fixtures::python::{check, python};
+use crate::fixtures::run_folder::selfsi_in as selfsi;
 use crate::fixtures::shared;
-use assert_cmd::Command;
 use hdf5::types::VarLenUnicode;
 use ndarray::{Array, Array2, Array3, Array4, ArrayD, Axis, Dimension, IxDyn, s};
 use selfsi::base::random::{Purpose, Rows};
@@ -339,12 +339,6 @@ fn the_configs_scale_goes_before_the_recorded_one_and_that_before_measuring() {
     assert_eq!(scale(&["softening = 1.0"]).0, ScaleFrom::Measured);
     let own = scale(&["mean = [3.0]", "std = [4.0]", "softening = 1.0"]);
     assert_eq!(own, (ScaleFrom::Config, 3.0, 4.0, Some(1.0)));
-}
-
-fn selfsi(folder: &Path) -> Command {
-    let mut command = Command::cargo_bin("selfsi").unwrap();
-    command.current_dir(folder).args(["--threads", "1"]);
-    command
 }
 
 /// Clean images, observations of them and the config, in a folder.

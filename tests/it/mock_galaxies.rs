@@ -1,10 +1,9 @@
 //! The mock survey of galaxies: what its files hold, and that it is a function of its seed.
 
-use assert_cmd::Command;
+use crate::fixtures::run_folder::selfsi_in as selfsi;
 use selfsi::config::{Config, GalaxiesConfig, ImageConfig};
 use selfsi::mock::GalaxySurvey;
 use selfsi::prepare::ImageSet;
-use std::path::Path;
 
 const CONFIG: &str = "
     seed = 4
@@ -54,12 +53,6 @@ const CONFIG: &str = "
     radius = 1.5
     snr = [30, 60]
     bad_columns = 0.5";
-
-fn selfsi(folder: &Path) -> Command {
-    let mut command = Command::cargo_bin("selfsi").unwrap();
-    command.current_dir(folder).args(["--threads", "1"]);
-    command
-}
 
 #[test]
 fn galaxies_go_from_cutouts_to_a_table_of_shapes_that_is_scored() {

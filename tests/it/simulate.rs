@@ -1,6 +1,6 @@
 //! `selfsi simulate`: observations of given clean spectra, as a user makes them.
 
-use assert_cmd::Command;
+use crate::fixtures::run_folder::selfsi_in as selfsi;
 use std::path::Path;
 
 const CONFIG: &str = "
@@ -32,12 +32,6 @@ tilt = 0.05
 smoothing = { from = 'resolution', resolution = 100.0, spread = 0.05 }
 noise = { from = 'snr', min = 30.0, max = 50.0 }
 ";
-
-fn selfsi(folder: &Path) -> Command {
-    let mut command = Command::cargo_bin("selfsi").unwrap();
-    command.current_dir(folder).args(["--threads", "1"]);
-    command
-}
 
 /// A folder with the config and the clean spectra.
 fn study() -> tempfile::TempDir {
