@@ -51,8 +51,9 @@ pub(crate) const PREPARED_IMAGES: Versioned = Versioned {
     major: 2,
     ..first("selfsi-images")
 };
-/// A restored catalog of spectra. 1.3: SIGMA_PRIOR, also in restored images and spectra in DESI's form.
-pub(crate) const RESTORED: Versioned = framed("selfsi-restored", 3);
+/// A restored catalog of spectra. 1.3: SIGMA_PRIOR, also in restored images and spectra in DESI's form; 1.4:
+/// LINESMTH.
+pub(crate) const RESTORED: Versioned = framed("selfsi-restored", 4);
 /// One restored spectrum in the form of SDSS.
 pub(crate) const RESTORED_SPEC: Versioned = first("selfsi-restored-spec");
 /// Restored spectra in the form of DESI.

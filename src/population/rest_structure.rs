@@ -20,8 +20,11 @@ const MODES: usize = 24;
 const SIGNIFICANT: f64 = 3.0;
 /// Local structure reaches this many pixels (to zero, as a raised cosine) …
 const REACH: usize = 24;
-/// … and its power is averaged along the spectrum with a Gaussian of this σ, pixels.
-const WIDTH: f64 = 24.0;
+/// … and its power is averaged along the spectrum with a Gaussian of one of these σ, pixels: the widest that
+/// agrees with the narrower ones, that is, whose power differs by a mean square of no more than …
+const WIDTHS: [f64; 4] = [3.0, 6.0, 12.0, 24.0];
+/// … so many times the noise of the difference.
+const ALIKE: f64 = 2.5;
 /// Length of the Fourier transform of the local autocovariance.
 const PERIOD: usize = 64;
 /// Least square of the gain that the power is divided by.
@@ -89,43 +92,22 @@ fn smoothed(x: &Array2<f64>) -> Array2<f64> {
     Array2::from_shape_fn(x.raw_dim(), |(i, j)| columns[j][i])
 }
 
-/// What is left, as a local power spectrum: the autocovariance within [`REACH`] at each place.
+/// What is left, as a local power spectrum: the autocovariance within [`REACH`] at each place, averaged over
+/// as much of the spectrum as looks alike there.
 fn local(rest: &Array2<f64>, seen: &Covariances, blur: f64) -> BandMatrix {
     let l = rest.nrows();
-    let reach = REACH.min(l);
-    let taper = |k: usize| 0.5 + 0.5 * (std::f64::consts::PI * k as f64 / REACH as f64).cos();
-    let diagonals: Vec<Vec<f64>> = (0..reach)
-        .into_par_iter()
-        .map(|k| {
-            let lag: Vec<f64> = (0..l - k).map(|i| rest[[i, i + k]]).collect();
-            averaged(&lag, WIDTH)
-        })
-        .collect();
-    // Standard error of the mean power at each place, of white noise averaged over WIDTH.
-    let squares: f64 = (1..reach).map(|k| taper(k).powi(2)).sum();
-    let independent = 2.0 * std::f64::consts::PI.sqrt() * WIDTH * seen.effective;
-    let error = ((2.0 * squares + 2.0) / independent).sqrt();
-    let wave = |k: usize, f: usize| (std::f64::consts::TAU * (k * f) as f64 / PERIOD as f64).cos();
     let gain = |f: usize| {
         let omega = std::f64::consts::TAU * f as f64 / PERIOD as f64;
         (-(omega * blur).powi(2)).exp().max(GAIN_MIN)
     };
+    let widths = WIDTHS.map(|width| Powers::new(rest, seen, width));
     let half = PERIOD / 2;
     let autocovariance: Vec<Vec<f64>> = (0..l)
         .into_par_iter()
         .map(|e| {
-            // The pair of pixels with lag k whose middle is nearest to this place.
-            let at = |k: usize| {
-                let i = e.saturating_sub(k / 2).min(l - k - 1);
-                diagonals[k][i] * taper(k)
-            };
-            let lags: Vec<f64> = (0..reach).map(at).collect();
-            let power: Vec<f64> = (0..=half)
-                .map(|f| lags[0] + 2.0 * (1..reach).map(|k| lags[k] * wave(k, f)).sum::<f64>())
-                .collect();
+            let (power, error) = widest_alike(&widths, e);
             let mean = power.iter().sum::<f64>() / power.len() as f64;
-            let sure = ((mean / (error * seen.noise[e].max(f64::MIN_POSITIVE)) - 2.0) / 2.0)
-                .clamp(0.0, 1.0);
+            let sure = ((mean / error.max(f64::MIN_POSITIVE) - 2.0) / 2.0).clamp(0.0, 1.0);
             let clean: Vec<f64> = (0..=half)
                 .map(|f| sure * power[f].max(0.0) / gain(f))
                 .collect();
@@ -140,6 +122,70 @@ fn local(rest: &Array2<f64>, seen: &Covariances, blur: f64) -> BandMatrix {
         let k = i.abs_diff(j);
         0.5 * (autocovariance[i][k] + autocovariance[j][k])
     })
+}
+
+fn wave(k: usize, f: usize) -> f64 {
+    (std::f64::consts::TAU * (k * f) as f64 / PERIOD as f64).cos()
+}
+
+/// The local power spectra of a covariance, averaged along the spectrum with a Gaussian of one width.
+struct Powers {
+    /// At each place, at the frequencies f/[`PERIOD`].
+    powers: Vec<Vec<f64>>,
+    /// What noise makes each of them off by, at each place.
+    errors: Vec<f64>,
+}
+
+impl Powers {
+    fn new(rest: &Array2<f64>, seen: &Covariances, width: f64) -> Self {
+        let l = rest.nrows();
+        let reach = REACH.min(l);
+        let taper = |k: usize| 0.5 + 0.5 * (std::f64::consts::PI * k as f64 / REACH as f64).cos();
+        let diagonals: Vec<Vec<f64>> = (0..reach)
+            .into_par_iter()
+            .map(|k| {
+                let lag: Vec<f64> = (0..l - k).map(|i| rest[[i, i + k]]).collect();
+                averaged(&lag, width)
+            })
+            .collect();
+        let powers = (0..l).into_par_iter().map(|e| {
+            // The pair of pixels with lag k whose middle is nearest to this place.
+            let at = |k: usize| {
+                let i = e.saturating_sub(k / 2).min(l - k - 1);
+                diagonals[k][i] * taper(k)
+            };
+            let lags: Vec<f64> = (0..reach).map(at).collect();
+            let power = |f| lags[0] + 2.0 * (1..reach).map(|k| lags[k] * wave(k, f)).sum::<f64>();
+            (0..=PERIOD / 2).map(power).collect()
+        });
+        // Of white noise.
+        let squares: f64 = (1..reach).map(|k| taper(k).powi(2)).sum();
+        let independent = 2.0 * std::f64::consts::PI.sqrt() * width * seen.effective;
+        let error = ((2.0 * squares + 2.0) / independent).sqrt();
+        Self {
+            powers: powers.collect(),
+            errors: seen.noise.iter().map(|n| error * n).collect(),
+        }
+    }
+
+    /// Whether noise explains what the power at place `e` differs by from that of a `narrower` average.
+    fn agrees(&self, narrower: &Self, e: usize) -> bool {
+        let (own, other) = (&self.powers[e], &narrower.powers[e]);
+        let apart: f64 = own.iter().zip(other).map(|(a, b)| (a - b).powi(2)).sum();
+        let wide = narrower.errors[e].powi(2);
+        // The narrow average holds the noise of the wide one and more.
+        let noise = (wide - self.errors[e].powi(2)).max(0.25 * wide);
+        apart <= ALIKE * noise * own.len() as f64
+    }
+}
+
+/// The power at place `e`, and its error, of the widest average that agrees with all narrower ones
+/// (Lepski 1991): an average over 24 pixels about the edge of the forest would put a third of its power on
+/// the red side, where there is none.
+fn widest_alike(widths: &[Powers], e: usize) -> (&[f64], f64) {
+    let agrees = |at: &usize| widths[..*at].iter().all(|n| widths[*at].agrees(n, e));
+    let at = (0..widths.len()).rev().find(agrees).unwrap_or(0);
+    (&widths[at].powers[e], widths[at].errors[e])
 }
 
 /// F with F Fᵀ the nearest positive semidefinite matrix to `covariance`; its columns are scaled

@@ -5,7 +5,7 @@ use super::restorable::{Batch, Sink, Task};
 use super::shard::Part;
 use crate::base::tensors::numbers;
 use crate::data::{Block, Object, flag, own_range};
-use crate::lines::{MeasuredLines, NO_LINES, over_draws};
+use crate::lines::{BROAD_KMS, MeasuredLines, NO_LINES, over_draws};
 use crate::prepare::SpectraHeader;
 use crate::restored::{
     Restored, RestoredHeader, RestoredPart, RestoredWriter, desi_source, write_restored_desi,
@@ -55,6 +55,7 @@ impl SpectraSink {
             grid: set.grid(),
             flux_unit: set.flux_unit().to_owned(),
             specsys: set.specsys().map(ToOwned::to_owned),
+            line_smoothing: BROAD_KMS,
             made: task.made.clone(),
         };
         if output.draws {

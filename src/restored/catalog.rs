@@ -19,6 +19,11 @@ const KIND: Kind = Kind {
     fix: "give the file that selfsi restore wrote",
 };
 
+/// The key of [`RestoredHeader::line_smoothing`].
+pub(crate) const LINE_SMOOTHING: &str = "LINESMTH";
+/// What it was in versions before the key.
+const SMOOTHING_BEFORE: f64 = 300.0;
+
 /// What a restored catalog says of how it was made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RestoredHeader {
@@ -29,6 +34,8 @@ pub struct RestoredHeader {
     /// Reference frame of the observed wavelengths as FITS names it (`HELIOCEN`); `None` where the
     /// input does not say.
     pub specsys: Option<String>,
+    /// σ of the smoothing before peaks and centroids of broad lines were measured, km/s.
+    pub line_smoothing: f64,
     /// How it was made.
     pub made: Provenance,
 }
@@ -97,6 +104,7 @@ impl Restored {
             grid: grid.in_frame(frame),
             flux_unit: fits.text_key("FLUXUNIT").unwrap_or_default(),
             specsys,
+            line_smoothing: fits.number_key(LINE_SMOOTHING).unwrap_or(SMOOTHING_BEFORE),
             made: made.map_err(|e| foreign(&path, "PRIMARY", &e))?,
         };
         let (objects, heldout) = objects(&mut fits, &path)?;

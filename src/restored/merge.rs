@@ -1,7 +1,7 @@
 //! The parts of a restoration → one file, block by block. Spectra and images differ in how their tables
 //! are joined, and in nothing else.
 
-use super::catalog::{Restored, RestoredHeader};
+use super::catalog::{LINE_SMOOTHING, Restored, RestoredHeader};
 use super::images::{ImageTable, RestoredImages, RestoredImagesHeader, RestoredImagesWriter};
 use super::parts::{Merged, PartFile, check, none_given, said};
 use super::restorations::Restorations;
@@ -124,6 +124,7 @@ impl Parted for Restored {
             ("FLUXUNIT", h.flux_unit.clone()),
             ("SPECSYS", format!("{:?}", h.specsys)),
             ("WAVELENGTH", format!("{:?}", h.grid)),
+            (LINE_SMOOTHING, h.line_smoothing.to_string()),
             ("DRAWS", if draws { "saved" } else { "not saved" }.into()),
         ])
     }

@@ -1,7 +1,7 @@
 //! Writing the restored catalog: images and table as a stream, then the wavelengths and checksums.
 
 use super::block::RestoredBlock;
-use super::catalog::RestoredHeader;
+use super::catalog::{LINE_SMOOTHING, RestoredHeader};
 use super::image::Image;
 use super::shard::Shard;
 use super::table;
@@ -172,6 +172,11 @@ fn primary(sheet: &mut Sheet, h: &RestoredHeader) -> Result<()> {
     sheet.text(&hdu, "FLUXUNIT", &h.flux_unit, "unit of the flux images")?;
     sheet.frame(&hdu, &h.grid)?;
     sheet.keys(&version::RESTORED.keys_in(h.grid.frame))?;
+    let smoothing = (
+        h.line_smoothing,
+        "smoothing of broad lines' peaks, km/s (sigma)",
+    );
+    sheet.key(&hdu, LINE_SMOOTHING, smoothing)?;
     sheet.keys(&h.made.quantile_keys())?;
     sheet.keys(&flag_keys())?;
     provenance(sheet, &h.made)

@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use selfsi::config::Config;
 use selfsi::data::{LogGrid, Method, Object, Provenance, flag};
-use selfsi::lines::NO_LINES;
+use selfsi::lines::{BROAD_KMS, NO_LINES};
 use selfsi::restored::{RestoredBlock, RestoredHeader, RestoredPart, RestoredWriter};
 use std::path::{Path, PathBuf};
 
@@ -69,6 +69,7 @@ impl Study {
                 grid,
                 flux_unit: UNIT.to_owned(),
                 specsys: None,
+                line_smoothing: BROAD_KMS,
                 made: Provenance {
                     method: Method::named(interpolant).unwrap(),
                     draws: if sde { 8 } else { 1 },

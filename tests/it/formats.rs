@@ -12,7 +12,7 @@ use selfsi::config::{AirOrVacuum, Datasets, GridConfig, ImageConfig, ImageDatase
 use selfsi::data::{LogGrid, Method, Object, Provenance};
 use selfsi::generate::Generated;
 use selfsi::inspect::inspect;
-use selfsi::lines::NO_LINES;
+use selfsi::lines::{BROAD_KMS, NO_LINES};
 use selfsi::prepare::{ImageSet, Prepared};
 use selfsi::restored::{
     Restored, RestoredBlock, RestoredHeader, RestoredImages, RestoredPart, RestoredWriter, merge,
@@ -210,6 +210,7 @@ fn coadd(folder: &Path) {
         }),
         flux_unit: String::new(),
         specsys: None,
+        line_smoothing: BROAD_KMS,
         made: Provenance {
             method: Method::Ode,
             draws: 1,

@@ -8,7 +8,7 @@ use crate::fixtures::trained::{N, Trained, config, hdf5_source, hdf5_survey, res
 use ndarray::{Array2, s};
 use selfsi::config::{GridConfig, MaskConfig};
 use selfsi::data::{LogGrid, Method, Object, Provenance, flag};
-use selfsi::lines::NO_LINES;
+use selfsi::lines::{BROAD_KMS, NO_LINES};
 use selfsi::prepare::Prepared;
 use selfsi::restored::{
     Restored, RestoredBlock, RestoredHeader, RestoredPart, RestoredWriter, restored_spec_path,
@@ -27,6 +27,7 @@ fn header(interpolant: &str) -> RestoredHeader {
         }),
         flux_unit: UNIT.into(),
         specsys: Some("HELIOCEN".into()),
+        line_smoothing: BROAD_KMS,
         made: Provenance {
             method: Method::named(interpolant).unwrap(),
             draws: if interpolant == "sde" { 8 } else { 1 },
