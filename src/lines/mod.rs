@@ -1,8 +1,8 @@
 //! The strong emission lines and their measurement: peak height, centroid, equivalent width.
 //!
 //! Truth, restorations and single draws are all measured in the same way, in the rest frame given by
-//! the object's redshift. The spectrum is first smoothed: by 1000 km/s (σ) for broad lines, by 300 km/s for
-//! [O III]; then, inside the line's window,
+//! the object's redshift. The spectrum is first smoothed: by 1000 km/s (σ) for broad lines, by 600 km/s for
+//! N V on the wing of Lyα, by 300 km/s for [O III]; then, inside the line's window,
 //!
 //! - the *height* is the maximum above the local continuum,
 //! - the *centroid* is the excess-weighted mean wavelength of the pixels around the maximum that
@@ -39,6 +39,8 @@ pub const LYMAN_ALPHA: f64 = 1215.67;
 pub const C_KMS: f64 = 299_792.458;
 /// Smoothing before measuring, σ in km/s: of broad lines …
 pub const BROAD_KMS: f64 = 1000.0;
+/// … of N V, where more would bring Lyα's wing into its baseline, …
+const WING_KMS: f64 = 600.0;
 /// … and of narrow ones, and for every width.
 const NARROW_KMS: f64 = 300.0;
 /// A continuum at or below this part of the line's height is none to measure a width by.
@@ -57,8 +59,8 @@ pub struct EmissionLine {
     pub window: [f64; 2],
     /// Bands on the blue and the red side that the local continuum is read from.
     pub baseline: [Option<[f64; 2]>; 2],
-    /// Whether the window is too small for a broad line.
-    pub narrow: bool,
+    /// σ of the smoothing before its height and centroid are measured, km/s.
+    pub smoothing: f64,
 }
 
 /// The lines that are measured.
@@ -69,7 +71,7 @@ pub const LINES: [EmissionLine; 8] = [
         rest: LYMAN_ALPHA,
         window: [1205.0, 1230.0],
         baseline: [None, Some([1278.0, 1292.0])],
-        narrow: false,
+        smoothing: BROAD_KMS,
     },
     EmissionLine {
         name: "N V",
@@ -77,7 +79,7 @@ pub const LINES: [EmissionLine; 8] = [
         rest: 1240.81,
         window: [1231.0, 1255.0],
         baseline: [Some([1228.0, 1231.0]), Some([1255.0, 1260.0])],
-        narrow: false,
+        smoothing: WING_KMS,
     },
     EmissionLine {
         name: "Si IV",
@@ -85,7 +87,7 @@ pub const LINES: [EmissionLine; 8] = [
         rest: 1396.76,
         window: [1375.0, 1420.0],
         baseline: [Some([1345.0, 1355.0]), Some([1432.0, 1445.0])],
-        narrow: false,
+        smoothing: BROAD_KMS,
     },
     EmissionLine {
         name: "C IV",
@@ -93,7 +95,7 @@ pub const LINES: [EmissionLine; 8] = [
         rest: 1549.06,
         window: [1515.0, 1575.0],
         baseline: [Some([1450.0, 1470.0]), None],
-        narrow: false,
+        smoothing: BROAD_KMS,
     },
     EmissionLine {
         name: "C III]",
@@ -101,7 +103,7 @@ pub const LINES: [EmissionLine; 8] = [
         rest: 1908.73,
         window: [1865.0, 1950.0],
         baseline: [Some([1830.0, 1845.0]), Some([1975.0, 2000.0])],
-        narrow: false,
+        smoothing: BROAD_KMS,
     },
     EmissionLine {
         name: "Mg II",
@@ -109,7 +111,7 @@ pub const LINES: [EmissionLine; 8] = [
         rest: 2798.75,
         window: [2750.0, 2850.0],
         baseline: [Some([2690.0, 2710.0]), Some([2890.0, 2910.0])],
-        narrow: false,
+        smoothing: BROAD_KMS,
     },
     EmissionLine {
         name: "Hβ",
@@ -117,7 +119,7 @@ pub const LINES: [EmissionLine; 8] = [
         rest: 4862.68,
         window: [4800.0, 4930.0],
         baseline: [Some([4740.0, 4760.0]), Some([5080.0, 5110.0])],
-        narrow: false,
+        smoothing: BROAD_KMS,
     },
     EmissionLine {
         name: "[O III]",
@@ -125,7 +127,7 @@ pub const LINES: [EmissionLine; 8] = [
         rest: 5008.24,
         window: [4990.0, 5028.0],
         baseline: [Some([4975.0, 4985.0]), Some([5032.0, 5042.0])],
-        narrow: true,
+        smoothing: NARROW_KMS,
     },
 ];
 
@@ -153,9 +155,10 @@ pub fn measure(wavelength: &[f64], flux: ArrayView1<f32>, z: f64) -> [Measuremen
     if wavelength.len() < 2 || !(z > 0.0 && z.is_finite()) {
         return [NOT_MEASURED; LINES.len()];
     }
-    let [broad, narrow] =
-        [BROAD_KMS, NARROW_KMS].map(|kms| Smoothed::new(wavelength, flux, z, kms));
-    LINES.map(|line| line.measured_in(if line.narrow { &narrow } else { &broad }, &narrow))
+    let widths = [NARROW_KMS, WING_KMS, BROAD_KMS];
+    let smoothed = widths.map(|kms| Smoothed::new(wavelength, flux, z, kms));
+    let by = |kms: f64| widths.iter().position(|w| *w >= kms).unwrap_or(0);
+    LINES.map(|line| line.measured_in(&smoothed[by(line.smoothing)], &smoothed[0]))
 }
 
 impl EmissionLine {

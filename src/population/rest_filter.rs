@@ -295,8 +295,38 @@ impl RestPosterior<'_> {
         }
     }
 
-    /// The errors of the posterior means of draws of the population, `[n, D]`.
-    fn errors_of(&self, chances: &[Chance]) -> Array2<f64> {
+    /// How much of the scatter about the population's mean is there that it expects, pixel by pixel:
+    /// u ∘ (C u), C the covariance of the signal of a known amplitude, `[D]`; of the observation, and on average
+    /// of draws of the population that are observed alike, one from each of `rngs`. The sums of both over some
+    /// pixels of many observations are equal where C is right; their ratio is the score of the likelihood by a
+    /// factor on C there.
+    pub fn signal(&self, rngs: impl Iterator<Item = impl RngExt>) -> [Array1<f64>; 2] {
+        let chances: Vec<_> = rngs.map(|mut rng| self.chance(&mut rng)).collect();
+        let (_, seen) = self.observed(&chances);
+        let residuals = self.residuals(seen);
+        let innovations = self.solver.solve(&residuals);
+        let mut expected = Array1::zeros(self.variance.len());
+        for (u, r) in innovations.columns().into_iter().zip(residuals.columns()) {
+            expected += &self.signal_of(&u.to_owned(), r);
+        }
+        let draws = chances.len().max(1) as f64;
+        let found = self.signal_of(&self.innovation, self.residual.view());
+        [found, expected / draws]
+    }
+
+    /// u ∘ (C u) of the innovation `u` of the residual `r`, both `[D]`: r is (C + N) u and what u says of the
+    /// amplitude.
+    fn signal_of(&self, u: &Array1<f64>, r: ArrayView1<f64>) -> Array1<f64> {
+        let mut signal = &r - &self.noisy(u);
+        if self.seen.scaled {
+            let mode = self.seen_factor.column(self.seen_factor.ncols() - 1);
+            signal.scaled_add(-self.doubt * self.doubt * mode.dot(u), &mode);
+        }
+        signal * u
+    }
+
+    /// Draws of the population as modes, `[M, n]`, and as they are observed, `[D, n]`.
+    fn observed(&self, chances: &[Chance]) -> (Array2<f64>, Array2<f64>) {
         let (m, n) = (self.factor.ncols(), chances.len());
         let mut modes = Array2::from_shape_fn((m, n), |(j, k)| chances[k].modes[j]);
         if self.seen.scaled && self.doubt != 1.0 {
@@ -307,6 +337,12 @@ impl RestPosterior<'_> {
             y *= &(&self.lever * chance.tilt + 1.0);
             y += &chance.noise;
         }
+        (modes, seen)
+    }
+
+    /// The errors of the posterior means of draws of the population, `[n, D]`.
+    fn errors_of(&self, chances: &[Chance]) -> Array2<f64> {
+        let (modes, seen) = self.observed(chances);
         let explained = (self.seen).cross(self.from, &self.innovations(seen), self.doubt);
         let errors = self.factor.dot(&modes) - explained;
         errors.reversed_axes() * self.amplitude

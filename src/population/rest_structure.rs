@@ -197,3 +197,44 @@ pub(super) fn factor(covariance: &Array2<f64>) -> Array2<f64> {
     let scale: Array1<f64> = variances.slice(s![..kept]).mapv(f64::sqrt);
     &vectors.slice(s![.., ..kept]) * &scale
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn band(variance: impl Fn(usize) -> f64) -> BandMatrix {
+        let l = 300;
+        let rest = Array2::from_shape_fn((l, l), |(i, j)| if i == j { variance(i) } else { 0.0 });
+        let seen = Covariances {
+            halves: [rest.clone(), rest.clone()],
+            noise: Array1::ones(l),
+            effective: 2000.0,
+        };
+        local(&rest, &seen, 0.0)
+    }
+
+    #[test]
+    fn the_forest_ends_where_it_ends() {
+        let found = band(|i| f64::from(i < 150));
+        for (at, expected) in [(75, 1.0), (135, 1.0), (165, 0.0), (225, 0.0)] {
+            let v = found.at(at, at);
+            assert!((v - expected).abs() < 0.03, "{at}: {v}");
+        }
+    }
+
+    #[test]
+    fn the_variance_of_a_narrow_line_stays_there() {
+        let found = band(|i| f64::from((145..155).contains(&i)));
+        assert!(found.at(150, 150) > 0.8);
+        for at in [125, 175] {
+            assert!(found.at(at, at) < 0.01, "{at}: {}", found.at(at, at));
+        }
+    }
+
+    #[test]
+    fn what_differs_by_no_more_than_chance_is_averaged_widely() {
+        // The average over 24 pixels alone tells 0.05 from nothing.
+        let found = band(|i| if i % 2 == 0 { 0.09 } else { 0.03 });
+        assert!((40..260).all(|e| (found.at(e, e) - 0.06).abs() < 0.01));
+    }
+}

@@ -8,7 +8,7 @@ use ndarray::{Array1, Array2, ArrayView1, s};
 
 /// Variance of a normalised spectrum about the population's mean, roughly: noise far below it makes
 /// no spectrum count more.
-const VARIANCE: f64 = 0.2;
+const VARIANCE: f64 = 0.5;
 /// The same from pixel to pixel.
 const LOCAL: f64 = 0.1;
 /// Least amplitude: a spectrum without light has none.

@@ -109,6 +109,49 @@ fn check(python: &Path, catalog: &Path, file: &Path, targets: &[String]) {
 }
 
 #[test]
+fn the_part_of_sigma_that_is_the_populations_stands_beside_each_spectrum() {
+    let folder = trained();
+    let job = std::fs::read_to_string(folder.join("job.toml")).unwrap();
+    let before = "kind = 'sde'
+        gamma = 1.0
+        diffusion = 'channel'
+        epsilon = 1.0";
+    let posterior = job.replace(before, "kind = 'posterior'");
+    std::fs::write(folder.join("posterior.toml"), posterior).unwrap();
+    let restore = ["restore", "posterior", "--out", "p.fits", "--spectra", "p"];
+    for command in [
+        &["train", "posterior.toml", "--out", "posterior"][..],
+        &restore,
+    ] {
+        selfsi(folder).args(command).assert().success();
+    }
+    let catalog = Restored::open(folder.join("p.fits")).unwrap();
+    let whole = catalog.image("SIGMA_PRIOR").unwrap();
+    let rows: Vec<usize> = (0..catalog.objects().len())
+        .filter(|i| {
+            let o = &catalog.objects()[*i];
+            o.flag == flag::GOOD && o.name.parse::<i64>().unwrap() < 1020
+        })
+        .collect();
+    let mut file = fitsio::FitsFile::open(folder.join("p/restored-main-dark-0.fits")).unwrap();
+    let mut first = 0;
+    for arm in ARMS {
+        let hdu = file.hdu(&format!("{arm}_SIGMA_PRIOR")).unwrap();
+        let found: Vec<f32> = hdu.read_image(&mut file).unwrap();
+        let n = found.len() / rows.len();
+        for (row, found) in rows.iter().zip(found.chunks(n)) {
+            let expected = whole.row(*row);
+            for (found, expected) in found.iter().zip(expected.iter().skip(first)) {
+                assert!(found == expected || (found.is_nan() && expected.is_nan()));
+            }
+        }
+        assert!(found.iter().any(|v| *v > 0.0));
+        first += n;
+    }
+    assert_eq!(first, whole.ncols());
+}
+
+#[test]
 fn each_coadd_file_has_its_restored_twin_whatever_the_order_of_the_catalog() {
     let folder = trained();
     selfsi(folder)

@@ -358,6 +358,33 @@ fn draws_are_as_wide_as_the_posterior_and_the_truth_is_one_of_them() {
 }
 
 #[test]
+fn observations_show_as_much_signal_as_the_population_expects_of_them() {
+    let n = 300;
+    let (block, _) = observed(n, 0.0, 6);
+    let ratio = |scale: f64| {
+        let mut population = population(false);
+        population.factor *= scale;
+        let filter = RestFilter::new(population, channel());
+        let mut sums = [0.0; 2];
+        for i in 0..n {
+            let posterior = filter
+                .posterior(block.flux.row(i), block.ivar.row(i), block.z[i])
+                .unwrap();
+            let rngs = (0..4).map(|k| ChaCha8Rng::seed_from_u64((4 * i + k) as u64));
+            let signal = posterior.signal(rngs);
+            for (sum, s) in sums.iter_mut().zip(signal) {
+                *sum += s.sum();
+            }
+        }
+        sums[0] / sums[1]
+    };
+    assert!((ratio(1.0) - 1.0).abs() < 0.1, "{}", ratio(1.0));
+    // A population of four times the variance expects more, one of a quarter less.
+    assert!(ratio(2.0) < 0.7, "{}", ratio(2.0));
+    assert!(ratio(0.5) > 1.5, "{}", ratio(0.5));
+}
+
+#[test]
 fn the_moments_of_clean_spectra_are_those_of_their_population() {
     let (mut block, clean) = observed(4000, 0.0, 8);
     block.flux = clean.mapv(|v| v as f32);

@@ -9,7 +9,8 @@
 //! trace: E[b·(∂ŷ/∂y) b] (Ramani et al. 2008).
 //!
 //! A draw of the posterior is the mean so learned, plus what a draw of the Gaussian posterior differs
-//! from its own mean by, times a factor that the risk of held-out observations asks for.
+//! from its own mean by, times a factor that held-out observations ask for: how much scatter about the
+//! population's mean they show, over how much of it the population expects them to.
 
 mod file;
 mod held;
@@ -101,7 +102,7 @@ impl Sure {
     ) -> Result<(Validation, Spread)> {
         let held = match self.held.take() {
             Some(held) => held,
-            None => Held::new(&self.posteriors, &self.blur, validator.held(), self.seed)?,
+            None => Held::new(&self.posteriors, validator.held(), self.seed)?,
         };
         let found = held.validate(network, &self.blur, validator, forward);
         self.held = Some(held);

@@ -5,7 +5,7 @@ use crate::base::tensors::numbers;
 use tch::{Device, Tensor};
 
 /// Ranges of ln λ_rest with a factor of their own.
-const BINS: usize = 6;
+const BINS: usize = 8;
 /// Factors beyond these are no correction any more.
 const RANGE: (f64, f64) = (0.25, 2.0);
 
@@ -82,11 +82,11 @@ impl Spread {
     }
 }
 
-/// Sums of risk and of predicted variance along ln λ_rest, object by object.
+/// Sums of the signal that is found and that is expected along ln λ_rest, object by object.
 #[derive(Debug)]
 pub(crate) struct Tally {
     range: (f64, f64),
-    /// Of each object and bin: risk, predicted variance.
+    /// Of each object and bin: found, expected.
     objects: Vec<[[f64; 2]; BINS]>,
 }
 
@@ -98,19 +98,19 @@ impl Tally {
         }
     }
 
-    /// Adds one object's pixels: ln λ_rest, risk and predicted variance, both by the pixel's weight.
+    /// Adds one object's pixels: ln λ_rest, the signal that is found and that is expected.
     pub fn add(&mut self, pixels: impl Iterator<Item = (f64, f64, f64)>) {
         let (from, to) = self.range;
         let mut sums = [[0.0; 2]; BINS];
-        for (ln, risk, variance) in pixels {
+        for (ln, found, expected) in pixels {
             let bin = ((ln - from) / (to - from) * BINS as f64) as usize;
             let sum = &mut sums[bin.min(BINS - 1)];
-            (sum[0], sum[1]) = (sum[0] + risk, sum[1] + variance);
+            (sum[0], sum[1]) = (sum[0] + found, sum[1] + expected);
         }
         self.objects.push(sums);
     }
 
-    /// √(risk / predicted variance) of each bin, drawn towards 1. The ratios are taken to be 1 and a scatter
+    /// √(found / expected) of each bin, drawn towards 1. The ratios are taken to be 1 and a scatter
     /// that all bins share, seen with the standard errors that the scatter from object to object gives
     /// them; each is what is expected of it then, so that a bin that says little for certain stays at 1
     /// unless those that do say that the ratios scatter widely.
@@ -123,7 +123,7 @@ impl Tally {
             square.max(0.0).sqrt().clamp(RANGE.0, RANGE.1)
         };
         let factors: Vec<f64> = bins.iter().map(factor).collect();
-        log::debug!("risk over predicted variance: {bins:?}, scatter {scatter:.2e}: {factors:.3?}");
+        log::debug!("signal found over expected: {bins:?}, scatter {scatter:.2e}: {factors:.3?}");
         let half = (self.range.1 - self.range.0) / (2 * BINS) as f64;
         Spread {
             range: (self.range.0 + half, self.range.1 - half),
@@ -131,16 +131,16 @@ impl Tally {
         }
     }
 
-    /// Risk over predicted variance of a bin; `None` where no variance is predicted.
+    /// What is found over what is expected of a bin; `None` where nothing is expected.
     fn ratio(&self, bin: usize) -> Option<Ratio> {
         let of = |part: usize| self.objects.iter().map(move |o| o[bin][part]);
-        let (risk, variance) = (of(0).sum::<f64>(), of(1).sum::<f64>());
-        if variance <= 0.0 {
+        let (found, expected) = (of(0).sum::<f64>(), of(1).sum::<f64>());
+        if expected <= 0.0 {
             return None;
         }
-        let value = risk / variance;
+        let value = found / expected;
         let scatter = of(0).zip(of(1)).map(|(r, v)| (r - value * v).powi(2));
-        let error = scatter.sum::<f64>() / variance.powi(2);
+        let error = scatter.sum::<f64>() / expected.powi(2);
         Some(Ratio { value, error })
     }
 }

@@ -290,6 +290,23 @@ impl Posteriors {
         Ok(errors.transpose(0, 1).contiguous().to_device(self.device))
     }
 
+    /// [`RestPosterior::signal`] of each observation, found and expected; draw k of row i from the stream
+    /// `numbers[i]` of `seeds[k]`. `None` of one without a solution.
+    ///
+    /// # Errors
+    /// As [`Posteriors::probed`].
+    pub fn signals(
+        &self,
+        o: &Observations,
+        seeds: &[u64],
+        numbers: &[i64],
+    ) -> Result<Vec<Option<[Array1<f64>; 2]>>> {
+        let block = on_host(o)?;
+        Ok(self.each(&block, |i, p| {
+            p.map(|p| p.signal(streams(seeds, numbers[i])))
+        }))
+    }
+
     /// `f` of every row's number and posterior, in order.
     fn each<T: Send>(
         &self,
