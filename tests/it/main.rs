@@ -90,6 +90,7 @@ mod signals;
 mod simulate;
 mod smoothing;
 mod special_files;
+mod spectra_stages;
 mod streamed;
 mod summaries;
 mod sure;
