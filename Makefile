@@ -175,7 +175,7 @@ ANY_SPECTRA ?= 12000
 ANY_BINS := 0.5 1.0 1.5 2.0 2.5 3.0 3.5 4.0
 ANY_SET := survey_configs/mock-all.toml --set mock.folder=$(ANY)/mock --set survey.source.catalog=$(ANY)/mock/catalog.fits \
 	--set survey.source.spectra=$(ANY)/mock/spectra --set mock.spectra=$(ANY_SPECTRA) --set grid.pixels=560 --set mock.bal=0 \
-	--set network.channels=[16,24,32] --set train.batch=32 --set train.steps=6 --set train.heldout=0.2 --set restore.draws=16
+	--set network.channels=[16,24,32] --set network.margin=40 --set train.batch=32 --set train.steps=6 --set train.heldout=0.2 --set restore.draws=16
 
 ANY_BIN = --set select.z_min=$* --set select.z_max=$(shell awk 'BEGIN { printf "%.1f", $* + 0.5 }')
 
