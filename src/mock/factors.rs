@@ -188,9 +188,11 @@ mod tests {
         let rng = &mut ChaCha8Rng::seed_from_u64(1);
         let drawn: Vec<_> = (0..20_000).map(|_| model.draw(rng)).collect();
         let n = drawn.len() as f64;
-        let mean = drawn.iter().fold(Array1::zeros(2), |a, b| a + b) / n;
+        let mean: Array1<f64> = drawn.iter().fold(Array1::zeros(2), |a, b| a + b) / n;
         assert!(
-            (&mean - &model.score_mean).iter().all(|d| d.abs() < 0.01),
+            (&mean - &model.score_mean)
+                .iter()
+                .all(|d: &f64| d.abs() < 0.01),
             "{mean}"
         );
         let product = |i: usize, j: usize| {
