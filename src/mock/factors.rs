@@ -188,7 +188,7 @@ mod tests {
         let rng = &mut ChaCha8Rng::seed_from_u64(1);
         let drawn: Vec<_> = (0..20_000).map(|_| model.draw(rng)).collect();
         let n = drawn.len() as f64;
-        let mean: Array1<f64> = drawn.iter().fold(Array1::zeros(2), |a, b| a + b) / n;
+        let mean = drawn.iter().fold(Array1::<f64>::zeros(2), |a, b| a + b) / n;
         assert!(
             (&mean - &model.score_mean)
                 .iter()
