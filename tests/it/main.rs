@@ -60,6 +60,7 @@ mod known_answers;
 mod lines;
 mod memory;
 mod mock;
+mod mock_factors;
 mod mock_galaxies;
 mod network;
 mod noise;
