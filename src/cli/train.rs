@@ -61,7 +61,10 @@ impl Train {
     ) -> Result<Said> {
         // Until the end: whoever else would write into the folder is told so at once.
         let _lock = ranks.on_first(|| FolderLock::take(&self.out))?;
-        let (run, data, device) = ranks.agree(self.set_up(ranks, global))?;
+        // All ranks compute alike.
+        let quick = global.device_of(ranks).is_ok_and(quick_bf16);
+        let quick = !ranks.any(!quick);
+        let (run, data, device) = ranks.agree(self.set_up(ranks, global, quick))?;
         let trainer = Trainer::new(&run, &data, device, self.resume, ranks);
         let mut trainer = ranks.agree(trainer)?;
         let stop = ranks.agree(stop())?;
@@ -76,9 +79,15 @@ impl Train {
         })
     }
 
-    fn set_up(&self, ranks: &Ranks, global: &Global) -> Result<(Run, Data, Device)> {
+    /// `quick_bf16`: whether bfloat16 is the faster on all ranks.
+    fn set_up(
+        &self,
+        ranks: &Ranks,
+        global: &Global,
+        quick_bf16: bool,
+    ) -> Result<(Run, Data, Device)> {
         let device = global.device_of(ranks)?;
-        let config = self.decided(global.config(&self.config)?, device)?;
+        let config = self.decided(global.config(&self.config)?, quick_bf16)?;
         if config.train.batch < ranks.size() {
             return Err(Error::config(
                 self.config.display(),
@@ -112,11 +121,11 @@ impl Train {
     }
 
     /// `config` with what it leaves to the machine decided: a run that is continued has decided it.
-    fn decided(&self, config: Config, device: Device) -> Result<Config> {
+    fn decided(&self, config: Config, quick_bf16: bool) -> Result<Config> {
         if self.resume {
             return Ok(as_decided_by(&Run::open(&self.out)?, &config));
         }
-        Ok(config.decided(quick_bf16(device)))
+        Ok(config.decided(quick_bf16))
     }
 
     /// Whether `run` is one of `config`, on the set that it was started on; what `selfsi restore` and other

@@ -73,7 +73,7 @@ fn samples_of(file: &Generated) -> Result<Array2<f32>> {
     let rows = evenly(&every, MOST);
     let pixels: usize = file.shape()[1..].iter().product();
     let mut samples = Vec::new();
-    for part in rows.chunks(CHUNK) {
+    for part in rows.chunk_by(|a, b| a / CHUNK == b / CHUNK) {
         let (first, last) = (part[0], part[part.len() - 1]);
         let read = file.read(first..last + 1)?;
         let wanted = part.iter().map(|i| read.row(i - first));
