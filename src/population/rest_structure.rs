@@ -180,8 +180,8 @@ impl Powers {
 }
 
 /// The power at place `e`, and its error, of the widest average that agrees with all narrower ones
-/// (Lepski 1991): an average over 24 pixels about the edge of the forest would put a third of its power on
-/// the red side, where there is none.
+/// (Lepski 1991): an average over 24 pixels about the end of the forest would put its power on the
+/// red side, where there is none.
 fn widest_alike(widths: &[Powers], e: usize) -> (&[f64], f64) {
     let agrees = |at: &usize| widths[..*at].iter().all(|n| widths[*at].agrees(n, e));
     let at = (0..widths.len()).rev().find(agrees).unwrap_or(0);
