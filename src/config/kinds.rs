@@ -38,7 +38,7 @@ pub(super) fn check(table: &toml::Table, origin: &str) -> Result<()> {
             continue;
         };
         if let Some(key) = stage.keys().find(|k| !["kind", "from"].contains(&&***k)) {
-            let problem = "from = \"lsf\" has no keys of its own";
+            let problem = "a width that comes with the spectra has no keys of its own";
             let key = format!("forward.stages[{i}].{key}");
             return Err(Error::config(origin, key, problem, "remove it"));
         }

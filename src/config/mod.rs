@@ -57,7 +57,7 @@ pub use psf::{PsfConfig, PsfFrom};
 pub use reference::{Explained, explain, reference};
 pub use restore::RestoreConfig;
 pub use select::SelectConfig;
-pub use stage::{Chroma, MaskStage, StageConfig};
+pub use stage::{Chroma, MaskStage, SkyStage, StageConfig};
 pub use survey::{SurveyConfig, SurveyNoise, SurveySource};
 pub use train::{CleanConfig, GrowthConfig, TrainConfig};
 pub use transport::{Scheme, TransportConfig};

@@ -37,6 +37,8 @@ pub enum StageConfig {
         /// Degree of the polynomial; it has no constant term.
         degree: usize,
     },
+    /// Spectra: what is left of the sky's lines after its subtraction.
+    Sky(SkyStage),
     /// Spectra: the line-spread function.
     Smooth(SmoothingFrom),
     /// Spectra: an error of the redshift, or of the zero of the wavelengths.
@@ -74,7 +76,23 @@ pub enum StageConfig {
         min: f64,
         /// Largest quality.
         max: f64,
-        /// Chroma subsampling.
+        /// What is left of the sky's lines: a times the lines of the spectrum's own sky and b times their slope, a and b
+/// varying smoothly with wavelength.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SkyStage {
+    /// Root mean square of a: by which part of a line it is off.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub amplitude: f64,
+    /// Root mean square of b in pixels: by how much the lines were misplaced.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub shift: f64,
+    /// Degree of the polynomials of the wavelength that a and b are.
+    #[serde(default)]
+    pub degree: usize,
+}
+
+/// Chroma subsampling.
         chroma: Chroma,
         /// What is known of the quality.
         latent: LatentUse,
@@ -105,6 +123,22 @@ pub struct MaskStage {
     pub gaps: Vec<[f64; 2]>,
     /// What is known of the mask.
     pub latent: LatentUse,
+}
+
+/// What is left of the sky's lines: a times the lines of the spectrum's own sky and b times their slope, a and b
+/// varying smoothly with wavelength.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SkyStage {
+    /// Root mean square of a: by which part of a line it is off.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub amplitude: f64,
+    /// Root mean square of b in pixels: by how much the lines were misplaced.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub shift: f64,
+    /// Degree of the polynomials of the wavelength that a and b are.
+    #[serde(default)]
+    pub degree: usize,
 }
 
 /// Chroma subsampling of JPEG.
@@ -153,6 +187,7 @@ impl StageConfig {
             Self::Saturate { .. } => "saturate",
             Self::Tilt { .. } => "tilt",
             Self::Throughput { .. } => "throughput",
+            Self::Sky(_) => "sky",
             Self::Smooth(_) => "smooth",
             Self::Redshift { .. } => "redshift",
             Self::Psf(_) => "psf",
@@ -171,6 +206,7 @@ impl StageConfig {
             Self::Mask(_) | Self::Noise(_) | Self::Saturate { .. } => [true, true],
             Self::Tilt { .. }
             | Self::Throughput { .. }
+            | Self::Sky(_)
             | Self::Smooth(_)
             | Self::Redshift { .. } => [true, false],
             _ => [false, true],
@@ -269,6 +305,7 @@ pub(super) fn check(stage: &StageConfig, key: &str, origin: &str) -> Result<()> 
         StageConfig::Noise(noise) => return noise.check(key, origin),
         StageConfig::Psf(psf) => return psf.check(key, origin),
         StageConfig::Smooth(from) => return from.check(key, origin),
+        StageConfig::Sky(sky) => return sky.check(key, origin),
         StageConfig::Saturate { level, .. } => (
             level.is_finite(),
             "level is not a number",
@@ -317,6 +354,26 @@ pub(super) fn check(stage: &StageConfig, key: &str, origin: &str) -> Result<()> 
         StageConfig::Rays { rays, .. } => (*rays > 0, "no rays", "give e.g. rays = 16"),
     };
     require(ok, origin, key, problem, fix)
+}
+
+impl SkyStage {
+    fn check(&self, key: &str, origin: &str) -> Result<()> {
+        let sizes = [self.amplitude, self.shift];
+        require(
+            sizes.iter().all(|v| *v >= 0.0 && v.is_finite()) && sizes != [0.0; 2],
+            origin,
+            key,
+            "amplitude and shift are not numbers from 0 on, one of them above 0",
+            "give e.g. amplitude = 0.02",
+        )?;
+        require(
+            self.degree <= 32,
+            origin,
+            key,
+            "degree is above 32",
+            "give e.g. degree = 2",
+        )
+    }
 }
 
 impl MaskStage {

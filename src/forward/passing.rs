@@ -53,6 +53,8 @@ impl Passing<'_> {
             vector: self.vector.all(),
             planes: self.planes.all(),
             psf: self.psf,
+            sky: recorded.sky.shallow_clone(),
+            resolution: recorded.resolution.shallow_clone(),
             redshift: recorded.redshift.shallow_clone(),
             redshift_error: recorded.redshift_error.shallow_clone(),
             good: &good * left,

@@ -11,7 +11,9 @@ use crate::data::{ImageLayout, Layout, LogGrid};
 use crate::forward::blur::Blur;
 use crate::forward::possible_correlation;
 use crate::forward::psf;
-use crate::forward::smooth::recorded_widths;
+use crate::forward::lever::Lever;
+use crate::forward::sky_lines;
+use crate::forward::smooth::{recorded_widths, resolved};
 use crate::forward::{Latent, Smoothing, motion, rays};
 use tch::{Device, Kind, Tensor, with_grad};
 
@@ -32,6 +34,10 @@ pub struct Linear {
 enum Part {
     /// Each spectrum's own line-spread function.
     Lsf(Smoothing),
+    /// Each spectrum's own resolution matrix.
+    Matrix,
+    /// What is left of each spectrum's own sky.
+    Sky(SkyStage, Lever),
     /// One width for all, σ in pixels.
     Smooth(Smoothing, f64),
     Blur(Blur),
@@ -225,6 +231,9 @@ impl<'a> Spectra<'a> {
                 )),
                 StageConfig::Smooth(from) => parts.push(self.smooth(from)),
                 StageConfig::Noise(noise) => parts.push(self.noise(noise)?),
+                StageConfig::Sky(sky) => {
+                    parts.push(Part::Sky(sky.clone(), Lever::new(self.grid, self.device)));
+                }
                 StageConfig::Mask(_) => {}
                 StageConfig::Saturate { flagged: true, .. } => self
                     .ignored
@@ -250,6 +259,7 @@ impl<'a> Spectra<'a> {
         let smooth = Smoothing::new(self.grid.pixels, self.device);
         match from {
             SmoothingFrom::Lsf => Part::Lsf(smooth),
+            SmoothingFrom::Matrix => Part::Matrix,
             SmoothingFrom::Resolution { resolution, spread } => {
                 if *spread > 0.0 {
                     self.ignored.push(format!(
@@ -340,18 +350,22 @@ impl Part {
     }
 
     fn is_noise(&self) -> bool {
-        matches!(self, Self::Noise(_) | Self::Recorded | Self::Correlated(..))
+        matches!(
+            self,
+            Self::Noise(_) | Self::Recorded | Self::Correlated(..) | Self::Sky(..)
+        )
     }
 
     fn apply(&self, x: &Tensor, shape: Option<[i64; 3]>, latent: &Latent) -> Tensor {
         let [c, h, w] = shape.unwrap_or([1, 1, x.size()[1]]);
         let image = || x.reshape([-1, c, h, w]);
         match self {
-            Self::Noise(_) | Self::Recorded | Self::Correlated(..) => x.shallow_clone(),
+            Self::Noise(_) | Self::Recorded | Self::Correlated(..) | Self::Sky(..) => x.shallow_clone(),
             Self::Psf(side) => {
                 let kernels = latent.psf.view([-1, c, *side, *side]);
                 psf::convolve(&image(), &kernels).flatten(1, -1)
             }
+            Self::Matrix => resolved(x, &latent.resolution),
             Self::Lsf(smoothing) => smoothing.per_pixel(x, &recorded_widths(latent)),
             Self::Smooth(smoothing, sigma) => {
                 let sigma = Tensor::full([1, 1], *sigma, (Kind::Float, x.device()));
@@ -374,6 +388,11 @@ impl Part {
         match self {
             Self::Noise(sigma) => v * (sigma * sigma),
             Self::Recorded => v * latent.sigma.square(),
+            Self::Sky(stage, lever) => {
+                let shapes = sky_lines::shapes(stage, &latent.sky, &lever.of(latent));
+                let amplitudes = shapes.matmul(&v.unsqueeze(2));
+                (shapes * amplitudes).sum_dim_intlist([1i64].as_slice(), false, Kind::Float)
+            }
             Self::Correlated(rho, sigma) => {
                 let scaled = |v: &Tensor| match sigma {
                     Some(sigma) => v * *sigma,
