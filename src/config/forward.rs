@@ -91,6 +91,8 @@ impl ForwardConfig {
             amplitude: 1.0,
             shift: 0.0,
             degree: 0,
+            level: 0.0,
+            slope: 0.0,
         }));
         let stages: Vec<StageConfig> = (self.measures_background())
             .then_some(StageConfig::Noise(background))

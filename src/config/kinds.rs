@@ -33,7 +33,7 @@ pub(super) fn check(table: &toml::Table, origin: &str) -> Result<()> {
             |key: &str, value: &str| stage.get(key).and_then(toml::Value::as_str) == Some(value);
         let Some(stage) = stage
             .as_table()
-            .filter(|_| is("kind", "smooth") && is("from", "lsf"))
+            .filter(|_| is("kind", "smooth") && (is("from", "lsf") || is("from", "matrix")))
         else {
             continue;
         };

@@ -37,7 +37,7 @@ pub enum StageConfig {
         /// Degree of the polynomial; it has no constant term.
         degree: usize,
     },
-    /// Spectra: what is left of the sky's lines after its subtraction.
+    /// What is left of the sky after its subtraction.
     Sky(SkyStage),
     /// Spectra: the line-spread function.
     Smooth(SmoothingFrom),
@@ -45,6 +45,28 @@ pub enum StageConfig {
     Redshift {
         /// Standard deviation, km/s.
         error: f64,
+    },
+    /// Images: cosmic rays: lines of pixels that are lost.
+    Cosmic {
+        /// How many there are in an image, in the mean.
+        hits: f64,
+        /// Pixels of each, odd.
+        length: usize,
+        /// What is known of them.
+        latent: LatentUse,
+    },
+    /// Images: lost columns.
+    Columns {
+        /// Share of the columns that are lost, 0..1.
+        rho: f64,
+        /// What is known of them.
+        latent: LatentUse,
+    },
+    /// Images: pixels of the detector that are larger than those of the grid: squares of `factor` × `factor`
+    /// pixels that hold their mean.
+    Undersample {
+        /// Pixels along a side.
+        factor: usize,
     },
     /// Images: convolution with a point-spread function, the image's own or a drawn one.
     Psf(PsfConfig),
@@ -76,23 +98,7 @@ pub enum StageConfig {
         min: f64,
         /// Largest quality.
         max: f64,
-        /// What is left of the sky's lines: a times the lines of the spectrum's own sky and b times their slope, a and b
-/// varying smoothly with wavelength.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SkyStage {
-    /// Root mean square of a: by which part of a line it is off.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub amplitude: f64,
-    /// Root mean square of b in pixels: by how much the lines were misplaced.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub shift: f64,
-    /// Degree of the polynomials of the wavelength that a and b are.
-    #[serde(default)]
-    pub degree: usize,
-}
-
-/// Chroma subsampling.
+        /// Chroma subsampling.
         chroma: Chroma,
         /// What is known of the quality.
         latent: LatentUse,
@@ -125,20 +131,26 @@ pub struct MaskStage {
     pub latent: LatentUse,
 }
 
-/// What is left of the sky's lines: a times the lines of the spectrum's own sky and b times their slope, a and b
-/// varying smoothly with wavelength.
+/// What is left of the sky: in images a plane, in spectra a times the lines of the spectrum's own sky and b
+/// times their slope, a and b varying smoothly with wavelength.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SkyStage {
-    /// Root mean square of a: by which part of a line it is off.
+    /// Spectra: root mean square of a: by which part of a line it is off.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub amplitude: f64,
-    /// Root mean square of b in pixels: by how much the lines were misplaced.
+    /// Spectra: root mean square of b in pixels: by how much the lines were misplaced.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub shift: f64,
-    /// Degree of the polynomials of the wavelength that a and b are.
-    #[serde(default)]
+    /// Spectra: degree of the polynomials of the wavelength that a and b are.
+    #[serde(default, skip_serializing_if = "is_none")]
     pub degree: usize,
+    /// Images: standard deviation of the level of the plane, of each channel by itself.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub level: f64,
+    /// Images: standard deviation of what its slope along either axis makes at the edges.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub slope: f64,
 }
 
 /// Chroma subsampling of JPEG.
@@ -150,6 +162,10 @@ pub enum Chroma {
     /// Halved in both directions, as most programs write it.
     #[serde(rename = "4:2:0")]
     Halved,
+}
+
+fn is_none(v: &usize) -> bool {
+    *v == 0
 }
 
 fn yes() -> bool {
@@ -190,6 +206,9 @@ impl StageConfig {
             Self::Sky(_) => "sky",
             Self::Smooth(_) => "smooth",
             Self::Redshift { .. } => "redshift",
+            Self::Cosmic { .. } => "cosmic",
+            Self::Columns { .. } => "columns",
+            Self::Undersample { .. } => "undersample",
             Self::Psf(_) => "psf",
             Self::Blur { .. } => "blur",
             Self::Poisson { .. } => "poisson",
@@ -203,10 +222,9 @@ impl StageConfig {
     /// Whether it is for spectra, and whether for images.
     fn takes(&self) -> [bool; 2] {
         match self {
-            Self::Mask(_) | Self::Noise(_) | Self::Saturate { .. } => [true, true],
+            Self::Mask(_) | Self::Noise(_) | Self::Saturate { .. } | Self::Sky(_) => [true, true],
             Self::Tilt { .. }
             | Self::Throughput { .. }
-            | Self::Sky(_)
             | Self::Smooth(_)
             | Self::Redshift { .. } => [true, false],
             _ => [false, true],
@@ -221,6 +239,8 @@ impl StageConfig {
                 Some(psf.latent.insert(latent))
             }
             Self::Mask(MaskStage { latent, .. })
+            | Self::Cosmic { latent, .. }
+            | Self::Columns { latent, .. }
             | Self::Motion { latent, .. }
             | Self::Jpeg { latent, .. }
             | Self::Rays { latent, .. } => Some(latent),
@@ -231,7 +251,7 @@ impl StageConfig {
 
 /// Whether `stages` are such as images (`of_images`) or spectra go through.
 pub(super) fn check_data(stages: &[StageConfig], of_images: bool, origin: &str) -> Result<()> {
-    let (data, others) = match of_images {
+    let (data, others_name) = match of_images {
         true => ("images", "spectra"),
         false => ("spectra", "images"),
     };
@@ -246,7 +266,7 @@ pub(super) fn check_data(stages: &[StageConfig], of_images: bool, origin: &str) 
         ok(
             stage.takes()[usize::from(of_images)],
             "kind",
-            &format!("`{}` is for {others}", stage.kind()),
+            &format!("`{}` is for {others_name}", stage.kind()),
             &format!(
                 "leave it out, or give a stage for {data} (docs/reference/configs.md lists them)"
             ),
@@ -264,6 +284,18 @@ pub(super) fn check_data(stages: &[StageConfig], of_images: bool, origin: &str) 
                 "a lost pixel of a spectrum is always marked",
                 "give \"kept\" or \"redrawn\"",
             )?,
+            StageConfig::Sky(sky) => {
+                let others = match of_images {
+                    true => [sky.amplitude, sky.shift, sky.degree as f64],
+                    false => [sky.level, sky.slope, 0.0],
+                };
+                ok(
+                    others == [0.0; 3],
+                    "",
+                    &format!("keys of a sky of {others_name}"),
+                    "give `amplitude`, `shift` and `degree` of spectra, `level` and `slope` of images",
+                )?;
+            }
             StageConfig::Noise(n) => {
                 n.check_data(of_images, &format!("forward.stages[{i}]"), origin)?
             }
@@ -271,9 +303,29 @@ pub(super) fn check_data(stages: &[StageConfig], of_images: bool, origin: &str) 
         }
     }
     match of_images {
-        true => Ok(()),
+        true => binned_last(stages, origin),
         false => in_order(stages, origin),
     }
+}
+
+/// Whether images are binned once, and what happens before the light reaches the detector comes before.
+fn binned_last(stages: &[StageConfig], origin: &str) -> Result<()> {
+    let is_binned = |s: &StageConfig| matches!(s, StageConfig::Undersample { .. });
+    let optical = |s: &StageConfig| {
+        matches!(
+            s,
+            StageConfig::Psf(_) | StageConfig::Blur { .. } | StageConfig::Motion { .. }
+        )
+    };
+    let binned = stages.iter().position(is_binned);
+    require(
+        stages.iter().filter(|s| is_binned(s)).count() < 2
+            && (binned.is_none() || stages.iter().rposition(optical) < binned),
+        origin,
+        "forward.stages",
+        "two stages \"undersample\", or a blur behind one, which happens to the light",
+        "put one stage \"undersample\" behind every blur",
+    )
 }
 
 /// Whether spectra are noisy, and only behind what happens before the light reaches the detector.
@@ -321,6 +373,19 @@ pub(super) fn check(stage: &StageConfig, key: &str, origin: &str) -> Result<()> 
             "amplitude is not in (0, 1), or degree not in 1..32",
             "give e.g. amplitude = 0.05, degree = 3",
         ),
+        StageConfig::Cosmic { hits, length, .. } => (
+            positive(*hits) && length % 2 == 1,
+            "hits is not positive, or length not odd",
+            "give e.g. hits = 3.0, length = 5",
+        ),
+        StageConfig::Columns { rho, .. } => (
+            *rho > 0.0 && *rho < 1.0,
+            "rho is not in (0, 1)",
+            "give e.g. rho = 0.02",
+        ),
+        StageConfig::Undersample { factor } => {
+            (*factor > 1, "factor is not above 1", "give e.g. factor = 2")
+        }
         StageConfig::Redshift { error } => (
             *error > 0.0 && *error < 299_792.0,
             "error is not a velocity in km/s",
@@ -358,13 +423,13 @@ pub(super) fn check(stage: &StageConfig, key: &str, origin: &str) -> Result<()> 
 
 impl SkyStage {
     fn check(&self, key: &str, origin: &str) -> Result<()> {
-        let sizes = [self.amplitude, self.shift];
+        let sizes = [self.amplitude, self.shift, self.level, self.slope];
         require(
-            sizes.iter().all(|v| *v >= 0.0 && v.is_finite()) && sizes != [0.0; 2],
+            sizes.iter().all(|v| *v >= 0.0 && v.is_finite()) && sizes != [0.0; 4],
             origin,
             key,
-            "amplitude and shift are not numbers from 0 on, one of them above 0",
-            "give e.g. amplitude = 0.02",
+            "none of its sizes is above 0, or one is below",
+            "give e.g. amplitude = 0.02 of spectra, level = 0.1 of images",
         )?;
         require(
             self.degree <= 32,

@@ -14,8 +14,8 @@ pub(crate) mod spectrum;
 
 pub use air::air_to_vacuum;
 pub use block::Block;
-pub use extras::{Carried, Extras};
 pub(crate) use block::own_range;
+pub use extras::{Carried, Extras};
 pub use grid::LogGrid;
 pub use image_block::ImageBlock;
 pub use layout::{ImageLayout, Layout, PixelScale};

@@ -18,7 +18,12 @@ pub(super) fn throughput(amplitude: f64, degree: usize, lever: &Tensor, random: 
         draws.narrow(1, k as i64, 1) * scale * polynomial
     };
     let polynomials = legendre(lever, degree);
-    polynomials[1..].iter().enumerate().map(term).sum::<Tensor>() + 1.0
+    polynomials[1..]
+        .iter()
+        .enumerate()
+        .map(term)
+        .sum::<Tensor>()
+        + 1.0
 }
 
 /// P₀ … P of degree `degree` of `x`, by Bonnet's recursion (k + 1) Pₖ₊₁ = (2k + 1) x Pₖ − k Pₖ₋₁.

@@ -7,6 +7,7 @@ mod anchor;
 pub(crate) mod blur;
 pub(crate) mod calibration;
 mod command;
+pub(crate) mod detector;
 mod gaussian;
 mod guard;
 mod jpeg;

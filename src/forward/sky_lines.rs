@@ -19,7 +19,11 @@ pub(crate) fn shapes(stage: &SkyStage, lines: &Tensor, lever: &Tensor) -> Tensor
         polynomials.iter().enumerate().map(scaled).collect()
     };
     let all = [(stage.amplitude, lines), (stage.shift, &slope)];
-    let all: Vec<Tensor> = all.into_iter().filter(|(size, _)| *size > 0.0).flat_map(of).collect();
+    let all: Vec<Tensor> = all
+        .into_iter()
+        .filter(|(size, _)| *size > 0.0)
+        .flat_map(of)
+        .collect();
     Tensor::stack(&all, 1)
 }
 

@@ -17,8 +17,11 @@ pub(crate) fn resolved(x: &Tensor, rows: &Tensor) -> Tensor {
     let diagonals = rows.size()[1] / x.size()[1];
     let half = diagonals / 2;
     let near = x.constant_pad_nd([half, half]).unfold(1, diagonals, 1);
-    (near * rows.view([-1, x.size()[1], diagonals]))
-        .sum_dim_intlist([2i64].as_slice(), false, Kind::Float)
+    (near * rows.view([-1, x.size()[1], diagonals])).sum_dim_intlist(
+        [2i64].as_slice(),
+        false,
+        Kind::Float,
+    )
 }
 
 /// Smooths batches of spectra on the device. The edges are reflected (half-sample: the edge pixel

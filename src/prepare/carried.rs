@@ -30,7 +30,9 @@ impl Rebin {
             let sky: Vec<f64> = (0..grid.pixels)
                 .map(|j| {
                     let known = self.entries(j, first, n);
-                    let known = known.map(|(i, w)| (f64::from(extras.sky.get(i).copied().unwrap_or(f32::NAN)), w));
+                    let known = known.map(|(i, w)| {
+                        (f64::from(extras.sky.get(i).copied().unwrap_or(f32::NAN)), w)
+                    });
                     let (sum, weight) = known
                         .filter(|(s, _)| s.is_finite())
                         .fold((0.0, 0.0), |(s, t), (v, w)| (s + v * w, t + w));
@@ -106,7 +108,10 @@ impl Rebin {
 /// Diagonals that the resolution matrix needs on `grid`, its native one having `diagonals` between the
 /// native `pixels` (edges in log10 λ): what reaches farthest, and a pixel for the parts.
 pub(super) fn diagonals_on(grid: &LogGrid, pixels: &[[f64; 2]], diagonals: usize) -> usize {
-    let widest = pixels.iter().map(|[a, b]| (b - a).abs()).fold(0.0, f64::max);
+    let widest = pixels
+        .iter()
+        .map(|[a, b]| (b - a).abs())
+        .fold(0.0, f64::max);
     let reach = (diagonals / 2) as f64 + 0.5;
     let half = (reach * widest / grid.dloglam).ceil() as usize + 1;
     2 * half.min(grid.pixels) + 1
@@ -225,7 +230,10 @@ mod tests {
                     })
                     .sum();
                 let wanted = f64::from(block.flux[[0, j]]);
-                assert!((found - wanted).abs() < 2e-4, "{bins}, {j}: {found} {wanted}");
+                assert!(
+                    (found - wanted).abs() < 2e-4,
+                    "{bins}, {j}: {found} {wanted}"
+                );
             }
         }
     }

@@ -245,9 +245,7 @@ fn carried(
     let diagonals = match (matrix, survey.pixels()) {
         (false, _) => 0,
         (true, Pixels::Sdss) => diagonals_on(grid, &[[0.0, SDSS_STEP]], native),
-        (true, Pixels::Shared(pixels) | Pixels::Own(pixels)) => {
-            diagonals_on(grid, &pixels, native)
-        }
+        (true, Pixels::Shared(pixels) | Pixels::Own(pixels)) => diagonals_on(grid, &pixels, native),
     };
     Ok(Carried { sky, diagonals })
 }

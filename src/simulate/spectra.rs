@@ -121,10 +121,10 @@ fn needs_no_observation(forward: &ForwardConfig) -> Result<()> {
                         refuse(&key, "give e.g. from = \"snr\", snr = [30, 50]")
                     }
                     StageConfig::Sky(_) => refuse(
-                    &format!("forward.stages[{i}]"),
-                    "leave the stage \"sky\" out",
-                ),
-                StageConfig::Smooth(SmoothingFrom::Lsf | SmoothingFrom::Matrix) => refuse(
+                        &format!("forward.stages[{i}]"),
+                        "leave the stage \"sky\" out",
+                    ),
+                    StageConfig::Smooth(SmoothingFrom::Lsf | SmoothingFrom::Matrix) => refuse(
                         &key,
                         "give e.g. from = \"resolution\", resolution = 50, spread = 0.05",
                     ),

@@ -10,7 +10,7 @@ use super::index::files_called;
 use super::item::Item;
 use super::pixel_mask::PixelMask;
 use super::select::{by_catalog, reject};
-use super::spectra::{holds_none, Pixels, Survey, Unmatched, listed_twice};
+use super::spectra::{Pixels, Survey, Unmatched, holds_none, listed_twice};
 use super::tables::{CatalogRow, read_targets};
 use crate::Result;
 use crate::config::{DesiColumns, SelectConfig};
@@ -159,7 +159,14 @@ impl DesiSurvey {
             return item;
         };
         let file = &self.files[place.file];
-        match read_coadd(&file.path, &file.layout, place.row, &file.pixels, mask, self.matrices) {
+        match read_coadd(
+            &file.path,
+            &file.layout,
+            place.row,
+            &file.pixels,
+            mask,
+            self.matrices,
+        ) {
             Ok(Coadd {
                 spectrum,
                 masked,
@@ -214,7 +221,12 @@ impl Survey for DesiSurvey {
             if let Some(arm) = file.layout.arms.iter().find(lacks) {
                 let place = format!("HDU {}_RESOLUTION", arm.name);
                 let expected = "RESOLUTION of every arm [N, diagonals, n]";
-                return Err(holds_none(&file.path, &place, "resolution matrix", expected));
+                return Err(holds_none(
+                    &file.path,
+                    &place,
+                    "resolution matrix",
+                    expected,
+                ));
             }
         }
         match self.files.first() {

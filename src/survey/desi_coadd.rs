@@ -192,7 +192,10 @@ impl Joined {
 /// [`crate::Error::Input`] if it cannot be read.
 pub(crate) fn diagonals(path: &Path, file: &DesiFile) -> Result<usize> {
     let mut fits = Fits::open(path)?;
-    let mut hdus = file.arms.iter().filter_map(|arm| file.hdu(arm, "RESOLUTION"));
+    let mut hdus = file
+        .arms
+        .iter()
+        .filter_map(|arm| file.hdu(arm, "RESOLUTION"));
     hdus.try_fold(1, |most, hdu| {
         Ok(match fits.go(hdu)? {
             Hdu::Image(axes) if axes.len() == 3 => axes[1].max(most),

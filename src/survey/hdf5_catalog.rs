@@ -132,7 +132,8 @@ impl Hdf5Catalog {
             return Ok(0);
         }
         let name = named(&datasets.resolution, "resolution");
-        let expected = "resolution matrices [N, diagonals, n] or [diagonals, n], which [forward] takes";
+        let expected =
+            "resolution matrices [N, diagonals, n] or [diagonals, n], which [forward] takes";
         let data = look.required(&name, expected)?;
         let shape = data.shape();
         let diagonals = match shape[..] {
@@ -141,7 +142,11 @@ impl Hdf5Catalog {
             _ => 0,
         };
         if diagonals % 2 == 0 {
-            return Err(look.wrong(&name, &shape, "[N, diagonals, n] or [diagonals, n], an odd number of diagonals"));
+            return Err(look.wrong(
+                &name,
+                &shape,
+                "[N, diagonals, n] or [diagonals, n], an odd number of diagonals",
+            ));
         }
         self.resolution = Some(data);
         Ok(diagonals)
@@ -261,10 +266,13 @@ impl Hdf5Catalog {
         };
         let shared = data.ndim() == 2;
         let read = match shared {
-            true => data.read_slice_2d(s![.., ..]).map(|a: Array2<f32>| a.insert_axis(Axis(0))),
+            true => data
+                .read_slice_2d(s![.., ..])
+                .map(|a: Array2<f32>| a.insert_axis(Axis(0))),
             false => data.read_slice(s![rows.clone(), .., ..]),
         };
-        let values = read.map_err(|e| read::bad(&self.path, &format!("dataset {}", data.name()), &e))?;
+        let values =
+            read.map_err(|e| read::bad(&self.path, &format!("dataset {}", data.name()), &e))?;
         Ok(Some(Diagonals { values, shared }))
     }
 
@@ -304,7 +312,10 @@ impl Hdf5Catalog {
                 },
                 extras: Extras {
                     sky: sky.as_ref().map(|s| part(s.row(i))).unwrap_or_default(),
-                    resolution: diagonals.as_ref().map(|d| d.rows_of(i, &kept)).unwrap_or_default(),
+                    resolution: diagonals
+                        .as_ref()
+                        .map(|d| d.rows_of(i, &kept))
+                        .unwrap_or_default(),
                 },
             };
             Ok((spectrum, kept.start))
@@ -323,7 +334,9 @@ struct Diagonals {
 impl Diagonals {
     /// Of spectrum `i` the rows of the pixels `kept`.
     fn rows_of(&self, i: usize, kept: &Range<usize>) -> Vec<f32> {
-        let own = self.values.index_axis(Axis(0), if self.shared { 0 } else { i });
+        let own = self
+            .values
+            .index_axis(Axis(0), if self.shared { 0 } else { i });
         let k = own.nrows();
         let own: Vec<f32> = own.iter().copied().collect();
         Extras::rows_of_diagonals(&own, k)[kept.start * k..kept.end * k].to_vec()

@@ -2,8 +2,8 @@
 
 use super::item::Item;
 use super::pixel_mask::PixelMask;
-use crate::{Error, Result};
 use crate::config::SelectConfig;
+use crate::{Error, Result};
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Debug;
 use std::ops::Range;

@@ -5,7 +5,7 @@ use super::observations::{Observable, Observations};
 use super::split::Split;
 use super::training::{Read, Training, gathered};
 use crate::config::{Config, ForwardConfig, TrainConfig};
-use crate::data::Layout;
+use crate::data::{Layout, RowBlock};
 use crate::forward::ForwardModel;
 use crate::prepare::{PreparedSet, SetHeader};
 use crate::{Error, Result};

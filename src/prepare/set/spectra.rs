@@ -62,12 +62,17 @@ impl SetHeader for SpectraHeader {
             })?),
         };
         let width = |name| match file.has(name) {
-            true => file.dataset(name).map(|d| d.shape().get(1).copied().unwrap_or(0)),
+            true => file
+                .dataset(name)
+                .map(|d| d.shape().get(1).copied().unwrap_or(0)),
             false => Ok(0),
         };
         let (sky, numbers) = (width("sky")?, width("resolution")?);
         let diagonals = numbers / grid.pixels;
-        if ![0, grid.pixels].contains(&sky) || numbers != diagonals * grid.pixels || numbers > 0 && diagonals % 2 == 0 {
+        if ![0, grid.pixels].contains(&sky)
+            || numbers != diagonals * grid.pixels
+            || numbers > 0 && diagonals % 2 == 0
+        {
             return Err(file.wrong(
                 "datasets sky, resolution",
                 format!("{sky} and {numbers} numbers of each spectrum"),

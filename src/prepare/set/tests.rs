@@ -7,13 +7,12 @@ use std::fmt::Debug;
 use std::ops::Range;
 
 fn spectra() -> SpectraHeader {
-            carried: Default::default(),
     let grid = LogGrid::new(&GridConfig {
         pixels: 32,
         ..GridConfig::default()
     });
     SpectraHeader {
-            carried: Default::default(),
+        carried: Default::default(),
         grid,
         noise_rho: vec![0.1; 32],
         flux_unit: "unit".into(),
