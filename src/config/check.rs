@@ -270,7 +270,7 @@ pub(super) fn image(c: &Config, origin: &str) -> Result<()> {
         )?;
         return match stages {
             [] => Ok(()),
-            stages => super::stage::check_data(stages, false, origin),
+            stages => super::stage_check::check_data(stages, false, origin),
         };
     };
     ok(
@@ -303,7 +303,7 @@ pub(super) fn image(c: &Config, origin: &str) -> Result<()> {
         "there is no warm start for images",
         "give warm_start = 0",
     )?;
-    super::stage::check_data(stages, true, origin)?;
+    super::stage_check::check_data(stages, true, origin)?;
     let factor = stages.iter().find_map(|s| match s {
         StageConfig::Undersample { factor } => Some(*factor),
         _ => None,

@@ -4,7 +4,8 @@ use super::instrument::{NoiseFrom, SmoothingFrom};
 use super::latent_use::LatentUse;
 use super::noise_stage::{LevelFrom, NoiseStage};
 use super::require::require;
-use super::stage::{self, SkyStage, StageConfig};
+use super::stage::{SkyStage, StageConfig};
+use super::stage_check;
 use crate::Result;
 use serde::{Deserialize, Serialize};
 
@@ -257,7 +258,7 @@ pub(super) fn check(forward: &ForwardConfig, origin: &str) -> Result<()> {
                 "give e.g. [[forward.stages]] kind = \"noise\", sigma = 0.1",
             )?;
             for (i, stage) in stages.iter().enumerate() {
-                stage::check(stage, &format!("forward.stages[{i}]"), origin)?;
+                stage_check::check(stage, &format!("forward.stages[{i}]"), origin)?;
             }
         }
         ForwardConfig::Command {

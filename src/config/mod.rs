@@ -29,6 +29,7 @@ mod require;
 mod restore;
 mod select;
 mod stage;
+mod stage_check;
 mod survey;
 mod train;
 mod transport;

@@ -66,7 +66,10 @@ impl Rebin {
         let reached = |i: &usize| !parts[*i].is_empty();
         let ends = (0..n).find(reached).zip((0..n).rfind(reached));
         // Of rising or falling wavelength.
-        let edges = ends.map(|(a, b)| [(a, parts[a][0].0), (b, parts[b][0].0)]);
+        let edges = ends.map(|(a, b)| match parts[a][0].0 <= parts[b][0].0 {
+            true => [(a, 0), (b, pixels - 1)],
+            false => [(a, pixels - 1), (b, 0)],
+        });
         for part in &mut parts {
             let sum: f64 = part.iter().map(|(_, w)| w).sum();
             part.iter_mut().for_each(|(_, w)| *w /= sum);
@@ -112,7 +115,7 @@ pub(super) fn diagonals_on(grid: &LogGrid, pixels: &[[f64; 2]], diagonals: usize
         .iter()
         .map(|[a, b]| (b - a).abs())
         .fold(0.0, f64::max);
-    let reach = (diagonals / 2) as f64 + 0.5;
+    let reach = (diagonals / 2) as f64 + 1.0;
     let half = (reach * widest / grid.dloglam).ceil() as usize + 1;
     2 * half.min(grid.pixels) + 1
 }
@@ -222,7 +225,8 @@ mod tests {
             let mut block = Block::carrying(1, bins, carried);
             regridder.regrid(&spectrum, &mut block, 0);
             let half = diagonals as i64 / 2;
-            for j in 0..bins {
+            // At the ends a native pixel lies in part beyond the grid.
+            for j in diagonals..bins - diagonals {
                 let found: f64 = (0..diagonals)
                     .map(|m| {
                         let r = f64::from(block.resolution[[0, j * diagonals + m]]);

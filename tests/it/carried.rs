@@ -52,7 +52,7 @@ fn scipy_agrees_with_the_matrices_of_the_prepared_set_and_desi_with_hdf5() {
         (sky, "no sky"),
         (config(&format!("{HDF5}\nsky = 'heaven'"), SKY), "heaven"),
         (
-            config(&format!("{HDF5}\nresolution = 'flux'"), MATRIX),
+            config(&format!("{HDF5}\nresolution = 'wave'"), MATRIX),
             "odd number of diagonals",
         ),
     ] {
@@ -127,23 +127,17 @@ fn recorded(n: i64) -> Latent {
     }
 }
 
-fn stages(stage: StageConfig) -> ForwardConfig {
+fn stages(stage: StageConfig, sigma: f64) -> ForwardConfig {
     ForwardConfig::Stages {
-        stages: vec![stage, StageConfig::noise(0.1)],
+        stages: vec![stage, StageConfig::noise(sigma)],
         units: None,
     }
 }
 
 #[test]
 fn f_multiplies_by_the_rows_of_the_matrix() {
-    let config = stages(StageConfig::Smooth(SmoothingFrom::Matrix));
-    let quiet = match config.clone() {
-        ForwardConfig::Stages { mut stages, units } => {
-            stages[1] = StageConfig::noise(1e-9);
-            ForwardConfig::Stages { stages, units }
-        }
-        other => other,
-    };
+    let config = stages(StageConfig::Smooth(SmoothingFrom::Matrix), 0.1);
+    let quiet = stages(StageConfig::Smooth(SmoothingFrom::Matrix), 1e-9);
     let model = forward::build(&quiet, &layout(), Device::Cpu).unwrap();
     let (x, known) = (normal(5, 2, D as i64), recorded(2));
     let rows = Rows::range(1, Purpose::Forward, 0, 2, Device::Cpu);
@@ -185,13 +179,16 @@ fn what_is_left_of_the_sky_has_the_covariance_of_its_shapes() {
     let known = recorded(n);
     let x = normal(5, 1, D as i64).repeat([n, 1]);
     for (amplitude, shift, degree) in [(0.3, 0.0, 0), (0.2, 0.4, 3)] {
-        let config = stages(StageConfig::Sky(SkyStage {
-            amplitude,
-            shift,
-            degree,
-            level: 0.0,
-            slope: 0.0,
-        }));
+        let config = stages(
+            StageConfig::Sky(SkyStage {
+                amplitude,
+                shift,
+                degree,
+                level: 0.0,
+                slope: 0.0,
+            }),
+            0.1,
+        );
         let model = forward::build(&config, &layout(), Device::Cpu).unwrap();
         let rows = Rows::range(1, Purpose::Forward, 0, n, Device::Cpu);
         let (y, latent) = model.observe(&x, &known, &rows).unwrap();

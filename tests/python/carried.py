@@ -54,7 +54,7 @@ def make():
     with h5py.File(f"{folder}/catalog.h5", "w") as out:
         out["flux"], out["ivar"], out["wave"] = flux, ivar, 4000 + STEP * np.arange(flux.shape[1])
         out["resolution"] = diagonals(0, flux.shape[1], "B")[0]
-        out["sky"] = np.ones_like(flux) * (1 + np.arange(ROWS)[:, None])
+        out["sky"] = (np.ones_like(flux) * (1 + np.arange(ROWS)[:, None])).astype("f4")
         out["sky"][:, 500] = 9
 
 
