@@ -18,24 +18,22 @@ pub(crate) struct Coadd {
     pub has_mask: bool,
 }
 
-/// Spectrum number `row` of the file `path`, which is laid out as `file` says; `pixels` are the edges of
+/// Spectrum number `row` of the file `fits`, which is laid out as `file` says; `pixels` are the edges of
 /// its lattice. Its resolution matrix is kept where `matrix` says so.
 ///
 /// # Errors
 /// [`crate::Error::Input`] if it cannot be read.
 pub(crate) fn read_coadd(
-    path: &Path,
+    fits: &mut Fits,
     file: &DesiFile,
-    row: usize,
+    (row, matrix): (usize, bool),
     pixels: &Arc<[[f64; 2]]>,
     mask: &PixelMask,
-    matrix: bool,
 ) -> Result<Coadd> {
-    let mut fits = Fits::open(path)?;
     let mut joined = Joined::new(file.lattice.pixels);
     joined.matrix = matrix.then(Vec::new);
     for arm in &file.arms {
-        joined.add(&mut fits, file, arm, row, mask)?;
+        joined.add(fits, file, arm, row, mask)?;
     }
     Ok(joined.finish(pixels, mask))
 }
