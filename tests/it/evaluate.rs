@@ -418,7 +418,8 @@ fn errors_of_lines_are_those_that_were_put_in() {
     let civ = errors.iter().find(|e| e.line == "C IV").unwrap();
     // Smoothing leaves 0.832 of it.
     assert!((civ.height.bias - 0.166).abs() < 0.02, "{civ:?}");
-    assert!((civ.centroid.bias - 200.0).abs() < 20.0, "{civ:?}");
+    // A pixel that enters above the half of the height moves it by up to a third of a pixel, 47 km/s.
+    assert!((civ.centroid.bias - 200.0).abs() < 47.0, "{civ:?}");
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn the_equivalent_width_is_that_of_the_gaussian_in_the_rest_frame() {
         let expected = (std::f64::consts::TAU).sqrt() * rest * SIGMA / C_KMS * 1.5;
         assert!((m.width / expected - 1.0).abs() < 0.01, "{key}: {m:?}");
         assert!(
-            (m.centroid / rest - 1.0).abs() * C_KMS < 30.0,
+            (m.centroid / rest - 1.0).abs() * C_KMS < 40.0,
             "{key}: {m:?}"
         );
         // The measurement's smoothing by 1000 km/s lowers the peak: 1200/√(1200² + 1000²).
