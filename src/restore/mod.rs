@@ -28,7 +28,7 @@ pub use spectra_sink::Output;
 use crate::base::ahead::ahead;
 use crate::config::Config;
 use crate::data::{Object, flag};
-use crate::train::{Found, Observable, Run};
+use crate::train::{Observable, Run};
 use crate::{Error, Result};
 use restorable::{Batch, Sink, Task};
 use selection::part_of;
@@ -130,13 +130,12 @@ pub fn restore<H: Restorable>(
             let block = &block?;
             let mut objects: Vec<Object> = batch.iter().map(|r| all[*r].clone()).collect();
             let observed = block.observations(job.device);
-            let Found {
-                mean,
-                draws,
-                prior,
-                likely,
-            } = restorer.found(&observed, &objects)?;
-            for (object, likely) in objects.iter_mut().zip(likely) {
+            let (mean, draws) = restorer.draws(&observed, &objects)?;
+            let about = mean
+                .as_ref()
+                .map_or_else(|| mean_of(&draws), Tensor::shallow_clone);
+            let prior = restorer.prior_draws(&about, &observed, &objects)?;
+            for (object, likely) in objects.iter_mut().zip(restorer.likely(&observed)?) {
                 if let Some(likely) = likely.filter(|_| object.flag == flag::GOOD) {
                     (object.loglike, object.loglike_p) = (likely.loglike, likely.p);
                 }
