@@ -136,7 +136,7 @@ fn the_part_of_sigma_that_is_the_populations_stands_beside_each_spectrum() {
     let mut file = fitsio::FitsFile::open(folder.join("p/restored-main-dark-0.fits")).unwrap();
     let mut first = 0;
     for arm in ARMS {
-        let hdu = file.hdu(&format!("{arm}_SIGMA_PRIOR")).unwrap();
+        let hdu = file.hdu(format!("{arm}_SIGMA_PRIOR").as_str()).unwrap();
         let found: Vec<f32> = hdu.read_image(&mut file).unwrap();
         let n = found.len() / rows.len();
         for (row, found) in rows.iter().zip(found.chunks(n)) {
