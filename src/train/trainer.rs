@@ -26,12 +26,10 @@ use crate::fit::{Learner, Stride};
 use crate::forward;
 use crate::forward::ForwardModel;
 use crate::nets::{Background, Population, VelocityField};
-use crate::population::{GaussianStart, Joint};
 use crate::ranks::{Place, Ranks};
 use crate::transport::Transport;
 use crate::{Error, Result};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tch::{Device, Tensor};
 
@@ -69,7 +67,7 @@ pub struct Trainer<'a> {
     /// The known part of the fields, where there is one.
     known: Option<Population>,
     /// Where the path begins, if not at the observations.
-    start: Option<Joint>,
+    start: Option<start::Population>,
     /// The rule of a run whose posterior's mean is learned, in place of Algorithm 2.
     sure: Option<Sure>,
     best: Option<(u64, f64)>,
@@ -113,8 +111,8 @@ impl<'a> Trainer<'a> {
         let mut e_step = transport.with_epsilon(config.train.epsilon);
         e_step.check_noise(&data.layout)?;
         let start = start_of(run, data, &*forward)?;
-        if let Some(joint) = &start {
-            e_step = e_step.from(Arc::new(GaussianStart::new(joint, device)));
+        if let Some(population) = &start {
+            e_step = e_step.from(population.start(&config.forward, &data.layout, device)?);
         }
         let mut trainer = Self {
             run,
@@ -225,7 +223,7 @@ impl<'a> Trainer<'a> {
                 known::write(&self.run.population(), self.run.seal()?, known)?;
             }
             if let Some(start) = &self.start {
-                start::write(&self.run.start(), self.run.seal()?, start)?;
+                start.write(&self.run.start(), self.run.seal()?)?;
             }
             if let Some(sure) = &self.sure {
                 sure.write(self.run)?;
@@ -507,14 +505,18 @@ impl<'a> Trainer<'a> {
 }
 
 /// Where the path of a run begins, if not at the observations: as its folder holds it, or learned.
-fn start_of(run: &Run, data: &Data, forward: &dyn ForwardModel) -> Result<Option<Joint>> {
+fn start_of(
+    run: &Run,
+    data: &Data,
+    forward: &dyn ForwardModel,
+) -> Result<Option<start::Population>> {
     let InterpolantConfig::Posterior { erased } = run.config().interpolant else {
         return Ok(None);
     };
     if run.start().is_file() {
-        return start::read(&run.start(), run.seal()?, data.layout.pixels() as i64).map(Some);
+        return start::Population::read(&run.start(), run.seal()?, &data.layout).map(Some);
     }
-    start::learn(run.config(), data, forward, erased).map(Some)
+    start::Population::learn(run.config(), data, forward, erased).map(Some)
 }
 
 /// The Gaussian population of a run: as its folder holds it, or learned.
