@@ -7,6 +7,9 @@ use crate::fixtures::run_folder::{Left, checkpoints, metrics, selfsi};
 use crate::fixtures::same_fits::same;
 use assert_cmd::Command;
 use ndarray::{Array2, s};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
 use selfsi::restored::Restored;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -18,7 +21,7 @@ const STEPS: &str = "train.steps=30";
 /// The smoothing of the observations' own line-spread function, of which there is none, and one of σ = 4
 /// pixels.
 const SHARP: &str = "{ from = 'lsf' }";
-const BLURRED: &str = "{ from = 'resolution', resolution = 16.0 }";
+const BLURRED: &str = "{ from = 'resolution', resolution = 16.0, spread = 0.0 }";
 
 struct Study {
     folder: tempfile::TempDir,
@@ -33,8 +36,8 @@ impl Study {
         Self::new(&quasar, false)
     }
 
-    /// Of waves whose crests lie at one rest wavelength each, at z = 3.0 to 3.4. With `counts` their
-    /// observations are whole numbers of photons.
+    /// Of waves of many periods at z = 3.0 to 3.4. With `counts` their observations are whole numbers of
+    /// photons.
     fn new(forward: &str, counts: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let set = folder.path().join("set.h5");
@@ -65,7 +68,7 @@ impl Study {
             o.z = 3.0 + 0.04 * ((i * 7) % 11) as f64;
         }
         objects[5].z = f64::NAN;
-        let clean = clean + 1.0;
+        let clean = clean + detail() + 1.0;
         let mut flux = match counts {
             true => (clean.mapv(|x| 4.0 * x)
                 + noise.mapv(|n| 2.0 * n) * clean.mapv(|x| (4.0 * x).sqrt()))
@@ -128,6 +131,23 @@ impl Study {
         child.wait().unwrap();
         self.finished(run, &["--resume"])
     }
+}
+
+/// Cosines of variance 0.1/(1 + k²), so that a blur erases some, [N, D].
+fn detail() -> Array2<f32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    let mut rows = Array2::zeros((N, D));
+    for mut row in rows.rows_mut() {
+        for k in 1..D {
+            let height: f32 = rng.sample(StandardNormal);
+            let height = height * (0.1 / (1.0 + (k * k) as f32)).sqrt();
+            for (j, v) in row.iter_mut().enumerate() {
+                let phase = std::f32::consts::PI * k as f32 * (j as f32 + 0.5) / D as f32;
+                *v += height * phase.cos();
+            }
+        }
+    }
+    rows
 }
 
 fn assert_same(a: &Left, b: &Left) {
@@ -204,7 +224,7 @@ fn the_untrained_posterior_of_counts_is_better_than_they_are_and_knows_its_error
     let Some(python) = python() else { return };
     let simulator = script("counts.py").display().to_string();
     let program = format!(
-        "kind = 'command'\nlatent = 'hidden'\nprogram = ['{}', '{simulator}']",
+        "kind = 'command'\nlatent = 'hidden'\ntimeout = 60.0\nprogram = ['{}', '{simulator}']",
         python.display()
     );
     let study = Study::new(&program, true);

