@@ -37,8 +37,8 @@ impl RestMoments {
     /// Of the clean spectra behind the observations `rows` on `grid` through `channel`. Where the blur
     /// leaves the local structure to be seen, as [`RestPopulation::learn`] finds them; behind a wider one
     /// by expectation maximisation from the population of the observed frame, with the part `erased` of
-    /// the variance that [`Learned::declared`] tells, by rest wavelength, in the modes that the channel
-    /// erases. `None` where no redshift is known, they range too widely, or a wide blur passes too
+    /// the variance that [`Learned::declared`] tells there in the modes that the channel erases, shared out
+    /// by rest wavelength. `None` where no redshift is known, they range too widely, or a wide blur passes too
     /// many modes.
     ///
     /// # Errors
@@ -90,7 +90,7 @@ impl RestMoments {
             mut mean,
             mut covariance,
             ..
-        } = learned.declared(erased);
+        } = learned.declared_by(&observed.power_law(), erased);
         for _ in 0..ROUNDS[1] {
             (mean, covariance) = spectra.round(&mean, &covariance);
         }
