@@ -182,7 +182,7 @@ impl Restorer {
         }
         let error = |k: u64| {
             let random = Rows::new(self.made.seed, Purpose::Transport, k, &numbers);
-            self.transport.prior_error(&o.latent, &random)
+            self.transport.prior_error(&o.flux, &o.latent, &random)
         };
         let errors: Option<Vec<Tensor>> = draws.map(error).collect();
         Ok(errors.map(|errors| mean + Tensor::stack(&errors, 0)))

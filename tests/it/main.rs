@@ -52,6 +52,7 @@ mod image_channels_python;
 mod image_configs;
 mod image_latents;
 mod image_metrics;
+mod image_posterior;
 mod image_psf;
 mod image_shards;
 mod images;
