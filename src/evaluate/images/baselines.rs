@@ -318,7 +318,10 @@ fn lucy(
         .collect();
     let collect = |planes: &[RichardsonLucy]| {
         let pixels = planes.iter().enumerate();
-        let pixels = pixels.flat_map(|(p, plane)| plane.pixels().map(move |v| v + dark(p)));
+        let pixels = pixels.flat_map(|(p, plane)| {
+            let dark = dark(p);
+            plane.pixels().map(move |v| v + dark)
+        });
         let values: Vec<f32> = pixels.map(|v| v as f32).collect();
         Array2::from_shape_vec(images.raw_dim(), values).unwrap_or_default()
     };
