@@ -12,10 +12,10 @@ use std::ops::Range;
 use tch::{Device, Kind, Tensor};
 
 /// Observations that are learned from, and that the declared population counts as.
-const LEARNED: i64 = 1500;
+const LEARNED: i64 = 1000;
 const DECLARED: f64 = 20.0;
 /// Rounds of expectation maximisation.
-const ROUNDS: usize = 12;
+const ROUNDS: usize = 10;
 /// Range of the amplitudes over that of all but the outermost hundredth at either end.
 const ROOM: f64 = 2.0;
 

@@ -1,9 +1,10 @@
 //! The posterior of a Gaussian population of images, each behind its own linear channel.
 
-use super::image_population::{ImagePopulation, Products, light, products};
+use super::image_population::{ImagePopulation, Products, light};
 use crate::base::random::Rows;
 use crate::forward::{Anchor, Latent, LinearImages};
 use crate::transport::Start;
+use std::rc::Rc;
 use tch::{Kind, Tensor};
 
 /// Least scatter of a pixel over the population's root mean square.
@@ -26,9 +27,12 @@ pub struct ImageStart {
 // SAFETY: libtorch lets several threads read its tensors, and nothing else is done with them.
 unsafe impl Sync for ImageStart {}
 
-/// What is made of one row.
-struct Row {
-    draw: Tensor,
+/// What an observation says, however many draws are made of it.
+struct Told {
+    light: Tensor,
+    /// L, and a L⁻¹ modes: a draw is ξᵀ a L⁻¹ modes from the mean.
+    factor: Tensor,
+    left: Tensor,
     anchor: Anchor,
 }
 
@@ -47,9 +51,29 @@ impl ImageStart {
         }
     }
 
-    fn row(&self, y: &Tensor, latent: &Latent, chance: &Tensor) -> Row {
+    /// Of each row; those of the same observation share one.
+    fn told(&self, y: &Tensor, latent: &Latent) -> Vec<Rc<Told>> {
+        let mut all: Vec<(Latent, Rc<Told>)> = Vec::new();
+        for i in 0..y.size()[0] {
+            let latent = latent.narrow(i, 1);
+            let light = light(&y.narrow(0, i, 1), &self.population.dark, &latent);
+            let same = |(other, told): &&(Latent, Rc<Told>)| {
+                told.light.equal(&light)
+                    && other.sigma.equal(&latent.sigma)
+                    && other.good.equal(&latent.good)
+                    && other.psf.equal(&latent.psf)
+            };
+            let told = match all.iter().find(same) {
+                Some((_, told)) => Rc::clone(told),
+                None => Rc::new(self.of(light, &latent)),
+            };
+            all.push((latent, told));
+        }
+        all.into_iter().map(|(_, told)| told).collect()
+    }
+
+    fn of(&self, light: Tensor, latent: &Latent) -> Told {
         let ImagePopulation { dark, modes, .. } = &self.population;
-        let light = light(y, dark, latent);
         let seen = self.channel.seen(&self.basis, latent);
         let sigma = self.channel.sigma(latent);
         let found = Products::of(&seen, &light, [&sigma, &latent.good]);
@@ -58,21 +82,21 @@ impl ImageStart {
         let [a, factor, coordinates] =
             [&found.amplitude, &found.factor, &found.coordinates].map(single);
         let about = &a * (&self.population.mean + coordinates.tr().matmul(modes));
-        // L⁻¹ modes: a draw is a ξᵀ L⁻¹ modes from the mean.
         let left = factor.linalg_solve_triangular(modes, false, true, false) * &a;
-        let least = &self.least * &a;
-        let mean = dark + &about;
-        let variance =
-            sigma.square() + column_sums(&seen.narrow(0, 1, modes.size()[0]).square()) * a.square();
-        let residual = &light - seen.narrow(0, 0, 1) * &a * &latent.good;
+        let scatter = column_sums(&left.square()).sqrt();
         let shift = (&about - &self.population.mean * &a) / (&self.deviation * &a);
-        Row {
-            draw: &mean + chance.matmul(&left),
+        let signal = column_sums(&seen.narrow(0, 1, modes.size()[0]).square()) * a.square();
+        let residual = &light - seen.narrow(0, 0, 1) * &a * &latent.good;
+        let expected = (signal + sigma.square()).sqrt().clamp_min(1e-6);
+        Told {
+            light,
+            factor,
+            left,
             anchor: Anchor {
-                scatter: column_sums(&left.square()).sqrt().maximum(&least),
+                mean: dark + about,
+                scatter: scatter.maximum(&(&self.least * &a)),
                 shift: shift.clamp(-MOST, MOST),
-                seen: (residual / variance.sqrt().clamp_min(1e-6)).clamp(-MOST, MOST),
-                mean,
+                seen: (residual / expected).clamp(-MOST, MOST),
             },
         }
     }
@@ -85,41 +109,35 @@ impl ImageStart {
 
 impl Start for ImageStart {
     fn anchored(&self, y: &Tensor, latent: &Latent, random: &Rows) -> (Tensor, Latent) {
-        let chance = self.chance(random);
-        let row = |i: i64| {
-            let one = |t: &Tensor| t.narrow(0, i, 1);
-            self.row(&one(y), &latent.narrow(i, 1), &one(&chance))
-        };
-        let rows: Vec<Row> = (0..y.size()[0]).map(row).collect();
-        let all = |of: &dyn Fn(&Row) -> &Tensor| {
-            let parts: Vec<&Tensor> = rows.iter().map(of).collect();
+        let (told, chance) = (self.told(y, latent), self.chance(random));
+        let error = |(i, told): (i64, &Rc<Told>)| chance.narrow(0, i, 1).matmul(&told.left);
+        let errors: Vec<Tensor> = (0..).zip(&told).map(error).collect();
+        let all = |of: &dyn Fn(&Anchor) -> &Tensor| {
+            let parts: Vec<&Tensor> = told.iter().map(|t| of(&t.anchor)).collect();
             Tensor::cat(&parts, 0)
         };
         let anchor = Anchor {
-            mean: all(&|r| &r.anchor.mean),
-            scatter: all(&|r| &r.anchor.scatter),
-            shift: all(&|r| &r.anchor.shift),
-            seen: all(&|r| &r.anchor.seen),
+            mean: all(&|a| &a.mean),
+            scatter: all(&|a| &a.scatter),
+            shift: all(&|a| &a.shift),
+            seen: all(&|a| &a.seen),
         };
-        (all(&|r| &r.draw), latent.shallow_clone().on(anchor))
+        let draw = &anchor.mean + Tensor::cat(&errors, 0);
+        (draw, latent.shallow_clone().on(anchor))
     }
 
     /// a Q⁻¹ ζ′ of a draw ζ′ of the population, in pixels.
     fn prior_error(&self, y: &Tensor, latent: &Latent, random: &Rows) -> Tensor {
-        let chance = self.chance(random).to_kind(Kind::Double);
-        let ImagePopulation { dark, modes, .. } = &self.population;
-        let basis = [&self.basis, dark];
-        let told = products(&self.channel, basis, y, latent);
-        let row = |(i, told): (i64, Products)| {
-            let found = told.solved(&self.population.amplitudes);
-            let left = (chance.narrow(0, i, 1).tr()).cholesky_solve(&found.factor, false);
-            (left * &found.amplitude)
-                .to_kind(Kind::Float)
-                .tr()
-                .matmul(modes)
+        let chance = self.chance(random);
+        let error = |(i, told): (i64, &Rc<Told>)| {
+            let own = chance.narrow(0, i, 1).tr();
+            let own = told
+                .factor
+                .linalg_solve_triangular(&own, false, true, false);
+            own.tr().matmul(&told.left)
         };
-        let rows: Vec<Tensor> = (0..).zip(told).map(row).collect();
-        Tensor::cat(&rows, 0)
+        let errors: Vec<Tensor> = (0..).zip(&self.told(y, latent)).map(error).collect();
+        Tensor::cat(&errors, 0)
     }
 }
 
