@@ -44,7 +44,7 @@ fn stages(text: &str) -> ForwardConfig {
 /// `n` observations with a lopsided PSF of 3 pixels, uneven noise, and a lost pixel in eight.
 fn latent(n: i64) -> Latent {
     let good = rows(1, n).uniform(0, D).gt(0.125).to_kind(Kind::Float);
-    let sigma = (rows(2, n).uniform(0, D) * 0.2 + 0.3) * &good + (1.0 - &good);
+    let sigma: Tensor = (rows(2, n).uniform(0, D) * 0.2 + 0.3) * &good + (1.0 - &good);
     let kernel = [0.0f32, 0.1, 0.0, 0.2, 0.4, 0.1, 0.0, 0.15, 0.05];
     Latent {
         psf: Tensor::from_slice(&kernel).view([1, 9]).repeat([n, 1]),
@@ -171,7 +171,7 @@ fn the_population_behind_lost_pixels_is_learned_from_those_that_are_seen() {
     let x = rows(11, n).normal(0, K).matmul(&factor) + &mean;
     let y = (x + rows(12, n).normal(0, D) * 0.2) * &good;
     let sigma = Tensor::full([n, D], 0.2, (Kind::Float, Device::Cpu));
-    let sigma = sigma * &good + (1.0 - &good);
+    let sigma: Tensor = sigma * &good + (1.0 - &good);
     let latent = Latent::of_pixels(good, sigma.copy(), sigma.zeros_like());
     let forward =
         stages("{ kind = 'mask', rho = 0.5, latent = 'redrawn' }, { kind = 'noise', sigma = 0.2 }");
