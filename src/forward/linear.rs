@@ -55,10 +55,10 @@ impl LinearImages {
         let (mut blurs, mut noisy, mut variance) = (Vec::new(), false, 0.0);
         for (i, stage) in stages.iter().enumerate() {
             match stage {
-                StageConfig::Mask { latent, .. } if *latent != LatentUse::Hidden => {}
-                StageConfig::Noise { sigma, .. } => {
+                StageConfig::Mask(mask) if mask.latent != LatentUse::Hidden => {}
+                StageConfig::Noise(noise) => {
                     noisy = true;
-                    variance += sigma * sigma;
+                    variance += noise.sigma * noise.sigma;
                 }
                 StageConfig::Blur { sigma } if !noisy => {
                     blurs.push(Linear::Blur(Blur::new(*sigma, plane, device)));

@@ -211,10 +211,7 @@ fn channels_that_are_not_linear_or_not_known_have_no_such_start() {
         0
     ));
     assert!(!of("{ kind = 'blur', sigma = 1.0 }", 0));
-    let mask = StageConfig::Mask {
-        rho: 0.5,
-        latent: LatentUse::Kept,
-    };
+    let mask = StageConfig::mask(0.5, LatentUse::Kept);
     let forward = ForwardConfig::Stages {
         stages: vec![mask, StageConfig::noise(0.1)],
         units: None,
