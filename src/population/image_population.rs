@@ -21,7 +21,6 @@ pub struct ImagePopulation {
 
 impl ImagePopulation {
     /// Its tensors, in a fixed order.
-    #[must_use]
     pub fn parts(&self) -> [&Tensor; 4] {
         [&self.dark, &self.mean, &self.modes, &self.amplitudes]
     }
