@@ -5,13 +5,14 @@
 
 mod anchor;
 pub(crate) mod blur;
-mod calibration;
+pub(crate) mod calibration;
 mod command;
+pub(crate) mod detector;
 mod gaussian;
 mod guard;
 mod jpeg;
 mod latent;
-mod lever;
+pub(crate) mod lever;
 mod line_spread;
 mod linear;
 mod lost;
@@ -30,10 +31,12 @@ mod psf_stage;
 mod quasar;
 pub(crate) mod rays;
 mod redshifts;
+pub(crate) mod sky_lines;
 pub(crate) mod smooth;
 mod spectra_stages;
 mod stages;
 mod units;
+mod wanted;
 
 pub use anchor::Anchor;
 pub use command::Command;

@@ -72,15 +72,19 @@ pub fn baselines(task: &Task) -> (Vec<Restored>, Vec<String>) {
     rows.push(smoothing(task, &filled, &modes));
     let hidden =
         |s: &StageConfig| matches!(s, StageConfig::Mask(m) if m.latent == LatentUse::Hidden);
-    let nonlinear =
-        |s: &StageConfig| matches!(s, StageConfig::Jpeg { .. } | StageConfig::Rays { .. });
+    let nonlinear = |s: &StageConfig| {
+        matches!(
+            s,
+            StageConfig::Jpeg { .. } | StageConfig::Rays { .. } | StageConfig::Undersample { .. }
+        )
+    };
     match stages {
         None => left_out.push(
             "Wiener filter and Richardson–Lucy, because the channel is a program whose blur and noise they do not know"
                 .to_owned(),
         ),
         Some(stages) if stages.iter().any(nonlinear) => left_out.push(
-            "Wiener filter and Richardson–Lucy, because JPEG and tomography are no blur".to_owned(),
+            "Wiener filter and Richardson–Lucy, because JPEG, tomography and binning are no blur".to_owned(),
         ),
         Some(stages) => {
             let learning = match smoothness {
