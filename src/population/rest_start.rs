@@ -295,7 +295,7 @@ impl Start for RestStart {
     }
 
     /// (x′ − E x) − G ζ″ + G A⁻¹ ζ′ of a draw of the population.
-    fn prior_error(&self, latent: &Latent, random: &Rows) -> Tensor {
+    fn prior_error(&self, _: &Tensor, latent: &Latent, random: &Rows) -> Tensor {
         let windows = self.windows(&latent.redshift);
         let z = random.normal(102, self.variances.size()[1]);
         let [left, _] = self.solved(&windows, latent, [&z, &z]);

@@ -65,6 +65,7 @@ impl Run {
             "prepared": input,
             "prepared_sha256": sha256_file(input)?,
             "config_sha256": config_sha256(&self.config)?,
+            "bf16": self.config.transport.bf16.is_on(),
         });
         if let Some(clean) = &self.config.train.clean {
             provenance["clean"] = json!(clean.prepared);
@@ -234,8 +235,8 @@ impl Run {
         if transport.interpolant != Interpolant::Posterior {
             return Ok(transport);
         }
-        let population = start::Population::read(&self.start(), self.seal()?, layout)?;
-        Ok(transport.from(population.start(&self.config.forward, layout, device)?))
+        let start = start::read(&self.start(), self.seal()?, &self.config, layout)?;
+        Ok(transport.from(start.start(&self.config, layout, device)?))
     }
 
     /// The known part of the fields that `population` makes on this run's path.

@@ -9,7 +9,7 @@ use super::pairs::Pairs;
 use super::resumed::misfit;
 use super::rule::Rule;
 use super::run::Run;
-use super::start;
+use super::start::{self, Beginning};
 use super::sure::Sure;
 use super::validate::Validator;
 use super::warm_start::GaussianPopulation;
@@ -67,7 +67,7 @@ pub struct Trainer<'a> {
     /// The known part of the fields, where there is one.
     known: Option<Population>,
     /// Where the path begins, if not at the observations.
-    start: Option<start::Population>,
+    start: Option<Beginning>,
     /// The rule of a run whose posterior's mean is learned, in place of Algorithm 2.
     sure: Option<Sure>,
     best: Option<(u64, f64)>,
@@ -111,8 +111,8 @@ impl<'a> Trainer<'a> {
         let mut e_step = transport.with_epsilon(config.train.epsilon);
         e_step.check_noise(&data.layout)?;
         let start = start_of(run, data, &*forward)?;
-        if let Some(population) = &start {
-            e_step = e_step.from(population.start(&config.forward, &data.layout, device)?);
+        if let Some(start) = &start {
+            e_step = e_step.from(start.start(config, &data.layout, device)?);
         }
         let mut trainer = Self {
             run,
@@ -223,7 +223,7 @@ impl<'a> Trainer<'a> {
                 known::write(&self.run.population(), self.run.seal()?, known)?;
             }
             if let Some(start) = &self.start {
-                start.write(&self.run.start(), self.run.seal()?)?;
+                start::write(&self.run.start(), self.run.seal()?, start)?;
             }
             if let Some(sure) = &self.sure {
                 sure.write(self.run)?;
@@ -505,18 +505,14 @@ impl<'a> Trainer<'a> {
 }
 
 /// Where the path of a run begins, if not at the observations: as its folder holds it, or learned.
-fn start_of(
-    run: &Run,
-    data: &Data,
-    forward: &dyn ForwardModel,
-) -> Result<Option<start::Population>> {
+fn start_of(run: &Run, data: &Data, forward: &dyn ForwardModel) -> Result<Option<Beginning>> {
     let InterpolantConfig::Posterior { erased } = run.config().interpolant else {
         return Ok(None);
     };
     if run.start().is_file() {
-        return start::Population::read(&run.start(), run.seal()?, &data.layout).map(Some);
+        return start::read(&run.start(), run.seal()?, run.config(), &data.layout).map(Some);
     }
-    start::Population::learn(run.config(), data, forward, erased).map(Some)
+    start::learn(run.config(), data, forward, erased).map(Some)
 }
 
 /// The Gaussian population of a run: as its folder holds it, or learned.

@@ -150,8 +150,8 @@ fn the_population_s_part_of_the_scatter_is_what_data_without_noise_would_leave()
             - &(gain
                 .t()
                 .dot(&(&gain * &variance.view().insert_axis(Axis(1)))));
-        let (_, latent) = copies(n, &y, &variance, k);
-        let error = start.prior_error(&latent, &rows(n as i64));
+        let (y, latent) = copies(n, &y, &variance, k);
+        let error = start.prior_error(&y, &latent, &rows(n as i64));
         let found = error.tr().cov(1, None::<Tensor>, None::<Tensor>).diag(0);
         let off = found / tensor(&left).diag(0) - 1.0;
         assert!(off.abs().max().double_value(&[]) < 0.06, "{off:?}");
