@@ -255,8 +255,12 @@ fn threads_do_not_matter_behind_a_wide_blur() {
 
 /// What a run says of its erased modes: in stderr, in metrics.jsonl and in `selfsi diagnose`.
 fn alarm(study: &Study, run: &str, rate: &str) -> (bool, f64) {
+    // The weights of the last few steps, not the average over all.
     let set = format!("train.learning_rate={rate}");
-    let trained = study.train(run, &["--set", &set]).assert().success();
+    let trained = study
+        .train(run, &["--set", &set, "--set", "train.ema=0.5"])
+        .assert()
+        .success();
     let said = String::from_utf8(trained.get_output().stderr.clone()).unwrap();
     let ratios = metrics(&study.path(run));
     let ratio = (ratios.iter().rev()).find_map(|l| l["validation"]["erased"].as_f64());
