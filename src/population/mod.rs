@@ -16,6 +16,7 @@ mod joint;
 mod learned;
 mod likelihood;
 pub(crate) mod linalg;
+mod local_level;
 mod modes;
 mod moments;
 mod noise_law;
