@@ -88,6 +88,7 @@ mod seeds;
 mod shards;
 mod signals;
 mod simulate;
+mod sky;
 mod smoothing;
 mod special_files;
 mod streamed;
