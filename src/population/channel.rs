@@ -3,7 +3,6 @@
 use super::blur::blur_matrix;
 use super::residues::Residues;
 use crate::config::{ClosedForm, ForwardConfig, SmoothingFrom};
-use crate::config::{ForwardConfig, SmoothingFrom};
 use crate::data::LogGrid;
 use crate::forward::possible_correlation;
 use crate::{Error, Result};
