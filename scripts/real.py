@@ -32,7 +32,7 @@ EXPOSURES = 4
 # Where the reference is good enough to speak of an error.
 SNR = 8.0
 # Mocks beside the few real spectra of the ultraviolet window.
-MOCKS = 300
+MOCKS = 100
 SMOOTHINGS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 COMPONENTS = (6, 12)
 
