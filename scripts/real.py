@@ -431,7 +431,9 @@ def scores(x, s, r, rv):
         good = ok & (smoothed(r[i][None], rv[i][None], 8)[0] * np.sqrt(rv[i]) >= SNR)
         good &= np.abs(d) < 6 * np.sqrt(var + (k * s[i]) ** 2 + (0.3 * near) ** 2)
         # Everywhere: what the reference's noise adds is known.
-        all_over = ok & (np.abs(d) < 6 * np.sqrt(var + (k * s[i]) ** 2 + (0.3 * near) ** 2))
+        # Pixels on bright sky lines say nothing, and weigh most.
+        usual = ok & (var < 9 * np.median(var[ok]))
+        all_over = usual & (np.abs(d) < 6 * np.sqrt(var + (k * s[i]) ** 2 + (0.3 * near) ** 2))
         if all_over.sum() > 50 and near > 0:
             everywhere.append((np.mean(d[all_over] ** 2) - np.mean(var[all_over])) / near**2)
         if good.sum() > 50 and near > 0:
