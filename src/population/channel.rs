@@ -125,7 +125,7 @@ impl Channel {
             _ => 0.0,
         };
         let observed: Vec<f64> = self.loglam.iter().map(|l| l + moved).collect();
-        residues.at(&observed, variance)
+        residues.at(&observed, variance, self.loglam[1] - self.loglam[0])
     }
 
     /// The lever of an observation with the noise variances `variance` `[D]`, 0 where masked: on a grid of

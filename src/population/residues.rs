@@ -14,8 +14,9 @@ const SHOWN_MIN: f64 = 0.5;
 /// Fibres of which fewer say nothing of a covariance.
 pub(crate) const FIBRES_MIN: usize = 20;
 
-/// Residues r = σ ∘ Q z of a spectrum whose pixels have the noise σ: z standard normal, Q on the wavelengths where
-/// the object was observed. They are in units of the noise because both go with the sky's brightness.
+/// Residues r = √w σ ∘ Q z of a spectrum whose pixels have the noise σ and the width w in log10(λ): z standard normal,
+/// Q on the wavelengths where the object was observed. They are in units of the noise because both go with the sky's
+/// brightness; √w σ is the same of pixels of any width.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Residues {
     /// log10(λ/Å) of the nodes, ascending, `[B]`.
@@ -25,9 +26,10 @@ pub struct Residues {
 }
 
 impl Residues {
-    /// σ Q at pixels of these log10(λ_observed/Å) and noise variances, both `[D]`: `[D, K]`, 0 where masked.
+    /// √w σ Q at pixels of these log10(λ_observed/Å) and noise variances, both `[D]`, and of width w: `[D, K]`, 0
+    /// where masked.
     #[must_use]
-    pub fn at(&self, loglam: &[f64], variance: &Array1<f64>) -> Array2<f64> {
+    pub fn at(&self, loglam: &[f64], variance: &Array1<f64>, width: f64) -> Array2<f64> {
         let last = self.loglam.len() - 1;
         let mut out = Array2::zeros((loglam.len(), self.modes.ncols()));
         for ((mut row, l), v) in out.rows_mut().into_iter().zip(loglam).zip(variance) {
@@ -38,17 +40,17 @@ impl Residues {
                 true => (l - self.loglam[low]) / apart,
                 false => 0.0,
             };
-            let sigma = v.max(0.0).sqrt();
+            let sigma = (width * v.max(0.0)).sqrt();
             row.scaled_add(sigma * (1.0 - part), &self.modes.row(low));
             row.scaled_add(sigma * part, &self.modes.row(high));
         }
         out
     }
 
-    /// Their standard deviation over that of one pixel's noise, in the mean over the nodes.
+    /// Their standard deviation over the noise of a pixel of that width, in the mean over the nodes.
     #[must_use]
-    pub fn scatter(&self) -> f64 {
-        let all = self.modes.iter().map(|q| q * q).sum::<f64>();
+    pub fn scatter(&self, width: f64) -> f64 {
+        let all = width * self.modes.iter().map(|q| q * q).sum::<f64>();
         (all / self.loglam.len() as f64).sqrt()
     }
 }
@@ -56,7 +58,7 @@ impl Residues {
 /// Sums over sky fibres.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ResidueSums {
-    /// Of each fibre its bands: number, mean of flux over noise, and good pixels.
+    /// Of each fibre its bands: number, mean of f / (√w σ), and the variance that independent pixels give that.
     fibres: Vec<Vec<(i64, f64, f64)>>,
 }
 
@@ -64,26 +66,29 @@ impl ResidueSums {
     /// Adds a fibre, unless it shows nothing.
     pub fn add(&mut self, spectrum: &Spectrum) {
         let pixels = spectrum.grid.pixels(spectrum.flux.len());
-        let mut bands: Vec<(i64, f64, f64)> = Vec::new();
+        let mut bands: Vec<(i64, Vec<[f64; 2]>)> = Vec::new();
         for ((f, v), [a, b]) in spectrum.flux.iter().zip(&spectrum.ivar).zip(pixels) {
             if *v <= 0.0 {
                 continue;
             }
             let band = (0.5 * (a + b) / BAND).floor() as i64;
-            let t = f64::from(*f) * f64::from(*v).sqrt();
+            let width = (b - a).abs();
+            let pixel = [f64::from(*f) * (f64::from(*v) / width).sqrt(), 1.0 / width];
             match bands.last_mut() {
-                Some((last, sum, n)) if *last == band => {
-                    *sum += t;
-                    *n += 1.0;
-                }
-                _ => bands.push((band, t, 1.0)),
+                Some((last, pixels)) if *last == band => pixels.push(pixel),
+                _ => bands.push((band, vec![pixel])),
             }
         }
-        bands.retain(|(_, _, n)| *n >= PIXELS_MIN as f64);
-        bands.iter_mut().for_each(|(_, sum, n)| *sum /= *n);
-        if !bands.is_empty() {
-            self.fibres.push(bands);
+        bands.retain(|(_, pixels)| pixels.len() >= PIXELS_MIN);
+        if bands.is_empty() {
+            return;
         }
+        let mean = |(band, pixels): (i64, Vec<[f64; 2]>)| {
+            let n = pixels.len() as f64;
+            let sum = |k: usize| pixels.iter().map(|p| p[k]).sum::<f64>();
+            (band, sum(0) / n, sum(1) / (n * n))
+        };
+        self.fibres.push(bands.into_iter().map(mean).collect());
     }
 
     /// Fibres that show something.
@@ -108,10 +113,10 @@ impl ResidueSums {
         let b = bands.len();
         let (mut products, mut pairs) = (Array2::zeros((b, b)), Array2::<f64>::zeros((b, b)));
         for fibre in &self.fibres {
-            let place = |(band, t, n): &(i64, f64, f64)| {
+            let place = |(band, t, noise): &(i64, f64, f64)| {
                 let at = bands.binary_search(band).ok()?;
                 let middle = (*band as f64 + 0.5) * BAND;
-                Some((at, *t, excess(middle) / n))
+                Some((at, *t, excess(middle) * noise))
             };
             let own: Vec<(usize, f64, f64)> = fibre.iter().filter_map(place).collect();
             for (i, t, noise) in &own {
@@ -123,7 +128,7 @@ impl ResidueSums {
             }
         }
         let noise = (self.fibres.iter().flatten())
-            .map(|(band, _, n)| excess((*band as f64 + 0.5) * BAND) / n)
+            .map(|(band, _, noise)| excess((*band as f64 + 0.5) * BAND) * noise)
             .sum::<f64>()
             / all().count() as f64;
         let covariance = products / pairs.mapv(|n: f64| n.max(1.0));
@@ -176,12 +181,14 @@ mod tests {
         assert_eq!(found.modes.ncols(), 1);
         let variance = Array1::from(vec![4.0, 4.0, 0.0]);
         let at = |i: f64| 1e-4 * (FIRST as f64 + i);
-        let modes = found.at(&[at(100.0), at(1100.0), at(1100.0)], &variance);
+        let modes = found.at(&[at(100.0), at(1100.0), at(1100.0)], &variance, 1e-4);
         let size = |k: usize| modes[[k, 0]].abs() / 2.0;
         assert!((size(0) - 0.5 * 100.0 / 1200.0).abs() < 0.03);
         assert!((size(1) - 0.5 * 1100.0 / 1200.0).abs() < 0.06);
         assert_eq!(modes[[2, 0]], 0.0);
-        assert!((found.scatter() - 0.5 / 3f64.sqrt()).abs() < 0.05);
+        assert!((found.scatter(1e-4) - 0.5 / 3f64.sqrt()).abs() < 0.05);
+        // Of a pixel four times as wide, whose noise is half as wide, they are twice as large a part.
+        assert!((found.scatter(4e-4) / found.scatter(1e-4) - 2.0).abs() < 1e-9);
     }
 
     #[test]
@@ -198,7 +205,7 @@ mod tests {
             loglam: vec![3.6, 3.61],
             modes: ndarray::array![[1.0], [3.0]],
         };
-        let found = residues.at(&[3.5, 3.605, 3.7], &Array1::ones(3));
+        let found = residues.at(&[3.5, 3.605, 3.7], &Array1::ones(3), 1.0);
         let expected = [1.0, 2.0, 3.0];
         assert!(
             found

@@ -22,11 +22,13 @@ fn channel(grid: &LogGrid, residues: Option<Residues>) -> Channel {
     channel.with_residues(residues)
 }
 
-/// From 0.5 of the noise at 4000 Å to 0.9 at 6500 Å.
+/// From 0.5 of a pixel's noise at 4000 Å to 0.9 at 6500 Å.
 fn residues() -> Residues {
+    let range = [4000f64.log10(), 6500f64.log10()];
+    let width = (range[1] - range[0]) / D as f64;
     Residues {
-        loglam: vec![4000f64.log10(), 6500f64.log10()],
-        modes: array![[0.5], [0.9]],
+        loglam: range.to_vec(),
+        modes: array![[0.5], [0.9]] / width.sqrt(),
     }
 }
 
@@ -63,7 +65,7 @@ fn pull(known: bool, n: usize) -> f64 {
     let filter = RestFilter::new(population(rest), channel(&grid, known.then(residues)));
     let variance = Array1::from_elem(D, SIGMA * SIGMA);
     let ivar = variance.mapv(|v| (1.0 / v) as f32);
-    let modes = residues().at(&grid.loglam(), &variance);
+    let modes = residues().at(&grid.loglam(), &variance, grid.dloglam);
     let mut rng = ChaCha8Rng::seed_from_u64(4);
     let one = |_| {
         let level: f64 = rng.sample(StandardNormal);
@@ -175,7 +177,7 @@ fn sky_fibres_are_read_as_the_survey_is_and_a_bad_file_is_one_line() {
     fibres(&sky, 40);
     let output = training(&config).assert().success().get_output().clone();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("sky fibres: broad residues of 1."), "{said}");
+    assert!(said.contains("sky fibres: broad residues of "), "{said}");
     let other = path("sde.toml");
     std::fs::write(&other, edited(&text, "'sure'", "'sde'")).unwrap();
     let line = failure(training(&other));

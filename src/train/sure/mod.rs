@@ -31,6 +31,7 @@ use super::run::Run;
 use super::validate::Validator;
 use crate::Result;
 use crate::config::Config;
+use crate::data::LogGrid;
 use crate::fit::Validation;
 use crate::forward::{ForwardModel, MeanBlur};
 use crate::nets::VelocityField;
@@ -71,7 +72,8 @@ impl Sure {
     /// What was measured on the sky fibres of `config`, in words; `None` where it names none.
     pub fn sky(&self, config: &Config) -> Option<String> {
         let found = self.posteriors.learned().residues.as_ref();
-        (config.survey.sky_fibres.is_some()).then(|| sky::words(found))
+        let width = LogGrid::new(&config.grid).dloglam;
+        (config.survey.sky_fibres.is_some()).then(|| sky::words(found, width))
     }
 
     /// Writes the population into the run's folder.

@@ -61,12 +61,12 @@ pub(super) fn residues(config: &Config) -> Result<Option<Residues>> {
     Ok(sums.residues(excess))
 }
 
-/// What was measured, in words.
-pub(super) fn words(found: Option<&Residues>) -> String {
+/// What was measured, in words, for pixels of that width in log10(λ).
+pub(super) fn words(found: Option<&Residues>, width: f64) -> String {
     match found {
         Some(r) => format!(
             "sky fibres: broad residues of {:.2} of a pixel's noise, {} modes",
-            r.scatter(),
+            r.scatter(width),
             r.modes.ncols()
         ),
         None => "sky fibres: no residues stand out of the noise".to_owned(),
