@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use selfsi::config::{ForwardConfig, Frame, GridConfig};
 use selfsi::data::LogGrid;
-use selfsi::population::{Amplitudes, BandMatrix, Channel, Residues, RestFilter, RestGrid};
+use selfsi::population::{BandMatrix, Channel, Residues, RestFilter, RestGrid};
 use selfsi::population::{RestPopulation, Structure};
 use std::path::Path;
 
