@@ -200,9 +200,11 @@ fn a_mean_that_goes_with_the_amplitude_is_found_and_is_not_scatter() {
             assert!(ratio.abs() < 0.1, "{e}: {ratio}");
         }
     }
+    // Beside the step the trend is smooth, and what it misses there is scatter.
     let scatter = |p: &RestPopulation| {
         let c = p.covariance();
-        inner.clone().map(|e| c[[e, e]]).sum::<f64>()
+        let away = inner.clone().filter(|e| e.abs_diff(third) > 12);
+        away.map(|e| c[[e, e]]).sum::<f64>()
     };
     assert!(
         scatter(&trend) < 0.1 * scatter(&scale),
