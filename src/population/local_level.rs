@@ -69,9 +69,9 @@ mod tests {
         let wide = averaged(&variance, 24.0);
         let level = |e: usize| found[e].part * wide[e];
         assert!(level(200) > 0.5 && found[200].width == NARROWEST);
-        assert!(level(180) < 1e-3 && level(220) < 1e-3);
+        assert!(level(180) < 5e-3 && level(220) < 5e-3);
         // The plain average leaks.
-        assert!(wide[180] > 0.03);
+        assert!(wide[180] > 0.05);
     }
 
     #[test]

@@ -111,6 +111,9 @@ impl ResidueSums {
         };
         let bands: Vec<i64> = (first..=last).filter(shown).collect();
         let b = bands.len();
+        if b == 0 {
+            return None;
+        }
         let (mut products, mut pairs) = (Array2::zeros((b, b)), Array2::<f64>::zeros((b, b)));
         for fibre in &self.fibres {
             let place = |(band, t, noise): &(i64, f64, f64)| {
