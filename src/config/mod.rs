@@ -1,6 +1,7 @@
 //! One TOML file describes a whole job. Unknown keys are errors, every key does something, and
 //! `--set section.key=value` overrides any of them. Paths are relative to the working directory.
 
+mod bf16;
 mod bounds;
 mod check;
 mod columns;
@@ -29,11 +30,13 @@ mod require;
 mod restore;
 mod select;
 mod stage;
+mod stage_check;
 mod survey;
 mod train;
 mod transport;
 
 use crate::base::regular;
+pub use bf16::Bf16;
 pub(crate) use bounds::check as check_bounds;
 pub use columns::{Columns, DesiColumns};
 pub use datasets::{AirOrVacuum, Datasets};
@@ -57,7 +60,7 @@ pub use psf::{PsfConfig, PsfFrom};
 pub use reference::{Explained, explain, reference};
 pub use restore::RestoreConfig;
 pub use select::SelectConfig;
-pub use stage::{Chroma, MaskStage, StageConfig};
+pub use stage::{Chroma, MaskStage, SkyStage, StageConfig};
 pub use survey::{SurveyConfig, SurveyNoise, SurveySource};
 pub use train::{CleanConfig, GrowthConfig, TrainConfig};
 pub use transport::{Scheme, TransportConfig};
