@@ -1,7 +1,6 @@
 //! The known channel as the linear filters see it: its mean operator and its covariances.
 
 use super::blur::blur_matrix;
-use super::residues::Residues;
 use crate::config::{ClosedForm, ForwardConfig, SmoothingFrom};
 use crate::data::LogGrid;
 use crate::forward::possible_correlation;
@@ -31,10 +30,6 @@ pub struct Channel {
     pub noise_rho: Array1<f64>,
     /// Median width of the smoothing, σ in pixels.
     pub sigma_pixels: f64,
-    /// log10 of the wavelengths `[D]`.
-    loglam: Vec<f64>,
-    /// What the sky's subtraction leaves beside the noise of pixels, where it is known.
-    residues: Option<Residues>,
 }
 
 /// The correlations of neighbouring pixels' noise, as the forward model takes them, [D].
@@ -102,31 +97,7 @@ impl Channel {
             at_rest: grid.is_rest().then(|| grid.wavelength()),
             noise_rho: correlations(noise_rho),
             sigma_pixels,
-            loglam: grid.loglam(),
-            residues: None,
         })
-    }
-
-    /// With what the sky's subtraction leaves.
-    #[must_use]
-    pub fn with_residues(self, residues: Option<Residues>) -> Self {
-        Self { residues, ..self }
-    }
-
-    /// U `[D, K]`: U Uᵀ is the covariance of the sky's residues in an observation at redshift `z` whose noise has
-    /// the variances `variance` `[D]`, 0 where masked; without columns where nothing is known of them. On a grid
-    /// of the rest frame the redshift tells where the object was observed.
-    #[must_use]
-    pub fn residues(&self, variance: &Array1<f64>, z: f64) -> Array2<f64> {
-        let Some(residues) = &self.residues else {
-            return Array2::zeros((variance.len(), 0));
-        };
-        let moved = match self.at_rest {
-            Some(_) if z > -1.0 => (1.0 + z).log10(),
-            _ => 0.0,
-        };
-        let observed: Vec<f64> = self.loglam.iter().map(|l| l + moved).collect();
-        residues.at(&observed, variance, self.loglam[1] - self.loglam[0])
     }
 
     /// The lever of an observation with the noise variances `variance` `[D]`, 0 where masked: on a grid of

@@ -146,7 +146,7 @@ fn words(b: &NoiseBand) -> String {
 ///
 /// # Errors
 /// [`Error::Input`] naming `origin` if neither tells, and those of reading.
-pub(crate) fn measured(
+pub(super) fn measured(
     config: &Config,
     survey: &dyn Survey,
     origin: &Path,

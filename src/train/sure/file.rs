@@ -6,14 +6,13 @@ use super::super::host_blocks::blocks;
 use super::super::known;
 use super::super::run::Run;
 use super::super::seal::Seal;
-use super::sky;
 use super::usual::{SCORES, Usual};
 use crate::base::tensors::{matrix, tensor};
 use crate::data::{Layout, LogGrid};
 use crate::fit::checkpoint::save;
-use crate::population::{Amplitudes, BandMatrix, Residues, RestGrid, RestPopulation, Structure};
+use crate::population::{Amplitudes, BandMatrix, RestGrid, RestPopulation, Structure};
 use crate::{Error, Result};
-use ndarray::{Array1, Array2, Axis, concatenate, s};
+use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use tch::{Device, Tensor};
@@ -24,8 +23,6 @@ pub(crate) struct Learned {
     pub population: RestPopulation,
     /// σ in pixels, `[D]`.
     pub lsf: Vec<f64>,
-    /// What the sky's subtraction leaves in them, where it was measured.
-    pub residues: Option<Residues>,
     /// How likely observations are; `None` before it is known, and of runs of before.
     pub usual: Option<Usual>,
 }
@@ -43,8 +40,6 @@ const NAMES: [&str; 4] = ["sure/mean", "sure/factor", "sure/shifts", "sure/lsf"]
 const SLOPE: &str = "sure/slope";
 /// Of the covariance's structure, where it has one.
 const STRUCTURE: [&str; 2] = ["sure/modes", "sure/band"];
-/// The sky's residues, where they were measured: log10 of the wavelength, and the modes.
-const RESIDUES: &str = "sure/residues";
 /// Of what is usual, where it is known.
 const USUAL: &str = "sure/usual";
 
@@ -74,13 +69,7 @@ pub(super) fn of(run: &Run, data: &Data) -> Result<Learned> {
         return read(&run.population(), run.seal()?, grid);
     }
     let config = run.config();
-    // As the file holds it, so that a resumed run has the same bits.
-    let single = |v: &f64| f64::from(*v as f32);
-    let residues = sky::residues(config)?.map(|r| Residues {
-        loglam: r.loglam.iter().map(single).collect(),
-        modes: r.modes.map(single),
-    });
-    let learned = |amplitudes| known::behind(config, data, amplitudes, residues.as_ref());
+    let learned = |amplitudes| known::behind(config, data, amplitudes);
     // Where spectra differ by their amplitudes alone, a mean that goes with them leaves nothing.
     let trend = learned(Amplitudes::Trend)?;
     let found = match trend.as_ref().is_some_and(|p| p.factor.ncols() == 0) {
@@ -106,6 +95,8 @@ pub(super) fn of(run: &Run, data: &Data) -> Result<Learned> {
         ));
     }
     let lsf = known::mean_width(blocks(data), grid.pixels)?;
+    // As the file holds it, so that a resumed run has the same bits.
+    let single = |v: &f64| f64::from(*v as f32);
     Ok(Learned {
         population: RestPopulation {
             mean: population.mean.map(single),
@@ -119,7 +110,6 @@ pub(super) fn of(run: &Run, data: &Data) -> Result<Learned> {
             ..population
         },
         lsf: lsf.iter().map(single).collect(),
-        residues,
         usual: None,
     })
 }
@@ -154,18 +144,10 @@ pub(super) fn write(path: &Path, seal: &Seal, learned: &Learned) -> Result<()> {
         .iter()
         .zip(parts)
         .chain(STRUCTURE.iter().zip(structure));
-    let residues = learned.residues.iter().map(|r| {
-        let nodes = row(&r.loglam).reversed_axes();
-        (&RESIDUES, concatenate![Axis(1), nodes, r.modes])
+    let named = parts.chain(slope).chain(usual).map(|(name, a)| {
+        let t = tensor(&a.mapv(|v| v as f32), Device::Cpu);
+        ((*name).to_owned(), t)
     });
-    let named = parts
-        .chain(slope)
-        .chain(residues)
-        .chain(usual)
-        .map(|(name, a)| {
-            let t = tensor(&a.mapv(|v| v as f32), Device::Cpu);
-            ((*name).to_owned(), t)
-        });
     let named: Vec<(String, Tensor)> = named.collect();
     save(path, &header, seal.provenance(), &named)
 }
@@ -194,10 +176,6 @@ pub(super) fn read(path: &Path, seal: &Seal, grid: &LogGrid) -> Result<Learned> 
         }),
         _ => None,
     };
-    let residues = found(RESIDUES)?.map(|r| Residues {
-        loglam: r.column(0).to_vec(),
-        modes: r.slice(s![.., 1..]).to_owned(),
-    });
     let usual = found(USUAL)?.filter(|scores| scores.ncols() == SCORES);
     let usual = usual.map(Usual::from_scores);
     let Header {
@@ -227,7 +205,6 @@ pub(super) fn read(path: &Path, seal: &Seal, grid: &LogGrid) -> Result<Learned> 
             spectra,
         },
         lsf: lsf.row(0).to_vec(),
-        residues,
         usual,
     })
 }

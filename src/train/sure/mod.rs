@@ -16,7 +16,6 @@ mod held;
 mod mean;
 mod redshifts;
 mod rule;
-mod sky;
 mod spread;
 mod told;
 mod usual;
@@ -30,8 +29,6 @@ use super::observations::Observations;
 use super::run::Run;
 use super::validate::Validator;
 use crate::Result;
-use crate::config::Config;
-use crate::data::LogGrid;
 use crate::fit::Validation;
 use crate::forward::{ForwardModel, MeanBlur};
 use crate::nets::VelocityField;
@@ -67,13 +64,6 @@ impl Sure {
             seed: config.seed,
             held: None,
         })
-    }
-
-    /// What was measured on the sky fibres of `config`, in words; `None` where it names none.
-    pub fn sky(&self, config: &Config) -> Option<String> {
-        let found = self.posteriors.learned().residues.as_ref();
-        let width = LogGrid::new(&config.grid).dloglam;
-        (config.survey.sky_fibres.is_some()).then(|| sky::words(found, width))
     }
 
     /// Writes the population into the run's folder.

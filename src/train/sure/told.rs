@@ -224,7 +224,7 @@ impl Posteriors {
         let rows = self.each(&block, |i, p| {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             rng.set_stream(place.first as u64 + i as u64);
-            let b = self.filter.noise(block.ivar.row(i), block.z[i], &mut rng);
+            let b = self.filter.noise(block.ivar.row(i), &mut rng);
             let answer = p.map(|p| p.response(&b));
             let [mean, misfit] = match answer {
                 Some(r) => [r.mean, r.misfit],
@@ -376,7 +376,6 @@ impl Learned {
     /// As [`Channel::new`].
     pub(super) fn channel(&self, forward: &ForwardConfig, layout: &Layout) -> Result<Channel> {
         let (grid, rho) = super::file::spectra(layout)?;
-        let channel = Channel::new(forward, grid, &self.lsf, rho)?;
-        Ok(channel.with_residues(self.residues.clone()))
+        Channel::new(forward, grid, &self.lsf, rho)
     }
 }
