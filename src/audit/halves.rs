@@ -1,8 +1,10 @@
 //! Split halves: two runs, trained on disjoint halves of the survey, restore the same observations.
 //! What the data support, both find.
 
+use super::auditable::Auditable;
 use crate::data::Object;
-use crate::restored::{Restored, RestoredRows};
+use crate::restored::RestoredRows;
+use crate::restored::restorations::Restorations;
 use crate::{Error, Result};
 use ndarray::{Array1, Axis};
 use std::collections::HashMap;
@@ -34,14 +36,14 @@ impl Halves {
     ///
     /// # Errors
     /// [`Error::Input`] if they are not of one survey, of one run, or state no uncertainty.
-    pub fn new(a: &Restored, b: &Restored) -> Result<Self> {
-        check(a, b)?;
+    pub(super) fn new<H: Auditable>(a: &H::Catalog, b: &H::Catalog) -> Result<Self> {
+        check::<H>(a, b)?;
         let rows: HashMap<_, usize> = (0..b.objects().len())
             .filter(|i| b.objects()[*i].flag == 0)
             .map(|i| (identity(&b.objects()[i]), i))
             .collect();
         // Row by row: six images of a survey would not fit into memory.
-        let images = |name| Ok::<_, Error>((a.rows(name)?, b.rows(name)?));
+        let images = |name| Ok::<_, Error>((a.open_image(name)?, b.open_image(name)?));
         let mut observed = images("OBSERVED")?;
         let (mut restored, mut sigma) = (images("RESTORED")?, images("SIGMA")?);
         let difference = |(i, object): (usize, &Object)| {
@@ -84,14 +86,14 @@ impl Halves {
         })
     }
 
-    /// Mean difference of object `row` over pixels `from..=to`; NaN where there is none.
+    /// Mean difference of object `row` over some pixels; NaN where there is none.
     #[must_use]
-    pub fn over(&self, row: usize, from: usize, to: usize) -> f64 {
+    pub fn over(&self, row: usize, pixels: &[usize]) -> f64 {
         let Some(d) = &self.differences[row] else {
             return f64::NAN;
         };
-        let sum: f64 = (from..=to).map(|i| f64::from(d[i])).sum();
-        sum / (to - from + 1) as f64
+        let sum: f64 = pixels.iter().map(|i| f64::from(d[*i])).sum();
+        sum / pixels.len() as f64
     }
 }
 
@@ -111,7 +113,7 @@ pub fn same<'a>(a: impl Iterator<Item = &'a f32>, b: impl Iterator<Item = &'a f3
 }
 
 fn same_observation<'a>(
-    other: &Restored,
+    other: &impl Restorations,
     object: &Object,
     a: impl Iterator<Item = &'a f32>,
     b: impl Iterator<Item = &'a f32>,
@@ -123,22 +125,15 @@ fn same_observation<'a>(
     Err(foreign(other, &problem))
 }
 
-fn check(a: &Restored, b: &Restored) -> Result<()> {
-    let (ha, hb) = (a.header(), b.header());
-    let grid = |h: &crate::restored::RestoredHeader| {
-        (h.grid.pixels, h.grid.frame, (h.grid.loglam0 * 1e9).round())
-    };
-    if grid(ha) != grid(hb) || ha.flux_unit != hb.flux_unit {
-        return Err(foreign(
-            b,
-            "it is on another wavelength grid or in another unit",
-        ));
+fn check<H: Auditable>(a: &H::Catalog, b: &H::Catalog) -> Result<()> {
+    if !H::alike(a, b) {
+        return Err(foreign(b, "its pixels are others, or in another unit"));
     }
-    if ha.made.run_sha256 == hb.made.run_sha256 {
+    if a.made().run_sha256 == b.made().run_sha256 {
         return Err(foreign(b, "it is a restoration by the same run"));
     }
-    for (catalog, h) in [(a, ha), (b, hb)] {
-        if !h.made.method.is_random() || h.made.draws < 2 {
+    for catalog in [a, b] {
+        if !catalog.made().method.is_random() || catalog.made().draws < 2 {
             return Err(foreign(
                 catalog,
                 "it states no uncertainty (SIGMA), the unit of the difference",
@@ -148,7 +143,7 @@ fn check(a: &Restored, b: &Restored) -> Result<()> {
     Ok(())
 }
 
-fn foreign(catalog: &Restored, problem: &str) -> Error {
+fn foreign(catalog: &impl Restorations, problem: &str) -> Error {
     Error::input(
         catalog.path(),
         "--other",
