@@ -2,7 +2,8 @@
 
 use super::image_sight::ImageSight;
 use super::place::Place;
-use super::sight::{Sight, SpectraSight};
+use super::sight::Sight;
+use super::spectra_sight::SpectraSight;
 use crate::Result;
 use crate::data::Object;
 use crate::prepare::{ImageSetHeader, SpectraHeader};

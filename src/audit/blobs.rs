@@ -44,7 +44,6 @@ fn shifted(mut f: Feature, first: usize) -> Feature {
 /// Every local maximum of the plane `s` with the pixels around it that rise above the base of its prominence.
 /// Neighbours are those along an edge or a corner.
 fn peaks(s: &[f64], [height, width]: [usize; 2]) -> Vec<Feature> {
-    let lowest = s.iter().copied().fold(f64::INFINITY, f64::min);
     let mut order: Vec<usize> = (0..s.len()).collect();
     order.sort_by(|a, b| s[*b].total_cmp(&s[*a]).then(a.cmp(b)));
     // Islands that grow together as the water falls: each pixel points towards the top of its island.
@@ -71,7 +70,8 @@ fn peaks(s: &[f64], [height, width]: [usize; 2]) -> Vec<Feature> {
             }
         }
     }
-    bases.extend(order.first().map(|i| (*i, lowest)));
+    // The highest meets no other: its base is the sky.
+    bases.extend(order.first().map(|i| (*i, s[order[order.len() / 2]])));
     let feature = |(peak, base): (usize, f64)| {
         let level = base + FOOT * (s[peak] - base);
         let (pixels, rim) = island(s, peak, level, [height, width]);

@@ -56,7 +56,8 @@ pub const STATISTICS: usize = 6;
 impl Findings {
     /// The statistics that decide, each large where something is wrong: χ², the strongest local
     /// residual and the most contradicted feature of RESTORED; χ² and residual of DRAW; how much likelier
-    /// another redshift is. NaN where there is none.
+    /// another redshift is. NaN where there is none; without a feature none is
+    /// contradicted: −∞.
     #[must_use]
     pub fn statistics(&self) -> [f64; STATISTICS] {
         let contradiction = self.features.iter().map(|s| -s.delta_chi2);
@@ -64,7 +65,7 @@ impl Findings {
         [
             self.restored.excess(),
             self.restored.local.abs(),
-            contradiction.fold(f64::NAN, f64::max),
+            contradiction.fold(f64::NEG_INFINITY, f64::max),
             draw(Fit::excess),
             draw(|f| f.local.abs()),
             self.redshift.map_or(f64::NAN, |z| z.gain),

@@ -2,7 +2,7 @@
 
 use super::blobs;
 use super::feature::Feature;
-use super::residual::COVERED;
+use super::line_filter::COVERED;
 use super::sight::Sight;
 use tch::{Device, Kind, Tensor};
 

@@ -161,7 +161,11 @@ impl<'a, H: Auditable> Judge<'a, H> {
             supported: count(SUPPORTED),
             undecided: count(UNDECIDED),
             contradicted: count(CONTRADICTED),
-            feature_p: p[2],
+            feature_p: if f.features.is_empty() {
+                f64::NAN
+            } else {
+                p[2]
+            },
             z_best: f.redshift.map_or(f64::NAN, |z| z.z),
             z_gain: statistics[5],
             z_p: p[5],

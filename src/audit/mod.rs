@@ -12,6 +12,7 @@ mod feature;
 mod halves;
 mod image_sight;
 mod judge;
+mod line_filter;
 mod lines;
 mod observed;
 mod place;
@@ -20,6 +21,7 @@ mod read;
 mod residual;
 mod sight;
 mod simulate;
+mod spectra_sight;
 mod table;
 mod verdict;
 

@@ -165,7 +165,7 @@ fn modes(unit: &Tensor, good: &Tensor) -> Vec<Mode> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sight::SpectraSight;
+    use super::super::spectra_sight::SpectraSight;
     use super::*;
     use tch::Device;
 

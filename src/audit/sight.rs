@@ -1,12 +1,7 @@
 //! How the audit looks at a row of pixels: what is near a pixel, which residuals stand out, what a feature is.
 
 use super::feature::Feature;
-use super::lines;
-use super::residual::LineFilter;
-use tch::{Device, Tensor};
-
-/// Pixels over which the scatter of the calls is averaged along a spectrum.
-const WINDOW: i64 = 17;
+use tch::Tensor;
 
 /// What rows of spectra and of images differ in.
 pub trait Sight {
@@ -20,40 +15,4 @@ pub trait Sight {
     /// The features of one restoration `x` `[D]`, normalised, of an object at redshift `z`, where the noise of
     /// the observation is `scale` `[D]` (infinite where masked).
     fn features(&self, x: &[f32], scale: &[f32], z: f64) -> Vec<Feature>;
-}
-
-/// Of spectra.
-#[derive(Debug)]
-pub struct SpectraSight {
-    filter: LineFilter,
-    /// Å, `[D]`.
-    wavelength: Vec<f64>,
-}
-
-impl SpectraSight {
-    /// On pixels of `wavelength` `[D]`, Å.
-    #[must_use]
-    pub fn new(wavelength: Vec<f64>, device: Device) -> Self {
-        Self {
-            filter: LineFilter::new(wavelength.len(), device),
-            wavelength,
-        }
-    }
-}
-
-impl Sight for SpectraSight {
-    fn average(&self, x: &Tensor) -> Tensor {
-        let half = WINDOW / 2;
-        x.unsqueeze(1)
-            .avg_pool1d([WINDOW], [1], [half], false, true)
-            .squeeze_dim(1)
-    }
-
-    fn response(&self, r: &Tensor, good: &Tensor) -> Tensor {
-        self.filter.response(r, good)
-    }
-
-    fn features(&self, x: &[f32], scale: &[f32], z: f64) -> Vec<Feature> {
-        lines::features(&self.wavelength, x, scale, z)
-    }
 }
