@@ -1,7 +1,7 @@
 //! What auditing spectra and auditing images differ in.
 
 use super::image_sight::ImageSight;
-use super::place::Place;
+use super::place::{Place, Places};
 use super::sight::Sight;
 use super::spectra_sight::SpectraSight;
 use crate::Result;
@@ -35,7 +35,7 @@ pub(crate) trait Auditable: Restorable {
     fn value(catalog: &Self::Catalog, object: &Object, i: usize, v: f64) -> f64;
 
     /// Tells where pixel i of an object is.
-    fn places(catalog: &Self::Catalog) -> Box<dyn Fn(&Object, usize) -> Place + '_>;
+    fn places(catalog: &Self::Catalog) -> Places<'_>;
 
     /// The unit of a catalog's values.
     fn unit(catalog: &Self::Catalog) -> &str;
@@ -66,7 +66,7 @@ impl Auditable for SpectraHeader {
         v * object.norm
     }
 
-    fn places(catalog: &Restored) -> Box<dyn Fn(&Object, usize) -> Place + '_> {
+    fn places(catalog: &Restored) -> Places<'_> {
         let wavelength = catalog.header().grid.wavelength();
         Box::new(move |object, i| Place::Wavelength(object.observed(&wavelength[i..=i])[0]))
     }
@@ -106,7 +106,7 @@ impl Auditable for ImageSetHeader {
         layout.scale.restore(v, i / (layout.height * layout.width))
     }
 
-    fn places(catalog: &RestoredImages) -> Box<dyn Fn(&Object, usize) -> Place + '_> {
+    fn places(catalog: &RestoredImages) -> Places<'_> {
         let width = catalog.layout().width;
         let plane = catalog.layout().height * width;
         Box::new(move |_, i| Place::Pixel {

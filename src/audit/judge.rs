@@ -2,8 +2,8 @@
 
 use super::auditable::Auditable;
 use super::examine::{Findings, STATISTICS, Support};
-use super::halves::{DISAGREE, Halves};
-use super::place::{Place, extent};
+use super::halves::{DISAGREE, Difference};
+use super::place::{Place, Places, extent};
 use super::table::{AuditHeader, AuditRow, FeatureRow, audit_flag as flag};
 use super::verdict::{CONTRADICTED, SUPPORTED, UNDECIDED, Verdicts};
 use crate::base::null::Null;
@@ -19,7 +19,10 @@ pub struct Judge<'a, H: Auditable> {
     statistics: usize,
     verdicts: Verdicts,
     catalog: &'a H::Catalog,
-    halves: Option<Halves>,
+    /// Tells where pixel i of an object is.
+    places: Places<'a>,
+    /// Whether another run's restorations are compared.
+    halved: bool,
 }
 
 /// A finished audit.
@@ -76,7 +79,7 @@ impl<'a, H: Auditable> Judge<'a, H> {
         simulated: &[Findings],
         (alpha, fdr): (f64, f64),
         catalog: &'a H::Catalog,
-        halves: Option<Halves>,
+        halved: bool,
     ) -> Self {
         let values: Vec<[f64; STATISTICS]> = simulated.iter().map(Findings::statistics).collect();
         let nulls: [Null; STATISTICS] =
@@ -92,7 +95,8 @@ impl<'a, H: Auditable> Judge<'a, H> {
             level,
             statistics,
             catalog,
-            halves,
+            halved,
+            places: H::places(catalog),
         }
     }
 
@@ -108,37 +112,56 @@ impl<'a, H: Auditable> Judge<'a, H> {
         &self.verdicts
     }
 
-    /// The audit of the catalog, given the `findings` on its rows.
+    /// The audit of the catalog before anything is found: one row for each of its objects.
     #[must_use]
-    pub fn audit(&self, header: AuditHeader, findings: Vec<(usize, Findings)>) -> Audit {
-        let places = H::places(self.catalog);
-        let mut rows: Vec<AuditRow> = self.catalog.objects().iter().map(not_audited).collect();
-        let mut features = Vec::new();
-        for (row, found) in findings {
-            let object = &self.catalog.objects()[row];
-            let place = |i: usize| places(object, i);
-            if found.restored.dof > 0.0 {
-                rows[row] = self.row(row, object, &found, &place);
-                let feature = |s| self.feature(row, object, s, &place);
-                features.extend(found.features.iter().map(feature));
-            } else {
-                rows[row].reason = "every pixel is masked".into();
-            }
-        }
-        // Findings come in the order of the observations.
-        features.sort_by_key(|f| f.row);
+    pub fn begun(&self, header: AuditHeader) -> Audit {
+        let rows: Vec<AuditRow> = self.catalog.objects().iter().map(not_audited).collect();
         Audit {
             summary: self.summary(&rows, header.alpha),
             header,
             rows,
-            features,
+            features: Vec::new(),
         }
     }
 
-    fn row(&self, row: usize, object: &Object, f: &Findings, place: At<'_>) -> AuditRow {
+    /// Takes what was `found` of row `row`, and how another run's restoration differs, into the audit.
+    pub fn judge(
+        &self,
+        audit: &mut Audit,
+        row: usize,
+        found: &Findings,
+        half: Option<&Difference>,
+    ) {
+        let object = &self.catalog.objects()[row];
+        let place = |i: usize| (self.places)(object, i);
+        if found.restored.dof > 0.0 {
+            audit.rows[row] = self.row(object, found, half, &place);
+            let feature = |s| self.feature(row, object, s, half, &place);
+            audit.features.extend(found.features.iter().map(feature));
+        } else {
+            audit.rows[row].reason = "every pixel is masked".into();
+        }
+    }
+
+    /// The audit when every object is judged.
+    #[must_use]
+    pub fn finished(&self, mut audit: Audit) -> Audit {
+        // Objects come in the order of the observations.
+        audit.features.sort_by_key(|f| f.row);
+        audit.summary = self.summary(&audit.rows, audit.header.alpha);
+        audit
+    }
+
+    fn row(
+        &self,
+        object: &Object,
+        f: &Findings,
+        half: Option<&Difference>,
+        place: At<'_>,
+    ) -> AuditRow {
         let statistics = f.statistics();
         let p: [f64; STATISTICS] = std::array::from_fn(|k| self.nulls[k].p(statistics[k]));
-        let half = self.halves.as_ref().and_then(|h| h.of(row));
+        let half = half.and_then(Difference::disagreement);
         let count = |v: &str| {
             f.features
                 .iter()
@@ -263,13 +286,18 @@ impl<'a, H: Auditable> Judge<'a, H> {
         parts.join("; ")
     }
 
-    fn feature(&self, row: usize, object: &Object, s: &Support, place: At<'_>) -> FeatureRow {
+    fn feature(
+        &self,
+        row: usize,
+        object: &Object,
+        s: &Support,
+        half: Option<&Difference>,
+        place: At<'_>,
+    ) -> FeatureRow {
         let f = &s.feature;
-        let half = self.halves.as_ref();
         let value = |v: f64| H::value(self.catalog, object, f.peak, v);
         FeatureRow {
             row,
-            object: object.name.clone(),
             name: f.name,
             at: place(f.peak),
             extent: extent(f.pixels.iter().map(|i| place(*i))),
@@ -279,7 +307,7 @@ impl<'a, H: Auditable> Judge<'a, H> {
             separation: s.separation,
             sigma_prior: value(s.top) - value(s.top - s.prior),
             verdict: self.verdicts.of(s),
-            half: half.map_or(f64::NAN, |h| h.over(row, &f.pixels)),
+            half: half.map_or(f64::NAN, |h| h.over(&f.pixels)),
         }
     }
 
@@ -305,7 +333,7 @@ impl<'a, H: Auditable> Judge<'a, H> {
             draw: count(flag::DRAW),
             likelihood: count(flag::LIKELIHOOD),
             redshift: count(flag::REDSHIFT),
-            halves: self.halves.as_ref().map(|_| count(flag::HALVES)),
+            halves: self.halved.then(|| count(flag::HALVES)),
             supported: sum(|r| r.supported),
             undecided: sum(|r| r.undecided),
             contradicted: sum(|r| r.contradicted),

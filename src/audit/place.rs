@@ -1,5 +1,10 @@
 //! Where something is in a spectrum or an image.
 
+use crate::data::Object;
+
+/// Tells where pixel i of an object is.
+pub type Places<'a> = Box<dyn Fn(&Object, usize) -> Place + 'a>;
+
 /// Where a pixel is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Place {

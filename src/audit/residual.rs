@@ -52,6 +52,7 @@ pub fn fits(sight: &dyn Sight, r: &Tensor, good: &Tensor) -> crate::Result<Vec<F
 
 #[cfg(test)]
 mod tests {
+    use super::super::line_filter::LineFilter;
     use super::super::spectra_sight::SpectraSight;
     use super::*;
     use crate::base::random::{Purpose, Rows};

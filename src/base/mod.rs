@@ -9,7 +9,7 @@ mod glibc;
 pub mod libtorch;
 pub(crate) mod line;
 pub mod lock;
-mod machine;
+pub mod machine;
 pub mod messages;
 pub mod null;
 pub mod output;

@@ -7,6 +7,7 @@ use super::progress::Progress;
 use super::said::Said;
 use crate::audit;
 use crate::audit::{AuditJob, Auditable, audit, audit_flag, write_audit};
+use crate::base::machine::quick_bf16;
 use crate::config::Config;
 use crate::prepare::{ImageSetHeader, SpectraHeader};
 use crate::restore::{Given, Input, config_of};
@@ -60,7 +61,7 @@ impl Audit {
     pub fn run(&self, global: &Global) -> Result<Said> {
         self.check()?;
         let run = Run::open_whole(&self.run)?;
-        let config = config_of(&run, &global.set)?;
+        let config = config_of(&run, &global.set)?.decided(quick_bf16(global.device()?));
         if config.image.is_some() {
             self.of::<ImageSetHeader>(global, &run, &config)
         } else {

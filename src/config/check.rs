@@ -6,6 +6,7 @@ use super::job::Config;
 use super::network::NetworkConfig;
 use super::normalise::NormaliseConfig;
 use super::require::require;
+use super::stage::StageConfig;
 use super::survey::SurveySource;
 use super::transport::Scheme;
 use crate::Result;
@@ -106,7 +107,7 @@ pub(super) fn model(c: &Config, origin: &str) -> Result<()> {
         "give interpolant.kind = \"sde\" or \"ode\"",
     )?;
     ok(
-        !c.transport.bf16 || matches!(c.network, NetworkConfig::Unet1d(_)),
+        c.transport.bf16.is_off() || matches!(c.network, NetworkConfig::Unet1d(_)),
         "transport.bf16",
         "for the 1-D U-Net alone",
         "give network.bf16 = true for images",
@@ -231,7 +232,17 @@ pub(super) fn image(c: &Config, origin: &str) -> Result<()> {
         |yes: bool, key: &str, problem: &str, fix: &str| require(yes, origin, key, problem, fix);
     let pixels = matches!(c.normalise, NormaliseConfig::Pixels { .. });
     let source = matches!(c.survey.source, SurveySource::Images { .. });
-    let stages = matches!(c.forward, ForwardConfig::Stages { .. });
+    let stages = match &c.forward {
+        ForwardConfig::Stages { stages, .. } => &stages[..],
+        _ => &[],
+    };
+    let in_file = matches!(
+        &c.forward,
+        ForwardConfig::Stages {
+            units: Some(StageUnits::File),
+            ..
+        }
+    );
     ok(
         c.image.is_some() || !c.restore.shapes,
         "restore.shapes",
@@ -251,12 +262,16 @@ pub(super) fn image(c: &Config, origin: &str) -> Result<()> {
             "`pixels` is for images",
             "give window, column or none, or add [image]",
         )?;
-        return ok(
-            !stages,
-            "forward.kind",
-            "`stages` is for images",
-            "give quasar, gaussian or command, or add [image]",
-        );
+        ok(
+            !in_file,
+            "forward.units",
+            "levels of spectra are in normalised flux",
+            "leave it out",
+        )?;
+        return match stages {
+            [] => Ok(()),
+            stages => super::stage_check::check_data(stages, false, origin),
+        };
     };
     ok(
         image.channels > 0 && image.height > 1 && image.width > 1,
@@ -287,6 +302,17 @@ pub(super) fn image(c: &Config, origin: &str) -> Result<()> {
         "train.warm_start",
         "there is no warm start for images",
         "give warm_start = 0",
+    )?;
+    super::stage_check::check_data(stages, true, origin)?;
+    let factor = stages.iter().find_map(|s| match s {
+        StageConfig::Undersample { factor } => Some(*factor),
+        _ => None,
+    });
+    ok(
+        factor.is_none_or(|f| image.height.is_multiple_of(f) && image.width.is_multiple_of(f)),
+        "forward.stages",
+        "`undersample` by a factor that does not divide image.height and image.width",
+        "give another factor, or cut the images",
     )?;
     if let ForwardConfig::Stages { units, .. } = &c.forward {
         let stretched = matches!(

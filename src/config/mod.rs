@@ -1,6 +1,7 @@
 //! One TOML file describes a whole job. Unknown keys are errors, every key does something, and
 //! `--set section.key=value` overrides any of them. Paths are relative to the working directory.
 
+mod bf16;
 mod bounds;
 mod check;
 mod columns;
@@ -10,6 +11,7 @@ mod forward;
 mod grid;
 mod image;
 mod image_datasets;
+mod instrument;
 mod interpolant;
 mod job;
 mod kinds;
@@ -17,7 +19,9 @@ mod latent_use;
 mod mask;
 mod mock;
 mod mock_galaxies;
+mod mock_population;
 mod network;
+mod noise_stage;
 mod normalise;
 mod parts;
 mod psf;
@@ -25,33 +29,38 @@ mod reference;
 mod require;
 mod restore;
 mod select;
+mod stage;
+mod stage_check;
 mod survey;
 mod train;
 mod transport;
 
 use crate::base::regular;
+pub use bf16::Bf16;
 pub(crate) use bounds::check as check_bounds;
 pub use columns::{Columns, DesiColumns};
 pub use datasets::{AirOrVacuum, Datasets};
 pub use diffusion::{DiffusionConfig, SamplerConfig};
-pub use forward::{
-    Chroma, ForwardConfig, LevelFrom, NoiseFrom, SmoothingFrom, StageConfig, StageUnits,
-};
+pub use forward::{ClosedForm, ForwardConfig, StageUnits};
 pub use grid::{Frame, GridConfig};
 pub use image::ImageConfig;
 pub use image_datasets::ImageDatasets;
+pub use instrument::{NoiseFrom, SmoothingFrom};
 pub use interpolant::{EpsilonShape, InterpolantConfig};
 pub use job::Config;
 pub use latent_use::LatentUse;
 pub use mask::{MaskConfig, MaskKind};
 pub use mock::{MockConfig, MockFormat, MockKind, Redshifts};
 pub use mock_galaxies::GalaxiesConfig;
+pub use mock_population::{Beyond, PopulationConfig};
 pub use network::{NetworkConfig, UNet1dConfig, UNet2dConfig};
+pub use noise_stage::{LevelFrom, NoiseStage};
 pub use normalise::NormaliseConfig;
 pub use psf::{PsfConfig, PsfFrom};
 pub use reference::{Explained, explain, reference};
 pub use restore::RestoreConfig;
 pub use select::SelectConfig;
+pub use stage::{Chroma, MaskStage, SkyStage, StageConfig};
 pub use survey::{SurveyConfig, SurveyNoise, SurveySource};
 pub use train::{CleanConfig, GrowthConfig, TrainConfig};
 pub use transport::{Scheme, TransportConfig};

@@ -1,21 +1,22 @@
 //! DESI coadd files, and spectra files of mocks: spectra of many targets, arm by arm, on one lattice.
 //! Vacuum wavelengths, barycentric.
 
-use super::desi_coadd::{Coadd, read_coadd};
-use super::desi_file::DesiFile;
+use super::desi_coadd::{Coadd, diagonals, read_coadd};
+use super::desi_file::{Arm, DesiFile};
 use super::desi_lattice::Lattice;
 use super::desi_targets::{fibermap, redshifts, status};
 use super::flux_unit::FLUX_UNIT;
 use super::index::files_called;
 use super::item::Item;
+use super::open_files::{Handle, OpenFiles};
 use super::pixel_mask::PixelMask;
 use super::select::{by_catalog, reject};
-use super::spectra::{Pixels, Survey, Unmatched, listed_twice};
+use super::spectra::{Pixels, Survey, Unmatched, holds_none, listed_twice};
 use super::tables::{CatalogRow, read_targets};
 use crate::Result;
 use crate::config::{DesiColumns, SelectConfig};
 use crate::data::flag;
-use rayon::prelude::*;
+use crate::files::fits::read::Fits;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct DesiSurvey {
     files: Vec<File>,
+    open: OpenFiles,
     rows: Vec<Row>,
     /// Targets of the files that no catalog row names.
     unnamed: usize,
@@ -34,6 +36,8 @@ pub(crate) struct DesiSurvey {
     /// Files that are called otherwise.
     passed_over: Vec<PathBuf>,
     notes: Vec<String>,
+    /// Whether the resolution matrices are kept.
+    matrices: bool,
 }
 
 #[derive(Debug)]
@@ -120,17 +124,19 @@ impl DesiSurvey {
             }
         }
         Ok(Self {
+            open: OpenFiles::default(),
             rows,
             unnamed,
             twins: twins.into_iter().map(|i| files[i].path.clone()).collect(),
             passed_over,
             notes,
             files,
+            matrices: false,
         })
     }
 
     /// Row `i`; what is wrong with the fibre counts as the pipeline's warning.
-    fn item(&self, i: usize, mask: &PixelMask, select: &SelectConfig) -> Item {
+    fn item(&self, i: usize, open: &mut Handle, mask: &PixelMask, select: &SelectConfig) -> Item {
         let Row { target, place } = &self.rows[i];
         let mut object = target.object.clone();
         if let Some(p) = place {
@@ -156,7 +162,11 @@ impl DesiSurvey {
             return item;
         };
         let file = &self.files[place.file];
-        match read_coadd(&file.path, &file.layout, place.row, &file.pixels, mask) {
+        let read = |fits: &mut Fits| {
+            let target = (place.row, self.matrices);
+            read_coadd(fits, &file.layout, target, &file.pixels, mask)
+        };
+        match open.with(&file.path, read) {
             Ok(Coadd {
                 spectrum,
                 masked,
@@ -197,6 +207,34 @@ impl Survey for DesiSurvey {
         Pixels::Shared(pixels.unwrap_or_else(|| Lattice::DESI.edges()))
     }
 
+    fn carry(&mut self, [sky, matrix]: [bool; 2], origin: &Path) -> Result<usize> {
+        if sky {
+            let expected = "a column `sky` of SDSS's files, or a dataset of an HDF5 catalog";
+            return Err(holds_none(origin, "", "sky", expected));
+        }
+        self.matrices = matrix;
+        if !matrix {
+            return Ok(0);
+        }
+        for file in &self.files {
+            let lacks = |arm: &&Arm| file.layout.hdu(arm, "RESOLUTION").is_none();
+            if let Some(arm) = file.layout.arms.iter().find(lacks) {
+                let place = format!("HDU {}_RESOLUTION", arm.name);
+                let expected = "RESOLUTION of every arm [N, diagonals, n]";
+                return Err(holds_none(
+                    &file.path,
+                    &place,
+                    "resolution matrix",
+                    expected,
+                ));
+            }
+        }
+        match self.files.first() {
+            Some(file) => diagonals(&file.path, &file.layout),
+            None => Ok(1),
+        }
+    }
+
     fn unmatched(&self) -> Unmatched {
         Unmatched {
             rows: self.rows.iter().filter(|r| r.place.is_none()).count(),
@@ -218,7 +256,8 @@ impl Survey for DesiSurvey {
         mask: &PixelMask,
         select: &SelectConfig,
     ) -> Result<Vec<Item>> {
-        let items = rows.into_par_iter().map(|i| self.item(i, mask, select));
-        Ok(items.collect())
+        let file = |i: usize| Some(self.files[self.rows[i].place?.file].path.clone());
+        let item = |i: usize, open: &mut Handle| self.item(i, open, mask, select);
+        Ok(self.open.each(rows, file, item))
     }
 }

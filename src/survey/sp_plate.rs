@@ -12,7 +12,7 @@ use super::sdss::SpecFile;
 use super::tables::{CatalogRow, read_fibres};
 use crate::config::MaskKind;
 use crate::data::Object;
-use crate::data::{NativeGrid, Spectrum};
+use crate::data::{Extras, NativeGrid, Spectrum};
 use crate::files::fits::read::{Fits, Hdu};
 use crate::{Error, Result};
 use std::collections::HashMap;
@@ -23,6 +23,8 @@ pub(crate) type Key = (i64, i64, i64);
 
 const IVAR: usize = 1;
 const WDISP: usize = 4;
+/// And of the sky that was subtracted.
+const SKY: usize = 6;
 
 /// Whether a file is called spPlate-*.fits[.gz].
 pub(crate) fn is_plate(name: &str) -> bool {
@@ -87,26 +89,25 @@ pub(crate) fn fibres(path: &Path, redshifts: bool) -> Result<Vec<Fibre>> {
     Ok(fibres.into_iter().map(fibre).collect())
 }
 
-/// Spectrum number `row` of a plate file, which fibre `fibre` took.
+/// Spectrum number `row` of the plate file `fits`, which fibre `fibre` took.
 ///
 /// # Errors
 /// As [`sdss::read_spec`].
 pub(crate) fn read_row(
-    path: &Path,
+    fits: &mut Fits,
     (row, fibre): (usize, Fibre),
     mask: &PixelMask,
 ) -> Result<SpecFile> {
-    let mut fits = Fits::open(path)?;
-    let (_, n) = shape(&mut fits)?;
-    check_flux(&mut fits, "BUNIT")?;
-    let (first, step) = (number(&mut fits, "COEFF0")?, number(&mut fits, "COEFF1")?);
-    let air = sdss::in_air(&mut fits);
+    let (_, n) = shape(fits)?;
+    check_flux(fits, "BUNIT")?;
+    let (first, step) = (number(fits, "COEFF0")?, number(fits, "COEFF1")?);
+    let air = sdss::in_air(fits);
     let (plate, mjd, fiberid) = fibre.key;
-    let version = sdss::version(&mut fits)?;
+    let version = sdss::version(fits)?;
     let flux = fits.section(row * n, n)?;
     if fits.hdus()? > IVAR {
         fits.seek(IVAR)?;
-        check_ivar(&mut fits, "BUNIT")?;
+        check_ivar(fits, "BUNIT")?;
     }
     let mut image = |hdu: usize| -> Result<Option<Vec<f64>>> {
         match fits.go(hdu) {
@@ -119,6 +120,7 @@ pub(crate) fn read_row(
     let single = |v: Vec<f64>| v.iter().map(|x| *x as f32).collect::<Vec<f32>>();
     let ivar = image(IVAR)?;
     let lsf = image(WDISP)?.map(single).unwrap_or_default();
+    let sky = image(SKY)?.map(single).unwrap_or_default();
     let bits = match mask.kind {
         MaskKind::And => image(2)?,
         MaskKind::Or => image(3)?,
@@ -139,10 +141,14 @@ pub(crate) fn read_row(
         flux,
         ivar: single(ivar),
         lsf,
+        extras: Extras {
+            sky,
+            ..Extras::default()
+        },
     };
     let masked = mask.apply(&mut spectrum, &bits);
     let loglam: Vec<f64> = (0..n).map(|i| first + step * i as f64).collect();
-    sdss::place_on_grid(&mut fits, &mut spectrum, &loglam, air)?;
+    sdss::place_on_grid(fits, &mut spectrum, &loglam, air)?;
     let object = Object {
         name: sdss::name(plate, mjd, fiberid),
         plate,
@@ -151,7 +157,7 @@ pub(crate) fn read_row(
         ra: fibre.ra,
         dec: fibre.dec,
         z: fibre.z,
-        source: format!("{} row {row}", path.display()),
+        source: format!("{} row {row}", fits.path().display()),
         ..Object::default()
     };
     Ok(SpecFile {

@@ -2,7 +2,9 @@
 
 use ndarray::Array2;
 use selfsi::base::random::{Purpose, Rows};
-use selfsi::config::{Chroma, ForwardConfig, LatentUse, NoiseFrom, SmoothingFrom, StageConfig};
+use selfsi::config::{
+    Chroma, ForwardConfig, LatentUse, NoiseFrom, NoiseStage, SkyStage, SmoothingFrom, StageConfig,
+};
 use selfsi::data::{ImageBlock, ImageLayout, Layout, LogGrid, PixelScale};
 use selfsi::evaluate::{Baseline, Observed, Sampling};
 use selfsi::forward;
@@ -98,6 +100,22 @@ fn the_linear_channel_is_the_mean_of_the_forward_model_and_its_noise_has_the_cov
         rays: 3,
         latent: kept,
     };
+    let binned = StageConfig::Undersample { factor: 2 };
+    let correlated = StageConfig::Noise(NoiseStage {
+        kernel: vec![
+            vec![0.0, 0.5, 0.0],
+            vec![0.2, 1.0, 0.1],
+            vec![0.0, 0.3, 0.0],
+        ],
+        ..NoiseStage::of(0.3)
+    });
+    let plane = StageConfig::Sky(SkyStage {
+        amplitude: 0.0,
+        shift: 0.0,
+        degree: 0,
+        level: 0.2,
+        slope: 0.1,
+    });
     let (n, d) = (4000, 48);
     for (config, vector, planes) in [
         (stages(&[blur.clone(), noise.clone()]), 0, 0),
@@ -105,6 +123,9 @@ fn the_linear_channel_is_the_mean_of_the_forward_model_and_its_noise_has_the_cov
         (stages(&[motion, noise.clone()]), 1, 0),
         (stages(&[rays, noise.clone()]), 0, 1),
         (ForwardConfig::Gaussian { sigma: 0.3 }, 0, 0),
+        (stages(&[binned, noise.clone()]), 0, 0),
+        (stages(&[correlated]), 0, 0),
+        (stages(&[plane, noise]), 0, 0),
     ] {
         let layout = layout(1, 6, 8, vector, planes);
         let model = forward::build(&config, &layout, CPU).unwrap();
@@ -134,10 +155,7 @@ fn the_transpose_is_the_transpose_and_masked_pixels_take_no_part() {
             length: 3,
             latent: LatentUse::Kept,
         },
-        StageConfig::Mask {
-            rho: 0.5,
-            latent: LatentUse::Redrawn,
-        },
+        StageConfig::mask(0.5, LatentUse::Redrawn),
         StageConfig::noise(0.1),
     ]);
     let (n, d) = (5, 48);
@@ -215,13 +233,7 @@ fn channels_that_are_not_linear_and_gaussian_are_refused_with_the_reason() {
         (command, "program"),
         (stages(&[StageConfig::Poisson { rate: 0.1 }]), "Poisson"),
         (stages(&[StageConfig::Photon { gain: 2.0 }]), "photon"),
-        (
-            stages(&[StageConfig::Mask {
-                rho: 0.5,
-                latent: hidden,
-            }]),
-            "mask is hidden",
-        ),
+        (stages(&[StageConfig::mask(0.5, hidden)]), "mask is hidden"),
         (
             stages(&[StageConfig::Motion {
                 length: 3,
@@ -253,10 +265,7 @@ struct Masked {
 
 fn masked(n: i64, d: i64, sigma: f64, rho: f64, mean: &Tensor, covariance: &Tensor) -> Masked {
     let config = stages(&[
-        StageConfig::Mask {
-            rho: 0.5,
-            latent: LatentUse::Redrawn,
-        },
+        StageConfig::mask(0.5, LatentUse::Redrawn),
         StageConfig::noise(sigma),
     ]);
     let channel = Linear::new(&config, &layout(1, 1, d as usize, 0, 0), CPU).unwrap();
