@@ -4,7 +4,7 @@
 use crate::Result;
 use crate::base::random::{Purpose, Rows};
 use crate::forward::{ForwardModel, Latent, observe};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// Pixels over which the scatter, in units of the recorded noise, is averaged: a variance from some
 /// tens of calls alone is too rough a weight.
@@ -147,7 +147,9 @@ fn modes(unit: &Tensor, good: &Tensor) -> Vec<Mode> {
     let count = unit.size()[0];
     let calls = unit.transpose(0, 1);
     let gram = calls.matmul(&calls.transpose(1, 2)) / (count - 1) as f64;
-    let (values, vectors) = gram.linalg_eigh("L");
+    // On the host: a matrix of the calls is small, and a GPU would load another library for it.
+    let (values, vectors) = gram.to_device(Device::Cpu).linalg_eigh("L");
+    let [values, vectors] = [values, vectors].map(|t| t.to_device(unit.device()));
     let pixels = good.sum_dim_intlist([-1i64].as_slice(), true, Kind::Float);
     let aspect = pixels / (count - 1) as f64;
     let edge = (aspect.sqrt() + 1.0).square();
@@ -174,7 +176,6 @@ fn modes(unit: &Tensor, good: &Tensor) -> Vec<Mode> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::Device;
 
     fn latent(rows: i64, pixels: i64) -> Latent {
         let ones = Tensor::ones([rows, pixels], (Kind::Float, Device::Cpu));

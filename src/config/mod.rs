@@ -19,6 +19,7 @@ mod mock;
 mod mock_galaxies;
 mod network;
 mod normalise;
+mod number_or;
 mod parts;
 mod psf;
 mod reference;
