@@ -1,6 +1,7 @@
 //! `[forward]`: the black box F and its stages.
 
 use super::latent_use::LatentUse;
+use super::number_or;
 use super::psf::PsfConfig;
 use super::require::require;
 use crate::Result;
@@ -41,7 +42,22 @@ pub enum ForwardConfig {
         timeout: f64,
         /// What becomes of the latent that the program gives.
         latent: LatentUse,
+        /// How often it is started; `None`: `"workers"`, once for each thread.
+        #[serde(
+            with = "number_or::workers",
+            default = "once",
+            skip_serializing_if = "is_once"
+        )]
+        processes: Option<usize>,
     },
+}
+
+fn once() -> Option<usize> {
+    Some(1)
+}
+
+fn is_once(processes: &Option<usize>) -> bool {
+    *processes == once()
 }
 
 impl ForwardConfig {

@@ -36,6 +36,16 @@ impl RestoreConfig {
     /// Rows at once where neither the config nor the memory of a GPU says how many.
     pub(crate) const OBJECTS: usize = 64;
 
+    /// In the digest of a config whose `[restore]` does not matter: the default of the first version, so that
+    /// digests stay what they are.
+    #[must_use]
+    pub fn immaterial() -> Self {
+        Self {
+            batch: Some(Self::OBJECTS),
+            ..Self::default()
+        }
+    }
+
     /// Rows at once, whatever the machine: of so many are the parts of a restoration.
     pub(crate) fn objects(&self) -> usize {
         self.batch.unwrap_or(Self::OBJECTS)
