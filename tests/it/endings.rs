@@ -67,16 +67,16 @@ fn a_training_without_memory_for_its_batch_says_what_to_lower_and_leaves_a_whole
         [train]
         warm_start = 0
         steps = 3
-        batch = 400_000",
+        batch = 1_000_000",
         survey(&set, 64)
     );
     std::fs::write(&job, &text).unwrap();
     let [_, flux] = waves(40, 64);
     let ivar = Array2::from_elem((40, 64), 4.0);
     write(&set, &text, UNIT, &objects(40), flux, ivar);
-    let mut train = selfsi(&["--threads", "1", "train"]);
+    let mut train = selfsi(&["train"]);
     train.arg(&job).arg("--out").arg(&run);
-    let output = within(&mut train, least() + 256 * MIB);
+    let output = within(&mut train, least() + 128 * MIB);
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     let last = said.lines().last().unwrap();
