@@ -22,10 +22,7 @@ fn stages() -> Vec<(&'static str, StageConfig)> {
         chroma,
         latent: Redrawn,
     };
-    let mask = StageConfig::Mask {
-        rho: 0.5,
-        latent: Redrawn,
-    };
+    let mask = StageConfig::mask(0.5, Redrawn);
     let motion = StageConfig::Motion {
         length: 5,
         latent: Redrawn,

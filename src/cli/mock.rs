@@ -38,6 +38,11 @@ impl Mock {
         };
         let survey = Survey::new(config.seed, mock, window)?;
         let grid = LogGrid::new(&config.grid);
+        let instrument = match mock.format {
+            MockFormat::Sdss => Some(Instrument::new(&survey, mock, grid)?),
+            MockFormat::Hdf5 => None,
+        };
+        survey.check_covers(mock, &grid, instrument.as_ref().map(Instrument::range))?;
         claim(&mock.folder, &config.to_toml()?)?;
         let n = mock.spectra;
         let mut bar = Progress::new("truth");
@@ -45,8 +50,7 @@ impl Mock {
             bar.show(i, n)
         })?;
         bar.finish();
-        if mock.format == MockFormat::Sdss {
-            let instrument = Instrument::new(&survey, mock, grid)?;
+        if let Some(instrument) = instrument {
             let bar = Mutex::new(Progress::new("spectra"));
             let show = |i| {
                 if let Ok(mut bar) = bar.lock() {

@@ -231,7 +231,17 @@ pub(super) fn image(c: &Config, origin: &str) -> Result<()> {
         |yes: bool, key: &str, problem: &str, fix: &str| require(yes, origin, key, problem, fix);
     let pixels = matches!(c.normalise, NormaliseConfig::Pixels { .. });
     let source = matches!(c.survey.source, SurveySource::Images { .. });
-    let stages = matches!(c.forward, ForwardConfig::Stages { .. });
+    let stages = match &c.forward {
+        ForwardConfig::Stages { stages, .. } => &stages[..],
+        _ => &[],
+    };
+    let in_file = matches!(
+        &c.forward,
+        ForwardConfig::Stages {
+            units: Some(StageUnits::File),
+            ..
+        }
+    );
     ok(
         c.image.is_some() || !c.restore.shapes,
         "restore.shapes",
@@ -251,12 +261,16 @@ pub(super) fn image(c: &Config, origin: &str) -> Result<()> {
             "`pixels` is for images",
             "give window, column or none, or add [image]",
         )?;
-        return ok(
-            !stages,
-            "forward.kind",
-            "`stages` is for images",
-            "give quasar, gaussian or command, or add [image]",
-        );
+        ok(
+            !in_file,
+            "forward.units",
+            "levels of spectra are in normalised flux",
+            "leave it out",
+        )?;
+        return match stages {
+            [] => Ok(()),
+            stages => super::stage::check_data(stages, false, origin),
+        };
     };
     ok(
         image.channels > 0 && image.height > 1 && image.width > 1,
@@ -288,6 +302,7 @@ pub(super) fn image(c: &Config, origin: &str) -> Result<()> {
         "there is no warm start for images",
         "give warm_start = 0",
     )?;
+    super::stage::check_data(stages, true, origin)?;
     if let ForwardConfig::Stages { units, .. } = &c.forward {
         let stretched = matches!(
             &c.normalise,

@@ -26,6 +26,23 @@ pub(super) fn check(table: &toml::Table, origin: &str) -> Result<()> {
             return Err(Error::config(origin, key, problem, "remove it"));
         }
     }
+    let stages = table.get("forward").and_then(|f| f.get("stages"));
+    let stages = stages.and_then(toml::Value::as_array);
+    for (i, stage) in stages.into_iter().flatten().enumerate() {
+        let is =
+            |key: &str, value: &str| stage.get(key).and_then(toml::Value::as_str) == Some(value);
+        let Some(stage) = stage
+            .as_table()
+            .filter(|_| is("kind", "smooth") && is("from", "lsf"))
+        else {
+            continue;
+        };
+        if let Some(key) = stage.keys().find(|k| !["kind", "from"].contains(&&***k)) {
+            let problem = "from = \"lsf\" has no keys of its own";
+            let key = format!("forward.stages[{i}].{key}");
+            return Err(Error::config(origin, key, problem, "remove it"));
+        }
+    }
     Ok(())
 }
 

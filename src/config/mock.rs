@@ -1,6 +1,7 @@
 //! `[mock]`: a mock survey with known truth.
 
 use super::mock_galaxies::GalaxiesConfig;
+use super::mock_population::PopulationConfig;
 use super::require::require;
 use crate::Result;
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,8 @@ pub struct MockConfig {
     pub folder: PathBuf,
     /// Number of quasars.
     pub spectra: usize,
+    /// `[mock.population]`: their continua and emission lines.
+    pub population: PopulationConfig,
     /// Least redshift.
     pub z_min: f64,
     /// Largest redshift.
@@ -88,6 +91,7 @@ impl Default for MockConfig {
             format: MockFormat::Sdss,
             folder: "out/mock".into(),
             spectra: 1000,
+            population: PopulationConfig::Lines,
             z_min: 2.75,
             z_max: 3.25,
             redshifts: Redshifts::Falling,

@@ -2,7 +2,7 @@
 //! something else changes.
 
 use super::{Config, ForwardConfig, NetworkConfig, RestoreConfig, TransportConfig};
-use super::{LevelFrom, StageConfig};
+use super::{LevelFrom, NoiseStage, StageConfig};
 
 impl Config {
     /// What `selfsi prepare` goes by.
@@ -13,10 +13,7 @@ impl Config {
             // Of F preparing asks only whether to measure the noise.
             forward: match self.forward.measures_background() {
                 true => ForwardConfig::Stages {
-                    stages: vec![StageConfig::Noise {
-                        from: LevelFrom::Background,
-                        sigma: 0.0,
-                    }],
+                    stages: vec![StageConfig::Noise(NoiseStage::from(LevelFrom::Background))],
                     units: None,
                 },
                 false => ForwardConfig::Gaussian { sigma: 1.0 },

@@ -25,8 +25,9 @@ impl MeanBlur {
     /// Of `config` on the grid of `layout`; none of a channel that does not blur spectra.
     #[must_use]
     pub fn new(config: &ForwardConfig, layout: &Layout, device: Device) -> Self {
-        let (ForwardConfig::Quasar { smoothing, .. }, Layout::Spectra { grid, .. }) =
-            (config, layout)
+        let form = config.closed_form();
+        let (Some(smoothing), Layout::Spectra { grid, .. }) =
+            (form.and_then(|f| f.smoothing), layout)
         else {
             return Self(None);
         };

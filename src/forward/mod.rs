@@ -5,11 +5,15 @@
 
 mod anchor;
 pub(crate) mod blur;
+mod calibration;
 mod command;
 mod gaussian;
 mod guard;
 mod jpeg;
 mod latent;
+mod lever;
+mod line_spread;
+mod lost;
 mod mask;
 mod mean_blur;
 mod model;
@@ -26,6 +30,7 @@ mod quasar;
 pub(crate) mod rays;
 mod redshifts;
 pub(crate) mod smooth;
+mod spectra_stages;
 mod stages;
 mod units;
 
@@ -43,6 +48,7 @@ pub use observe::observe;
 pub use noise::{CorrelatedNoise, possible as possible_correlation};
 pub use quasar::Quasar;
 pub use smooth::{Smoothing, gaussian_smooth_host};
+pub use spectra_stages::SpectraStages;
 pub use stages::Stages;
 
 use crate::config::ForwardConfig;
@@ -84,13 +90,8 @@ pub fn build(
         (ForwardConfig::Stages { stages, units }, Layout::Images(image)) => {
             Box::new(Stages::new(stages, image, device)?.in_units(*units))
         }
-        (ForwardConfig::Stages { .. }, Layout::Spectra { .. }) => {
-            return Err(Error::config(
-                "config",
-                "forward.kind",
-                "the stages are for images",
-                "give spectra kind = \"quasar\"",
-            ));
+        (ForwardConfig::Stages { stages, .. }, Layout::Spectra { grid, .. }) => {
+            Box::new(SpectraStages::new(stages, grid, noise, device)?)
         }
         (
             ForwardConfig::Command {

@@ -5,12 +5,20 @@
 //! is larger than the signal.
 
 use crate::base::random::Rows;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// The nearest correlation of neighbouring pixels that shared ones can give: |ρ| ≤ ½.
 #[must_use]
 pub fn possible(rho: f32) -> f32 {
     rho.clamp(-0.5, 0.5)
+}
+
+/// Standard deviations |mean(flux)|/SNR + 10⁻⁴ of the noise on `flux` [B, D], [B, D], with the SNR uniform in
+/// `range` by the uniforms `uniform` [B, 1].
+pub(super) fn level_of_snr(flux: &Tensor, [min, max]: [f64; 2], uniform: &Tensor) -> Tensor {
+    let snr = uniform * (max - min) + min;
+    let level = flux.mean_dim([-1i64].as_slice(), true, Kind::Float).abs();
+    (level / snr + 1e-4).expand_as(flux)
 }
 
 /// Draws u with Var u_i = 1 and Corr(u_i, u_{i+1}) = ρ_i, as u_i = c_i e_i + d_i e_{i+1}.
@@ -56,7 +64,6 @@ impl CorrelatedNoise {
 mod tests {
     use super::*;
     use crate::base::random::Purpose;
-    use tch::Kind;
 
     #[test]
     fn noise_has_unit_variance_and_the_asked_correlation() {

@@ -8,6 +8,8 @@ use tch::Tensor;
 const LAST: f64 = 1.0 - 1e-6;
 /// Above this mean the inverse is taken from its expansion.
 const LARGE: f64 = 10.0;
+/// Mean counts end here: the stretch of a wild value overflows to infinity.
+pub(super) const MOST: f64 = 1e30;
 /// The count of mean [`LARGE`] that [`LAST`] never passes (its quantile there is 27).
 const COUNTS: i64 = 32;
 

@@ -21,21 +21,23 @@ pub struct Smoothing {
     pixels: i64,
     /// −½ ω² for each Fourier mode of the doubled axis, [D + 1].
     exponent: Tensor,
+    /// −ω.
+    minus_omega: Tensor,
 }
 
 impl Smoothing {
     /// For spectra of `pixels` pixels.
     #[must_use]
     pub fn new(pixels: usize, device: Device) -> Self {
-        let exponent: Vec<f32> = (0..=pixels)
-            .map(|k| {
-                let omega = std::f64::consts::PI * k as f64 / pixels as f64;
-                (-0.5 * omega * omega) as f32
-            })
-            .collect();
+        let modes = |f: &dyn Fn(f64) -> f64| {
+            let omega = |k: usize| std::f64::consts::PI * k as f64 / pixels as f64;
+            let values: Vec<f32> = (0..=pixels).map(|k| f(omega(k)) as f32).collect();
+            Tensor::from_slice(&values).to_device(device)
+        };
         Self {
             pixels: pixels as i64,
-            exponent: Tensor::from_slice(&exponent).to_device(device),
+            exponent: modes(&|omega| -0.5 * omega * omega),
+            minus_omega: modes(&|omega| -omega),
         }
     }
 
@@ -67,6 +69,14 @@ impl Smoothing {
         let wb: Tensor = &u * (2.0 - &u);
         let wc: Tensor = &u * (&u - 1.0) * 0.5;
         a * wa + b * wb + c * wc
+    }
+
+    /// Moves `x` [B, D] by `pixels` [B, 1] towards higher pixel numbers, mirrored at the edges: exact for
+    /// whole pixels and for what the pixels resolve.
+    pub fn shifted(&self, x: &Tensor, pixels: &Tensor) -> Tensor {
+        let angle = pixels * &self.minus_omega;
+        let phase = Tensor::polar(&angle.ones_like(), &angle);
+        self.back(&(self.transform(x) * phase))
     }
 
     fn transform(&self, x: &Tensor) -> Tensor {

@@ -8,13 +8,10 @@ use super::psf_stage::PsfStage;
 use super::units::PixelUnits;
 use super::{jpeg, mask, motion, poisson, rays};
 use crate::base::random::Rows;
-use crate::config::{Chroma, LatentUse, LevelFrom, StageConfig, StageUnits};
+use crate::config::{Chroma, LatentUse, MaskStage, StageConfig, StageUnits};
 use crate::data::ImageLayout;
 use crate::{Error, Result};
-use tch::{Device, Tensor};
-
-/// Mean counts end here: the stretch of a wild value overflows to infinity.
-const MOST_COUNTS: f64 = 1e30;
+use tch::{Device, Kind, Tensor};
 
 /// A list of stages. Each draws from its own streams, so that one more stage at the end changes
 /// nothing before it.
@@ -53,6 +50,8 @@ enum Stage {
     Motion(usize, LatentUse),
     Jpeg(f64, f64, Chroma, LatentUse),
     Rays(usize, LatentUse),
+    /// Level, and whether what is clipped is marked.
+    Saturate(f64, bool),
 }
 
 // SAFETY: libtorch lets several threads read its tensors, and nothing else is done with them.
@@ -63,7 +62,8 @@ impl Stages {
     /// [`Error::Config`] if a stage does not fit images of this layout.
     pub fn new(stages: &[StageConfig], layout: &ImageLayout, device: Device) -> Result<Self> {
         let shape = [layout.channels, layout.height, layout.width];
-        let told = |s: &&StageConfig| matches!(s, StageConfig::Mask { latent, .. } if *latent != LatentUse::Hidden);
+        let told =
+            |s: &&StageConfig| matches!(s, StageConfig::Mask(m) if m.latent != LatentUse::Hidden);
         if stages.iter().filter(told).count() > 1 {
             return Err(Error::config(
                 "config",
@@ -183,12 +183,10 @@ impl Stage {
         let [channels, height, width] = [layout.channels, layout.height, layout.width];
         let key = || format!("forward.stages[{number}]");
         Ok(match *config {
-            StageConfig::Mask { rho, latent } => Self::Mask(rho, latent),
-            StageConfig::Noise {
-                from: LevelFrom::Sigma,
-                sigma,
-            } => Self::Noise(sigma),
-            StageConfig::Noise { .. } => Self::Recorded,
+            StageConfig::Mask(MaskStage { rho, latent, .. }) => Self::Mask(rho, latent),
+            StageConfig::Noise(ref noise) if noise.from.is_recorded() => Self::Recorded,
+            StageConfig::Noise(ref noise) => Self::Noise(noise.sigma),
+            StageConfig::Saturate { level, flagged } => Self::Saturate(level, flagged),
             StageConfig::Psf(ref psf) => Self::Psf(PsfStage::new(psf, &key(), layout, device)?),
             StageConfig::Blur { sigma } => {
                 Self::Blur(Blur::new(sigma, [height as i64, width as i64], device))
@@ -206,6 +204,10 @@ impl Stage {
                 Self::Jpeg(min, max, chroma, latent)
             }
             StageConfig::Rays { rays, latent } => Self::Rays(rays, latent),
+            ref spectra => {
+                let problem = format!("`{}` is for spectra", spectra.kind());
+                return Err(Error::config("config", key(), problem, "leave it out"));
+            }
         })
     }
 
@@ -221,7 +223,8 @@ impl Stage {
             | Self::Recorded
             | Self::Blur(_)
             | Self::Poisson(_)
-            | Self::Photon(_) => None,
+            | Self::Photon(_)
+            | Self::Saturate(..) => None,
         }
     }
 
@@ -255,9 +258,12 @@ impl Stage {
                     p.left = &p.left * fresh;
                 }
             }
-            Self::Noise(sigma) => {
-                p.image = &p.image + random.normal(0, pixels).reshape(&size[..]) * *sigma;
-                p.change_variance(|v| v + sigma * sigma);
+            Self::Noise(sigma) => p.add_noise(&p.image.full_like(*sigma), random),
+            Self::Saturate(level, flagged) => {
+                if *flagged {
+                    p.good = &p.good * p.image.lt(*level).to_kind(Kind::Float);
+                }
+                p.image = p.image.clamp_max(*level);
             }
             Self::Blur(blur) => {
                 p.image = blur.apply(&p.image);
@@ -269,7 +275,7 @@ impl Stage {
                 p.change_variance(|v| v + *rate);
             }
             Self::Photon(gain) => {
-                let mean = (to_file(&p.image) * *gain).clamp(0.0, MOST_COUNTS);
+                let mean = (to_file(&p.image) * *gain).clamp(0.0, poisson::MOST);
                 let counts = poisson::counts(&mean.reshape([-1, pixels]), random);
                 p.image = from_file(counts.reshape(&size[..]) / *gain);
                 p.variance = None;

@@ -2,6 +2,7 @@
 
 mod draft;
 mod given;
+mod grid;
 mod hdf5;
 mod images;
 mod recognise;

@@ -4,7 +4,7 @@ use crate::Result;
 use crate::base::statistics::median;
 use crate::config::{MaskConfig, NormaliseConfig, SelectConfig, SurveySource};
 use crate::data::Spectrum;
-use crate::prepare::level;
+use crate::prepare::{even, level};
 use crate::survey::PixelMask;
 use crate::survey::open::open;
 use crate::survey::spectra::Survey;
@@ -14,6 +14,9 @@ const LOOKED_AT: usize = 512;
 const READ: usize = 64;
 /// A level has to be this many σ significant.
 pub(super) const SIGNIFICANT: f64 = 5.0;
+/// Steps in log10 λ that differ by less, relatively, are the same, and are given to this digit.
+const SAME: f64 = 1e-6;
+const DIGIT: f64 = 1e-12;
 
 /// What a sample of a survey holds.
 #[derive(Debug)]
@@ -27,8 +30,10 @@ pub(super) struct Seen {
     pub redshifts: Vec<f64>,
     /// How many of them have no line-spread function.
     pub lacks_lsf: usize,
-    /// Bluest and reddest good pixel of each, log10(λ/Å).
-    ends: Vec<[f64; 2]>,
+    /// Bluest and reddest good pixel of each, log10(λ/Å), and its redshift.
+    ends: Vec<([f64; 2], f64)>,
+    /// Whether their pixels are even in log λ, and all of one width.
+    pub is_even: bool,
     /// Median width of a pixel, dex.
     pub width: f64,
     /// Median σ of the line-spread function, in the files' pixels.
@@ -50,19 +55,22 @@ pub(super) fn seen(source: &SurveySource) -> Result<Seen> {
         redshifts: Vec::new(),
         lacks_lsf: 0,
         ends: Vec::new(),
+        is_even: false,
         width: f64::NAN,
         lsf: f64::NAN,
         snr: f64::NAN,
     };
     let (mut widths, mut lsf, mut snr) = (Vec::new(), Vec::new(), Vec::new());
+    let mut steps = Vec::new();
     for chunk in spread(survey.len().div_ceil(READ)) {
         if seen.spectra.len() >= LOOKED_AT {
             break;
         }
         let rows = chunk * READ..((chunk + 1) * READ).min(survey.len());
         seen.looked_at += rows.len();
-        for spectrum in read(&*survey, rows, &mut seen)? {
+        for (spectrum, z) in read(&*survey, rows, &mut seen)? {
             let pixels = spectrum.grid.pixels(spectrum.flux.len());
+            steps.push(even(&pixels));
             let good = |i: &usize| spectrum.ivar[*i] > 0.0;
             let good: Vec<usize> = (0..pixels.len()).filter(good).collect();
             let edges = good.iter().flat_map(|i| pixels[*i]);
@@ -71,7 +79,7 @@ pub(super) fn seen(source: &SurveySource) -> Result<Seen> {
             if good.is_empty() {
                 continue;
             }
-            seen.ends.push([low, high]);
+            seen.ends.push(([low, high], z));
             widths.push(median(pixels.iter().map(|[a, b]| (b - a).abs())));
             let ratio =
                 |i: &usize| f64::from(spectrum.flux[*i]) * f64::from(spectrum.ivar[*i]).sqrt();
@@ -83,17 +91,23 @@ pub(super) fn seen(source: &SurveySource) -> Result<Seen> {
     }
     lsf.retain(|l| l.is_finite());
     seen.width = median(widths);
+    let step = steps.first().copied().flatten();
+    let same = |a: &Option<f64>| a.zip(step).is_some_and(|(a, b)| (a / b - 1.0).abs() < SAME);
+    if let Some(step) = step.filter(|_| steps.iter().all(same)) {
+        // To the last digit, for a grid of whole pixels.
+        (seen.is_even, seen.width) = (true, (step / DIGIT).round() * DIGIT);
+    }
     seen.snr = median(snr);
     seen.lsf = median(lsf);
     Ok(seen)
 }
 
-/// The spectra of `rows` that are read; what is known of their objects goes into `seen`.
+/// The spectra of `rows` that are read, with their redshifts; what is known of their objects goes into `seen`.
 fn read(
     survey: &dyn Survey,
     rows: std::ops::Range<usize>,
     seen: &mut Seen,
-) -> Result<Vec<Spectrum>> {
+) -> Result<Vec<(Spectrum, f64)>> {
     let mask = PixelMask::new(&MaskConfig::default())?;
     let items = survey.read(rows, &mask, &SelectConfig::default())?;
     let mut spectra = Vec::new();
@@ -101,7 +115,7 @@ fn read(
         if let Some(spectrum) = item.spectrum {
             seen.lacks_lsf += usize::from(item.lacks_lsf);
             seen.redshifts.push(item.object.z);
-            spectra.push(spectrum);
+            spectra.push((spectrum, item.object.z));
         }
     }
     Ok(spectra)
@@ -134,12 +148,20 @@ impl Seen {
     /// What at least nine spectra in ten cover on either side, Å.
     pub fn coverage(&self) -> [f64; 2] {
         let at = |end: usize, part: f64| {
-            let mut ends: Vec<f64> = self.ends.iter().map(|e| e[end]).collect();
+            let mut ends: Vec<f64> = self.ends.iter().map(|(e, _)| e[end]).collect();
             ends.sort_by(f64::total_cmp);
             let i = (part * ends.len() as f64) as usize;
             10f64.powf(ends.get(i).copied().unwrap_or(f64::NAN))
         };
         [at(0, 0.9), at(1, 0.1)]
+    }
+
+    /// First and last rest wavelength that each spectrum of known redshift shows, Å.
+    pub fn at_rest(&self) -> Vec<[f64; 2]> {
+        let known = self.ends.iter().filter(|(_, z)| z.is_finite() && *z > -1.0);
+        known
+            .map(|(e, z)| e.map(|l| 10f64.powf(l) / (1.0 + z)))
+            .collect()
     }
 
     /// The window to normalise by, Å, and which part of the spectra has a significant level in it: of those

@@ -1,22 +1,15 @@
 //! The config of a survey of spectra.
 
 use super::draft::{Draft, Table};
-use super::given::{gives, number};
+use super::given::gives;
+use super::grid::{Grid, WIDE};
 use super::hdf5;
 use super::recognise::Kind;
 use super::spectra::{Seen, seen};
-use crate::config::SurveySource;
+use crate::config::{Frame, SurveySource};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use toml::Value;
-
-/// Pixels of the common grid, at most, and what their number is a multiple of: the network halves it.
-const MOST: f64 = 4096.0;
-const MULTIPLE: f64 = 32.0;
-/// Up to so many pixels of the files in the range the grid has as many, beyond it half as many.
-const FINE: f64 = 1536.0;
-/// A wider range of redshifts is no one population.
-const WIDE: f64 = 0.6;
 
 /// Adds everything that is to be said of the spectra at `paths`.
 pub(super) fn add(
@@ -50,13 +43,14 @@ pub(super) fn add(
         return Err(Error::input(&paths[0], "", problem, "spectra", fix));
     }
     draft.head.insert(1, words(&seen));
-    draft.tables.push(grid(&seen, set)?);
+    let grid = Grid::new(&seen, set)?;
+    draft.tables.push(grid.table(&seen));
     draft.tables.push(prepared);
     draft.tables.extend(sources);
-    draft.tables.push(select(&seen));
-    draft.tables.push(normalise(&seen, set, level));
+    draft.tables.push(select(&seen, &grid));
+    draft.tables.push(normalise(&seen, &grid, level));
     draft.tables.push(forward(&seen, kind));
-    draft.tables.extend(model(&seen, grid_width(&seen, set)?));
+    draft.tables.extend(model(&seen, grid.width()));
     Ok(())
 }
 
@@ -128,44 +122,7 @@ fn words(seen: &Seen) -> String {
     )
 }
 
-/// Range of the grid, Å: as given, else what most spectra cover.
-fn range(seen: &Seen, set: &[String]) -> Result<[f64; 2]> {
-    let [low, high] = seen.coverage();
-    let low = number(set, "grid.min").unwrap_or((low / 10.0).ceil() * 10.0);
-    let high = number(set, "grid.max").unwrap_or((high / 10.0).floor() * 10.0);
-    if low < high {
-        return Ok([low, high]);
-    }
-    let problem = "most spectra have no range of wavelengths in common";
-    let fix = "give --set grid.min=... and --set grid.max=... in Å, or a part of the spectra";
-    Err(Error::config("selfsi init", "grid", problem, fix))
-}
-
-fn pixels([low, high]: [f64; 2], seen: &Seen) -> f64 {
-    let native = (high / low).log10() / seen.width;
-    let wanted = if native > FINE { native / 2.0 } else { native };
-    ((wanted / MULTIPLE).round() * MULTIPLE).clamp(4.0 * MULTIPLE, MOST)
-}
-
-/// Width of a pixel of the grid, dex.
-fn grid_width(seen: &Seen, set: &[String]) -> Result<f64> {
-    let range = range(seen, set)?;
-    let n = number(set, "grid.pixels").unwrap_or_else(|| pixels(range, seen));
-    Ok((range[1] / range[0]).log10() / n)
-}
-
-fn grid(seen: &Seen, set: &[String]) -> Result<Table> {
-    let [low, high] = range(seen, set)?;
-    let n = number(set, "grid.pixels").unwrap_or_else(|| pixels([low, high], seen));
-    let width = (high / low).log10() / n / seen.width;
-    Ok(Table::new("grid")
-        .question("less than this, if only a part matters: it costs less, and [normalise] may lie outside")
-        .key("min", low, "Å, vacuum, observed frame: nine spectra in ten begin before it")
-        .key("max", high, "Å: nine in ten end after it")
-        .key("pixels", n as i64, format!("each {width:.1} of the files' pixels wide")))
-}
-
-fn select(seen: &Seen) -> Table {
+fn select(seen: &Seen, grid: &Grid) -> Table {
     let mut z: Vec<f64> = seen
         .redshifts
         .iter()
@@ -189,7 +146,7 @@ fn select(seen: &Seen) -> Table {
     };
     table
         .question_if(
-            high - low > WIDE,
+            high - low > WIDE && grid.frame == Frame::Observed,
             "a narrow range (of 0.5, say) makes one population, which is learned better",
         )
         .question_if(
@@ -203,13 +160,25 @@ fn select(seen: &Seen) -> Table {
         .key("z_max", high, "")
 }
 
-fn normalise(seen: &Seen, set: &[String], level: bool) -> Table {
+fn normalise(seen: &Seen, grid: &Grid, level: bool) -> Table {
     let table = Table::new("normalise");
     if level {
         return table.key("kind", "column", "by the catalog's level");
     }
-    let coverage = seen.coverage();
-    let grid = range(seen, set).unwrap_or(coverage);
+    if grid.frame == Frame::Rest {
+        return table
+            .key(
+                "kind",
+                "amplitude",
+                "no window is shown by all: the scale against the survey's mean spectrum",
+            )
+            .key(
+                "snr_min",
+                super::spectra::SIGNIFICANT,
+                "σ; what is fainter is left out",
+            );
+    }
+    let grid = grid.range;
     let (window, part) = seen.window(grid);
     let inside = window[0] < grid[1] && window[1] > grid[0];
     table

@@ -134,6 +134,18 @@ impl<'a> Instrument<'a> {
         })
     }
 
+    /// First and last observed wavelength of which a spectrum is made, Å, the reach of the line-spread
+    /// function included.
+    #[must_use]
+    pub fn range(&self) -> [f64; 2] {
+        let sigma = 1.0 / (self.config.resolution * (1.0 - self.config.resolution_spread));
+        let margin = (5.0 * sigma).exp();
+        [
+            self.lambda[0] / margin,
+            self.lambda[self.pixels - 1] * margin,
+        ]
+    }
+
     /// Observes object `i`.
     #[must_use]
     pub fn observe(&self, i: usize) -> Observed {

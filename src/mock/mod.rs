@@ -7,6 +7,8 @@
 mod bal;
 mod damage;
 mod damped;
+mod factors;
+mod factors_file;
 mod fine;
 mod folder;
 mod forest;
@@ -22,6 +24,7 @@ mod survey;
 mod truth;
 
 pub use damage::{DAMAGES, Damage, damage};
+pub use factors::Factors;
 pub use fine::Fine;
 pub use folder::{TRUTH, claim, write_sdss};
 pub use forest::{Forest, tau_eff};

@@ -5,6 +5,7 @@
 
 use super::lines::Line;
 use crate::config::Redshifts;
+use ndarray::Array1;
 use rand::RngExt;
 use rand_distr::StandardNormal;
 
@@ -61,10 +62,12 @@ pub struct Quasar {
     pub blue: f64,
     /// In the order of the line list.
     pub lines: Vec<DrawnLine>,
+    /// Of a quasar of a factor model, `[K]`.
+    pub scores: Array1<f64>,
 }
 
 /// A normal deviate cut at 3.5 σ, so that no object is absurd.
-fn normal(rng: &mut impl RngExt) -> f64 {
+pub(super) fn normal(rng: &mut impl RngExt) -> f64 {
     loop {
         let x: f64 = rng.sample(StandardNormal);
         if x.abs() < 3.5 {
@@ -109,6 +112,7 @@ impl Quasar {
             slope,
             blue,
             lines,
+            scores: Array1::zeros(0),
         }
     }
 

@@ -5,15 +5,16 @@ use super::bal;
 use super::bal::Outflow;
 use super::damped;
 use super::damped::Damped;
+use super::factors::Factors;
 use super::fine;
 use super::fine::{Fine, OVERSAMPLING};
 use super::forest::Forest;
 use super::lines::{Line, line_list};
 use super::quasar::Quasar;
-use crate::Result;
-use crate::config::{Frame, MockConfig, Redshifts};
+use crate::config::{Frame, MockConfig, PopulationConfig, Redshifts};
 use crate::data::{LogGrid, Object};
 use crate::prepare::z_grid;
+use crate::{Error, Result};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -33,6 +34,7 @@ pub(super) enum Purpose {
     Damped,
     Observation,
     Outflow,
+    Scores,
 }
 
 /// A mock survey: settings and shared tables.
@@ -45,6 +47,7 @@ pub struct Survey {
     /// The window whose mean flux is an object's level, Å.
     window: (f64, f64),
     lines: Vec<Line>,
+    factors: Option<Factors>,
     forest: Forest,
 }
 
@@ -61,7 +64,7 @@ impl Survey {
     /// A survey of the quasars of `config`, their level being the mean flux in `window` Å.
     ///
     /// # Errors
-    /// As [`line_list`].
+    /// As [`line_list`] and [`Factors::read`].
     pub fn new(seed: u64, config: &MockConfig, window: (f64, f64)) -> Result<Self> {
         let z = (config.z_min, config.z_max);
         Ok(Self {
@@ -71,6 +74,10 @@ impl Survey {
             kinds: (config.bal, config.dla),
             window,
             lines: line_list()?,
+            factors: match &config.population {
+                PopulationConfig::Lines => None,
+                PopulationConfig::Factors { file, beyond } => Some(Factors::read(file, *beyond)?),
+            },
             forest: Forest::new(z.1, BLUE),
         })
     }
@@ -87,6 +94,68 @@ impl Survey {
         &self.lines
     }
 
+    /// The factor model that its quasars are drawn from, if they are.
+    #[must_use]
+    pub fn factors(&self) -> Option<&Factors> {
+        self.factors.as_ref()
+    }
+
+    /// Whether the spectra show the lines of the list at the rest wavelength `rest`, Å.
+    #[must_use]
+    pub fn has_lines_at(&self, rest: f64) -> bool {
+        self.factors.as_ref().is_none_or(|f| {
+            let [first, last] = f.range();
+            f.is_extended() && !(first..=last).contains(&rest)
+        })
+    }
+
+    /// Rest wavelengths, Å, of which the spectra on `grid` and the level's window are made, and those of
+    /// spectra observed over `observed` Å.
+    fn needed(&self, grid: &LogGrid, observed: Option<[f64; 2]>) -> [f64; 2] {
+        let at_rest = |[blue, red]: [f64; 2]| [blue / (1.0 + self.z.1), red / (1.0 + self.z.0)];
+        let (first, n) = span(grid);
+        let own = [first, first + n as i64].map(|i| 10f64.powf(fine::loglam(i)));
+        let own = match grid.frame {
+            Frame::Observed => at_rest(own),
+            // Moved by whole pixels.
+            Frame::Rest => [own[0] * (1.0 - grid.dln()), own[1] * (1.0 + grid.dln())],
+        };
+        let more = [Some(self.window.into()), observed]
+            .into_iter()
+            .flatten()
+            .map(at_rest);
+        more.fold(own, |a, b| [a[0].min(b[0]), a[1].max(b[1])])
+    }
+
+    /// Checks that the population has all wavelengths of which the spectra on `grid`, the level's window and
+    /// spectra observed over `observed` Å are made.
+    ///
+    /// # Errors
+    /// [`Error::Input`] naming the file of the factor model and both ranges.
+    pub fn check_covers(
+        &self,
+        config: &MockConfig,
+        grid: &LogGrid,
+        observed: Option<[f64; 2]>,
+    ) -> Result<()> {
+        let (Some(factors), Some(file)) = (&self.factors, config.population.file()) else {
+            return Ok(());
+        };
+        let ([low, high], [first, last]) = (self.needed(grid, observed), factors.range());
+        if factors.is_extended() || (first <= low && high <= last) {
+            return Ok(());
+        }
+        Err(Error::input(
+            file,
+            "dataset wavelength",
+            format!(
+                "{first:.0} to {last:.0} Å, and this survey shows rest wavelengths {low:.0} to {high:.0} Å"
+            ),
+            "a model of all rest wavelengths that are observed, on the grid or in the window of the level",
+            "give mock.population.beyond = \"lines\" (the line list beyond the model), or narrow mock.z_min, mock.z_max, mock.wavelength and grid",
+        ))
+    }
+
     pub(super) fn rng(&self, i: usize, purpose: Purpose) -> ChaCha8Rng {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream(8 * i as u64 + purpose as u64);
@@ -97,7 +166,19 @@ impl Survey {
     #[must_use]
     pub fn quasar(&self, i: usize) -> Quasar {
         let rng = &mut self.rng(i, Purpose::Quasar);
-        Quasar::draw(rng, self.z, self.law, &self.lines)
+        let mut quasar = Quasar::draw(rng, self.z, self.law, &self.lines);
+        if let Some(factors) = &self.factors {
+            quasar.scores = factors.draw(&mut self.rng(i, Purpose::Scores));
+        }
+        quasar
+    }
+
+    /// The unabsorbed spectrum of `quasar` at the rest wavelengths `rest` (Å, ascending), in units of its own.
+    fn unscaled(&self, quasar: &Quasar, rest: &[f64]) -> Vec<f64> {
+        match &self.factors {
+            None => quasar.emission(rest),
+            Some(factors) => factors.emission(quasar, rest),
+        }
     }
 
     /// Identity and position of object `i`; its redshift is the one of [`Survey::quasar`].
@@ -220,7 +301,7 @@ impl Survey {
             .map(|k| 10f64.powf(fine::loglam(first + (k * coarse) as i64)) / (1.0 + quasar.z))
             .collect();
         let scale = quasar.level / self.window_mean(quasar);
-        let at = quasar.emission(&nodes);
+        let at = self.unscaled(quasar, &nodes);
         (0..n)
             .map(|i| {
                 let (k, f) = (i / coarse, (i % coarse) as f64 / coarse as f64);
@@ -237,7 +318,7 @@ impl Survey {
             .map(|k| a + (b - a) * (k as f64 + 0.5) / NODES as f64)
             .collect();
         let rest: Vec<f64> = lambda.iter().map(|l| l / (1.0 + quasar.z)).collect();
-        quasar.emission(&rest).iter().sum::<f64>() / NODES as f64
+        self.unscaled(quasar, &rest).iter().sum::<f64>() / NODES as f64
     }
 }
 

@@ -2,6 +2,7 @@
 //! made from.
 
 use super::damped::Damped;
+use super::factors::Factors;
 use super::quasar::{DrawnLine, Quasar};
 use super::survey::Survey;
 use crate::Result;
@@ -116,6 +117,8 @@ struct Parameters {
     of_object: Vec<(Dataset, OfObject)>,
     columns: Vec<(Dataset, OfQuasar)>,
     tables: Vec<(Dataset, OfLine)>,
+    /// Of a factor model.
+    scores: Option<Dataset>,
 }
 
 impl Parameters {
@@ -131,15 +134,29 @@ impl Parameters {
         let columns: [(&str, OfQuasar); 4] = [
             ("z", |q| q.z),
             ("level", |q| q.level),
-            ("slope", |q| q.slope),
-            ("blue_slope", |q| q.blue),
+            ("slope", |q| {
+                if q.scores.is_empty() {
+                    q.slope
+                } else {
+                    f64::NAN
+                }
+            }),
+            ("blue_slope", |q| {
+                if q.scores.is_empty() {
+                    q.blue
+                } else {
+                    f64::NAN
+                }
+            }),
         ];
         let tables: [(&str, OfLine); 3] = [
             ("line_ew", |l| l.ew),
             ("line_width", |l| l.width),
             ("line_shift", |l| l.shift),
         ];
+        let scores = |f: &Factors| numbers::<f64>(file, "scores", &[n, f.len()]);
         Ok(Self {
+            scores: survey.factors().map(scores).transpose()?,
             names: file.new_dataset::<VarLenUnicode>().shape(n).create("id")?,
             of_object: OF_OBJECT
                 .into_iter()
@@ -177,7 +194,16 @@ impl Parameters {
         }
         for (data, get) in &self.tables {
             let shape = (quasars.len(), survey.lines().len());
-            let values = Array2::from_shape_fn(shape, |(i, j)| get(&quasars[i].lines[j]));
+            let shown = |j: usize| survey.has_lines_at(survey.lines()[j].wavelength);
+            let values = Array2::from_shape_fn(shape, |(i, j)| match shown(j) {
+                true => get(&quasars[i].lines[j]),
+                false => f64::NAN,
+            });
+            data.write_slice(&values, (rows.clone(), ..))?;
+        }
+        if let Some(data) = &self.scores {
+            let shape = (quasars.len(), data.shape()[1]);
+            let values = Array2::from_shape_fn(shape, |(i, k)| quasars[i].scores[k]);
             data.write_slice(&values, (rows.clone(), ..))?;
         }
         Ok(())

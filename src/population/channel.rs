@@ -1,7 +1,7 @@
 //! The known channel as the linear filters see it: its mean operator and its covariances.
 
 use super::blur::blur_matrix;
-use crate::config::{ForwardConfig, SmoothingFrom};
+use crate::config::{ClosedForm, ForwardConfig, SmoothingFrom};
 use crate::data::LogGrid;
 use crate::forward::possible_correlation;
 use crate::{Error, Result};
@@ -52,31 +52,31 @@ impl Channel {
         noise_rho: &[f32],
     ) -> Result<Self> {
         let d = grid.pixels;
-        let (tilt, widths): (f64, Vec<(f64, Vec<f64>)>) = match config {
-            ForwardConfig::Gaussian { .. } => (0.0, vec![(1.0, vec![0.0; d])]),
-            ForwardConfig::Quasar {
-                tilt, smoothing, ..
-            } => (
-                *tilt,
-                match smoothing {
-                    SmoothingFrom::Lsf => vec![(1.0, lsf.to_vec())],
-                    SmoothingFrom::Resolution { resolution, spread } => legendre()
-                        .iter()
-                        .map(|(node, w)| {
-                            let r = resolution * (1.0 + spread * node);
-                            (*w, vec![1.0 / (r * grid.dln()); d])
-                        })
-                        .collect(),
-                },
-            ),
-            ForwardConfig::Stages { .. } | ForwardConfig::Command { .. } => {
+        let form = match (config, config.closed_form()) {
+            (ForwardConfig::Gaussian { .. }, _) => ClosedForm {
+                tilt_variance: 0.0,
+                smoothing: None,
+            },
+            (_, Some(form)) => form,
+            (_, None) => {
                 return Err(Error::config(
                     "config",
                     "forward.kind",
                     "the warm start and the linear filters need a channel in closed form",
-                    "give quasar or gaussian; training needs none of it with train.warm_start = 0",
+                    "give quasar, gaussian, or stages that are a tilt, a smoothing and noise; training needs none of it with train.warm_start = 0",
                 ));
             }
+        };
+        let widths: Vec<(f64, Vec<f64>)> = match form.smoothing {
+            None => vec![(1.0, vec![0.0; d])],
+            Some(SmoothingFrom::Lsf) => vec![(1.0, lsf.to_vec())],
+            Some(SmoothingFrom::Resolution { resolution, spread }) => legendre()
+                .iter()
+                .map(|(node, w)| {
+                    let r = resolution * (1.0 + spread * node);
+                    (*w, vec![1.0 / (r * grid.dln()); d])
+                })
+                .collect(),
         };
         let middle = &widths[widths.len() / 2].1;
         let sigma_pixels = crate::base::statistics::median(middle.iter().copied());
@@ -91,7 +91,7 @@ impl Channel {
         Ok(Self {
             blurs,
             mean_blur,
-            tilt_variance: tilt * tilt / 3.0,
+            tilt_variance: form.tilt_variance,
             lever: grid.wavelength().iter().map(|w| lever(*w)).collect(),
             at_rest: grid.is_rest().then(|| grid.wavelength()),
             noise_rho: correlations(noise_rho),

@@ -31,6 +31,7 @@ pub use normalise::{Level, level};
 pub use rebin::Rebin;
 pub use regrid::Regridder;
 pub use report::{Details, Report, flag_names, rejected_path};
+pub(crate) use rest_lattice::even;
 pub use rest_lattice::z_grid;
 pub use scale::{ScaleFrom, pixel_scale, with_scale_of};
 

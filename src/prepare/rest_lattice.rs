@@ -135,7 +135,7 @@ fn start(native: &NativeGrid, step: f64) -> Option<f64> {
 }
 
 /// Step of pixels that are even in log λ, from blue to red and without gaps.
-fn even(pixels: &[[f64; 2]]) -> Option<f64> {
+pub(crate) fn even(pixels: &[[f64; 2]]) -> Option<f64> {
     let (first, last) = (pixels.first()?[0], pixels.last()?[1]);
     let step = (last - first) / pixels.len() as f64;
     let at = |i: usize| first + i as f64 * step;

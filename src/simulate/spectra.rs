@@ -1,7 +1,7 @@
 //! Observations of clean spectra.
 
 use crate::base::random::{Purpose, Rows};
-use crate::config::{Config, ForwardConfig, NoiseFrom, SmoothingFrom};
+use crate::config::{Config, ForwardConfig, NoiseFrom, SmoothingFrom, StageConfig};
 use crate::data::{Layout, LogGrid};
 use crate::files::hdf5::content::{attribute, column, numbers, text, texts};
 use crate::files::hdf5::output::Output;
@@ -110,6 +110,21 @@ fn needs_no_observation(forward: &ForwardConfig) -> Result<()> {
             "forward.smoothing",
             "give e.g. smoothing = { from = \"resolution\", resolution = 50, spread = 0.05 }",
         ),
+        ForwardConfig::Stages { stages, .. } => {
+            stages.iter().enumerate().try_for_each(|(i, stage)| {
+                let key = format!("forward.stages[{i}].from");
+                match stage {
+                    StageConfig::Noise(noise) if noise.from.is_recorded() => {
+                        refuse(&key, "give e.g. from = \"snr\", snr = [30, 50]")
+                    }
+                    StageConfig::Smooth(SmoothingFrom::Lsf) => refuse(
+                        &key,
+                        "give e.g. from = \"resolution\", resolution = 50, spread = 0.05",
+                    ),
+                    _ => Ok(()),
+                }
+            })
+        }
         _ => Ok(()),
     }
 }

@@ -134,10 +134,7 @@ fn the_transpose_is_the_transpose_and_masked_pixels_take_no_part() {
             length: 3,
             latent: LatentUse::Kept,
         },
-        StageConfig::Mask {
-            rho: 0.5,
-            latent: LatentUse::Redrawn,
-        },
+        StageConfig::mask(0.5, LatentUse::Redrawn),
         StageConfig::noise(0.1),
     ]);
     let (n, d) = (5, 48);
@@ -216,13 +213,7 @@ fn channels_that_are_not_linear_and_gaussian_are_refused_with_the_reason() {
         (command, "program"),
         (stages(&[StageConfig::Poisson { rate: 0.1 }]), "Poisson"),
         (stages(&[StageConfig::Photon { gain: 2.0 }]), "photon"),
-        (
-            stages(&[StageConfig::Mask {
-                rho: 0.5,
-                latent: hidden,
-            }]),
-            "mask is hidden",
-        ),
+        (stages(&[StageConfig::mask(0.5, hidden)]), "mask is hidden"),
         (
             stages(&[StageConfig::Motion {
                 length: 3,
@@ -254,10 +245,7 @@ struct Masked {
 
 fn masked(n: i64, d: i64, sigma: f64, rho: f64, mean: &Tensor, covariance: &Tensor) -> Masked {
     let config = stages(&[
-        StageConfig::Mask {
-            rho: 0.5,
-            latent: LatentUse::Redrawn,
-        },
+        StageConfig::mask(0.5, LatentUse::Redrawn),
         StageConfig::noise(sigma),
     ]);
     let channel = Linear::new(&config, &layout(1, 1, d as usize, 0, 0), CPU).unwrap();

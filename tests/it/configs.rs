@@ -50,7 +50,7 @@ fn the_table_of_the_method_is_covered() {
     let latent = LatentUse::Kept;
     for sigma in [1e-6, 0.1] {
         for rho in [0.25, 0.5, 0.75] {
-            has(&[StageConfig::Mask { rho, latent }, noise(sigma)]);
+            has(&[StageConfig::mask(rho, latent), noise(sigma)]);
         }
         for length in [5, 7, 9] {
             has(&[StageConfig::Motion { length, latent }, noise(sigma)]);

@@ -64,6 +64,7 @@ fn a_training_without_memory_for_its_batch_says_what_to_lower_and_leaves_a_whole
         sigma = 0.5
         [network]
         {NETWORK}
+        margin = 8
         [train]
         warm_start = 0
         steps = 3

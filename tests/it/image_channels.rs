@@ -242,10 +242,7 @@ fn rays_keep_the_measured_fourier_modes_and_nothing_else() {
 #[test]
 fn a_mask_loses_its_share_of_pixels_in_all_channels_and_puts_normals_there() {
     let x = pictures(2000, SHAPE) + 3.0;
-    let stage = StageConfig::Mask {
-        rho: 0.3,
-        latent: LatentUse::Redrawn,
-    };
+    let stage = StageConfig::mask(0.3, LatentUse::Redrawn);
     let (y, latent) = observe(&[stage, blur(1.0)], SHAPE, &x, &clean(&x));
     let whole = one(blur(1.0), SHAPE, &x);
     let good = latent.good.view([2000, 3, -1]);

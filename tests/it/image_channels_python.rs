@@ -3,23 +3,12 @@
 //! Needs a Python with requirements/check.txt; SELFSI_CHECK_PYTHON names it (`make test` does).
 
 use crate::fixtures::image_batches::{self, MEAN, STD, clean, list, observe, pictures};
-use crate::fixtures::python::{check, python};
+use crate::fixtures::python::{check, python, save};
 use selfsi::config::{Chroma, LatentUse, PsfConfig, PsfFrom, StageConfig};
 use selfsi::data::ImageLayout;
 use selfsi::forward::{ForwardModel, Latent, Stages, jpeg_decode, jpeg_encode};
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
-
-/// Writes `t` as a file of numpy, float32 of `shape`.
-fn save(folder: &Path, name: &str, t: &Tensor, shape: &[i64]) {
-    let shape: String = shape.iter().map(|n| format!("{n},")).collect();
-    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({shape})}}");
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    bytes.extend((header.len() as u16).to_le_bytes());
-    bytes.extend(header.as_bytes());
-    bytes.extend(list(t).iter().flat_map(|v| (*v as f32).to_le_bytes()));
-    std::fs::write(folder.join(format!("{name}.npy")), bytes).unwrap();
-}
 
 fn blurs(folder: &Path) {
     for (i, (shape, sigma)) in [([3, 16, 12], 1.0), ([1, 7, 5], 2.3), ([2, 40, 3], 0.4)]

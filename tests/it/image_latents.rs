@@ -17,7 +17,7 @@ fn stages(latent: LatentUse) -> Vec<StageConfig> {
         StageConfig::Motion { length: 5, latent },
         StageConfig::noise(0.1),
         StageConfig::Rays { rays: 8, latent },
-        StageConfig::Mask { rho: 0.4, latent },
+        StageConfig::mask(0.4, latent),
         StageConfig::Jpeg {
             min: 0.2,
             max: 0.9,
@@ -99,7 +99,7 @@ fn missing_pixels_of_the_data_stay_missing_unless_the_mask_is_redrawn() {
     let x = pictures(N, SHAPE);
     let mut recorded = clean(&x);
     recorded.good = pictures(N, SHAPE).gt(0.0).to_kind(Kind::Float);
-    let mask = |latent| StageConfig::Mask { rho: 0.4, latent };
+    let mask = |latent| StageConfig::mask(0.4, latent);
     for stage in [
         mask(LatentUse::Kept),
         mask(LatentUse::Hidden),
@@ -160,7 +160,7 @@ fn latents_that_did_not_come_cannot_be_kept() {
 
 #[test]
 fn masks_are_told_once_and_stages_are_of_images() {
-    let mask = |latent| StageConfig::Mask { rho: 0.2, latent };
+    let mask = |latent| StageConfig::mask(0.2, latent);
     let twice = [mask(LatentUse::Kept), mask(LatentUse::Redrawn)];
     assert!(Stages::new(&twice, &layout(SHAPE), Device::Cpu).is_err());
     let hidden = [mask(LatentUse::Kept), mask(LatentUse::Hidden)];

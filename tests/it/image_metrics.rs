@@ -384,7 +384,7 @@ fn the_channel_decides_which_baselines_there_are() {
     let (names, left) = task_names(vec![noise.clone()], false, 0);
     begins(&names, &["observed", "Gaussian smoothing", "Wiener filter"]);
     assert!(left.is_empty());
-    let mask = |latent| StageConfig::Mask { rho: 0.3, latent };
+    let mask = |latent| StageConfig::mask(0.3, latent);
     let (names, _) = task_names(vec![mask(kept), noise.clone()], true, 0);
     begins(
         &names,

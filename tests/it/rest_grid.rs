@@ -8,7 +8,7 @@ use ndarray::{Array1, Array2};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
-use selfsi::config::{Config, Frame};
+use selfsi::config::{Config, Frame, NormaliseConfig};
 use selfsi::data::flag;
 use selfsi::prepare::{Prepared, prepare, prepare_from};
 use selfsi::restored::Restored;
@@ -336,4 +336,68 @@ fn a_run_restores_objects_of_any_redshift_and_says_where_they_were_observed() {
     command.arg("inspect").arg(path("set.h5"));
     let said = command.assert().success().get_output().stdout.clone();
     assert!(String::from_utf8(said).unwrap().contains("rest frame"));
+}
+
+#[test]
+fn init_drafts_a_grid_of_the_rest_frame_for_a_survey_of_many_redshifts_and_its_run_is_diagnosed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let z: Vec<f64> = (0..240).map(|i| 0.5 + 0.01 * f64::from(i)).collect();
+    survey(&path("survey.h5"), &z, true, 0.3);
+    let init = |more: &[&str]| {
+        let mut command = selfsi();
+        command.args(["init", "--force"]).arg(path("survey.h5"));
+        command.arg("--out").arg(path("my.toml"));
+        let known = [
+            "survey.source.wavelength=vacuum",
+            "survey.source.flux_unit='1E-17 erg/cm^2/s/Ang'",
+        ];
+        command.args(known.iter().chain(more).flat_map(|s| ["--set", s]));
+        command.assert().success();
+        let text = std::fs::read_to_string(path("my.toml")).unwrap();
+        (Config::load(path("my.toml"), &[]).unwrap(), text)
+    };
+    let (config, text) = init(&[]);
+    assert_eq!(config.grid.frame, Frame::Rest);
+    // 3600–9600 Å of z 0.5–2.9: one in twenty shows what lies between.
+    assert!((900.0..1060.0).contains(&config.grid.min), "{text}");
+    assert!((5500.0..6400.0).contains(&config.grid.max), "{text}");
+    // A whole number of the survey's pixels.
+    let width = (config.grid.max / config.grid.min).log10() / config.grid.pixels as f64 / 1e-4;
+    assert!((width - width.round()).abs() < 1e-5, "{width}");
+    assert!(
+        matches!(config.normalise, NormaliseConfig::Amplitude { .. }),
+        "{text}"
+    );
+    assert!(text.contains("no window is shown by all"), "{text}");
+    // The observed frame where that is asked for, or its wavelengths are given, or the redshifts are few.
+    for narrow in ["grid.frame=observed", "grid.min=4000.0", "select.z_max=0.9"] {
+        assert_eq!(init(&[narrow]).0.grid.frame, Frame::Observed, "{narrow}");
+    }
+    let (_, text) = init(&[
+        "grid.pixels=96",
+        "network.channels=[4, 8]",
+        "network.patch=4",
+        "network.margin=8",
+        "network.attention=false",
+        "network.embedding=8",
+        "train.steps=6",
+        "train.batch=8",
+        "train.heldout=0.4",
+        "train.validate_every=2",
+        "train.checkpoint_every=6",
+    ]);
+    let mut prepare = selfsi();
+    prepare.arg("prepare").arg(path("my.toml"));
+    prepare.assert().success();
+    let set = Prepared::open(path("my.prepared.h5")).unwrap();
+    assert!(set.objects().iter().all(|o| o.flag == 0), "{text}");
+    train(&path("my.toml"), &path("run"));
+    let mut diagnose = selfsi();
+    diagnose.arg("--json").arg("diagnose").arg(path("run"));
+    let said = diagnose.assert().success().get_output().stdout.clone();
+    let said: serde_json::Value = serde_json::from_slice(&said).unwrap();
+    assert_eq!(said["validations"].as_array().unwrap().len(), 3, "{said}");
+    let floor = &said["validations"][2]["proxies"]["gaussian"]["floor"];
+    assert!(floor.as_f64().unwrap().abs() < 1.0, "{said}");
 }

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// What a step of training and a run of Φ are made of. The rest of src/forward runs programs and codecs
 /// on the host.
-const ON_DEVICE: [&str; 29] = [
-    "base/rows.rs",
+const ON_DEVICE: [&str; 36] = [
     "transport/mod.rs",
     "transport/reverse_noise.rs",
     "interpolant/mod.rs",
@@ -31,6 +30,14 @@ const ON_DEVICE: [&str; 29] = [
     "forward/rays.rs",
     "forward/latent.rs",
     "forward/stages.rs",
+    "forward/spectra_stages.rs",
+    "forward/calibration.rs",
+    "forward/lever.rs",
+    "forward/line_spread.rs",
+    "forward/lost.rs",
+    "forward/passing.rs",
+    "forward/psf.rs",
+    "forward/psf_stage.rs",
     "train/rule.rs",
     "train/estep.rs",
     "train/pairs.rs",
@@ -53,7 +60,7 @@ const WAITS: [&str; 8] = [
     "nonzero(",
     "masked_select(",
     "unique",
-    "repeat_interleave_self_int(copies, 0, None",
+    "repeat_interleave",
     "bincount(",
     ".all()",
     ".any()",

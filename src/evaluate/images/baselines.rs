@@ -6,9 +6,7 @@ use super::inpaint::{Smoothness, inpaint};
 use super::response::{Response, Responses, Told, motion_angle};
 use super::richardson_lucy::RichardsonLucy;
 use super::wiener::Wiener;
-use crate::config::{
-    ForwardConfig, ImageConfig, LatentUse, LevelFrom, PsfFrom, StageConfig, StageUnits,
-};
+use crate::config::{ForwardConfig, ImageConfig, LatentUse, PsfFrom, StageConfig, StageUnits};
 use crate::data::{ImageBlock, PixelScale, RowBlock};
 use crate::evaluate::population::rmse;
 use ndarray::{Array2, ArrayView2, Axis, s};
@@ -69,7 +67,8 @@ pub fn baselines(task: &Task) -> (Vec<Restored>, Vec<String>) {
     let (filled, smoothness) = fill_in(task, &mut rows);
     let modes = Mirrored::new(task.shape.height, task.shape.width);
     rows.push(smoothing(task, &filled, &modes));
-    let hidden = |s: &StageConfig| matches!(s, StageConfig::Mask { latent, .. } if *latent == LatentUse::Hidden);
+    let hidden =
+        |s: &StageConfig| matches!(s, StageConfig::Mask(m) if m.latent == LatentUse::Hidden);
     let nonlinear =
         |s: &StageConfig| matches!(s, StageConfig::Jpeg { .. } | StageConfig::Rays { .. });
     match stages {
@@ -226,7 +225,7 @@ fn deconvolved(
 /// Whether a stage is another one for each image.
 fn of_each_image(stage: &StageConfig) -> bool {
     match stage {
-        StageConfig::Noise { from, .. } => *from != LevelFrom::Sigma,
+        StageConfig::Noise(noise) => noise.from.is_recorded(),
         StageConfig::Psf(psf) => psf.from == PsfFrom::Hdu,
         _ => false,
     }

@@ -1,7 +1,7 @@
 //! What a channel does to each Fourier mode, to the extent that it is linear: Y = H X + noise.
 
 use super::fourier::Mirrored;
-use crate::config::{LatentUse, LevelFrom, PsfFrom, StageConfig};
+use crate::config::{LatentUse, PsfFrom, StageConfig};
 use ndarray::{Array2, ArrayView1};
 
 /// Directions that a mean kernel is averaged over.
@@ -47,8 +47,8 @@ pub struct Response {
 
 impl Response {
     /// Of `stages`, in their order: a blur also smooths the noise of the stages before it. A PSF counts
-    /// as if it were the mean of itself and of itself turned by half a turn. Masks, JPEG and tomography are
-    /// no part of it.
+    /// as if it were the mean of itself and of itself turned by half a turn. Masks, saturation, JPEG and
+    /// tomography are no part of it.
     #[must_use]
     pub fn of(stages: &[StageConfig], modes: &Mirrored, told: Told<'_>) -> Self {
         let Told {
@@ -66,11 +66,11 @@ impl Response {
         };
         for stage in stages {
             match stage {
-                StageConfig::Noise {
-                    from: LevelFrom::Sigma,
-                    sigma,
-                } => response.add(&white, (sigma * unit).powi(2)),
-                StageConfig::Noise { .. } => response.add(&white, variance),
+                StageConfig::Noise(noise) => {
+                    let recorded = noise.from.is_recorded();
+                    let own = (noise.sigma * unit).powi(2);
+                    response.add(&white, if recorded { variance } else { own });
+                }
                 StageConfig::Psf(config) => {
                     if let (PsfFrom::Hdu, Some(psf)) = (config.from, psf) {
                         let side = psf.len().isqrt();
@@ -91,7 +91,7 @@ impl Response {
                 StageConfig::Motion { length, .. } => {
                     response.blur(&modes.transfer(&motion_kernel(*length, angle)));
                 }
-                StageConfig::Mask { .. } | StageConfig::Jpeg { .. } | StageConfig::Rays { .. } => {}
+                _ => {}
             }
         }
         response

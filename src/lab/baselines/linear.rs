@@ -4,9 +4,10 @@
 //! A, its transpose, and the covariance of the noise.
 
 use crate::config::{
-    ForwardConfig, LatentUse, LevelFrom, NoiseFrom, PsfFrom, SmoothingFrom, StageConfig, StageUnits,
+    ForwardConfig, LatentUse, LevelFrom, NoiseFrom, NoiseStage, PsfFrom, SmoothingFrom,
+    StageConfig, StageUnits,
 };
-use crate::data::{ImageLayout, Layout};
+use crate::data::{ImageLayout, Layout, LogGrid};
 use crate::forward::blur::Blur;
 use crate::forward::possible_correlation;
 use crate::forward::psf;
@@ -87,30 +88,24 @@ impl Linear {
                 },
                 Layout::Spectra { grid, noise_rho },
             ) => {
-                if *tilt > 0.0 {
-                    ignored.push(format!("the flux-calibration tilt (±{tilt}) is ignored"));
-                }
-                if let NoiseFrom::Snr { .. } = noise {
-                    ignored.push("each spectrum's noise level is taken as known".to_owned());
-                }
-                let smooth = Smoothing::new(grid.pixels, device);
-                let smooth = match smoothing {
-                    SmoothingFrom::Lsf => Part::Lsf(smooth),
-                    SmoothingFrom::Resolution { resolution, spread } => {
-                        if *spread > 0.0 {
-                            ignored.push(format!(
-                                "the spread of the resolution (±{spread}) is ignored"
-                            ));
-                        }
-                        Part::Smooth(smooth, 1.0 / (resolution * grid.dln()))
-                    }
+                let mut spectra = Spectra::new(grid, noise_rho, &mut ignored, device);
+                spectra.tilt(*tilt);
+                let level = match noise {
+                    NoiseFrom::Ivar => LevelFrom::Ivar,
+                    NoiseFrom::Snr { .. } => LevelFrom::Snr,
                 };
-                vec![smooth, Part::correlated(noise_rho, None, device)]
+                vec![
+                    spectra.smooth(smoothing),
+                    spectra.noise(&NoiseStage::from(level))?,
+                ]
+            }
+            (ForwardConfig::Stages { stages, .. }, Layout::Spectra { grid, noise_rho }) => {
+                Spectra::new(grid, noise_rho, &mut ignored, device).parts(stages)?
             }
             (ForwardConfig::Command { .. }, _) => {
                 return Err("the channel is a program, which has no gradient".to_owned());
             }
-            (ForwardConfig::Stages { .. } | ForwardConfig::Quasar { .. }, _) => {
+            (ForwardConfig::Quasar { .. }, _) => {
                 return Err("the channel does not take such data".to_owned());
             }
         };
@@ -193,6 +188,94 @@ impl Linear {
     }
 }
 
+/// The parts of a channel of spectra.
+struct Spectra<'a> {
+    grid: &'a LogGrid,
+    noise_rho: &'a [f32],
+    /// What is left out, in words.
+    ignored: &'a mut Vec<String>,
+    device: Device,
+}
+
+impl<'a> Spectra<'a> {
+    fn new(
+        grid: &'a LogGrid,
+        noise_rho: &'a [f32],
+        ignored: &'a mut Vec<String>,
+        device: Device,
+    ) -> Self {
+        Self {
+            grid,
+            noise_rho,
+            ignored,
+            device,
+        }
+    }
+
+    fn parts(&mut self, stages: &[StageConfig]) -> std::result::Result<Vec<Part>, String> {
+        let mut parts = Vec::new();
+        for stage in stages {
+            match stage {
+                StageConfig::Tilt { amplitude } => self.tilt(*amplitude),
+                StageConfig::Throughput { amplitude, .. } => self.ignored.push(format!(
+                    "the error of the throughput ({amplitude}) is ignored"
+                )),
+                StageConfig::Redshift { error } => self.ignored.push(format!(
+                    "the error of the redshift ({error} km/s) is ignored"
+                )),
+                StageConfig::Smooth(from) => parts.push(self.smooth(from)),
+                StageConfig::Noise(noise) => parts.push(self.noise(noise)?),
+                StageConfig::Mask(_) => {}
+                StageConfig::Saturate { flagged: true, .. } => self
+                    .ignored
+                    .push("saturated pixels are taken as lost at random".to_owned()),
+                StageConfig::Saturate { .. } => {
+                    return Err("saturation is not linear".to_owned());
+                }
+                images => return Err(format!("`{}` is for images", images.kind())),
+            }
+        }
+        Ok(parts)
+    }
+
+    fn tilt(&mut self, amplitude: f64) {
+        if amplitude > 0.0 {
+            self.ignored.push(format!(
+                "the flux-calibration tilt (±{amplitude}) is ignored"
+            ));
+        }
+    }
+
+    fn smooth(&mut self, from: &SmoothingFrom) -> Part {
+        let smooth = Smoothing::new(self.grid.pixels, self.device);
+        match from {
+            SmoothingFrom::Lsf => Part::Lsf(smooth),
+            SmoothingFrom::Resolution { resolution, spread } => {
+                if *spread > 0.0 {
+                    self.ignored.push(format!(
+                        "the spread of the resolution (±{spread}) is ignored"
+                    ));
+                }
+                Part::Smooth(smooth, 1.0 / (resolution * self.grid.dln()))
+            }
+        }
+    }
+
+    fn noise(&mut self, noise: &NoiseStage) -> std::result::Result<Part, String> {
+        let sigma = match noise.from {
+            LevelFrom::Sigma => Some(noise.sigma),
+            LevelFrom::Ivar | LevelFrom::Background => None,
+            LevelFrom::Snr => {
+                self.ignored
+                    .push("each spectrum's noise level is taken as known".to_owned());
+                None
+            }
+            LevelFrom::Photon => return Err("photon noise depends on the signal".to_owned()),
+        };
+        Ok(Part::correlated(self.noise_rho, sigma, self.device))
+    }
+}
+
 fn image_parts(
     stages: &[StageConfig],
     image: &ImageLayout,
@@ -207,15 +290,13 @@ fn image_parts(
     let (mut parts, mut numbers, mut planes) = (Vec::new(), 0, 0);
     for stage in stages {
         parts.push(match stage {
-            StageConfig::Mask { latent, .. } => {
-                hidden(latent, "mask")?;
+            StageConfig::Mask(mask) => {
+                hidden(&mask.latent, "mask")?;
                 continue;
             }
-            StageConfig::Noise {
-                from: LevelFrom::Sigma,
-                sigma,
-            } => Part::Noise(sigma * unit),
-            StageConfig::Noise { .. } => Part::Recorded,
+            StageConfig::Noise(noise) if noise.from.is_recorded() => Part::Recorded,
+            StageConfig::Noise(noise) => Part::Noise(noise.sigma * unit),
+            StageConfig::Saturate { .. } => return Err("saturation is not linear".to_owned()),
             StageConfig::Psf(psf) => {
                 hidden(&psf.latent(), "PSF")?;
                 match psf.from {
@@ -241,6 +322,7 @@ fn image_parts(
             StageConfig::Photon { .. } => {
                 return Err("photon noise depends on the signal".to_owned());
             }
+            spectra => return Err(format!("`{}` is for spectra", spectra.kind())),
         });
     }
     Ok(parts)
