@@ -12,7 +12,7 @@ use tch::Device;
 /// Larger batches are this times a power of two, so that the processor's parts hold the same rows in each.
 pub(super) const OBJECTS: usize = RestoreConfig::OBJECTS;
 /// Most bytes of the draws of a batch, which are also copied to the host.
-const MOST: u64 = 1 << 28;
+const MOST: u64 = 1 << 26;
 /// Parts for each thread, so that none is without work for long.
 const PARTS: usize = 4;
 /// Of the memory of a GPU, in tenths: blocks of many sizes leave gaps.
@@ -211,8 +211,8 @@ mod tests {
         assert_eq!(fitting(gib, gib / 8, 64), 64);
         assert_eq!(fitting(gib, gib, 64), 64 << 20);
         let size = Size::new(None, SPECTRA, Device::Cuda(0));
-        // 256 MiB of draws: 32 KiB for each object.
-        assert_eq!((size.now, size.block()), (64, 8192));
+        // 64 MiB of draws: 32 KiB for each object.
+        assert_eq!((size.now, size.block()), (64, 2048));
     }
 
     #[test]
