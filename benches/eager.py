@@ -1,27 +1,31 @@
 #!/usr/bin/env python3
-"""selfsi's training step and restoration beside PyTorch's eager mode: the same network, weights,
-batch and thread, in turns, CPU seconds.
+"""selfsi's training step and restoration beside PyTorch's: eager and compiled (torch.compile with
+inductor, which needs a C++ compiler), the same network, weights, batch and thread, in fp32, and the
+restoration in bfloat16 too.
 
 The network and the transport are written here once more, as one would in PyTorch, and have to give
-the fields of selfsi before anything is timed. Started by make bench-eager, which builds the program
-(benches/eager.rs) and a virtual environment with all of torch.
+the fields of selfsi before anything is timed. In every round each candidate has its turn; what counts is
+the least CPU time of all rounds, which other programs on the same cores disturb least. The last columns
+set the restoration beside the machine's limit: what a product of large matrices does with one thread. Started by
+make bench-eager, which builds the program (benches/eager.rs) and a virtual environment with all of torch.
 
-    python benches/eager.py PROGRAM [--batch 64] [--rounds 7] [--times 4]
+    python benches/eager.py PROGRAM [--batch 16 64] [--rounds 7] [--times 3] [--no-compile]
 """
 
 import argparse
 import json
 import math
 import pathlib
-import statistics
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 SIGMA, STRUCTURE = 0.7, 0.1
 STEPS, GRADING = 16, 2.5
@@ -89,12 +93,11 @@ class Network(torch.nn.Module):
         weights = torch.softmax(q @ k.transpose(2, 3) / math.sqrt(c // heads), -1)
         return x + self.conv("attention.out", (weights @ v).transpose(2, 3).reshape(b, c, length))
 
-    def forward(self, t, x, good, sigma, phase):
+    def forward(self, t, x, good, sigma, left):
         phase_of = t * self.frequencies
         e = torch.cat([phase_of.cos(), phase_of.sin()], 1)
         e = F.silu(self.linear("time.second", F.silu(self.linear("time.first", e))))
         d = x.shape[1]
-        shift = int(math.modf(phase * 0.61803398875)[0] * PATCH) - PATCH // 2
         variance = sigma.square()
         inverse = 1.0 / (t.square() * variance + 1.0)
         scale = inverse.sqrt()
@@ -105,7 +108,7 @@ class Network(torch.nn.Module):
         waves = torch.exp2(torch.arange(OCTAVES, dtype=torch.float32)).unsqueeze(1) * (u * (math.pi / 2))
         place = torch.cat([u, waves.sin(), waves.cos()], 0).expand(x.shape[0], -1, -1)
         channels = torch.stack([x, good, sigma.clamp_min(1e-3).log()], 1)
-        h = F.pad(torch.cat([channels, place], 1), (MARGIN + shift, MARGIN - shift), mode="reflect")
+        h = F.pad(torch.cat([channels, place], 1), (left, 2 * MARGIN - left), mode="reflect")
         h = self.coarsen("stem", h, PATCH)
         skips = []
         for i in range(LEVELS - 1):
@@ -120,8 +123,13 @@ class Network(torch.nn.Module):
             h = self.conv(f"up{i}.merge", torch.cat([h, skips[i]], 1))
             h = self.block(f"up{i}.0", h, e)
         out = self.refine("out", F.silu(self.norm("out.norm", h)), PATCH)
-        out = out[:, :, MARGIN + shift : MARGIN + shift + d]
+        out = out[:, :, left : left + d]
         return (out[:, 0] + out[:, 1] * x) * output + skip
+
+
+def left_of(phase):
+    """Pixels by which the spectrum is extended on the left, by which the coarse grid is moved."""
+    return MARGIN + int(math.modf(phase * 0.61803398875)[0] * PATCH) - PATCH // 2
 
 
 @torch.no_grad()
@@ -130,7 +138,7 @@ def restore(network, y, good, sigma):
     x, before = y, None
     times = [(1 - k / STEPS) ** GRADING for k in range(STEPS + 1)]
     for k, (t, u) in enumerate(zip(times, times[1:])):
-        drift = network(torch.full((x.shape[0], 1), t), x, good, sigma, k)
+        drift = network(torch.full((x.shape[0], 1), t), x, good, sigma, left_of(k))
         clean = x - drift * t
         new = x * (u / t) + clean * (1 - u / t)
         if before is not None:
@@ -143,8 +151,9 @@ def restore(network, y, good, sigma):
 class Training:
     """The M-step: observe, interpolate, gradient, clip, Adam, running average."""
 
-    def __init__(self, network, x0, good, sigma):
-        self.network, self.x0, self.good, self.sigma = network, x0, good, sigma
+    def __init__(self, network, fields, x0, good, sigma):
+        """`fields`: the network, or what compiling made of it."""
+        self.fields, self.x0, self.good, self.sigma = fields, x0, good, sigma
         self.weights = list(network.parameters())
         self.adam = torch.optim.Adam(self.weights, lr=1e-5, betas=(0.9, 0.999))
         self.average = [w.detach().clone() for w in self.weights]
@@ -155,7 +164,7 @@ class Training:
         x1 = x0 + self.sigma * torch.randn_like(x0)
         t = torch.rand(x0.shape[0], 1)
         velocity = x1 - x0
-        fields = self.network(t, x0 + t * velocity, self.good, self.sigma, self.steps)
+        fields = self.fields(t, x0 + t * velocity, self.good, self.sigma, left_of(self.steps))
         loss = ((fields - velocity).square() / (self.sigma.square() + STRUCTURE)).mean()
         self.adam.zero_grad()
         loss.backward()
@@ -166,6 +175,16 @@ class Training:
         self.steps += 1
 
 
+def in_bf16(fields):
+    """As selfsi's bf16: the convolutions and products in bfloat16."""
+
+    def run(*arguments):
+        with torch.autocast("cpu", torch.bfloat16):
+            return fields(*arguments).float()
+
+    return run
+
+
 def timed(action, n):
     begin = time.process_time()
     for _ in range(n):
@@ -173,49 +192,131 @@ def timed(action, n):
     return time.process_time() - begin
 
 
+def most(work, action, rounds=8):
+    """The most work per CPU second that `action` does."""
+    action()
+    return work / min(timed(action, 1) for _ in range(rounds))
+
+
+def limits():
+    """FLOP/s of matrix products by kind, and bytes/s through memory, of one thread."""
+    n, long = 1536, 1 << 24
+    found = {}
+    for kind in (torch.float32, torch.bfloat16):
+        a, b = (torch.randn(n, n).to(kind) for _ in range(2))
+        found[kind] = most(2 * n**3, lambda: a @ b)
+    x, y, z = (torch.zeros(long) for _ in range(3))
+    found["memory"] = most(3 * 4 * long, lambda: torch.add(x, y, alpha=3.0, out=z))
+    return found
+
+
+def work(fields, arguments):
+    """FLOP of one evaluation: the products and convolutions, as the formulas have them."""
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
+        fields(*arguments)
+    return counter.get_total_flops()
+
+
+class Selfsi:
+    """benches/eager.rs, waiting for orders."""
+
+    def __init__(self, program, file, batch):
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen([program, file, str(batch)], stdin=pipe, stdout=pipe, text=True)
+        assert self.process.stdout.readline() == "ready\n"
+
+    def seconds(self, what, n):
+        self.process.stdin.write(f"{what} {n}\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def candidates(selfsi, tensors, compiled):
+    """By what is timed, the seconds of n calls of each candidate."""
+    y, t, velocity, restored = (tensors.pop(k) for k in ("y", "t", "velocity", "restored"))
+    good, sigma = torch.ones_like(y), torch.full_like(y, SIGMA)
+
+    def check(fields, what, fine, coarse):
+        with torch.no_grad():
+            error = (fields(t, y, good, sigma, left_of(0)) - velocity).abs().max() / velocity.std()
+        assert error < fine, f"{what} is not the same network: fields differ by {error:.1e}"
+        error = (restore(fields, y, good, sigma) - restored).square().mean().sqrt() / restored.std()
+        assert error < coarse, f"{what} is not the same transport: restorations differ by {error:.1e}"
+
+    def of(fields):
+        return lambda n: timed(lambda: restore(fields, y, good, sigma), n)
+
+    network = Network(tensors)
+    eager, bf16 = network, in_bf16(network)
+    check(eager, "PyTorch eager", 1e-4, 1e-3)
+    check(bf16, "PyTorch eager in bfloat16", 1e-1, 3e-2)
+    train, steps = {}, {}
+    train["eager"] = lambda n: timed(steps["eager"].step, n)
+    steps["eager"] = Training(network, eager, restored, good, sigma)
+    fp32 = {"eager": of(eager)}
+    half = {"eager": of(bf16)}
+    if compiled:
+        # Networks of their own: the one above learns.
+        learning, fixed, rounded = (Network(tensors) for _ in range(3))
+        steps["compiled"] = Training(learning, torch.compile(learning), restored, good, sigma)
+        train["compiled"] = lambda n: timed(steps["compiled"].step, n)
+        with torch.no_grad():
+            fixed, rounded = torch.compile(fixed), in_bf16(torch.compile(rounded))
+        check(fixed, "PyTorch compiled", 1e-4, 1e-3)
+        check(rounded, "PyTorch compiled in bfloat16", 1e-1, 3e-2)
+        fp32["compiled"], half["compiled"] = of(fixed), of(rounded)
+    flop = STEPS * work(eager, (t, y, good, sigma, MARGIN))
+    return flop, {
+        "training step": {"selfsi": lambda n: selfsi.seconds("train", n), **train},
+        "restoration": {"selfsi": lambda n: selfsi.seconds("restore", n), **fp32},
+        "restoration, bf16": {"selfsi": lambda n: selfsi.seconds("restore-bf16", n), **half},
+    }
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program")
-    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--batch", type=int, nargs="+", default=[16, 64])
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--times", type=int, default=4)
+    parser.add_argument("--times", type=int, default=3)
+    parser.add_argument("--no-compile", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as folder:
-        file = f"{folder}/network.safetensors"
-        command = [arguments.program, file, str(arguments.batch)]
-        selfsi = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert selfsi.stdout.readline() == "ready\n"
-        tensors = load(file)
-        y, t, velocity, restored = (tensors.pop(k) for k in ("y", "t", "velocity", "restored"))
-        network = Network(tensors)
-        good, sigma = torch.ones_like(y), torch.full_like(y, SIGMA)
-        with torch.no_grad():
-            error = (network(t, y, good, sigma, 0) - velocity).abs().max() / velocity.std()
-        assert error < 1e-4, f"not the same network: fields differ by {error:.1e}"
-        error = (restore(network, y, good, sigma) - restored).abs().max() / restored.std()
-        assert error < 1e-3, f"not the same transport: restorations differ by {error:.1e}"
-        training = Training(network, restored, good, sigma)
-        theirs = {"train": training.step, "restore": lambda: restore(network, y, good, sigma)}
-
-        def ours(what, n):
-            selfsi.stdin.write(f"{what} {n}\n")
-            selfsi.stdin.flush()
-            return float(selfsi.stdout.readline())
-
-        for what, action in theirs.items():
-            n = arguments.times
-            ours(what, 1), timed(action, 1)
-            seconds = [(ours(what, n) / n, timed(action, n) / n) for _ in range(arguments.rounds)]
-            a, b = (statistics.median(column) for column in zip(*seconds))
-            ratios = sorted(theirs / mine for mine, theirs in seconds)
-            print(
-                f"{what}, batch {arguments.batch}: selfsi {a:.3f} s, PyTorch eager {b:.3f} s, "
-                f"speed {b / a:.2f} of eager's (rounds {ratios[0]:.2f} to {ratios[-1]:.2f})"
-            )
-        selfsi.stdin.close()
-        selfsi.wait()
+    # One compilation for all places of the coarse grid.
+    torch.compiler.config.dynamic_sources = "L['left']"
+    limit = limits()
+    print(
+        f"One thread: sgemm {limit[torch.float32] / 1e9:.0f} GFLOP/s, bf16 {limit[torch.bfloat16] / 1e9:.0f} GFLOP/s, "
+        f"memory {limit['memory'] / 1e9:.1f} GB/s"
+    )
+    print("| batch | | selfsi, CPU s | PyTorch eager | compiled | speed over eager | over compiled | GFLOP/s | of gemm |")
+    print("|--:|---|--:|--:|--:|--:|--:|--:|--:|", flush=True)
+    for batch in arguments.batch:
+        with tempfile.TemporaryDirectory() as folder:
+            file = f"{folder}/network.safetensors"
+            selfsi = Selfsi(arguments.program, file, batch)
+            torch.compiler.reset()
+            flop, timings = candidates(selfsi, load(file), not arguments.no_compile)
+            for what, each in timings.items():
+                n = arguments.times
+                for run in each.values():
+                    run(1)
+                rounds = [{name: run(n) / n for name, run in each.items()} for _ in range(arguments.rounds)]
+                least = {name: min(r[name] for r in rounds) for name in each}
+                ours = least["selfsi"]
+                seconds = [f"{least[name]:.3f}" if name in least else "" for name in ("selfsi", "eager", "compiled")]
+                speeds = [f"{least[name] / ours:.2f}" if name in least else "" for name in ("eager", "compiled")]
+                kind = torch.bfloat16 if "bf16" in what else torch.float32
+                rate = flop / ours
+                roof = [f"{rate / 1e9:.0f}", f"{rate / limit[kind]:.0%}"] if "restoration" in what else ["", ""]
+                print("| " + " | ".join([str(batch), what, *seconds, *speeds, *roof]) + " |", flush=True)
+            selfsi.end()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

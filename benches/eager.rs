@@ -1,12 +1,15 @@
-//! The training step and the restoration of the default network, to be timed beside PyTorch's eager
-//! mode: benches/eager.py starts this program, and both take turns.
+//! The training step and the restoration of the default network, to be timed beside PyTorch's:
+//! benches/eager.py starts this program, and all take turns.
 //!
 //! Arguments: a file for the weights with a batch and its fields (safetensors), the batch size. Then,
-//! on standard input, `train N` or `restore N`; the answer to each is the CPU seconds of N of them.
+//! on standard input, `train N`, `restore N` or `restore-bf16 N`; the answer to each is the CPU seconds of N
+//! of them.
 
 use safetensors::tensor::{Dtype, TensorView};
 use selfsi::base::random::{Purpose, Rows};
-use selfsi::config::{GridConfig, InterpolantConfig, TrainConfig, TransportConfig, UNet1dConfig};
+use selfsi::config::{
+    Bf16, GridConfig, InterpolantConfig, TrainConfig, TransportConfig, UNet1dConfig,
+};
 use selfsi::data::LogGrid;
 use selfsi::fit::{Learner, Stride};
 use selfsi::forward::{CorrelatedNoise, Gaussian, Latent};
@@ -47,6 +50,11 @@ fn main() {
     let t = random.uniform(1, 1);
     let fields = tch::no_grad(|| network.fields(&t, &data.flux, &data.latent, Pass::default()));
     let transport = Transport::new(&InterpolantConfig::Ode, &TransportConfig::default(), true);
+    let rounded = TransportConfig {
+        bf16: Bf16::On,
+        ..TransportConfig::default()
+    };
+    let rounded = Transport::new(&InterpolantConfig::Ode, &rounded, true);
     let x = transport.run(&network, &data.flux, &data.latent, &random, false);
     let mut tensors: Vec<(String, Tensor)> = vec![
         ("y".into(), data.flux.copy()),
@@ -92,7 +100,12 @@ fn main() {
                 let _ = loss.unwrap();
             } else {
                 let net = learner.network.as_ref();
-                let _ = transport.run(net, &data.flux, &data.latent, &random, false);
+                let by = if what == "restore" {
+                    &transport
+                } else {
+                    &rounded
+                };
+                let _ = by.run(net, &data.flux, &data.latent, &random, false);
             }
         }
         println!("{}", cpu_seconds() - begin);

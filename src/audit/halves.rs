@@ -4,19 +4,25 @@
 use crate::data::Object;
 use crate::restored::{Restored, RestoredRows};
 use crate::{Error, Result};
-use ndarray::{Array1, Axis};
+use ndarray::Array1;
 use std::collections::HashMap;
 
 /// Difference of two restorations, in units of their combined SIGMA, from which they disagree. Two
 /// perfect runs differ by the noise of their few draws alone.
 pub const DISAGREE: f64 = 3.0;
 
-/// Two restorations of each object of a catalog: their difference over the root of the summed
-/// squares of SIGMA, `[D]`; `None` where the other catalog has no restoration.
-#[derive(Debug)]
+/// Two restorations of each object of a catalog, compared when they are asked for: six images of a survey
+/// would not fit into memory.
 pub struct Halves {
-    differences: Vec<Option<Array1<f32>>>,
+    /// Row of each object in the other catalog; `None` where that has no restoration.
+    partners: Vec<Option<usize>>,
+    restored: [RestoredRows; 2],
+    sigma: [RestoredRows; 2],
 }
+
+/// The difference of two restorations over the root of the summed squares of SIGMA, `[D]`.
+#[derive(Debug)]
+pub struct Difference(Array1<f32>);
 
 /// The disagreement over one object.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,41 +46,47 @@ impl Halves {
             .filter(|i| b.objects()[*i].flag == 0)
             .map(|i| (identity(&b.objects()[i]), i))
             .collect();
-        // Row by row: six images of a survey would not fit into memory.
-        let images = |name| Ok::<_, Error>((a.rows(name)?, b.rows(name)?));
-        let mut observed = images("OBSERVED")?;
-        let (mut restored, mut sigma) = (images("RESTORED")?, images("SIGMA")?);
-        let difference = |(i, object): (usize, &Object)| {
-            let row = rows.get(&identity(object)).filter(|_| object.flag == 0);
-            row.map(|j| {
-                let both = |images: &mut (RestoredRows, RestoredRows)| {
-                    Ok::<_, Error>((images.0.read(&[i])?, images.1.read(&[*j])?))
-                };
-                let (ya, yb) = both(&mut observed)?;
-                same_observation(b, object, ya.iter(), yb.iter())?;
-                let ((xa, xb), (sa, sb)) = (both(&mut restored)?, both(&mut sigma)?);
-                let combined = (&sa * &sa + &sb * &sb).mapv(f32::sqrt);
-                let difference = (xa - xb) / combined.mapv(|s| s.max(f32::MIN_POSITIVE));
-                Ok(difference.index_axis_move(Axis(0), 0))
-            })
-            .transpose()
-        };
-        let differences: Vec<_> = a
-            .objects()
-            .iter()
-            .enumerate()
-            .map(difference)
-            .collect::<Result<_>>()?;
-        if differences.iter().all(Option::is_none) {
+        let partner = |o: &Object| rows.get(&identity(o)).filter(|_| o.flag == 0).copied();
+        let partners: Vec<_> = a.objects().iter().map(partner).collect();
+        if partners.iter().all(Option::is_none) {
             return Err(foreign(b, "none of its objects is in the audited catalog"));
         }
-        Ok(Self { differences })
+        let images = |name| Ok::<_, Error>([a.rows(name)?, b.rows(name)?]);
+        let mut observed = images("OBSERVED")?;
+        for (i, j) in partners.iter().enumerate() {
+            if let Some(j) = j {
+                let [ya, yb] = both(&mut observed, i, *j)?;
+                same_observation(b, &a.objects()[i], ya.iter(), yb.iter())?;
+            }
+        }
+        Ok(Self {
+            partners,
+            restored: images("RESTORED")?,
+            sigma: images("SIGMA")?,
+        })
     }
 
-    /// How far the two differ over object `row`.
+    /// How the two differ over object `row`; `None` where the other has none.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if a catalog cannot be read.
+    pub fn of(&mut self, row: usize) -> Result<Option<Difference>> {
+        let Some(other) = self.partners[row] else {
+            return Ok(None);
+        };
+        let [xa, xb] = both(&mut self.restored, row, other)?;
+        let [sa, sb] = both(&mut self.sigma, row, other)?;
+        let combined = (&sa * &sa + &sb * &sb).mapv(f32::sqrt);
+        let difference = (xa - xb) / combined.mapv(|s| s.max(f32::MIN_POSITIVE));
+        Ok(Some(Difference(difference)))
+    }
+}
+
+impl Difference {
+    /// How far the two differ.
     #[must_use]
-    pub fn of(&self, row: usize) -> Option<Disagreement> {
-        let d = self.differences[row].as_ref()?;
+    pub fn disagreement(&self) -> Option<Disagreement> {
+        let d = &self.0;
         let at = (0..d.len()).max_by(|i, j| d[*i].abs().total_cmp(&d[*j].abs()))?;
         let square = d.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>();
         Some(Disagreement {
@@ -84,15 +96,19 @@ impl Halves {
         })
     }
 
-    /// Mean difference of object `row` over pixels `from..=to`; NaN where there is none.
+    /// Its mean over pixels `from..=to`.
     #[must_use]
-    pub fn over(&self, row: usize, from: usize, to: usize) -> f64 {
-        let Some(d) = &self.differences[row] else {
-            return f64::NAN;
-        };
-        let sum: f64 = (from..=to).map(|i| f64::from(d[i])).sum();
+    pub fn over(&self, from: usize, to: usize) -> f64 {
+        let sum: f64 = (from..=to).map(|i| f64::from(self.0[i])).sum();
         sum / (to - from + 1) as f64
     }
+}
+
+/// Row `i` of the first image and row `j` of the second.
+fn both(images: &mut [RestoredRows; 2], i: usize, j: usize) -> Result<[Array1<f32>; 2]> {
+    let [a, b] = images;
+    let row = |image: &mut RestoredRows, i| image.read(&[i]).map(|x| x.row(0).to_owned());
+    Ok([row(a, i)?, row(b, j)?])
 }
 
 /// What an object is known by in two catalogs of a survey.

@@ -1,7 +1,7 @@
 //! From statistics to p-values, verdicts and flags.
 
 use super::examine::{Findings, STATISTICS, Support};
-use super::halves::{DISAGREE, Halves};
+use super::halves::{DISAGREE, Difference};
 use super::table::{AuditHeader, AuditRow, FeatureRow, audit_flag as flag};
 use super::verdict::{CONTRADICTED, SUPPORTED, UNDECIDED, Verdicts};
 use crate::base::null::Null;
@@ -18,7 +18,10 @@ pub struct Judge<'a> {
     statistics: usize,
     verdicts: Verdicts,
     catalog: &'a Restored,
-    halves: Option<Halves>,
+    /// Whether another run's restorations are compared.
+    halved: bool,
+    /// Å, on the catalog's grid.
+    wavelength: Vec<f64>,
 }
 
 /// A finished audit.
@@ -75,7 +78,7 @@ impl<'a> Judge<'a> {
         simulated: &[Findings],
         (alpha, fdr): (f64, f64),
         catalog: &'a Restored,
-        halves: Option<Halves>,
+        halved: bool,
     ) -> Self {
         let values: Vec<[f64; STATISTICS]> = simulated.iter().map(Findings::statistics).collect();
         let nulls: [Null; STATISTICS] =
@@ -91,7 +94,8 @@ impl<'a> Judge<'a> {
             level,
             statistics,
             catalog,
-            halves,
+            halved,
+            wavelength: catalog.header().grid.wavelength(),
         }
     }
 
@@ -107,37 +111,56 @@ impl<'a> Judge<'a> {
         &self.verdicts
     }
 
-    /// The audit of the catalog, given the `findings` on its rows.
+    /// The audit of the catalog before anything is found: one row for each of its objects.
     #[must_use]
-    pub fn audit(&self, header: AuditHeader, findings: Vec<(usize, Findings)>) -> Audit {
-        let wavelength = self.catalog.header().grid.wavelength();
-        let mut rows: Vec<AuditRow> = self.catalog.objects().iter().map(not_audited).collect();
-        let mut features = Vec::new();
-        for (row, found) in findings {
-            let object = &self.catalog.objects()[row];
-            let wavelength = object.observed(&wavelength);
-            if found.restored.dof > 0.0 {
-                rows[row] = self.row(row, object, &found, &wavelength);
-                let feature = |s| self.feature(row, object, s, &wavelength);
-                features.extend(found.features.iter().map(feature));
-            } else {
-                rows[row].reason = "every pixel is masked".into();
-            }
-        }
-        // Findings come in the order of the observations.
-        features.sort_by_key(|f| f.row);
+    pub fn begun(&self, header: AuditHeader) -> Audit {
+        let rows: Vec<AuditRow> = self.catalog.objects().iter().map(not_audited).collect();
         Audit {
             summary: self.summary(&rows, header.alpha),
             header,
             rows,
-            features,
+            features: Vec::new(),
         }
     }
 
-    fn row(&self, row: usize, object: &Object, f: &Findings, wavelength: &[f64]) -> AuditRow {
+    /// Takes what was `found` of row `row`, and how another run's restoration differs, into the audit.
+    pub fn judge(
+        &self,
+        audit: &mut Audit,
+        row: usize,
+        found: &Findings,
+        half: Option<&Difference>,
+    ) {
+        let object = &self.catalog.objects()[row];
+        let wavelength = object.observed(&self.wavelength);
+        if found.restored.dof > 0.0 {
+            audit.rows[row] = self.row(object, found, half, &wavelength);
+            let feature = |s| self.feature(row, object, s, half, &wavelength);
+            audit.features.extend(found.features.iter().map(feature));
+        } else {
+            audit.rows[row].reason = "every pixel is masked".into();
+        }
+    }
+
+    /// The audit when every object is judged.
+    #[must_use]
+    pub fn finished(&self, mut audit: Audit) -> Audit {
+        // Objects come in the order of the observations.
+        audit.features.sort_by_key(|f| f.row);
+        audit.summary = self.summary(&audit.rows, audit.header.alpha);
+        audit
+    }
+
+    fn row(
+        &self,
+        object: &Object,
+        f: &Findings,
+        half: Option<&Difference>,
+        wavelength: &[f64],
+    ) -> AuditRow {
         let statistics = f.statistics();
         let p: [f64; STATISTICS] = std::array::from_fn(|k| self.nulls[k].p(statistics[k]));
-        let half = self.halves.as_ref().and_then(|h| h.of(row));
+        let half = half.and_then(Difference::disagreement);
         let count = |v: &str| {
             f.features
                 .iter()
@@ -252,12 +275,17 @@ impl<'a> Judge<'a> {
         parts.join("; ")
     }
 
-    fn feature(&self, row: usize, object: &Object, s: &Support, wavelength: &[f64]) -> FeatureRow {
+    fn feature(
+        &self,
+        row: usize,
+        object: &Object,
+        s: &Support,
+        half: Option<&Difference>,
+        wavelength: &[f64],
+    ) -> FeatureRow {
         let f = &s.feature;
-        let half = self.halves.as_ref();
         FeatureRow {
             row,
-            object: object.name.clone(),
             name: f.name,
             wave: wavelength[f.peak],
             from: wavelength[f.from],
@@ -267,7 +295,7 @@ impl<'a> Judge<'a> {
             separation: s.separation,
             sigma_prior: s.prior * object.norm,
             verdict: self.verdicts.of(s),
-            half: half.map_or(f64::NAN, |h| h.over(row, f.from, f.to)),
+            half: half.map_or(f64::NAN, |h| h.over(f.from, f.to)),
         }
     }
 
@@ -293,7 +321,7 @@ impl<'a> Judge<'a> {
             draw: count(flag::DRAW),
             likelihood: count(flag::LIKELIHOOD),
             redshift: count(flag::REDSHIFT),
-            halves: self.halves.as_ref().map(|_| count(flag::HALVES)),
+            halves: self.halved.then(|| count(flag::HALVES)),
             supported: sum(|r| r.supported),
             undecided: sum(|r| r.undecided),
             contradicted: sum(|r| r.contradicted),

@@ -19,7 +19,7 @@ mod verdict;
 
 pub use examine::{CALLS, Examiner, Findings, Restorations, STATISTICS, Support};
 pub use features::{Feature, features};
-pub use halves::{Disagreement, Halves};
+pub use halves::{Difference, Disagreement, Halves};
 pub use judge::{Audit, Judge, Summary};
 pub use observed::Observed;
 pub use prediction::{Prediction, calls};
@@ -84,7 +84,7 @@ pub fn audit(
     };
     let restorer = Restorer::new(run, source, &layout)?;
     check_made(job.catalog, &restorer.made)?;
-    let halves = job.other.map(|o| Halves::new(job.catalog, o)).transpose()?;
+    let mut halves = job.other.map(|o| Halves::new(job.catalog, o)).transpose()?;
     let observed = Observed::new(job.catalog, set, job.device)?;
     let examiner = Examiner {
         forward: forward::build(&job.config.forward, &layout, job.device)?,
@@ -103,28 +103,8 @@ pub fn audit(
         null.extend(simulated(&examiner, &restorer, &block, &objects, round)?);
         progress(null.len(), all);
     }
-    let judge = Judge::new(&null, (job.alpha, job.fdr), job.catalog, halves);
+    let judge = Judge::new(&null, (job.alpha, job.fdr), job.catalog, halves.is_some());
 
-    let mut found = Vec::with_capacity(observed.len());
-    let every: Vec<usize> = (0..observed.len()).collect();
-    for part in every.chunks(size) {
-        let (block, objects) = observed.batch(part)?;
-        let x = observed.restorations(part)?;
-        let z: Vec<f64> = objects.iter().map(Object::z_on_grid).collect();
-        let y = block.observations(job.device);
-        let mut findings = examiner.examine(&x, &y, &restorer.numbers(&objects), &z)?;
-        if let Some(priors) = observed.priors(part)? {
-            for (found, prior) in findings.iter_mut().zip(priors.rows()) {
-                let of = |s: &mut Support| s.prior = f64::from(prior[s.feature.peak]);
-                found.features.iter_mut().for_each(of);
-            }
-        }
-        for (found, other) in findings.iter_mut().zip(restorer.other_redshifts(&y)?) {
-            found.redshift = other;
-        }
-        found.extend(part.iter().map(|k| observed.row(*k)).zip(findings));
-        progress(job.simulations + found.len(), all);
-    }
     let mut made = restorer.made.clone();
     made.seed = job.catalog.header().made.seed;
     made.history = job.input.origin().to_vec();
@@ -146,7 +126,32 @@ pub fn audit(
         contradicted: judge.verdicts().contradicted,
         other_sha256: job.other.map(|o| o.header().made.run_sha256.clone()),
     };
-    Ok(judge.audit(header, found))
+    let mut audit = judge.begun(header);
+    let every: Vec<usize> = (0..observed.len()).collect();
+    let mut done = job.simulations;
+    for part in every.chunks(size) {
+        let (block, objects) = observed.batch(part)?;
+        let x = observed.restorations(part)?;
+        let z: Vec<f64> = objects.iter().map(Object::z_on_grid).collect();
+        let y = block.observations(job.device);
+        let mut findings = examiner.examine(&x, &y, &restorer.numbers(&objects), &z)?;
+        if let Some(priors) = observed.priors(part)? {
+            for (found, prior) in findings.iter_mut().zip(priors.rows()) {
+                let of = |s: &mut Support| s.prior = f64::from(prior[s.feature.peak]);
+                found.features.iter_mut().for_each(of);
+            }
+        }
+        for (found, other) in findings.iter_mut().zip(restorer.other_redshifts(&y)?) {
+            found.redshift = other;
+        }
+        for (found, row) in findings.iter().zip(part.iter().map(|k| observed.row(*k))) {
+            let half = halves.as_mut().map(|h| h.of(row)).transpose()?.flatten();
+            judge.judge(&mut audit, row, found, half.as_ref());
+        }
+        done += part.len();
+        progress(done, all);
+    }
+    Ok(judge.finished(audit))
 }
 
 /// The config that made the catalog: how many draws, it says itself.

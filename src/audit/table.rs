@@ -130,8 +130,6 @@ pub struct AuditRow {
 pub struct FeatureRow {
     /// Row of AUDIT, from 0.
     pub row: usize,
-    /// The object's name.
-    pub object: String,
     /// A line's name, or `peak`.
     pub name: &'static str,
     /// Of the peak and of both ends, Å.
@@ -154,6 +152,9 @@ pub struct FeatureRow {
     pub half: f64,
 }
 
+/// Rows of a table that are written together.
+const PART: usize = 4096;
+
 /// Writes an audit to `path`.
 ///
 /// # Errors
@@ -169,7 +170,7 @@ pub fn write_audit(
     sheet.keys(&header.keys())?;
     provenance(&mut sheet, &header.made)?;
     audit_table(&mut sheet, rows)?;
-    feature_table(&mut sheet, features, &header.flux_unit)?;
+    feature_table(&mut sheet, (rows, features), &header.flux_unit)?;
     sheet.finish()
 }
 
@@ -231,6 +232,7 @@ impl AuditHeader {
 
 type Real<'a, R> = (&'static str, &'a str, fn(&R) -> f64);
 type Whole<R> = (&'static str, fn(&R) -> i64);
+type Text<'a, R> = (&'static str, &'a dyn Fn(&R) -> String);
 
 const AUDIT_REAL: [Real<'static, AuditRow>; 22] = [
     ("RA", "deg", |r| r.object.ra),
@@ -270,21 +272,22 @@ const AUDIT_WHOLE: [Whole<AuditRow>; 9] = [
 ];
 
 fn audit_table(sheet: &mut Sheet, rows: &[AuditRow]) -> Result<()> {
-    let texts = [
-        ("NAME", rows.iter().map(|r| ascii(&r.object.name)).collect()),
-        ("REASON", rows.iter().map(|r| ascii(&r.reason)).collect()),
+    let texts: [Text<'_, AuditRow>; 2] = [
+        ("NAME", &|r| ascii(&r.object.name)),
+        ("REASON", &|r| ascii(&r.reason)),
     ];
     table(sheet, "AUDIT", rows, &texts, &AUDIT_WHOLE, &AUDIT_REAL)
 }
 
-fn feature_table(sheet: &mut Sheet, rows: &[FeatureRow], flux_unit: &str) -> Result<()> {
-    let texts = [
-        ("NAME", rows.iter().map(|r| ascii(&r.object)).collect()),
-        ("FEATURE", rows.iter().map(|r| plain(r.name)).collect()),
-        (
-            "VERDICT",
-            rows.iter().map(|r| r.verdict.to_owned()).collect(),
-        ),
+fn feature_table(
+    sheet: &mut Sheet,
+    (objects, rows): (&[AuditRow], &[FeatureRow]),
+    flux_unit: &str,
+) -> Result<()> {
+    let texts: [Text<'_, FeatureRow>; 3] = [
+        ("NAME", &|r| ascii(&objects[r.row].object.name)),
+        ("FEATURE", &|r| plain(r.name)),
+        ("VERDICT", &|r| r.verdict.to_owned()),
     ];
     let whole: [Whole<FeatureRow>; 1] = [("ROW", |r| r.row as i64 + 1)];
     let real: [Real<'_, FeatureRow>; 8] = [
@@ -304,31 +307,38 @@ fn table<R>(
     sheet: &mut Sheet,
     name: &str,
     rows: &[R],
-    texts: &[(&'static str, Vec<String>)],
+    texts: &[Text<'_, R>],
     whole: &[Whole<R>],
     real: &[Real<'_, R>],
 ) -> Result<()> {
-    let text = |(name, values): &(&str, Vec<String>)| Column::texts(name, values);
+    let text = |(name, get): &Text<'_, R>| {
+        let widths = rows.iter().map(|r| get(r).len());
+        Column {
+            width: widths.max().unwrap_or(0).max(1),
+            ..Column::new(name, T::String)
+        }
+    };
     let mut columns: Vec<Column> = texts.iter().map(text).collect();
     columns.extend(whole.iter().map(|(n, _)| Column::new(n, T::LongLong)));
     columns.extend(
         real.iter()
             .map(|(n, unit, _)| Column::new(n, T::Double).unit(unit)),
     );
-    let hdu = sheet.table(name, &columns)?;
-    if rows.is_empty() {
-        return Ok(());
-    }
-    for (name, values) in texts {
-        sheet.column(&hdu, name, values)?;
-    }
-    for (name, get) in whole {
-        let values: Vec<i64> = rows.iter().map(get).collect();
-        sheet.column(&hdu, name, &values)?;
-    }
-    for (name, _, get) in real {
-        let values: Vec<f64> = rows.iter().map(get).collect();
-        sheet.column(&hdu, name, &values)?;
+    sheet.table(name, &columns)?;
+    for (k, part) in rows.chunks(PART).enumerate() {
+        let start = k * PART;
+        for (name, get) in texts {
+            let values: Vec<String> = part.iter().map(get).collect();
+            sheet.texts(name, start, &values)?;
+        }
+        for (name, get) in whole {
+            let values: Vec<i64> = part.iter().map(get).collect();
+            sheet.rows(name, start, &values)?;
+        }
+        for (name, _, get) in real {
+            let values: Vec<f64> = part.iter().map(get).collect();
+            sheet.rows(name, start, &values)?;
+        }
     }
     Ok(())
 }

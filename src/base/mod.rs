@@ -10,7 +10,7 @@ mod glibc;
 pub mod libtorch;
 pub(crate) mod line;
 pub mod lock;
-mod machine;
+pub mod machine;
 pub mod memory;
 pub mod messages;
 pub mod null;

@@ -1,5 +1,12 @@
-//! Statistics of samples. A value that is NaN or infinite was not measured: each function says what it
+//! Samples and their statistics. A value that is NaN or infinite was not measured: each function says what it
 //! makes of one.
+
+/// At most `most` of `rows`, evenly spread.
+pub(crate) fn evenly<T: Copy>(rows: &[T], most: usize) -> Vec<T> {
+    let n = rows.len();
+    let taken = most.min(n);
+    (0..taken).map(|k| rows[k * n / taken]).collect()
+}
 
 /// Median of the finite values, the mean of the middle two of an even number; NaN where there are none.
 /// Values that are not finite are left out.

@@ -8,6 +8,7 @@ use super::said::Said;
 use crate::audit;
 use crate::audit::{AuditJob, audit};
 use crate::audit::{audit_flag, write_audit};
+use crate::base::machine::quick_bf16;
 use crate::restore::{Given, Input, config_of};
 use crate::restored::Restored;
 use crate::train::Run;
@@ -60,7 +61,7 @@ impl Audit {
     pub fn run(&self, global: &Global) -> Result<Said> {
         self.check()?;
         let run = Run::open_whole(&self.run)?;
-        let config = config_of(&run, &global.set)?;
+        let config = config_of(&run, &global.set)?.decided(quick_bf16(global.device()?));
         if config.image.is_some() {
             return Err(refused(
                 "RUN",

@@ -4,6 +4,7 @@ use super::global::Global;
 use super::output;
 use super::progress::Progress;
 use super::said::Said;
+use crate::base::machine::quick_bf16;
 use crate::config::Config;
 use crate::prepare::{ImageSetHeader, SpectraHeader};
 use crate::restore::{
@@ -64,7 +65,7 @@ impl Restore {
     /// `--set` reaches [restore] and [transport] of the run's config, `--seed` the draws.
     pub fn run(&self, global: &Global) -> Result<Said> {
         let run = Run::open_whole(&self.run)?;
-        let config = config_of(&run, &global.set)?;
+        let config = config_of(&run, &global.set)?.decided(quick_bf16(global.device()?));
         let part = self.part()?;
         let out = part.map_or_else(|| self.out.clone(), |p| p.path(&self.out));
         let given = self.input.iter().chain(&self.catalog).map(PathBuf::as_path);

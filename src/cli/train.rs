@@ -3,6 +3,7 @@
 use super::global::Global;
 use super::said::Said;
 use crate::base::lock::FolderLock;
+use crate::base::machine::quick_bf16;
 use crate::base::messages::{PROGRESS, driven};
 use crate::base::signals::{SIGUSR1, on_stop};
 use crate::config::Config;
@@ -60,7 +61,10 @@ impl Train {
     ) -> Result<Said> {
         // Until the end: whoever else would write into the folder is told so at once.
         let _lock = ranks.on_first(|| FolderLock::take(&self.out))?;
-        let (run, data, device) = ranks.agree(self.set_up(ranks, global))?;
+        // All ranks compute alike.
+        let quick = global.device_of(ranks).is_ok_and(quick_bf16);
+        let quick = !ranks.any(!quick);
+        let (run, data, device) = ranks.agree(self.set_up(ranks, global, quick))?;
         let trainer = Trainer::new(&run, &data, device, self.resume, ranks);
         let mut trainer = ranks.agree(trainer)?;
         let stop = ranks.agree(stop())?;
@@ -75,9 +79,15 @@ impl Train {
         })
     }
 
-    fn set_up(&self, ranks: &Ranks, global: &Global) -> Result<(Run, Data, Device)> {
+    /// `quick_bf16`: whether bfloat16 is the faster on all ranks.
+    fn set_up(
+        &self,
+        ranks: &Ranks,
+        global: &Global,
+        quick_bf16: bool,
+    ) -> Result<(Run, Data, Device)> {
         let device = global.device_of(ranks)?;
-        let config = global.config(&self.config)?;
+        let config = self.decided(global.config(&self.config)?, quick_bf16)?;
         if config.train.batch < ranks.size() {
             return Err(Error::config(
                 self.config.display(),
@@ -110,9 +120,18 @@ impl Train {
         Ok((run, data, device))
     }
 
+    /// `config` with what it leaves to the machine decided: a run that is continued has decided it.
+    fn decided(&self, config: Config, quick_bf16: bool) -> Result<Config> {
+        if self.resume {
+            return Ok(as_decided_by(&Run::open(&self.out)?, &config));
+        }
+        Ok(config.decided(quick_bf16))
+    }
+
     /// Whether `run` is one of `config`, on the set that it was started on; what `selfsi restore` and other
     /// commands alone go by may differ.
     pub(super) fn is_of(run: &Run, config: &Config, origin: &str) -> Result<bool> {
+        let config = &as_decided_by(run, config);
         let set = &config.survey.prepared;
         let resolved = match config.image {
             Some(_) => with_scale_of(config, &ImageSet::open(set)?)?,
@@ -155,6 +174,11 @@ impl Train {
         });
         Said::both(text.unwrap_or_default(), json)
     }
+}
+
+/// The config with what it leaves to the machine as the run has decided it.
+fn as_decided_by(run: &Run, config: &Config) -> Config {
+    config.decided(run.config().transport.bf16.is_on())
 }
 
 /// The config with what it leaves open about redshifts decided by the set.

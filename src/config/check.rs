@@ -106,7 +106,7 @@ pub(super) fn model(c: &Config, origin: &str) -> Result<()> {
         "give interpolant.kind = \"sde\" or \"ode\"",
     )?;
     ok(
-        !c.transport.bf16 || matches!(c.network, NetworkConfig::Unet1d(_)),
+        c.transport.bf16.is_off() || matches!(c.network, NetworkConfig::Unet1d(_)),
         "transport.bf16",
         "for the 1-D U-Net alone",
         "give network.bf16 = true for images",

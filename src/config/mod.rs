@@ -1,6 +1,7 @@
 //! One TOML file describes a whole job. Unknown keys are errors, every key does something, and
 //! `--set section.key=value` overrides any of them. Paths are relative to the working directory.
 
+mod bf16;
 mod bounds;
 mod check;
 mod columns;
@@ -35,6 +36,7 @@ mod train;
 mod transport;
 
 use crate::base::regular;
+pub use bf16::Bf16;
 pub(crate) use bounds::check as check_bounds;
 pub use columns::{Columns, DesiColumns};
 pub use datasets::{AirOrVacuum, Datasets};

@@ -26,6 +26,15 @@ impl Config {
         }
     }
 
+    /// The same with what is left to the machine decided: `quick_bf16` says whether bfloat16 is the
+    /// faster there.
+    #[must_use]
+    pub fn decided(&self, quick_bf16: bool) -> Self {
+        let mut config = self.clone();
+        config.transport.bf16 = config.transport.bf16.decided(quick_bf16);
+        config
+    }
+
     /// What `selfsi train` goes by.
     #[must_use]
     pub fn of_training(&self) -> Self {

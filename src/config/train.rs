@@ -97,6 +97,19 @@ impl Default for TrainConfig {
     }
 }
 
+impl TrainConfig {
+    /// Rows of `pixels` numbers in single precision that the part `part` of `memory` holds; a few hundred at
+    /// least.
+    #[must_use]
+    pub fn rows_in_memory(&self, part: f64, pixels: usize) -> usize {
+        let bytes = self.memory * part * (1u64 << 30) as f64;
+        ((bytes / (4 * pixels.max(1)) as f64) as usize).max(LEAST_ROWS)
+    }
+}
+
+/// Rows that fit into any memory.
+const LEAST_ROWS: usize = 512;
+
 /// GiB of observations in memory, unless the config says otherwise.
 const MEMORY: f64 = 2.0;
 
@@ -261,5 +274,22 @@ impl TrainConfig {
             "validate_every and checkpoint_every must be positive",
             "give e.g. 500",
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LEAST_ROWS, TrainConfig};
+
+    #[test]
+    fn memory_is_shared_out_in_rows_of_four_bytes_a_number() {
+        let train = TrainConfig::default();
+        assert_eq!(train.rows_in_memory(1.0, 1024), 524_288);
+        assert_eq!(train.rows_in_memory(0.25, 1024), 131_072);
+        let none = TrainConfig {
+            memory: 0.0,
+            ..train
+        };
+        assert_eq!(none.rows_in_memory(1.0, 1024), LEAST_ROWS);
     }
 }

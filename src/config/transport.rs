@@ -1,5 +1,6 @@
 //! `[transport]`: how Φ is integrated.
 
+use super::bf16::Bf16;
 use super::require::require;
 use crate::Result;
 use serde::{Deserialize, Serialize};
@@ -30,8 +31,8 @@ pub struct TransportConfig {
     /// where the fine structure is made.
     pub grading: f64,
     /// Whether the network of spectra computes in bfloat16 wherever Φ is run.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub bf16: bool,
+    #[serde(skip_serializing_if = "Bf16::is_off")]
+    pub bf16: Bf16,
 }
 
 impl Default for TransportConfig {
@@ -40,7 +41,7 @@ impl Default for TransportConfig {
             scheme: Scheme::Multistep,
             steps: 16,
             grading: 2.5,
-            bf16: false,
+            bf16: Bf16::Off,
         }
     }
 }

@@ -13,4 +13,4 @@ pub use model::{Model, begin};
 pub use record::{ModelRecord, Origin};
 pub use sampler::{heun, heun_step, noise_levels};
 pub use state::Header as ModelHeader;
-pub use trainer::{DiffusionTrainer, Samples};
+pub use trainer::{DiffusionTrainer, MEASURED, Samples};

@@ -24,7 +24,7 @@ use tch::{Device, Tensor, no_grad};
 /// Steps between lines of the log.
 const LOG_EVERY: u64 = 20;
 /// Samples of either kind that the losses of [`Denoising`] are measured on, at most.
-const MEASURED: i64 = 512;
+pub const MEASURED: usize = 512;
 /// Number of the random stream of that measurement: no step has it.
 const MEASUREMENT: u64 = u64::MAX;
 
@@ -35,7 +35,7 @@ pub struct Samples {
     pub layout: Layout,
     /// [N, D].
     pub training: Tensor,
-    /// Kept aside, [M, D]; M may be 0.
+    /// Kept aside, [M, D], at most [`MEASURED`]; M may be 0.
     pub heldout: Tensor,
     /// Clean data that stand in for a part of each batch.
     pub clean: Option<Clean>,
@@ -192,7 +192,7 @@ impl<'a> DiffusionTrainer<'a> {
         let live = params.flat();
         params.set_flat(&self.learner.averaged);
         let loss = |x: &Tensor| {
-            let x = x.narrow(0, 0, MEASURED.min(x.size()[0]));
+            let x = x.narrow(0, 0, x.size()[0].min(MEASURED as i64));
             let (network, pass) = (self.learner.network.as_ref(), Pass::default());
             let edm = &self.edm;
             let parts = workers::each(self.portions(&x, MEASUREMENT), |p| {

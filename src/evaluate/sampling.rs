@@ -4,6 +4,7 @@
 use super::result::Kind;
 use super::study::Candidate;
 use crate::Result;
+pub(crate) use crate::base::statistics::evenly;
 use crate::config::{Config, ForwardConfig, NetworkConfig, TrainConfig};
 use crate::data::{Block, ImageBlock, Layout};
 use crate::population::Moments;
@@ -229,11 +230,4 @@ pub(super) fn apart<T: Copy + Ord>(rows: &[T], most: usize) -> (Vec<T>, Vec<T>) 
         .filter(|r| chosen.binary_search(r).is_err())
         .collect();
     (chosen, others)
-}
-
-/// At most `most` of `rows`, evenly spread.
-pub(crate) fn evenly<T: Copy>(rows: &[T], most: usize) -> Vec<T> {
-    let n = rows.len();
-    let taken = most.min(n);
-    (0..taken).map(|k| rows[k * n / taken]).collect()
 }

@@ -4,9 +4,11 @@
 //! ODE the one restoration is a draw in that sense.
 
 use super::file::GeneratedAxes;
+use crate::base::statistics::evenly;
+use crate::base::tensors::tensor;
 use crate::config::{Config, NormaliseConfig};
 use crate::data::{ImageLayout, Layout, LogGrid, flag};
-use crate::diffusion::{Origin, Samples};
+use crate::diffusion::{MEASURED, Origin, Samples};
 use crate::restore::restored_in;
 use crate::restored::restorations::Restorations;
 use crate::restored::{Restored, RestoredImages};
@@ -14,7 +16,7 @@ use crate::train::{Clean, Run};
 use crate::{Error, Result};
 use ndarray::Array2;
 use std::path::{Path, PathBuf};
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// Rows read at once.
 const CHUNK: usize = 1024;
@@ -24,8 +26,8 @@ const CHUNK: usize = 1024;
 pub struct RestoredSamples {
     path: PathBuf,
     file: File,
-    /// Usable rows that were not, and that were, kept out of the transport's training: the former
-    /// train the model, the latter measure it.
+    /// Usable rows that were not, and that were, kept out of the transport's training: the former, as far as
+    /// `train.memory` holds them, train the model, the first of the latter measure it.
     training: Vec<usize>,
     heldout: Vec<usize>,
 }
@@ -70,10 +72,20 @@ impl RestoredSamples {
                 ),
             ));
         }
+        let pixels: usize = file.restorations().shape()[1..].iter().product();
+        let taken = evenly(&training, config.train.rows_in_memory(1.0, pixels));
+        if taken.len() < training.len() {
+            log::warn!(
+                "{}: {} of {} restored objects train the model, evenly spread: train.memory holds no more",
+                path.display(),
+                taken.len(),
+                training.len()
+            );
+        }
         Ok(Self {
             path,
             file,
-            training,
+            training: taken,
             heldout,
         })
     }
@@ -155,29 +167,31 @@ impl RestoredSamples {
         Ok(Samples {
             clean: clean.transpose()?,
             training: self.tensor(&self.training, device)?,
-            heldout: self.tensor(&self.heldout, device)?,
+            heldout: self.tensor(&self.heldout[..self.heldout.len().min(MEASURED)], device)?,
             layout,
         })
     }
 
     fn tensor(&self, rows: &[usize], device: Device) -> Result<Tensor> {
         let mut image = self.file.restorations().open_image(self.file.image())?;
-        let mut values = Vec::new();
-        for part in rows.chunks(CHUNK) {
-            values.extend(self.file.normalised(part, image.read(part)?));
-        }
-        if values.iter().any(|v| !v.is_finite()) {
-            return Err(Error::input(
-                &self.path,
-                self.file.image(),
-                "a row that is not flagged is not finite",
-                "finite restorations",
-                "restore again",
-            ));
-        }
         let pixels: usize = self.file.restorations().shape()[1..].iter().product();
-        let flat = Tensor::from_slice(&values).view([rows.len() as i64, pixels as i64]);
-        Ok(flat.to_device(device))
+        let kind = (Kind::Float, device);
+        let all = Tensor::empty([rows.len() as i64, pixels as i64], kind);
+        for (k, part) in rows.chunks(CHUNK).enumerate() {
+            let values = self.file.normalised(part, image.read(part)?);
+            if values.iter().any(|v| !v.is_finite()) {
+                return Err(Error::input(
+                    &self.path,
+                    self.file.image(),
+                    "a row that is not flagged is not finite",
+                    "finite restorations",
+                    "restore again",
+                ));
+            }
+            let (start, count) = ((k * CHUNK) as i64, part.len() as i64);
+            all.narrow(0, start, count).copy_(&tensor(&values, device));
+        }
+        Ok(all)
     }
 }
 

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Objects of which a population is drawn at most: more would fill memory, and show nothing new.
-const MOST: usize = 1 << 16;
+pub(super) const MOST: usize = 1 << 16;
 
 /// Which objects of a catalog to draw.
 #[derive(Debug, Clone, Default)]

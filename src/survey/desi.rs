@@ -8,6 +8,7 @@ use super::desi_targets::{fibermap, redshifts, status};
 use super::flux_unit::FLUX_UNIT;
 use super::index::files_called;
 use super::item::Item;
+use super::open_files::{Handle, OpenFiles};
 use super::pixel_mask::PixelMask;
 use super::select::{by_catalog, reject};
 use super::spectra::{Pixels, Survey, Unmatched, listed_twice};
@@ -15,7 +16,7 @@ use super::tables::{CatalogRow, read_targets};
 use crate::Result;
 use crate::config::{DesiColumns, SelectConfig};
 use crate::data::flag;
-use rayon::prelude::*;
+use crate::files::fits::read::Fits;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct DesiSurvey {
     files: Vec<File>,
+    open: OpenFiles,
     rows: Vec<Row>,
     /// Targets of the files that no catalog row names.
     unnamed: usize,
@@ -120,6 +122,7 @@ impl DesiSurvey {
             }
         }
         Ok(Self {
+            open: OpenFiles::default(),
             rows,
             unnamed,
             twins: twins.into_iter().map(|i| files[i].path.clone()).collect(),
@@ -130,7 +133,7 @@ impl DesiSurvey {
     }
 
     /// Row `i`; what is wrong with the fibre counts as the pipeline's warning.
-    fn item(&self, i: usize, mask: &PixelMask, select: &SelectConfig) -> Item {
+    fn item(&self, i: usize, open: &mut Handle, mask: &PixelMask, select: &SelectConfig) -> Item {
         let Row { target, place } = &self.rows[i];
         let mut object = target.object.clone();
         if let Some(p) = place {
@@ -156,7 +159,8 @@ impl DesiSurvey {
             return item;
         };
         let file = &self.files[place.file];
-        match read_coadd(&file.path, &file.layout, place.row, &file.pixels, mask) {
+        let read = |fits: &mut Fits| read_coadd(fits, &file.layout, place.row, &file.pixels, mask);
+        match open.with(&file.path, read) {
             Ok(Coadd {
                 spectrum,
                 masked,
@@ -218,7 +222,8 @@ impl Survey for DesiSurvey {
         mask: &PixelMask,
         select: &SelectConfig,
     ) -> Result<Vec<Item>> {
-        let items = rows.into_par_iter().map(|i| self.item(i, mask, select));
-        Ok(items.collect())
+        let file = |i: usize| Some(self.files[self.rows[i].place?.file].path.clone());
+        let item = |i: usize, open: &mut Handle| self.item(i, open, mask, select);
+        Ok(self.open.each(rows, file, item))
     }
 }

@@ -6,7 +6,6 @@ use crate::Result;
 use crate::config::MaskKind;
 use crate::data::{Masked, NativeGrid, Spectrum};
 use crate::files::fits::read::{Fits, Hdu};
-use std::path::Path;
 use std::sync::Arc;
 
 /// A target's spectrum.
@@ -18,22 +17,21 @@ pub(crate) struct Coadd {
     pub has_mask: bool,
 }
 
-/// Spectrum number `row` of the file `path`, which is laid out as `file` says; `pixels` are the edges of
+/// Spectrum number `row` of the file `fits`, which is laid out as `file` says; `pixels` are the edges of
 /// its lattice.
 ///
 /// # Errors
 /// [`crate::Error::Input`] if it cannot be read.
 pub(crate) fn read_coadd(
-    path: &Path,
+    fits: &mut Fits,
     file: &DesiFile,
     row: usize,
     pixels: &Arc<[[f64; 2]]>,
     mask: &PixelMask,
 ) -> Result<Coadd> {
-    let mut fits = Fits::open(path)?;
     let mut joined = Joined::new(file.lattice.pixels);
     for arm in &file.arms {
-        joined.add(&mut fits, file, arm, row, mask)?;
+        joined.add(fits, file, arm, row, mask)?;
     }
     Ok(joined.finish(pixels, mask))
 }

@@ -17,6 +17,7 @@ mod index;
 mod inputs;
 pub(crate) mod item;
 pub(crate) mod open;
+mod open_files;
 mod pixel_mask;
 pub(crate) mod recognise;
 pub(crate) mod sdss;

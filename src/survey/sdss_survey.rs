@@ -3,6 +3,7 @@
 use super::flux_unit::FLUX_UNIT;
 use super::index::{Index, SpectrumFile};
 use super::item::Item;
+use super::open_files::{Handle, OpenFiles};
 use super::pixel_mask::PixelMask;
 use super::select::{by_catalog, reject};
 use super::spectra::{Pixels, Survey, Unmatched, listed_twice};
@@ -11,7 +12,6 @@ use super::{sdss, sp_plate};
 use crate::Result;
 use crate::config::{Columns, SelectConfig};
 use crate::data::{NativeGrid, Object, flag};
-use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub(crate) struct SdssSurvey {
     rows: Vec<SdssRow>,
+    open: OpenFiles,
     /// Files that no catalog row names.
     unnamed: Vec<PathBuf>,
     /// Further files of a spectrum that is read from another.
@@ -80,6 +81,7 @@ impl SdssSurvey {
         };
         Self {
             rows,
+            open: OpenFiles::default(),
             unnamed: index.files.into_iter().filter_map(unnamed).collect(),
             twins: index.twins,
             passed_over: index.passed_over,
@@ -94,6 +96,7 @@ impl SdssSurvey {
         };
         Self {
             rows: index.files.into_values().map(alone).collect(),
+            open: OpenFiles::default(),
             unnamed: Vec::new(),
             twins: index.twins,
             passed_over: index.passed_over,
@@ -145,22 +148,23 @@ impl Survey for SdssSurvey {
         mask: &PixelMask,
         select: &SelectConfig,
     ) -> Result<Vec<Item>> {
-        let rows = self.rows[rows].par_iter();
-        Ok(rows.map(|row| row.read(mask, select)).collect())
+        let file = |i: usize| Some(self.rows[i].file.as_ref()?.path.clone());
+        let item = |i: usize, open: &mut Handle| self.rows[i].read(open, mask, select);
+        Ok(self.open.each(rows, file, item))
     }
 }
 
 impl SpectrumFile {
-    fn read(&self, mask: &PixelMask, pipeline: bool) -> Result<sdss::SpecFile> {
+    fn read(&self, open: &mut Handle, mask: &PixelMask, pipeline: bool) -> Result<sdss::SpecFile> {
         match self.row {
             None => sdss::read_spec(&self.path, mask, pipeline),
-            Some(row) => sp_plate::read_row(&self.path, row, mask),
+            Some(row) => open.with(&self.path, |fits| sp_plate::read_row(fits, row, mask)),
         }
     }
 }
 
 impl SdssRow {
-    fn read(&self, mask: &PixelMask, select: &SelectConfig) -> Item {
+    fn read(&self, open: &mut Handle, mask: &PixelMask, select: &SelectConfig) -> Item {
         let mut object = match &self.row {
             Some(row) => row.object.clone(),
             None => Object::default(),
@@ -192,7 +196,8 @@ impl SdssRow {
                 };
                 if object.flag == flag::GOOD {
                     let pipeline = self.row.is_none() || (zwarning.is_none() && select.zwarning);
-                    self.fill(&mut item, &mut object, file.read(mask, pipeline), select);
+                    let read = file.read(open, mask, pipeline);
+                    self.fill(&mut item, &mut object, read, select);
                 }
             }
         }

@@ -87,26 +87,25 @@ pub(crate) fn fibres(path: &Path, redshifts: bool) -> Result<Vec<Fibre>> {
     Ok(fibres.into_iter().map(fibre).collect())
 }
 
-/// Spectrum number `row` of a plate file, which fibre `fibre` took.
+/// Spectrum number `row` of the plate file `fits`, which fibre `fibre` took.
 ///
 /// # Errors
 /// As [`sdss::read_spec`].
 pub(crate) fn read_row(
-    path: &Path,
+    fits: &mut Fits,
     (row, fibre): (usize, Fibre),
     mask: &PixelMask,
 ) -> Result<SpecFile> {
-    let mut fits = Fits::open(path)?;
-    let (_, n) = shape(&mut fits)?;
-    check_flux(&mut fits, "BUNIT")?;
-    let (first, step) = (number(&mut fits, "COEFF0")?, number(&mut fits, "COEFF1")?);
-    let air = sdss::in_air(&mut fits);
+    let (_, n) = shape(fits)?;
+    check_flux(fits, "BUNIT")?;
+    let (first, step) = (number(fits, "COEFF0")?, number(fits, "COEFF1")?);
+    let air = sdss::in_air(fits);
     let (plate, mjd, fiberid) = fibre.key;
-    let version = sdss::version(&mut fits)?;
+    let version = sdss::version(fits)?;
     let flux = fits.section(row * n, n)?;
     if fits.hdus()? > IVAR {
         fits.seek(IVAR)?;
-        check_ivar(&mut fits, "BUNIT")?;
+        check_ivar(fits, "BUNIT")?;
     }
     let mut image = |hdu: usize| -> Result<Option<Vec<f64>>> {
         match fits.go(hdu) {
@@ -142,7 +141,7 @@ pub(crate) fn read_row(
     };
     let masked = mask.apply(&mut spectrum, &bits);
     let loglam: Vec<f64> = (0..n).map(|i| first + step * i as f64).collect();
-    sdss::place_on_grid(&mut fits, &mut spectrum, &loglam, air)?;
+    sdss::place_on_grid(fits, &mut spectrum, &loglam, air)?;
     let object = Object {
         name: sdss::name(plate, mjd, fiberid),
         plate,
@@ -151,7 +150,7 @@ pub(crate) fn read_row(
         ra: fibre.ra,
         dec: fibre.dec,
         z: fibre.z,
-        source: format!("{} row {row}", path.display()),
+        source: format!("{} row {row}", fits.path().display()),
         ..Object::default()
     };
     Ok(SpecFile {

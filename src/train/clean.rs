@@ -6,13 +6,16 @@
 use super::observations::{CHUNK, Observable, Observations};
 use super::split::is_trained;
 use crate::base::random::{Purpose, Rows, derive_uniform};
+use crate::base::statistics::evenly;
 use crate::config::{CleanConfig, Config, NormaliseConfig};
 use crate::data::{Layout, Object};
 use crate::prepare::{ImageSet, Prepared};
 use crate::{Error, Result};
-use std::ops::Range;
 use std::path::Path;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
+
+/// Part of `train.memory` that clean rows may take beside the observations.
+const MEMORY: f64 = 0.25;
 
 /// Clean rows in memory.
 #[derive(Debug)]
@@ -28,8 +31,8 @@ pub struct Clean {
 unsafe impl Sync for Clean {}
 
 impl Clean {
-    /// The complete rows of the clean set of `config` whose objects are not held out; `layout` is
-    /// the layout of the observations.
+    /// The complete rows of the clean set of `config` whose objects are not held out, of more than a quarter
+    /// of `train.memory` holds as many, evenly spread; `layout` is the layout of the observations.
     ///
     /// # Errors
     /// [`Error::Input`] if the set cannot be read, is of another grid, shape or normalisation, or
@@ -51,8 +54,8 @@ impl Clean {
                     same_level(&made.normalise, &config.normalise),
                     "[normalise]",
                 )?;
-                let read = |rows| Ok(set.read(rows)?.observations(device));
-                complete(config, set.objects(), &read)?
+                let read = |rows: &[usize]| Ok(set.read_rows(rows)?.observations(device));
+                complete(config, path, set.objects(), grid.pixels, &read)?
             }
             Layout::Images(image) => {
                 let set = ImageSet::open(path)?;
@@ -64,8 +67,8 @@ impl Clean {
                     "[image]",
                 )?;
                 check(path, its.scale == image.scale, "scale of the pixels")?;
-                let read = |rows| Ok(set.read(rows)?.observations(device));
-                complete(config, set.objects(), &read)?
+                let read = |rows: &[usize]| Ok(set.read_rows(rows)?.observations(device));
+                complete(config, path, set.objects(), image.pixels(), &read)?
             }
         };
         if flux.size()[0] == 0 {
@@ -127,23 +130,46 @@ fn check(path: &Path, same: bool, what: &str) -> Result<()> {
     ))
 }
 
-/// The flux [n, D] and the redshift [n, 1] of the rows that are usable, complete and not held out.
+/// The flux [n, D] and the redshift [n, 1] of the rows that are usable, complete and not held out, as far as
+/// they fit into memory.
 fn complete(
     config: &Config,
+    path: &Path,
     objects: &[Object],
-    read: &dyn Fn(Range<usize>) -> Result<Observations>,
+    pixels: usize,
+    read: &dyn Fn(&[usize]) -> Result<Observations>,
 ) -> Result<[Tensor; 2]> {
-    let mut parts = [Vec::new(), Vec::new()];
-    for start in (0..objects.len()).step_by(CHUNK) {
-        let end = (start + CHUNK).min(objects.len());
-        let chunk = read(start..end)?;
-        let whole = Vec::<bool>::try_from(chunk.latent.good.gt(0.0).all_dim(-1, false))?;
-        let used = chunk.kept(|k| {
-            let object = &objects[start + k];
-            object.flag == 0 && whole[k] && is_trained(object, config.seed, &config.train)
-        });
-        parts[0].push(used.flux);
-        parts[1].push(used.latent.redshift);
+    let usable =
+        |i: &usize| objects[*i].flag == 0 && is_trained(&objects[*i], config.seed, &config.train);
+    let all: Vec<usize> = (0..objects.len()).filter(usable).collect();
+    let rows = evenly(&all, config.train.rows_in_memory(MEMORY, pixels));
+    if rows.len() < all.len() {
+        log::warn!(
+            "{}: {} of {} clean rows take part, evenly spread: a quarter of train.memory holds no more",
+            path.display(),
+            rows.len(),
+            all.len()
+        );
     }
-    Ok(parts.map(|p| Tensor::cat(&p, 0)))
+    // One tensor is filled, since putting parts together would take the memory twice.
+    let mut whole: Option<[Tensor; 2]> = None;
+    let mut n = 0;
+    for part in rows.chunks(CHUNK) {
+        let chunk = read(part)?;
+        let complete = Vec::<bool>::try_from(chunk.latent.good.gt(0.0).all_dim(-1, false))?;
+        let used = chunk.kept(|k| complete[k]);
+        let found = [used.flux, used.latent.redshift];
+        let whole = whole.get_or_insert_with(|| {
+            let room =
+                |t: &Tensor| t.new_empty([rows.len() as i64, t.size()[1]], (t.kind(), t.device()));
+            found.each_ref().map(room)
+        });
+        let count = found[0].size()[0];
+        for (whole, found) in whole.iter().zip(&found) {
+            whole.narrow(0, n, count).copy_(found);
+        }
+        n += count;
+    }
+    let none = || [pixels as i64, 1].map(|d| Tensor::zeros([0, d], (Kind::Float, Device::Cpu)));
+    Ok(whole.unwrap_or_else(none).map(|t| t.narrow(0, 0, n)))
 }

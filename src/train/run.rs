@@ -67,6 +67,7 @@ impl Run {
             "prepared": input,
             "prepared_sha256": sha256_file(input)?,
             "config_sha256": config_sha256(&self.config)?,
+            "bf16": self.config.transport.bf16.is_on(),
         });
         if let Some(clean) = &self.config.train.clean {
             provenance["clean"] = json!(clean.prepared);

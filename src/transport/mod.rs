@@ -47,7 +47,7 @@ impl Transport {
             scheme: transport.scheme,
             steps: transport.steps,
             grading: transport.grading,
-            bf16: transport.bf16,
+            bf16: transport.bf16.is_on(),
         }
     }
 

@@ -186,3 +186,28 @@ fn what_is_no_coadd_file_is_one_clear_line() {
         assert!(!folder.join("set.h5").exists());
     }
 }
+
+#[test]
+fn a_file_is_opened_as_often_for_one_target_as_for_many() {
+    let opened = |targets: &[i64]| {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let good = vec![0; targets.len()];
+        let path = folder.join("coadd-main-dark-1.fits");
+        coadd(&path, targets, &["B", "R", "Z"], &good, UNIT);
+        let z = vec![2.5; targets.len()];
+        redshifts(&folder.join("cat.fits"), "QSO_CAT", targets, &z);
+        let source = "coadds = 'coadd-main-dark-1.fits'\ncatalog = 'cat.fits'";
+        prepare(folder, source).unwrap();
+        let out = Command::new(assert_cmd::cargo::cargo_bin!("selfsi"))
+            .current_dir(folder)
+            .args(["prepare", "job.toml", "-v", "--threads", "1"])
+            .output()
+            .unwrap();
+        let said = String::from_utf8(out.stderr).unwrap();
+        let reads = said.matches("reading coadd-main-dark-1.fits").count();
+        assert!(reads > 0, "{said}");
+        reads
+    };
+    assert_eq!(opened(&[11]), opened(&[11, 12, 13, 14]));
+}

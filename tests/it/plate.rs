@@ -2,6 +2,7 @@
 
 use crate::fixtures::plate_files::{plate, results};
 use crate::fixtures::survey_files::{Spec, catalog};
+use assert_cmd::Command;
 use selfsi::config::Config;
 use selfsi::data::{Block, flag};
 use selfsi::inspect::inspect;
@@ -143,4 +144,32 @@ fn a_file_that_is_no_plate_is_one_clear_line() {
     let e = e.to_string();
     assert!(e.contains("spPlate-1-2.fits") && e.contains("HDU 0"), "{e}");
     assert!(!e.contains('\n') && !c.survey.prepared.exists());
+}
+
+#[test]
+fn a_plate_is_opened_as_often_for_one_fibre_as_for_many() {
+    let opened = |fibres: &[i64]| {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let specs: Vec<Spec> = fibres.iter().map(|f| Spec::new(*f)).collect();
+        for s in &specs {
+            s.write(&folder.join(s.file_name()));
+        }
+        plate(folder, &specs);
+        let rows: Vec<_> = fibres.iter().map(|f| (*f, 2.8)).collect();
+        catalog(&folder.join("catalog.fits"), &rows, &[]);
+        let source = "spectra = 'spPlate-3655-55240.fits'\ncatalog = 'catalog.fits'";
+        let config = config(Path::new(""), source, "set.h5").to_toml().unwrap();
+        std::fs::write(folder.join("job.toml"), config).unwrap();
+        let out = Command::new(assert_cmd::cargo::cargo_bin!("selfsi"))
+            .current_dir(folder)
+            .args(["prepare", "job.toml", "-v", "--threads", "1"])
+            .output()
+            .unwrap();
+        let said = String::from_utf8(out.stderr).unwrap();
+        let reads = said.matches("reading spPlate-3655-55240.fits").count();
+        assert!(out.status.success() && reads > 0, "{said}");
+        reads
+    };
+    assert_eq!(opened(&[12]), opened(&[12, 13, 15, 16]));
 }

@@ -265,6 +265,34 @@ fn a_run_with_a_pool_a_growing_path_and_bfloat16_continues_bit_for_bit() {
 }
 
 #[test]
+fn what_auto_came_to_stays_wherever_the_run_is_continued() {
+    let (study, _) = straight();
+    let sets = |bf16: &str| {
+        let bf16 = format!("transport.bf16={bf16}");
+        let all = ["train.steps=4", "train.warm_start=0", &bf16];
+        all.map(|set| ["--set".to_owned(), set.to_owned()]).concat()
+    };
+    let with = |run: &str, bf16: &str, more: &[&str]| {
+        let mut train = study.train(run, more);
+        train.args(sets(bf16)).assert().success();
+        let config = std::fs::read_to_string(study.path(run).join("config.toml")).unwrap();
+        let text = std::fs::read_to_string(study.path(run).join("provenance.json")).unwrap();
+        let provenance: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let on = provenance["bf16"].as_bool().unwrap();
+        assert_eq!(config.contains("bf16 = true"), on);
+        assert!(!config.contains("auto"), "{config}");
+        on
+    };
+    let here = with("auto", "'auto'", &[]);
+    // One of another processor's, which decides otherwise.
+    for decided in [here, !here] {
+        let run = format!("decided-{decided}");
+        assert_eq!(with(&run, &decided.to_string(), &[]), decided);
+        assert_eq!(with(&run, "'auto'", &["--resume"]), decided);
+    }
+}
+
+#[test]
 fn the_log_counts_what_the_run_cost() {
     let (study, _) = straight();
     // 75 steps of 8 observations, 2 resamplings, 3 passes; 11 batches, transported in 4 steps, or,

@@ -27,6 +27,9 @@ pub(crate) struct Fits {
     memory: Option<Box<Memory>>,
 }
 
+// SAFETY: cfitsio keeps nothing of a handle by thread, and no two threads use one at a time.
+unsafe impl Send for Fits {}
+
 /// A file in memory as cfitsio holds it.
 #[derive(Debug)]
 struct Memory {
@@ -116,6 +119,16 @@ impl Fits {
     /// Whether cfitsio reads the file as it lies on the disk, not unpacked or filled up.
     pub(super) fn as_it_lies(&self) -> bool {
         self.memory.is_none()
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes of memory that a gzipped file takes; 0 for others.
+    pub fn unpacked(&self) -> usize {
+        self.memory.as_ref().map_or(0, |m| m.length)
     }
 
     /// Number of HDUs.
