@@ -230,7 +230,7 @@ impl Rows {
         }
     }
 
-    /// On the processor: in registers, a fifth of the time that as many operators on tensors take.
+    /// On the processor: in registers, a quarter of the time that as many operators on tensors take.
     fn uniforms_of_words<const K: usize>(
         &self,
         draw: u64,

@@ -46,7 +46,7 @@ pub enum ForwardConfig {
         latent: LatentUse,
         /// How often it is started; `None`: `"workers"`, once for each thread.
         #[serde(
-            with = "number_or::workers",
+            with = "number_or::Workers",
             default = "once",
             skip_serializing_if = "is_once"
         )]

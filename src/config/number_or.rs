@@ -42,28 +42,28 @@ fn write<S: Serializer>(number: Option<usize>, word: &str, to: S) -> Result<S::O
     }
 }
 
+/// A key's type for `#[serde(with = …)]`, by its word.
 macro_rules! word {
-    ($name:ident) => {
-        /// The word is the module's name.
-        pub(super) mod $name {
-            use serde::{Deserializer, Serializer};
+    ($name:ident, $word:literal) => {
+        pub(super) struct $name;
 
-            pub(crate) fn deserialize<'de, D>(from: D) -> Result<Option<usize>, D::Error>
+        impl $name {
+            pub(super) fn deserialize<'de, D>(from: D) -> Result<Option<usize>, D::Error>
             where
                 D: Deserializer<'de>,
             {
-                super::read(from, stringify!($name))
+                read(from, $word)
             }
 
-            pub(crate) fn serialize<S>(number: &Option<usize>, to: S) -> Result<S::Ok, S::Error>
+            pub(super) fn serialize<S>(number: &Option<usize>, to: S) -> Result<S::Ok, S::Error>
             where
                 S: Serializer,
             {
-                super::write(*number, stringify!($name), to)
+                write(*number, $word, to)
             }
         }
     };
 }
 
-word!(auto);
-word!(workers);
+word!(Auto, "auto");
+word!(Workers, "workers");

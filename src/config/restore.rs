@@ -17,7 +17,7 @@ pub struct RestoreConfig {
     pub shapes: bool,
     /// Rows that go through the network at once; `None`: `"auto"`, as many as a GPU's memory holds, and
     /// on the processor as many as keep its cores busy.
-    #[serde(with = "number_or::auto")]
+    #[serde(with = "number_or::Auto")]
     pub batch: Option<usize>,
 }
 

@@ -56,14 +56,12 @@ const TO_HOST: [&str; 8] = [
 ];
 /// What makes the host wait for a GPU, because the shape or the course of what follows depends on numbers there,
 /// or a GPU load a library of linear algebra that it has no other use for.
-const WAITS: [&str; 8] = [
+const WAITS: [&str; 6] = [
     "nonzero(",
     "masked_select(",
     "unique",
     "repeat_interleave",
     "bincount(",
-    ".all()",
-    ".any()",
     "linalg_",
 ];
 const TO_DEVICE: [&str; 4] = ["from_slice(", "to_device(", "from_data", "Tensor::from("];
