@@ -19,7 +19,7 @@ LEVEL = $(if $(OPTIMISE),$(PLAIN)=$(OPTIMISE))
 comma := ,
 ODE := --set 'interpolant={kind="ode"}'
 
-.PHONY: gpu-check help needs setup build cargo-build wheel cargo-wheel wheel-test install cargo-install demo demo-mock demo-data demo-images demo-galaxies toy notebooks study real any-redshift odd-objects regimes scale test cargo-test quick cargo-quick setup-mpi build-mpi cargo-build-mpi test-mpi cargo-test-mpi test-slurm check lint cargo-lint fuzz cargo-fuzz bench bench-eager estep clean
+.PHONY: help needs setup build cargo-build wheel cargo-wheel wheel-test install cargo-install demo demo-mock demo-data demo-images demo-galaxies toy notebooks study real any-redshift odd-objects regimes scale test cargo-test quick cargo-quick setup-mpi build-mpi cargo-build-mpi test-mpi cargo-test-mpi test-slurm check lint cargo-lint fuzz cargo-fuzz bench bench-eager estep clean
 help:            ## print this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -229,6 +229,7 @@ scale: build           ## run every command on SCALE=1000000 mock spectra and no
 	SELFSI="$(CURDIR)/$(SELFSI)" scripts/scale.sh $(SCALE) out/scale
 
 DEVICE ?= cuda
+.PHONY: gpu-check
 gpu-check: build check ## what only a GPU can show, in under 8 minutes: out/gpu-check/table.md (DEVICE=cpu: the same on a tiny survey)
 	PYTHON="$(CHECK)/bin/python" SELFSI="$(SELFSI)" bash scripts/gpu-check.sh --device $(DEVICE)
 
