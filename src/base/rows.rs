@@ -2,9 +2,14 @@
 
 use tch::Tensor;
 
-/// Each row `copies` times in a row. How many come out is told: a GPU would have to be asked, and waited for.
+/// Each row `copies` times in a row.
 pub(crate) fn repeated(t: &Tensor, copies: i64) -> Tensor {
-    t.repeat_interleave_self_int(copies, 0, t.size()[0] * copies)
+    repeated_along(t, 0, copies)
+}
+
+/// The same along any axis. How many come out is told: a GPU would have to be asked, and waited for.
+pub(crate) fn repeated_along(t: &Tensor, axis: usize, copies: i64) -> Tensor {
+    t.repeat_interleave_self_int(copies, axis as i64, t.size()[axis] * copies)
 }
 
 #[cfg(test)]
