@@ -290,7 +290,7 @@ $(BENCH)/.done: requirements/bench.txt
 	$(BENCH)/bin/pip install --quiet --no-cache-dir -r requirements/bench.txt
 	touch $@
 
-bench-eager: setup $(BENCH)/.done ## time a training step and a restoration beside PyTorch's eager mode
+bench-eager: setup $(BENCH)/.done ## time a training step and a restoration beside PyTorch's, eager and compiled
 	$(RUN) mkdir -p out; cargo build --release --bench eager --message-format json | $(PYTHON) -c "import json,sys; print([m['executable'] for m in map(json.loads, sys.stdin) if m.get('executable')][-1])" > out/eager.path
 	$(BENCH)/bin/python benches/eager.py "$$(cat out/eager.path)"
 
