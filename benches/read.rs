@@ -41,6 +41,7 @@ fn regrid(c: &mut Criterion) {
         flux: vec![1.0; 4600],
         ivar: vec![1.0; 4600],
         lsf: vec![1.0; 4600],
+        extras: Default::default(),
     };
     let mut block = Block::masked(1, grid.pixels);
     let mut group = c.benchmark_group("regrid");

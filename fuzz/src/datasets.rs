@@ -4,7 +4,7 @@
 use super::job;
 use hdf5::types::VarLenUnicode;
 use hdf5::{File, H5Type};
-use selfsi::data::{Block, ImageBlock, ImageLayout, LogGrid, Object, PixelScale};
+use selfsi::data::{Block, Carried, ImageBlock, ImageLayout, LogGrid, Object, PixelScale};
 use selfsi::prepare::{ImageSetHeader, SetWriter, SpectraHeader};
 use std::fs;
 use std::path::Path;
@@ -198,6 +198,7 @@ fn objects() -> Vec<Object> {
 fn prepared(path: &Path) {
     let grid = LogGrid::new(&job().grid);
     let header = SpectraHeader {
+        carried: Carried::default(),
         grid,
         noise_rho: vec![0.0; grid.pixels],
         flux_unit: "Jy".into(),

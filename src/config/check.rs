@@ -6,6 +6,7 @@ use super::job::Config;
 use super::network::NetworkConfig;
 use super::normalise::NormaliseConfig;
 use super::require::require;
+use super::stage::StageConfig;
 use super::survey::SurveySource;
 use super::transport::Scheme;
 use crate::Result;
@@ -269,7 +270,7 @@ pub(super) fn image(c: &Config, origin: &str) -> Result<()> {
         )?;
         return match stages {
             [] => Ok(()),
-            stages => super::stage::check_data(stages, false, origin),
+            stages => super::stage_check::check_data(stages, false, origin),
         };
     };
     ok(
@@ -302,7 +303,17 @@ pub(super) fn image(c: &Config, origin: &str) -> Result<()> {
         "there is no warm start for images",
         "give warm_start = 0",
     )?;
-    super::stage::check_data(stages, true, origin)?;
+    super::stage_check::check_data(stages, true, origin)?;
+    let factor = stages.iter().find_map(|s| match s {
+        StageConfig::Undersample { factor } => Some(*factor),
+        _ => None,
+    });
+    ok(
+        factor.is_none_or(|f| image.height.is_multiple_of(f) && image.width.is_multiple_of(f)),
+        "forward.stages",
+        "`undersample` by a factor that does not divide image.height and image.width",
+        "give another factor, or cut the images",
+    )?;
     if let ForwardConfig::Stages { units, .. } = &c.forward {
         let stretched = matches!(
             &c.normalise,

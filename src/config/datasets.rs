@@ -40,6 +40,14 @@ pub struct Datasets {
     /// Width of the line-spread function, σ in pixels of the file's grid, [N, n] or `[n]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lsf: Option<String>,
+    /// The sky that was subtracted, per Å as the flux, [N, n]; read where `[forward]` has a stage `sky`,
+    /// under the name `sky` unless given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sky: Option<String>,
+    /// Diagonals of the resolution matrices, as DESI writes them, [K, n] or [N, K, n]; read where
+    /// `[forward]` smooths by them, under the name `resolution` unless given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<String>,
     /// Redshifts, `[N]`.
     pub z: String,
     /// Standard deviations of the redshifts, `[N]`; under the name `z_err` it may be absent.
@@ -63,6 +71,8 @@ impl Default for Datasets {
             wave_unit: None,
             mask: None,
             lsf: None,
+            sky: None,
+            resolution: None,
             z: "z".into(),
             z_err: None,
             id: "id".into(),

@@ -2,9 +2,10 @@
 
 use super::instrument::{NoiseFrom, SmoothingFrom};
 use super::latent_use::LatentUse;
-use super::noise_stage::LevelFrom;
+use super::noise_stage::{LevelFrom, NoiseStage};
 use super::require::require;
-use super::stage::{self, StageConfig};
+use super::stage::{SkyStage, StageConfig};
+use super::stage_check;
 use crate::Result;
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +84,32 @@ impl ForwardConfig {
         stages.next().map(|(place, _)| place)
     }
 
+    /// What preparing asks of it alone: whether to measure the noise of images, and what spectra bring.
+    pub(super) fn as_prepared(&self) -> Self {
+        let [sky, matrix] = self.carries();
+        let background = NoiseStage::from(LevelFrom::Background);
+        let sky = sky.then_some(StageConfig::Sky(SkyStage {
+            amplitude: 1.0,
+            shift: 0.0,
+            degree: 0,
+            level: 0.0,
+            slope: 0.0,
+        }));
+        let stages: Vec<StageConfig> = (self.measures_background())
+            .then_some(StageConfig::Noise(background))
+            .into_iter()
+            .chain(sky)
+            .chain(matrix.then_some(StageConfig::Smooth(SmoothingFrom::Matrix)))
+            .collect();
+        match stages.is_empty() {
+            true => Self::Gaussian { sigma: 1.0 },
+            false => Self::Stages {
+                stages,
+                units: None,
+            },
+        }
+    }
+
     fn noise_stages(&self) -> impl Iterator<Item = (usize, LevelFrom)> {
         let stages = match self {
             Self::Stages { stages, .. } => &stages[..],
@@ -93,6 +120,28 @@ impl ForwardConfig {
             _ => None,
         };
         stages.iter().enumerate().filter_map(from)
+    }
+
+    /// Whether it takes each spectrum's own sky, and its own resolution matrix.
+    #[must_use]
+    pub fn carries(&self) -> [bool; 2] {
+        let stages = match self {
+            Self::Stages { stages, .. } => &stages[..],
+            _ => &[],
+        };
+        let matrix = |s: &StageConfig| matches!(s, StageConfig::Smooth(SmoothingFrom::Matrix));
+        let of_quasar = matches!(
+            self,
+            Self::Quasar {
+                smoothing: SmoothingFrom::Matrix,
+                ..
+            }
+        );
+        let sky = |s: &StageConfig| matches!(s, StageConfig::Sky(_));
+        [
+            stages.iter().any(sky),
+            of_quasar || stages.iter().any(matrix),
+        ]
     }
 
     /// The same channel with nothing kept from an observation: for the first one of each object.
@@ -209,7 +258,7 @@ pub(super) fn check(forward: &ForwardConfig, origin: &str) -> Result<()> {
                 "give e.g. [[forward.stages]] kind = \"noise\", sigma = 0.1",
             )?;
             for (i, stage) in stages.iter().enumerate() {
-                stage::check(stage, &format!("forward.stages[{i}]"), origin)?;
+                stage_check::check(stage, &format!("forward.stages[{i}]"), origin)?;
             }
         }
         ForwardConfig::Command {

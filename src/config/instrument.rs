@@ -17,6 +17,8 @@ pub enum SmoothingFrom {
     },
     /// Each spectrum's own line-spread function (SDSS `wdisp`).
     Lsf,
+    /// Each spectrum's own resolution matrix (DESI `RESOLUTION`).
+    Matrix,
 }
 
 /// Where the noise level comes from.

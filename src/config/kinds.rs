@@ -33,12 +33,12 @@ pub(super) fn check(table: &toml::Table, origin: &str) -> Result<()> {
             |key: &str, value: &str| stage.get(key).and_then(toml::Value::as_str) == Some(value);
         let Some(stage) = stage
             .as_table()
-            .filter(|_| is("kind", "smooth") && is("from", "lsf"))
+            .filter(|_| is("kind", "smooth") && (is("from", "lsf") || is("from", "matrix")))
         else {
             continue;
         };
         if let Some(key) = stage.keys().find(|k| !["kind", "from"].contains(&&***k)) {
-            let problem = "from = \"lsf\" has no keys of its own";
+            let problem = "a width that comes with the spectra has no keys of its own";
             let key = format!("forward.stages[{i}].{key}");
             return Err(Error::config(origin, key, problem, "remove it"));
         }

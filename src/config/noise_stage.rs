@@ -26,6 +26,10 @@ pub struct NoiseStage {
     /// Read noise, electrons per pixel, for `from = "photon"`.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub read: f64,
+    /// Images: rows of the kernel that makes white noise correlated (coadds that were resampled), [P, P], P
+    /// odd; noise keeps its standard deviation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kernel: Vec<Vec<f64>>,
 }
 
 /// Where the level of a noise stage comes from.
@@ -111,6 +115,15 @@ impl NoiseStage {
             "`electrons`, a positive number, belongs to from = \"photon\", which needs it",
             "give e.g. from = \"photon\", electrons = 400.0, background = 200.0, read = 3.0",
         )?;
+        let side = self.kernel.len();
+        ok(
+            side == 0
+                || side % 2 == 1
+                    && self.kernel.iter().all(|row| row.len() == side)
+                    && self.kernel.iter().flatten().any(|v| *v != 0.0),
+            "`kernel` is not a square of an odd number of rows, or all zero",
+            "give e.g. kernel = [[0.1, 0.2, 0.1], [0.2, 1.0, 0.2], [0.1, 0.2, 0.1]]",
+        )?;
         let extra = [self.background, self.read];
         ok(
             extra.iter().all(|v| *v >= 0.0 && v.is_finite())
@@ -136,6 +149,13 @@ impl NoiseStage {
                 "give `sigma`, or from = \"ivar\", \"snr\" or \"photon\"",
             ),
         };
+        require(
+            of_images || self.kernel.is_empty(),
+            origin,
+            &format!("{key}.kernel"),
+            "such noise is for images",
+            "leave it out: the correlation of spectra is measured (survey.noise)",
+        )?;
         let problem = format!("such a level is for {data}");
         require(!refused, origin, &format!("{key}.from"), &problem, fix)
     }

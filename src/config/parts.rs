@@ -1,8 +1,7 @@
 //! What of a config a step goes by: the rest at its default, so that what a step made stays good when
 //! something else changes.
 
-use super::{Config, ForwardConfig, NetworkConfig, RestoreConfig, TransportConfig};
-use super::{LevelFrom, NoiseStage, StageConfig};
+use super::{Config, NetworkConfig, RestoreConfig, TransportConfig};
 
 impl Config {
     /// What `selfsi prepare` goes by.
@@ -10,14 +9,7 @@ impl Config {
     pub fn of_preparation(&self) -> Self {
         Self {
             seed: 0,
-            // Of F preparing asks only whether to measure the noise.
-            forward: match self.forward.measures_background() {
-                true => ForwardConfig::Stages {
-                    stages: vec![StageConfig::Noise(NoiseStage::from(LevelFrom::Background))],
-                    units: None,
-                },
-                false => ForwardConfig::Gaussian { sigma: 1.0 },
-            },
+            forward: self.forward.as_prepared(),
             network: NetworkConfig::default(),
             interpolant: super::InterpolantConfig::default(),
             transport: TransportConfig::default(),

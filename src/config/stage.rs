@@ -4,8 +4,6 @@ use super::instrument::SmoothingFrom;
 use super::latent_use::LatentUse;
 use super::noise_stage::{NoiseStage, is_zero};
 use super::psf::PsfConfig;
-use super::require::require;
-use crate::Result;
 use serde::{Deserialize, Serialize};
 
 /// One corruption. Levels are in the units of [`StageUnits`](super::StageUnits), those of spectra in
@@ -37,12 +35,36 @@ pub enum StageConfig {
         /// Degree of the polynomial; it has no constant term.
         degree: usize,
     },
+    /// What is left of the sky after its subtraction.
+    Sky(SkyStage),
     /// Spectra: the line-spread function.
     Smooth(SmoothingFrom),
     /// Spectra: an error of the redshift, or of the zero of the wavelengths.
     Redshift {
         /// Standard deviation, km/s.
         error: f64,
+    },
+    /// Images: cosmic rays: lines of pixels that are lost.
+    Cosmic {
+        /// How many there are in an image, in the mean.
+        hits: f64,
+        /// Pixels of each, odd.
+        length: usize,
+        /// What is known of them.
+        latent: LatentUse,
+    },
+    /// Images: lost columns.
+    Columns {
+        /// Share of the columns that are lost, 0..1.
+        rho: f64,
+        /// What is known of them.
+        latent: LatentUse,
+    },
+    /// Images: pixels of the detector that are larger than those of the grid: squares of `factor` × `factor`
+    /// pixels that hold their mean.
+    Undersample {
+        /// Pixels along a side.
+        factor: usize,
     },
     /// Images: convolution with a point-spread function, the image's own or a drawn one.
     Psf(PsfConfig),
@@ -107,6 +129,28 @@ pub struct MaskStage {
     pub latent: LatentUse,
 }
 
+/// What is left of the sky: in images a plane, in spectra a times the lines of the spectrum's own sky and b
+/// times their slope, a and b varying smoothly with wavelength.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SkyStage {
+    /// Spectra: root mean square of a: by which part of a line it is off.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub amplitude: f64,
+    /// Spectra: root mean square of b in pixels: by how much the lines were misplaced.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub shift: f64,
+    /// Spectra: degree of the polynomials of the wavelength that a and b are.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub degree: usize,
+    /// Images: standard deviation of the level of the plane, of each channel by itself.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub level: f64,
+    /// Images: standard deviation of what its slope along either axis makes at the edges.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub slope: f64,
+}
+
 /// Chroma subsampling of JPEG.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Chroma {
@@ -116,6 +160,10 @@ pub enum Chroma {
     /// Halved in both directions, as most programs write it.
     #[serde(rename = "4:2:0")]
     Halved,
+}
+
+fn is_none(v: &usize) -> bool {
+    *v == 0
 }
 
 fn yes() -> bool {
@@ -153,8 +201,12 @@ impl StageConfig {
             Self::Saturate { .. } => "saturate",
             Self::Tilt { .. } => "tilt",
             Self::Throughput { .. } => "throughput",
+            Self::Sky(_) => "sky",
             Self::Smooth(_) => "smooth",
             Self::Redshift { .. } => "redshift",
+            Self::Cosmic { .. } => "cosmic",
+            Self::Columns { .. } => "columns",
+            Self::Undersample { .. } => "undersample",
             Self::Psf(_) => "psf",
             Self::Blur { .. } => "blur",
             Self::Poisson { .. } => "poisson",
@@ -166,9 +218,9 @@ impl StageConfig {
     }
 
     /// Whether it is for spectra, and whether for images.
-    fn takes(&self) -> [bool; 2] {
+    pub(super) fn takes(&self) -> [bool; 2] {
         match self {
-            Self::Mask(_) | Self::Noise(_) | Self::Saturate { .. } => [true, true],
+            Self::Mask(_) | Self::Noise(_) | Self::Saturate { .. } | Self::Sky(_) => [true, true],
             Self::Tilt { .. }
             | Self::Throughput { .. }
             | Self::Smooth(_)
@@ -185,164 +237,12 @@ impl StageConfig {
                 Some(psf.latent.insert(latent))
             }
             Self::Mask(MaskStage { latent, .. })
+            | Self::Cosmic { latent, .. }
+            | Self::Columns { latent, .. }
             | Self::Motion { latent, .. }
             | Self::Jpeg { latent, .. }
             | Self::Rays { latent, .. } => Some(latent),
             _ => None,
         }
-    }
-}
-
-/// Whether `stages` are such as images (`of_images`) or spectra go through.
-pub(super) fn check_data(stages: &[StageConfig], of_images: bool, origin: &str) -> Result<()> {
-    let (data, others) = match of_images {
-        true => ("images", "spectra"),
-        false => ("spectra", "images"),
-    };
-    for (i, stage) in stages.iter().enumerate() {
-        let ok = |yes: bool, key: &str, problem: &str, fix: &str| {
-            let key = match key {
-                "" => format!("forward.stages[{i}]"),
-                key => format!("forward.stages[{i}].{key}"),
-            };
-            require(yes, origin, &key, problem, fix)
-        };
-        ok(
-            stage.takes()[usize::from(of_images)],
-            "kind",
-            &format!("`{}` is for {others}", stage.kind()),
-            &format!(
-                "leave it out, or give a stage for {data} (docs/reference/configs.md lists them)"
-            ),
-        )?;
-        match stage {
-            StageConfig::Mask(m) if of_images => ok(
-                m.run.is_none() && m.gaps.is_empty(),
-                "run",
-                "runs and gaps are for spectra",
-                "give `rho` and `latent` alone",
-            )?,
-            StageConfig::Mask(m) => ok(
-                m.latent != LatentUse::Hidden,
-                "latent",
-                "a lost pixel of a spectrum is always marked",
-                "give \"kept\" or \"redrawn\"",
-            )?,
-            StageConfig::Noise(n) => {
-                n.check_data(of_images, &format!("forward.stages[{i}]"), origin)?
-            }
-            _ => {}
-        }
-    }
-    match of_images {
-        true => Ok(()),
-        false => in_order(stages, origin),
-    }
-}
-
-/// Whether spectra are noisy, and only behind what happens before the light reaches the detector.
-fn in_order(stages: &[StageConfig], origin: &str) -> Result<()> {
-    let is_noise = |s: &StageConfig| matches!(s, StageConfig::Noise(_));
-    let optical =
-        |s: &StageConfig| matches!(s, StageConfig::Smooth(_) | StageConfig::Redshift { .. });
-    let noise = stages.iter().position(is_noise);
-    require(
-        stages.iter().filter(|s| is_noise(s)).count() == 1,
-        origin,
-        "forward.stages",
-        "not one stage of kind \"noise\", which says what the noise of spectra is",
-        "give e.g. [[forward.stages]] kind = \"noise\", from = \"ivar\"",
-    )?;
-    require(
-        stages.iter().rposition(optical) < noise,
-        origin,
-        "forward.stages",
-        "the detector's noise stands before \"smooth\" or \"redshift\", which happen to the light",
-        "put the stage \"noise\" behind them",
-    )
-}
-
-pub(super) fn check(stage: &StageConfig, key: &str, origin: &str) -> Result<()> {
-    let positive = |v: f64| v > 0.0 && v.is_finite();
-    let (ok, problem, fix) = match stage {
-        StageConfig::Mask(m) => return m.check(key, origin),
-        StageConfig::Noise(noise) => return noise.check(key, origin),
-        StageConfig::Psf(psf) => return psf.check(key, origin),
-        StageConfig::Smooth(from) => return from.check(key, origin),
-        StageConfig::Saturate { level, .. } => (
-            level.is_finite(),
-            "level is not a number",
-            "give the value at which pixels saturate",
-        ),
-        StageConfig::Tilt { amplitude } => (
-            *amplitude > 0.0 && *amplitude < 1.0,
-            "amplitude is not in (0, 1)",
-            "give e.g. amplitude = 0.05",
-        ),
-        StageConfig::Throughput { amplitude, degree } => (
-            *amplitude > 0.0 && *amplitude < 1.0 && (1..=32).contains(degree),
-            "amplitude is not in (0, 1), or degree not in 1..32",
-            "give e.g. amplitude = 0.05, degree = 3",
-        ),
-        StageConfig::Redshift { error } => (
-            *error > 0.0 && *error < 299_792.0,
-            "error is not a velocity in km/s",
-            "give e.g. error = 300.0",
-        ),
-        StageConfig::Blur { sigma } => (
-            positive(*sigma) && *sigma <= 1000.0,
-            "sigma is not within 0..1000 pixels",
-            "give e.g. sigma = 1.5",
-        ),
-        StageConfig::Poisson { rate } => (
-            positive(*rate),
-            "rate is not positive",
-            "give e.g. rate = 0.1",
-        ),
-        StageConfig::Photon { gain } => (
-            positive(*gain),
-            "gain is not positive",
-            "give the electrons per unit of the pixel values",
-        ),
-        StageConfig::Motion { length, .. } => (
-            length % 2 == 1 && *length > 1,
-            "length is not odd and above 1",
-            "give e.g. length = 5",
-        ),
-        StageConfig::Jpeg { min, max, .. } => (
-            *min >= 0.01 && max >= min && *max <= 1.0,
-            "min and max are not a range within 0.01..1",
-            "give e.g. min = 0.1, max = 1.0",
-        ),
-        StageConfig::Rays { rays, .. } => (*rays > 0, "no rays", "give e.g. rays = 16"),
-    };
-    require(ok, origin, key, problem, fix)
-}
-
-impl MaskStage {
-    fn check(&self, key: &str, origin: &str) -> Result<()> {
-        let Self { rho, run, gaps, .. } = self;
-        let range = |[a, b]: &[f64; 2]| *a > 0.0 && b > a && b.is_finite();
-        require(
-            (0.0..1.0).contains(rho) && (*rho > 0.0 || !gaps.is_empty()),
-            origin,
-            key,
-            "rho is not in (0, 1)",
-            "give e.g. rho = 0.5",
-        )?;
-        require(
-            run.is_none_or(|r| r > 0 && *rho > 0.0),
-            origin,
-            key,
-            "run is not a number of pixels, or has no `rho` beside it",
-            "give e.g. rho = 0.05, run = 8",
-        )?;
-        require(
-            gaps.iter().all(range),
-            origin,
-            key,
-            "gaps are not ranges of wavelengths",
-            "give e.g. gaps = [[5760.0, 5800.0]]",
-        )
     }
 }

@@ -2,6 +2,7 @@
 
 mod air;
 mod block;
+mod extras;
 mod grid;
 mod image_block;
 mod layout;
@@ -14,6 +15,7 @@ pub(crate) mod spectrum;
 pub use air::air_to_vacuum;
 pub use block::Block;
 pub(crate) use block::own_range;
+pub use extras::{Carried, Extras};
 pub use grid::LogGrid;
 pub use image_block::ImageBlock;
 pub use layout::{ImageLayout, Layout, PixelScale};

@@ -1,6 +1,7 @@
 //! One spectrum on the pixels of its survey.
 
 use super::air::air_to_vacuum;
+use super::extras::Extras;
 use std::sync::Arc;
 
 /// The step of every SDSS and BOSS co-added spectrum in log10 wavelength.
@@ -158,6 +159,8 @@ pub struct Spectrum {
     pub ivar: Vec<f32>,
     /// σ of the line-spread function in pixels of `grid`, `[n]`, 0 where unknown; or empty.
     pub lsf: Vec<f32>,
+    /// What else the file holds, where a channel takes it.
+    pub extras: Extras,
 }
 
 impl Spectrum {

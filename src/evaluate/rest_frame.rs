@@ -111,6 +111,8 @@ impl RestFrame<'_> {
         Ok(Block {
             ivar: Array2::ones(flux.raw_dim()),
             lsf: Array2::zeros(flux.raw_dim()),
+            sky: Array2::zeros((flux.nrows(), 0)),
+            resolution: Array2::zeros((flux.nrows(), 0)),
             z: group.iter().map(|g| object(g).z).collect(),
             z_err: vec![f64::NAN; group.len()],
             flux,

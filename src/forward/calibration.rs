@@ -18,15 +18,21 @@ pub(super) fn throughput(amplitude: f64, degree: usize, lever: &Tensor, random: 
         draws.narrow(1, k as i64, 1) * scale * polynomial
     };
     let polynomials = legendre(lever, degree);
-    polynomials.iter().enumerate().map(term).sum::<Tensor>() + 1.0
+    polynomials[1..]
+        .iter()
+        .enumerate()
+        .map(term)
+        .sum::<Tensor>()
+        + 1.0
 }
 
-/// P₁ … P of degree `degree` of `x`, by Bonnet's recursion (k + 1) Pₖ₊₁ = (2k + 1) x Pₖ − k Pₖ₋₁.
-pub(super) fn legendre(x: &Tensor, degree: usize) -> Vec<Tensor> {
+/// P₀ … P of degree `degree` of `x`, by Bonnet's recursion (k + 1) Pₖ₊₁ = (2k + 1) x Pₖ − k Pₖ₋₁.
+pub(crate) fn legendre(x: &Tensor, degree: usize) -> Vec<Tensor> {
     let mut all = vec![x.ones_like(), x.shallow_clone()];
     for k in 1..degree {
         let n = k as f64;
         all.push((x * &all[k] * (2.0 * n + 1.0) - &all[k - 1] * n) / (n + 1.0));
     }
-    all.split_off(1)
+    all.truncate(degree + 1);
+    all
 }

@@ -28,6 +28,11 @@ pub struct Latent {
     /// The point-spread function of each channel, [B, C · P · P]; no numbers where none comes with the
     /// observations.
     pub psf: Tensor,
+    /// The lines of the sky that was subtracted from spectra, normalised as the flux, [B, D]; no numbers
+    /// where none come.
+    pub sky: Tensor,
+    /// The resolution matrix of spectra by rows, K numbers for each pixel, [B, D · K]; K = 0 where none comes.
+    pub resolution: Tensor,
     /// ln(1 + z) of the object, [B, 1]; NaN where the redshift is unknown. No channel changes it.
     pub redshift: Tensor,
     /// Standard deviation of `redshift`, [B, 1]; NaN where unknown. Of recorded observations alone.
@@ -54,6 +59,8 @@ impl Latent {
             vector: none(),
             planes: none(),
             psf: none(),
+            sky: none(),
+            resolution: none(),
             redshift: unknown(&good),
             redshift_error: unknown(&good),
             good,
@@ -68,6 +75,16 @@ impl Latent {
     pub fn at(self, redshift: &Tensor) -> Self {
         Self {
             redshift: redshift.shallow_clone(),
+            ..self
+        }
+    }
+
+    /// The same of spectra with the sky and the resolution matrix of `recorded`.
+    #[must_use]
+    pub fn carrying(self, recorded: &Self) -> Self {
+        Self {
+            sky: recorded.sky.shallow_clone(),
+            resolution: recorded.resolution.shallow_clone(),
             ..self
         }
     }
@@ -145,6 +162,8 @@ impl Latent {
             vector: cat(&|l| &l.vector),
             planes: cat(&|l| &l.planes),
             psf: cat(&|l| &l.psf),
+            sky: cat(&|l| &l.sky),
+            resolution: cat(&|l| &l.resolution),
             redshift: cat(&|l| &l.redshift),
             redshift_error: cat(&|l| &l.redshift_error),
             // A batch is anchored when it is used, and not before it is put together.
@@ -160,6 +179,8 @@ impl Latent {
             vector: f(&self.vector, &other.vector),
             planes: f(&self.planes, &other.planes),
             psf: f(&self.psf, &other.psf),
+            sky: f(&self.sky, &other.sky),
+            resolution: f(&self.resolution, &other.resolution),
             redshift: f(&self.redshift, &other.redshift),
             redshift_error: f(&self.redshift_error, &other.redshift_error),
             anchor: (self.anchor.as_ref().zip(other.anchor.as_ref())).map(|(a, b)| a.with(b, &f)),

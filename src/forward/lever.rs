@@ -7,7 +7,7 @@ use tch::{Device, Tensor};
 
 /// The lever of each row.
 #[derive(Debug)]
-pub(super) struct Lever {
+pub(crate) struct Lever {
     /// From the first pixel of the grid to its last, [D].
     lever: Tensor,
     /// Wavelengths [D] of a grid of the rest frame: there the lever is from the first to the last pixel

@@ -1,7 +1,7 @@
 //! The line-spread function of a channel, of the width that its config says.
 
 use super::latent::Latent;
-use super::smooth::{Smoothing, recorded_widths};
+use super::smooth::{Smoothing, recorded_widths, resolved};
 use crate::config::SmoothingFrom;
 use crate::data::LogGrid;
 use tch::{Device, Tensor};
@@ -42,6 +42,10 @@ impl LineSpread {
                 let sigma = recorded_widths(recorded);
                 (self.smoothing.per_pixel(x, &sigma), sigma)
             }
+            SmoothingFrom::Matrix => (
+                resolved(x, &recorded.resolution),
+                recorded.lsf.shallow_clone(),
+            ),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The blur that a channel puts on its observations, without tilt and noise.
 
 use super::latent::Latent;
-use super::smooth::{Smoothing, recorded_widths};
+use super::smooth::{Smoothing, recorded_widths, resolved};
 use crate::config::{ForwardConfig, SmoothingFrom};
 use crate::data::Layout;
 use tch::{Device, Tensor};
@@ -14,6 +14,8 @@ pub struct MeanBlur(Option<(Smoothing, Width)>);
 enum Width {
     /// As the spectra record it.
     Recorded,
+    /// By the resolution matrices that come with them.
+    Matrix,
     /// σ in pixels.
     One(f64),
 }
@@ -33,6 +35,7 @@ impl MeanBlur {
         };
         let width = match smoothing {
             SmoothingFrom::Lsf => Width::Recorded,
+            SmoothingFrom::Matrix => Width::Matrix,
             SmoothingFrom::Resolution { resolution, .. } => {
                 Width::One(1.0 / (resolution * grid.dln()))
             }
@@ -45,6 +48,7 @@ impl MeanBlur {
         match &self.0 {
             None => x.shallow_clone(),
             Some((smoothing, Width::Recorded)) => smoothing.per_pixel(x, &recorded_widths(latent)),
+            Some((_, Width::Matrix)) => resolved(x, &latent.resolution),
             Some((smoothing, Width::One(sigma))) => {
                 let sigma = x.new_full([1, 1], *sigma, (x.kind(), x.device()));
                 smoothing.uniform(x, &sigma)

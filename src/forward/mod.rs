@@ -5,14 +5,16 @@
 
 mod anchor;
 pub(crate) mod blur;
-mod calibration;
+pub(crate) mod calibration;
 mod command;
+pub(crate) mod detector;
 mod gaussian;
 mod guard;
 mod jpeg;
 mod latent;
-mod lever;
+pub(crate) mod lever;
 mod line_spread;
+mod linear;
 mod lost;
 mod mask;
 mod mean_blur;
@@ -29,16 +31,19 @@ mod psf_stage;
 mod quasar;
 pub(crate) mod rays;
 mod redshifts;
+pub(crate) mod sky_lines;
 pub(crate) mod smooth;
 mod spectra_stages;
 mod stages;
 mod units;
+mod wanted;
 
 pub use anchor::Anchor;
 pub use command::Command;
 pub use gaussian::Gaussian;
 pub use jpeg::{jpeg_decode, jpeg_encode};
 pub use latent::Latent;
+pub use linear::LinearImages;
 pub use mean_blur::MeanBlur;
 pub use model::ForwardModel;
 pub use redshifts::{redshift_errors, redshifts};

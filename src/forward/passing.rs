@@ -1,5 +1,6 @@
 //! A batch of images on its way through the stages, and the latents it gathers.
 
+use super::detector::{Kernel, spread};
 use super::latent::Latent;
 use crate::base::random::Rows;
 use crate::config::LatentUse;
@@ -15,6 +16,10 @@ pub(super) struct Passing<'a> {
     pub(super) good: Tensor,
     /// 0 at those lost besides.
     pub(super) left: Tensor,
+    /// 0 at those that are marked besides.
+    pub(super) marked: Tensor,
+    /// Pixels along a side of the detector's own.
+    pub(super) grain: i64,
     pub(super) vector: Told<'a>,
     pub(super) planes: Told<'a>,
     /// Of each channel, [B, C · P · P].
@@ -32,17 +37,37 @@ impl Passing<'_> {
         self.variance = self.variance.as_ref().map(f);
     }
 
-    /// White noise of standard deviations `sigma` [B, C, H, W].
-    pub(super) fn add_noise(&mut self, sigma: &Tensor, random: &Rows) {
+    /// Noise of standard deviations `sigma` [B, C, H, W], white or correlated by `kernel`.
+    pub(super) fn add_noise(&mut self, sigma: &Tensor, kernel: Option<&Kernel>, random: &Rows) {
         let size = self.image.size();
-        let pixels: i64 = size[1..].iter().product();
-        self.image = &self.image + random.normal(0, pixels).reshape(&size[..]) * sigma;
+        let [h, w] = self.plane();
+        let around = kernel.map_or(0, Kernel::around);
+        let white = [size[0], size[1], h + around, w + around];
+        let white = random.normal(0, white[1..].iter().product()).reshape(white);
+        let noise = match kernel {
+            Some(kernel) => kernel.correlate(&white),
+            None => white,
+        };
+        self.image = &self.image + spread(&noise, self.grain) * sigma;
         self.change_variance(|v| v + sigma.square());
+    }
+
+    /// Pixels of the detector, [H, W].
+    pub(super) fn plane(&self) -> [i64; 2] {
+        let size = self.image.size();
+        [size[2] / self.grain, size[3] / self.grain]
+    }
+
+    /// Marks as lost where `kept` [B, 1, ·, ·] of the detector's pixels is 0.
+    pub(super) fn mark(&mut self, kept: &Tensor) {
+        let [h, w] = self.plane();
+        let kept = kept.expand([kept.size()[0], 1, h, w], false);
+        self.marked = &self.marked * spread(&kept, self.grain);
     }
 
     pub(super) fn finish(self, recorded: &Latent, random: &Rows) -> (Tensor, Latent) {
         let flat = |t: &Tensor| t.flatten(1, -1).contiguous();
-        let (good, left) = (flat(&self.good), flat(&self.left));
+        let (good, left) = (flat(&(&self.good * &self.marked)), flat(&self.left));
         let sigma = match self.variance {
             Some(v) => flat(&v.sqrt().expand_as(&self.image)),
             None => good.zeros_like(),
@@ -53,6 +78,8 @@ impl Passing<'_> {
             vector: self.vector.all(),
             planes: self.planes.all(),
             psf: self.psf,
+            sky: recorded.sky.shallow_clone(),
+            resolution: recorded.resolution.shallow_clone(),
             redshift: recorded.redshift.shallow_clone(),
             redshift_error: recorded.redshift_error.shallow_clone(),
             good: &good * left,

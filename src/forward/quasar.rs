@@ -5,6 +5,7 @@ use super::lever::Lever;
 use super::line_spread::LineSpread;
 use super::model::ForwardModel;
 use super::noise::{CorrelatedNoise, level_of_snr};
+use super::wanted::Wanted;
 use crate::Result;
 use crate::base::random::Rows;
 use crate::config::{NoiseFrom, SmoothingFrom};
@@ -19,6 +20,7 @@ pub struct Quasar {
     lever: Lever,
     line_spread: LineSpread,
     noise: CorrelatedNoise,
+    wanted: Wanted,
 }
 
 // SAFETY: libtorch lets several threads read its tensors, and nothing else is done with them.
@@ -38,6 +40,10 @@ impl Quasar {
         Self {
             tilt,
             noise_from,
+            wanted: Wanted {
+                sky: false,
+                resolution: smoothing_from == SmoothingFrom::Matrix,
+            },
             lever: Lever::new(grid, device),
             line_spread: LineSpread::new(smoothing_from, grid, device),
             noise,
@@ -47,6 +53,7 @@ impl Quasar {
 
 impl ForwardModel for Quasar {
     fn observe(&self, x: &Tensor, recorded: &Latent, random: &Rows) -> Result<(Tensor, Latent)> {
+        self.wanted.check(recorded)?;
         let amplitude = (random.uniform(1, 1) * 2.0 - 1.0) * self.tilt;
         let tilted = x * (amplitude * self.lever.of(recorded) + 1.0);
         let (smoothed, lsf) = (self.line_spread).apply(&tilted, recorded, || random.uniform(2, 1));
@@ -59,7 +66,9 @@ impl ForwardModel for Quasar {
             }
         };
         let y = smoothed + self.noise.sample(random, 4, x.size()[1]) * &sigma;
-        let latent = Latent::of_pixels(good, sigma, lsf).at(&recorded.redshift);
+        let latent = Latent::of_pixels(good, sigma, lsf)
+            .at(&recorded.redshift)
+            .carrying(recorded);
         Ok((latent.fill_masked(&y, random), latent))
     }
 }

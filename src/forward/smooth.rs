@@ -12,6 +12,18 @@ pub(crate) fn recorded_widths(latent: &Latent) -> Tensor {
     latent.lsf.clamp(0.0, WIDEST)
 }
 
+/// R x of `x` [B, D], R by its rows [B, D · K] as [`Latent::resolution`] has it.
+pub(crate) fn resolved(x: &Tensor, rows: &Tensor) -> Tensor {
+    let diagonals = rows.size()[1] / x.size()[1];
+    let half = diagonals / 2;
+    let near = x.constant_pad_nd([half, half]).unfold(1, diagonals, 1);
+    (near * rows.view([-1, x.size()[1], diagonals])).sum_dim_intlist(
+        [2i64].as_slice(),
+        false,
+        Kind::Float,
+    )
+}
+
 /// Smooths batches of spectra on the device. The edges are reflected (half-sample: the edge pixel
 /// is repeated), so that no flux is lost and no dark rim appears: the spectrum and its mirror image
 /// make one period, in which nothing jumps. A jump anywhere would ring through narrow kernels,

@@ -7,9 +7,10 @@ use super::lost::Lost;
 use super::model::ForwardModel;
 use super::noise::{CorrelatedNoise, level_of_snr};
 use super::smooth::Smoothing;
-use super::{calibration, poisson};
+use super::wanted::Wanted;
+use super::{calibration, poisson, sky_lines};
 use crate::base::random::Rows;
-use crate::config::{LatentUse, LevelFrom, NoiseStage, StageConfig};
+use crate::config::{LatentUse, LevelFrom, NoiseStage, SkyStage, SmoothingFrom, StageConfig};
 use crate::data::LogGrid;
 use crate::{Error, Result};
 use tch::{Device, Kind, Tensor};
@@ -28,6 +29,7 @@ pub struct SpectraStages {
     stages: Vec<Stage>,
     lever: Lever,
     noise: CorrelatedNoise,
+    wanted: Wanted,
 }
 
 /// A [`StageConfig`] with what it needs on the device.
@@ -36,6 +38,7 @@ enum Stage {
     Tilt(f64),
     Throughput(f64, usize),
     Smooth(LineSpread),
+    Sky(SkyStage),
     /// Standard deviation of the shift in pixels.
     Redshift(Smoothing, f64),
     Noise(NoiseStage),
@@ -77,6 +80,10 @@ impl SpectraStages {
                 .collect::<Result<_>>()?,
             lever: Lever::new(grid, device),
             noise,
+            wanted: Wanted {
+                sky: stages.iter().any(|s| matches!(s, StageConfig::Sky(_))),
+                resolution: stages.contains(&StageConfig::Smooth(SmoothingFrom::Matrix)),
+            },
         })
     }
 
@@ -104,6 +111,7 @@ impl SpectraStages {
 
 impl ForwardModel for SpectraStages {
     fn observe(&self, x: &Tensor, recorded: &Latent, random: &Rows) -> Result<(Tensor, Latent)> {
+        self.wanted.check(recorded)?;
         let mut p = Passing {
             flux: x.shallow_clone(),
             good: recorded.good.shallow_clone(),
@@ -125,6 +133,11 @@ impl ForwardModel for SpectraStages {
                 Stage::Smooth(lsf) => {
                     (p.flux, p.lsf) = lsf.apply(&p.flux, recorded, || random.uniform(0, 1));
                 }
+                Stage::Sky(stage) => {
+                    let lever = self.lever.of(recorded);
+                    let left = sky_lines::left(stage, &recorded.sky, &lever, &random);
+                    p.flux = &p.flux + left;
+                }
                 Stage::Redshift(smoothing, scatter) => {
                     let pixels = random.normal(0, 1) * *scatter;
                     p.flux = smoothing.shifted(&p.flux, &pixels);
@@ -145,7 +158,9 @@ impl ForwardModel for SpectraStages {
             }
         }
         let sigma = p.sigma * &p.good + (1.0 - &p.good);
-        let latent = Latent::of_pixels(p.good, sigma, p.lsf).at(&recorded.redshift);
+        let latent = Latent::of_pixels(p.good, sigma, p.lsf)
+            .at(&recorded.redshift)
+            .carrying(recorded);
         Ok((latent.fill_masked(&p.flux, random), latent))
     }
 }
@@ -170,6 +185,7 @@ impl Stage {
             StageConfig::Tilt { amplitude } => Self::Tilt(*amplitude),
             StageConfig::Throughput { amplitude, degree } => Self::Throughput(*amplitude, *degree),
             StageConfig::Smooth(from) => Self::Smooth(LineSpread::new(from.clone(), grid, device)),
+            StageConfig::Sky(sky) => Self::Sky(sky.clone()),
             StageConfig::Redshift { error } => Self::Redshift(
                 Smoothing::new(grid.pixels, device),
                 error / LIGHT / grid.dln(),

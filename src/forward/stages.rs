@@ -1,12 +1,13 @@
 //! Corruptions of images, one after the other.
 
 use super::blur::Blur;
+use super::detector::{Cosmics, Kernel};
 use super::latent::Latent;
 use super::model::ForwardModel;
 use super::passing::{Passing, Told};
 use super::psf_stage::PsfStage;
 use super::units::PixelUnits;
-use super::{jpeg, mask, motion, poisson, rays};
+use super::{detector, jpeg, mask, motion, poisson, rays};
 use crate::base::random::Rows;
 use crate::config::{Chroma, LatentUse, MaskStage, StageConfig, StageUnits};
 use crate::data::ImageLayout;
@@ -40,9 +41,12 @@ pub struct Stages {
 #[derive(Debug)]
 enum Stage {
     Mask(f64, LatentUse),
-    Noise(f64),
-    /// As recorded of each pixel.
-    Recorded,
+    /// Of this standard deviation, or as recorded of each pixel.
+    Noise(Option<f64>, Option<Kernel>),
+    Sky(f64, f64),
+    Cosmic(Cosmics, LatentUse),
+    Columns(f64, LatentUse),
+    Undersample(i64),
     Psf(PsfStage),
     Blur(Blur),
     Poisson(f64),
@@ -130,6 +134,8 @@ impl ForwardModel for Stages {
             variance: Some(x.new_zeros([1, 1, h, w], (x.kind(), x.device()))),
             good: images(&recorded.good),
             left: images(&recorded.good.ones_like()),
+            marked: images(&recorded.good.ones_like()),
+            grain: 1,
             vector: Told::new(&recorded.vector),
             planes: Told::new(&recorded.planes),
             psf: recorded.psf.shallow_clone(),
@@ -142,7 +148,9 @@ impl ForwardModel for Stages {
         for (i, stage) in self.stages.iter().enumerate() {
             let random = random.child(i as u64);
             match stage {
-                Stage::Recorded => passing.add_noise(&level(), &random),
+                Stage::Noise(None, kernel) => {
+                    passing.add_noise(&level(), kernel.as_ref(), &random);
+                }
                 stage => stage.apply(&mut passing, &self.units, self.in_file, &random)?,
             }
         }
@@ -184,8 +192,21 @@ impl Stage {
         let key = || format!("forward.stages[{number}]");
         Ok(match *config {
             StageConfig::Mask(MaskStage { rho, latent, .. }) => Self::Mask(rho, latent),
-            StageConfig::Noise(ref noise) if noise.from.is_recorded() => Self::Recorded,
-            StageConfig::Noise(ref noise) => Self::Noise(noise.sigma),
+            StageConfig::Noise(ref noise) => Self::Noise(
+                (!noise.from.is_recorded()).then_some(noise.sigma),
+                (!noise.kernel.is_empty()).then(|| Kernel::new(&noise.kernel, device)),
+            ),
+            StageConfig::Sky(ref sky) => Self::Sky(sky.level, sky.slope),
+            StageConfig::Cosmic {
+                hits,
+                length,
+                latent,
+            } => {
+                let plane = [height as i64, width as i64];
+                Self::Cosmic(Cosmics::new(hits, length, plane, device), latent)
+            }
+            StageConfig::Columns { rho, latent } => Self::Columns(rho, latent),
+            StageConfig::Undersample { factor } => Self::Undersample(factor as i64),
             StageConfig::Saturate { level, flagged } => Self::Saturate(level, flagged),
             StageConfig::Psf(ref psf) => Self::Psf(PsfStage::new(psf, &key(), layout, device)?),
             StageConfig::Blur { sigma } => {
@@ -219,8 +240,11 @@ impl Stage {
             | Self::Rays(_, latent) => Some(*latent),
             // Of a PSF that is no number the config says whether it is told.
             Self::Psf(psf) => (psf.width() > 0).then(|| psf.latent()),
-            Self::Noise(_)
-            | Self::Recorded
+            Self::Noise(..)
+            | Self::Sky(..)
+            | Self::Cosmic(..)
+            | Self::Columns(..)
+            | Self::Undersample(_)
             | Self::Blur(_)
             | Self::Poisson(_)
             | Self::Photon(_)
@@ -246,22 +270,45 @@ impl Stage {
         };
         let size = p.image.size();
         let plane = [size[2], size[3]];
-        let pixels: i64 = size[1..].iter().product();
         match self {
-            Self::Mask(_, LatentUse::Kept) | Self::Recorded => {}
+            Self::Mask(_, LatentUse::Kept)
+            | Self::Cosmic(_, LatentUse::Kept)
+            | Self::Columns(_, LatentUse::Kept)
+            | Self::Noise(None, _) => {}
             Self::Psf(psf) => psf.apply(p, random),
             Self::Mask(rho, latent) => {
-                let fresh = mask::draw(*rho, plane, random);
+                let fresh = detector::spread(&mask::draw(*rho, p.plane(), random), p.grain);
                 if *latent == LatentUse::Redrawn {
                     p.good = fresh.expand(&size, false);
                 } else {
                     p.left = &p.left * fresh;
                 }
             }
-            Self::Noise(sigma) => p.add_noise(&p.image.full_like(*sigma), random),
+            Self::Noise(Some(sigma), kernel) => {
+                p.add_noise(&p.image.full_like(*sigma), kernel.as_ref(), random);
+            }
+            Self::Sky(level, slope) => {
+                p.image = &p.image + detector::plane(*level, *slope, &size, random);
+            }
+            Self::Cosmic(cosmics, latent) => {
+                let kept = cosmics.draw(p.plane(), random);
+                lose(p, &kept, *latent);
+            }
+            Self::Columns(rho, latent) => {
+                let kept = detector::columns(*rho, p.plane()[1], random);
+                lose(p, &kept, *latent);
+            }
+            Self::Undersample(factor) => {
+                p.image = detector::binned(&p.image, *factor);
+                p.change_variance(|v| {
+                    let square = (factor * factor) as f64;
+                    detector::binned(v, *factor) / square
+                });
+                p.grain = *factor;
+            }
             Self::Saturate(level, flagged) => {
                 if *flagged {
-                    p.good = &p.good * p.image.lt(*level).to_kind(Kind::Float);
+                    p.marked = &p.marked * p.image.lt(*level).to_kind(Kind::Float);
                 }
                 p.image = p.image.clamp_max(*level);
             }
@@ -270,14 +317,18 @@ impl Stage {
                 p.change_variance(|v| blur.variance(v));
             }
             Self::Poisson(rate) => {
-                let mean = p.image.full_like(*rate).reshape([-1, pixels]);
-                p.image = &p.image + poisson::counts(&mean, random).reshape(&size[..]);
+                let mean = detector::coarse(&p.image, p.grain).full_like(*rate);
+                let counts = poisson::counts(&mean.flatten(1, -1), random);
+                let counts = counts.reshape(&mean.size()[..]);
+                p.image = &p.image + detector::spread(&counts, p.grain);
                 p.change_variance(|v| v + *rate);
             }
             Self::Photon(gain) => {
-                let mean = (to_file(&p.image) * *gain).clamp(0.0, poisson::MOST);
-                let counts = poisson::counts(&mean.reshape([-1, pixels]), random);
-                p.image = from_file(counts.reshape(&size[..]) / *gain);
+                let light = detector::coarse(&to_file(&p.image), p.grain);
+                let mean = (light * *gain).clamp(0.0, poisson::MOST);
+                let counts = poisson::counts(&mean.flatten(1, -1), random);
+                let values = counts.reshape(&mean.size()[..]) / *gain;
+                p.image = from_file(detector::spread(&values, p.grain));
                 p.variance = None;
             }
             Self::Motion(length, latent) => {
@@ -304,4 +355,14 @@ impl Stage {
         }
         Ok(())
     }
+}
+
+/// Loses what `kept` [B, 1, ·, ·] of the detector's pixels does not hold.
+fn lose(p: &mut Passing, kept: &Tensor, latent: LatentUse) {
+    if latent == LatentUse::Redrawn {
+        return p.mark(kept);
+    }
+    let [h, w] = p.plane();
+    let kept = kept.expand([kept.size()[0], 1, h, w], false);
+    p.left = &p.left * detector::spread(&kept, p.grain);
 }

@@ -69,7 +69,8 @@ impl Channel {
         };
         let widths: Vec<(f64, Vec<f64>)> = match form.smoothing {
             None => vec![(1.0, vec![0.0; d])],
-            Some(SmoothingFrom::Lsf) => vec![(1.0, lsf.to_vec())],
+            // The matrices of a survey are as wide as its line-spread function says.
+            Some(SmoothingFrom::Lsf | SmoothingFrom::Matrix) => vec![(1.0, lsf.to_vec())],
             Some(SmoothingFrom::Resolution { resolution, spread }) => legendre()
                 .iter()
                 .map(|(node, w)| {

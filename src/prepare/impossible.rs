@@ -105,6 +105,7 @@ mod tests {
             ivar: vec![4.0; flux.len()],
             flux,
             lsf: vec![],
+            extras: Default::default(),
         }
     }
 

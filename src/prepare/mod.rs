@@ -2,6 +2,7 @@
 
 mod amplitude;
 mod background;
+mod carried;
 mod chunks;
 mod image_report;
 mod images;

@@ -104,6 +104,7 @@ mod tests {
             flux: vec![3.0; 3],
             ivar: vec![4.0, 0.0, 8.0],
             lsf: vec![],
+            extras: Default::default(),
         };
         law.correct(&mut s);
         assert_eq!((s.flux, s.ivar), (vec![3.0; 3], vec![1.0, 0.0, 2.0]));

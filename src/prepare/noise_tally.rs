@@ -278,6 +278,7 @@ mod tests {
                     flux: (0..3000).map(|i| signal(row, i) + 0.5 * noise(i)).collect(),
                     ivar: vec![4.0; 3000],
                     lsf: vec![],
+                    extras: Default::default(),
                 }),
                 ..Item::of(Object {
                     name: name(row),

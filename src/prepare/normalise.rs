@@ -116,6 +116,7 @@ mod tests {
             flux: (0..1100).map(|_| draw()).collect(),
             ivar: vec![sigma.powi(-2); 1100],
             lsf: vec![],
+            extras: Default::default(),
         }
     }
 

@@ -120,6 +120,20 @@ impl Rebin {
         (white + 2.0 * shared).max(LEAST * white)
     }
 
+    /// The native pixels of a spectrum of `n`, of which pixel 0 has native index `first`, in common pixel
+    /// `j`, with the widths of the overlaps in Å.
+    pub(super) fn entries(
+        &self,
+        j: usize,
+        first: i64,
+        n: usize,
+    ) -> impl Iterator<Item = (usize, f64)> {
+        (self.start[j]..self.start[j + 1]).filter_map(move |e| {
+            let i = usize::try_from(self.native[e] - first).ok()?;
+            (i < n).then_some((i, self.weight[e]))
+        })
+    }
+
     fn entry(&mut self, native: i64, weight: f64, ratio: f64) {
         self.native.push(native);
         self.weight.push(weight);

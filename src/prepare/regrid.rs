@@ -119,6 +119,7 @@ impl Regridder {
             block.ivar.row_mut(row),
             block.lsf.row_mut(row),
         );
+        rebin.carry(&self.grid, spectrum, first, block, row);
     }
 }
 
@@ -146,6 +147,7 @@ mod tests {
             flux,
             ivar: vec![4.0; n],
             lsf: vec![1.5; n],
+            extras: Default::default(),
         }
     }
 

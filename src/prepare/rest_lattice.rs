@@ -116,6 +116,7 @@ impl RestLattice {
             block.ivar.row_mut(row),
             block.lsf.row_mut(row),
         );
+        rebin.carry(&self.grid, spectrum, first, block, row);
         z_grid
     }
 }

@@ -1,6 +1,7 @@
 //! A survey of spectra → a prepared set: read, mask, regrid, normalise, select.
 
 use super::amplitude::MeanSpectrum;
+use super::carried::diagonals_on;
 use super::chunks::{self, Chunk};
 use super::impossible::without_impossible;
 use super::noise;
@@ -13,12 +14,13 @@ use super::report::Report;
 use super::set::{Prepared, SpectraHeader};
 use super::spectra_report::{Noticed, SpectraDetails};
 use crate::config::{Config, NormaliseConfig, SurveySource};
-use crate::data::{Block, LogGrid, Object, RowBlock, flag};
+use crate::data::spectrum::SDSS_STEP;
+use crate::data::{Block, Carried, LogGrid, Object, RowBlock, Spectrum, flag};
 use crate::survey::PixelMask;
 use crate::survey::item::Item;
 use crate::survey::open::open;
 use crate::survey::select::{by_spectrum, reject};
-use crate::survey::spectra::{Survey, duplicates};
+use crate::survey::spectra::{Pixels, Survey, duplicates, holds_none};
 use crate::{Error, Result};
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -90,9 +92,10 @@ fn prepare_against(
 ) -> Result<Report<SpectraDetails>> {
     let mask = PixelMask::new(&config.survey.mask)?;
     let origin = source.first_path();
-    let survey = open(source)?;
+    let mut survey = open(source)?;
     check_overlap(origin, config, &survey.pixels())?;
     let grid = LogGrid::new(&config.grid);
+    let carried = carried(config, &mut *survey, &grid, origin)?;
     // What the config calls noiseless is so, whatever it holds.
     let exact = matches!(source, SurveySource::Hdf5 { datasets, .. } if datasets.noiseless);
     let measured = match exact {
@@ -112,6 +115,7 @@ fn prepare_against(
     let n = survey.len();
     let header = SpectraHeader {
         level_mean: mean.map(MeanSpectrum::values),
+        carried,
         grid,
         noise_rho: regridder.noise_rho(),
         flux_unit: survey.flux_unit().to_owned(),
@@ -125,7 +129,13 @@ fn prepare_against(
     chunks::write(
         &header,
         Report::new(out, n, twice, details),
-        |rows| survey.read(rows, &mask, &config.select),
+        |rows| {
+            let items = survey.read(rows, &mask, &config.select)?;
+            if carried.sky {
+                items.iter().try_for_each(has_sky)?;
+            }
+            Ok(items)
+        },
         |_, mut items| {
             let impossible = if exact {
                 Vec::new()
@@ -134,7 +144,8 @@ fn prepare_against(
             };
             let tally = (!exact && law.is_none()).then(|| NoiseTally::of(&items));
             correct(law, &mut items);
-            let mut chunk = chunk(config, (&regridder, mean), &grid, items, impossible);
+            let ways = (&regridder, mean, carried);
+            let mut chunk = chunk(config, ways, &grid, items, impossible);
             chunk.found.noise = tally;
             chunk
         },
@@ -163,7 +174,8 @@ pub(crate) fn examine(
         let mut items = survey.read(rows, &mask, &config.select)?;
         without_impossible(&mut items);
         items.iter().for_each(&mut *seen);
-        let work = |item| one(config, (&regridder, mean.as_ref()), &grid, item).0;
+        let ways = (&regridder, mean.as_ref(), Carried::default());
+        let work = |item| one(config, ways, &grid, item).0;
         let objects: Vec<Object> = items.into_par_iter().map(work).collect();
         objects.iter().for_each(&mut *judged);
     }
@@ -193,7 +205,7 @@ fn learned(
         let mut items = survey.read(start..(start + MEAN_READ).min(n), mask, &config.select)?;
         without_impossible(&mut items);
         correct(law, &mut items);
-        let work = |item| one(&plain, (regridder, None), &grid, item).1;
+        let work = |item| one(&plain, (regridder, None, Carried::default()), &grid, item).1;
         let rows: Vec<Option<Block>> = items.into_par_iter().map(work).collect();
         for row in rows.into_iter().flatten() {
             flux.extend(row.flux);
@@ -217,9 +229,44 @@ fn correct(law: Option<&NoiseLaw>, items: &mut [Item]) {
     spectra.for_each(|s| law.correct(s));
 }
 
+/// How spectra get to the common grid, what their levels are against, and what they bring besides.
+type Ways<'a> = (&'a Regridder, Option<&'a MeanSpectrum>, Carried);
+
+/// What the spectra of `survey` are to bring for the channel of `config`.
+fn carried(
+    config: &Config,
+    survey: &mut dyn Survey,
+    grid: &LogGrid,
+    origin: &Path,
+) -> Result<Carried> {
+    let wanted = config.forward.carries();
+    let [sky, matrix] = wanted;
+    let native = survey.carry(wanted, origin)?;
+    let diagonals = match (matrix, survey.pixels()) {
+        (false, _) => 0,
+        (true, Pixels::Sdss) => diagonals_on(grid, &[[0.0, SDSS_STEP]], native),
+        (true, Pixels::Shared(pixels) | Pixels::Own(pixels)) => diagonals_on(grid, &pixels, native),
+    };
+    Ok(Carried { sky, diagonals })
+}
+
+/// Whether a spectrum that was read brings its sky.
+fn has_sky(item: &Item) -> Result<()> {
+    let lacks = |s: &&Spectrum| s.extras.sky.is_empty();
+    match item.spectrum.as_ref().filter(lacks) {
+        None => Ok(()),
+        Some(_) => Err(holds_none(
+            Path::new(&item.object.source),
+            "column sky",
+            "sky",
+            "the sky that was subtracted, of every spectrum",
+        )),
+    }
+}
+
 fn chunk(
     config: &Config,
-    ways: (&Regridder, Option<&MeanSpectrum>),
+    ways: Ways<'_>,
     grid: &LogGrid,
     items: Vec<Item>,
     impossible: Vec<(String, usize)>,
@@ -230,7 +277,7 @@ fn chunk(
     };
     let mut chunk = Chunk {
         objects: Vec::with_capacity(items.len()),
-        block: Block::masked(items.len(), grid.pixels),
+        block: Block::carrying(items.len(), grid.pixels, ways.2),
         found: Noticed {
             lsf: read(&|i| i.lacks_lsf),
             mask: read(&|i| i.lacks_mask),
@@ -257,7 +304,7 @@ fn chunk(
 /// One spectrum on the common grid, normalised; `None` if it is rejected.
 fn one(
     config: &Config,
-    (regridder, mean): (&Regridder, Option<&MeanSpectrum>),
+    (regridder, mean, carried): Ways<'_>,
     grid: &LogGrid,
     item: Item,
 ) -> (Object, Option<Block>) {
@@ -265,7 +312,7 @@ fn one(
     let Some(spectrum) = item.spectrum else {
         return (object, None);
     };
-    let mut row = Block::masked(1, grid.pixels);
+    let mut row = Block::carrying(1, grid.pixels, carried);
     if grid.is_rest() && !(object.z > -1.0 && object.z.is_finite()) {
         let reason = "no redshift, which a grid of the rest frame asks for";
         object.z_grid = f64::NAN;
@@ -293,6 +340,8 @@ fn one(
             object.norm = found.value;
             row.flux
                 .mapv_inplace(|f| (f64::from(f) / found.value) as f32);
+            row.sky
+                .mapv_inplace(|s| (f64::from(s) / found.value) as f32);
             row.ivar
                 .mapv_inplace(|v| (f64::from(v) * found.value * found.value) as f32);
         }

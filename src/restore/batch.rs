@@ -180,12 +180,14 @@ impl Restorer {
             let streams = (self.made.seed, &numbers);
             return Ok(Some(mean + posterior.prior_errors(o, streams, draws)?));
         }
-        let error = |k: u64| {
-            let random = Rows::new(self.made.seed, Purpose::Transport, k, &numbers);
-            self.transport.prior_error(&o.latent, &random)
-        };
-        let errors: Option<Vec<Tensor>> = draws.map(error).collect();
-        Ok(errors.map(|errors| mean + Tensor::stack(&errors, 0)))
+        let (n, count) = (o.len(), self.made.draws);
+        let of = |k: u64| Rows::new(self.made.seed, Purpose::Transport, k, &numbers);
+        let random = Rows::concatenate(&draws.map(of).collect::<Vec<_>>());
+        // The draws of one object lie in one batch: what is made of its observation is made once.
+        let latent = Latent::concatenate(&vec![&o.latent; count]);
+        let y = o.flux.repeat([count as i64, 1]);
+        let errors = self.transport.prior_error(&y, &latent, &random);
+        Ok(errors.map(|errors| mean + errors.view([count as i64, n, -1])))
     }
 
     /// The mean of the posterior in one evaluation, where the network gives it.

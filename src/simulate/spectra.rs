@@ -106,7 +106,10 @@ fn needs_no_observation(forward: &ForwardConfig) -> Result<()> {
             "forward.noise",
             "give e.g. noise = { from = \"snr\", min = 30, max = 50 }",
         ),
-        ForwardConfig::Quasar { smoothing, .. } if *smoothing == SmoothingFrom::Lsf => refuse(
+        ForwardConfig::Quasar {
+            smoothing: SmoothingFrom::Lsf | SmoothingFrom::Matrix,
+            ..
+        } => refuse(
             "forward.smoothing",
             "give e.g. smoothing = { from = \"resolution\", resolution = 50, spread = 0.05 }",
         ),
@@ -117,7 +120,11 @@ fn needs_no_observation(forward: &ForwardConfig) -> Result<()> {
                     StageConfig::Noise(noise) if noise.from.is_recorded() => {
                         refuse(&key, "give e.g. from = \"snr\", snr = [30, 50]")
                     }
-                    StageConfig::Smooth(SmoothingFrom::Lsf) => refuse(
+                    StageConfig::Sky(_) => refuse(
+                        &format!("forward.stages[{i}]"),
+                        "leave the stage \"sky\" out",
+                    ),
+                    StageConfig::Smooth(SmoothingFrom::Lsf | SmoothingFrom::Matrix) => refuse(
                         &key,
                         "give e.g. from = \"resolution\", resolution = 50, spread = 0.05",
                     ),

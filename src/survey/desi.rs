@@ -1,8 +1,8 @@
 //! DESI coadd files, and spectra files of mocks: spectra of many targets, arm by arm, on one lattice.
 //! Vacuum wavelengths, barycentric.
 
-use super::desi_coadd::{Coadd, read_coadd};
-use super::desi_file::DesiFile;
+use super::desi_coadd::{Coadd, diagonals, read_coadd};
+use super::desi_file::{Arm, DesiFile};
 use super::desi_lattice::Lattice;
 use super::desi_targets::{fibermap, redshifts, status};
 use super::flux_unit::FLUX_UNIT;
@@ -11,7 +11,7 @@ use super::item::Item;
 use super::open_files::{Handle, OpenFiles};
 use super::pixel_mask::PixelMask;
 use super::select::{by_catalog, reject};
-use super::spectra::{Pixels, Survey, Unmatched, listed_twice};
+use super::spectra::{Pixels, Survey, Unmatched, holds_none, listed_twice};
 use super::tables::{CatalogRow, read_targets};
 use crate::Result;
 use crate::config::{DesiColumns, SelectConfig};
@@ -36,6 +36,8 @@ pub(crate) struct DesiSurvey {
     /// Files that are called otherwise.
     passed_over: Vec<PathBuf>,
     notes: Vec<String>,
+    /// Whether the resolution matrices are kept.
+    matrices: bool,
 }
 
 #[derive(Debug)]
@@ -129,6 +131,7 @@ impl DesiSurvey {
             passed_over,
             notes,
             files,
+            matrices: false,
         })
     }
 
@@ -159,7 +162,10 @@ impl DesiSurvey {
             return item;
         };
         let file = &self.files[place.file];
-        let read = |fits: &mut Fits| read_coadd(fits, &file.layout, place.row, &file.pixels, mask);
+        let read = |fits: &mut Fits| {
+            let target = (place.row, self.matrices);
+            read_coadd(fits, &file.layout, target, &file.pixels, mask)
+        };
         match open.with(&file.path, read) {
             Ok(Coadd {
                 spectrum,
@@ -199,6 +205,34 @@ impl Survey for DesiSurvey {
         // No files are no rows.
         let pixels = self.files.first().map(|f| f.pixels.clone());
         Pixels::Shared(pixels.unwrap_or_else(|| Lattice::DESI.edges()))
+    }
+
+    fn carry(&mut self, [sky, matrix]: [bool; 2], origin: &Path) -> Result<usize> {
+        if sky {
+            let expected = "a column `sky` of SDSS's files, or a dataset of an HDF5 catalog";
+            return Err(holds_none(origin, "", "sky", expected));
+        }
+        self.matrices = matrix;
+        if !matrix {
+            return Ok(0);
+        }
+        for file in &self.files {
+            let lacks = |arm: &&Arm| file.layout.hdu(arm, "RESOLUTION").is_none();
+            if let Some(arm) = file.layout.arms.iter().find(lacks) {
+                let place = format!("HDU {}_RESOLUTION", arm.name);
+                let expected = "RESOLUTION of every arm [N, diagonals, n]";
+                return Err(holds_none(
+                    &file.path,
+                    &place,
+                    "resolution matrix",
+                    expected,
+                ));
+            }
+        }
+        match self.files.first() {
+            Some(file) => diagonals(&file.path, &file.layout),
+            None => Ok(1),
+        }
     }
 
     fn unmatched(&self) -> Unmatched {

@@ -4,8 +4,9 @@ use super::desi_file::{Arm, DesiFile, absent};
 use super::pixel_mask::PixelMask;
 use crate::Result;
 use crate::config::MaskKind;
-use crate::data::{Masked, NativeGrid, Spectrum};
+use crate::data::{Extras, Masked, NativeGrid, Spectrum};
 use crate::files::fits::read::{Fits, Hdu};
+use std::path::Path;
 use std::sync::Arc;
 
 /// A target's spectrum.
@@ -18,18 +19,19 @@ pub(crate) struct Coadd {
 }
 
 /// Spectrum number `row` of the file `fits`, which is laid out as `file` says; `pixels` are the edges of
-/// its lattice.
+/// its lattice. Its resolution matrix is kept where `matrix` says so.
 ///
 /// # Errors
 /// [`crate::Error::Input`] if it cannot be read.
 pub(crate) fn read_coadd(
     fits: &mut Fits,
     file: &DesiFile,
-    row: usize,
+    (row, matrix): (usize, bool),
     pixels: &Arc<[[f64; 2]]>,
     mask: &PixelMask,
 ) -> Result<Coadd> {
     let mut joined = Joined::new(file.lattice.pixels);
+    joined.matrix = matrix.then(Vec::new);
     for arm in &file.arms {
         joined.add(fits, file, arm, row, mask)?;
     }
@@ -42,6 +44,8 @@ struct Joined {
     flux: Vec<f64>,
     ivar: Vec<f64>,
     lsf: Vec<f64>,
+    /// Σ ivar·R by rows, of the diagonals of the first arm; `None`: it is not asked for.
+    matrix: Option<Vec<f64>>,
     masked: Masked,
     has_lsf: bool,
     has_mask: bool,
@@ -53,6 +57,7 @@ impl Joined {
             flux: vec![0.0; pixels],
             ivar: vec![0.0; pixels],
             lsf: vec![0.0; pixels],
+            matrix: None,
             masked: Masked::default(),
             has_lsf: true,
             has_mask: true,
@@ -82,12 +87,17 @@ impl Joined {
             }
             _ => rows("MASK")?,
         };
+        let mut matrix = (Vec::new(), 0);
         let lsf = if let Some(hdu) = file.hdu(arm, "RESOLUTION") {
             let diagonals = match fits.go(hdu)? {
                 Hdu::Image(axes) if axes.len() == 3 => axes[1],
                 _ => 0,
             };
-            variance(&section(fits, file, arm, "RESOLUTION", row, diagonals)?, n)
+            let resolution = section(fits, file, arm, "RESOLUTION", row, diagonals)?;
+            if self.matrix.is_some() {
+                matrix = (Extras::rows_of_diagonals(&resolution, diagonals), diagonals);
+            }
+            variance(&resolution, n)
         } else {
             self.has_lsf = false;
             vec![0.0; n]
@@ -99,9 +109,44 @@ impl Joined {
                 self.flux[start + i] += v * f;
                 self.ivar[start + i] += v;
                 self.lsf[start + i] += v * lsf[i];
+                self.add_row(start + i, v, &matrix.0[i * matrix.1..(i + 1) * matrix.1]);
             }
         }
         Ok(())
+    }
+
+    /// Adds a row of the resolution matrix with the weight `v`. Arms share the lattice, and with it the
+    /// columns.
+    fn add_row(&mut self, pixel: usize, v: f64, row: &[f32]) {
+        let pixels = self.ivar.len();
+        let Some(sums) = self.matrix.as_mut().filter(|_| !row.is_empty()) else {
+            return;
+        };
+        if sums.is_empty() {
+            *sums = vec![0.0; pixels * row.len()];
+        }
+        let diagonals = sums.len() / pixels;
+        // An arm of more or fewer diagonals than the first is centred on it.
+        let middle = (diagonals / 2) as i64 - (row.len() / 2) as i64;
+        for (m, r) in (middle..).zip(row) {
+            if let Ok(m) = usize::try_from(m)
+                && m < diagonals
+            {
+                sums[pixel * diagonals + m] += v * f64::from(*r);
+            }
+        }
+    }
+
+    /// The mean of the arms' matrices, weighted by inverse variance as the flux, by rows.
+    fn resolution(&self) -> Vec<f32> {
+        let sums = self.matrix.as_deref().unwrap_or_default();
+        let diagonals = (sums.len() / self.ivar.len().max(1)).max(1);
+        let rows = sums.chunks(diagonals).zip(&self.ivar);
+        let mean = |(row, v): (&[f64], &f64)| -> Vec<f32> {
+            let weight = if *v > 0.0 { 1.0 / v } else { 0.0 };
+            row.iter().map(|r| (r * weight) as f32).collect()
+        };
+        rows.flat_map(mean).collect()
     }
 
     fn finish(self, pixels: &Arc<[[f64; 2]]>, mask: &PixelMask) -> Coadd {
@@ -121,6 +166,10 @@ impl Joined {
                 Vec::new()
             },
             ivar: self.ivar.iter().map(|v| *v as f32).collect(),
+            extras: Extras {
+                sky: Vec::new(),
+                resolution: self.resolution(),
+            },
         };
         let faint = mask.apply(&mut spectrum, &[]).faint;
         Coadd {
@@ -133,6 +182,24 @@ impl Joined {
             has_mask: self.has_mask,
         }
     }
+}
+
+/// Diagonals of the resolution matrices of the file `path`: the most of its arms.
+///
+/// # Errors
+/// [`crate::Error::Input`] if it cannot be read.
+pub(crate) fn diagonals(path: &Path, file: &DesiFile) -> Result<usize> {
+    let mut fits = Fits::open(path)?;
+    let mut hdus = file
+        .arms
+        .iter()
+        .filter_map(|arm| file.hdu(arm, "RESOLUTION"));
+    hdus.try_fold(1, |most, hdu| {
+        Ok(match fits.go(hdu)? {
+            Hdu::Image(axes) if axes.len() == 3 => axes[1].max(most),
+            _ => most,
+        })
+    })
 }
 
 /// Variance in pixels² of the line-spread function at each pixel, from the diagonals of the

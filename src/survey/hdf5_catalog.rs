@@ -8,12 +8,12 @@ use super::spectra::Beside;
 use super::tables::known_error;
 use crate::config::{AirOrVacuum, Datasets};
 use crate::data::Object;
-use crate::data::{Masked, NativeGrid, Spectrum};
+use crate::data::{Extras, Masked, NativeGrid, Spectrum};
 use crate::files::hdf5::listing::datasets;
 use crate::files::hdf5::read;
 use crate::{Error, Result};
 use hdf5::{Dataset, File};
-use ndarray::{Array2, s};
+use ndarray::{Array2, Array3, Axis, s};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,6 +26,9 @@ pub struct Hdf5Catalog {
     /// None where the config says that there is no noise.
     ivar: Option<Dataset>,
     lsf: Option<Lsf>,
+    /// Where they are asked for.
+    sky: Option<Dataset>,
+    resolution: Option<Dataset>,
     masks: Vec<Hdf5Mask>,
     /// Datasets of as many rows and pixels as the flux that are not read.
     unread: Vec<String>,
@@ -95,10 +98,58 @@ impl Hdf5Catalog {
             flux,
             ivar,
             lsf,
+            sky: None,
+            resolution: None,
             masks,
             unread,
             grid,
         })
+    }
+
+    /// Reads the sky and the resolution matrices from now on, where they are `wanted`; gives the diagonals
+    /// of the matrices.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the file has none, or of another shape.
+    pub(crate) fn carry(&mut self, datasets: &Datasets, [sky, matrix]: [bool; 2]) -> Result<usize> {
+        let file = read::open(&self.path)?;
+        let look = Look {
+            file: &file,
+            path: &self.path,
+        };
+        let (rows, pixels) = (self.len(), self.flux.shape()[1]);
+        let named = |name: &Option<String>, usual: &str| name.clone().unwrap_or(usual.to_owned());
+        self.sky = match sky {
+            true => {
+                let name = named(&datasets.sky, "sky");
+                let data = look.required(&name, "the sky [N, n], which [forward] takes")?;
+                look.shaped(&name, &data, &[rows, pixels])?;
+                Some(data)
+            }
+            false => None,
+        };
+        if !matrix {
+            return Ok(0);
+        }
+        let name = named(&datasets.resolution, "resolution");
+        let expected =
+            "resolution matrices [N, diagonals, n] or [diagonals, n], which [forward] takes";
+        let data = look.required(&name, expected)?;
+        let shape = data.shape();
+        let diagonals = match shape[..] {
+            [k, n] if n == pixels => k,
+            [all, k, n] if n == pixels && all == rows => k,
+            _ => 0,
+        };
+        if diagonals % 2 == 0 {
+            return Err(look.wrong(
+                &name,
+                &shape,
+                "[N, diagonals, n] or [diagonals, n], an odd number of diagonals",
+            ));
+        }
+        self.resolution = Some(data);
+        Ok(diagonals)
     }
 
     /// What masks pixels besides flux and ivar, and what is not read, in words.
@@ -208,6 +259,23 @@ impl Hdf5Catalog {
         all.map(one).collect()
     }
 
+    /// The diagonals of the resolution matrices of `rows`, where they are asked for.
+    fn diagonals(&self, rows: &Range<usize>) -> Result<Option<Diagonals>> {
+        let Some(data) = &self.resolution else {
+            return Ok(None);
+        };
+        let shared = data.ndim() == 2;
+        let read = match shared {
+            true => data
+                .read_slice_2d(s![.., ..])
+                .map(|a: Array2<f32>| a.insert_axis(Axis(0))),
+            false => data.read_slice(s![rows.clone(), .., ..]),
+        };
+        let values =
+            read.map_err(|e| read::bad(&self.path, &format!("dataset {}", data.name()), &e))?;
+        Ok(Some(Diagonals { values, shared }))
+    }
+
     fn read_rows(&self, rows: Range<usize>) -> Result<Vec<Row>> {
         let get = |data: &Dataset| -> Result<Array2<f32>> {
             data.read_slice_2d(s![rows.clone(), ..])
@@ -222,6 +290,8 @@ impl Hdf5Catalog {
             Some(Lsf::Each(data)) => Some(get(data)?),
             _ => None,
         };
+        let sky = self.sky.as_ref().map(get).transpose()?;
+        let diagonals = self.diagonals(&rows)?;
         let grids: Vec<RowGrid> = match &self.grid {
             Hdf5Grid::Shared(edges) => vec![Ok((edges.clone(), 0..edges.len())); rows.len()],
             Hdf5Grid::Each(grids) => grids
@@ -240,10 +310,36 @@ impl Hdf5Catalog {
                     (_, Some(lsf)) => part(lsf.row(i)),
                     _ => Vec::new(),
                 },
+                extras: Extras {
+                    sky: sky.as_ref().map(|s| part(s.row(i))).unwrap_or_default(),
+                    resolution: diagonals
+                        .as_ref()
+                        .map(|d| d.rows_of(i, &kept))
+                        .unwrap_or_default(),
+                },
             };
             Ok((spectrum, kept.start))
         };
         Ok(grids.into_iter().enumerate().map(spectrum).collect())
+    }
+}
+
+/// Diagonals of resolution matrices.
+struct Diagonals {
+    /// [n or 1, K, n].
+    values: Array3<f32>,
+    shared: bool,
+}
+
+impl Diagonals {
+    /// Of spectrum `i` the rows of the pixels `kept`.
+    fn rows_of(&self, i: usize, kept: &Range<usize>) -> Vec<f32> {
+        let own = self
+            .values
+            .index_axis(Axis(0), if self.shared { 0 } else { i });
+        let k = own.nrows();
+        let own: Vec<f32> = own.iter().copied().collect();
+        Extras::rows_of_diagonals(&own, k)[kept.start * k..kept.end * k].to_vec()
     }
 }
 

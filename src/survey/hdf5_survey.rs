@@ -19,6 +19,7 @@ use std::sync::Arc;
 pub(crate) struct Hdf5Survey {
     catalog: Hdf5Catalog,
     flux_unit: String,
+    datasets: Datasets,
     /// Units that the file says and that are not understood, in words.
     notes: Vec<String>,
 }
@@ -40,6 +41,7 @@ impl Hdf5Survey {
             notes: check_flux(&file, path, datasets, flux_unit)?,
             catalog: Hdf5Catalog::open(path, datasets, wavelength)?,
             flux_unit: flux_unit.to_owned(),
+            datasets: datasets.clone(),
         })
     }
 }
@@ -67,6 +69,10 @@ impl Survey for Hdf5Survey {
             true => Pixels::Own(pixels),
             false => Pixels::Shared(pixels),
         }
+    }
+
+    fn carry(&mut self, wanted: [bool; 2], _origin: &Path) -> Result<usize> {
+        self.catalog.carry(&self.datasets, wanted)
     }
 
     fn unmatched(&self) -> Unmatched {

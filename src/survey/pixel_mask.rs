@@ -122,6 +122,7 @@ mod tests {
             flux: vec![1.0, f32::NAN, 1.0, 1.0, f32::INFINITY, 1.0, 1.0],
             ivar: vec![1.0, 1.0, f32::NAN, 1e-7, 1.0, f32::INFINITY, 1.0],
             lsf: vec![],
+            extras: Default::default(),
         };
         let mask = PixelMask::new(&MaskConfig::default()).unwrap();
         mask.apply(&mut s, &[1 << 16, 0, 0, 0, 0, 0, 1 << 23]);

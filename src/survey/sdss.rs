@@ -10,7 +10,7 @@ use super::pixel_mask::PixelMask;
 use crate::Result;
 use crate::data::Object;
 use crate::data::spectrum::SDSS_STEP;
-use crate::data::{Centres, Masked, NativeGrid, Spectrum};
+use crate::data::{Centres, Extras, Masked, NativeGrid, Spectrum};
 use crate::files::cells;
 use crate::files::fits::read::{Fits, Hdu};
 use std::path::Path;
@@ -300,6 +300,10 @@ fn coadd(fits: &mut Fits, mask: &PixelMask, air: bool) -> Result<(Spectrum, Mask
     if let Some(column) = fits.column("wdisp").filter(|c| rows * c.repeat == n) {
         lsf = fits.singles(&column, rows)?;
     }
+    let mut sky = Vec::new();
+    if let Some(column) = fits.column("sky").filter(|c| rows * c.repeat == n) {
+        sky = fits.singles(&column, rows)?;
+    }
     let mut bits = Vec::new();
     if let Some(column) = mask.column().and_then(|m| fits.column(m)) {
         bits = fits.integers(&column, rows)?;
@@ -311,6 +315,10 @@ fn coadd(fits: &mut Fits, mask: &PixelMask, air: bool) -> Result<(Spectrum, Mask
         flux: single(flux),
         ivar: single(ivar),
         lsf,
+        extras: Extras {
+            sky,
+            ..Extras::default()
+        },
     };
     let masked = mask.apply(&mut spectrum, &bits);
     place_on_grid(fits, &mut spectrum, &loglam, air)?;
@@ -371,14 +379,16 @@ pub(crate) fn place_on_grid(
         s.grid = NativeGrid::Sdss { first };
         let span = span as usize;
         if span != index.len() {
-            let place = |old: &[f32]| {
-                let mut new = vec![0.0; if old.is_empty() { 0 } else { span }];
+            let place = |old: &[f32], absent: f32| {
+                let mut new = vec![absent; if old.is_empty() { 0 } else { span }];
                 for (k, v) in index.iter().zip(old) {
                     new[(k.round() as i64 - first) as usize] = *v;
                 }
                 new
             };
-            (s.flux, s.ivar, s.lsf) = (place(&s.flux), place(&s.ivar), place(&s.lsf));
+            (s.flux, s.ivar) = (place(&s.flux, 0.0), place(&s.ivar, 0.0));
+            s.lsf = place(&s.lsf, 0.0);
+            s.extras.sky = place(&s.extras.sky, f32::NAN);
         }
         return Ok(());
     }

@@ -6,7 +6,7 @@ use super::item::Item;
 use super::open_files::{Handle, OpenFiles};
 use super::pixel_mask::PixelMask;
 use super::select::{by_catalog, reject};
-use super::spectra::{Pixels, Survey, Unmatched, listed_twice};
+use super::spectra::{Pixels, Survey, Unmatched, holds_none, listed_twice};
 use super::tables::{CatalogRow, CatalogRows, read_catalog};
 use super::{sdss, sp_plate};
 use crate::Result;
@@ -125,6 +125,19 @@ impl Survey for SdssSurvey {
 
     fn pixels(&self) -> Pixels {
         Pixels::Sdss
+    }
+
+    fn carry(&mut self, [_, matrix]: [bool; 2], origin: &Path) -> Result<usize> {
+        match matrix {
+            // Whether a file has a column of the sky is seen when it is read.
+            false => Ok(0),
+            true => Err(holds_none(
+                origin,
+                "",
+                "resolution matrix",
+                "RESOLUTION of DESI's files, or a dataset of an HDF5 catalog",
+            )),
+        }
     }
 
     fn unmatched(&self) -> Unmatched {

@@ -12,7 +12,7 @@ use super::sdss::SpecFile;
 use super::tables::{CatalogRow, read_fibres};
 use crate::config::MaskKind;
 use crate::data::Object;
-use crate::data::{NativeGrid, Spectrum};
+use crate::data::{Extras, NativeGrid, Spectrum};
 use crate::files::fits::read::{Fits, Hdu};
 use crate::{Error, Result};
 use std::collections::HashMap;
@@ -23,6 +23,8 @@ pub(crate) type Key = (i64, i64, i64);
 
 const IVAR: usize = 1;
 const WDISP: usize = 4;
+/// And of the sky that was subtracted.
+const SKY: usize = 6;
 
 /// Whether a file is called spPlate-*.fits[.gz].
 pub(crate) fn is_plate(name: &str) -> bool {
@@ -118,6 +120,7 @@ pub(crate) fn read_row(
     let single = |v: Vec<f64>| v.iter().map(|x| *x as f32).collect::<Vec<f32>>();
     let ivar = image(IVAR)?;
     let lsf = image(WDISP)?.map(single).unwrap_or_default();
+    let sky = image(SKY)?.map(single).unwrap_or_default();
     let bits = match mask.kind {
         MaskKind::And => image(2)?,
         MaskKind::Or => image(3)?,
@@ -138,6 +141,10 @@ pub(crate) fn read_row(
         flux,
         ivar: single(ivar),
         lsf,
+        extras: Extras {
+            sky,
+            ..Extras::default()
+        },
     };
     let masked = mask.apply(&mut spectrum, &bits);
     let loglam: Vec<f64> = (0..n).map(|i| first + step * i as f64).collect();

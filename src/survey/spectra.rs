@@ -2,12 +2,12 @@
 
 use super::item::Item;
 use super::pixel_mask::PixelMask;
-use crate::Result;
 use crate::config::SelectConfig;
+use crate::{Error, Result};
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Debug;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A survey of spectra, open for reading, row by row in catalog order.
@@ -26,6 +26,13 @@ pub(crate) trait Survey: Debug + Send + Sync {
 
     /// The pixels of the spectra.
     fn pixels(&self) -> Pixels;
+
+    /// Reads each spectrum's sky and its resolution matrix from now on, where `wanted` says so; gives the
+    /// diagonals of the matrices. `origin` is what an error names.
+    ///
+    /// # Errors
+    /// [`crate::Error::Input`] if the files hold none.
+    fn carry(&mut self, wanted: [bool; 2], origin: &Path) -> Result<usize>;
 
     /// What the catalog and the files do not share.
     fn unmatched(&self) -> Unmatched {
@@ -109,4 +116,15 @@ pub(crate) fn listed_twice(rows: impl Iterator<Item = (String, f64)>) -> Vec<Str
         }
     }
     twice.into_iter().collect()
+}
+
+/// What a survey says that is asked for a sky or a matrix that its files do not hold.
+pub(crate) fn holds_none(path: &Path, place: &str, what: &str, expected: &str) -> Error {
+    Error::input(
+        path,
+        place,
+        format!("no {what}, which [forward] takes from each spectrum"),
+        expected,
+        "give such files, or another stage in [forward]",
+    )
 }

@@ -5,7 +5,7 @@ use super::observations::{Observable, Observations};
 use super::split::Split;
 use super::training::{Read, Training, gathered};
 use crate::config::{Config, ForwardConfig, TrainConfig};
-use crate::data::Layout;
+use crate::data::{Layout, RowBlock};
 use crate::forward::ForwardModel;
 use crate::prepare::{PreparedSet, SetHeader};
 use crate::{Error, Result};
@@ -50,7 +50,12 @@ impl Data {
         let [training, mut heldout] = Split { seed, train }.of(set.objects(), set.path())?;
         heldout.truncate(HELDOUT);
         let layout = set.layout();
-        let memory = (bytes(&layout), (train.memory * GIB) as u64);
+        let row: usize = (set.header().masked(0).parts().iter())
+            .map(|part| part.ncols())
+            .sum();
+        // The parts of its row, and the mask.
+        let each = 4 * (row + layout.pixels()) as u64;
+        let memory = (each, (train.memory * GIB) as u64);
         Ok(Self {
             heldout: gathered(&read, &heldout, device, &|| false)?,
             training: Training::of(read, training, memory, device)?,
@@ -130,20 +135,6 @@ impl Data {
             "give files with an HDU or dataset IVAR, or from = \"background\", and prepare them again",
         ))
     }
-}
-
-/// What an observation takes in memory.
-fn bytes(layout: &Layout) -> u64 {
-    let numbers = match layout {
-        // Flux, mask, noise level and width of each pixel.
-        Layout::Spectra { grid, .. } => 4 * grid.pixels,
-        // Pixels, mask and noise level, and the latents.
-        Layout::Images(image) => {
-            let planes = image.planes * image.height * image.width;
-            3 * image.pixels() + image.vector + planes + image.psf_numbers()
-        }
-    };
-    4 * numbers as u64
 }
 
 impl Data {

@@ -34,6 +34,8 @@ pub(super) fn on_host(o: &Observations) -> Result<Block> {
         flux: matrix(&o.flux)?,
         ivar: matrix(&ivar)?,
         lsf: matrix(&o.latent.lsf)?,
+        sky: matrix(&o.latent.sky)?,
+        resolution: matrix(&o.latent.resolution)?,
         z: numbers(&o.latent.redshift)?
             .iter()
             .map(|l| f64::from(*l).exp_m1())

@@ -81,9 +81,13 @@ impl Observable for Block {
         let ivar = tensor(&self.ivar, device);
         Observations {
             flux: tensor(&self.flux, device),
-            latent: Latent::from_ivar(&ivar, &tensor(&self.lsf, device))
-                .at(&redshifts(&self.z).to_device(device))
-                .unsure_by(&redshift_errors(&self.z, &self.z_err).to_device(device)),
+            latent: Latent {
+                sky: tensor(&self.sky, device),
+                resolution: tensor(&self.resolution, device),
+                ..Latent::from_ivar(&ivar, &tensor(&self.lsf, device))
+            }
+            .at(&redshifts(&self.z).to_device(device))
+            .unsure_by(&redshift_errors(&self.z, &self.z_err).to_device(device)),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::pairs::Pairs;
 use super::resumed::misfit;
 use super::rule::Rule;
 use super::run::Run;
-use super::start;
+use super::start::{self, Beginning};
 use super::sure::Sure;
 use super::validate::Validator;
 use super::warm_start::GaussianPopulation;
@@ -26,12 +26,10 @@ use crate::fit::{Learner, Stride};
 use crate::forward;
 use crate::forward::ForwardModel;
 use crate::nets::{Background, Population, VelocityField};
-use crate::population::{GaussianStart, Joint};
 use crate::ranks::{Place, Ranks};
 use crate::transport::Transport;
 use crate::{Error, Result};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tch::{Device, Tensor};
 
@@ -69,7 +67,7 @@ pub struct Trainer<'a> {
     /// The known part of the fields, where there is one.
     known: Option<Population>,
     /// Where the path begins, if not at the observations.
-    start: Option<Joint>,
+    start: Option<Beginning>,
     /// The rule of a run whose posterior's mean is learned, in place of Algorithm 2.
     sure: Option<Sure>,
     best: Option<(u64, f64)>,
@@ -113,8 +111,8 @@ impl<'a> Trainer<'a> {
         let mut e_step = transport.with_epsilon(config.train.epsilon);
         e_step.check_noise(&data.layout)?;
         let start = start_of(run, data, &*forward)?;
-        if let Some(joint) = &start {
-            e_step = e_step.from(Arc::new(GaussianStart::new(joint, device)));
+        if let Some(start) = &start {
+            e_step = e_step.from(start.start(config, &data.layout, device)?);
         }
         let mut trainer = Self {
             run,
@@ -507,12 +505,12 @@ impl<'a> Trainer<'a> {
 }
 
 /// Where the path of a run begins, if not at the observations: as its folder holds it, or learned.
-fn start_of(run: &Run, data: &Data, forward: &dyn ForwardModel) -> Result<Option<Joint>> {
+fn start_of(run: &Run, data: &Data, forward: &dyn ForwardModel) -> Result<Option<Beginning>> {
     let InterpolantConfig::Posterior { erased } = run.config().interpolant else {
         return Ok(None);
     };
     if run.start().is_file() {
-        return start::read(&run.start(), run.seal()?, data.layout.pixels() as i64).map(Some);
+        return start::read(&run.start(), run.seal()?, run.config(), &data.layout).map(Some);
     }
     start::learn(run.config(), data, forward, erased).map(Some)
 }

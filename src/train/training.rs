@@ -175,6 +175,8 @@ fn empty(part: &Observations, n: i64, device: Device) -> Observations {
             vector: like(&part.latent.vector),
             planes: like(&part.latent.planes),
             psf: like(&part.latent.psf),
+            sky: like(&part.latent.sky),
+            resolution: like(&part.latent.resolution),
             redshift: like(&part.latent.redshift),
             redshift_error: like(&part.latent.redshift_error),
             anchor: None,
@@ -196,6 +198,8 @@ fn fill(all: &mut Observations, at: i64, part: &Observations) {
     put(&all.latent.vector, &part.latent.vector);
     put(&all.latent.planes, &part.latent.planes);
     put(&all.latent.psf, &part.latent.psf);
+    put(&all.latent.sky, &part.latent.sky);
+    put(&all.latent.resolution, &part.latent.resolution);
     put(&all.latent.redshift, &part.latent.redshift);
     put(&all.latent.redshift_error, &part.latent.redshift_error);
     if !is_one_number(&all.latent.lsf) {

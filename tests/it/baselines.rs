@@ -2,7 +2,9 @@
 
 use ndarray::Array2;
 use selfsi::base::random::{Purpose, Rows};
-use selfsi::config::{Chroma, ForwardConfig, LatentUse, NoiseFrom, SmoothingFrom, StageConfig};
+use selfsi::config::{
+    Chroma, ForwardConfig, LatentUse, NoiseFrom, NoiseStage, SkyStage, SmoothingFrom, StageConfig,
+};
 use selfsi::data::{ImageBlock, ImageLayout, Layout, LogGrid, PixelScale};
 use selfsi::evaluate::{Baseline, Observed, Sampling};
 use selfsi::forward;
@@ -98,6 +100,22 @@ fn the_linear_channel_is_the_mean_of_the_forward_model_and_its_noise_has_the_cov
         rays: 3,
         latent: kept,
     };
+    let binned = StageConfig::Undersample { factor: 2 };
+    let correlated = StageConfig::Noise(NoiseStage {
+        kernel: vec![
+            vec![0.0, 0.5, 0.0],
+            vec![0.2, 1.0, 0.1],
+            vec![0.0, 0.3, 0.0],
+        ],
+        ..NoiseStage::of(0.3)
+    });
+    let plane = StageConfig::Sky(SkyStage {
+        amplitude: 0.0,
+        shift: 0.0,
+        degree: 0,
+        level: 0.2,
+        slope: 0.1,
+    });
     let (n, d) = (4000, 48);
     for (config, vector, planes) in [
         (stages(&[blur.clone(), noise.clone()]), 0, 0),
@@ -105,6 +123,9 @@ fn the_linear_channel_is_the_mean_of_the_forward_model_and_its_noise_has_the_cov
         (stages(&[motion, noise.clone()]), 1, 0),
         (stages(&[rays, noise.clone()]), 0, 1),
         (ForwardConfig::Gaussian { sigma: 0.3 }, 0, 0),
+        (stages(&[binned, noise.clone()]), 0, 0),
+        (stages(&[correlated]), 0, 0),
+        (stages(&[plane, noise]), 0, 0),
     ] {
         let layout = layout(1, 6, 8, vector, planes);
         let model = forward::build(&config, &layout, CPU).unwrap();

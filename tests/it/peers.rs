@@ -45,6 +45,8 @@ impl Toy {
             flux: single(flux),
             ivar: Array2::from_elem((n, D), (1.0 / (SIGMA * SIGMA)) as f32),
             lsf: Array2::zeros((n, D)),
+            sky: Array2::zeros((n, 0)),
+            resolution: Array2::zeros((n, 0)),
             z: vec![3.0; n],
             z_err: vec![f64::NAN; n],
         };

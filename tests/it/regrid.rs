@@ -31,6 +31,7 @@ fn rebinned(g: &LogGrid, edges: &[f64], flux: Vec<f64>, ivar: Vec<f64>) -> Block
         flux: single(flux),
         ivar: single(ivar),
         lsf: vec![],
+        extras: Default::default(),
     };
     let mut block = Block::masked(1, g.pixels);
     Regridder::sdss(g).regrid(&spectrum, &mut block, 0);
@@ -161,6 +162,7 @@ fn pixels_that_nest_add_their_ivar_and_share_no_noise() {
             flux: vec![1.0; 50 * k],
             ivar: vec![3.0; 50 * k],
             lsf: vec![2.0; 50 * k],
+            extras: Default::default(),
         };
         let mut b = Block::masked(1, 50);
         Regridder::sdss(&g).regrid(&spectrum, &mut b, 0);

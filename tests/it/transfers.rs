@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// What a step of training and a run of Φ are made of. The rest of src/forward runs programs and codecs
 /// on the host.
-const ON_DEVICE: [&str; 36] = [
+const ON_DEVICE: [&str; 39] = [
     "transport/mod.rs",
     "transport/reverse_noise.rs",
     "interpolant/mod.rs",
@@ -32,6 +32,9 @@ const ON_DEVICE: [&str; 36] = [
     "forward/stages.rs",
     "forward/spectra_stages.rs",
     "forward/calibration.rs",
+    "forward/detector.rs",
+    "forward/sky_lines.rs",
+    "forward/wanted.rs",
     "forward/lever.rs",
     "forward/line_spread.rs",
     "forward/lost.rs",

@@ -69,7 +69,18 @@ impl Response {
                 StageConfig::Noise(noise) => {
                     let recorded = noise.from.is_recorded();
                     let own = (noise.sigma * unit).powi(2);
-                    response.add(&white, if recorded { variance } else { own });
+                    let power = match noise.kernel.len() {
+                        0 => white.clone(),
+                        side => {
+                            let of = |(i, j): (usize, usize)| noise.kernel[i][j];
+                            let kernel = Array2::from_shape_fn((side, side), of);
+                            let sum = kernel.iter().map(|v| v * v).sum::<f64>();
+                            let transfer = modes.transfer(&kernel);
+                            let both = white.iter().zip(&transfer);
+                            both.map(|(w, h)| w * h * h / sum).collect()
+                        }
+                    };
+                    response.add(&power, if recorded { variance } else { own });
                 }
                 StageConfig::Psf(config) => {
                     if let (PsfFrom::Hdu, Some(psf)) = (config.from, psf) {

@@ -4,14 +4,17 @@
 //! A, its transpose, and the covariance of the noise.
 
 use crate::config::{
-    ForwardConfig, LatentUse, LevelFrom, NoiseFrom, NoiseStage, PsfFrom, SmoothingFrom,
+    ForwardConfig, LatentUse, LevelFrom, NoiseFrom, NoiseStage, PsfFrom, SkyStage, SmoothingFrom,
     StageConfig, StageUnits,
 };
 use crate::data::{ImageLayout, Layout, LogGrid};
 use crate::forward::blur::Blur;
+use crate::forward::detector::{self, Kernel};
+use crate::forward::lever::Lever;
 use crate::forward::possible_correlation;
 use crate::forward::psf;
-use crate::forward::smooth::recorded_widths;
+use crate::forward::sky_lines;
+use crate::forward::smooth::{recorded_widths, resolved};
 use crate::forward::{Latent, Smoothing, motion, rays};
 use tch::{Device, Kind, Tensor, with_grad};
 
@@ -32,6 +35,10 @@ pub struct Linear {
 enum Part {
     /// Each spectrum's own line-spread function.
     Lsf(Smoothing),
+    /// Each spectrum's own resolution matrix.
+    Matrix,
+    /// What is left of each spectrum's own sky.
+    Sky(SkyStage, Lever),
     /// One width for all, σ in pixels.
     Smooth(Smoothing, f64),
     Blur(Blur),
@@ -39,12 +46,15 @@ enum Part {
     Motion(usize, i64),
     /// Each image's own PSF, of this many pixels along a side.
     Psf(i64),
-    /// White noise of the recorded standard deviations.
-    Recorded,
+    /// Squares of so many pixels along a side hold their means.
+    Undersample(i64),
+    /// A plane of random level and slopes: shapes [T, D], each times a normal.
+    Plane(Tensor),
     /// The measured modes are the latents' plane of this number.
     Rays(i64),
-    /// White noise of this standard deviation.
-    Noise(f64),
+    /// Noise of this standard deviation or of the recorded ones, one number for squares of so many pixels
+    /// along a side, correlated by a kernel.
+    Noise(Option<f64>, i64, Option<Kernel>),
     /// Noise of which pixel i and pixel i + 1 are correlated by ρ [1, D − 1], of this standard deviation
     /// or of the recorded ones.
     Correlated(Tensor, Option<f64>),
@@ -65,7 +75,9 @@ impl Linear {
     ) -> std::result::Result<Self, String> {
         let mut ignored = Vec::new();
         let parts = match (config, layout) {
-            (ForwardConfig::Gaussian { sigma }, Layout::Images(_)) => vec![Part::Noise(*sigma)],
+            (ForwardConfig::Gaussian { sigma }, Layout::Images(_)) => {
+                vec![Part::Noise(Some(*sigma), 1, None)]
+            }
             (ForwardConfig::Gaussian { sigma }, Layout::Spectra { noise_rho, .. }) => {
                 vec![Part::correlated(noise_rho, Some(*sigma), device)]
             }
@@ -144,7 +156,7 @@ impl Linear {
         for (k, part) in self.parts.iter().enumerate() {
             if part.is_noise() {
                 let behind = k + 1;
-                let seen = part.covariance(&self.back(behind, &v, latent), latent);
+                let seen = part.covariance(&self.back(behind, &v, latent), self.shape, latent);
                 sum += self.from(behind, &seen, latent);
             }
         }
@@ -160,7 +172,8 @@ impl Linear {
             (Kind::Float, latent.good.device()),
         );
         self.parts.iter().fold(floor, |sum, part| match part {
-            Part::Noise(sigma) => sum + sigma * sigma,
+            Part::Noise(Some(sigma), ..) => sum + sigma * sigma,
+            Part::Noise(None, ..) => sum + latent.sigma.square(),
             Part::Correlated(_, Some(sigma)) => sum + sigma * sigma,
             Part::Correlated(_, None) => sum + latent.sigma.square(),
             _ => sum,
@@ -225,6 +238,9 @@ impl<'a> Spectra<'a> {
                 )),
                 StageConfig::Smooth(from) => parts.push(self.smooth(from)),
                 StageConfig::Noise(noise) => parts.push(self.noise(noise)?),
+                StageConfig::Sky(sky) => {
+                    parts.push(Part::Sky(sky.clone(), Lever::new(self.grid, self.device)));
+                }
                 StageConfig::Mask(_) => {}
                 StageConfig::Saturate { flagged: true, .. } => self
                     .ignored
@@ -250,6 +266,7 @@ impl<'a> Spectra<'a> {
         let smooth = Smoothing::new(self.grid.pixels, self.device);
         match from {
             SmoothingFrom::Lsf => Part::Lsf(smooth),
+            SmoothingFrom::Matrix => Part::Matrix,
             SmoothingFrom::Resolution { resolution, spread } => {
                 if *spread > 0.0 {
                     self.ignored.push(format!(
@@ -287,15 +304,31 @@ fn image_parts(
         LatentUse::Hidden => Err(format!("the {what} is hidden")),
         LatentUse::Kept | LatentUse::Redrawn => Ok(()),
     };
-    let (mut parts, mut numbers, mut planes) = (Vec::new(), 0, 0);
+    let (mut parts, mut numbers, mut planes, mut grain) = (Vec::new(), 0, 0, 1);
     for stage in stages {
         parts.push(match stage {
             StageConfig::Mask(mask) => {
                 hidden(&mask.latent, "mask")?;
                 continue;
             }
-            StageConfig::Noise(noise) if noise.from.is_recorded() => Part::Recorded,
-            StageConfig::Noise(noise) => Part::Noise(noise.sigma * unit),
+            StageConfig::Noise(noise) => Part::Noise(
+                (!noise.from.is_recorded()).then_some(noise.sigma * unit),
+                grain,
+                (!noise.kernel.is_empty()).then(|| Kernel::new(&noise.kernel, device)),
+            ),
+            StageConfig::Cosmic { latent, .. } | StageConfig::Columns { latent, .. } => {
+                hidden(latent, "place of lost pixels")?;
+                continue;
+            }
+            StageConfig::Undersample { factor } => {
+                grain = *factor as i64;
+                Part::Undersample(grain)
+            }
+            StageConfig::Sky(sky) => {
+                let shape = [image.channels, height, width].map(|n| n as i64);
+                let (level, slope) = (sky.level * unit, sky.slope * unit);
+                Part::Plane(detector::plane_shapes(level, slope, shape, device))
+            }
             StageConfig::Saturate { .. } => return Err("saturation is not linear".to_owned()),
             StageConfig::Psf(psf) => {
                 hidden(&psf.latent(), "PSF")?;
@@ -340,18 +373,25 @@ impl Part {
     }
 
     fn is_noise(&self) -> bool {
-        matches!(self, Self::Noise(_) | Self::Recorded | Self::Correlated(..))
+        matches!(
+            self,
+            Self::Noise(..) | Self::Correlated(..) | Self::Sky(..) | Self::Plane(_)
+        )
     }
 
     fn apply(&self, x: &Tensor, shape: Option<[i64; 3]>, latent: &Latent) -> Tensor {
         let [c, h, w] = shape.unwrap_or([1, 1, x.size()[1]]);
         let image = || x.reshape([-1, c, h, w]);
         match self {
-            Self::Noise(_) | Self::Recorded | Self::Correlated(..) => x.shallow_clone(),
+            Self::Noise(..) | Self::Correlated(..) | Self::Sky(..) | Self::Plane(_) => {
+                x.shallow_clone()
+            }
+            Self::Undersample(factor) => detector::binned(&image(), *factor).flatten(1, -1),
             Self::Psf(side) => {
                 let kernels = latent.psf.view([-1, c, *side, *side]);
                 psf::convolve(&image(), &kernels).flatten(1, -1)
             }
+            Self::Matrix => resolved(x, &latent.resolution),
             Self::Lsf(smoothing) => smoothing.per_pixel(x, &recorded_widths(latent)),
             Self::Smooth(smoothing, sigma) => {
                 let sigma = Tensor::full([1, 1], *sigma, (Kind::Float, x.device()));
@@ -370,10 +410,37 @@ impl Part {
     }
 
     /// Covariance of a part that is noise, times `v` [B, D].
-    fn covariance(&self, v: &Tensor, latent: &Latent) -> Tensor {
+    fn covariance(&self, v: &Tensor, shape: Option<[i64; 3]>, latent: &Latent) -> Tensor {
         match self {
-            Self::Noise(sigma) => v * (sigma * sigma),
-            Self::Recorded => v * latent.sigma.square(),
+            Self::Noise(sigma, grain, kernel) => {
+                let scaled = |v: &Tensor| match sigma {
+                    Some(sigma) => v * *sigma,
+                    None => v * &latent.sigma,
+                };
+                let [c, h, w] = shape.unwrap_or([1, 1, v.size()[1]]);
+                // The noise is S K ξ: a number of the detector's pixels in each of the grid's, of correlated
+                // ones of white ones.
+                let square = (grain * grain) as f64;
+                let summed = scaled(v).reshape([-1, c, h, w]).avg_pool2d(
+                    [*grain; 2],
+                    [*grain; 2],
+                    [0; 2],
+                    false,
+                    true,
+                    None,
+                ) * square;
+                let seen = match kernel {
+                    Some(kernel) => kernel.correlate(&kernel.transpose(&summed)),
+                    None => summed,
+                };
+                scaled(&detector::spread(&seen, *grain).flatten(1, -1))
+            }
+            Self::Plane(shapes) => v.matmul(&shapes.transpose(0, 1)).matmul(shapes),
+            Self::Sky(stage, lever) => {
+                let shapes = sky_lines::shapes(stage, &latent.sky, &lever.of(latent));
+                let amplitudes = shapes.matmul(&v.unsqueeze(2));
+                (shapes * amplitudes).sum_dim_intlist([1i64].as_slice(), false, Kind::Float)
+            }
             Self::Correlated(rho, sigma) => {
                 let scaled = |v: &Tensor| match sigma {
                     Some(sigma) => v * *sigma,

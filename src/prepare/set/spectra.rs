@@ -6,7 +6,7 @@ use super::opened::Opened;
 use super::reader::PreparedSet;
 use crate::Result;
 use crate::config::Frame;
-use crate::data::{Block, Layout, LogGrid};
+use crate::data::{Block, Carried, Layout, LogGrid};
 use crate::files::hdf5::read;
 use crate::files::version;
 use hdf5::File;
@@ -24,6 +24,8 @@ pub struct SpectraHeader {
     /// The mean spectrum that levels are against, `[D]`, NaN where it is not known; of
     /// `normalise.kind = "amplitude"` alone.
     pub level_mean: Option<Vec<f32>>,
+    /// What the spectra bring besides.
+    pub carried: Carried,
     /// FITS unit string of the physical flux (before division by the norm).
     pub flux_unit: String,
     /// Reference frame of the wavelengths, as FITS names it; `None` where the input did not say.
@@ -59,7 +61,29 @@ impl SetHeader for SpectraHeader {
                 )
             })?),
         };
+        let width = |name| match file.has(name) {
+            true => file
+                .dataset(name)
+                .map(|d| d.shape().get(1).copied().unwrap_or(0)),
+            false => Ok(0),
+        };
+        let (sky, numbers) = (width("sky")?, width("resolution")?);
+        let diagonals = numbers / grid.pixels;
+        if ![0, grid.pixels].contains(&sky)
+            || numbers != diagonals * grid.pixels
+            || numbers > 0 && diagonals % 2 == 0
+        {
+            return Err(file.wrong(
+                "datasets sky, resolution",
+                format!("{sky} and {numbers} numbers of each spectrum"),
+                "as many as pixels, and an odd number of times as many; or none",
+            ));
+        }
         Ok(Self {
+            carried: Carried {
+                sky: sky > 0,
+                diagonals,
+            },
             grid,
             noise_rho: file.column("noise_rho", Some(grid.pixels))?,
             level_mean: match file.has("level_mean") {
@@ -107,7 +131,7 @@ impl SetHeader for SpectraHeader {
     }
 
     fn masked(&self, n: usize) -> Block {
-        Block::masked(n, self.grid.pixels)
+        Block::carrying(n, self.grid.pixels, self.carried)
     }
 
     fn config(&self) -> &str {

@@ -12,6 +12,7 @@ fn spectra() -> SpectraHeader {
         ..GridConfig::default()
     });
     SpectraHeader {
+        carried: Default::default(),
         grid,
         noise_rho: vec![0.1; 32],
         flux_unit: "unit".into(),
