@@ -98,7 +98,10 @@ pub(crate) fn audit<H: Auditable>(
         seed: job.seed,
     };
 
-    let (size, all) = (job.config.restore.batch, job.simulations + observed.len());
+    let (size, all) = (
+        job.config.restore.objects(),
+        job.simulations + observed.len(),
+    );
     let mut null = Vec::with_capacity(job.simulations);
     for (round, part) in observed.rounds(job.simulations, size) {
         let (block, objects) = observed.batch(&part)?;

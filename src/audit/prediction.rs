@@ -5,7 +5,7 @@ use super::sight::Sight;
 use crate::Result;
 use crate::base::random::{Purpose, Rows};
 use crate::forward::{ForwardModel, Latent, observe};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// Coherent nuisances (a tilt, a width) that are looked for in the scatter.
 const MODES: i64 = 2;
@@ -139,7 +139,9 @@ fn modes(unit: &Tensor, good: &Tensor) -> Vec<Mode> {
     let count = unit.size()[0];
     let calls = unit.transpose(0, 1);
     let gram = calls.matmul(&calls.transpose(1, 2)) / (count - 1) as f64;
-    let (values, vectors) = gram.linalg_eigh("L");
+    // On the host: a matrix of the calls is small, and a GPU would load another library for it.
+    let (values, vectors) = gram.to_device(Device::Cpu).linalg_eigh("L");
+    let [values, vectors] = [values, vectors].map(|t| t.to_device(unit.device()));
     let pixels = good.sum_dim_intlist([-1i64].as_slice(), true, Kind::Float);
     let aspect = pixels / (count - 1) as f64;
     let edge = (aspect.sqrt() + 1.0).square();
@@ -167,7 +169,6 @@ fn modes(unit: &Tensor, good: &Tensor) -> Vec<Mode> {
 mod tests {
     use super::super::spectra_sight::SpectraSight;
     use super::*;
-    use tch::Device;
 
     fn sight(d: i64) -> SpectraSight {
         SpectraSight::new(vec![0.0; d as usize], Device::Cpu)

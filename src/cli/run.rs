@@ -93,10 +93,11 @@ impl Run {
         };
         steps.step("restore", &from, || {
             let r = &config.restore;
+            let batch = r.batch.map_or("auto".to_owned(), |b| b.to_string());
             let own = Global {
                 set: vec![
                     format!("restore.draws={}", r.draws),
-                    format!("restore.batch={}", r.batch),
+                    format!("restore.batch={batch}"),
                     format!("restore.quantiles={:?}", r.quantiles),
                 ],
                 ..of_the_run(global)

@@ -173,7 +173,7 @@ impl Start for GaussianStart {
     }
 
     /// (1 − K A) (x′ − E x′) of a draw x′ of the population; A x′ is what f says of it.
-    fn prior_error(&self, latent: &Latent, random: &Rows) -> Tensor {
+    fn prior_error(&self, _: &Tensor, latent: &Latent, random: &Rows) -> Tensor {
         let [z, rest] = self.chance(random);
         let total = latent.sigma.narrow(1, 0, 1).square() + &self.variances;
         let left = (&total - &self.variances) / total / self.variances.sqrt();

@@ -55,6 +55,7 @@ mod image_configs;
 mod image_detector;
 mod image_latents;
 mod image_metrics;
+mod image_posterior;
 mod image_psf;
 mod image_shards;
 mod images;

@@ -102,7 +102,9 @@ fn what_no_data_made_of_the_scatter_is_the_starts() {
         if uneven {
             latent.sigma = &latent.sigma * row(&[1.0, 1.0, 1.0, 1.01]);
         }
-        let error = start.prior_error(&latent, &rows(3, n)).unwrap();
+        let error = start
+            .prior_error(&latent.sigma, &latent, &rows(3, n))
+            .unwrap();
         let (mean, variance) = moments(&error);
         for i in 0..4 {
             let (a, c) = (A[i], START[i]);
