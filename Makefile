@@ -249,6 +249,11 @@ SCALE ?= 1000000
 scale: build           ## run every command on SCALE=1000000 mock spectra and note peaks of memory (hours)
 	SELFSI="$(CURDIR)/$(SELFSI)" scripts/scale.sh $(SCALE) out/scale
 
+DEVICE ?= cuda
+.PHONY: gpu-check
+gpu-check: build check ## what only a GPU can show, in under 8 minutes: out/gpu-check/table.md (DEVICE=cpu: the same on a tiny survey)
+	PYTHON="$(CHECK)/bin/python" SELFSI="$(SELFSI)" bash scripts/gpu-check.sh --device $(DEVICE)
+
 test: setup check      ## run unit, integration and doc tests
 	@$(MAKE) --no-print-directory cargo-test
 # Tests run beside each other, so that each takes one thread.
@@ -311,7 +316,7 @@ $(BENCH)/.done: requirements/bench.txt
 	$(BENCH)/bin/pip install --quiet --no-cache-dir -r requirements/bench.txt
 	touch $@
 
-bench-eager: setup $(BENCH)/.done ## time a training step and a restoration beside PyTorch's eager mode
+bench-eager: setup $(BENCH)/.done ## time a training step and a restoration beside PyTorch's, eager and compiled
 	$(RUN) mkdir -p out; cargo build --release --bench eager --message-format json | $(PYTHON) -c "import json,sys; print([m['executable'] for m in map(json.loads, sys.stdin) if m.get('executable')][-1])" > out/eager.path
 	$(BENCH)/bin/python benches/eager.py "$$(cat out/eager.path)"
 
