@@ -7,6 +7,7 @@
 mod fixtures;
 
 mod audit;
+mod audit_images;
 mod baselines;
 mod belonging;
 mod beside;
