@@ -17,7 +17,10 @@ WITH_MPI = $(RUN) export MPICC="$(MPI)/bin/mpicc" SELFSI_MPIEXEC="$(MPI)/bin/mpi
 PLAIN := --config profile.release.package.selfsi.opt-level
 LEVEL = $(if $(OPTIMISE),$(PLAIN)=$(OPTIMISE))
 comma := ,
-ODE := --set 'interpolant={kind="ode"}'
+# The kinds of the paper with what belongs to them, whatever the kind of a config.
+PAPER := --set train.warm_start=500 --set train.pool=1 --set transport.steps=16 --set transport.grading=2.5
+ODE := --set 'interpolant={kind="ode"}' $(PAPER)
+SDE := --set 'interpolant={kind="sde",gamma=1.0,diffusion="channel",epsilon=1.0}' $(PAPER)
 
 .PHONY: help needs setup build cargo-build wheel cargo-wheel wheel-test install cargo-install demo demo-mock demo-data demo-images demo-galaxies toy notebooks study real any-redshift odd-objects regimes scale test cargo-test quick cargo-quick setup-mpi build-mpi cargo-build-mpi test-mpi cargo-test-mpi test-slurm check lint cargo-lint fuzz cargo-fuzz bench bench-eager estep clean
 help:            ## print this list
@@ -196,6 +199,27 @@ any-redshift-%:
 	$(SELFSI) train $(ANY_SET) --set survey.prepared=$(ANY)/alone-$*.h5 $(ANY_BIN) --out $(ANY)/alone-$*
 	$(SELFSI) restore $(ANY)/alone-$* --heldout --save-draws --out $(ANY)/alone-$*.fits
 
+# Stars, featureless continua, wrong redshifts, broad absorption lines and damped systems among mock quasars, at the
+# S/N of the demo and at 4-6: docs/measurements/real.md.
+ODD := out/odd-objects
+ODD_SET := --set network.channels=[16,24,32] --set train.batch=32 --set train.steps=20 --set train.validate_every=20 \
+	--set train.checkpoint_every=20 --set restore.draws=2
+
+odd-objects: build check ## how many objects that the population does not hold are told, at S/N 0.5-2 and 4-6
+	@$(MAKE) --no-print-directory odd-low ODD_MOCK="--set mock.snr=[0.5,2.0] --set mock.spectra=6000"
+	@$(MAKE) --no-print-directory odd-high ODD_MOCK="--set mock.snr=[4.0,6.0] --set mock.spectra=2400 --set train.heldout=0.25"
+
+odd-%:
+	rm -rf $(ODD)/$*
+	mkdir -p $(ODD)/$*
+	sed 's|out/demo|$(ODD)/$*|' survey_configs/demo.toml > $(ODD)/$*/survey.toml
+	$(SELFSI) mock $(ODD)/$*/survey.toml $(ODD_MOCK)
+	$(SELFSI) prepare $(ODD)/$*/survey.toml $(ODD_MOCK)
+	$(SELFSI) train $(ODD)/$*/survey.toml $(ODD_MOCK) $(ODD_SET) --out $(ODD)/$*/run
+	$(CHECK)/bin/python scripts/odd_objects.py make $(ODD)/$*/prepared.h5 $(ODD)/$*/mock/truth.h5 $(ODD)/$*/odd.h5
+	$(SELFSI) restore $(ODD)/$*/run $(ODD)/$*/odd.h5 --out $(ODD)/$*/odd.fits
+	$(CHECK)/bin/python scripts/odd_objects.py judge $(ODD)/$*/odd.h5 $(ODD)/$*/odd.fits
+
 study-seed-%:
 	rm -rf out/study/seed-$*
 	mkdir -p data/study/seed-$*
@@ -215,7 +239,7 @@ regime-%:
 	$(SELFSI) mock survey_configs/$*.toml
 	$(if $(filter low-resolution,$*),$(SELFSI) simulate survey_configs/$*.toml --from out/$*/mock/truth.h5 --out out/$*/observed.h5)
 	$(SELFSI) prepare survey_configs/$*.toml
-	$(SELFSI) train survey_configs/$*.toml --out out/$*/sde
+	$(SELFSI) train survey_configs/$*.toml --out out/$*/sde $(SDE)
 	$(SELFSI) train survey_configs/$*.toml --out out/$*/ode $(ODE)
 	$(SELFSI) restore out/$*/sde --out out/$*/sde/restored.fits --heldout -n 500
 	$(SELFSI) restore out/$*/ode --out out/$*/ode/restored.fits --heldout -n 500
@@ -227,6 +251,11 @@ regime-%:
 SCALE ?= 1000000
 scale: build           ## run every command on SCALE=1000000 mock spectra and note peaks of memory (hours)
 	SELFSI="$(CURDIR)/$(SELFSI)" scripts/scale.sh $(SCALE) out/scale
+
+DEVICE ?= cuda
+.PHONY: gpu-check
+gpu-check: build check ## what only a GPU can show, in under 8 minutes: out/gpu-check/table.md (DEVICE=cpu: the same on a tiny survey)
+	PYTHON="$(CHECK)/bin/python" SELFSI="$(SELFSI)" bash scripts/gpu-check.sh --device $(DEVICE)
 
 test: setup check      ## run unit, integration and doc tests
 	@$(MAKE) --no-print-directory cargo-test
@@ -290,7 +319,7 @@ $(BENCH)/.done: requirements/bench.txt
 	$(BENCH)/bin/pip install --quiet --no-cache-dir -r requirements/bench.txt
 	touch $@
 
-bench-eager: setup $(BENCH)/.done ## time a training step and a restoration beside PyTorch's eager mode
+bench-eager: setup $(BENCH)/.done ## time a training step and a restoration beside PyTorch's, eager and compiled
 	$(RUN) mkdir -p out; cargo build --release --bench eager --message-format json | $(PYTHON) -c "import json,sys; print([m['executable'] for m in map(json.loads, sys.stdin) if m.get('executable')][-1])" > out/eager.path
 	$(BENCH)/bin/python benches/eager.py "$$(cat out/eager.path)"
 

@@ -3,7 +3,7 @@
     python scripts/any_redshift.py OUT        # see `make any-redshift`, which makes what OUT holds
 
 OUT holds mock/truth.h5, all.fits and alone-Z.fits for each bin that begins at Z: restored catalogs of held-out
-objects with their draws. Each object counts on its own range (IVAR > 0), in units of its level in the one run.
+objects, with their draws (without: no coverage). Each object counts on its own range (IVAR > 0), in units of its level in the one run.
 Coverage is by ranks of the draws. Errors are by bootstrap over objects.
 """
 
@@ -37,7 +37,7 @@ def scores(path, truth, rows, levels=None):
     errors over its pixels, and the part inside; by name."""
     found = {}
     with fits.open(path) as f:
-        table, images = f["CATALOG"].data, {n: f[n].data for n in ("RESTORED", "OBSERVED", "IVAR", "DRAWS")}
+        table, images = f["CATALOG"].data, {h.name: h.data for h in f if h.is_image and h.data is not None}
         for i, row in enumerate(table):
             name = row["NAME"]
             if row["FLAG"] != 0 or (levels is not None and name not in levels):
@@ -46,7 +46,7 @@ def scores(path, truth, rows, levels=None):
             good = images["IVAR"][i] > 0
             clean = truth[rows[name]][good] / level
             off = lambda image: (((images[image][i][good] / level) - clean) ** 2).mean()
-            part = inside(images["DRAWS"][i][:, good] / level, clean)
+            part = inside(images["DRAWS"][:, i, good] / level, clean) if "DRAWS" in images else np.nan
             found[name] = (row["Z"], level, off("OBSERVED"), off("RESTORED"), part)
     return found
 

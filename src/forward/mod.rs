@@ -14,6 +14,7 @@ mod jpeg;
 mod latent;
 pub(crate) mod lever;
 mod line_spread;
+mod linear;
 mod lost;
 mod mask;
 mod mean_blur;
@@ -42,6 +43,7 @@ pub use command::Command;
 pub use gaussian::Gaussian;
 pub use jpeg::{jpeg_decode, jpeg_encode};
 pub use latent::Latent;
+pub use linear::LinearImages;
 pub use mean_blur::MeanBlur;
 pub use model::ForwardModel;
 pub use redshifts::{redshift_errors, redshifts};
@@ -101,9 +103,13 @@ pub fn build(
                 program,
                 timeout,
                 latent,
+                processes,
             },
             _,
-        ) => Box::new(Command::start(program, *timeout, *latent, layout)?),
+        ) => {
+            let started = Command::start(program, *timeout, *processes, *latent, layout);
+            Box::new(started?)
+        }
         (ForwardConfig::Quasar { .. }, Layout::Images(_)) => {
             return Err(Error::config(
                 "config",

@@ -88,6 +88,24 @@ impl PsfStage {
         self.latent
     }
 
+    /// Whether [`PsfStage::own`] is that of an observation.
+    pub fn is_one_of_each(&self) -> bool {
+        match &self.source {
+            Source::Own { .. } => true,
+            Source::File(all) => all.size()[0] == 1,
+            Source::Profile { .. } => false,
+        }
+    }
+
+    /// The kernel [1, C or 1, P, P] of the one observation with this `psf` [1, C · P · P].
+    pub fn own(&self, psf: &Tensor) -> Tensor {
+        match &self.source {
+            Source::Own { channels, side, .. } => psf.view([-1, *channels, *side, *side]),
+            Source::File(all) => all.shallow_clone(),
+            Source::Profile { side, .. } => psf.view([-1, 1, *side, *side]),
+        }
+    }
+
     /// Numbers that describe it.
     pub fn width(&self) -> usize {
         usize::from(

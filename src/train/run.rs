@@ -13,14 +13,12 @@ use crate::fit::log::cpu_seconds_of;
 use crate::interpolant::Interpolant;
 use crate::nets;
 use crate::nets::{Background, Ground, Population, VelocityField};
-use crate::population::GaussianStart;
 use crate::transport::Transport;
 use crate::{Error, Result};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::OnceLock;
 use tch::{Device, Tensor};
 
@@ -237,8 +235,8 @@ impl Run {
         if transport.interpolant != Interpolant::Posterior {
             return Ok(transport);
         }
-        let joint = start::read(&self.start(), self.seal()?, layout.pixels() as i64)?;
-        Ok(transport.from(Arc::new(GaussianStart::new(&joint, device))))
+        let start = start::read(&self.start(), self.seal()?, &self.config, layout)?;
+        Ok(transport.from(start.start(&self.config, layout, device)?))
     }
 
     /// The known part of the fields that `population` makes on this run's path.

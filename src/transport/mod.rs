@@ -67,11 +67,17 @@ impl Transport {
         }
     }
 
-    /// Draws of the part of the start's posterior that is its population's and not the noise's, about its
-    /// mean, [B, D]; `None` where the path begins at the observations.
-    pub fn prior_error(&self, latent: &Latent, random: &Rows) -> Option<Tensor> {
+    /// Draws of the part of the start's posterior behind the observations `y` [B, D] that is its population's and
+    /// not the noise's, about its mean, [B, D]; `None` where the path begins at the observations.
+    pub fn prior_error(&self, y: &Tensor, latent: &Latent, random: &Rows) -> Option<Tensor> {
         let start = self.start.as_ref()?;
-        Some(no_grad(|| start.prior_error(latent, random)))
+        Some(no_grad(|| start.prior_error(y, latent, random)))
+    }
+
+    /// As [`Start::seen_patterns`], and `None` where the path begins at the observations.
+    pub fn seen_patterns(&self, latent: &Latent) -> Option<Tensor> {
+        let start = self.start.as_ref()?;
+        no_grad(|| start.seen_patterns(latent))
     }
 
     /// The same with another diffusion, `epsilon` times its shape; 0: the ODE of the interpolant.

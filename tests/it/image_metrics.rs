@@ -407,12 +407,13 @@ fn the_channel_decides_which_baselines_there_are() {
             "Gaussian smoothing",
             "Wiener filter",
             "Richardson–Lucy, ",
+            "Richardson–Lucy over a pedestal, ",
         ],
     );
     for (latent, vector, mean) in [(kept, 1, false), (LatentUse::Hidden, 0, true)] {
         let motion = vec![StageConfig::Motion { length: 3, latent }, noise.clone()];
         let (names, _) = task_names(motion, false, vector);
-        assert_eq!(names.len(), 4);
+        assert_eq!(names.len(), 5);
         assert_eq!(names[3].contains("mean kernel"), mean, "{names:?}");
     }
     let rays = vec![StageConfig::Rays {

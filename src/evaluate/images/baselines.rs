@@ -20,6 +20,9 @@ const WIDTHS: (f64, f64) = (1.1, 0.2);
 const FLOORS: [f64; 8] = [0.0, 1e-5, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1];
 /// Most iterations of Richardson–Lucy, and after how many without gain the search ends.
 const ITERATIONS: (usize, usize) = (300, 15);
+/// What is added under the sky before Richardson–Lucy, and taken off again: so many standard deviations of the
+/// noise. Without it the noise of the sky, which the iteration keeps from being negative, piles up as light.
+const PEDESTAL: f64 = 5.0;
 
 /// Restorations by one method.
 #[derive(Debug, Clone)]
@@ -213,15 +216,18 @@ fn deconvolved(
     let blurs = |s: &StageConfig| matches!(s, StageConfig::Blur { .. } | StageConfig::Psf(_));
     if motion || stages.iter().any(blurs) {
         let dark = f64::from(task.truth.iter().copied().fold(f32::INFINITY, f32::min));
-        let lucy = |images: ArrayView2<f32>, truth, steps| {
-            lucy(images, truth, steps, dark, own, task.shape, modes)
-        };
-        let (_, errors) = lucy(first(filled), Some(first(&task.truth)), ITERATIONS.0);
-        let steps = best(0..errors.len(), |k| errors[*k]).map_or(1, |k| k + 1);
-        rows.push(Restored {
-            name: format!("Richardson–Lucy, {steps} iterations{kernel}"),
-            images: lucy(filled.view(), None, steps).0,
-        });
+        for (over, pedestal) in [("", 0.0), (" over a pedestal", PEDESTAL)] {
+            let light = Light { dark, pedestal };
+            let lucy = |images: ArrayView2<f32>, truth, steps| {
+                lucy(images, truth, steps, light, own, task.shape, modes)
+            };
+            let (_, errors) = lucy(first(filled), Some(first(&task.truth)), ITERATIONS.0);
+            let steps = best(0..errors.len(), |k| errors[*k]).map_or(1, |k| k + 1);
+            rows.push(Restored {
+                name: format!("Richardson–Lucy{over}, {steps} iterations{kernel}"),
+                images: lucy(filled.view(), None, steps).0,
+            });
+        }
     }
     rows
 }
@@ -278,30 +284,48 @@ fn photon_variance(task: &Task) -> f64 {
     pixels.sum::<f64>() / task.scored.pixels.len().max(1) as f64
 }
 
-/// `steps` of Richardson–Lucy, `dark` being the value of no light; with `truth`, also the RMSE after
-/// each step, until it has not fallen for a while.
+/// What Richardson–Lucy takes for light.
+#[derive(Clone, Copy)]
+struct Light {
+    /// The value of none.
+    dark: f64,
+    /// Added to all, in standard deviations of the noise.
+    pedestal: f64,
+}
+
+/// `steps` of Richardson–Lucy; with `truth`, also the RMSE after each step, until it has not fallen for a while.
 fn lucy(
     images: ArrayView2<f32>,
     truth: Option<ArrayView2<f32>>,
     steps: usize,
-    dark: f64,
+    light: Light,
     responses: Responses<'_>,
     shape: ImageConfig,
     modes: &Mirrored,
 ) -> (Array2<f32>, Vec<f64>) {
     let plane = shape.height * shape.width;
+    // The mode of wavenumber 0 has passed every blur: its noise is that of a pixel.
+    let white = modes.white()[0];
+    let dark = |p: usize| {
+        let response = responses.of(p / shape.channels, p % shape.channels);
+        light.dark - light.pedestal * (response.noise[0] / white).sqrt()
+    };
     let mut planes: Vec<RichardsonLucy> = (0..images.nrows() * shape.channels)
         .into_par_iter()
         .map(|p| {
             let (i, first) = (p / shape.channels, p % shape.channels * plane);
             let response = responses.of(i, p % shape.channels);
-            let light = |k: usize| f64::from(images[[i, first + k]]) - response.offset - dark;
+            let light = |k: usize| f64::from(images[[i, first + k]]) - response.offset - dark(p);
             RichardsonLucy::new(modes, &response.transfer, light)
         })
         .collect();
     let collect = |planes: &[RichardsonLucy]| {
-        let pixels = planes.iter().flat_map(RichardsonLucy::pixels);
-        let values: Vec<f32> = pixels.map(|v| (v + dark) as f32).collect();
+        let pixels = planes.iter().enumerate();
+        let pixels = pixels.flat_map(|(p, plane)| {
+            let dark = dark(p);
+            plane.pixels().map(move |v| v + dark)
+        });
+        let values: Vec<f32> = pixels.map(|v| v as f32).collect();
         Array2::from_shape_vec(images.raw_dim(), values).unwrap_or_default()
     };
     let mut errors = Vec::new();

@@ -1,0 +1,142 @@
+//! A Gaussian population of images, each with a brightness of its own, and what an observation says of one.
+
+use crate::forward::{Latent, LinearImages};
+use tch::{Kind, Tensor};
+
+/// Rounds of an amplitude's estimate: it depends on the covariance that it scales.
+const ROUNDS: usize = 3;
+
+/// x = dark + a (mean + Σ ζ_k modes_k), ζ standard normal.
+#[derive(Debug)]
+pub struct ImagePopulation {
+    /// No light, [1, D].
+    pub dark: Tensor,
+    /// [1, D].
+    pub mean: Tensor,
+    /// [K, D].
+    pub modes: Tensor,
+    /// The range of the amplitudes a, [1, 2]; from 1 to 1 where there are none.
+    pub amplitudes: Tensor,
+}
+
+impl ImagePopulation {
+    /// Its tensors, in a fixed order.
+    pub fn parts(&self) -> [&Tensor; 4] {
+        [&self.dark, &self.mean, &self.modes, &self.amplitudes]
+    }
+
+    /// Mean and modes, [1 + K, D].
+    pub(super) fn basis(&self) -> Tensor {
+        Tensor::cat(&[&self.mean, &self.modes], 0)
+    }
+}
+
+impl From<[Tensor; 4]> for ImagePopulation {
+    /// From [`ImagePopulation::parts`].
+    fn from([dark, mean, modes, amplitudes]: [Tensor; 4]) -> Self {
+        Self {
+            dark,
+            mean,
+            modes,
+            amplitudes,
+        }
+    }
+}
+
+/// What one observation says of its coordinates: products with the inverse of its noise's variance, in double
+/// precision.
+#[derive(Debug)]
+pub(super) struct Products {
+    /// Of the basis, seen through the channel, with itself, [1 + K, 1 + K].
+    pub gram: Tensor,
+    /// And with the observed light, [1 + K, 1].
+    pub with: Tensor,
+}
+
+impl Products {
+    /// Of the observed light [1, D] of one observation, whose noise has the standard deviations `sigma` and whose
+    /// masked pixels hold no light, and the `seen` basis [1 + K, D].
+    pub fn of(seen: &Tensor, light: &Tensor, [sigma, good]: [&Tensor; 2]) -> Self {
+        let root = good / sigma;
+        let basis = (seen * &root).to_kind(Kind::Double);
+        let light = (light * root).to_kind(Kind::Double);
+        Self {
+            with: basis.matmul(&light.tr()),
+            gram: basis.matmul(&basis.tr()),
+        }
+    }
+
+    /// In other coordinates, whose basis are the columns of `fold` [1 + K, 1 + K].
+    pub fn folded(&self, fold: &Tensor) -> Self {
+        Self {
+            gram: fold.tr().matmul(&self.gram).matmul(fold),
+            with: fold.tr().matmul(&self.with),
+        }
+    }
+
+    /// The posterior of ζ under a standard normal law, and the amplitude within `range` [1, 2].
+    pub fn solved(&self, range: &Tensor) -> Posterior {
+        let k = self.gram.size()[0] - 1;
+        let ends = range.to_kind(Kind::Double);
+        let (low, high) = (ends.narrow(1, 0, 1), ends.narrow(1, 1, 1));
+        let own = self.gram.narrow(0, 1, k).narrow(1, 1, k);
+        let mean = self.gram.narrow(0, 1, k).narrow(1, 0, 1);
+        let light = self.with.narrow(0, 1, k);
+        let [both, of_light] = [&self.gram, &self.with].map(|t| t.narrow(0, 0, 1).narrow(1, 0, 1));
+        let eye = Tensor::eye(k, (Kind::Double, own.device()));
+        let factor = |a: &Tensor| (own.shallow_clone() * a.square() + &eye).linalg_cholesky(false);
+        // By least squares, as far as the covariance that the last one makes leaves the mean to be told.
+        let mut amplitude = (&of_light / both.clamp_min(1e-300))
+            .maximum(&low)
+            .minimum(&high);
+        for _ in 0..ROUNDS {
+            let sides = Tensor::cat(&[&light, &mean], 1);
+            let solved = sides.cholesky_solve(&factor(&amplitude), false);
+            let told = mean.tr().matmul(&solved) * amplitude.square();
+            let above = &of_light - told.narrow(1, 0, 1);
+            let below = &both - told.narrow(1, 1, 1);
+            amplitude = (above / below.clamp_min(1e-300))
+                .maximum(&low)
+                .minimum(&high);
+        }
+        let factor = factor(&amplitude);
+        let residual = (light - mean * &amplitude) * &amplitude;
+        Posterior {
+            coordinates: residual.cholesky_solve(&factor, false),
+            factor,
+            amplitude,
+        }
+    }
+}
+
+/// ζ ~ N(coordinates, Q⁻¹), Q = L Lᵀ.
+#[derive(Debug)]
+pub(super) struct Posterior {
+    /// [K, 1].
+    pub coordinates: Tensor,
+    /// L, [K, K].
+    pub factor: Tensor,
+    /// a, [1, 1].
+    pub amplitude: Tensor,
+}
+
+/// The light of the one observation `y` [1, D].
+pub(super) fn light(y: &Tensor, dark: &Tensor, latent: &Latent) -> Tensor {
+    (y - dark) * &latent.good
+}
+
+/// [`Products`] of each of the observations `y` [B, D].
+pub(super) fn products(
+    channel: &LinearImages,
+    [basis, dark]: [&Tensor; 2],
+    y: &Tensor,
+    latent: &Latent,
+) -> Vec<Products> {
+    let one = |i: i64| {
+        let latent = latent.narrow(i, 1);
+        let light = light(&y.narrow(0, i, 1), dark, &latent);
+        let noise = [&channel.sigma(&latent), &latent.good];
+        Products::of(&channel.seen(basis, &latent), &light, noise)
+    };
+    (0..y.size()[0]).map(one).collect()
+}
