@@ -295,7 +295,7 @@ pub fn protocol(data: &[u8]) -> bool {
     let path = file("protocol", answer);
     let mut taken = false;
     let program = ["cat".to_owned(), path.display().to_string()];
-    if let Some(model) = told(Command::start(&program, 20.0, latent, &layout)) {
+    if let Some(model) = told(Command::start(&program, 20.0, Some(1), latent, &layout)) {
         let x = Tensor::zeros([2, d], (Kind::Float, Device::Cpu));
         let recorded = Latent::of_pixels(x.ones_like(), x.ones_like(), x.zeros_like());
         let random = Rows::range(1, Purpose::Simulate, 0, 2, Device::Cpu);

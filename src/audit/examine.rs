@@ -1,8 +1,9 @@
-//! One batch of restored spectra through F and against their observations.
+//! One batch of restorations through F and against their observations.
 
-use super::features::{Feature, features};
+use super::feature::Feature;
 use super::prediction::{Prediction, calls};
-use super::residual::{Fit, LineFilter};
+use super::residual::{Fit, fits};
+use super::sight::Sight;
 use crate::Result;
 use crate::base::tensors;
 use crate::data::OtherRedshift;
@@ -21,14 +22,16 @@ const FEATURE_CALLS: u64 = 16;
 pub struct Support {
     /// The feature that the data were asked about.
     pub feature: Feature,
-    /// Of its peak above the chord between its ends, normalised flux.
+    /// Its peak, normalised.
+    pub top: f64,
+    /// Of its peak above its base, normalised.
     pub height: f64,
     /// χ² without the feature minus χ² with it: positive where y prefers it.
     pub delta_chi2: f64,
     /// Length of the difference of the two predictions in standard deviations of y: a feature that
     /// is real gives Δχ² about its square, one that is invented minus that.
     pub separation: f64,
-    /// SIGMA_PRIOR at its peak, normalised flux; NaN where the catalog does not tell.
+    /// SIGMA_PRIOR at its peak, normalised; NaN where the catalog does not tell.
     pub prior: f64,
     /// How much of it the truth has, [`Feature::true_share`]; NaN outside simulations.
     pub true_share: f64,
@@ -53,8 +56,8 @@ pub const STATISTICS: usize = 6;
 impl Findings {
     /// The statistics that decide, each large where something is wrong: χ², the strongest local
     /// residual and the most contradicted feature of RESTORED; χ² and residual of DRAW; how much likelier
-    /// another redshift is. NaN where
-    /// there is none.
+    /// another redshift is. NaN where there is none; without a feature none is
+    /// contradicted: −∞.
     #[must_use]
     pub fn statistics(&self) -> [f64; STATISTICS] {
         let contradiction = self.features.iter().map(|s| -s.delta_chi2);
@@ -62,7 +65,7 @@ impl Findings {
         [
             self.restored.excess(),
             self.restored.local.abs(),
-            contradiction.fold(f64::NAN, f64::max),
+            contradiction.fold(f64::NEG_INFINITY, f64::max),
             draw(Fit::excess),
             draw(|f| f.local.abs()),
             self.redshift.map_or(f64::NAN, |z| z.gain),
@@ -70,7 +73,7 @@ impl Findings {
     }
 }
 
-/// Restored spectra of one batch, normalised, each [B, D].
+/// Restorations of one batch, normalised, each [B, D].
 #[derive(Debug)]
 pub struct Restorations {
     /// Mean of the draws, or the ODE's restoration.
@@ -79,14 +82,12 @@ pub struct Restorations {
     pub draw: Option<Tensor>,
 }
 
-/// The channel and the filters that every batch meets.
+/// The channel that every batch meets, and how its rows are looked at.
 pub struct Examiner {
     /// F, run on the restorations.
     pub forward: Box<dyn ForwardModel>,
-    /// Matched filters for line-like residuals.
-    pub filter: LineFilter,
-    /// Å, `[D]`.
-    pub wavelength: Vec<f64>,
+    /// How the rows are looked at.
+    pub sight: Box<dyn Sight>,
     /// Of the calls of F.
     pub seed: u64,
 }
@@ -116,9 +117,9 @@ impl Examiner {
                 )
             };
             let seen = observed(&x.restored, CALLS)?;
-            let prediction = Prediction::new(&seen, &y.latent);
+            let prediction = Prediction::new(&seen, &y.latent, self.sight.as_ref());
             let residual = prediction.whiten(&(&y.flux - &prediction.mean));
-            let fits = self.filter.fits(&residual, &prediction.good)?;
+            let fits = fits(self.sight.as_ref(), &residual, &prediction.good)?;
             let draws = match &x.draw {
                 None => vec![None; fits.len()],
                 Some(draw) => self.fits(&observed(draw, CALLS)?, y)?,
@@ -146,13 +147,13 @@ impl Examiner {
     }
 
     fn fits(&self, seen: &Tensor, y: &Observations) -> Result<Vec<Option<Fit>>> {
-        let prediction = Prediction::new(seen, &y.latent);
+        let prediction = Prediction::new(seen, &y.latent, self.sight.as_ref());
         let residual = prediction.whiten(&(&y.flux - &prediction.mean));
-        let fits = self.filter.fits(&residual, &prediction.good)?;
+        let fits = fits(self.sight.as_ref(), &residual, &prediction.good)?;
         Ok(fits.into_iter().map(Some).collect())
     }
 
-    /// Δχ² of every feature of every row: F is called on the spectrum without it, with the noise
+    /// Δχ² of every feature of every row: F is called on the restoration without it, with the noise
     /// that the spectrum itself met.
     fn supports(&self, batch: &Batch<'_>, z: &[f64]) -> Result<Vec<Vec<Support>>> {
         let (n, d) = batch.x.size2()?;
@@ -163,7 +164,7 @@ impl Examiner {
         let row = |v: &'_ [f32], i: usize| v[i * d as usize..(i + 1) * d as usize].to_vec();
         let found: Vec<(usize, Feature)> = (0..n as usize)
             .flat_map(|i| {
-                let found = features(&self.wavelength, &row(&x, i), &row(&scale, i), z[i]);
+                let found = self.sight.features(&row(&x, i), &row(&scale, i), z[i]);
                 found.into_iter().map(move |f| (i, f))
             })
             .collect();
@@ -180,6 +181,7 @@ impl Examiner {
             let pairs = self.delta(batch, &without, &rows)?;
             for ((i, feature), (delta_chi2, separation)) in part.iter().zip(pairs) {
                 all[*i].push(Support {
+                    top: f64::from(row(&x, *i)[feature.peak]),
                     height: feature.height(&row(&x, *i)),
                     feature: feature.clone(),
                     delta_chi2,
@@ -192,7 +194,7 @@ impl Examiner {
         Ok(all)
     }
 
-    /// Δχ² and separation of the spectra `without` [M, D] from rows `rows` [M] of the batch. With r
+    /// Δχ² and separation of the restorations `without` [M, D] from rows `rows` [M] of the batch. With r
     /// the whitened residual and δ the whitened difference of the predictions,
     /// χ²(without) − χ²(with) = |r + δ|² − |r|².
     fn delta(&self, batch: &Batch<'_>, without: &Tensor, rows: &Tensor) -> Result<Vec<(f64, f64)>> {

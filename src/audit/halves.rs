@@ -1,8 +1,10 @@
 //! Split halves: two runs, trained on disjoint halves of the survey, restore the same observations.
 //! What the data support, both find.
 
+use super::auditable::Auditable;
 use crate::data::Object;
-use crate::restored::{Restored, RestoredRows};
+use crate::restored::RestoredRows;
+use crate::restored::restorations::Restorations;
 use crate::{Error, Result};
 use ndarray::Array1;
 use std::collections::HashMap;
@@ -40,8 +42,8 @@ impl Halves {
     ///
     /// # Errors
     /// [`Error::Input`] if they are not of one survey, of one run, or state no uncertainty.
-    pub fn new(a: &Restored, b: &Restored) -> Result<Self> {
-        check(a, b)?;
+    pub(super) fn new<H: Auditable>(a: &H::Catalog, b: &H::Catalog) -> Result<Self> {
+        check::<H>(a, b)?;
         let rows: HashMap<_, usize> = (0..b.objects().len())
             .filter(|i| b.objects()[*i].flag == 0)
             .map(|i| (identity(&b.objects()[i]), i))
@@ -51,7 +53,7 @@ impl Halves {
         if partners.iter().all(Option::is_none) {
             return Err(foreign(b, "none of its objects is in the audited catalog"));
         }
-        let images = |name| Ok::<_, Error>([a.rows(name)?, b.rows(name)?]);
+        let images = |name| Ok::<_, Error>([a.open_image(name)?, b.open_image(name)?]);
         let mut observed = images("OBSERVED")?;
         for (i, j) in partners.iter().enumerate() {
             if let Some(j) = j {
@@ -96,11 +98,11 @@ impl Difference {
         })
     }
 
-    /// Its mean over pixels `from..=to`.
+    /// Its mean over some pixels.
     #[must_use]
-    pub fn over(&self, from: usize, to: usize) -> f64 {
-        let sum: f64 = (from..=to).map(|i| f64::from(self.0[i])).sum();
-        sum / (to - from + 1) as f64
+    pub fn over(&self, pixels: &[usize]) -> f64 {
+        let sum: f64 = pixels.iter().map(|i| f64::from(self.0[*i])).sum();
+        sum / pixels.len() as f64
     }
 }
 
@@ -127,7 +129,7 @@ pub fn same<'a>(a: impl Iterator<Item = &'a f32>, b: impl Iterator<Item = &'a f3
 }
 
 fn same_observation<'a>(
-    other: &Restored,
+    other: &impl Restorations,
     object: &Object,
     a: impl Iterator<Item = &'a f32>,
     b: impl Iterator<Item = &'a f32>,
@@ -139,22 +141,15 @@ fn same_observation<'a>(
     Err(foreign(other, &problem))
 }
 
-fn check(a: &Restored, b: &Restored) -> Result<()> {
-    let (ha, hb) = (a.header(), b.header());
-    let grid = |h: &crate::restored::RestoredHeader| {
-        (h.grid.pixels, h.grid.frame, (h.grid.loglam0 * 1e9).round())
-    };
-    if grid(ha) != grid(hb) || ha.flux_unit != hb.flux_unit {
-        return Err(foreign(
-            b,
-            "it is on another wavelength grid or in another unit",
-        ));
+fn check<H: Auditable>(a: &H::Catalog, b: &H::Catalog) -> Result<()> {
+    if !H::alike(a, b) {
+        return Err(foreign(b, "its pixels are others, or in another unit"));
     }
-    if ha.made.run_sha256 == hb.made.run_sha256 {
+    if a.made().run_sha256 == b.made().run_sha256 {
         return Err(foreign(b, "it is a restoration by the same run"));
     }
-    for (catalog, h) in [(a, ha), (b, hb)] {
-        if !h.made.method.is_random() || h.made.draws < 2 {
+    for catalog in [a, b] {
+        if !catalog.made().method.is_random() || catalog.made().draws < 2 {
             return Err(foreign(
                 catalog,
                 "it states no uncertainty (SIGMA), the unit of the difference",
@@ -164,7 +159,7 @@ fn check(a: &Restored, b: &Restored) -> Result<()> {
     Ok(())
 }
 
-fn foreign(catalog: &Restored, problem: &str) -> Error {
+fn foreign(catalog: &impl Restorations, problem: &str) -> Error {
     Error::input(
         catalog.path(),
         "--other",

@@ -1,27 +1,28 @@
 //! From statistics to p-values, verdicts and flags.
 
+use super::auditable::Auditable;
 use super::examine::{Findings, STATISTICS, Support};
 use super::halves::{DISAGREE, Difference};
+use super::place::{Place, Places, extent};
 use super::table::{AuditHeader, AuditRow, FeatureRow, audit_flag as flag};
 use super::verdict::{CONTRADICTED, SUPPORTED, UNDECIDED, Verdicts};
 use crate::base::null::Null;
 use crate::data::Object;
-use crate::restored::Restored;
+use crate::restored::restorations::Restorations;
 use serde::Serialize;
 
 /// The laws of the statistics where nothing is wrong, and what is compared with them.
-#[derive(Debug)]
-pub struct Judge<'a> {
+pub struct Judge<'a, H: Auditable> {
     nulls: [Null; STATISTICS],
     /// Significance level of each statistic: together they keep α (Bonferroni).
     level: f64,
     statistics: usize,
     verdicts: Verdicts,
-    catalog: &'a Restored,
+    catalog: &'a H::Catalog,
+    /// Tells where pixel i of an object is.
+    places: Places<'a>,
     /// Whether another run's restorations are compared.
     halved: bool,
-    /// Å, on the catalog's grid.
-    wavelength: Vec<f64>,
 }
 
 /// A finished audit.
@@ -50,11 +51,11 @@ pub struct Summary {
     pub expected_by_chance: f64,
     /// Flagged for their chi-square.
     pub chi2: usize,
-    /// Flagged for a line-like residual.
+    /// Flagged for a local residual: a line, a blob.
     pub local: usize,
     /// Flagged for a contradicted feature.
     pub feature: usize,
-    /// Flagged for the chi-square or a line-like residual of the draw.
+    /// Flagged for the chi-square or a local residual of the draw.
     pub draw: usize,
     /// Flagged for an observation that is unlikely under the population.
     pub likelihood: usize,
@@ -70,14 +71,14 @@ pub struct Summary {
     pub contradicted: usize,
 }
 
-impl<'a> Judge<'a> {
+impl<'a, H: Auditable> Judge<'a, H> {
     /// From findings on simulated observations; `alpha`: the probability that a right object is
     /// flagged, `fdr`: the part of supported features that are not real.
     #[must_use]
     pub fn new(
         simulated: &[Findings],
         (alpha, fdr): (f64, f64),
-        catalog: &'a Restored,
+        catalog: &'a H::Catalog,
         halved: bool,
     ) -> Self {
         let values: Vec<[f64; STATISTICS]> = simulated.iter().map(Findings::statistics).collect();
@@ -95,7 +96,7 @@ impl<'a> Judge<'a> {
             statistics,
             catalog,
             halved,
-            wavelength: catalog.header().grid.wavelength(),
+            places: H::places(catalog),
         }
     }
 
@@ -132,10 +133,10 @@ impl<'a> Judge<'a> {
         half: Option<&Difference>,
     ) {
         let object = &self.catalog.objects()[row];
-        let wavelength = object.observed(&self.wavelength);
+        let place = |i: usize| (self.places)(object, i);
         if found.restored.dof > 0.0 {
-            audit.rows[row] = self.row(object, found, half, &wavelength);
-            let feature = |s| self.feature(row, object, s, half, &wavelength);
+            audit.rows[row] = self.row(object, found, half, &place);
+            let feature = |s| self.feature(row, object, s, half, &place);
             audit.features.extend(found.features.iter().map(feature));
         } else {
             audit.rows[row].reason = "every pixel is masked".into();
@@ -156,7 +157,7 @@ impl<'a> Judge<'a> {
         object: &Object,
         f: &Findings,
         half: Option<&Difference>,
-        wavelength: &[f64],
+        place: At<'_>,
     ) -> AuditRow {
         let statistics = f.statistics();
         let p: [f64; STATISTICS] = std::array::from_fn(|k| self.nulls[k].p(statistics[k]));
@@ -173,23 +174,27 @@ impl<'a> Judge<'a> {
             dof: f.restored.dof,
             chi2_p: p[0],
             local_s: f.restored.local,
-            local_wave: wavelength[f.restored.at],
+            local_at: place(f.restored.at),
             local_p: p[1],
             draw_chi2: draw(&|d| d.chi2),
             draw_chi2_p: p[3],
             draw_local_s: draw(&|d| d.local),
-            draw_local_wave: draw(&|d| wavelength[d.at]),
+            draw_local_at: f.draw.as_ref().map_or(Place::Nowhere, |d| place(d.at)),
             draw_local_p: p[4],
             supported: count(SUPPORTED),
             undecided: count(UNDECIDED),
             contradicted: count(CONTRADICTED),
-            feature_p: p[2],
+            feature_p: if f.features.is_empty() {
+                f64::NAN
+            } else {
+                p[2]
+            },
             z_best: f.redshift.map_or(f64::NAN, |z| z.z),
             z_gain: statistics[5],
             z_p: p[5],
             half_rms: half.map_or(f64::NAN, |h| h.rms),
             half_max: half.map_or(f64::NAN, |h| h.max),
-            half_wave: half.map_or(f64::NAN, |h| wavelength[h.at]),
+            half_at: half.map_or(Place::Nowhere, |h| place(h.at)),
             flag: 0,
             ..not_audited(object)
         };
@@ -206,44 +211,50 @@ impl<'a> Judge<'a> {
         ] {
             out.flag |= if wrong { bit } else { 0 };
         }
-        out.reason = self.reason(&out, f, wavelength);
+        out.reason = self.reason(&out, f, place);
         out
     }
 
     /// The flag in words.
-    fn reason(&self, row: &AuditRow, found: &Findings, wavelength: &[f64]) -> String {
+    fn reason(&self, row: &AuditRow, found: &Findings, place: At<'_>) -> String {
         let mut parts = Vec::new();
         let mut say = |bit, text: String| {
             if row.flag & bit != 0 {
                 parts.push(text);
             }
         };
-        let fit = |name: &str, [chi2, p, s, wave, local_p]: [f64; 5]| {
+        let fit = |name: &str, [chi2, p, s, local_p]: [f64; 4], at: Place| {
             let what = if s < 0.0 { "lacks" } else { "has beyond" };
+            let line = match at {
+                Place::Wavelength(_) => "line",
+                _ => "blob",
+            };
             format!(
-                "y against F({name}): chi2 {chi2:.0} of {:.0} pixels (p {p:.1e}), y {what} a line of {:.1} sigma at {wave:.0} A (p {local_p:.1e})",
+                "y against F({name}): chi2 {chi2:.0} of {:.0} pixels (p {p:.1e}), y {what} a {line} of {:.1} sigma at {at} (p {local_p:.1e})",
                 row.dof,
                 s.abs()
             )
         };
-        let restored = [
-            row.chi2,
-            row.chi2_p,
-            row.local_s,
-            row.local_wave,
-            row.local_p,
+        let restored = [row.chi2, row.chi2_p, row.local_s, row.local_p];
+        let draw = [
+            row.draw_chi2,
+            row.draw_chi2_p,
+            row.draw_local_s,
+            row.draw_local_p,
         ];
-        let (s, wave) = (row.draw_local_s, row.draw_local_wave);
-        let draw = [row.draw_chi2, row.draw_chi2_p, s, wave, row.draw_local_p];
-        say(flag::CHI2 | flag::LOCAL, fit("RESTORED", restored));
+        let (restored, draw) = (
+            fit("RESTORED", restored, row.local_at),
+            fit("DRAW", draw, row.draw_local_at),
+        );
+        say(flag::CHI2 | flag::LOCAL, restored);
         let against: Vec<String> = found
             .features
             .iter()
             .filter(|s| self.verdicts.of(s) == CONTRADICTED)
             .map(|s| {
-                let wave = wavelength[s.feature.peak];
+                let at = place(s.feature.peak);
                 format!(
-                    "{} at {wave:.0} A (delta chi2 {:.0})",
+                    "{} at {at} (delta chi2 {:.0})",
                     s.feature.name, s.delta_chi2
                 )
             })
@@ -252,7 +263,7 @@ impl<'a> Judge<'a> {
             flag::FEATURE,
             format!("y contradicts {}", against.join(", ")),
         );
-        say(flag::DRAW, fit("DRAW", draw));
+        say(flag::DRAW, draw);
         say(
             flag::LIKELIHOOD,
             format!(
@@ -268,8 +279,8 @@ impl<'a> Judge<'a> {
             ),
         );
         let half = format!(
-            "the other run differs by {:.1} SIGMA at {:.0} A",
-            row.half_max, row.half_wave
+            "the other run differs by {:.1} SIGMA at {}",
+            row.half_max, row.half_at
         );
         say(flag::HALVES, half);
         parts.join("; ")
@@ -281,21 +292,22 @@ impl<'a> Judge<'a> {
         object: &Object,
         s: &Support,
         half: Option<&Difference>,
-        wavelength: &[f64],
+        place: At<'_>,
     ) -> FeatureRow {
         let f = &s.feature;
+        let value = |v: f64| H::value(self.catalog, object, f.peak, v);
         FeatureRow {
             row,
             name: f.name,
-            wave: wavelength[f.peak],
-            from: wavelength[f.from],
-            to: wavelength[f.to],
-            height: s.height * object.norm,
+            at: place(f.peak),
+            extent: extent(f.pixels.iter().map(|i| place(*i))),
+            size: f.pixels.len(),
+            height: value(s.top) - value(s.top - s.height),
             delta_chi2: s.delta_chi2,
             separation: s.separation,
-            sigma_prior: s.prior * object.norm,
+            sigma_prior: value(s.top) - value(s.top - s.prior),
             verdict: self.verdicts.of(s),
-            half: half.map_or(f64::NAN, |h| h.over(f.from, f.to)),
+            half: half.map_or(f64::NAN, |h| h.over(&f.pixels)),
         }
     }
 
@@ -329,6 +341,9 @@ impl<'a> Judge<'a> {
     }
 }
 
+/// Tells where a pixel of one object is.
+type At<'a> = &'a dyn Fn(usize) -> Place;
+
 /// The row of an object that there is nothing to say about.
 fn not_audited(object: &Object) -> AuditRow {
     AuditRow {
@@ -337,12 +352,12 @@ fn not_audited(object: &Object) -> AuditRow {
         dof: 0.0,
         chi2_p: f64::NAN,
         local_s: f64::NAN,
-        local_wave: f64::NAN,
+        local_at: Place::Nowhere,
         local_p: f64::NAN,
         draw_chi2: f64::NAN,
         draw_chi2_p: f64::NAN,
         draw_local_s: f64::NAN,
-        draw_local_wave: f64::NAN,
+        draw_local_at: Place::Nowhere,
         draw_local_p: f64::NAN,
         supported: 0,
         undecided: 0,
@@ -353,7 +368,7 @@ fn not_audited(object: &Object) -> AuditRow {
         z_p: f64::NAN,
         half_rms: f64::NAN,
         half_max: f64::NAN,
-        half_wave: f64::NAN,
+        half_at: Place::Nowhere,
         flag: flag::NOT_AUDITED,
         reason: format!("not restored: {}", object.reason),
     }

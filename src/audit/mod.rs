@@ -1,58 +1,63 @@
 //! Which restored features the data support.
 //!
-//! Each restored spectrum goes through the channel again: F(x̂), from repeated calls, against y. Three
-//! statistics ask whether it explains y: χ² over all pixels; the strongest line-like residual; and,
-//! feature by feature, whether y prefers the spectrum with the feature or without it. Their law where
+//! Each restoration goes through the channel again: F(x̂), from repeated calls, against y. Three
+//! statistics ask whether it explains y: χ² over all pixels; the strongest local residual; and,
+//! feature by feature, whether y prefers the restoration with the feature or without it. Their law where
 //! nothing is wrong comes from simulations by the run itself. Only calls of F are used.
 
+mod auditable;
+mod blobs;
 mod examine;
-mod features;
+mod feature;
 mod halves;
+mod image_sight;
 mod judge;
+mod line_filter;
+mod lines;
 mod observed;
+mod place;
 mod prediction;
 mod read;
 mod residual;
+mod sight;
 mod simulate;
+mod spectra_sight;
 mod table;
 mod verdict;
 
-pub use examine::{CALLS, Examiner, Findings, Restorations, STATISTICS, Support};
-pub use features::{Feature, features};
-pub use halves::{Difference, Disagreement, Halves};
-pub use judge::{Audit, Judge, Summary};
-pub use observed::Observed;
-pub use prediction::{Prediction, calls};
-pub use read::{AuditFile, Judged, JudgedFeature};
-pub use residual::{Fit, LineFilter};
+pub(crate) use auditable::Auditable;
+pub use judge::{Audit, Summary};
+pub use place::Place;
+pub use read::{AuditFile, Covered, Judged, JudgedFeature};
 pub use table::{AuditHeader, AuditRow, FeatureRow, audit_flag, write_audit};
-pub use verdict::Verdicts;
 
 use crate::base::random::{Purpose, derive};
 use crate::config::Config;
-use crate::data::{Object, Provenance};
+use crate::data::{Layout, Object, Provenance};
 use crate::forward;
-use crate::prepare::SpectraHeader;
 use crate::restore::{Input, Restorer, Source};
-use crate::restored::Restored;
+use crate::restored::restorations::Restorations;
 use crate::train::{Observable, Run};
 use crate::{Error, Result};
+use examine::{CALLS, Examiner, Support};
+use halves::Halves;
+use judge::Judge;
+use observed::Observed;
 use simulate::simulated;
 use tch::Device;
 
 /// One audit.
-#[derive(Debug, Clone, Copy)]
-pub struct AuditJob<'a> {
+pub(crate) struct AuditJob<'a, H: Auditable> {
     /// [`crate::restore::config_of`] the run.
     pub config: &'a Config,
     /// Seed of the simulated observations.
     pub seed: u64,
     /// The observations that were restored.
-    pub input: &'a Input<SpectraHeader>,
+    pub input: &'a Input<H>,
     /// What is audited.
-    pub catalog: &'a Restored,
+    pub catalog: &'a H::Catalog,
     /// The same observations restored by another run.
-    pub other: Option<&'a Restored>,
+    pub other: Option<&'a H::Catalog>,
     /// Probability that an object is flagged by chance, at most.
     pub alpha: f64,
     /// Part of the supported features that are not real, at most.
@@ -68,14 +73,14 @@ pub struct AuditJob<'a> {
 /// # Errors
 /// [`Error::Input`] if the catalog was not made by the run with this config from this input;
 /// [`Error::Simulator`] if F fails.
-pub fn audit(
+pub(crate) fn audit<H: Auditable>(
     run: &Run,
-    job: AuditJob<'_>,
+    job: &AuditJob<'_, H>,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Audit> {
     let set = job.input.set();
-    let (layout, grid) = (set.layout(), set.grid());
-    let config = restored_by(run, &job)?;
+    let layout = set.layout();
+    let config = restored_by(run, job)?;
     let source = Source {
         config: &config,
         seed: derive(job.seed, Purpose::Audit, 0),
@@ -84,26 +89,29 @@ pub fn audit(
     };
     let restorer = Restorer::new(run, source, &layout)?;
     check_made(job.catalog, &restorer.made)?;
-    let mut halves = job.other.map(|o| Halves::new(job.catalog, o)).transpose()?;
+    let halves = job.other.map(|o| Halves::new::<H>(job.catalog, o));
+    let mut halves = halves.transpose()?;
     let observed = Observed::new(job.catalog, set, job.device)?;
     let examiner = Examiner {
         forward: forward::build(&job.config.forward, &layout, job.device)?,
-        filter: LineFilter::new(grid.pixels, job.device),
-        wavelength: grid.wavelength(),
+        sight: set.header().sight(job.device),
         seed: job.seed,
     };
 
-    let (size, all) = (job.config.restore.batch, job.simulations + observed.len());
+    let (size, all) = (
+        job.config.restore.objects(),
+        job.simulations + observed.len(),
+    );
     let mut null = Vec::with_capacity(job.simulations);
     for (round, part) in observed.rounds(job.simulations, size) {
         let (block, objects) = observed.batch(&part)?;
         null.extend(simulated(&examiner, &restorer, &block, &objects, round)?);
         progress(null.len(), all);
     }
-    let judge = Judge::new(&null, (job.alpha, job.fdr), job.catalog, halves.is_some());
+    let judge = Judge::<H>::new(&null, (job.alpha, job.fdr), job.catalog, halves.is_some());
 
     let mut made = restorer.made.clone();
-    made.seed = job.catalog.header().made.seed;
+    made.seed = job.catalog.made().seed;
     made.history = job.input.origin().to_vec();
     made.history.push(format!(
         "restored by run {}; audit of {}",
@@ -112,7 +120,8 @@ pub fn audit(
     ));
     let header = AuditHeader {
         made,
-        flux_unit: job.catalog.header().flux_unit.clone(),
+        images: matches!(layout, Layout::Images(_)),
+        unit: H::unit(job.catalog).to_owned(),
         seed: job.seed,
         alpha: job.alpha,
         statistics: judge.statistics(),
@@ -121,7 +130,7 @@ pub fn audit(
         fdr: job.fdr,
         supported: judge.verdicts().supported,
         contradicted: judge.verdicts().contradicted,
-        other_sha256: job.other.map(|o| o.header().made.run_sha256.clone()),
+        other_sha256: job.other.map(|o| o.made().run_sha256.clone()),
     };
     let mut audit = judge.begun(header);
     let every: Vec<usize> = (0..observed.len()).collect();
@@ -152,29 +161,29 @@ pub fn audit(
 }
 
 /// The config that made the catalog: how many draws, it says itself.
-fn restored_by(run: &Run, job: &AuditJob<'_>) -> Result<Config> {
-    let (header, mut config) = (job.catalog.header(), job.config.clone());
+fn restored_by<H: Auditable>(run: &Run, job: &AuditJob<'_, H>) -> Result<Config> {
+    let (made, mut config) = (job.catalog.made(), job.config.clone());
     let asked = config.restore.draws;
-    let other = asked != run.config().restore.draws && asked != header.made.draws;
+    let other = asked != run.config().restore.draws && asked != made.draws;
     if other && config.interpolant.makes_draws() {
         return Err(Error::config(
             "--set",
             "restore.draws",
-            format!("{asked}, but the catalog holds {} draws", header.made.draws),
+            format!("{asked}, but the catalog holds {} draws", made.draws),
             "leave it out: the catalog gives the number",
         ));
     }
-    config.restore.draws = header.made.draws;
-    config.restore.quantiles.clone_from(&header.made.quantiles);
+    config.restore.draws = made.draws;
+    config.restore.quantiles.clone_from(&made.quantiles);
     Ok(config)
 }
 
 /// The catalog must be this run's, by this config.
-fn check_made(catalog: &Restored, made: &Provenance) -> Result<()> {
-    let header = catalog.header();
-    let fix = if header.made.run_sha256 != made.run_sha256 {
+fn check_made(catalog: &impl Restorations, made: &Provenance) -> Result<()> {
+    let own = catalog.made();
+    let fix = if own.run_sha256 != made.run_sha256 {
         "give the run that restored it (RUNSHA), unchanged since"
-    } else if header.made.config_sha256 != made.config_sha256 {
+    } else if own.config_sha256 != made.config_sha256 {
         "repeat the --set transport… of that selfsi restore"
     } else {
         return Ok(());

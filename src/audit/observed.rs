@@ -1,32 +1,32 @@
 //! The objects of a restored catalog beside the observations that they were restored from.
 
+use super::auditable::Auditable;
 use super::examine::Restorations;
 use super::halves::{identity, same};
-use crate::base::tensors::{self, tensor};
-use crate::data::{Block, Object};
-use crate::prepare::Prepared;
-use crate::restored::Restored;
+use crate::base::tensors::tensor;
+use crate::data::Object;
+use crate::prepare::PreparedSet;
+use crate::restored::restorations::Restorations as _;
 use crate::{Error, Result};
 use ndarray::Array2;
 use std::collections::HashMap;
-use tch::{Device, Tensor};
+use tch::Device;
 
 /// The objects of a catalog that can be audited, in the order of the set of observations.
-#[derive(Debug)]
-pub struct Observed<'a> {
-    catalog: &'a Restored,
-    set: &'a Prepared,
+pub struct Observed<'a, H: Auditable> {
+    catalog: &'a H::Catalog,
+    set: &'a PreparedSet<H>,
     /// Rows of the catalog and of the set.
     rows: Vec<(usize, usize)>,
     device: Device,
 }
 
-impl<'a> Observed<'a> {
+impl<'a, H: Auditable> Observed<'a, H> {
     /// Finds the usable objects of `catalog` in `set`.
     ///
     /// # Errors
     /// [`Error::Input`] if one is not there, or none is usable.
-    pub fn new(catalog: &'a Restored, set: &'a Prepared, device: Device) -> Result<Self> {
+    pub fn new(catalog: &'a H::Catalog, set: &'a PreparedSet<H>, device: Device) -> Result<Self> {
         let places: HashMap<_, usize> = (0..set.len())
             .map(|i| (identity(&set.objects()[i]), i))
             .collect();
@@ -35,7 +35,7 @@ impl<'a> Observed<'a> {
             let object = &catalog.objects()[i];
             let row = places.get(&identity(object));
             let missing = || {
-                foreign(
+                foreign::<H>(
                     catalog,
                     set,
                     &format!("the input has no observation of {}", object.name),
@@ -68,12 +68,6 @@ impl<'a> Observed<'a> {
         self.rows.len()
     }
 
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     /// Row of the catalog of object `k`.
     #[must_use]
     pub fn row(&self, k: usize) -> usize {
@@ -84,7 +78,7 @@ impl<'a> Observed<'a> {
     ///
     /// # Errors
     /// [`Error::Input`] if the set cannot be read, or its observation is not the catalog's.
-    pub fn batch(&self, part: &[usize]) -> Result<(Block, Vec<Object>)> {
+    pub fn batch(&self, part: &[usize]) -> Result<(H::Block, Vec<Object>)> {
         let rows: Vec<usize> = part.iter().map(|k| self.rows[*k].1).collect();
         let block = self.set.read_rows(&rows)?;
         let objects: Vec<Object> = part
@@ -92,10 +86,10 @@ impl<'a> Observed<'a> {
             .map(|k| self.catalog.objects()[self.row(*k)].clone())
             .collect();
         let recorded = self.image("OBSERVED", part)?;
-        let recorded = recorded.rows().into_iter();
-        for ((o, flux), recorded) in objects.iter().zip(block.flux.rows()).zip(recorded) {
-            let physical = flux.mapv(|f| f * o.norm as f32);
-            if !same(physical.iter(), recorded.iter()) {
+        let (given, _) = self.set.header().observed(&block, &objects);
+        let pairs = given.rows().into_iter().zip(recorded.rows());
+        for (o, (given, recorded)) in objects.iter().zip(pairs) {
+            if !same(given.iter(), recorded.iter()) {
                 let problem = format!(
                     "the input's observation of {} differs from OBSERVED",
                     o.name
@@ -111,10 +105,14 @@ impl<'a> Observed<'a> {
     /// # Errors
     /// [`Error::Input`] if they cannot be read.
     pub fn restorations(&self, part: &[usize]) -> Result<Restorations> {
-        let random = self.catalog.header().made.method.is_random();
-        let draw = || self.normalised("DRAW", part);
+        let random = self.catalog.made().method.is_random();
+        let image = |name| {
+            let values = self.image(name, part)?;
+            Ok::<_, Error>(tensor(&self.normalised(values, part), self.device))
+        };
+        let draw = || image("DRAW");
         Ok(Restorations {
-            restored: self.normalised("RESTORED", part)?,
+            restored: image("RESTORED")?,
             draw: random.then(draw).transpose()?,
         })
     }
@@ -124,10 +122,14 @@ impl<'a> Observed<'a> {
     /// # Errors
     /// [`Error::Input`] if it cannot be read.
     pub fn priors(&self, part: &[usize]) -> Result<Option<Array2<f32>>> {
-        if !self.catalog.header().made.prior {
+        if !self.catalog.made().prior {
             return Ok(None);
         }
-        tensors::matrix(&self.normalised("SIGMA_PRIOR", part)?).map(Some)
+        let restored = self.image("RESTORED", part)?;
+        let above = &restored + &self.image("SIGMA_PRIOR", part)?;
+        Ok(Some(
+            self.normalised(above, part) - self.normalised(restored, part),
+        ))
     }
 
     /// `count` simulations in batches of at most `size`: the number of the round and its objects,
@@ -147,20 +149,17 @@ impl<'a> Observed<'a> {
     /// Rows of the image `name` of the objects `part`, [n, D].
     fn image(&self, name: &str, part: &[usize]) -> Result<Array2<f32>> {
         let rows: Vec<usize> = part.iter().map(|k| self.row(*k)).collect();
-        self.catalog.rows(name)?.read(&rows)
+        self.catalog.open_image(name)?.read(&rows)
     }
 
-    fn normalised(&self, name: &str, part: &[usize]) -> Result<Tensor> {
-        let mut x = self.image(name, part)?;
-        for (mut row, k) in x.rows_mut().into_iter().zip(part) {
-            let norm = self.catalog.objects()[self.row(*k)].norm;
-            row.mapv_inplace(|v| (f64::from(v) / norm) as f32);
-        }
-        Ok(tensor(&x, self.device))
+    fn normalised(&self, values: Array2<f32>, part: &[usize]) -> Array2<f32> {
+        let object = |k: &usize| self.catalog.objects()[self.row(*k)].clone();
+        let objects: Vec<Object> = part.iter().map(object).collect();
+        H::normalised(self.catalog, values, &objects)
     }
 }
 
-fn foreign(catalog: &Restored, set: &Prepared, problem: &str) -> Error {
+fn foreign<H: Auditable>(catalog: &H::Catalog, set: &PreparedSet<H>, problem: &str) -> Error {
     Error::input(
         catalog.path(),
         set.path().display(),

@@ -1,14 +1,12 @@
 //! What F makes of a restored spectrum, from repeated calls of the black box: its mean, and its own
 //! scatter, of noise and of nuisances.
 
+use super::sight::Sight;
 use crate::Result;
 use crate::base::random::{Purpose, Rows};
 use crate::forward::{ForwardModel, Latent, observe};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
-/// Pixels over which the scatter, in units of the recorded noise, is averaged: a variance from some
-/// tens of calls alone is too rough a weight.
-const WINDOW: i64 = 17;
 /// Coherent nuisances (a tilt, a width) that are looked for in the scatter.
 const MODES: i64 = 2;
 /// Where no noise level is recorded this takes its place: the calls alone tell the scatter.
@@ -61,16 +59,16 @@ struct Mode {
 impl Prediction {
     /// From calls [K, B, D] of F on rows whose observations have `latent`.
     #[must_use]
-    pub fn new(calls: &Tensor, latent: &Latent) -> Self {
+    pub fn new(calls: &Tensor, latent: &Latent, sight: &dyn Sight) -> Self {
         let count = calls.size()[0] as f64;
         let mean = calls.mean_dim([0i64].as_slice(), false, Kind::Float);
         let scatter = (calls - &mean) * &latent.good;
-        let whole = scale(&scatter, latent);
+        let whole = scale(&scatter, latent, sight);
         let unit = &scatter / &whole;
         let noise = modes(&unit, &latent.good)
             .iter()
             .fold(unit, |rest, mode| rest - mode.part(&scatter, &whole));
-        let scale = scale(&(noise * whole), latent);
+        let scale = scale(&(noise * whole), latent, sight);
         Self {
             modes: modes(&(scatter / &scale), &latent.good),
             mean,
@@ -119,8 +117,9 @@ impl Mode {
 }
 
 /// Standard deviation per pixel, [B, D], of `scatter` [K, B, D] about its mean: the recorded noise
-/// level times a factor that varies slowly along the spectrum.
-fn scale(scatter: &Tensor, latent: &Latent) -> Tensor {
+/// level times a factor that varies slowly from pixel to pixel. A variance from some tens of calls alone is
+/// too rough a weight.
+fn scale(scatter: &Tensor, latent: &Latent, sight: &dyn Sight) -> Tensor {
     let count = scatter.size()[0] as f64;
     let level = latent.sigma.clamp_min(NO_LEVEL);
     let unit = scatter / &level;
@@ -128,16 +127,9 @@ fn scale(scatter: &Tensor, latent: &Latent) -> Tensor {
         .square()
         .sum_dim_intlist([0i64].as_slice(), false, Kind::Float)
         / (count - 1.0);
-    let factor = average(&(variance * &latent.good)) / average(&latent.good).clamp_min(1e-3);
+    let weight = sight.average(&latent.good).clamp_min(1e-3);
+    let factor = sight.average(&(variance * &latent.good)) / weight;
     level * factor.clamp_min(1e-12).sqrt()
-}
-
-/// Moving average along the rows of `x` [B, D].
-fn average(x: &Tensor) -> Tensor {
-    let half = WINDOW / 2;
-    x.unsqueeze(1)
-        .avg_pool1d([WINDOW], [1], [half], false, true)
-        .squeeze_dim(1)
 }
 
 /// The leading directions of `unit` scatter [K, B, D] whose variance noise does not explain. For
@@ -147,7 +139,9 @@ fn modes(unit: &Tensor, good: &Tensor) -> Vec<Mode> {
     let count = unit.size()[0];
     let calls = unit.transpose(0, 1);
     let gram = calls.matmul(&calls.transpose(1, 2)) / (count - 1) as f64;
-    let (values, vectors) = gram.linalg_eigh("L");
+    // On the host: a matrix of the calls is small, and a GPU would load another library for it.
+    let (values, vectors) = gram.to_device(Device::Cpu).linalg_eigh("L");
+    let [values, vectors] = [values, vectors].map(|t| t.to_device(unit.device()));
     let pixels = good.sum_dim_intlist([-1i64].as_slice(), true, Kind::Float);
     let aspect = pixels / (count - 1) as f64;
     let edge = (aspect.sqrt() + 1.0).square();
@@ -173,8 +167,12 @@ fn modes(unit: &Tensor, good: &Tensor) -> Vec<Mode> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::spectra_sight::SpectraSight;
     use super::*;
-    use tch::Device;
+
+    fn sight(d: i64) -> SpectraSight {
+        SpectraSight::new(vec![0.0; d as usize], Device::Cpu)
+    }
 
     fn latent(rows: i64, pixels: i64) -> Latent {
         let ones = Tensor::ones([rows, pixels], (Kind::Float, Device::Cpu));
@@ -189,7 +187,7 @@ mod tests {
     fn white_noise_has_its_scale_and_no_modes() {
         let (k, b, d) = (64, 3, 400);
         let draws: Vec<Tensor> = (0..k).map(|s| noise(s, b, d) * 1.5 + 2.0).collect();
-        let p = Prediction::new(&Tensor::stack(&draws, 0), &latent(b, d));
+        let p = Prediction::new(&Tensor::stack(&draws, 0), &latent(b, d), &sight(d));
         assert!((&p.mean - 2.0).abs().max().double_value(&[]) < 1.0);
         assert!((&p.scale / 1.5 - 1.0).abs().max().double_value(&[]) < 0.2);
         for mode in &p.modes {
@@ -206,7 +204,7 @@ mod tests {
             noise(s, b, d) + amplitude * &lever * 4.0
         };
         let draws: Vec<Tensor> = (0..k).map(draw).collect();
-        let p = Prediction::new(&Tensor::stack(&draws, 0), &latent(b, d));
+        let p = Prediction::new(&Tensor::stack(&draws, 0), &latent(b, d), &sight(d));
         assert!((&p.scale - 1.0).abs().max().double_value(&[]) < 0.3);
         let fresh: Vec<f64> = (100..160)
             .map(|s| p.whiten(&(draw(s) - &p.mean)).square().mean(Kind::Double))

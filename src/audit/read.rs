@@ -3,7 +3,7 @@
 use super::table::audit_flag;
 use crate::files::fits::read::Fits;
 use crate::files::version;
-use crate::restored::Restored;
+use crate::restored::restorations::Restorations;
 use crate::{Error, Result};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 pub struct AuditFile {
     path: PathBuf,
     fits: Fits,
+    /// Of images; else of spectra.
+    images: bool,
     flags: Vec<i32>,
 }
 
@@ -36,33 +38,52 @@ pub struct JudgedFeature {
     pub name: String,
     /// SUPPORTED, UNDECIDED or CONTRADICTED.
     pub verdict: String,
-    /// Of the peak and of both ends, Å.
-    pub wave: [f64; 3],
-    /// Of the peak above the chord, flux unit.
+    /// Where it is.
+    pub covered: Covered,
+    /// Of the peak above its base, in the unit of the restorations.
     pub height: f64,
     /// Chi-square without the feature less chi-square with it.
     pub delta_chi2: f64,
 }
 
-/// Columns of AUDIT that are read.
-const NUMBERS: [&str; 9] = [
+/// Where a feature is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Covered {
+    /// Its peak and both ends, Å.
+    Wavelengths([f64; 3]),
+    /// In an image, all from 1.
+    Pixels {
+        /// Column and row of its peak.
+        peak: [f64; 2],
+        /// Its channel.
+        channel: f64,
+        /// Its first and last column.
+        columns: [f64; 2],
+        /// Its first and last row.
+        rows: [f64; 2],
+    },
+}
+
+/// Columns of AUDIT that are read, and those that only spectra and only images have.
+const NUMBERS: [&str; 8] = [
     "CHI2",
     "DOF",
     "CHI2_P",
     "LOCAL_S",
-    "LOCAL_WAVE",
     "LOCAL_P",
     "FEATURE_P",
     "HALF_RMS",
     "HALF_MAX",
 ];
+const OF_SPECTRA: [&str; 1] = ["LOCAL_WAVE"];
+const OF_IMAGES: [&str; 3] = ["LOCAL_X", "LOCAL_Y", "LOCAL_CHANNEL"];
 
 impl AuditFile {
     /// Opens an audit, which must be of `catalog`: of the same restoration, row by row.
     ///
     /// # Errors
     /// [`Error::Input`] if it is not such a file, or is damaged.
-    pub fn open(path: &Path, catalog: &Restored) -> Result<Self> {
+    pub(crate) fn open(path: &Path, catalog: &impl Restorations) -> Result<Self> {
         let mut fits = Fits::open(path)?;
         fits.seek(0)?;
         let creator = fits.text_key("CREATOR").unwrap_or_default();
@@ -74,7 +95,9 @@ impl AuditFile {
         fits.check_complete()?;
         fits.check_sums()?;
         fits.seek(0)?;
-        let made = &catalog.header().made;
+        // Before there was one of images, it did not say of what it is.
+        let images = fits.text_key("CONTENT").as_deref() == Some("images");
+        let made = catalog.made();
         let seed = (made.seed as i64).to_string();
         for (key, wanted) in [
             ("RUNSHA", &made.run_sha256),
@@ -93,6 +116,7 @@ impl AuditFile {
         let mut file = Self {
             path: path.to_path_buf(),
             fits,
+            images,
             flags: Vec::new(),
         };
         let rows = file.table("AUDIT")?;
@@ -131,7 +155,8 @@ impl AuditFile {
                 features: Vec::new(),
             })
             .collect();
-        for name in NUMBERS {
+        let own: &[&str] = if self.images { &OF_IMAGES } else { &OF_SPECTRA };
+        for name in NUMBERS.iter().chain(own).copied() {
             let values = self.numbers(name, all)?;
             for (j, r) in judged.iter_mut().zip(rows) {
                 j.numbers.push((name, values[*r]));
@@ -146,19 +171,40 @@ impl AuditFile {
 
     /// The features of the rows that `at` numbers.
     fn features(&mut self, at: &HashMap<i64, usize>) -> Result<Vec<(usize, JudgedFeature)>> {
+        let images = self.images;
         let n = self.table("FEATURES")?;
         let row = self.whole("ROW", n)?;
         let (names, verdicts) = (self.texts("FEATURE", n)?, self.texts("VERDICT", n)?);
-        let mut real = Vec::new();
-        for name in ["WAVE", "WAVE_MIN", "WAVE_MAX", "HEIGHT", "DELTA_CHI2"] {
-            real.push(self.numbers(name, n)?);
-        }
+        let mut all = |names: &[&str]| {
+            let each = names.iter();
+            each.map(|name| self.numbers(name, n))
+                .collect::<Result<Vec<_>>>()
+        };
+        let places = if images {
+            all(&["X", "Y", "CHANNEL", "X_MIN", "X_MAX", "Y_MIN", "Y_MAX"])?
+        } else {
+            all(&["WAVE", "WAVE_MIN", "WAVE_MAX"])?
+        };
+        let real = all(&["HEIGHT", "DELTA_CHI2"])?;
+        let covered = |i: usize| {
+            let p = |k: usize| places[k][i];
+            if images {
+                Covered::Pixels {
+                    peak: [p(0), p(1)],
+                    channel: p(2),
+                    columns: [p(3), p(4)],
+                    rows: [p(5), p(6)],
+                }
+            } else {
+                Covered::Wavelengths([p(0), p(1), p(2)])
+            }
+        };
         let of = |i: usize| JudgedFeature {
             name: names[i].clone(),
             verdict: verdicts[i].clone(),
-            wave: [real[0][i], real[1][i], real[2][i]],
-            height: real[3][i],
-            delta_chi2: real[4][i],
+            covered: covered(i),
+            height: real[0][i],
+            delta_chi2: real[1][i],
         };
         let chosen = (0..n).filter_map(|i| Some((*at.get(&row[i])?, of(i))));
         Ok(chosen.collect())

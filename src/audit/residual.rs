@@ -1,13 +1,9 @@
-//! Does F(x̂) explain y? χ² over all pixels, and the strongest line-like feature of the residual.
+//! Does F(x̂) explain y? χ² over all pixels, and the strongest local feature of the residual.
 
+use super::sight::Sight;
 use tch::{Device, Kind, Tensor};
 
-/// Widths of the lines that are looked for, σ in pixels.
-const WIDTHS: [f64; 5] = [1.0, 2.0, 4.0, 8.0, 16.0];
-/// A kernel counts where at least this part of its weight is on good pixels.
-const COVERED: f64 = 0.5;
-
-/// How a restored spectrum explains its observation.
+/// How a restoration explains its observation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Fit {
     /// Σ r² of the whitened residual r.
@@ -29,75 +25,35 @@ impl Fit {
     }
 }
 
-/// Matched filters for lines of several widths.
-#[derive(Debug)]
-pub struct LineFilter {
-    /// [W, 1, L], each of Σk² = 1.
-    kernels: Tensor,
-}
-
-impl LineFilter {
-    /// For spectra of `pixels` pixels; lines wider than an eighth of them are continuum.
-    #[must_use]
-    pub fn new(pixels: usize, device: Device) -> Self {
-        let widths: Vec<f64> = WIDTHS
-            .into_iter()
-            .filter(|w| *w <= 1.0 || 8.0 * w <= pixels as f64)
-            .collect();
-        let reach = widths.iter().fold(0, |r, w| r.max((4.0 * w).ceil() as i64));
-        let offset = Tensor::arange_start(-reach, reach + 1, (Kind::Float, device));
-        let kernel = |w: &f64| {
-            let k = ((&offset / *w).square() * -0.5).exp();
-            let norm = k.square().sum(Kind::Float).sqrt();
-            k / norm
-        };
-        let kernels: Vec<Tensor> = widths.iter().map(kernel).collect();
-        Self {
-            kernels: Tensor::stack(&kernels, 0).unsqueeze(1),
-        }
-    }
-
-    /// Σ r k / √Σ k² over the good pixels, for every width and position, [B, W, D]; 0 where too
-    /// little of the kernel is on good pixels. `r` [B, D] is a whitened residual, 0 where `good` is.
-    pub fn response(&self, r: &Tensor, good: &Tensor) -> Tensor {
-        let pad = self.kernels.size()[2] / 2;
-        let slide = |x: &Tensor, k: &Tensor| {
-            x.unsqueeze(1)
-                .conv1d(k, None::<&Tensor>, [1], [pad], [1], 1)
-        };
-        let weight = slide(good, &self.kernels.square());
-        let covered = weight.ge(COVERED).to_kind(Kind::Float);
-        slide(r, &self.kernels) / weight.clamp_min(COVERED).sqrt() * covered
-    }
-
-    /// The fit of each row with the whitened residual `r` [B, D].
-    ///
-    /// # Errors
-    /// [`crate::Error::Torch`] if the numbers cannot be copied to the host.
-    pub fn fits(&self, r: &Tensor, good: &Tensor) -> crate::Result<Vec<Fit>> {
-        let pixels = r.size()[1];
-        let response = self.response(r, good).flatten(1, 2);
-        let (_, index) = response.abs().max_dim(1, true);
-        let local = response.gather(1, &index, false).squeeze_dim(1);
-        let sum = |t: &Tensor| t.sum_dim_intlist([-1i64].as_slice(), false, Kind::Double);
-        let columns = [sum(&r.square()), sum(good), local.to_kind(Kind::Double)];
-        let host = |t: &Tensor| Vec::<f64>::try_from(t.to_device(Device::Cpu));
-        let [chi2, dof, local] = [host(&columns[0])?, host(&columns[1])?, host(&columns[2])?];
-        let index = index.squeeze_dim(1).to_device(Device::Cpu);
-        let at = Vec::<i64>::try_from(index)?;
-        Ok((0..at.len())
-            .map(|i| Fit {
-                chi2: chi2[i],
-                dof: dof[i],
-                local: local[i],
-                at: (at[i] % pixels) as usize,
-            })
-            .collect())
-    }
+/// The fit of each row with the whitened residual `r` [B, D], 0 where `good` is.
+///
+/// # Errors
+/// [`crate::Error::Torch`] if the numbers cannot be copied to the host.
+pub fn fits(sight: &dyn Sight, r: &Tensor, good: &Tensor) -> crate::Result<Vec<Fit>> {
+    let pixels = r.size()[1];
+    let response = sight.response(r, good).flatten(1, 2);
+    let (_, index) = response.abs().max_dim(1, true);
+    let local = response.gather(1, &index, false).squeeze_dim(1);
+    let sum = |t: &Tensor| t.sum_dim_intlist([-1i64].as_slice(), false, Kind::Double);
+    let columns = [sum(&r.square()), sum(good), local.to_kind(Kind::Double)];
+    let host = |t: &Tensor| Vec::<f64>::try_from(t.to_device(Device::Cpu));
+    let [chi2, dof, local] = [host(&columns[0])?, host(&columns[1])?, host(&columns[2])?];
+    let index = index.squeeze_dim(1).to_device(Device::Cpu);
+    let at = Vec::<i64>::try_from(index)?;
+    Ok((0..at.len())
+        .map(|i| Fit {
+            chi2: chi2[i],
+            dof: dof[i],
+            local: local[i],
+            at: (at[i] % pixels) as usize,
+        })
+        .collect())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::line_filter::LineFilter;
+    use super::super::spectra_sight::SpectraSight;
     use super::*;
     use crate::base::random::{Purpose, Rows};
 
@@ -107,13 +63,11 @@ mod tests {
 
     #[test]
     fn a_line_of_known_strength_is_found_where_it_is_with_its_sign() {
-        let filter = LineFilter::new(300, Device::Cpu);
         let x = Tensor::arange(300, (Kind::Float, Device::Cpu));
         let line = (((&x - 120.0) / 4.0).square() * -0.5).exp();
         let line = &line / line.square().sum(Kind::Float).sqrt();
-        let fit = filter
-            .fits(&(line * -7.0).unsqueeze(0), &ones(1, 300))
-            .unwrap()[0];
+        let sight = SpectraSight::new(vec![0.0; 300], Device::Cpu);
+        let fit = fits(&sight, &(line * -7.0).unsqueeze(0), &ones(1, 300)).unwrap()[0];
         assert_eq!(fit.at, 120);
         assert!((fit.local + 7.0).abs() < 1e-4 && (fit.chi2 - 49.0).abs() < 1e-3);
         assert_eq!(fit.dof, 300.0);
@@ -128,7 +82,8 @@ mod tests {
         let response = filter.response(&noise, &good);
         let variance = response.square().mean(Kind::Double).double_value(&[]);
         assert!((variance - 1.0).abs() < 0.03, "{variance}");
-        let fits = filter.fits(&noise, &good).unwrap();
+        let sight = SpectraSight::new(vec![0.0; pixels as usize], Device::Cpu);
+        let fits = fits(&sight, &noise, &good).unwrap();
         // Bonferroni: P(max > 4.5) ≤ 5 widths × 256 positions × 6.8e-6 = 0.9 %: 4.4 of 500.
         let beyond = |s: f64| fits.iter().filter(|f| f.local.abs() > s).count();
         assert!(beyond(4.5) <= 10, "{}", beyond(4.5));
@@ -140,23 +95,6 @@ mod tests {
         assert!(
             mean.abs() < 0.2 && (square - 1.0).abs() < 0.25,
             "{mean} {square}"
-        );
-    }
-
-    #[test]
-    fn masked_pixels_weigh_nothing() {
-        let filter = LineFilter::new(100, Device::Cpu);
-        let x = Tensor::arange(100, (Kind::Float, Device::Cpu));
-        let good = x.lt(50.0).to_kind(Kind::Float).unsqueeze(0);
-        let response = filter.response(&good, &good);
-        assert_eq!(
-            response
-                .narrow(2, 60, 40)
-                .narrow(1, 0, 2)
-                .abs()
-                .max()
-                .double_value(&[]),
-            0.0
         );
     }
 }

@@ -9,7 +9,7 @@ use super::examine::{Examiner, Findings, Restorations};
 use crate::Result;
 use crate::base::random::{Purpose, Rows};
 use crate::base::tensors;
-use crate::data::{Block, Object};
+use crate::data::Object;
 use crate::restore::{Restorer, mean_of};
 use crate::train::{Observable, Observations};
 use tch::{Tensor, no_grad};
@@ -25,7 +25,7 @@ const FIRST_STEP: u64 = 1 << 32;
 pub fn simulated(
     examiner: &Examiner,
     restorer: &Restorer,
-    block: &Block,
+    block: &impl Observable,
     objects: &[Object],
     round: usize,
 ) -> Result<Vec<Findings>> {
@@ -51,8 +51,8 @@ pub fn simulated(
     for (found, other) in findings.iter_mut().zip(restorer.other_redshifts(&fresh)?) {
         found.redshift = other;
     }
+    let pixels = truth.size()[1] as usize;
     let (x, truth) = (tensors::numbers(&x.restored)?, tensors::numbers(&truth)?);
-    let pixels = examiner.wavelength.len();
     let rows = x.chunks(pixels).zip(truth.chunks(pixels));
     for (found, (x, truth)) in findings.iter_mut().zip(rows) {
         for s in &mut found.features {

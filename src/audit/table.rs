@@ -1,6 +1,7 @@
 //! The audit of a restored catalog: one FITS file with a row for each object and a row for each
 //! feature.
 
+use super::place::Place;
 use crate::Result;
 use crate::data::Object;
 use crate::data::Provenance;
@@ -18,7 +19,7 @@ pub mod audit_flag {
     pub const NOT_AUDITED: i32 = 1;
     /// χ² of F(RESTORED) against y.
     pub const CHI2: i32 = 2;
-    /// A line-like residual of y against F(RESTORED).
+    /// A local residual of y against F(RESTORED): a line, a blob.
     pub const LOCAL: i32 = 4;
     /// y prefers the absence of a feature of RESTORED.
     pub const FEATURE: i32 = 8;
@@ -36,7 +37,7 @@ pub mod audit_flag {
     pub const MEANINGS: [(i32, &str, &str); 8] = [
         (NOT_AUDITED, "NOT_AUDITED", "no restoration to audit"),
         (CHI2, "CHI2", "F(RESTORED) is far from y"),
-        (LOCAL, "LOCAL", "line-like residual of y"),
+        (LOCAL, "LOCAL", "local residual of y"),
         (FEATURE, "FEATURE", "y contradicts a feature"),
         (DRAW, "DRAW", "F(DRAW) is far from y"),
         (HALVES, "HALVES", "the other run disagrees"),
@@ -50,8 +51,10 @@ pub mod audit_flag {
 pub struct AuditHeader {
     /// Of the restored catalog; the history is the audit's.
     pub made: Provenance,
-    /// FITS unit string of the flux.
-    pub flux_unit: String,
+    /// Whether it is of images; else of spectra.
+    pub images: bool,
+    /// FITS unit string of the values.
+    pub unit: String,
     /// Seed of the simulations.
     pub seed: u64,
     /// Probability that an object is flagged by chance, at most.
@@ -83,10 +86,10 @@ pub struct AuditRow {
     pub dof: f64,
     /// Probability of a larger chi-square, from the simulations.
     pub chi2_p: f64,
-    /// Strongest line-like residual, standard deviations; negative where y lacks what F(x̂) has.
+    /// Strongest local residual, standard deviations; negative where y lacks what F(x̂) has.
     pub local_s: f64,
-    /// Å.
-    pub local_wave: f64,
+    /// Where it is.
+    pub local_at: Place,
     /// Probability of a stronger one, from the simulations.
     pub local_p: f64,
     /// As `chi2`, of the draw.
@@ -95,8 +98,8 @@ pub struct AuditRow {
     pub draw_chi2_p: f64,
     /// As `local_s`, of the draw.
     pub draw_local_s: f64,
-    /// As `local_wave`, of the draw.
-    pub draw_local_wave: f64,
+    /// As `local_at`, of the draw.
+    pub draw_local_at: Place,
     /// As `local_p`, of the draw.
     pub draw_local_p: f64,
     /// Numbers of features by verdict.
@@ -117,8 +120,8 @@ pub struct AuditRow {
     pub half_rms: f64,
     /// The largest such difference, with its sign.
     pub half_max: f64,
-    /// Å.
-    pub half_wave: f64,
+    /// Where it is.
+    pub half_at: Place,
     /// Bits of [`audit_flag`].
     pub flag: i32,
     /// FLAG in words.
@@ -132,19 +135,19 @@ pub struct FeatureRow {
     pub row: usize,
     /// A line's name, or `peak`.
     pub name: &'static str,
-    /// Of the peak and of both ends, Å.
-    pub wave: f64,
-    /// Blue end, Å.
-    pub from: f64,
-    /// Red end, Å.
-    pub to: f64,
-    /// Of the peak above the chord, flux unit.
+    /// Its peak.
+    pub at: Place,
+    /// The corners of what it covers: blue and red end; lowest and highest column and row.
+    pub extent: [Place; 2],
+    /// Pixels that it covers.
+    pub size: usize,
+    /// Of the peak above its base, unit of the values.
     pub height: f64,
     /// Chi-square without the feature less chi-square with it.
     pub delta_chi2: f64,
     /// Standard deviations of y between the predictions with and without the feature.
     pub separation: f64,
-    /// SIGMA_PRIOR at the peak, flux unit; NaN where the catalog does not tell.
+    /// SIGMA_PRIOR at the peak, unit of the values; NaN where the catalog does not tell.
     pub sigma_prior: f64,
     /// `supported`, `undecided` or `contradicted`.
     pub verdict: &'static str,
@@ -169,14 +172,16 @@ pub fn write_audit(
     sheet.keys(&version::AUDIT.keys())?;
     sheet.keys(&header.keys())?;
     provenance(&mut sheet, &header.made)?;
-    audit_table(&mut sheet, rows)?;
-    feature_table(&mut sheet, (rows, features), &header.flux_unit)?;
+    audit_table(&mut sheet, rows, header)?;
+    feature_table(&mut sheet, (rows, features), header)?;
     sheet.finish()
 }
 
 impl AuditHeader {
     fn keys(&self) -> Vec<Key> {
+        let content = if self.images { "images" } else { "spectra" };
         let mut keys = vec![
+            Key::text("CONTENT", content, "what was audited"),
             Key::whole("AUDSEED", self.seed as i64, "seed of the audit"),
             Key::real(
                 "ALPHA",
@@ -234,30 +239,80 @@ type Real<'a, R> = (&'static str, &'a str, fn(&R) -> f64);
 type Whole<R> = (&'static str, fn(&R) -> i64);
 type Text<'a, R> = (&'static str, &'a dyn Fn(&R) -> String);
 
-const AUDIT_REAL: [Real<'static, AuditRow>; 22] = [
-    ("RA", "deg", |r| r.object.ra),
-    ("DEC", "deg", |r| r.object.dec),
-    ("Z", "", |r| r.object.z),
-    ("CHI2", "", |r| r.chi2),
-    ("CHI2_P", "", |r| r.chi2_p),
-    ("LOCAL_S", "", |r| r.local_s),
-    ("LOCAL_WAVE", "Angstrom", |r| r.local_wave),
-    ("LOCAL_P", "", |r| r.local_p),
-    ("DRAW_CHI2", "", |r| r.draw_chi2),
-    ("DRAW_CHI2_P", "", |r| r.draw_chi2_p),
-    ("DRAW_LOCAL_S", "", |r| r.draw_local_s),
-    ("DRAW_LOCAL_WAVE", "Angstrom", |r| r.draw_local_wave),
-    ("DRAW_LOCAL_P", "", |r| r.draw_local_p),
-    ("FEATURE_P", "", |r| r.feature_p),
-    ("LOGLIKE", "", |r| r.object.loglike),
-    ("LOGLIKE_P", "", |r| r.object.loglike_p),
-    ("Z_BEST", "", |r| r.z_best),
-    ("Z_GAIN", "", |r| r.z_gain),
-    ("Z_P", "", |r| r.z_p),
-    ("HALF_RMS", "", |r| r.half_rms),
-    ("HALF_MAX", "", |r| r.half_max),
-    ("HALF_WAVE", "Angstrom", |r| r.half_wave),
-];
+/// The columns that only one of spectra and images has take the place of each other.
+fn audit_real(images: bool) -> Vec<Real<'static, AuditRow>> {
+    let place = |spectra: [Real<'static, AuditRow>; 1], of_images: [Real<'static, AuditRow>; 3]| {
+        if images {
+            of_images.to_vec()
+        } else {
+            spectra.to_vec()
+        }
+    };
+    let mut all: Vec<Real<'static, AuditRow>> = vec![
+        ("RA", "deg", |r| r.object.ra),
+        ("DEC", "deg", |r| r.object.dec),
+        ("Z", "", |r| r.object.z),
+        ("CHI2", "", |r| r.chi2),
+        ("CHI2_P", "", |r| r.chi2_p),
+        ("LOCAL_S", "", |r| r.local_s),
+    ];
+    all.extend(place(
+        [("LOCAL_WAVE", "Angstrom", |r| r.local_at.wavelength())],
+        [
+            ("LOCAL_X", "pixel", |r| r.local_at.pixel()[0]),
+            ("LOCAL_Y", "pixel", |r| r.local_at.pixel()[1]),
+            ("LOCAL_CHANNEL", "", |r| r.local_at.pixel()[2]),
+        ],
+    ));
+    all.extend::<[Real<'static, AuditRow>; 4]>([
+        ("LOCAL_P", "", |r| r.local_p),
+        ("DRAW_CHI2", "", |r| r.draw_chi2),
+        ("DRAW_CHI2_P", "", |r| r.draw_chi2_p),
+        ("DRAW_LOCAL_S", "", |r| r.draw_local_s),
+    ]);
+    all.extend(place(
+        [("DRAW_LOCAL_WAVE", "Angstrom", |r| {
+            r.draw_local_at.wavelength()
+        })],
+        [
+            ("DRAW_LOCAL_X", "pixel", |r| r.draw_local_at.pixel()[0]),
+            ("DRAW_LOCAL_Y", "pixel", |r| r.draw_local_at.pixel()[1]),
+            ("DRAW_LOCAL_CHANNEL", "", |r| r.draw_local_at.pixel()[2]),
+        ],
+    ));
+    all.extend::<[Real<'static, AuditRow>; 9]>([
+        ("DRAW_LOCAL_P", "", |r| r.draw_local_p),
+        ("FEATURE_P", "", |r| r.feature_p),
+        ("LOGLIKE", "", |r| r.object.loglike),
+        ("LOGLIKE_P", "", |r| r.object.loglike_p),
+        ("Z_BEST", "", |r| r.z_best),
+        ("Z_GAIN", "", |r| r.z_gain),
+        ("Z_P", "", |r| r.z_p),
+        ("HALF_RMS", "", |r| r.half_rms),
+        ("HALF_MAX", "", |r| r.half_max),
+    ]);
+    all.extend(place(
+        [("HALF_WAVE", "Angstrom", |r| r.half_at.wavelength())],
+        [
+            ("HALF_X", "pixel", |r| r.half_at.pixel()[0]),
+            ("HALF_Y", "pixel", |r| r.half_at.pixel()[1]),
+            ("HALF_CHANNEL", "", |r| r.half_at.pixel()[2]),
+        ],
+    ));
+    // Of what only spectra have there would be nothing but NaN.
+    let spectral = [
+        "RA",
+        "DEC",
+        "Z",
+        "LOGLIKE",
+        "LOGLIKE_P",
+        "Z_BEST",
+        "Z_GAIN",
+        "Z_P",
+    ];
+    all.retain(|(name, ..)| !images || !spectral.contains(name));
+    all
+}
 
 const AUDIT_WHOLE: [Whole<AuditRow>; 9] = [
     ("PLATE", |r| r.object.plate),
@@ -271,35 +326,54 @@ const AUDIT_WHOLE: [Whole<AuditRow>; 9] = [
     ("FLAG", |r| i64::from(r.flag)),
 ];
 
-fn audit_table(sheet: &mut Sheet, rows: &[AuditRow]) -> Result<()> {
+fn audit_table(sheet: &mut Sheet, rows: &[AuditRow], header: &AuditHeader) -> Result<()> {
     let texts: [Text<'_, AuditRow>; 2] = [
         ("NAME", &|r| ascii(&r.object.name)),
         ("REASON", &|r| ascii(&r.reason)),
     ];
-    table(sheet, "AUDIT", rows, &texts, &AUDIT_WHOLE, &AUDIT_REAL)
+    // Plate, MJD and fibre.
+    let whole = &AUDIT_WHOLE[if header.images { 3 } else { 0 }..];
+    let real = audit_real(header.images);
+    table(sheet, "AUDIT", rows, &texts, whole, &real)
 }
 
 fn feature_table(
     sheet: &mut Sheet,
     (objects, rows): (&[AuditRow], &[FeatureRow]),
-    flux_unit: &str,
+    header: &AuditHeader,
 ) -> Result<()> {
+    let unit = &*header.unit;
     let texts: [Text<'_, FeatureRow>; 3] = [
         ("NAME", &|r| ascii(&objects[r.row].object.name)),
         ("FEATURE", &|r| plain(r.name)),
         ("VERDICT", &|r| r.verdict.to_owned()),
     ];
     let whole: [Whole<FeatureRow>; 1] = [("ROW", |r| r.row as i64 + 1)];
-    let real: [Real<'_, FeatureRow>; 8] = [
-        ("WAVE", "Angstrom", |r| r.wave),
-        ("WAVE_MIN", "Angstrom", |r| r.from),
-        ("WAVE_MAX", "Angstrom", |r| r.to),
-        ("HEIGHT", flux_unit, |r| r.height),
+    let mut real: Vec<Real<'_, FeatureRow>> = if header.images {
+        vec![
+            ("X", "pixel", |r| r.at.pixel()[0]),
+            ("Y", "pixel", |r| r.at.pixel()[1]),
+            ("CHANNEL", "", |r| r.at.pixel()[2]),
+            ("X_MIN", "pixel", |r| r.extent[0].pixel()[0]),
+            ("X_MAX", "pixel", |r| r.extent[1].pixel()[0]),
+            ("Y_MIN", "pixel", |r| r.extent[0].pixel()[1]),
+            ("Y_MAX", "pixel", |r| r.extent[1].pixel()[1]),
+            ("PIXELS", "", |r| r.size as f64),
+        ]
+    } else {
+        vec![
+            ("WAVE", "Angstrom", |r| r.at.wavelength()),
+            ("WAVE_MIN", "Angstrom", |r| r.extent[0].wavelength()),
+            ("WAVE_MAX", "Angstrom", |r| r.extent[1].wavelength()),
+        ]
+    };
+    real.extend::<[Real<'_, FeatureRow>; 5]>([
+        ("HEIGHT", unit, |r| r.height),
         ("DELTA_CHI2", "", |r| r.delta_chi2),
         ("SEPARATION", "", |r| r.separation),
         ("HALF", "", |r| r.half),
-        ("SIGMA_PRIOR", flux_unit, |r| r.sigma_prior),
-    ];
+        ("SIGMA_PRIOR", unit, |r| r.sigma_prior),
+    ]);
     table(sheet, "FEATURES", rows, &texts, &whole, &real)
 }
 

@@ -80,7 +80,7 @@ fn supported(features: impl Iterator<Item = (f64, bool)>, fdr: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::features::Feature;
+    use super::super::feature::Feature;
     use super::{SUPPORTED, Support, UNDECIDED, Verdicts, supported};
 
     #[test]
@@ -107,12 +107,8 @@ mod tests {
             (0.6, UNDECIDED),
         ] {
             let support = Support {
-                feature: Feature {
-                    name: "peak",
-                    peak: 5,
-                    from: 2,
-                    to: 8,
-                },
+                feature: Feature::run("peak", 5, 2, 8),
+                top: 2.0,
                 height: 1.0,
                 delta_chi2: 40.0,
                 separation: 6.0,

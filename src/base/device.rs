@@ -4,7 +4,7 @@
 //! nodes. Its CUDA part is loaded, from the folder of the CPU part, when a CUDA device is first
 //! asked for: before any tensor is made there, since libtorch looks for it only once.
 
-use crate::base::libtorch;
+use crate::base::{libtorch, switches};
 use crate::{Error, Result};
 use tch::{Cuda, Device};
 
@@ -27,6 +27,7 @@ pub fn device(name: &str) -> Result<Device> {
         _ => return Err(refused(name, "unknown device", "use cpu, cuda or cuda:N")),
     };
     load_cuda(name)?;
+    switches::same_every_time();
     match Cuda::device_count() {
         n if n <= 0 => Err(refused(
             name,

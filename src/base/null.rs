@@ -17,10 +17,11 @@ pub struct Null {
 }
 
 impl Null {
-    /// From simulated values; those that are not finite are left out.
+    /// From simulated values; NaN and ∞ are left out. Where there was nothing to exceed anything, the value is −∞.
     #[must_use]
     pub fn new(values: impl IntoIterator<Item = f64>) -> Self {
-        let mut simulated: Vec<f64> = values.into_iter().filter(|v| v.is_finite()).collect();
+        let counts = |v: &f64| *v < f64::INFINITY;
+        let mut simulated: Vec<f64> = values.into_iter().filter(counts).collect();
         simulated.sort_by(f64::total_cmp);
         let n = simulated.len();
         let beyond = (TAIL * n as f64) as usize;
@@ -34,7 +35,7 @@ impl Null {
         });
         Self {
             simulated,
-            tail: tail.filter(|(_, _, mean)| *mean > 0.0),
+            tail: tail.filter(|(start, _, mean)| start.is_finite() && *mean > 0.0),
         }
     }
 
@@ -78,6 +79,23 @@ mod tests {
     /// Quantiles of the exponential law of mean 1, evenly spread.
     fn exponential(n: usize) -> Null {
         Null::new((0..n).map(|i| -(1.0 - (i as f64 + 0.5) / n as f64).ln()))
+    }
+
+    #[test]
+    fn what_had_nothing_to_exceed_anything_makes_the_others_rarer() {
+        let few = exponential(200);
+        let among = Null::new(
+            few.simulated
+                .iter()
+                .copied()
+                .chain([f64::NEG_INFINITY; 200]),
+        );
+        assert!((among.p(2.0) / few.p(2.0) - 0.5).abs() < 0.03);
+        assert!(among.critical(0.01) < few.critical(0.01));
+        assert_eq!(
+            Null::new([f64::NEG_INFINITY; 50]).critical(0.5),
+            f64::NEG_INFINITY
+        );
     }
 
     #[test]

@@ -6,11 +6,11 @@ use super::output;
 use super::progress::Progress;
 use super::said::Said;
 use crate::audit;
-use crate::audit::{AuditJob, audit};
-use crate::audit::{audit_flag, write_audit};
+use crate::audit::{AuditJob, Auditable, audit, audit_flag, write_audit};
 use crate::base::machine::quick_bf16;
+use crate::config::Config;
+use crate::prepare::{ImageSetHeader, SpectraHeader};
 use crate::restore::{Given, Input, config_of};
-use crate::restored::Restored;
 use crate::train::Run;
 use crate::{Error, Result};
 use clap::Args;
@@ -26,19 +26,19 @@ const SIMULATIONS: usize = 200;
 /// Compares F(RESTORED) with the observation, object by object and feature by feature; simulations by
 /// the run itself give the chance rates. Writes two tables (FITS): one with a row for each row of the
 /// catalog, flagged where the observation contradicts the restoration, and one with a verdict on each
-/// emission feature. The catalog is not changed.
+/// emission feature (of an image: each peak). The catalog is not changed.
 #[derive(Debug, Args)]
 pub struct Audit {
     /// Run folder that restored the catalog.
     run: PathBuf,
-    /// Restored catalog that `selfsi restore` wrote.
+    /// Restored catalog, or file of restored images, that `selfsi restore` wrote.
     restored: PathBuf,
     /// INPUT of that restoration [default: the prepared set that the run was trained on].
     input: Vec<PathBuf>,
     /// --catalog of that restoration.
     #[arg(long, value_name = "FILE")]
     catalog: Option<PathBuf>,
-    /// FITS file to write [default: RESTORED, with .audit.fits for .fits].
+    /// FITS file to write [default: RESTORED, with .audit.fits for .fits or .h5].
     #[arg(short, long, visible_alias = "outfile")]
     out: Option<PathBuf>,
     /// Catalog of the same observations, restored by a run on the other half of the survey (train.half).
@@ -63,14 +63,16 @@ impl Audit {
         let run = Run::open_whole(&self.run)?;
         let config = config_of(&run, &global.set)?.decided(quick_bf16(global.device()?));
         if config.image.is_some() {
-            return Err(refused(
-                "RUN",
-                "this run restores images, but the audit is for spectra",
-                "give a run on spectra",
-            ));
+            self.of::<ImageSetHeader>(global, &run, &config)
+        } else {
+            self.of::<SpectraHeader>(global, &run, &config)
         }
-        let catalog = Restored::open(&self.restored)?;
-        let other = self.other.as_ref().map(Restored::open).transpose()?;
+    }
+
+    /// The audit of the kind of data that the run restores.
+    fn of<H: Auditable>(&self, global: &Global, run: &Run, config: &Config) -> Result<Said> {
+        let catalog = H::open(&self.restored)?;
+        let other = self.other.as_deref().map(H::open).transpose()?;
         let out = self.out.clone().unwrap_or_else(|| beside(&self.restored));
         let inputs = [&self.restored].into_iter().chain(&self.other);
         let inputs = inputs.chain(&self.input).chain(&self.catalog);
@@ -81,11 +83,11 @@ impl Audit {
             catalog: self.catalog.as_deref(),
         };
         let mut bar = Progress::new("preparing");
-        let input = Input::open(&config, given, &out, &mut |done, all| bar.show(done, all));
+        let input = Input::<H>::open(config, given, &out, &mut |done, all| bar.show(done, all));
         bar.finish();
         let input = input?;
         let job = AuditJob {
-            config: &config,
+            config,
             seed: global.seed.unwrap_or(config.seed),
             input: &input,
             catalog: &catalog,
@@ -101,7 +103,7 @@ impl Audit {
             );
         }
         let mut bar = Progress::new("auditing");
-        let result = audit(&run, job, &mut |done, all| bar.show(done, all));
+        let result = audit(run, &job, &mut |done, all| bar.show(done, all));
         bar.finish();
         let result = result?;
         write_audit(&out, &result.header, &result.rows, &result.features)?;

@@ -3,8 +3,8 @@
 use crate::base::atomic::abandon_now;
 use crate::base::error::{FAILED, Result, out_of_memory};
 use crate::base::line::line;
+use crate::base::memory::{is_awaited, libtorch_says, message};
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::any::Any;
 use std::io::Write;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::OnceLock;
@@ -30,6 +30,9 @@ pub(super) fn within(
     let _ = LOWER.set(remedy);
     let usual = panic::take_hook();
     panic::set_hook(Box::new(move |fault| {
+        if is_awaited(message(fault.payload())) {
+            return;
+        }
         // Each thread that shares the work may stumble over the same.
         static SAID: AtomicBool = AtomicBool::new(false);
         if !SAID.swap(true, Ordering::Relaxed) {
@@ -45,10 +48,7 @@ pub(super) fn within(
 
 fn words(fault: &PanicHookInfo<'_>) -> String {
     let said = message(fault.payload());
-    // tch unwraps what libtorch says: Torch("…"), of several lines.
-    let torch = said.split_once("Torch(\"").map(|(_, t)| t);
-    let torch = torch.and_then(|t| t.split("\\n").next());
-    let text = match torch {
+    let text = match libtorch_says(said) {
         Some(text) if out_of_memory(text) => format!("libtorch: {text}; {}", lower()),
         Some(text) => format!("libtorch: {text}; check the sizes in the config"),
         None => {
@@ -60,12 +60,6 @@ fn words(fault: &PanicHookInfo<'_>) -> String {
         }
     };
     line(text)
-}
-
-fn message(payload: &(dyn Any + Send)) -> &str {
-    let text = payload.downcast_ref::<&str>().copied();
-    let owned = || payload.downcast_ref::<String>().map(String::as_str);
-    text.or_else(owned).unwrap_or("unknown")
 }
 
 /// The system's memory; where there is none left the process ends with one line.

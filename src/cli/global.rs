@@ -1,5 +1,6 @@
 //! Options that every subcommand takes.
 
+use crate::base::switches;
 use crate::config::Config;
 use crate::files::fits::gzip;
 use crate::ranks::Ranks;
@@ -88,8 +89,7 @@ pub enum Tf32 {
 }
 
 impl Tf32 {
-    /// By the variables that libtorch and the CUDA libraries read when they start: before the first
-    /// tensor and the first thread.
+    /// Sets it in libtorch.
     pub(super) fn set(self, device: &str) -> Result<()> {
         if device == "cpu" {
             return Err(Error::config(
@@ -99,13 +99,7 @@ impl Tf32 {
                 "leave it out, or give --device cuda",
             ));
         }
-        let (name, value) = match self {
-            Self::On => ("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "1"),
-            Self::Off => ("NVIDIA_TF32_OVERRIDE", "0"),
-        };
-        // SAFETY: no other thread has been started yet.
-        unsafe { std::env::set_var(name, value) };
-        Ok(())
+        switches::tf32(self == Self::On)
     }
 }
 

@@ -111,7 +111,9 @@ impl Command {
             Self::Train(_) | Self::Run(_) | Self::Demo(_) => {
                 "lower train.batch or train.resamplings, or network.channels"
             }
-            Self::Restore(_) => "lower restore.batch (--set restore.batch=16)",
+            Self::Restore(_) => {
+                "give --set restore.batch=auto, or lower restore.batch or restore.draws"
+            }
             Self::Generate(_) => "lower diffusion.batch and diffusion.sampler.batch",
             Self::Evaluate(_) | Self::Audit(_) => "lower restore.batch, or give fewer rows",
             Self::Toy(_) => "lower train.batch (--set train.batch=64) or --samples",

@@ -62,16 +62,11 @@ impl Run {
             &[set, trained.clone()].concat(),
         )?;
         let (run, restored): (&Path, &Path) = (&self.out, &catalog[0]);
-        let audit = if config.image.is_some() {
-            steps.left_out("audit", "which is for spectra")?;
-            Vec::new()
-        } else {
-            steps.step("audit", &from(&[&catalog, &trained]), || {
-                let out = self.out.join("restored.audit.fits");
-                let said = parsed::<Audit>("@ @ --out @", &[run, restored, &out])?.run(&own)?;
-                Ok((vec![out], said))
-            })?
-        };
+        let audit = steps.step("audit", &from(&[&catalog, &trained]), || {
+            let out = self.out.join("restored.audit.fits");
+            let said = parsed::<Audit>("@ @ --out @", &[run, restored, &out])?.run(&own)?;
+            Ok((vec![out], said))
+        })?;
         steps.step("view", &from(&[&catalog, &trained, &audit]), || {
             let page = self.out.join("view.html");
             let said = parsed::<View>("@ --out @", &[restored, &page])?.run(&own)?;
@@ -98,10 +93,11 @@ impl Run {
         };
         steps.step("restore", &from, || {
             let r = &config.restore;
+            let batch = r.batch.map_or("auto".to_owned(), |b| b.to_string());
             let own = Global {
                 set: vec![
                     format!("restore.draws={}", r.draws),
-                    format!("restore.batch={}", r.batch),
+                    format!("restore.batch={batch}"),
                     format!("restore.quantiles={:?}", r.quantiles),
                 ],
                 ..of_the_run(global)

@@ -118,18 +118,6 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// Says that a step is left out, and why.
-    ///
-    /// # Errors
-    /// As [`say`].
-    pub fn left_out(&mut self, name: &str, why: &str) -> Result<()> {
-        self.tell(name, "left out", &[], &json!(why));
-        match self.global.json {
-            true => Ok(()),
-            false => say(format!("{name}: left out, {why}")),
-        }
-    }
-
     /// What all steps said, as JSON.
     pub fn told(self) -> Value {
         Value::Array(self.told)

@@ -99,6 +99,7 @@ const RANGES: &[(&str, Range)] = &[
     ("forward.noise.min", POSITIVE),
     ("forward.noise.max", POSITIVE),
     ("forward.timeout", above(0.0, 604_800.0)),
+    ("forward.processes", within(1.0, 4096.0)),
     ("forward.stages.rho", FRACTION),
     ("forward.stages.run", within(1.0, 4096.0)),
     ("forward.stages.gaps", WAVELENGTH),

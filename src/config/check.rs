@@ -113,7 +113,7 @@ pub(super) fn model(c: &Config, origin: &str) -> Result<()> {
         "give network.bf16 = true for images",
     )?;
     ok(
-        c.restore.draws > 0 && c.restore.batch > 0,
+        c.restore.draws > 0 && c.restore.batch != Some(0),
         "restore.draws",
         "draws and batch must be positive",
         "give e.g. 16",

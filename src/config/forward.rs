@@ -3,6 +3,7 @@
 use super::instrument::{NoiseFrom, SmoothingFrom};
 use super::latent_use::LatentUse;
 use super::noise_stage::{LevelFrom, NoiseStage};
+use super::number_or;
 use super::require::require;
 use super::stage::{SkyStage, StageConfig};
 use super::stage_check;
@@ -44,7 +45,22 @@ pub enum ForwardConfig {
         timeout: f64,
         /// What becomes of the latent that the program gives.
         latent: LatentUse,
+        /// How often it is started; `None`: `"workers"`, once for each thread.
+        #[serde(
+            with = "number_or::Workers",
+            default = "once",
+            skip_serializing_if = "is_once"
+        )]
+        processes: Option<usize>,
     },
+}
+
+fn once() -> Option<usize> {
+    Some(1)
+}
+
+fn is_once(processes: &Option<usize>) -> bool {
+    *processes == once()
 }
 
 impl ForwardConfig {
@@ -89,7 +105,7 @@ impl ForwardConfig {
         let [sky, matrix] = self.carries();
         let background = NoiseStage::from(LevelFrom::Background);
         let sky = sky.then_some(StageConfig::Sky(SkyStage {
-            amplitude: 1.0,
+            amplitude: 0.5,
             shift: 0.0,
             degree: 0,
             level: 0.0,

@@ -23,6 +23,7 @@ mod mock_population;
 mod network;
 mod noise_stage;
 mod normalise;
+mod number_or;
 mod parts;
 mod psf;
 mod reference;

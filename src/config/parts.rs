@@ -31,7 +31,7 @@ impl Config {
     #[must_use]
     pub fn of_training(&self) -> Self {
         Self {
-            restore: RestoreConfig::default(),
+            restore: RestoreConfig::immaterial(),
             diffusion: None,
             mock: None,
             ..self.clone()

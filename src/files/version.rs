@@ -62,9 +62,9 @@ pub(crate) const RESTORED_IMAGES: Versioned = Versioned {
     minor: 2,
     ..first("selfsi-restored-images")
 };
-/// An audit of a restored catalog. 1.2: SIGMA_PRIOR of features.
+/// An audit of a restored catalog. 1.2: SIGMA_PRIOR of features. 1.3: of images.
 pub(crate) const AUDIT: Versioned = Versioned {
-    minor: 2,
+    minor: 3,
     ..first("selfsi-audit")
 };
 /// Generated spectra or images.

@@ -1,4 +1,5 @@
-//! Any program as F: batches are streamed through its stdin and stdout.
+//! Any program as F: batches are streamed through its stdin and stdout. It may be started several times: each
+//! process gets a share of the rows of every batch, with their seeds.
 
 use super::latent::Latent;
 use super::model::ForwardModel;
@@ -9,54 +10,55 @@ use crate::Result;
 use crate::base::random::Rows;
 use crate::config::LatentUse;
 use crate::data::Layout;
+use std::panic::resume_unwind;
 use std::sync::{Mutex, PoisonError};
+use std::thread::{self, ScopedJoinHandle};
 use tch::{Kind, Tensor};
 
 /// A program that speaks the protocol of data/simulators/README.md.
 #[derive(Debug)]
 pub struct Command {
-    program: Mutex<Program>,
+    /// One at least.
+    programs: Vec<Mutex<Program>>,
     promise: Promise,
     latent: LatentUse,
     layout: Layout,
 }
 
 impl Command {
-    /// Starts `program` and tells it of the layout; a batch may take it `timeout` seconds.
+    /// Starts `program` as often as `processes` says (`None`: once for each thread) and tells each of the
+    /// layout; a batch may take it `timeout` seconds.
     ///
     /// # Errors
     /// [`Error::Simulator`](crate::Error::Simulator) if it cannot be started or does not reply as the protocol says.
     pub fn start(
         program: &[String],
         timeout: f64,
+        processes: Option<usize>,
         latent: LatentUse,
         layout: &Layout,
     ) -> Result<Self> {
-        let mut program = Program::start(program, timeout)?;
-        program.send(protocol::greeting(layout, latent));
-        let reply = program.receive(REPLY_BYTES)?;
-        let foreign = |problem: String| {
-            program.failed(
-                problem,
-                "see data/simulators/README.md; nothing else may be printed to stdout",
-            )
+        let processes = processes.unwrap_or_else(rayon::current_num_threads).max(1);
+        let begun = |_| {
+            let mut program = Program::start(program, timeout)?;
+            program.send(protocol::greeting(layout, latent));
+            Ok(program)
         };
-        let promise = protocol::promise(&reply, protocol::pixels(layout)).map_err(foreign)?;
-        if matches!(layout, Layout::Spectra { .. })
-            && (promise.vector, promise.planes) != (0, 0)
-            && latent != LatentUse::Hidden
-        {
-            return Err(program.failed(
-                format!(
-                    "it gives {} numbers and {} planes per row, but a network for spectra takes none",
-                    promise.vector, promise.planes
-                ),
-                "let it give none, or set forward.latent = \"hidden\"",
-            ));
+        // All begin before the first must have replied.
+        let mut programs = (0..processes).map(begun).collect::<Result<Vec<_>>>()?;
+        let mut promise = None;
+        for program in &mut programs {
+            let made = promised(program, latent, layout)?;
+            if *promise.get_or_insert(made) != made {
+                return Err(program.failed(
+                    "its processes reply differently",
+                    "let the reply depend on the greeting alone, or set forward.processes = 1",
+                ));
+            }
         }
         Ok(Self {
-            program: Mutex::new(program),
-            promise,
+            programs: programs.into_iter().map(Mutex::new).collect(),
+            promise: promise.unwrap_or_default(),
             latent,
             layout: layout.clone(),
         })
@@ -90,10 +92,42 @@ impl Command {
         ]
     }
 
-    /// Sends a batch and returns the arrays of the answer.
+    /// Sends each process its share of a batch and returns the arrays of the answers, in the order of the rows.
     fn exchange(&self, x: &Tensor, recorded: &Latent, seeds: &[u64]) -> Result<[Vec<f32>; 5]> {
+        let (n, count) = (seeds.len(), self.programs.len());
+        let mut shares = Vec::new();
+        for (k, program) in self.programs.iter().enumerate() {
+            let rows = k * n / count..(k + 1) * n / count;
+            let (start, size) = (rows.start as i64, rows.len() as i64);
+            if size > 0 {
+                let part = (x.narrow(0, start, size), recorded.narrow(start, size));
+                shares.push((program, part, &seeds[rows]));
+            }
+        }
+        if shares.len() < 2 {
+            return self.asked(&self.programs[0], x, recorded, seeds);
+        }
+        let answers = thread::scope(|scope| {
+            let ask = |(program, (x, recorded), seeds): (_, (Tensor, Latent), _)| {
+                scope.spawn(move || self.asked(program, &x, &recorded, seeds))
+            };
+            let begun: Vec<_> = shares.into_iter().map(ask).collect();
+            let over = |t: ScopedJoinHandle<'_, _>| t.join().unwrap_or_else(|p| resume_unwind(p));
+            begun.into_iter().map(over).collect::<Result<Vec<_>>>()
+        });
+        Ok(appended(answers?))
+    }
+
+    /// Sends some rows to a process and returns the arrays of its answer.
+    fn asked(
+        &self,
+        program: &Mutex<Program>,
+        x: &Tensor,
+        recorded: &Latent,
+        seeds: &[u64],
+    ) -> Result<[Vec<f32>; 5]> {
         // The program is as it was before a panic: it is only ever told whole batches.
-        let mut program = self.program.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut program = program.lock().unwrap_or_else(PoisonError::into_inner);
         let arrays = self.arrays(&program, x, recorded)?;
         program.send(protocol::request(seeds, &arrays)?);
         let widths = self.widths_of_answer(x.size()[1] as usize);
@@ -201,12 +235,48 @@ impl Command {
         if x.isfinite().all().int64_value(&[]) != 0 {
             return Ok(());
         }
-        let program = self.program.lock().unwrap_or_else(PoisonError::into_inner);
-        Err(program.failed(
+        let program = self.programs[0].lock();
+        Err(program.unwrap_or_else(PoisonError::into_inner).failed(
             "it was not run: the clean rows that it should observe are not finite",
             "lower train.learning_rate, or check the data with selfsi inspect",
         ))
     }
+}
+
+/// What a process replies to the greeting.
+fn promised(program: &mut Program, latent: LatentUse, layout: &Layout) -> Result<Promise> {
+    let reply = program.receive(REPLY_BYTES)?;
+    let foreign = |problem: String| {
+        program.failed(
+            problem,
+            "see data/simulators/README.md; nothing else may be printed to stdout",
+        )
+    };
+    let promise = protocol::promise(&reply, protocol::pixels(layout)).map_err(foreign)?;
+    if matches!(layout, Layout::Spectra { .. })
+        && (promise.vector, promise.planes) != (0, 0)
+        && latent != LatentUse::Hidden
+    {
+        return Err(program.failed(
+            format!(
+                "it gives {} numbers and {} planes per row, but a network for spectra takes none",
+                promise.vector, promise.planes
+            ),
+            "let it give none, or set forward.latent = \"hidden\"",
+        ));
+    }
+    Ok(promise)
+}
+
+/// The arrays of some answers, one after the other.
+fn appended(answers: Vec<[Vec<f32>; 5]>) -> [Vec<f32>; 5] {
+    let mut all: [Vec<f32>; 5] = Default::default();
+    for answer in answers {
+        for (to, from) in all.iter_mut().zip(answer) {
+            to.extend(from);
+        }
+    }
+    all
 }
 
 impl ForwardModel for Command {

@@ -2,6 +2,7 @@
 //! residual of the sky.
 
 use crate::base::random::Rows;
+use crate::base::rows::repeated_along;
 use tch::{Device, Kind, Tensor};
 
 /// Directions of cosmic rays: along rows, along columns, and both diagonals.
@@ -115,9 +116,7 @@ pub(crate) fn binned(image: &Tensor, factor: i64) -> Tensor {
 pub(crate) fn spread(coarse: &Tensor, factor: i64) -> Tensor {
     match factor {
         1 => coarse.shallow_clone(),
-        _ => coarse
-            .repeat_interleave_self_int(factor, 2, None)
-            .repeat_interleave_self_int(factor, 3, None),
+        _ => repeated_along(&repeated_along(coarse, 2, factor), 3, factor),
     }
 }
 

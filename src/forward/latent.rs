@@ -2,6 +2,7 @@
 
 use super::anchor::Anchor;
 use crate::base::random::Rows;
+use crate::base::rows::repeated;
 use tch::{Device, Kind, Tensor};
 
 /// Variance of what a channel does to a pixel besides adding noise (smoothing, tilt), in normalised
@@ -140,7 +141,7 @@ impl Latent {
     /// Each row `copies` times in a row.
     #[must_use]
     pub fn repeat(&self, copies: i64) -> Self {
-        self.map(|t| t.repeat_interleave_self_int(copies, 0, None))
+        self.map(|t| repeated(t, copies))
     }
 
     /// This latent where `mine` [B, 1] (bool) holds, the other elsewhere.

@@ -103,9 +103,13 @@ pub fn build(
                 program,
                 timeout,
                 latent,
+                processes,
             },
             _,
-        ) => Box::new(Command::start(program, *timeout, *latent, layout)?),
+        ) => {
+            let started = Command::start(program, *timeout, *processes, *latent, layout);
+            Box::new(started?)
+        }
         (ForwardConfig::Quasar { .. }, Layout::Images(_)) => {
             return Err(Error::config(
                 "config",

@@ -1,6 +1,7 @@
 //! Motion blur: the image is averaged along a short line.
 
 use crate::base::random::Rows;
+use crate::base::rows::repeated;
 use tch::{Kind, Tensor};
 
 /// Direction of the line as angle/π, uniform on (0, 1), [B, 1]: a line turned by π is the same
@@ -37,7 +38,7 @@ pub(crate) fn convolve(x: &Tensor, kernels: &Tensor) -> Tensor {
     let (b, c, l) = (size[0], size[1], kernels.size()[1]);
     let padded = pad(&pad(x, 2, l / 2), 3, l / 2);
     let (h, w) = (padded.size()[2], padded.size()[3]);
-    let weight = kernels.unsqueeze(1).repeat_interleave_self_int(c, 0, None);
+    let weight = repeated(&kernels.unsqueeze(1), c);
     padded
         .reshape([1, b * c, h, w])
         .conv2d(&weight, None::<Tensor>, 1, 0, 1, b * c)

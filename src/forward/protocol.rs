@@ -22,7 +22,7 @@ pub(super) const REPLY_BYTES: usize = 8 + 5 * 4;
 pub(super) const HEAD_BYTES: usize = 8;
 
 /// What a simulator says that it gives besides y.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Promise {
     /// Numbers K and planes P that describe the corruption of a row.
     pub vector: usize,

@@ -2,9 +2,10 @@
 
 use super::digest::digest;
 use super::selection::Source;
+use super::size::{Needs, OBJECTS};
 use crate::Result;
 use crate::base::random::{Purpose, Rows};
-use crate::base::tensors::matrix;
+use crate::base::tensors::{joined, matrix};
 use crate::base::workers;
 use crate::config::InterpolantConfig;
 use crate::data::{Layout, Likely, Method, Object, OtherRedshift, Provenance, flag};
@@ -69,6 +70,19 @@ impl Restorer {
         })
     }
 
+    /// What each object takes.
+    pub(super) fn needs(&self, layout: &Layout) -> Needs {
+        Needs {
+            rows: if self.mean.is_some() {
+                1
+            } else {
+                self.made.draws
+            },
+            draws: self.made.draws,
+            width: layout.pixels(),
+        }
+    }
+
     /// The draws of each object, normalised, [draws, B, D], after the mean of the posterior `[B, D]` where
     /// that is known better than by the mean of the draws.
     ///
@@ -124,8 +138,11 @@ impl Restorer {
     /// together.
     fn drawn(&self, o: &Observations, numbers: &Tensor, draws: Range<u64>) -> Tensor {
         let (n, d, count) = (o.len(), o.flux.size()[1], draws.end - draws.start);
-        let rows = workers::most(d, self.device).unwrap_or(n * count as i64);
-        let objects = (rows / count as i64).max(1);
+        let (rows, objects) = match workers::most(d, self.device) {
+            // A power of two, so that parts hold the same rows in every batch that is one.
+            Some(rows) => (rows, 1 << (rows / count as i64).max(1).ilog2()),
+            None => (n * count as i64, n.max(1)),
+        };
         let draws: Vec<u64> = draws.collect();
         let mut parts = Vec::new();
         for start in (0..n).step_by(objects as usize) {
@@ -195,10 +212,26 @@ impl Restorer {
         if self.made.method != Method::Posterior {
             return None;
         }
-        let stream = |purpose| Rows::new(self.made.seed, purpose, 0, numbers);
-        let y = o.filled(&stream(Purpose::MaskFill));
-        let random = stream(Purpose::Transport);
-        Some((self.transport).mean(self.network.as_ref(), &y, &o.latent, &random))
+        let n = o.len();
+        // Φ orders the rows before it shares them out: by so many, parts hold the same rows in every batch.
+        let each = match self.device {
+            Device::Cpu => OBJECTS as i64,
+            _ => n.max(1),
+        };
+        let part = |k: i64| {
+            (
+                o.narrow(k, each.min(n - k)),
+                numbers.narrow(0, k, each.min(n - k)),
+            )
+        };
+        let parts = (0..n).step_by(each as usize).map(part).collect();
+        let made = workers::each(parts, |(o, numbers)| {
+            let stream = |purpose| Rows::new(self.made.seed, purpose, 0, &numbers);
+            let y = o.filled(&stream(Purpose::MaskFill));
+            let random = stream(Purpose::Transport);
+            (self.transport).mean(self.network.as_ref(), &y, &o.latent, &random)
+        });
+        Some(joined(made))
     }
 
     /// The numbers of the objects' random streams, int64 `[B]`.

@@ -8,7 +8,7 @@ use crate::train::config_sha256;
 /// counts of `[restore]`, the draws and quantiles; the batch is a matter of memory.
 pub(super) fn digest(config: &Config) -> Result<String> {
     config_sha256(&Config {
-        restore: RestoreConfig::default(),
+        restore: RestoreConfig::immaterial(),
         ..config.clone()
     })
 }

@@ -11,6 +11,7 @@ mod input;
 mod restorable;
 mod selection;
 mod shard;
+mod size;
 mod spectra;
 mod spectra_sink;
 
@@ -27,11 +28,15 @@ pub use spectra_sink::Output;
 
 use crate::base::ahead::ahead;
 use crate::config::Config;
-use crate::data::{Object, flag};
+use crate::data::{Object, RowBlock, flag};
+use crate::restored::RestoredBlock;
 use crate::train::{Observable, Run};
 use crate::{Error, Result};
 use restorable::{Batch, Sink, Task};
 use selection::part_of;
+use size::{Size, in_portions};
+use std::borrow::Cow;
+use std::ops::Range;
 use std::thread;
 use tch::{Device, Tensor};
 
@@ -56,7 +61,7 @@ pub struct Job<'a, H: Restorable> {
 }
 
 /// Counts of one restoration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Rows written.
     pub rows: usize,
@@ -64,6 +69,14 @@ pub struct Summary {
     pub restored: usize,
     /// Rows that are unlikely under the run's population ([`Object::is_unlikely`]), among them.
     pub unlikely: usize,
+}
+
+impl Summary {
+    fn add(&mut self, objects: &[Object]) {
+        self.rows += objects.len();
+        self.restored += objects.iter().filter(|o| o.flag == flag::GOOD).count();
+        self.unlikely += objects.iter().filter(|o| o.is_unlikely()).count();
+    }
 }
 
 /// The config of a trained run with `--set` applied. Only how to restore may differ from training.
@@ -102,9 +115,9 @@ pub fn restore<H: Restorable>(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Summary> {
     let Job { config, input, .. } = job;
-    let (set, all, size) = (input.set(), input.set().objects(), config.restore.batch);
+    let (set, all) = (input.set(), input.set().objects());
     let selected = input.select(job.selection)?;
-    let (rows, shard) = part_of(job.selection, &selected, all, size);
+    let (rows, shard) = part_of(job.selection, &selected, all, config.restore.objects());
     let source = Source {
         config,
         seed: job.seed,
@@ -122,48 +135,88 @@ pub fn restore<H: Restorable>(
         shapes: config.restore.shapes,
         made: &restorer.made,
     })?;
-    let (mut done, mut restored, mut unlikely) = (0, 0, 0);
+    let mut summary = Summary::default();
+    let mut size = Size::new(
+        config.restore.batch,
+        restorer.needs(&set.layout()),
+        job.device,
+    );
+    let each = size.block();
     thread::scope(|scope| {
-        let batches = || rows.chunks(size);
-        let blocks = ahead(scope, AHEAD, batches().map(|b| set.read_rows(b)));
-        for (batch, block) in batches().zip(blocks) {
-            let block = &block?;
-            let mut objects: Vec<Object> = batch.iter().map(|r| all[*r].clone()).collect();
-            let observed = block.observations(job.device);
-            let (mean, draws) = restorer.draws(&observed, &objects)?;
-            let about = mean
-                .as_ref()
-                .map_or_else(|| mean_of(&draws), Tensor::shallow_clone);
-            let prior = restorer.prior_draws(&about, &observed, &objects)?;
-            for (object, likely) in objects.iter_mut().zip(restorer.likely(&observed)?) {
-                if let Some(likely) = likely.filter(|_| object.flag == flag::GOOD) {
-                    (object.loglike, object.loglike_p) = (likely.loglike, likely.p);
-                }
-            }
-            let in_units = |x: Tensor| set.header().in_units(&x, &objects);
-            let mean = mean.filter(|_| set.header().is_linear());
-            let (mean, draws, prior) = (mean.map(in_units), &in_units(draws), prior.map(in_units));
-            let (y, ivar) = set.header().observed(block, &objects);
-            let found = restorer.moments((mean, draws, prior.as_ref()), &mut objects, y, ivar)?;
-            restored += objects.iter().filter(|o| o.flag == flag::GOOD).count();
-            unlikely += objects.iter().filter(|o| o.is_unlikely()).count();
-            let heldout: Vec<bool> = batch.iter().map(|r| input.heldout()[*r]).collect();
-            sink.write(&Batch {
-                objects: &objects,
-                heldout: &heldout,
-                block,
-                restored: &found,
-                draws,
+        let blocks = ahead(scope, AHEAD, rows.chunks(each).map(|b| set.read_rows(b)));
+        for (batch, block) in rows.chunks(each).zip(blocks) {
+            let block = block?;
+            let work = |k: Range<usize>| {
+                let block = of_block(&block, &k);
+                let objects = batch[k].iter().map(|r| all[*r].clone()).collect();
+                portion(&restorer, set.header(), block, objects)
+            };
+            in_portions(batch.len(), &mut size, work, |k, made| {
+                summary.add(&made.objects);
+                let heldout: Vec<bool> = batch[k].iter().map(|r| input.heldout()[*r]).collect();
+                sink.write(&Batch {
+                    objects: &made.objects,
+                    heldout: &heldout,
+                    block: &made.block,
+                    restored: &made.restored,
+                    draws: &made.draws,
+                })?;
+                progress(summary.rows, rows.len());
+                Ok(())
             })?;
-            done += batch.len();
-            progress(done, rows.len());
         }
         Ok::<(), Error>(())
     })?;
     sink.finish()?;
-    Ok(Summary {
-        rows: rows.len(),
+    Ok(summary)
+}
+
+/// Rows of a block with what they were restored to.
+struct Portion<'a, B: Clone> {
+    block: Cow<'a, B>,
+    /// Those whose restoration is not finite are flagged.
+    objects: Vec<Object>,
+    restored: RestoredBlock,
+    /// [draws, n, D], in the units of the input.
+    draws: Tensor,
+}
+
+/// Restores `objects`, whose observations are the `block`.
+fn portion<'a, H: Restorable>(
+    restorer: &Restorer,
+    header: &H,
+    block: Cow<'a, H::Block>,
+    mut objects: Vec<Object>,
+) -> Result<Portion<'a, H::Block>> {
+    let observed = block.observations(restorer.device);
+    let (mean, draws) = restorer.draws(&observed, &objects)?;
+    let about = mean
+        .as_ref()
+        .map_or_else(|| mean_of(&draws), Tensor::shallow_clone);
+    let prior = restorer.prior_draws(&about, &observed, &objects)?;
+    for (object, likely) in objects.iter_mut().zip(restorer.likely(&observed)?) {
+        if let Some(likely) = likely.filter(|_| object.flag == flag::GOOD) {
+            (object.loglike, object.loglike_p) = (likely.loglike, likely.p);
+        }
+    }
+    let in_units = |x: Tensor| header.in_units(&x, &objects);
+    let mean = mean.filter(|_| header.is_linear());
+    let (mean, draws, prior) = (mean.map(in_units), in_units(draws), prior.map(in_units));
+    let (y, ivar) = header.observed(&block, &objects);
+    let moments = (mean, &draws, prior.as_ref());
+    let restored = restorer.moments(moments, &mut objects, y, ivar)?;
+    Ok(Portion {
+        block,
+        objects,
         restored,
-        unlikely,
+        draws,
     })
+}
+
+/// The rows `k` of `block`, of which it has all as it is.
+fn of_block<'a, B: RowBlock>(block: &'a B, k: &Range<usize>) -> Cow<'a, B> {
+    match k.len() == block.len() {
+        true => Cow::Borrowed(block),
+        false => Cow::Owned(block.select(&k.clone().collect::<Vec<_>>())),
+    }
 }

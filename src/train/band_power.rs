@@ -46,7 +46,7 @@ impl Bands {
     pub fn power(&self, x: &Tensor) -> Tensor {
         match self {
             Self::Spectra => {
-                let modes = centred(x).fft_rfft(None, -1, "ortho").abs().square();
+                let modes = squared(&centred(x).fft_rfft(None, -1, "ortho"));
                 let count = modes.size()[1] - 1;
                 let width = count / BANDS.min(count);
                 let bands = count / width;
@@ -59,10 +59,8 @@ impl Bands {
                 let [c, h, w] = *shape;
                 let modes = centred(&x.view([-1, c, h * w]))
                     .view([-1, c, h, w])
-                    .fft_fft2(None::<i64>, [-2i64, -1].as_slice(), "ortho")
-                    .abs()
-                    .square();
-                modes
+                    .fft_fft2(None::<i64>, [-2i64, -1].as_slice(), "ortho");
+                squared(&modes)
                     .mean_dim([1i64].as_slice(), false, Kind::Float)
                     .view([-1, h * w])
                     .matmul(rings)
@@ -82,6 +80,13 @@ impl Bands {
             Self::Images { frame, .. } => x.index_select(1, frame),
         }
     }
+}
+
+/// |z|² of complex numbers. Their absolute value is a kernel that libtorch compiles on a GPU when it is first
+/// asked for, with a library that may not be there.
+fn squared(z: &Tensor) -> Tensor {
+    let parts = z.view_as_real().square();
+    parts.sum_dim_intlist([-1i64].as_slice(), false, Kind::Float)
 }
 
 fn centred(x: &Tensor) -> Tensor {

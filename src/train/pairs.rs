@@ -1,5 +1,6 @@
 //! Clean spectra with the observations they came from: what the interpolant is fitted to.
 
+use crate::base::rows::repeated;
 use crate::forward::Latent;
 use tch::Tensor;
 
@@ -18,7 +19,7 @@ pub struct Pairs {
 impl Pairs {
     /// Each row `copies` times in a row.
     pub(super) fn repeat(&self, copies: i64) -> Self {
-        let repeat = |t: &Tensor| t.repeat_interleave_self_int(copies, 0, None);
+        let repeat = |t: &Tensor| repeated(t, copies);
         Self {
             x0: repeat(&self.x0),
             recorded: self.recorded.as_ref().map(repeat),

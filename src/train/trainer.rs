@@ -13,6 +13,7 @@ use super::start::{self, Beginning};
 use super::sure::Sure;
 use super::validate::Validator;
 use super::warm_start::GaussianPopulation;
+use crate::base::memory::caught;
 use crate::base::messages::PROGRESS;
 use crate::base::random::seed_dropout;
 use crate::config::{Config, InterpolantConfig};
@@ -277,7 +278,7 @@ impl<'a> Trainer<'a> {
         })
     }
 
-    /// One optimiser step with its line in the log. Where F fails, the state of before is saved.
+    /// One optimiser step with its line in the log. Where F or the memory fails, the state of before is saved.
     fn one_step(&mut self, feed: &mut Feed<'_>, log: &mut Option<Log>) -> Result<()> {
         let t = &self.config().train;
         let step = self.learner.adam.step;
@@ -325,16 +326,18 @@ impl<'a> Trainer<'a> {
     fn descend(&mut self, step: u64, feed: &mut Feed<'_>) -> Result<()> {
         let t = &self.config().train;
         let found = match &self.sure {
-            Some(sure) => feed.batch(step).and_then(|batch| {
-                let portions = sure.portions(&batch, self.place(), step)?;
+            Some(sure) => caught(|| {
+                let portions = sure.portions(&feed.batch(step)?, self.place(), step)?;
                 let blur = sure.blur();
                 (self.learner).gradient(portions, |n, p| Ok(p.loss(n, blur, step)))
             }),
             None => self.pairs(step, feed).and_then(|pairs| {
                 seed_dropout(self.config().seed, self.place().index(2 * step));
-                let (rule, learner) = (self.rule(), &self.learner);
-                let portions = rule.portions(&pairs, step)?;
-                learner.gradient(portions, |n, p| rule.loss(n, p, step))
+                caught(|| {
+                    let (rule, learner) = (self.rule(), &self.learner);
+                    let portions = rule.portions(&pairs, step)?;
+                    learner.gradient(portions, |n, p| rule.loss(n, p, step))
+                })
             }),
         };
         let (loss, gradient) = self.ranks.agree(found)?;
@@ -354,7 +357,7 @@ impl<'a> Trainer<'a> {
     fn pairs(&mut self, step: u64, feed: &mut Feed<'_>) -> Result<Pairs> {
         let t = &self.config().train;
         if let (true, Some(population)) = (step < t.warm_start, &self.population) {
-            return Ok(self.rule().draw(population, &feed.batch(step)?, step));
+            return caught(|| Ok(self.rule().draw(population, &feed.batch(step)?, step)));
         }
         if refreshes(t, step) {
             let weights = if t.ema_teacher {
@@ -366,7 +369,8 @@ impl<'a> Trainer<'a> {
         }
         let mut estep = std::mem::take(&mut self.estep);
         let mut batch = |step| feed.batch(step);
-        let pairs = estep.pairs(&self.rule(), self.teacher.as_ref(), step, &mut batch);
+        let (rule, teacher) = (self.rule(), self.teacher.as_ref());
+        let pairs = caught(|| estep.pairs(&rule, teacher, step, &mut batch));
         self.estep = estep;
         pairs
     }
@@ -403,12 +407,12 @@ impl<'a> Trainer<'a> {
         self.teacher.params().set_flat(&self.learner.averaged);
         let found = self.ranks.on_first(|| {
             let (network, forward) = (self.teacher.as_ref(), self.forward.as_ref());
-            match &mut self.sure {
+            caught(|| match &mut self.sure {
                 Some(sure) => sure
                     .validate(network, &mut self.validator, forward)
                     .map(|(v, spread)| (v, Some(spread.tensor()))),
                 None => (self.validator.run(network, &self.transport, forward)).map(|v| (v, None)),
-            }
+            })
         });
         self.teacher.params().set_flat(&frozen);
         // Still unvalidated: a resumed run begins with this validation.

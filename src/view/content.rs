@@ -1,7 +1,7 @@
 //! What a page holds, as its script reads it: JSON, missing numbers as null, pixel values in base64.
 
 use super::numbers::Numbers;
-use crate::audit::Judged;
+use crate::audit::{Covered, Judged};
 use crate::data::{Object, Provenance};
 use serde::Serialize;
 use serde_json::Value;
@@ -111,10 +111,27 @@ pub(super) struct Judgement {
 pub(super) struct Feature {
     pub name: String,
     pub verdict: String,
-    /// Of the peak and of both ends, Å.
-    pub wave: [f64; 3],
+    #[serde(flatten)]
+    pub place: Place,
     pub height: f64,
     pub delta_chi2: f64,
+}
+
+/// Where a feature is.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Place {
+    Spectrum {
+        /// Of the peak and of both ends, Å.
+        wave: [f64; 3],
+    },
+    Image {
+        /// Column and row of the peak, from 1.
+        peak: [f64; 2],
+        channel: f64,
+        columns: [f64; 2],
+        rows: [f64; 2],
+    },
 }
 
 impl From<Judged> for Judgement {
@@ -122,7 +139,20 @@ impl From<Judged> for Judgement {
         let feature = |f: crate::audit::JudgedFeature| Feature {
             name: f.name,
             verdict: f.verdict,
-            wave: f.wave,
+            place: match f.covered {
+                Covered::Wavelengths(wave) => Place::Spectrum { wave },
+                Covered::Pixels {
+                    peak,
+                    channel,
+                    columns,
+                    rows,
+                } => Place::Image {
+                    peak,
+                    channel,
+                    columns,
+                    rows,
+                },
+            },
             height: f.height,
             delta_chi2: f.delta_chi2,
         };

@@ -1,10 +1,12 @@
 //! What belongs together: a catalog, its audit, the run that made it.
 
 use super::choice::Choice;
+use crate::audit::AuditFile;
 use crate::files::fits::read::Fits;
 use crate::files::hdf5::read::format_of;
 use crate::files::start::{Start, start};
 use crate::files::version;
+use crate::restored::restorations::Restorations;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -56,6 +58,27 @@ impl View {
             restored,
             ..Self::default()
         })
+    }
+
+    /// The audit of `catalog`: the one that was given, or one beside it. What is beside it and is of another
+    /// catalog is passed over, with a warning.
+    ///
+    /// # Errors
+    /// [`crate::Error::Input`] if the one that was given is not of this catalog.
+    pub(super) fn audit_of(
+        &self,
+        catalog: &impl Restorations,
+    ) -> Result<Option<(&Path, AuditFile)>> {
+        if let Some(path) = &self.audit {
+            return Ok(Some((path, AuditFile::open(path, catalog)?)));
+        }
+        for path in &self.beside {
+            match AuditFile::open(path, catalog) {
+                Ok(audit) => return Ok(Some((path, audit))),
+                Err(e) => log::warn!("{e}; the page goes without it"),
+            }
+        }
+        Ok(None)
     }
 
     /// The files that a page must not overwrite.

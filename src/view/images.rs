@@ -1,36 +1,33 @@
 //! The content of a page of restored images.
 
-use super::content::{Chosen, Content, Entry, Pictures, name_of};
+use super::content::{Chosen, Content, Entry, Judgement, Pictures, name_of};
 use super::found::View;
 use super::numbers::Numbers;
 use super::run;
+use crate::Result;
 use crate::restored::RestoredImages;
 use crate::survey::images::clean_images;
 use crate::survey::select::median_snr;
-use crate::{Error, Result};
 use ndarray::{Array2, ArrayView1};
 use serde_json::Value;
 
 /// Reads the chosen rows of the file and of what belongs to it.
 pub(super) fn content(view: &View) -> Result<Content> {
     let path = &view.restored;
-    if let Some(audit) = &view.audit {
-        return Err(Error::input(
-            audit,
-            "",
-            "there is no audit of images",
-            "restored spectra",
-            "leave --audit out",
-        ));
-    }
     let file = RestoredImages::open(path)?;
     let (header, layout) = (file.header(), file.layout());
+    let audit = view.audit_of(&file)?;
+    let (audit_file, mut audit) = audit.map_or((None, None), |(p, a)| (Some(name_of(p)), Some(a)));
     let mut page = Content::new("images", path, &header.made, &header.unit);
     page.arrays = header.images();
     let arrays = page.arrays.len() + usize::from(view.truth.is_some());
     let size = arrays * Numbers::size(layout.pixels());
-    let none = std::iter::repeat(false);
-    let chosen = view.choice.of(path, file.objects(), none, size)?;
+    let against: Vec<bool> = match &audit {
+        Some(audit) => audit.flagged().collect(),
+        None => vec![false; file.objects().len()],
+    };
+    let against = against.into_iter();
+    let chosen = view.choice.of(path, file.objects(), against, size)?;
     let Chosen { rows, how } = chosen;
 
     let entry = |row: &usize| {
@@ -42,6 +39,11 @@ pub(super) fn content(view: &View) -> Result<Content> {
         entry
     };
     let mut entries: Vec<Entry> = rows.iter().map(entry).collect();
+    if let Some(audit) = &mut audit {
+        for (entry, judged) in entries.iter_mut().zip(audit.read(&rows)?) {
+            entry.audit = Some(Judgement::from(judged));
+        }
+    }
     let mut observed: Option<Array2<f32>> = None;
     for name in &page.arrays {
         let values = file.rows(name)?.read(&rows)?;
@@ -74,6 +76,7 @@ pub(super) fn content(view: &View) -> Result<Content> {
         width: layout.width,
         softening: layout.scale.softening,
     });
+    page.audit_file = audit_file;
     page.total = file.objects().len();
     page.how = how;
     page.objects = entries;

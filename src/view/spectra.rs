@@ -5,7 +5,6 @@ use super::found::View;
 use super::marks::MARKS;
 use super::numbers::Numbers;
 use super::run;
-use crate::audit::AuditFile;
 use crate::data::provenance::quantile_name;
 use crate::lines::{LINES, MeasuredLines, Quantity};
 use crate::restored::Restored;
@@ -21,7 +20,7 @@ pub(super) fn content(view: &View) -> Result<Content> {
     let path = &view.restored;
     let file = Restored::open(path)?;
     let header = file.header();
-    let audit = audit_of(view, &file)?;
+    let audit = view.audit_of(&file)?;
     let (audit_file, mut audit) = audit.map_or((None, None), |(p, a)| (Some(name_of(p)), Some(a)));
     let truth = view.truth.as_ref().map(|t| Truth::open(t, &header.grid));
     let truth = truth.transpose()?;
@@ -100,21 +99,6 @@ pub(super) fn content(view: &View) -> Result<Content> {
         .map(|r| run::tab(r, false))
         .transpose()?;
     Ok(page)
-}
-
-/// The audit that is given, or found beside the catalog. One that is found and is not of this catalog is
-/// passed over, with a warning.
-fn audit_of<'a>(view: &'a View, catalog: &Restored) -> Result<Option<(&'a Path, AuditFile)>> {
-    if let Some(path) = &view.audit {
-        return Ok(Some((path, AuditFile::open(path, catalog)?)));
-    }
-    for path in &view.beside {
-        match AuditFile::open(path, catalog) {
-            Ok(audit) => return Ok(Some((path, audit))),
-            Err(e) => log::warn!("{e}; the page goes without it"),
-        }
-    }
-    Ok(None)
 }
 
 /// Adds an array to every object.

@@ -228,6 +228,7 @@ fn channels_that_are_not_linear_and_gaussian_are_refused_with_the_reason() {
         program: vec!["x".into()],
         timeout: 1.0,
         latent: hidden,
+        processes: Some(1),
     };
     for (config, reason) in [
         (command, "program"),

@@ -53,7 +53,16 @@ fn command(script: &str, arguments: &[&str], latent: LatentUse) -> Option<Forwar
         program,
         timeout: 60.0,
         latent,
+        processes: Some(1),
     })
+}
+
+/// The same in as many processes.
+fn with_processes(mut config: ForwardConfig, count: Option<usize>) -> ForwardConfig {
+    if let ForwardConfig::Command { processes, .. } = &mut config {
+        *processes = count;
+    }
+    config
 }
 
 fn model(config: &ForwardConfig, layout: &Layout) -> Box<dyn ForwardModel> {
@@ -190,6 +199,44 @@ fn a_row_is_observed_alike_in_any_batch() {
         assert_eq!(part, whole.index_select(0, &index), "{script}");
         assert_eq!(latent.sigma, latents.sigma.index_select(0, &index));
     }
+}
+
+#[test]
+fn any_number_of_processes_gives_the_same_observations() {
+    for (script, argument) in [
+        ("data/simulators/gaussian.py", "0.5"),
+        ("data/simulators/quasar.py", "0.05"),
+    ] {
+        let Some(program) = command(script, &[argument], LatentUse::Redrawn) else {
+            return;
+        };
+        let observed = |count, n| {
+            let f = model(&with_processes(program.clone(), count), &spectra(0.2));
+            f.observe(&clean(n), &recorded(n), &rows(n)).unwrap()
+        };
+        let (y, latent) = observed(Some(1), 20);
+        for count in [Some(2), Some(3), None] {
+            let (other, told) = observed(count, 20);
+            assert_eq!(y, other, "{script}, {count:?} processes");
+            assert_eq!(latent.sigma, told.sigma);
+        }
+        // More processes than rows.
+        assert_eq!(observed(Some(3), 2).0, y.narrow(0, 0, 2));
+    }
+}
+
+#[test]
+fn an_error_of_any_process_is_the_error_of_the_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    let marker = folder.path().join("now");
+    std::fs::write(&marker, "").unwrap();
+    let arguments = ["crash", marker.to_str().unwrap()];
+    let Some(program) = command("tests/python/simulator.py", &arguments, LatentUse::Redrawn) else {
+        return;
+    };
+    let f = model(&with_processes(program, Some(2)), &spectra(0.0));
+    let e = f.observe(&clean(6), &recorded(6), &rows(6)).unwrap_err();
+    assert!(e.to_string().contains("ended (exit status: 1)"), "{e}");
 }
 
 fn seeing(latent: LatentUse) -> Option<ForwardConfig> {

@@ -7,6 +7,7 @@
 mod fixtures;
 
 mod audit;
+mod audit_images;
 mod baselines;
 mod belonging;
 mod beside;
@@ -74,6 +75,7 @@ mod peers;
 mod plate;
 mod plot;
 mod posterior;
+mod posterior_run;
 mod python_package;
 mod readers;
 mod real;
@@ -82,6 +84,7 @@ mod redshift;
 mod regrid;
 mod rest_frame;
 mod rest_grid;
+mod rest_start;
 mod restored;
 mod restored_images;
 mod restored_python;

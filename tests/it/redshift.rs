@@ -166,6 +166,7 @@ fn program(behaviour: &str) -> Option<ForwardConfig> {
         ],
         timeout: 60.0,
         latent: LatentUse::Redrawn,
+        processes: Some(1),
     })
 }
 

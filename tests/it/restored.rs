@@ -320,6 +320,25 @@ fn a_restoration_does_not_depend_on_batches_selections_or_the_place_of_a_row() {
     }
 }
 
+#[test]
+fn the_same_bits_come_out_for_every_batch() {
+    let t = Trained::get();
+    let whole = t.out("auto.fits");
+    t.restore("sde", &[], &whole).assert().success();
+    let whole = Restored::open(&whole).unwrap();
+    for batch in ["64", "32", "16", "8"] {
+        let out = t.out(&format!("batch-{batch}.fits"));
+        let mut c = t.restore("sde", &[], &out);
+        c.args(["--set", &format!("restore.batch={batch}")]);
+        c.assert().success();
+        let r = Restored::open(&out).unwrap();
+        for hdu in ["RESTORED", "SIGMA", "DRAW", "Q16"] {
+            let (a, b) = (whole.image(hdu).unwrap(), r.image(hdu).unwrap());
+            assert!(same(&a, &b), "{hdu}, batches of {batch}");
+        }
+    }
+}
+
 /// Rows of the same objects are equal, up to the order in which a batch is summed.
 fn agree(whole: &Restored, a: &Array2<f32>, part: &Restored, b: &Array2<f32>) {
     for (i, o) in part.objects().iter().enumerate() {

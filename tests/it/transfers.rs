@@ -57,6 +57,16 @@ const TO_HOST: [&str; 8] = [
     "numbers(",
     "tensors::",
 ];
+/// What makes the host wait for a GPU, because the shape or the course of what follows depends on numbers there,
+/// or a GPU load a library of linear algebra that it has no other use for.
+const WAITS: [&str; 6] = [
+    "nonzero(",
+    "masked_select(",
+    "unique",
+    "repeat_interleave",
+    "bincount(",
+    "linalg_",
+];
 const TO_DEVICE: [&str; 4] = ["from_slice(", "to_device(", "from_data", "Tensor::from("];
 
 fn source(file: &str) -> String {
@@ -102,6 +112,38 @@ fn numbers_are_uploaded_by_constructors_alone() {
             // `Latent::to_device` serves batches that come from disk.
             let constructor = ["new", "matrix", "to_device"].contains(&function.as_str());
             assert!(!upload || constructor, "src/{file}, fn {function}: {line}");
+        }
+    }
+}
+
+#[test]
+fn nothing_in_the_loop_waits_for_the_device() {
+    for file in ON_DEVICE {
+        for (function, line) in lines(&source(file)) {
+            let waits = WAITS.iter().find(|w| line.contains(**w));
+            assert!(waits.is_none(), "src/{file}, fn {function}: {line}");
+        }
+    }
+}
+
+#[test]
+fn nothing_takes_the_absolute_value_of_complex_numbers() {
+    // libtorch has no such kernel for a GPU: it compiles one when it is first asked for.
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for entry in walkdir::WalkDir::new(&src) {
+        let path = entry.unwrap().into_path();
+        if path.extension().is_none_or(|e| e != "rs") {
+            continue;
+        }
+        let text = source(path.strip_prefix(&src).unwrap().to_str().unwrap());
+        for statement in text.split(';') {
+            let plain: String = statement.split_whitespace().collect();
+            let there = ["fft_fft", "fft_rfft"].iter().any(|w| plain.contains(w));
+            assert!(
+                !there || !plain.contains(".abs()"),
+                "{}: {statement}",
+                path.display()
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A Gaussian population: a denoiser in closed form.
 
 use super::prior::Denoiser;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// Variances of a fit are at least this part of their mean: fewer samples than pixels leave
 /// directions without any.
@@ -26,7 +26,10 @@ impl Gaussian {
     /// With mean [1, D] and covariance [D, D].
     #[must_use]
     pub fn new(mean: &Tensor, covariance: &Tensor) -> Self {
-        let (variances, vectors) = covariance.to_kind(Kind::Double).linalg_eigh("L");
+        // On the host: once, and a GPU would load another library for it.
+        let double = covariance.to_device(Device::Cpu).to_kind(Kind::Double);
+        let (variances, vectors) = double.linalg_eigh("L");
+        let [variances, vectors] = [variances, vectors].map(|t| t.to_device(mean.device()));
         let level = variances.mean(Kind::Double).double_value(&[]);
         Self {
             mean: mean.to_kind(Kind::Float),

@@ -99,10 +99,34 @@ class ImageView {
     this.head.replaceChildren(
       el("h2", { id: "name" }, o.name || `row ${o.row}`),
       el("span", { class: o.flag ? "bad reason" : "" }, o.flag ? `FLAG ${o.flag}: ${o.reason}` : ""),
+      el("span", { class: auditFlagged(o) ? "bad reason" : "" }, auditFlagged(o) ? `audit ${o.audit.flag}: ${o.audit.reason}` : ""),
       el("a", { href: fragment(o), title: "address of this object on this page" }, "# link"));
-    this.panels.replaceChildren(...kinds.map(n => el("figure", {}, el("figcaption", {}, panelName(n)), this.canvas(o, n, whole, stretch))));
-    this.facts.replaceChildren(factTable(o));
+    this.panels.replaceChildren(...kinds.map(n => el("figure", {}, el("figcaption", {}, panelName(n)), el("div", { class: "framed" }, this.canvas(o, n, whole, stretch), ...this.frames(o, n, whole)))));
+    this.facts.replaceChildren(...[this.auditTable(o), factTable(o)].filter(Boolean));
     for (const line of this.sheet.children) line.classList.toggle("chosen", line.dataset.row === String(o.row));
+  }
+
+  /** Frames about the audited peaks of the restoration, in the colour of the verdict. */
+  frames(o, name, scale) {
+    if (name !== "RESTORED" || !o.audit) return [];
+    return o.audit.features.map(f => el("div", {
+      class: `frame ${f.verdict.toLowerCase()}`, title: `${f.verdict.toLowerCase()} (Δχ² ${shown(f.delta_chi2, 3)})`,
+      style: {
+        left: `${(f.columns[0] - 1) * scale}px`, top: `${(f.rows[0] - 1) * scale}px`,
+        width: `${(f.columns[1] - f.columns[0] + 1) * scale}px`, height: `${(f.rows[1] - f.rows[0] + 1) * scale}px`,
+      },
+    }));
+  }
+
+  auditTable(o) {
+    if (!o.audit) return null;
+    const several = content.pictures.channels > 1;
+    const place = f => `${f.peak[0]}, ${f.peak[1]}${several ? ` of channel ${f.channel}` : ""}`;
+    const rows = o.audit.features.map(f => el("tr", {}, el("td", {}, place(f)), el("td", { class: f.verdict.toLowerCase() }, f.verdict.toLowerCase()),
+      el("td", { class: "number" }, shown(f.delta_chi2, 3)), el("td", { class: "number" }, shown(f.height, 3))));
+    const n = new Map(o.audit.numbers);
+    const at = `x ${n.get("LOCAL_X")}, y ${n.get("LOCAL_Y")}${several ? ` of channel ${n.get("LOCAL_CHANNEL")}` : ""}`;
+    return auditPart(o, n, at, ["peak at x, y", "verdict", "Δχ²", "height"], rows);
   }
 
   /** Lays out the sheet; its images are drawn when they come into view. */

@@ -417,16 +417,8 @@ class SpectrumView {
     const rows = o.audit.features.map(f => el("tr", { class: "go", title: "show it", click: () => go(f) },
       el("td", {}, featureName(f)), el("td", { class: "number" }, f.wave[0].toFixed(1)), el("td", { class: f.verdict.toLowerCase() }, f.verdict.toLowerCase()),
       el("td", { class: "number" }, shown(f.delta_chi2, 3)), el("td", { class: "number" }, shown(f.height, 3))));
-    const head = ["feature", "λ [Å]", "verdict", "Δχ²", "height"].map((t, i) => el("th", { class: [1, 3, 4].includes(i) ? "number" : "" }, t));
-    const numbers = new Map(o.audit.numbers), n = name => numbers.get(name);
-    const p = name => n(name) === null ? "" : ` (p = ${shown(n(name), 2)})`;
-    const sums = [
-      n("CHI2") === null ? "" : `χ² of F(restored): ${shown(n("CHI2"), 4)} of ${n("DOF")}${p("CHI2_P")}`,
-      n("LOCAL_S") === null ? "" : `strongest residual: ${shown(n("LOCAL_S"), 3)} σ at ${shown(n("LOCAL_WAVE"), 5)} Å${p("LOCAL_P")}`,
-    ];
-    return el("div", {}, el("h3", {}, "Audit: ", el("span", { class: auditFlagged(o) ? "bad" : "" }, auditText(o))),
-      ...sums.filter(Boolean).map(t => el("div", {}, t)),
-      rows.length ? el("table", {}, el("tr", {}, ...head), ...rows) : "no features");
+    const n = new Map(o.audit.numbers);
+    return auditPart(o, n, `${shown(n.get("LOCAL_WAVE"), 5)} Å`, ["feature", "λ [Å]", "verdict", "Δχ²", "height"], rows);
   }
 }
 

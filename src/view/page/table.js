@@ -193,3 +193,16 @@ function textTest(text) {
   const not = text.startsWith("!"), part = (not ? text.slice(1) : text).toLowerCase();
   return v => String(v).toLowerCase().includes(part) !== not;
 }
+
+/** What the audit found: numbers by their names, where the strongest residual is, and a table of features. */
+function auditPart(o, n, at, head, rows) {
+  const p = name => n.get(name) === null ? "" : ` (p = ${shown(n.get(name), 2)})`;
+  const sums = [
+    n.get("CHI2") === null ? "" : `χ² of F(restored): ${shown(n.get("CHI2"), 4)} of ${n.get("DOF")}${p("CHI2_P")}`,
+    n.get("LOCAL_S") === null ? "" : `strongest residual: ${shown(n.get("LOCAL_S"), 3)} σ at ${at}${p("LOCAL_P")}`,
+  ];
+  const words = ["feature", "verdict", "peak at x, y"];
+  return el("div", {}, el("h3", {}, "Audit: ", el("span", { class: auditFlagged(o) ? "bad" : "" }, auditText(o))),
+    ...sums.filter(Boolean).map(t => el("div", {}, t)),
+    rows.length ? el("table", {}, el("tr", {}, ...head.map(t => el("th", { class: words.includes(t) ? "" : "number" }, t))), ...rows) : "no features");
+}

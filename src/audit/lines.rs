@@ -1,6 +1,7 @@
 //! The emission features of a restored spectrum: the strong lines, and any peak above its local
 //! continuum.
 
+use super::feature::{Feature, PEAK};
 use crate::lines::{EmissionLine, LINES};
 
 /// σ in pixels of the smoothing before peaks are looked for.
@@ -9,90 +10,22 @@ const SMOOTHING: f64 = 1.5;
 const PEAKS: usize = 6;
 /// A peak is listed where, unchanged by F, it would be seen at this significance.
 const SIGNIFICANCE: f64 = 3.0;
-/// Pixels at each end of a feature whose mean is the continuum there.
-const SIDE: usize = 3;
-
-/// The name of a feature that is none of the strong lines.
-const PEAK: &str = "peak";
-
-/// An emission feature: pixels `from..=to`, and the highest one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Feature {
-    /// A line's name, or `peak`.
-    pub name: &'static str,
-    /// Its highest pixel.
-    pub peak: usize,
-    /// Its first pixel, blue side.
-    pub from: usize,
-    /// Its last pixel.
-    pub to: usize,
-}
-
-impl Feature {
-    /// The spectrum `x` `[D]` without this feature: never above the chord between its ends.
-    #[must_use]
-    pub fn removed(&self, x: &[f32]) -> Vec<f32> {
-        let mean = |v: &[f32]| v.iter().sum::<f32>() / v.len() as f32;
-        let left = mean(&x[self.from.saturating_sub(SIDE - 1)..=self.from]);
-        let right = mean(&x[self.to..=(self.to + SIDE - 1).min(x.len() - 1)]);
-        let width = (self.to - self.from).max(1) as f32;
-        let mut out = x.to_vec();
-        for (i, v) in out[self.from..=self.to].iter_mut().enumerate() {
-            *v = v.min(left + (right - left) * i as f32 / width);
-        }
-        out
-    }
-
-    /// Of the peak above the chord, in the unit of `x` `[D]`.
-    #[must_use]
-    pub fn height(&self, x: &[f32]) -> f64 {
-        f64::from(x[self.peak] - self.removed(x)[self.peak])
-    }
-
-    /// Whether it is one of the strong lines.
-    #[must_use]
-    pub fn is_line(&self) -> bool {
-        self.name != PEAK
-    }
-
-    /// How much of this feature of `x` `[D]` is in `truth` `[D]`: 1 all of it, 0 nothing. Both in
-    /// excess of their chords; NaN where `x` has no excess.
-    #[must_use]
-    pub fn true_share(&self, x: &[f32], truth: &[f32]) -> f64 {
-        let (no_x, no_truth) = (self.removed(x), self.removed(truth));
-        let (dot, square) = (self.from..=self.to).fold((0.0, 0.0), |(dot, square), i| {
-            let (a, b) = (f64::from(x[i] - no_x[i]), f64::from(truth[i] - no_truth[i]));
-            (dot + a * b, square + a * a)
-        });
-        dot / square
-    }
-
-    /// How significant the excess over the chord would be in noise of `scale` [D], were it observed
-    /// as it is.
-    fn significance(&self, x: &[f32], scale: &[f32]) -> f64 {
-        let without = self.removed(x);
-        let part = |i: usize| f64::from((x[i] - without[i]) / scale[i]).powi(2);
-        (self.from..=self.to).map(part).sum::<f64>().sqrt()
-    }
-}
-
 /// The features of `x` `[D]`, normalised flux, of an object at redshift `z`, where the noise of the
 /// observation is `scale` `[D]` (infinite where masked): every strong line inside the spectrum that is not
-/// masked throughout, then
-/// the most significant peaks that are not such a line.
+/// masked throughout, then the most significant peaks that are not such a line.
 #[must_use]
 pub fn features(wavelength: &[f64], x: &[f32], scale: &[f32], z: f64) -> Vec<Feature> {
     let mut found = lines(wavelength, x, scale, z);
-    let windows: Vec<(usize, usize)> = found.iter().map(|f| (f.from, f.to)).collect();
+    let windows: Vec<(usize, usize)> = found.iter().map(|f| (f.from(), f.to())).collect();
     let is_line = |f: &Feature| {
         let of = |(from, to): &(usize, usize)| {
-            (*from..=*to).contains(&f.peak) && 3 * (f.to - f.from) > to - from
+            (*from..=*to).contains(&f.peak) && 3 * (f.to() - f.from()) > to - from
         };
         windows.iter().any(of)
     };
     let mut peaks: Vec<(f64, Feature)> = peaks(&smoothed(x))
         .into_iter()
-        .filter(|f| !is_line(f) && 4 * (f.to - f.from) < x.len())
+        .filter(|f| !is_line(f) && 4 * (f.to() - f.from()) < x.len())
         .map(|f| (f.significance(x, scale), f))
         .filter(|(s, _)| *s >= SIGNIFICANCE)
         .collect();
@@ -112,12 +45,7 @@ fn lines(wavelength: &[f64], x: &[f32], scale: &[f32], z: f64) -> Vec<Feature> {
         let peak = (from..=to).max_by(|a, b| x[*a].total_cmp(&x[*b]));
         let seen = || scale[from..=to].iter().any(|s| s.is_finite());
         peak.filter(|_| inside && to > from + 2 && seen())
-            .map(|peak| Feature {
-                name: line.name,
-                peak,
-                from,
-                to,
-            })
+            .map(|peak| Feature::run(line.name, peak, from, to))
     };
     LINES.iter().filter_map(feature).collect()
 }
@@ -135,12 +63,7 @@ fn peaks(s: &[f64]) -> Vec<Feature> {
         let level = base + 0.1 * (s[peak] - base);
         let from = (0..peak).rev().find(|i| s[*i] <= level).unwrap_or(0);
         let to = (peak..s.len()).find(|i| s[*i] <= level);
-        Feature {
-            name: PEAK,
-            peak,
-            from,
-            to: to.unwrap_or(s.len() - 1),
-        }
+        Feature::run(PEAK, peak, from, to.unwrap_or(s.len() - 1))
     };
     (1..s.len().saturating_sub(1))
         .filter(top)
@@ -186,7 +109,8 @@ mod tests {
         assert_eq!(found.len(), 1, "{found:?}");
         let f = &found[0];
         assert_eq!((f.name, f.peak), ("peak", 300));
-        assert!(f.from < 292 && f.to > 308 && f.from > 270 && f.to < 330);
+        let (from, to) = (f.from(), f.to());
+        assert!(from < 292 && to > 308 && from > 270 && to < 330);
         let removed = f.removed(&x);
         let rest = removed.iter().zip(&continuum).map(|(a, b)| (a - b).abs());
         assert!(rest.fold(0.0, f32::max) < 0.12);
