@@ -56,7 +56,8 @@ impl LinearImages {
         for (i, stage) in stages.iter().enumerate() {
             match stage {
                 StageConfig::Mask(mask) if mask.latent != LatentUse::Hidden => {}
-                StageConfig::Noise(noise) => {
+                // A kernel makes the noise of neighbours alike.
+                StageConfig::Noise(noise) if noise.kernel.is_empty() => {
                     noisy = true;
                     variance += noise.sigma * noise.sigma;
                 }

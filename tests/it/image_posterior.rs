@@ -205,6 +205,8 @@ fn channels_that_are_not_linear_or_not_known_have_no_such_start() {
     ] {
         assert!(!of(&format!("{stage}, {noise}"), 0), "{stage}");
     }
+    let alike = "{ kind = 'noise', sigma = 0.2, kernel = [[0.0, 0.2, 0.0], [0.2, 1.0, 0.2], [0.0, 0.2, 0.0]] }";
+    assert!(!of(alike, 0));
     // Noise that is blurred is not independent from pixel to pixel; without any nothing is uncertain.
     assert!(!of(
         &format!("{noise}, {{ kind = 'blur', sigma = 1.0 }}"),
