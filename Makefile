@@ -17,7 +17,10 @@ WITH_MPI = $(RUN) export MPICC="$(MPI)/bin/mpicc" SELFSI_MPIEXEC="$(MPI)/bin/mpi
 PLAIN := --config profile.release.package.selfsi.opt-level
 LEVEL = $(if $(OPTIMISE),$(PLAIN)=$(OPTIMISE))
 comma := ,
-ODE := --set 'interpolant={kind="ode"}'
+# The kinds of the paper with what belongs to them, whatever the kind of a config.
+PAPER := --set train.warm_start=500 --set train.pool=1 --set transport.steps=16 --set transport.grading=2.5
+ODE := --set 'interpolant={kind="ode"}' $(PAPER)
+SDE := --set 'interpolant={kind="sde",gamma=1.0,diffusion="channel",epsilon=1.0}' $(PAPER)
 
 .PHONY: help needs setup build cargo-build wheel cargo-wheel wheel-test install cargo-install demo demo-mock demo-data demo-images demo-galaxies toy notebooks study real any-redshift odd-objects regimes scale test cargo-test quick cargo-quick setup-mpi build-mpi cargo-build-mpi test-mpi cargo-test-mpi test-slurm check lint cargo-lint fuzz cargo-fuzz bench bench-eager estep clean
 help:            ## print this list
@@ -236,7 +239,7 @@ regime-%:
 	$(SELFSI) mock survey_configs/$*.toml
 	$(if $(filter low-resolution,$*),$(SELFSI) simulate survey_configs/$*.toml --from out/$*/mock/truth.h5 --out out/$*/observed.h5)
 	$(SELFSI) prepare survey_configs/$*.toml
-	$(SELFSI) train survey_configs/$*.toml --out out/$*/sde
+	$(SELFSI) train survey_configs/$*.toml --out out/$*/sde $(SDE)
 	$(SELFSI) train survey_configs/$*.toml --out out/$*/ode $(ODE)
 	$(SELFSI) restore out/$*/sde --out out/$*/sde/restored.fits --heldout -n 500
 	$(SELFSI) restore out/$*/ode --out out/$*/ode/restored.fits --heldout -n 500

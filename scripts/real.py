@@ -32,7 +32,7 @@ EXPOSURES = 4
 # Where the reference is good enough to speak of an error.
 SNR = 8.0
 # Mocks beside the few real spectra of the ultraviolet window.
-MOCKS = 300
+MOCKS = 100
 SMOOTHINGS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 COMPONENTS = (6, 12)
 
@@ -428,7 +428,9 @@ def scores(x, s, r, rv):
         good = ok & (smoothed(r[i][None], rv[i][None], 8)[0] * np.sqrt(rv[i]) >= SNR)
         good &= np.abs(d) < 6 * np.sqrt(var + (k * s[i]) ** 2 + (0.3 * near) ** 2)
         # Everywhere: what the reference's noise adds is known.
-        all_over = ok & (np.abs(d) < 6 * np.sqrt(var + (k * s[i]) ** 2 + (0.3 * near) ** 2))
+        # Pixels on bright sky lines say nothing, and weigh most.
+        usual = ok & (var < 9 * np.median(var[ok]))
+        all_over = usual & (np.abs(d) < 6 * np.sqrt(var + (k * s[i]) ** 2 + (0.3 * near) ** 2))
         if all_over.sum() > 50 and near > 0:
             everywhere.append((np.mean(d[all_over] ** 2) - np.mean(var[all_over])) / near**2)
         if good.sum() > 50 and near > 0:

@@ -13,6 +13,10 @@ pub struct Validated {
     pub step: u64,
     /// Absent where F(Φ(y)) was not finite.
     pub proxies: Option<Proxies>,
+    /// Variance of the draws over that of the start's in modes that the channel erases, of a run of
+    /// `interpolant.kind = "posterior"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub erased: Option<f64>,
 }
 
 /// The validations of a run, finished or in progress.
@@ -42,6 +46,8 @@ struct Found {
     score: Option<f64>,
     #[serde(default)]
     proxies: Option<Proxies>,
+    #[serde(default)]
+    erased: Option<f64>,
 }
 
 impl History {
@@ -83,6 +89,7 @@ impl History {
         let validated = |(step, v): &(u64, Found)| Validated {
             step: *step,
             proxies: v.proxies,
+            erased: v.erased,
         };
         Ok(Self {
             run: run.to_path_buf(),

@@ -2,6 +2,7 @@
 
 use super::history::{History, Validated};
 use super::trend::{Trend, Verdict};
+use crate::fit::erased_fault;
 use crate::train::{Proxies, Proxy};
 use serde::Serialize;
 use std::fmt;
@@ -114,7 +115,14 @@ impl fmt::Display for Diagnosis {
         )?;
         self.table(f)?;
         writeln!(f, "k-NN KL      {}", self.sentence(&self.knn))?;
-        writeln!(f, "Gaussian KL  {}\n", self.sentence(&self.gaussian))?;
+        writeln!(f, "Gaussian KL  {}", self.sentence(&self.gaussian))?;
+        if let Some(ratio) = self.validations.last().and_then(|v| v.erased) {
+            let said = erased_fault(Some(ratio));
+            let fine =
+                || format!("draws hold {ratio:.2} times the start's variance: as they should");
+            writeln!(f, "Erased modes {}", said.unwrap_or_else(fine))?;
+        }
+        writeln!(f)?;
         write!(f, "The run {}. {}.", words(self.verdict), self.next)
     }
 }

@@ -1,7 +1,7 @@
 //! What a run says while it trains: metrics.jsonl, TensorBoard events, a progress bar.
 
 use super::tensorboard::EventWriter;
-use super::validation::Validation;
+use super::validation::{Validation, erased_fault};
 use crate::base::atomic;
 use crate::base::cpu;
 use crate::base::messages::{PROGRESS, bars, driven};
@@ -163,6 +163,9 @@ impl Log {
         if let Some(drift) = v.drift {
             self.events.scalar(step, "validation/drift", drift as f32)?;
         }
+        if let Some(erased) = v.erased {
+            (self.events).scalar(step, "validation/erased", erased as f32)?;
+        }
         if let Some(p) = v.proxies {
             let (knn, gaussian) = (p.knn.value as f32, p.gaussian.value as f32);
             self.events.scalar(step, "validation/kl_knn", knn)?;
@@ -172,10 +175,14 @@ impl Log {
         self.events.flush()?;
         let mark = if best { ", best so far" } else { "" };
         let (low, high) = extremes(&v.power_ratio);
+        let erased = (v.erased).map_or(String::new(), |r| format!(", erased {r:.3}"));
         self.say(&format!(
-            "step {step}: score {:.4} (spectra {:.4}, power {:.4}), power ratio {low:.3}..{high:.3}, edge {:.3}{mark}",
+            "step {step}: score {:.4} (spectra {:.4}, power {:.4}), power ratio {low:.3}..{high:.3}, edge {:.3}{erased}{mark}",
             v.score, v.spectra, v.power, v.edge_ratio
         ));
+        if let Some(fault) = erased_fault(v.erased) {
+            self.bar.suspend(|| log::warn!("step {step}: {fault}"));
+        }
         // The validation's time is no part of the training rate.
         self.since = Instant::now();
         Ok(())

@@ -15,4 +15,4 @@ pub use learner::{Learner, Stride, gradient};
 pub use log::Denoising;
 pub use order::{Pick, Sampler};
 pub use tensorboard::EventWriter;
-pub use validation::{Proxies, Proxy, Validation};
+pub use validation::{Proxies, Proxy, Validation, erased_fault};

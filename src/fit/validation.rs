@@ -19,9 +19,25 @@ pub struct Validation {
     pub restored_power: Vec<f64>,
     /// RMS change of Φ(y) since the last validation; absent in the first.
     pub drift: Option<f64>,
+    /// Variance of the draws over that of the start's in modes that the channel erases; absent where a path
+    /// begins at the observations, or nothing is erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased: Option<f64>,
     /// KL from the law of y to the law of F(Φ(y)); absent where too few observations are held out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxies: Option<Proxies>,
+}
+
+/// How far [`Validation::erased`] may be from 1: no data correct what changes there.
+const ERASED: f64 = 0.1;
+
+/// What is wrong with [`Validation::erased`], if anything.
+#[must_use]
+pub fn erased_fault(erased: Option<f64>) -> Option<String> {
+    let ratio = erased.filter(|r| !((1.0 - ERASED)..=(1.0 + ERASED)).contains(r))?;
+    Some(format!(
+        "draws hold {ratio:.2} times the start's variance in modes that the channel erases (0.9 to 1.1 is safe): no data correct it, and SIGMA is wrong there by about √{ratio:.2}; train anew with fewer train.steps or a lower train.learning_rate"
+    ))
 }
 
 /// One estimate of KL(μ ‖ F#Φ#μ), in nats.

@@ -5,7 +5,7 @@ use crate::config::{ClosedForm, ForwardConfig, SmoothingFrom};
 use crate::data::LogGrid;
 use crate::forward::possible_correlation;
 use crate::{Error, Result};
-use ndarray::{Array1, Array2, ArrayView1};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
@@ -130,6 +130,26 @@ impl Channel {
         let mut sum = -outer(&seen);
         for (w, blur) in &self.blurs {
             sum = sum + blur.dot(&tilted).dot(&blur.t()) * *w;
+        }
+        sum
+    }
+
+    /// Lᵀ V L [K, K] for the columns L = `left` [D, K], V the covariance of
+    /// [`Channel::signal_covariance`].
+    #[must_use]
+    pub fn signal_within(
+        &self,
+        left: &Array2<f64>,
+        mean: ArrayView1<f64>,
+        covariance: ArrayView2<f64>,
+    ) -> Array2<f64> {
+        let second = &covariance + &outer(&mean.to_owned());
+        let tilted = &second * &(outer(&self.lever) * self.tilt_variance + 1.0);
+        let seen = left.t().dot(&self.mean_blur.dot(&mean));
+        let mut sum = -outer(&seen);
+        for (w, blur) in &self.blurs {
+            let through = left.t().dot(blur);
+            sum = sum + through.dot(&tilted).dot(&through.t()) * *w;
         }
         sum
     }

@@ -1,6 +1,7 @@
 //! The posterior of a Gaussian population behind a channel, for batches of observations.
 
 use super::joint::{Joint, eigen, factor};
+use super::seen_patterns::seen_patterns;
 use crate::base::random::Rows;
 use crate::forward::{Anchor, Latent};
 use crate::transport::Start;
@@ -12,6 +13,8 @@ const ERASED: f64 = 1e-6;
 const JITTER: f64 = 1e-10;
 /// Least scatter of a pixel over the population's.
 const LEAST: f64 = 1e-2;
+/// Variances below this part of the largest are none.
+const INVERTIBLE: f64 = 1e-6;
 /// Levels of the noise's ln σ² between which the scatter is interpolated, over the largest variance.
 const LEVELS: i64 = 48;
 const RANGE: (f64, f64) = (-16.0, 4.0);
@@ -38,6 +41,7 @@ pub struct GaussianStart {
     rest: Tensor,
     cross: Tensor,
     signal: Tensor,
+    covariance: Tensor,
     /// ln of the largest λ, and the scatter at each level, [LEVELS, D].
     largest: f64,
     scatter: Tensor,
@@ -75,6 +79,7 @@ impl GaussianStart {
             signal_variance: single(&joint.signal.diag(0).clamp_min(0.0).unsqueeze(0)),
             rest: single(&factor(&(covariance - told)).tr()),
             cross: single(&joint.cross),
+            covariance: single(&joint.covariance),
             signal: single(&(&vectors * &values).matmul(&vectors.tr())),
             scatter: single(&left.maximum(&least).sqrt()),
             vectors: single(&vectors),
@@ -190,10 +195,22 @@ impl Start for GaussianStart {
         }
         error
     }
+
+    fn seen_patterns(&self, latent: &Latent) -> Option<Tensor> {
+        // f's regression on x: Cov(f, x) C⁺.
+        let (values, vectors) = eigen(&self.covariance);
+        let least = values.max() * INVERTIBLE;
+        let inverse = values
+            .reciprocal()
+            .where_self(&values.gt_tensor(&least), &values.zeros_like());
+        let inverse = (&vectors * inverse).matmul(&vectors.tr());
+        let blur = self.cross.to_kind(Kind::Double).tr().matmul(&inverse);
+        seen_patterns(&blur, &self.covariance, latent)
+    }
 }
 
 /// Rows whose noise is not one σ in all pixels, none masked.
-fn uneven(latent: &Latent) -> Tensor {
+pub(super) fn uneven(latent: &Latent) -> Tensor {
     let ends = |t: &Tensor| {
         [
             t.amin([1i64].as_slice(), true),

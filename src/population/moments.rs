@@ -44,10 +44,26 @@ impl Learned {
     /// along the spectrum as the variance of those modes is.
     #[must_use]
     pub fn declared(&self, part: f64) -> Moments {
+        self.declared_by(&self.power_law(), part)
+    }
+
+    /// The power law that the weaker half of the passed modes follows.
+    pub(super) fn power_law(&self) -> PowerLaw {
         let (d, k) = self.passed.dim();
-        let weak = self.passed.slice(s![.., k / 2..]);
+        let weak = self.weak();
+        let variances = weak.t().dot(&self.moments.covariance).dot(&weak);
+        PowerLaw::of(&variances.diag().to_vec(), k / 2, d)
+    }
+
+    fn weak(&self) -> ArrayView2<'_, f64> {
+        self.passed.slice(s![.., self.passed.ncols() / 2..])
+    }
+
+    /// As [`Learned::declared`], with the variances of `law`.
+    pub(super) fn declared_by(&self, law: &PowerLaw, part: f64) -> Moments {
+        let (d, k) = self.passed.dim();
+        let weak = self.weak();
         let coefficients = weak.t().dot(&self.moments.covariance).dot(&weak);
-        let (slope, level) = power_law(&coefficients.diag().to_vec(), k / 2);
         let local = (weak.dot(&coefficients) * weak).sum_axis(Axis(1));
         let local = local.mapv(|v| v.max(0.0));
         let mean = local.mean().unwrap_or(1.0).max(f64::MIN_POSITIVE);
@@ -55,7 +71,7 @@ impl Learned {
         let wave = Array2::from_shape_fn((d, d - k), |(j, i)| {
             let number = (k + i) as f64;
             let phase = std::f64::consts::PI * number * (j as f64 + 0.5) / d as f64;
-            let variance = part * (level + slope * number.ln()).exp();
+            let variance = part * law.variance(number / d as f64);
             (variance * local[j] / mean * 2.0 / d as f64).sqrt() * phase.cos()
         });
         let factor = &wave - &self.passed.dot(&self.passed.t().dot(&wave));
@@ -63,6 +79,29 @@ impl Learned {
             covariance: &self.moments.covariance + &factor.dot(&factor.t()),
             ..self.moments.clone()
         }
+    }
+}
+
+/// ln variance = level + slope · ln (number of the mode over the pixels): the same whatever part of a
+/// spectrum is seen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PowerLaw {
+    slope: f64,
+    level: f64,
+}
+
+impl PowerLaw {
+    /// Of the `variances` of the modes from number `first` on, of `pixels` pixels.
+    fn of(variances: &[f64], first: usize, pixels: usize) -> Self {
+        let (slope, level) = power_law(variances, first);
+        Self {
+            slope,
+            level: level + slope * (pixels as f64).ln(),
+        }
+    }
+
+    fn variance(&self, number: f64) -> f64 {
+        (self.level + self.slope * number.ln()).exp()
     }
 }
 

@@ -230,7 +230,8 @@ impl RestPopulation {
     }
 }
 
-fn rest_grid<I: Iterator<Item = Result<Block>>>(
+/// The grid that the redshifts of `rows` reach over; `None` where none is known, or they range too widely.
+pub(super) fn rest_grid<I: Iterator<Item = Result<Block>>>(
     rows: impl Fn() -> I,
     grid: &LogGrid,
 ) -> Result<Option<RestGrid>> {

@@ -3,11 +3,14 @@
 //! A few broad modes (slope, line strengths), significant by cross-validation; and what is left as
 //! local structure (the forest) with a power spectrum of its own at each place, zero where it is not
 //! significant: a variance left on the red side, where the truth has none, would become jags in every
-//! draw there.
+//! draw there. How the power is shared out over the wavelengths of its fluctuations changes slowly along the
+//! spectrum; how much there is of it may change within a few pixels, beside a narrow line and at the end of the
+//! forest (local_level.rs).
 
 use super::average::averaged;
 use super::banded::BandMatrix;
 use super::linalg::eigen;
+use super::local_level::{Level, levels};
 use super::rest_sums::Covariances;
 use ndarray::{Array1, Array2, Axis, concatenate, s};
 use rayon::prelude::*;
@@ -101,17 +104,21 @@ fn local(rest: &Array2<f64>, seen: &Covariances, blur: f64) -> BandMatrix {
             averaged(&lag, WIDTH)
         })
         .collect();
-    // Standard error of the mean power at each place, of white noise averaged over WIDTH.
+    // Standard error of the mean power at each place, of white noise averaged over the width of its level.
     let squares: f64 = (1..reach).map(|k| taper(k).powi(2)).sum();
-    let independent = 2.0 * std::f64::consts::PI.sqrt() * WIDTH * seen.effective;
-    let error = ((2.0 * squares + 2.0) / independent).sqrt();
+    let error = |level: &Level| {
+        let independent = 2.0 * std::f64::consts::PI.sqrt() * level.width * seen.effective;
+        ((2.0 * squares + 2.0) / independent).sqrt()
+    };
+    let levels = levels(&rest.diag().to_vec(), &seen.noise, seen.effective, WIDTH);
     let wave = |k: usize, f: usize| (std::f64::consts::TAU * (k * f) as f64 / PERIOD as f64).cos();
     let gain = |f: usize| {
         let omega = std::f64::consts::TAU * f as f64 / PERIOD as f64;
         (-(omega * blur).powi(2)).exp().max(GAIN_MIN)
     };
     let half = PERIOD / 2;
-    let autocovariance: Vec<Vec<f64>> = (0..l)
+    // Mean power and autocovariance of each place.
+    let places: Vec<(f64, Vec<f64>)> = (0..l)
         .into_par_iter()
         .map(|e| {
             // The pair of pixels with lag k whose middle is nearest to this place.
@@ -123,22 +130,27 @@ fn local(rest: &Array2<f64>, seen: &Covariances, blur: f64) -> BandMatrix {
             let power: Vec<f64> = (0..=half)
                 .map(|f| lags[0] + 2.0 * (1..reach).map(|k| lags[k] * wave(k, f)).sum::<f64>())
                 .collect();
-            let mean = power.iter().sum::<f64>() / power.len() as f64;
-            let sure = ((mean / (error * seen.noise[e].max(f64::MIN_POSITIVE)) - 2.0) / 2.0)
-                .clamp(0.0, 1.0);
-            let clean: Vec<f64> = (0..=half)
-                .map(|f| sure * power[f].max(0.0) / gain(f))
-                .collect();
+            let clean: Vec<f64> = (0..=half).map(|f| power[f].max(0.0) / gain(f)).collect();
             let back = |k: usize| {
                 let inner: f64 = (1..half).map(|f| clean[f] * wave(k, f)).sum();
                 (clean[0] + clean[half] * wave(k, half) + 2.0 * inner) / PERIOD as f64
             };
-            (0..half).map(back).collect()
+            let mean = power.iter().sum::<f64>() / power.len() as f64;
+            (mean, (0..half).map(back).collect::<Vec<f64>>())
+        })
+        .collect();
+    let roots: Vec<f64> = (levels.iter().zip(&places).zip(&seen.noise))
+        .map(|((level, (mean, _)), noise)| {
+            let noise = error(level) * noise.max(f64::MIN_POSITIVE);
+            let sure = ((mean * level.part / noise - 2.0) / 2.0).clamp(0.0, 1.0);
+            (sure * level.part).sqrt()
         })
         .collect();
     BandMatrix::from_fn(l, (half - 1).min(l - 1), |i, j| {
         let k = i.abs_diff(j);
-        0.5 * (autocovariance[i][k] + autocovariance[j][k])
+        let (_, here) = &places[i];
+        let (_, there) = &places[j];
+        roots[i] * roots[j] * 0.5 * (here[k] + there[k])
     })
 }
 

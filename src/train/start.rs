@@ -3,6 +3,7 @@
 
 use super::data::Data;
 use super::host_blocks::blocks;
+use super::rest_start::{InRestFrame, NAMES as IN_REST_FRAME};
 use super::seal::Seal;
 use crate::config::Config;
 use crate::data::{ImageLayout, Layout};
@@ -20,6 +21,10 @@ use tch::{Device, Kind, Tensor};
 const SIMULATED: i64 = 8192;
 const IMAGES: i64 = 2048;
 
+/// Part of the declared variance that spectra behind a simulated channel are first given in all modes, so that
+/// none is without any.
+const LITTLE: f64 = 1e-3;
+
 /// What the file says besides its tensors: nothing.
 #[derive(Debug, Serialize, Deserialize)]
 struct Header {}
@@ -32,6 +37,8 @@ const OF_IMAGES: [&str; 4] = ["dark", "mean", "modes", "amplitudes"];
 pub(super) enum Beginning {
     /// Of rows behind one channel.
     Joint(Joint),
+    /// Of spectra at known redshifts behind a channel in closed form.
+    Rest(InRestFrame),
     /// Of images, each behind its own.
     Images(ImagePopulation),
 }
@@ -49,6 +56,7 @@ impl Beginning {
     ) -> Result<Arc<dyn Start>> {
         Ok(match self {
             Self::Joint(joint) => Arc::new(GaussianStart::new(joint, device)),
+            Self::Rest(found) => Arc::new(found.start(&config.forward, layout, device)?),
             Self::Images(images) => {
                 let there = images.parts().map(|t| t.to_device(device));
                 let Some((_, channel)) = of_each(config, layout, device)? else {
@@ -74,7 +82,7 @@ fn of_each<'a>(
 }
 
 /// The population behind the training part of `data`: by the channel's moments where it has them in
-/// closed form, of images through the channel of each where that is linear, else by simulation. `erased`: see
+/// closed form, and then in the rest frame where redshifts are known; of images through the channel of each where that is linear, else by simulation. `erased`: see
 /// [`InterpolantConfig::Posterior`](crate::config::InterpolantConfig::Posterior).
 ///
 /// # Errors
@@ -86,6 +94,9 @@ pub(super) fn learn(
     forward: &dyn ForwardModel,
     erased: f64,
 ) -> Result<Beginning> {
+    if let Some(found) = InRestFrame::learn(config, data, erased)? {
+        return Ok(Beginning::Rest(found));
+    }
     if let Layout::Spectra { grid, noise_rho } = &data.layout
         && config.forward.has_closed_form()
     {
@@ -105,7 +116,12 @@ pub(super) fn learn(
         return found.map(Beginning::Images).map_err(|e| none(config, &e));
     }
     let part = data.training.part(0..data.training.len().min(SIMULATED))?;
-    let joint = Joint::learned(&part.flux, &part.latent, forward, erased, config.seed)?;
+    let (y, latent, seed) = (&part.flux, &part.latent, config.seed);
+    let joint = match &data.layout {
+        Layout::Spectra { .. } => Joint::learned(y, latent, forward, LITTLE * erased, seed)?
+            .with_declared(forward, latent, erased, seed)?,
+        Layout::Images(_) => Joint::learned(y, latent, forward, erased, seed)?,
+    };
     let finite = |t: &&Tensor| t.isfinite().all().int64_value(&[]) == 1;
     if joint.parts().iter().all(finite) {
         return Ok(Beginning::Joint(joint));
@@ -145,6 +161,7 @@ pub(super) fn write(path: &Path, seal: &Seal, beginning: &Beginning) -> Result<(
     let named: Vec<_> = match beginning {
         Beginning::Joint(joint) => NAMES.into_iter().zip(joint.parts()).collect(),
         Beginning::Images(images) => OF_IMAGES.into_iter().zip(images.parts()).collect(),
+        Beginning::Rest(found) => return found.write(path, seal),
     };
     let on_host = |(name, t): (&str, &Tensor)| (name.to_owned(), t.to_device(Device::Cpu));
     let named: Vec<_> = named.into_iter().map(on_host).collect();
@@ -162,6 +179,9 @@ pub(super) fn read(
     layout: &Layout,
 ) -> Result<Beginning> {
     let saved = seal.open::<Header>(path)?;
+    if saved.matrix(IN_REST_FRAME[0], Device::Cpu)?.is_some() {
+        return InRestFrame::read(path, seal, layout).map(Beginning::Rest);
+    }
     let pixels = layout.pixels() as i64;
     let bad = |problem: String| Error::run(path, problem, "put the file of the run back");
     // `None`: any number of rows.

@@ -6,6 +6,7 @@
 
 use super::band_power::Bands;
 use super::data::Data;
+use super::erased::Erased;
 use super::observations::Observations;
 use super::proxies::{BASIS_ROWS, Comparison};
 use crate::Result;
@@ -29,6 +30,8 @@ pub struct Validator {
     directions: Tensor,
     bands: Bands,
     comparison: Option<Comparison>,
+    /// What the channel erases, where Φ begins with a posterior; found in the first validation.
+    erased: Option<Option<Erased>>,
     /// Φ(y) of the last validation, `[n, D]`; saved with the run, for the drift.
     pub(super) last: Option<Tensor>,
 }
@@ -61,6 +64,7 @@ impl Validator {
             batch: batch as i64,
             directions: directions / norm,
             bands: Bands::new(&data.layout, device),
+            erased: None,
             last: None,
         })
     }
@@ -79,7 +83,7 @@ impl Validator {
         no_grad(|| {
             let n = self.held.len();
             let device = self.y.device();
-            let parts: Vec<Tensor> = (0..n)
+            let parts: Vec<[Tensor; 2]> = (0..n)
                 .step_by(self.batch as usize)
                 .map(|start| {
                     let index = Tensor::arange_start(
@@ -89,16 +93,19 @@ impl Validator {
                     );
                     let random = Rows::new(self.seed, Purpose::Validation, 2, &index);
                     let latent = self.held.latent.select(&index);
-                    transport.run(
-                        field,
-                        &self.y.index_select(0, &index),
-                        &latent,
-                        &random,
-                        false,
-                    )
+                    let y = self.y.index_select(0, &index);
+                    let (start, _) = transport.beginning(&y, &latent, &random);
+                    [transport.run(field, &y, &latent, &random, false), start]
                 })
                 .collect();
-            self.compare(&Tensor::cat(&parts, 0), forward)
+            let (x, start): (Vec<_>, Vec<_>) = parts.into_iter().map(<(_, _)>::from).unzip();
+            let (x, start) = (Tensor::cat(&x, 0), Tensor::cat(&start, 0));
+            let erased = (self.erased).get_or_insert_with(|| Erased::of(transport, &self.held));
+            let erased = erased.as_ref().and_then(|e| e.ratio(&x, &start));
+            Ok(Validation {
+                erased,
+                ..self.compare(&x, forward)?
+            })
         })
     }
 
@@ -131,6 +138,7 @@ impl Validator {
                 edge_ratio: edge_scatter(&self.bands, &fresh) / edge_scatter(&self.bands, &self.y),
                 restored_power: to_vec(&mean_rows(&self.bands.power(x))),
                 drift,
+                erased: None,
                 proxies: self.comparison.as_ref().and_then(|c| c.with(&fresh)),
             })
         })

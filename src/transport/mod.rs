@@ -74,6 +74,12 @@ impl Transport {
         Some(no_grad(|| start.prior_error(y, latent, random)))
     }
 
+    /// As [`Start::seen_patterns`], and `None` where the path begins at the observations.
+    pub fn seen_patterns(&self, latent: &Latent) -> Option<Tensor> {
+        let start = self.start.as_ref()?;
+        no_grad(|| start.seen_patterns(latent))
+    }
+
     /// The same with another diffusion, `epsilon` times its shape; 0: the ODE of the interpolant.
     #[must_use]
     pub fn with_epsilon(&self, epsilon: f64) -> Self {

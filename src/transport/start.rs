@@ -15,4 +15,11 @@ pub trait Start: Debug + Send + Sync {
     /// `y` [B, D] of `latent` without noise, [B, D]: its scatter is the part of the posterior's that is the population's
     /// and not the data's.
     fn prior_error(&self, y: &Tensor, latent: &Latent, random: &Rows) -> Tensor;
+
+    /// An orthonormal basis [D, K] of the patterns that observations like those of `latent` tell anything of:
+    /// what is orthogonal to them stays the population's own. `None` where there is nothing of the kind, or
+    /// it cannot be told.
+    fn seen_patterns(&self, _latent: &Latent) -> Option<Tensor> {
+        None
+    }
 }

@@ -6,7 +6,7 @@ use selfsi::config::{InterpolantConfig, TransportConfig};
 use selfsi::forward::{ForwardModel, Latent};
 use selfsi::lab::toy::{Arm, Settings, Shape, calibration, exact, learn_behind, observed};
 use selfsi::nets::{Fields, Mlp, Params, Pass, VelocityField};
-use selfsi::population::{GaussianStart, Joint, Learned, Moments};
+use selfsi::population::{GaussianStart, Joint, Learned, Moments, blur_matrix};
 use selfsi::transport::Transport;
 use std::sync::Arc;
 use tch::{Device, Kind, Tensor};
@@ -396,5 +396,62 @@ fn the_declared_variance_continues_the_power_of_the_modes_that_are_passed() {
         let expected = if i < k { [1.0, 1.0] } else { [0.5, 1.0] };
         assert!((half - expected[0]).abs() < 0.1, "{i}: {half}");
         assert!((whole - expected[1]).abs() < 0.15, "{i}: {whole}");
+    }
+}
+
+/// y = x smoothed over 2.5 pixels, under noise of 0.05.
+struct Smoothed;
+
+impl Smoothed {
+    fn matrix(d: i64) -> Tensor {
+        let blur = blur_matrix(&vec![2.5; d as usize]).mapv(|v| v as f32);
+        let flat: Vec<f32> = blur.iter().copied().collect();
+        Tensor::from_slice(&flat).view([d, d])
+    }
+}
+
+impl ForwardModel for Smoothed {
+    fn observe(
+        &self,
+        x: &Tensor,
+        recorded: &Latent,
+        random: &Rows,
+    ) -> selfsi::Result<(Tensor, Latent)> {
+        let d = x.size()[1];
+        let y = x.matmul(&Self::matrix(d).tr()) + random.normal(2, d) * 0.05;
+        Ok((y, recorded.shallow_clone()))
+    }
+}
+
+/// Cosines of variance 1/(1 + i²).
+#[test]
+fn a_simulated_channel_leaves_the_modes_that_it_erases_the_variance_that_continues_the_others() {
+    let (n, d) = (8192, 40i64);
+    let wave = |i: i64| {
+        let pixel = Tensor::arange(d, (Kind::Float, Device::Cpu)) + 0.5;
+        let scale = if i == 0 { 1.0 } else { 2.0 } / d as f64;
+        (pixel * (std::f64::consts::PI * i as f64 / d as f64)).cos() * scale.sqrt()
+    };
+    let waves = Tensor::stack(&(0..d).map(wave).collect::<Vec<_>>(), 0);
+    let power: Vec<f64> = (0..d).map(|i| 1.0 / (1.0 + (i * i) as f64)).collect();
+    let x: Tensor = (rows(0, n).normal(0, d) * row(&power).sqrt()).matmul(&waves) + 1.0;
+    let (y, latent) = Smoothed
+        .observe(&x, &latent(n, d, 0.0025), &rows(1, n))
+        .unwrap();
+    let learned = |part: f64| {
+        let found = Joint::learned(&y, &latent, &Smoothed, 1e-3 * part, 7).unwrap();
+        found.with_declared(&Smoothed, &latent, part, 7).unwrap()
+    };
+    let variance = |found: &Joint, i: i64| {
+        let v = wave(i).unsqueeze(0);
+        let c = v.matmul(&found.covariance).matmul(&v.tr());
+        c.double_value(&[0, 0]) / power[i as usize]
+    };
+    let [half, whole] = [0.5, 1.0].map(learned);
+    for (i, declared) in [(1, false), (4, false), (25, true), (38, true)] {
+        let (a, b) = (variance(&half, i), variance(&whole, i));
+        assert!((0.6..1.6).contains(&b), "{i}: {b}");
+        let part = if declared { 0.5 } else { 1.0 };
+        assert!((a / b - part).abs() < 0.1, "{i}: {a} {b}");
     }
 }

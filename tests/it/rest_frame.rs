@@ -128,10 +128,10 @@ fn mean_and_covariance_of_the_clean_population_come_from_noisy_spectra() {
     let part = |c: &Array2<f64>| c.slice(within).to_owned();
     let error = rms(&part(&(found.covariance() - &covariance))) / rms(&part(&covariance));
     assert!(error < 0.14, "{error}");
-    // The quiet half stays quiet: there, all that is left is the broad mode.
+    // The quiet half stays quiet, close to where the forest ends: there, all that is left is the broad mode.
     let left = found.covariance() - &covariance;
     let quiet = left
-        .slice(s![L / 2 + 24..L - SHIFTS, L / 2 + 24..L - SHIFTS])
+        .slice(s![L / 2 + 12..L - SHIFTS, L / 2 + 12..L - SHIFTS])
         .diag()
         .mapv(f64::abs);
     let worst = quiet.iter().fold(0.0, |a: f64, b| a.max(*b));
@@ -200,9 +200,11 @@ fn a_mean_that_goes_with_the_amplitude_is_found_and_is_not_scatter() {
             assert!(ratio.abs() < 0.1, "{e}: {ratio}");
         }
     }
+    // Beside the step the trend is smooth, and what it misses there is scatter.
     let scatter = |p: &RestPopulation| {
         let c = p.covariance();
-        inner.clone().map(|e| c[[e, e]]).sum::<f64>()
+        let away = inner.clone().filter(|e| e.abs_diff(third) > 12);
+        away.map(|e| c[[e, e]]).sum::<f64>()
     };
     assert!(
         scatter(&trend) < 0.1 * scatter(&scale),

@@ -1,0 +1,179 @@
+//! A Gaussian population in the rest frame behind a wide blur, by expectation maximisation.
+//!
+//! Each spectrum shows its own window of the rest frame. With H = Uᵀ S̄ the channel on the modes that
+//! it passes, M = Uᵀ N⁻¹ U what the pixels of a spectrum tell of these and d = Uᵀ N⁻¹ (y − E f), its
+//! posterior mean is m + X v with X = C Hᵀ and v = (1 + M S)⁻¹ d, S the signal's covariance, and its
+//! covariance C − X (1 + M S)⁻¹ M Xᵀ: a round costs little more than a matrix product a bin of redshift.
+
+use super::linalg::Cholesky;
+use super::rest_bins::Bins;
+use super::rest_grid::RestGrid;
+use super::rest_passed::{Passed, Signal};
+use crate::Result;
+use crate::data::{Block, RowBlock};
+use ndarray::{Array1, Array2, ArrayView1, Axis, s};
+use rayon::prelude::*;
+
+/// Spectra that it is learned from, at most: evenly spread over more.
+const SPECTRA: usize = 8192;
+/// Bins of redshift: this part of the blur's σ, and at most so many.
+const PART: f64 = 0.25;
+const BINS: usize = 128;
+
+/// What the spectra of a bin tell of the modes: d, but that E f is not subtracted, and M.
+#[derive(Default)]
+struct Told {
+    /// Those of one noise level and no masked pixel, for which M is a multiple of the identity.
+    even: Vec<(Array1<f64>, f64)>,
+    uneven: Vec<(Array1<f64>, Array2<f64>)>,
+}
+
+impl Told {
+    fn add(&mut self, passed: &Passed<'_>, flux: ArrayView1<f32>, ivar: ArrayView1<f32>) {
+        let ivar = ivar.mapv(f64::from);
+        let answer = passed.basis.t().dot(&(flux.mapv(f64::from) * &ivar));
+        let ends = |(a, b): (f64, f64), v: &f64| (a.min(*v), b.max(*v));
+        let (low, high) = ivar.iter().fold((f64::INFINITY, 0.0), ends);
+        if high <= low * 1.000_02 {
+            self.even.push((answer, high));
+        } else {
+            let scaled = &passed.basis * &ivar.insert_axis(Axis(1));
+            self.uneven.push((answer, passed.basis.t().dot(&scaled)));
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.even.len() + self.uneven.len()
+    }
+}
+
+/// Spectra by bins of redshift.
+pub(super) struct Spectra<'a> {
+    passed: &'a Passed<'a>,
+    bins: Bins,
+    told: Vec<Told>,
+    count: usize,
+}
+
+/// What the spectra of a bin ask of the population, in units of X.
+struct Asked {
+    cross: Array2<f64>,
+    /// Σ v and Σ (v vᵀ − (1 + M S)⁻¹ M).
+    mean: Array1<f64>,
+    covariance: Array2<f64>,
+}
+
+impl<'a> Spectra<'a> {
+    /// Those of `rows` whose redshifts are on `grid`; `of` is about how many there are.
+    ///
+    /// # Errors
+    /// The first of `rows`.
+    pub fn new(
+        rows: impl Iterator<Item = Result<Block>>,
+        grid: &RestGrid,
+        passed: &'a Passed<'a>,
+        (blur, of): (f64, usize),
+    ) -> Result<Self> {
+        let bins = Bins::new(grid, blur, PART, BINS);
+        let every = of.div_ceil(SPECTRA).max(1);
+        let mut told: Vec<Told> = (0..bins.len()).map(|_| Told::default()).collect();
+        let mut number = 0;
+        for block in rows {
+            let block = block?;
+            for i in 0..block.len() {
+                let Some(shift) = grid.shift(block.z[i]) else {
+                    continue;
+                };
+                if number % every == 0 {
+                    told[bins.of(shift)].add(passed, block.flux.row(i), block.ivar.row(i));
+                }
+                number += 1;
+            }
+        }
+        Ok(Self {
+            passed,
+            bins,
+            count: told.iter().map(Told::len).sum(),
+            told,
+        })
+    }
+
+    /// The population after one round from `mean` `[L]` and `covariance` [L, L].
+    pub fn round(
+        &self,
+        mean: &Array1<f64>,
+        covariance: &Array2<f64>,
+    ) -> (Array1<f64>, Array2<f64>) {
+        let asked: Vec<Asked> = (self.told.par_iter().enumerate())
+            .filter(|(_, told)| told.len() > 0)
+            .map(|(b, told)| self.asked(b, told, mean, covariance))
+            .collect();
+        let n = self.count.max(1) as f64;
+        let mut change = Array1::zeros(mean.len());
+        let mut next = covariance.clone();
+        for bin in asked {
+            change += &(bin.cross.dot(&bin.mean) / n);
+            next += &(bin.cross.dot(&bin.covariance).dot(&bin.cross.t()) / n);
+        }
+        let column = change.view().insert_axis(Axis(1));
+        next -= &column.dot(&column.t());
+        let next = (&next + &next.t()) * 0.5;
+        (mean + &change, next)
+    }
+
+    fn asked(&self, b: usize, told: &Told, mean: &Array1<f64>, covariance: &Array2<f64>) -> Asked {
+        let window = self.bins.window(b);
+        let part = s![window.clone(), window.clone()];
+        let signal = (self.passed).signal(mean.slice(s![window.clone()]), covariance.slice(part));
+        let k = signal.mean.len();
+        let mut asked = Asked {
+            cross: covariance
+                .slice(s![.., window])
+                .dot(&self.passed.through.t()),
+            mean: Array1::zeros(k),
+            covariance: Array2::zeros((k, k)),
+        };
+        asked.add_even(&told.even, &signal);
+        for (answer, information) in &told.uneven {
+            asked.add_uneven(answer, information, &signal);
+        }
+        asked
+    }
+}
+
+impl Asked {
+    /// In the basis in which S is diagonal, and all at once.
+    fn add_even(&mut self, told: &[(Array1<f64>, f64)], signal: &Signal) {
+        let k = signal.mean.len();
+        let residual = Array2::from_shape_fn((told.len(), k), |(i, j)| {
+            told[i].0[j] - told[i].1 * signal.mean[j]
+        });
+        let weight = |i: usize, j: usize| 1.0 / (1.0 + told[i].1 * signal.variances[j]);
+        let mut v = residual.dot(&signal.vectors);
+        let mut known = Array1::<f64>::zeros(k);
+        for ((i, j), v) in v.indexed_iter_mut() {
+            *v *= weight(i, j);
+            known[j] += told[i].1 * weight(i, j);
+        }
+        let covariance = v.t().dot(&v) - Array2::from_diag(&known);
+        self.mean += &signal.vectors.dot(&v.sum_axis(Axis(0)));
+        self.covariance += &signal.vectors.dot(&covariance).dot(&signal.vectors.t());
+    }
+
+    /// (1 + M W Wᵀ)⁻¹ = 1 − M W (1 + Wᵀ M W)⁻¹ Wᵀ, W Wᵀ = S.
+    fn add_uneven(&mut self, answer: &Array1<f64>, m: &Array2<f64>, signal: &Signal) {
+        let residual = answer - &m.dot(&signal.mean);
+        let w = &signal.vectors * &signal.variances.mapv(f64::sqrt);
+        let right = m.dot(&w);
+        let system = w.t().dot(&right) + Array2::<f64>::eye(w.ncols());
+        let Some(factor) = Cholesky::new(&system) else {
+            return;
+        };
+        let side = w.t().dot(&residual).insert_axis(Axis(1));
+        let v = &residual - &right.dot(&factor.solve(&side).column(0));
+        let known = m - &right.dot(&factor.solve(&right.t().to_owned()));
+        self.mean += &v;
+        let column = v.view().insert_axis(Axis(1));
+        self.covariance += &(column.dot(&column.t()) - known);
+    }
+}

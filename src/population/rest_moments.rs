@@ -1,0 +1,168 @@
+//! Mean and covariance of clean spectra in the rest frame, learned from the observations behind any blur.
+
+use super::blur::blur_matrix;
+use super::channel::Channel;
+use super::learned::learn;
+use super::linalg::{clip_to_psd, eigen};
+use super::moments::{Learned, Moments};
+use super::rest_em::Spectra;
+use super::rest_grid::RestGrid;
+use super::rest_passed::Passed;
+use super::rest_population::{Amplitudes, RestPopulation, rest_grid};
+use crate::Result;
+use crate::config::ForwardConfig;
+use crate::data::{Block, LogGrid};
+use ndarray::{Array1, Array2, s};
+
+/// Rounds of expectation maximisation: from the population of the observed frame, and once the erased
+/// modes have their declared variance.
+const ROUNDS: [usize; 2] = [30, 10];
+/// Modes that a wide blur passes, at most: of more, a round takes too long.
+const MODES: usize = 160;
+
+/// Moments on a grid of ln λ_rest.
+#[derive(Debug, Clone)]
+pub struct RestMoments {
+    /// The pixels, L of them.
+    pub grid: RestGrid,
+    /// `[L]`.
+    pub mean: Array1<f64>,
+    /// [L, L].
+    pub covariance: Array2<f64>,
+    /// Part of the spectra at each shift of the grid, `[shifts]`.
+    pub shifts: Vec<f64>,
+}
+
+impl RestMoments {
+    /// Of the clean spectra behind the observations `rows` on `grid` through `channel`. Where the blur
+    /// leaves the local structure to be seen, as [`RestPopulation::learn`] finds them; behind a wider one
+    /// by expectation maximisation from the population of the observed frame, with the part `erased` of
+    /// the variance that [`Learned::declared`] tells there in the modes that the channel erases, shared out
+    /// by rest wavelength. `None` where no redshift is known, they range too widely, or a wide blur passes too
+    /// many modes.
+    ///
+    /// # Errors
+    /// The first of `rows`.
+    pub fn learn<I: Iterator<Item = Result<Block>>>(
+        rows: impl Fn() -> I,
+        grid: &LogGrid,
+        (forward, channel): (&ForwardConfig, &Channel),
+        noise_rho: &[f32],
+        erased: f64,
+    ) -> Result<Option<Self>> {
+        if RestPopulation::is_seen_through(channel) {
+            let found = RestPopulation::learn(rows, grid, channel, Amplitudes::None)?;
+            return Ok(found.map(|p| Self {
+                covariance: p.covariance(),
+                grid: p.grid,
+                mean: p.mean,
+                shifts: p.shifts,
+            }));
+        }
+        let Some((rest, shifts, count)) = seen(&rows, grid)? else {
+            return Ok(None);
+        };
+        let passed = Passed::new(channel);
+        if passed.modes() > MODES {
+            return Ok(None);
+        }
+        let (_, observed) = learn(&rows, forward, grid, noise_rho)?;
+        let (mut mean, mut covariance) = spread(&observed.declared(erased), &rest, &shifts);
+        let spectra = Spectra::new(rows(), &rest, &passed, (channel.sigma_pixels, count))?;
+        for _ in 0..ROUNDS[0] {
+            (mean, covariance) = spectra.round(&mean, &covariance);
+        }
+        let modes = (observed.passed.ncols() * rest.len()).div_ceil(grid.pixels);
+        let learned = Learned {
+            passed: long_waves(channel.sigma_pixels, rest.len(), modes),
+            moments: Moments {
+                mean: mean.clone(),
+                covariance,
+                spectra: count,
+            },
+        };
+        let within = learned.moments.within(&learned.passed);
+        let learned = Learned {
+            moments: Moments { mean, ..within },
+            ..learned
+        };
+        let Moments {
+            mut mean,
+            mut covariance,
+            ..
+        } = learned.declared_by(&observed.power_law(), erased);
+        for _ in 0..ROUNDS[1] {
+            (mean, covariance) = spectra.round(&mean, &covariance);
+        }
+        Ok(Some(Self {
+            grid: rest,
+            mean,
+            covariance,
+            shifts,
+        }))
+    }
+
+    /// What they are of spectra of any redshift, on the observed grid: mean `[D]` and covariance [D, D].
+    #[must_use]
+    pub fn observed(&self) -> (Array1<f64>, Array2<f64>) {
+        let d = self.grid.pixels;
+        let (mut mean, mut second) = (Array1::zeros(d), Array2::zeros((d, d)));
+        for (k, part) in self.shifts.iter().enumerate().filter(|(_, p)| **p > 0.0) {
+            let m = self.mean.slice(s![k..k + d]);
+            let column = m.insert_axis(ndarray::Axis(1));
+            let own = &self.covariance.slice(s![k..k + d, k..k + d]) + &column.dot(&column.t());
+            mean.scaled_add(*part, &m);
+            second.scaled_add(*part, &own);
+        }
+        let column = mean.view().insert_axis(ndarray::Axis(1));
+        second -= &column.dot(&column.t());
+        (mean, second)
+    }
+}
+
+/// The rest-frame grid of `rows`, the part of them at each shift, and how many there are.
+fn seen<I: Iterator<Item = Result<Block>>>(
+    rows: &impl Fn() -> I,
+    grid: &LogGrid,
+) -> Result<Option<(RestGrid, Vec<f64>, usize)>> {
+    let Some(rest) = rest_grid(rows, grid)? else {
+        return Ok(None);
+    };
+    let (mut shifts, mut count) = (vec![0.0; rest.shifts], 0);
+    for block in rows() {
+        for k in block?.z.iter().filter_map(|z| rest.shift(*z)) {
+            shifts[k] += 1.0;
+            count += 1;
+        }
+    }
+    shifts
+        .iter_mut()
+        .for_each(|n| *n /= f64::max(count as f64, 1.0));
+    Ok(Some((rest, shifts, count)))
+}
+
+/// Moments of the observed frame as if they were those of the rest frame, averaged over the shifts.
+fn spread(observed: &Moments, rest: &RestGrid, shifts: &[f64]) -> (Array1<f64>, Array2<f64>) {
+    let (l, d) = (rest.len(), rest.pixels);
+    let (mut mean, mut weight) = (Array1::<f64>::zeros(l), Array1::<f64>::zeros(l));
+    let (mut sum, mut pairs) = (Array2::<f64>::zeros((l, l)), Array2::<f64>::zeros((l, l)));
+    // The outermost pixels are seen at few redshifts or at none: those next to them count a little.
+    let least = 1e-3 / rest.shifts as f64;
+    for (k, part) in shifts.iter().enumerate() {
+        let part = part.max(least);
+        let (row, square) = (s![k..k + d], s![k..k + d, k..k + d]);
+        mean.slice_mut(row).scaled_add(part, &observed.mean);
+        weight.slice_mut(row).mapv_inplace(|w| w + part);
+        sum.slice_mut(square).scaled_add(part, &observed.covariance);
+        pairs.slice_mut(square).mapv_inplace(|w| w + part);
+    }
+    let covariance = &sum / &pairs.mapv(|w| w.max(f64::MIN_POSITIVE));
+    (&mean / &weight, clip_to_psd(&covariance))
+}
+
+/// The right singular vectors of a blur of σ `blur` pixels that it weakens least, [L, K].
+fn long_waves(blur: f64, pixels: usize, modes: usize) -> Array2<f64> {
+    let matrix = blur_matrix(&vec![blur; pixels]);
+    let (_, vectors) = eigen(&matrix.t().dot(&matrix));
+    vectors.slice(s![.., ..modes.min(pixels)]).to_owned()
+}
