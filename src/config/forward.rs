@@ -105,7 +105,7 @@ impl ForwardConfig {
         let [sky, matrix] = self.carries();
         let background = NoiseStage::from(LevelFrom::Background);
         let sky = sky.then_some(StageConfig::Sky(SkyStage {
-            amplitude: 1.0,
+            amplitude: 0.5,
             shift: 0.0,
             degree: 0,
             level: 0.0,

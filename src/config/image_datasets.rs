@@ -13,7 +13,8 @@ pub struct ImageDatasets {
     /// Marks of bad pixels, of the images' shape or [N, H, W]: not 0. Empty: none are read. Like `ivar`,
     /// it also names an HDU of FITS files that are called otherwise than usual.
     pub mask: String,
-    /// Numbers that describe each image's corruption, [N, K].
+    /// Numbers that describe each image's corruption, [N, K]. Another name than the usual is, of FITS files, a
+    /// header key of each image or a column of the table of images: one positive number for each.
     pub vector: String,
     /// Planes that describe it, [N, P, H, W].
     pub planes: String,
@@ -24,6 +25,23 @@ pub struct ImageDatasets {
     pub id: String,
     /// Class of each object, `[N]` integers; carried along.
     pub label: String,
+}
+
+impl ImageDatasets {
+    /// Of clean images, which nothing has corrupted: nothing describes it.
+    #[must_use]
+    pub fn of_clean(&self) -> Self {
+        Self {
+            vector: Self::default().vector,
+            ..self.clone()
+        }
+    }
+
+    /// What FITS files call the number that describes each image's corruption, where they are to have one.
+    #[must_use]
+    pub fn number(&self) -> Option<&str> {
+        (self.vector != Self::default().vector).then_some(&*self.vector)
+    }
 }
 
 impl Default for ImageDatasets {

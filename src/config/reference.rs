@@ -333,7 +333,27 @@ mod tests {
             out.extend(named.map(|k| format!("{}=\"{k}\"", whole(tag))));
             Some(kinds.into_iter().map(given).collect::<Vec<_>>())
         });
-        for kind in kinds.unwrap_or_else(|| vec![String::new()]) {
+        // A kind may ask where it comes from before it says its keys.
+        let asks = |kind: &str| -> Option<Vec<String>> {
+            let from = answer(&format!("{kind},zzz=1")).contains("missing field `from`");
+            let all = from.then(|| expected(&answer(&format!("{kind},from=\"zzz\"")), "variant"));
+            let given = |v: String| format!("{kind},from=\"{v}\"");
+            Some(all??.into_iter().map(given).collect())
+        };
+        let kinds = kinds.into_iter().flatten().flat_map(|kind| {
+            let asked = if kind.starts_with("kind=") {
+                asks(&kind)
+            } else {
+                None
+            };
+            asked.unwrap_or_else(|| vec![kind])
+        });
+        let kinds: Vec<String> = kinds.collect();
+        for kind in if kinds.is_empty() {
+            vec![String::new()]
+        } else {
+            kinds
+        } {
             let comma = if kind.is_empty() { "" } else { "," };
             let keys = expected(&answer(&format!("{kind}{comma}zzz=1")), "field");
             let given = set(&format!("{open}{kind}{close}"));

@@ -36,7 +36,7 @@ pub(super) fn simulate(
             "give kind = \"images\"",
         ));
     };
-    let source = ImageSource::open(&[clean.to_path_buf()], datasets, image)?;
+    let source = ImageSource::open(&[clean.to_path_buf()], &datasets.of_clean(), image)?;
     let (scale, _) = pixel_scale(config, &source, progress)?;
     let mut layout = ImageLayout {
         channels: image.channels,

@@ -1,6 +1,7 @@
 //! What a detector does to images: closed forms.
 
 use crate::fixtures::image_batches::{clean, layout, mean, observe, pictures};
+use crate::fixtures::run_folder::selfsi_in;
 use selfsi::config::{Config, LatentUse, NoiseStage, StageConfig};
 use selfsi::forward::Stages;
 use tch::{Device, Kind, Tensor};
@@ -139,6 +140,53 @@ fn what_saturates_is_marked_whatever_mask_is_drawn_behind_it() {
     assert_eq!(mean(&(&latent.good * bright)), 0.0);
     let same = (y - x) * &latent.good;
     assert_eq!(same.abs().max().double_value(&[]), 0.0);
+}
+
+/// A folder of FITS images, each with its seeing in its header; of the last it is none.
+fn with_seeing(folder: &std::path::Path) {
+    std::fs::create_dir(folder).unwrap();
+    for (k, seeing) in [1.1f32, 0.7, 1.6, -1.0].into_iter().enumerate() {
+        let shape = [12usize, 16];
+        let description = fitsio::images::ImageDescription {
+            data_type: fitsio::images::ImageType::Float,
+            dimensions: &shape,
+        };
+        let mut file = fitsio::FitsFile::create(folder.join(format!("{k}.fits")))
+            .with_custom_primary(&description)
+            .open()
+            .unwrap();
+        let hdu = file.primary_hdu().unwrap();
+        let values: Vec<f32> = (0..192).map(|i| (i * (k + 3) % 17) as f32).collect();
+        hdu.write_image(&mut file, &values).unwrap();
+        hdu.write_key(&mut file, "SEEING", seeing).unwrap();
+    }
+}
+
+#[test]
+fn the_width_of_a_psf_comes_from_the_header_of_each_image() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    with_seeing(&folder.join("images"));
+    let config = |key: &str| {
+        let text = format!(
+            "[image]\nchannels = 1\nheight = 12\nwidth = 16\n[survey]\nprepared = 'set.h5'\n[survey.source]\n\
+             kind = 'images'\npath = 'images'\n[survey.source.datasets]\nvector = '{key}'\n[normalise]\n\
+             kind = 'pixels'\n[forward]\nkind = 'stages'\n[[forward.stages]]\nkind = 'psf'\nfrom = 'moffat'\n\
+             fwhm = [0.5, 2.0]\npixel = 0.4\n[[forward.stages]]\nkind = 'noise'\nsigma = 0.1\n"
+        );
+        std::fs::write(folder.join("c.toml"), text).unwrap();
+        selfsi_in(folder).args(["prepare", "c.toml"]).assert()
+    };
+    config("SEEING").success();
+    let set = hdf5::File::open(folder.join("set.h5")).unwrap();
+    let vector: ndarray::Array2<f32> = set.dataset("vector").unwrap().read_2d().unwrap();
+    assert_eq!(vector, ndarray::array![[1.1], [0.7], [1.6], [0.0]]);
+    let flag: Vec<i32> = set.dataset("flag").unwrap().read_raw().unwrap();
+    assert!(flag[..3].iter().all(|f| *f == 0) && flag[3] != 0);
+    drop(set);
+    let output = config("FOCUS").failure();
+    let said = String::from_utf8(output.get_output().stderr.clone()).unwrap();
+    assert!(said.contains("FOCUS"), "{said}");
 }
 
 #[test]

@@ -168,7 +168,7 @@ pub fn evaluate_images(
 
 fn datasets(config: &Config) -> ImageDatasets {
     match &config.survey.source {
-        SurveySource::Images { datasets, .. } => datasets.clone(),
+        SurveySource::Images { datasets, .. } => datasets.of_clean(),
         _ => ImageDatasets::default(),
     }
 }

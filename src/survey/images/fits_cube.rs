@@ -8,6 +8,7 @@ use super::raw::RawImages;
 use crate::config::{ImageConfig, ImageDatasets};
 use crate::files::fits::read::{Fits, Hdu};
 use crate::{Error, Result};
+use ndarray::Array2;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -29,6 +30,8 @@ pub(crate) struct Cube {
     unit: Option<(String, String)>,
     names: Option<Vec<String>>,
     labels: Option<Vec<i64>>,
+    /// A number that describes the corruption of each image, with its name.
+    number: Option<(String, Vec<f64>)>,
 }
 
 impl Cube {
@@ -77,7 +80,12 @@ impl Cube {
             unit,
             names: None,
             labels: None,
+            number: None,
         };
+        if let Some(name) = names.number().filter(|_| !restored) {
+            let all = numbers(&mut fits, &hdus, (hdu, axes.n), name)?;
+            cube.number = Some((name.to_owned(), all));
+        }
         for (k, (_, table)) in hdus.iter().enumerate() {
             if matches!(table, Hdu::Table { rows, .. } if *rows == axes.n) && cube.names.is_none() {
                 fits.seek(k)?;
@@ -108,6 +116,10 @@ impl ImageFile for Cube {
 
     fn labels(&self) -> Option<Vec<i64>> {
         self.labels.clone()
+    }
+
+    fn widths(&self) -> (usize, usize) {
+        (usize::from(self.number.is_some()), 0)
     }
 
     fn psf(&self) -> usize {
@@ -143,12 +155,52 @@ impl ImageFile for Cube {
             raw.psf = psf;
             raw.problems = problems.into_iter().map(|p| p.map(said)).collect();
         }
+        if let Some((name, all)) = &self.number {
+            let own = &all[rows.clone()];
+            raw.vector = Array2::from_shape_fn((own.len(), 1), |(i, _)| own[i] as f32);
+            for (value, problem) in own.iter().zip(&mut raw.problems) {
+                if !(*value > 0.0 && value.is_finite()) && problem.is_none() {
+                    let said = format!("{}: {name} = {value}, not positive", self.path.display());
+                    *problem = Some(said);
+                }
+            }
+        }
         if let Some((unit, place)) = &self.unit {
             let place = format!("{} {place} BUNIT", self.path.display());
             raw.units.insert(unit.clone(), place);
         }
         Ok(raw)
     }
+}
+
+/// The number called `name` of each of the `n` images in HDU `hdu`: a column of a table of as many rows, else
+/// a key of the images' header or of the first.
+fn numbers(
+    fits: &mut Fits,
+    hdus: &[(String, Hdu)],
+    (hdu, n): (usize, usize),
+    name: &str,
+) -> Result<Vec<f64>> {
+    for (k, (_, table)) in hdus.iter().enumerate() {
+        if matches!(table, Hdu::Table { rows, .. } if *rows == n) {
+            fits.seek(k)?;
+            if let Some(column) = fits.column(name) {
+                return fits.floats(&column, n);
+            }
+        }
+    }
+    for k in [hdu, 0] {
+        fits.seek(k)?;
+        if let Some(value) = fits.number_key(name) {
+            return Ok(vec![value; n]);
+        }
+    }
+    Err(fits.error(
+        name,
+        "no header key of this name that is a number, and no such column of a table of images",
+        "a number for each image",
+        "name another in survey.source.datasets.vector, or leave it out",
+    ))
 }
 
 /// Name and content of every HDU.

@@ -99,6 +99,10 @@ impl ImageFile for Pictures {
         Some(self.names.clone())
     }
 
+    fn widths(&self) -> (usize, usize) {
+        (usize::from(self.datasets.number().is_some()), 0)
+    }
+
     fn psf(&self) -> usize {
         self.psf
     }
@@ -121,6 +125,15 @@ impl Pictures {
         if kind::start(path)? == Start::Fits {
             let raw = fits(path, &self.datasets, &self.image)?;
             return self.with_psf(path, raw);
+        }
+        if let Some(name) = self.datasets.number() {
+            return Err(Error::input(
+                path,
+                name,
+                "no header, and with it no such key",
+                "a FITS image",
+                "leave survey.source.datasets.vector out",
+            ));
         }
         self.with_psf(path, self.picture(path)?)
     }
@@ -166,6 +179,7 @@ impl Pictures {
         let d = self.image.channels * self.image.height * self.image.width;
         RawImages {
             psf: Array2::zeros((1, self.image.channels * self.psf * self.psf)),
+            vector: Array2::zeros((1, self.widths().0)),
             problems: vec![Some(e.to_string())],
             ..RawImages::of_pixels(Array2::from_elem((1, d), f32::NAN))
         }
