@@ -21,6 +21,7 @@ mod joint_declared;
 mod learned;
 mod likelihood;
 pub(crate) mod linalg;
+mod local_level;
 mod modes;
 mod moments;
 mod noise_law;
