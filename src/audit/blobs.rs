@@ -1,13 +1,9 @@
 //! The peaks of a restored image above what surrounds them.
 
-use super::feature::{Base, Feature, PEAK};
+use super::feature::{Base, Feature, PEAK, most_significant};
 
 /// σ in pixels of the smoothing before peaks are looked for.
 const SMOOTHING: f64 = 1.0;
-/// Peaks per image at most, the most significant ones.
-const PEAKS: usize = 6;
-/// A peak is listed where, unchanged by F, it would be seen at this significance.
-const SIGNIFICANCE: f64 = 3.0;
 /// A peak's pixels rise above its base by this part of its prominence.
 const FOOT: f64 = 0.1;
 
@@ -16,18 +12,13 @@ const FOOT: f64 = 0.1;
 #[must_use]
 pub fn features([channels, height, width]: [usize; 3], x: &[f32], scale: &[f32]) -> Vec<Feature> {
     let plane = height * width;
-    let mut found: Vec<(f64, Feature)> = (0..channels)
-        .flat_map(|c| {
-            let first = c * plane;
-            let smooth = smoothed(&x[first..first + plane], [height, width]);
-            let own = peaks(&smooth, [height, width]);
-            own.into_iter().map(move |f| shifted(f, first))
-        })
-        .map(|f| (f.significance(x, scale), f))
-        .filter(|(s, _)| *s >= SIGNIFICANCE)
-        .collect();
-    found.sort_by(|a, b| b.0.total_cmp(&a.0));
-    found.into_iter().take(PEAKS).map(|(_, f)| f).collect()
+    let all = (0..channels).flat_map(|c| {
+        let first = c * plane;
+        let smooth = smoothed(&x[first..first + plane], [height, width]);
+        let own = peaks(&smooth, [height, width]);
+        own.into_iter().map(move |f| shifted(f, first))
+    });
+    most_significant(all, x, scale).collect()
 }
 
 /// A feature of the plane that begins at pixel `first`. All planes are whole rows, so that the place in a plane

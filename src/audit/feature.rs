@@ -3,6 +3,11 @@
 /// Pixels at each end of a run whose mean is the continuum there.
 const SIDE: usize = 3;
 
+/// Peaks of a restoration at most, the most significant ones.
+const PEAKS: usize = 6;
+/// A peak is listed where, unchanged by F, it would be seen at this significance.
+const SIGNIFICANCE: f64 = 3.0;
+
 /// The name of a feature that is none of the strong lines.
 pub(super) const PEAK: &str = "peak";
 
@@ -111,11 +116,25 @@ impl Feature {
 
     /// How significant the excess over the base would be in noise of `scale` [D], were it observed
     /// as it is.
-    pub(super) fn significance(&self, x: &[f32], scale: &[f32]) -> f64 {
+    fn significance(&self, x: &[f32], scale: &[f32]) -> f64 {
         let without = self.removed(x);
         let part = |&i: &usize| f64::from((x[i] - without[i]) / scale[i]).powi(2);
         self.pixels.iter().map(part).sum::<f64>().sqrt()
     }
+}
+
+/// The most significant ones of the `peaks` of `x` `[D]`, where the noise of the observation is `scale` `[D]`.
+pub(super) fn most_significant(
+    peaks: impl Iterator<Item = Feature>,
+    x: &[f32],
+    scale: &[f32],
+) -> impl Iterator<Item = Feature> {
+    let mut found: Vec<(f64, Feature)> = peaks
+        .map(|f| (f.significance(x, scale), f))
+        .filter(|(s, _)| *s >= SIGNIFICANCE)
+        .collect();
+    found.sort_by(|a, b| b.0.total_cmp(&a.0));
+    found.into_iter().take(PEAKS).map(|(_, f)| f)
 }
 
 /// The plane through the pixels `rim` of `x` by least squares, at the pixels `at`; all in one plane of rows of

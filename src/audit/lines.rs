@@ -1,15 +1,11 @@
 //! The emission features of a restored spectrum: the strong lines, and any peak above its local
 //! continuum.
 
-use super::feature::{Feature, PEAK};
+use super::feature::{Feature, PEAK, most_significant};
 use crate::lines::{EmissionLine, LINES};
 
 /// σ in pixels of the smoothing before peaks are looked for.
 const SMOOTHING: f64 = 1.5;
-/// Peaks per spectrum at most, the most significant ones.
-const PEAKS: usize = 6;
-/// A peak is listed where, unchanged by F, it would be seen at this significance.
-const SIGNIFICANCE: f64 = 3.0;
 /// The features of `x` `[D]`, normalised flux, of an object at redshift `z`, where the noise of the
 /// observation is `scale` `[D]` (infinite where masked): every strong line inside the spectrum that is not
 /// masked throughout, then the most significant peaks that are not such a line.
@@ -23,14 +19,9 @@ pub fn features(wavelength: &[f64], x: &[f32], scale: &[f32], z: f64) -> Vec<Fea
         };
         windows.iter().any(of)
     };
-    let mut peaks: Vec<(f64, Feature)> = peaks(&smoothed(x))
-        .into_iter()
-        .filter(|f| !is_line(f) && 4 * (f.to() - f.from()) < x.len())
-        .map(|f| (f.significance(x, scale), f))
-        .filter(|(s, _)| *s >= SIGNIFICANCE)
-        .collect();
-    peaks.sort_by(|a, b| b.0.total_cmp(&a.0));
-    found.extend(peaks.into_iter().take(PEAKS).map(|(_, f)| f));
+    let peaks = peaks(&smoothed(x)).into_iter();
+    let peaks = peaks.filter(|f| !is_line(f) && 4 * (f.to() - f.from()) < x.len());
+    found.extend(most_significant(peaks, x, scale));
     found
 }
 

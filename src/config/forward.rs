@@ -126,25 +126,25 @@ impl ForwardConfig {
         }
     }
 
-    fn noise_stages(&self) -> impl Iterator<Item = (usize, LevelFrom)> {
-        let stages = match self {
-            Self::Stages { stages, .. } => &stages[..],
+    /// Its list of stages; of another channel none.
+    fn stages(&self) -> &[StageConfig] {
+        match self {
+            Self::Stages { stages, .. } => stages,
             _ => &[],
-        };
+        }
+    }
+
+    fn noise_stages(&self) -> impl Iterator<Item = (usize, LevelFrom)> {
         let from = |(place, stage): (usize, &StageConfig)| match stage {
             StageConfig::Noise(noise) => Some((place, noise.from)),
             _ => None,
         };
-        stages.iter().enumerate().filter_map(from)
+        self.stages().iter().enumerate().filter_map(from)
     }
 
     /// Whether it takes each spectrum's own sky, and its own resolution matrix.
     #[must_use]
     pub fn carries(&self) -> [bool; 2] {
-        let stages = match self {
-            Self::Stages { stages, .. } => &stages[..],
-            _ => &[],
-        };
         let matrix = |s: &StageConfig| matches!(s, StageConfig::Smooth(SmoothingFrom::Matrix));
         let of_quasar = matches!(
             self,
@@ -155,8 +155,8 @@ impl ForwardConfig {
         );
         let sky = |s: &StageConfig| matches!(s, StageConfig::Sky(_));
         [
-            stages.iter().any(sky),
-            of_quasar || stages.iter().any(matrix),
+            self.stages().iter().any(sky),
+            of_quasar || self.stages().iter().any(matrix),
         ]
     }
 
