@@ -158,7 +158,9 @@ def make(real, out, name, seed, frame):
     # Sky fibres have no redshift: they get those of the test, in turn, and the level of its median.
     z = np.array([exposures["z"][test[i % len(test)]] for i in range(len(sky["flux"]))])
     sky["z"] = z
-    rows = list(np.flatnonzero(covered(sky, window) > PART[name]))
+    # Every other fibre tells what the sky leaves, the others are restored.
+    write(os.path.join(out, "sky_measured.h5"), sky, list(range(0, len(z), 2)))
+    rows = [int(r) for r in np.flatnonzero(covered(sky, window) > PART[name]) if r % 2 == 1]
     usual = float(np.median(levels(exposures, test)))
     if frame == "shifted":
         sky, rows = shifted(sky, rows, ())
@@ -172,6 +174,7 @@ def make(real, out, name, seed, frame):
         high=round(window[0] * 10 ** (pixels * bins * STEP), 9),
         pixels=pixels,
         frame='frame = "rest"\n' if frame == "rest" else "",
+        sky=f'sky_fibres = "{out}/sky_measured.h5"\n' if frame == "rest" else "",
         seed=seed,
     )
     with open(os.path.join(out, "config.toml"), "w") as f:
@@ -250,7 +253,7 @@ pixels = {pixels}
 [survey]
 prepared = "{out}/prepared.h5"
 noise = "measured"
-[survey.source]
+{sky}[survey.source]
 kind = "hdf5"
 file = "{out}/train.h5"
 wavelength = "vacuum"

@@ -72,7 +72,7 @@ impl RestPopulation {
     /// 1. the mean over the spectra, each divided by its amplitude, which is found anew from the mean; or
     ///    the regression of the spectra on their amplitudes;
     /// 2. covariance over the pixels that both are unmasked, less the known noise, its correlation
-    ///    between neighbours included; noisy spectra count less;
+    ///    between neighbours and the sky's residues included; noisy spectra count less;
     /// 3. regularisation: broad modes and local power (rest_structure.rs).
     ///
     /// The channel's tilt is left in the covariance of the broad modes.
@@ -117,7 +117,7 @@ impl RestPopulation {
                 trend = sums.trend(&trend);
             }
         }
-        let mut products = Products::new(&grid, &trend, scaled, &channel.noise_rho);
+        let mut products = Products::new(&grid, &trend, scaled, channel);
         for block in rows() {
             products.add(&block?);
         }

@@ -154,12 +154,12 @@ impl Posteriors {
     pub fn other_redshifts(&self, o: &Observations) -> Result<Vec<Option<OtherRedshift>>> {
         let block = on_host(o)?;
         let grid = self.filter.population().grid;
-        let likelihood = |flux: ArrayView1<f32>, ivar: ArrayView1<f32>, z: f64| {
-            let found = self.filter.posterior(flux, ivar, z)?.loglike();
+        let likelihood = |flux: ArrayView1<f32>, ivar: ArrayView1<f32>, at: [f64; 2]| {
+            let found = self.filter.posterior_of(flux, ivar, at)?.loglike();
             Some((found.loglike, found.pixels))
         };
         Ok(self.each(&block, |i, p| {
-            let (flux, ivar, z) = (block.flux.row(i), block.ivar.row(i), block.z[i]);
+            let (flux, ivar, [z, norm]) = (block.flux.row(i), block.ivar.row(i), at(&block, i));
             let recorded = p.filter(|_| grid.shift(z).is_some())?.loglike();
             let gain_at = |other: f64| {
                 grid.shift(other)?;
@@ -168,12 +168,16 @@ impl Posteriors {
                     return None;
                 }
                 if !grid.is_rest() {
-                    return Some(likelihood(flux, ivar, other)?.0 - recorded.loglike);
+                    return Some(likelihood(flux, ivar, [other, norm])?.0 - recorded.loglike);
                 }
                 // At another redshift the spectrum lies elsewhere in the rest frame: what stays on the grid counts.
                 let kept = moved(moved(ivar, by).view(), -by);
-                let (here, pixels) = likelihood(flux, kept.view(), z)?;
-                let (there, _) = likelihood(moved(flux, by).view(), moved(ivar, by).view(), other)?;
+                let (here, pixels) = likelihood(flux, kept.view(), [z, norm])?;
+                let (there, _) = likelihood(
+                    moved(flux, by).view(),
+                    moved(ivar, by).view(),
+                    [other, norm],
+                )?;
                 (2 * pixels > recorded.pixels).then_some(there - here)
             };
             let other = |z: f64| gain_at(z).map(|gain| OtherRedshift { z, gain });
@@ -224,7 +228,9 @@ impl Posteriors {
         let rows = self.each(&block, |i, p| {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             rng.set_stream(place.first as u64 + i as u64);
-            let b = self.filter.noise(block.ivar.row(i), &mut rng);
+            let b = self
+                .filter
+                .noise(block.ivar.row(i), at(&block, i), &mut rng);
             let answer = p.map(|p| p.response(&b));
             let [mean, misfit] = match answer {
                 Some(r) => [r.mean, r.misfit],
@@ -317,7 +323,10 @@ impl Posteriors {
             .into_par_iter()
             .map(|i| {
                 let (flux, ivar) = (block.flux.row(i), block.ivar.row(i));
-                f(i, self.filter.posterior(flux, ivar, block.z[i]).as_ref())
+                f(
+                    i,
+                    self.filter.posterior_of(flux, ivar, at(block, i)).as_ref(),
+                )
             })
             .collect()
     }
@@ -372,6 +381,11 @@ fn streams(seeds: &[u64], number: i64) -> impl Iterator<Item = ChaCha8Rng> + '_ 
     })
 }
 
+/// Redshift and level of row `i`.
+fn at(block: &Block, i: usize) -> [f64; 2] {
+    [block.z[i], block.norm[i]]
+}
+
 /// A row whose pixel j is at j + `by`; 0 where there is none.
 fn moved(row: ArrayView1<f32>, by: isize) -> Array1<f32> {
     let at = |j: usize| {
@@ -393,6 +407,7 @@ impl Learned {
     /// As [`Channel::new`].
     pub(super) fn channel(&self, forward: &ForwardConfig, layout: &Layout) -> Result<Channel> {
         let (grid, rho) = super::file::spectra(layout)?;
-        Channel::new(forward, grid, &self.lsf, rho)
+        let channel = Channel::new(forward, grid, &self.lsf, rho)?;
+        Ok(channel.with_residues(self.residues.clone()))
     }
 }
