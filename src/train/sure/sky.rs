@@ -69,8 +69,5 @@ pub(super) fn words(found: Option<&Residues>) -> String {
     let scatter = r.scatter();
     let least = scatter.iter().copied().fold(f64::INFINITY, f64::min);
     let most = scatter.iter().copied().fold(0.0, f64::max);
-    format!(
-        "sky fibres: broad residues of {least:.3}-{most:.3} by wavelength, in the unit of flux; {} modes",
-        r.modes.ncols()
-    )
+    format!("sky fibres: broad residues of {least:.3}-{most:.3} by wavelength, in the unit of flux")
 }
