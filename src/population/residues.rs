@@ -57,6 +57,13 @@ impl Residues {
     }
 }
 
+/// The largest variance that `b` bands of unit noise show in `n` fibres, in 99 cases of 100 (Johnstone 2001).
+fn highest(b: usize, n: usize) -> f64 {
+    let [p, m] = [b as f64, n as f64 - 1.0].map(f64::sqrt);
+    let scatter = (p + m) * (1.0 / p + 1.0 / m).cbrt();
+    ((p + m).powi(2) + 2.02 * scatter) / n as f64
+}
+
 /// Sums over sky fibres.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ResidueSums {
@@ -98,7 +105,7 @@ impl ResidueSums {
 
     /// The residues. `excess`, by log10 of the wavelength, is the variance of the mean of many pixels over that of
     /// independent ones. In units of the usual noise of each band, the modes are those whose variance stands out of
-    /// what as many fibres of noise alone would show at most (Marchenko & Pastur 1967), and a part of each band's own;
+    /// what as many fibres of noise alone would show, and a part of each band's own;
     /// `None` of fewer than [`FIBRES_MIN`], or if none does.
     pub fn residues(&self, excess: impl Fn(f64) -> f64) -> Option<Residues> {
         if self.fibres() < FIBRES_MIN {
@@ -134,7 +141,7 @@ impl ResidueSums {
             }
         }
         let covariance = products / pairs.mapv(|n: f64| n.max(1.0));
-        let edge = (1.0 + (b as f64 / self.fibres() as f64).sqrt()).powi(2) - 1.0;
+        let edge = highest(b, self.fibres()) - 1.0;
         let (variances, vectors) = eigen(&covariance);
         let kept = variances.iter().take_while(|v| **v > edge).count();
         let scatter = variances
