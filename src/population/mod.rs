@@ -37,6 +37,7 @@ mod rest_start;
 mod rest_structure;
 mod rest_sums;
 mod seen_patterns;
+mod smooth;
 mod structured;
 
 pub use banded::BandMatrix;
@@ -58,3 +59,4 @@ pub use rest_moments::RestMoments;
 pub use rest_population::{Amplitudes, RestPopulation};
 pub use rest_start::RestStart;
 pub use rest_structure::Structure;
+pub use smooth::smooth;

@@ -10,6 +10,9 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 use std::sync::OnceLock;
 
+/// Where no spectrum shows a pixel its variance is this part of the usual one, at most.
+const UNKNOWN: f64 = 1e-6;
+
 /// Posteriors under a population behind `channel`. The blur is the channel's mean one, of the same
 /// width throughout; the tilt is exact but for what it does to a pixel's neighbours.
 #[derive(Debug)]
@@ -58,6 +61,14 @@ impl RestFilter {
     pub fn variances(&self, z: f64) -> ArrayView1<'_, f64> {
         let (population, seen, from) = self.at(z);
         (seen.variances).slice(s![from..from + population.grid.pixels])
+    }
+
+    /// Which pixels of an object at redshift `z` the population was learned at, `[D]`.
+    #[must_use]
+    pub fn known(&self, z: f64) -> Vec<bool> {
+        let all = &self.at(z).1.variances;
+        let least = UNKNOWN * all.sum() / all.len() as f64;
+        self.variances(z).iter().map(|v| *v > least).collect()
     }
 
     /// A draw of an observation's noise, `[D]`, 0 where it is masked.

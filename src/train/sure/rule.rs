@@ -137,7 +137,7 @@ pub(crate) fn correction(
 #[cfg(test)]
 mod tests {
     use super::super::file::Learned;
-    use super::super::told::Posteriors;
+    use super::super::posteriors::Posteriors;
     use super::*;
     use crate::base::tensors::tensor;
     use crate::config::{ForwardConfig, GridConfig, NetworkConfig, UNet1dConfig};
