@@ -178,6 +178,7 @@ mod tests {
         });
         RestPopulation {
             grid: RestGrid::over(grid, 0.0, 1),
+            drift: None,
             mean: mean.collect(),
             slope: None,
             factor,

@@ -189,6 +189,7 @@ mod tests {
         let learned = Learned {
             population: RestPopulation {
                 grid: RestGrid::over(grid, 4.0f64.ln(), 1),
+                drift: None,
                 mean: Array1::ones(D),
                 slope: None,
                 factor: factor.clone(),
