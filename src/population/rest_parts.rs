@@ -23,10 +23,9 @@ use ndarray::{Array1, Array2, Axis, s};
 use rayon::prelude::*;
 
 /// Spectra that a round takes, at most: evenly spread over more.
-const FIRST: usize = 4096;
-const LAST: usize = 16_384;
-/// Rounds over the former, and then over the latter.
-const ROUNDS: [usize; 2] = [5, 2];
+const SPECTRA: usize = 16_384;
+/// Rounds: more of them, and modes follow the noise of the wavelengths that few spectra show.
+const ROUNDS: usize = 7;
 /// Variance of what a pixel shows besides, in units of its amplitude: without noise it does not count alone.
 const LEAST: f64 = 0.02;
 /// Pixels that so small a part of the weight shows stay as they were.
@@ -58,28 +57,25 @@ impl Parts {
         (grid, channel, band): (&RestGrid, &Channel, &BandMatrix),
         count: usize,
     ) -> Result<Self> {
-        let env = |k: &str, v: usize| std::env::var(k).ok().and_then(|x| x.parse().ok()).unwrap_or(v);
-        for (most, rounds) in [env("X_FIRST", FIRST), LAST].into_iter().zip([env("X_R1", ROUNDS[0]), env("X_R2", ROUNDS[1])]) {
-            let every = count.div_ceil(most).max(1);
-            for _ in 0..rounds {
-                let mut sums = Sums::new(grid.len(), self.modes.ncols());
-                let mut number = 0;
-                for block in rows() {
-                    let block = block?;
-                    let known: Vec<usize> = (0..block.len())
-                        .filter(|i| grid.shift(block.z[*i]).is_some())
-                        .filter(|_| {
-                            number += 1;
-                            (number - 1) % every == 0
-                        })
-                        .collect();
-                    let answers: Vec<Answer> = (known.par_iter())
-                        .filter_map(|i| self.answer(&block, *i, (grid, channel, band)))
-                        .collect();
-                    sums.add(&answers);
+        let every = count.div_ceil(SPECTRA).max(1);
+        for _ in 0..ROUNDS {
+            let mut sums = Sums::new(grid.len(), self.modes.ncols());
+            let mut number = 0;
+            for block in rows() {
+                let block = block?;
+                let mut taken = Vec::new();
+                for i in (0..block.len()).filter(|i| grid.shift(block.z[*i]).is_some()) {
+                    if number % every == 0 {
+                        taken.push(i);
+                    }
+                    number += 1;
                 }
-                self = sums.parts(self);
+                let answers: Vec<Answer> = (taken.par_iter())
+                    .filter_map(|i| self.answer(&block, *i, (grid, channel, band)))
+                    .collect();
+                sums.add(&answers);
             }
+            self = sums.parts(self);
         }
         Ok(self)
     }
