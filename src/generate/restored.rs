@@ -151,7 +151,10 @@ impl RestoredSamples {
                     planes: 0,
                     ..f.layout().clone()
                 };
-                (GeneratedAxes::Images(layout), f.header().unit.clone())
+                (
+                    GeneratedAxes::Images(layout),
+                    f.header().bands.unit().to_owned(),
+                )
             }
         }
     }

@@ -104,7 +104,7 @@ impl Study {
     fn set(&self, layout: &ImageLayout, y: &Array2<f32>) {
         let header = ImageSetHeader {
             layout: layout.clone(),
-            unit: "nJy".into(),
+            bands: selfsi::data::Bands::of(layout.channels, &["nJy".into()], &[]),
             config: String::new(),
         };
         let block = ImageBlock {
@@ -149,7 +149,7 @@ impl Study {
         let sde = method == "sde";
         let header = RestoredImagesHeader {
             layout: layout.clone(),
-            unit: "nJy".into(),
+            bands: selfsi::data::Bands::of(layout.channels, &["nJy".into()], &[]),
             noise_known: true,
             shapes: false,
             made: Provenance {

@@ -151,7 +151,7 @@ pub fn evaluate_images(
         images: shown.nrows(),
         not_finite: chosen.not_finite,
         without_truth: chosen.without_truth,
-        unit: match (&layout.scale.softening, set.header().unit.as_str()) {
+        unit: match (&layout.scale.softening, set.header().bands.unit()) {
             (Some(softening), _) => format!("asinh(value / {softening})"),
             (None, "") => "the file's units".to_owned(),
             (None, unit) => unit.to_owned(),
