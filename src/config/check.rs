@@ -379,9 +379,8 @@ pub(super) fn fits(c: &Config, origin: &str) -> Result<()> {
             "change margin",
         ),
         (NetworkConfig::Unet2d(n), Some(image)) => {
-            let unit = 1usize << (n.multipliers.len() - 1);
             require(
-                image.height.is_multiple_of(unit) && image.width.is_multiple_of(unit),
+                n.fits(image.height, image.width),
                 origin,
                 "network.multipliers",
                 "image.height and image.width must be divisible by 2^(levels − 1)",

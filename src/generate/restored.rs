@@ -35,7 +35,7 @@ pub struct RestoredSamples {
 #[derive(Debug)]
 enum File {
     Spectra(Restored),
-    Images(RestoredImages),
+    Images(Box<RestoredImages>),
 }
 
 impl RestoredSamples {
@@ -48,7 +48,7 @@ impl RestoredSamples {
         let path = given.map_or_else(|| own(run), |p| Ok(p.to_path_buf()))?;
         let config = run.config();
         let file = if config.image.is_some() {
-            File::Images(RestoredImages::open(&path)?)
+            File::Images(Box::new(RestoredImages::open(&path)?))
         } else {
             File::Spectra(Restored::open(&path)?)
         };
@@ -202,7 +202,7 @@ impl File {
     fn restorations(&self) -> &dyn Restorations {
         match self {
             Self::Spectra(f) => f,
-            Self::Images(f) => f,
+            Self::Images(f) => &**f,
         }
     }
 

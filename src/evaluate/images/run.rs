@@ -100,7 +100,7 @@ pub fn evaluate_images(
     let (classical, left_out) = baselines(&task);
     let answer = answer(samplers, || {
         let rows = chosen.beside(&set, &files, &in_truth);
-        of_images(&set, &clean, &rows, config)
+        of_images(&set, &clean, &rows, (config, runs[0].cpu_s))
     })?;
 
     let range = DataRange::of(shown.view());

@@ -123,17 +123,20 @@ impl ImageTable {
         }
         let text = names.into_iter().zip(reasons).zip(sources).zip(flags);
         let sky = ra.into_iter().zip(dec).zip(wcs);
-        let object =
-            |((((name, reason), source), flag), ((ra, dec), wcs)): (_, (_, String))| Object {
-                name,
-                reason,
-                source,
-                ra,
-                dec,
-                wcs: Wcs::parse(&wcs).map_or_else(String::new, |w| w.text()),
-                flag: i64::from(flag) as i32,
-                ..Object::default()
-            };
+        type Named = (((String, String), String), i64);
+        let object = |((((name, reason), source), flag), ((ra, dec), wcs)): (
+            Named,
+            ((f64, f64), String),
+        )| Object {
+            name,
+            reason,
+            source,
+            ra,
+            dec,
+            wcs: Wcs::parse(&wcs).map_or_else(String::new, |w| w.text()),
+            flag: flag as i32,
+            ..Object::default()
+        };
         Ok(Some(Self {
             objects: text.zip(sky).map(object).collect(),
             labels,
