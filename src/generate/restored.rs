@@ -34,7 +34,7 @@ pub struct RestoredSamples {
 
 #[derive(Debug)]
 enum File {
-    Spectra(Restored),
+    Spectra(Box<Restored>),
     Images(Box<RestoredImages>),
 }
 
@@ -50,7 +50,7 @@ impl RestoredSamples {
         let file = if config.image.is_some() {
             File::Images(Box::new(RestoredImages::open(&path)?))
         } else {
-            File::Spectra(Restored::open(&path)?)
+            File::Spectra(Box::new(Restored::open(&path)?))
         };
         file.check(config, &path)?;
         let rows = |held: bool| -> Vec<usize> {
@@ -201,7 +201,7 @@ impl RestoredSamples {
 impl File {
     fn restorations(&self) -> &dyn Restorations {
         match self {
-            Self::Spectra(f) => f,
+            Self::Spectra(f) => &**f,
             Self::Images(f) => &**f,
         }
     }
