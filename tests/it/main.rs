@@ -85,6 +85,7 @@ mod redshift;
 mod regrid;
 mod rest_frame;
 mod rest_grid;
+mod rest_parts;
 mod rest_start;
 mod restored;
 mod restored_images;
