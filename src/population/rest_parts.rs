@@ -17,7 +17,7 @@ use super::rest_grid::RestGrid;
 use super::rest_seen::AMPLITUDE;
 use super::rest_sums::amplitude;
 use crate::Result;
-use crate::data::{Block, RowBlock};
+use crate::data::{Block, RowBlock, own_range};
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, Axis, concatenate, s};
 use rayon::prelude::*;
@@ -34,6 +34,27 @@ const SHOWN_MIN: f64 = 1e-3;
 const NO_DRIFT: f64 = 1e-2;
 /// Panels of the sums that threads share out: of one width, so that the bits do not depend on their number.
 const PANEL: usize = 64;
+
+/// Spectra that show so much of the grid on average have one amplitude each, and moments that fit together: rounds would
+/// only follow the noise of a small survey.
+const WHOLE: f64 = 0.75;
+
+/// Whether the spectra of `rows` show parts of the grid, on average less than [`WHOLE`] between their first and their
+/// last good pixel.
+///
+/// # Errors
+/// The first of `rows`.
+pub(super) fn in_parts(rows: impl Iterator<Item = Result<Block>>, grid: &RestGrid) -> Result<bool> {
+    let (mut shown, mut spectra) = (0, 0);
+    for block in rows {
+        let block = block?;
+        for i in (0..block.len()).filter(|i| grid.shift(block.z[*i]).is_some()) {
+            shown += own_range(block.ivar.row(i)).len();
+            spectra += 1;
+        }
+    }
+    Ok((shown as f64) < WHOLE * (spectra * grid.pixels) as f64)
+}
 
 /// Mean, drift and broad modes.
 pub(super) struct Parts {

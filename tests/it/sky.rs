@@ -43,6 +43,7 @@ fn population(grid: RestGrid) -> RestPopulation {
         grid,
         mean: Array1::ones(D),
         slope: None,
+        drift: None,
         factor,
         structure: Some(structure),
         scaled: true,
