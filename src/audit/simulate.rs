@@ -48,8 +48,12 @@ pub fn simulated(
     let z: Vec<f64> = objects.iter().map(Object::z_on_grid).collect();
     let x = restorations(restorer, restorer.draws(&fresh, &renamed)?);
     let mut findings = examiner.examine(&x, &fresh, &numbers, &z)?;
-    for (found, other) in findings.iter_mut().zip(restorer.other_redshifts(&fresh)?) {
-        found.redshift = other;
+    // What is simulated of an object at a redshift that is in doubt itself is no example of a right one.
+    let doubted = restorer.other_redshifts(&y)?.into_iter();
+    let doubted = doubted.map(|own| own.is_some_and(|o| o.gain > 0.0));
+    let others = restorer.other_redshifts(&fresh)?.into_iter().zip(doubted);
+    for (found, (other, doubted)) in findings.iter_mut().zip(others) {
+        found.redshift = other.filter(|_| !doubted);
     }
     let pixels = truth.size()[1] as usize;
     let (x, truth) = (tensors::numbers(&x.restored)?, tensors::numbers(&truth)?);
