@@ -58,6 +58,7 @@ mod image_metrics;
 mod image_posterior;
 mod image_psf;
 mod image_shards;
+mod image_sky;
 mod images;
 mod init_command;
 mod known_answers;
