@@ -23,6 +23,11 @@ const SPECTRA: usize = 8192;
 /// Bins of redshift: this part of the blur's σ, and at most so many.
 const PART: f64 = 0.25;
 const BINS: usize = 128;
+/// A wave whose signal-to-noise ratio in one spectrum, of variances, is at least this has been found by the rounds.
+pub(super) const RATIO: f64 = 0.3;
+/// The mean's variance about a first one over the population's: between this and 1, at so many steps.
+const SCALE_MIN: f64 = 1e-4;
+const SCALES: usize = 40;
 
 /// What the spectra of a bin tell of the modes: d, but that E f is not subtracted, and M.
 #[derive(Default)]
@@ -130,10 +135,11 @@ impl<'a> Spectra<'a> {
         (mean + &change, (&next + &next.t()) * 0.5)
     }
 
-    /// The mean `[L]` given all spectra, of a population of `covariance` whose mean was drawn with that
-    /// covariance `about` another; `mean` is near enough to it to tell what the tilt does. With F Fᵀ = C, A the
-    /// information on the mean and B what the residuals about `about` say of it, it is
-    /// `about` + F (1 + Fᵀ A F)⁻¹ Fᵀ B.
+    /// The mean `[L]` given all spectra, if it differs from `about` as spectra of `covariance` C [L, L] do from
+    /// their mean, but s times as much in variance; `mean` is near enough to it to tell what the tilt does. With
+    /// F Fᵀ = C, A the information on the mean, B what the residuals about `about` say of it, and Fᵀ A F = V Λ Vᵀ,
+    /// it is `about` + F V s (1 + s Λ)⁻¹ Vᵀ Fᵀ B. The s is the most likely one for the modes that rounds have not
+    /// found.
     pub fn mean(
         &self,
         about: &Array1<f64>,
@@ -151,15 +157,22 @@ impl<'a> Spectra<'a> {
             })
             .collect();
         let l = mean.len();
-        let (mut right, mut system) = (Array2::zeros((l, 1)), Array2::eye(l));
+        let (mut right, mut system) = (Array1::<f64>::zeros(l), Array2::<f64>::zeros((l, l)));
         for (said, information) in parts {
-            right += &said.insert_axis(Axis(1));
+            right += &said;
             system += &information;
         }
-        match Cholesky::new(&system) {
-            Some(found) => about + &factor.dot(&found.solve(&right)).column(0),
-            None => mean.clone(),
-        }
+        let (known, modes) = eigen(&system);
+        let known = known.mapv(|v| v.max(0.0));
+        let said = modes.t().dot(&right);
+        let most = RATIO * self.count as f64;
+        let weak = (known.iter().copied())
+            .zip(said.iter().copied())
+            .filter(|(known, _)| *known < most)
+            .collect::<Vec<_>>();
+        let scale = most_likely(&weak);
+        let gain = known.mapv(|v| scale / (1.0 + scale * v));
+        about + &factor.dot(&modes.dot(&(gain * said)))
     }
 
     /// The information of a pixel, 1/σ², on average.
@@ -211,6 +224,22 @@ impl<'a> Spectra<'a> {
         }
         asked
     }
+}
+
+/// The variance s under which numbers of variance λ + s λ² are most likely, of pairs (λ, number).
+fn most_likely(pairs: &[(f64, f64)]) -> f64 {
+    let evidence = |s: f64| -> f64 {
+        let of =
+            |(known, said): &(f64, f64)| s * said * said / (1.0 + s * known) - (s * known).ln_1p();
+        pairs.iter().map(of).sum()
+    };
+    let scales = (0..=SCALES).map(|k| (SCALE_MIN.ln() * k as f64 / SCALES as f64).exp());
+    let found = scales.map(|s| (evidence(s), s));
+    found
+        .fold((f64::NEG_INFINITY, 1.0), |best, new| {
+            if new.0 > best.0 { new } else { best }
+        })
+        .1
 }
 
 impl Asked {

@@ -5,7 +5,7 @@ use super::channel::Channel;
 use super::learned::learn;
 use super::linalg::{clip_to_psd, eigen};
 use super::moments::{Learned, Moments};
-use super::rest_em::Spectra;
+use super::rest_em::{RATIO, Spectra};
 use super::rest_grid::RestGrid;
 use super::rest_passed::Passed;
 use super::rest_population::{Amplitudes, RestPopulation, rest_grid};
@@ -17,8 +17,6 @@ use ndarray::{Array1, Array2, Axis, s};
 /// Rounds of expectation maximisation: from the population of the observed frame, and once the erased
 /// modes have their declared variance.
 const ROUNDS: [usize; 2] = [30, 10];
-/// A wave whose signal-to-noise ratio in one spectrum is at least this has been found by the rounds.
-const RATIO: f64 = 0.3;
 /// Fewer waves tell of no power law.
 const FEWEST: usize = 4;
 /// Modes that a wide blur passes, at most: of more, a round takes too long.
