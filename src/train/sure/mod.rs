@@ -22,7 +22,7 @@ mod told;
 mod usual;
 
 pub(crate) use file::Learned;
-pub use mean::Mean;
+pub use mean::{Found, Mean};
 pub(crate) use rule::{corrected, correction};
 
 use super::data::Data;
