@@ -40,8 +40,8 @@ impl RestMoments {
     /// leaves the local structure to be seen, as [`RestPopulation::learn`] finds them; behind a wider one
     /// by expectation maximisation from the population of the observed frame, with the part `erased` of
     /// the variance that [`Learned::declared`] tells there, or in the rest frame where that is less, in the modes
-    /// that the channel erases, shared out by rest wavelength. `None` where no redshift is known, they range too widely, or a wide blur passes too
-    /// many modes.
+    /// that the channel erases, shared out by rest wavelength. `None` where no redshift is known, they range too
+    /// widely, or a wide blur passes too many modes.
     ///
     /// # Errors
     /// The first of `rows`.
