@@ -114,7 +114,7 @@ demo-galaxies: build   ## a mock survey of galaxies, each with its own PSF and n
 	$(SELFSI) prepare survey_configs/images/galaxies.toml
 	$(SELFSI) train survey_configs/images/galaxies.toml --out $(GALAXIES)/run
 	$(SELFSI) restore $(GALAXIES)/run --out $(GALAXIES)/run/restored.fits --heldout
-	$(SELFSI) evaluate $(GALAXIES)/run --truth $(GALAXIES)/mock/truth.h5
+	$(SELFSI) evaluate $(GALAXIES)/run --truth $(GALAXIES)/mock/truth.h5 --baselines=control
 	$(SELFSI) plot images $(GALAXIES)/run/restored.fits --truth $(GALAXIES)/mock/truth.h5 --out $(GALAXIES)/images.png
 
 toy: build             ## restore two moons, 8 Gaussians and a checkerboard with ODE and SDE; measure and draw

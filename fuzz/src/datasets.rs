@@ -227,7 +227,7 @@ fn images(path: &Path) {
             planes: 1,
             psf: 1,
         },
-        unit: "nJy".into(),
+        bands: selfsi::data::Bands::of(2, &["nJy".into()], &[]),
         config: String::new(),
     };
     let mut set = SetWriter::create(path, &header, ROWS).expect("a set");

@@ -6,7 +6,9 @@ import os
 from collections.abc import Iterator
 
 import numpy as np
+from astropy.io import fits
 from astropy.nddata import InverseVariance, NDData, StdDevUncertainty
+from astropy.wcs import WCS
 
 from .errors import Error
 from .rows import Rows
@@ -47,4 +49,21 @@ class Images(Rows):
         elif name == "RESTORED" and "SIGMA" in self.images:
             uncertainty = StdDevUncertainty(self._row("SIGMA", row))
         meta = {"image": name, "row": row, "name": str(self.table["NAME"][row]), "header": self.header}
-        return NDData(pixels, uncertainty=uncertainty, mask=mask, unit=self.unit, meta=meta)
+        return NDData(pixels, uncertainty=uncertainty, mask=mask, unit=self.unit, meta=meta, wcs=self._plane(row))
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """The filter of each channel; "" where the file names none."""
+        channels = sum(1 for key in self.header if key.startswith("MEAN"))
+        return tuple(str(self.header.get(f"FILTER{c + 1}", "")) for c in range(channels))
+
+    def wcs(self, key: int | str) -> WCS | None:
+        """Where the image of a row is on the sky: pixels, counted from 0, along its rows and columns. None: unknown."""
+        if "WCS" not in self.table.colnames:
+            return None
+        cards = str(self.table["WCS"].filled("")[self.index(key)]).strip()
+        return WCS(fits.Header.fromstring(cards)) if cards else None
+
+    def _plane(self, row: int) -> WCS | None:
+        """Of an image of one channel: those of several have an axis more than the sky."""
+        return self.wcs(row) if len(self.filters) == 1 else None

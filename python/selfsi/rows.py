@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: What stays readable of a flagged row: which object it is, and why it was not restored.
 KNOWN = {
     *("NAME", "SDSS_NAME", "REASON", "SOURCE", "PLATE", "MJD", "FIBERID", "THING_ID", "FLAG", "RA", "DEC", "Z"),
-    *("HELDOUT", "LABEL", "SEED", "NUMBER"),
+    *("HELDOUT", "LABEL", "SEED", "NUMBER", "WCS"),
 }
 
 

@@ -117,13 +117,13 @@ impl Auditable for ImageSetHeader {
     }
 
     fn unit(catalog: &RestoredImages) -> &str {
-        &catalog.header().unit
+        catalog.header().bands.unit()
     }
 
     fn alike(a: &RestoredImages, b: &RestoredImages) -> bool {
         let of = |c: &RestoredImages| {
             let l = c.layout();
-            (l.channels, l.height, l.width, c.header().unit.clone())
+            (l.channels, l.height, l.width, c.header().bands.clone())
         };
         of(a) == of(b)
     }

@@ -192,8 +192,15 @@ fn at(place: &str) -> String {
     }
 }
 
+/// The first line of what libtorch says; of a lack of memory on a GPU, which is one long line, what was asked for
+/// and what there is.
 fn first_line(e: &tch::TchError) -> String {
-    e.to_string().lines().next().unwrap_or_default().to_owned()
+    let text = e.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    line.split(". Including non-PyTorch memory")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// Whether libtorch says with `text` that there is no memory, of the host or of the GPU.
@@ -390,6 +397,16 @@ mod tests {
         let torch = Error::from(tch::TchError::Torch("one\ntwo".into()));
         assert_eq!(torch.to_string(), "libtorch: Internal torch error: one");
         assert!(torch.source().unwrap().to_string().contains("two"));
+        let said = "CUDA out of memory. Tried to allocate 504.00 MiB. GPU 0 has a total capacity of 139.80 GiB of which \
+                    136.78 GiB is free";
+        let long = format!(
+            "{said}. Including non-PyTorch memory, this process has 3.01 GiB memory in use. See …"
+        );
+        let torch = Error::from(tch::TchError::Torch(long));
+        assert_eq!(
+            torch.to_string(),
+            format!("libtorch: Internal torch error: {said}")
+        );
         assert!(Error::config("a", "b", "c", "d").source().is_none());
     }
 }

@@ -184,8 +184,12 @@ fn report(out: &Path, summary: Summary) -> Said {
         summary.rows
     );
     if summary.unlikely > 0 {
+        let (are, perhaps) = match summary.unlikely {
+            1 => ("is", "another object, or at another redshift"),
+            _ => ("are", "other objects, or at other redshifts"),
+        };
         text += &format!(
-            "\n  {} of them are unlikely under the population that the run learned (WARNING, LOGLIKE_P): perhaps other objects, or at other redshifts (selfsi audit)",
+            "\n  {} of them {are} unlikely under the population that the run learned (WARNING, LOGLIKE_P): perhaps {perhaps} (selfsi audit)",
             summary.unlikely
         );
     }

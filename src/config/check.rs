@@ -6,7 +6,6 @@ use super::job::Config;
 use super::network::NetworkConfig;
 use super::normalise::NormaliseConfig;
 use super::require::require;
-use super::stage::StageConfig;
 use super::survey::SurveySource;
 use super::transport::Scheme;
 use crate::Result;
@@ -303,13 +302,20 @@ pub(super) fn image(c: &Config, origin: &str) -> Result<()> {
         "there is no warm start for images",
         "give warm_start = 0",
     )?;
+    if let SurveySource::Images { unit, filters, .. } = &c.survey.source {
+        let (n, all) = (image.channels, [unit, filters]);
+        ok(
+            all.iter().all(|t| t.len() <= 1 || t.len() == n)
+                && (filters.is_empty() || filters.len() == n),
+            "survey.source",
+            "lists of units or filters of another length than image.channels",
+            "give one text for each channel (one unit alone counts for all)",
+        )?;
+    }
     super::stage_check::check_data(stages, true, origin)?;
-    let factor = stages.iter().find_map(|s| match s {
-        StageConfig::Undersample { factor } => Some(*factor),
-        _ => None,
-    });
+    let factor = c.forward.undersampling();
     ok(
-        factor.is_none_or(|f| image.height.is_multiple_of(f) && image.width.is_multiple_of(f)),
+        image.height.is_multiple_of(factor) && image.width.is_multiple_of(factor),
         "forward.stages",
         "`undersample` by a factor that does not divide image.height and image.width",
         "give another factor, or cut the images",
@@ -373,9 +379,8 @@ pub(super) fn fits(c: &Config, origin: &str) -> Result<()> {
             "change margin",
         ),
         (NetworkConfig::Unet2d(n), Some(image)) => {
-            let unit = 1usize << (n.multipliers.len() - 1);
             require(
-                image.height.is_multiple_of(unit) && image.width.is_multiple_of(unit),
+                n.fits(image.height, image.width),
                 origin,
                 "network.multipliers",
                 "image.height and image.width must be divisible by 2^(levels − 1)",

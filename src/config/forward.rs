@@ -93,6 +93,16 @@ impl ForwardConfig {
             .any(|(_, from)| from == LevelFrom::Background)
     }
 
+    /// Pixels of the images' grid along a side of the detector's: the factor of the stage `undersample`, else 1.
+    #[must_use]
+    pub fn undersampling(&self) -> usize {
+        let factor = |s: &StageConfig| match s {
+            StageConfig::Undersample { factor } => Some(*factor),
+            _ => None,
+        };
+        self.stages().iter().find_map(factor).unwrap_or(1)
+    }
+
     /// The stage that takes each pixel's recorded noise, by its place.
     #[must_use]
     pub fn recorded_noise(&self) -> Option<usize> {
@@ -100,7 +110,8 @@ impl ForwardConfig {
         stages.next().map(|(place, _)| place)
     }
 
-    /// What preparing asks of it alone: whether to measure the noise of images, and what spectra bring.
+    /// What preparing asks of it alone: whether to measure the noise of images, how large the detector's pixels
+    /// are, and what spectra bring.
     pub(super) fn as_prepared(&self) -> Self {
         let [sky, matrix] = self.carries();
         let background = NoiseStage::from(LevelFrom::Background);
@@ -111,10 +122,15 @@ impl ForwardConfig {
             level: 0.0,
             slope: 0.0,
         }));
+        let binned = match self.undersampling() {
+            1 => None,
+            factor => Some(StageConfig::Undersample { factor }),
+        };
         let stages: Vec<StageConfig> = (self.measures_background())
             .then_some(StageConfig::Noise(background))
             .into_iter()
             .chain(sky)
+            .chain(binned)
             .chain(matrix.then_some(StageConfig::Smooth(SmoothingFrom::Matrix)))
             .collect();
         match stages.is_empty() {

@@ -25,6 +25,13 @@ pub struct ImageDatasets {
     pub id: String,
     /// Class of each object, `[N]` integers; carried along.
     pub label: String,
+    /// Position of each in degrees (ICRS), `[N]`; carried along.
+    pub ra: String,
+    /// See `ra`.
+    pub dec: String,
+    /// World coordinates of each image: the cards of its FITS header as text, `[N]`, or an attribute of `images`
+    /// for all.
+    pub wcs: String,
 }
 
 impl ImageDatasets {
@@ -55,6 +62,9 @@ impl Default for ImageDatasets {
             psf: "psf".into(),
             id: "id".into(),
             label: "ans".into(),
+            ra: "ra".into(),
+            dec: "dec".into(),
+            wcs: "wcs".into(),
         }
     }
 }

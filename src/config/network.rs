@@ -177,6 +177,15 @@ pub struct UNet2dConfig {
     pub bf16: bool,
 }
 
+impl UNet2dConfig {
+    /// Whether such a network takes images of so many pixels.
+    #[must_use]
+    pub(crate) fn fits(&self, height: usize, width: usize) -> bool {
+        let unit = 1usize << (self.multipliers.len().max(1) - 1);
+        height.is_multiple_of(unit) && width.is_multiple_of(unit)
+    }
+}
+
 impl Default for UNet2dConfig {
     fn default() -> Self {
         Self {

@@ -4,7 +4,7 @@ use super::columns::{Columns, DesiColumns};
 use super::datasets::{AirOrVacuum, Datasets};
 use super::image_datasets::ImageDatasets;
 use super::mask::MaskConfig;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::path::{Path, PathBuf};
 
 /// `[survey]`: the input and the prepared set made of it.
@@ -97,9 +97,22 @@ pub enum SurveySource {
         /// Paths of datasets, for HDF5.
         #[serde(default)]
         datasets: ImageDatasets,
-        /// Unit of the pixel values as a FITS unit string (may be empty), written to what is restored.
-        #[serde(default)]
-        unit: String,
+        /// Unit of the pixel values as a FITS unit string, one or one for each channel; empty: the files'.
+        #[serde(
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            deserialize_with = "texts",
+            serialize_with = "one_text"
+        )]
+        unit: Vec<String>,
+        /// Names of the filters, one for each channel; empty: the files'.
+        #[serde(
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            deserialize_with = "texts",
+            serialize_with = "one_text"
+        )]
+        filters: Vec<String>,
     },
 }
 
@@ -143,6 +156,29 @@ impl SurveySource {
 }
 
 /// `"a"` and `["a"]` mean the same.
+/// A text or a list of texts; an empty text is none.
+fn texts<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a text or a list of texts")]
+    enum Texts {
+        One(String),
+        More(Vec<String>),
+    }
+    Ok(match Texts::deserialize(d)? {
+        Texts::One(text) if text.is_empty() => Vec::new(),
+        Texts::One(text) => vec![text],
+        Texts::More(texts) => texts,
+    })
+}
+
+/// A list of one as a text.
+fn one_text<S: Serializer>(texts: &[String], s: S) -> std::result::Result<S::Ok, S::Error> {
+    match texts {
+        [one] => one.serialize(s),
+        texts => texts.serialize(s),
+    }
+}
+
 fn one_or_more<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<Vec<PathBuf>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged, expecting = "a path or a list of paths")]

@@ -1,6 +1,7 @@
 //! What the rooms hand to each other: objects with their flags, grids, layouts, blocks of rows, provenance.
 
 mod air;
+mod bands;
 mod block;
 mod extras;
 mod grid;
@@ -11,8 +12,10 @@ mod object;
 pub(crate) mod provenance;
 mod row_block;
 pub(crate) mod spectrum;
+mod wcs;
 
 pub use air::air_to_vacuum;
+pub use bands::Bands;
 pub use block::Block;
 pub(crate) use block::own_range;
 pub use extras::{Carried, Extras};
@@ -24,3 +27,4 @@ pub use object::{Object, flag};
 pub use provenance::{Method, Provenance};
 pub use row_block::RowBlock;
 pub use spectrum::{Centres, Masked, NativeGrid, Spectrum};
+pub use wcs::Wcs;

@@ -19,6 +19,8 @@ pub struct Object {
     pub ra: f64,
     /// Degrees, ICRS; NaN where unknown.
     pub dec: f64,
+    /// World coordinates of an image, as [`Wcs::text`](super::Wcs::text) writes them; empty where unknown.
+    pub wcs: String,
     /// Redshift; NaN where unknown.
     pub z: f64,
     /// The redshift by which the spectrum was moved to the grid: a pixel of the grid was observed at its
@@ -53,6 +55,7 @@ impl Default for Object {
             label: -1,
             ra: f64::NAN,
             dec: f64::NAN,
+            wcs: String::new(),
             z: f64::NAN,
             z_grid: 0.0,
             z_err: f64::NAN,

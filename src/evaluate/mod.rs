@@ -49,7 +49,7 @@ pub use power::{band_edges, band_power, log_power, power_ratio};
 
 pub use result::{Bar, Distance, Evaluation, Kind, Regime, Row, load};
 pub(crate) use sampling::evenly;
-pub use sampling::{Answer, Baseline, Observed, Sampled, Samplers, Sampling, Spectra};
+pub use sampling::{Answer, Baseline, ImagePairs, Observed, Sampled, Samplers, Sampling, Spectra};
 pub use sliced::{Slices, SquaredDistance, population_distance, sliced_wasserstein};
 pub use smoothing::{best_smoothing, gaussian_smooth};
 pub use statistics::Errors;

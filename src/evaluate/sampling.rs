@@ -49,6 +49,23 @@ pub struct Sampling<'a> {
     pub moments: Option<&'a Moments>,
     /// What the baselines of spectra use besides.
     pub spectra: Option<Spectra<'a>>,
+    /// What the control of images uses besides.
+    pub images: Option<ImagePairs<'a>>,
+}
+
+/// Clean images with observations of them.
+#[derive(Debug)]
+pub struct ImagePairs<'a> {
+    /// The run's network and how it was trained.
+    pub network: &'a NetworkConfig,
+    /// See [`ImagePairs::network`].
+    pub train: &'a TrainConfig,
+    /// Processor seconds of its training, where they are known.
+    pub cpu_s: Option<f64>,
+    /// Clean images, none of which is scored, [K, D].
+    pub clean: Array2<f32>,
+    /// Their observations, row for row.
+    pub of_clean: ImageBlock,
 }
 
 /// What baselines that are as large as the run itself may use of a survey of spectra.
@@ -208,6 +225,7 @@ pub(super) fn of_spectra<'a>(
             training: set.read_rows(&evenly(rows.training, CLEAN))?,
             of_clean: set.read_rows(&of_others)?,
         }),
+        images: None,
     })
 }
 

@@ -34,8 +34,8 @@ pub struct RestoredSamples {
 
 #[derive(Debug)]
 enum File {
-    Spectra(Restored),
-    Images(RestoredImages),
+    Spectra(Box<Restored>),
+    Images(Box<RestoredImages>),
 }
 
 impl RestoredSamples {
@@ -48,9 +48,9 @@ impl RestoredSamples {
         let path = given.map_or_else(|| own(run), |p| Ok(p.to_path_buf()))?;
         let config = run.config();
         let file = if config.image.is_some() {
-            File::Images(RestoredImages::open(&path)?)
+            File::Images(Box::new(RestoredImages::open(&path)?))
         } else {
-            File::Spectra(Restored::open(&path)?)
+            File::Spectra(Box::new(Restored::open(&path)?))
         };
         file.check(config, &path)?;
         let rows = |held: bool| -> Vec<usize> {
@@ -151,7 +151,10 @@ impl RestoredSamples {
                     planes: 0,
                     ..f.layout().clone()
                 };
-                (GeneratedAxes::Images(layout), f.header().unit.clone())
+                (
+                    GeneratedAxes::Images(layout),
+                    f.header().bands.unit().to_owned(),
+                )
             }
         }
     }
@@ -198,8 +201,8 @@ impl RestoredSamples {
 impl File {
     fn restorations(&self) -> &dyn Restorations {
         match self {
-            Self::Spectra(f) => f,
-            Self::Images(f) => f,
+            Self::Spectra(f) => &**f,
+            Self::Images(f) => &**f,
         }
     }
 

@@ -4,6 +4,7 @@ use super::draft::{Draft, Table};
 use super::recognise::guess;
 use crate::base::statistics::median;
 use crate::config::{ImageConfig, ImageDatasets};
+use crate::data::Bands;
 use crate::survey::ImageSource;
 use crate::{Error, Result};
 use ndarray::ArrayView1;
@@ -30,7 +31,7 @@ struct Seen {
     masked: f64,
     /// The brightest pixel over the noise.
     contrast: f64,
-    unit: String,
+    bands: Bands,
 }
 
 /// Adds everything that is to be said of the images at `paths`.
@@ -108,9 +109,18 @@ fn source(paths: &[PathBuf], seen: &Seen) -> Table {
     let table = Table::new("survey.source")
         .key("kind", "images", "")
         .key("path", path, "");
-    match &*seen.unit {
+    let all = |texts: &[String]| Value::Array(texts.iter().map(|t| Value::from(&**t)).collect());
+    let Bands { units, filters } = &seen.bands;
+    let table = match seen.bands.unit() {
+        "" if units.iter().any(|u| !u.is_empty()) => {
+            table.key("unit", all(units), "of each channel, as the files say")
+        }
         "" => table.question("unit = \"nanomaggy\": the unit of the pixel values?"),
         unit => table.key("unit", unit, "as the files say"),
+    };
+    match filters.iter().any(|f| !f.is_empty()) {
+        true => table.key("filters", all(filters), "as the files say"),
+        false => table,
     }
 }
 
@@ -165,7 +175,7 @@ fn seen(paths: &[PathBuf], image: &ImageConfig) -> Result<Seen> {
         said: said.filter(|s| s.is_finite()),
         masked: 1.0 - count as f64 / (n * each) as f64,
         contrast: (brightest - mean) / noise,
-        unit: raw.units.values().next().cloned().unwrap_or_default(),
+        bands: source.bands().unwrap_or_default(),
     })
 }
 

@@ -156,6 +156,10 @@ pub(crate) fn written(
             );
         }
     }
+    fits.seek(0)?;
+    if let Some(frame) = fits.text_key("WAVEREF") {
+        i.fact("wavelengths", frame);
+    }
     if let [n, pixels] = shape[..] {
         i.fact("spectra", n);
         i.fact("pixels", pixels);

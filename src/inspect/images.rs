@@ -2,7 +2,7 @@
 
 use super::inspection::{Inspection, range, rounded};
 use crate::config::ImageDatasets;
-use crate::data::{Object, PixelScale, flag};
+use crate::data::{Bands, Object, PixelScale, flag};
 use crate::prepare::{ImageSet, flag_names};
 use crate::restored::RestoredImages;
 use crate::survey::{ImageSource, images};
@@ -34,7 +34,9 @@ fn restored(file: &RestoredImages) -> Inspection {
     i.fact("channels", layout.channels);
     i.fact("height", layout.height);
     i.fact("width", layout.width);
-    i.fact("unit", header.unit.clone());
+    bands(&mut i, &header.bands);
+    let with_wcs = file.objects().iter().filter(|o| !o.wcs.is_empty()).count();
+    i.fact("with_wcs", with_wcs);
     i.fact("holds", header.images());
     i.fact("method", file.method().name());
     i.fact("draws", file.draws());
@@ -74,10 +76,11 @@ pub(crate) fn source(path: &Path) -> Result<Option<Inspection>> {
         i.fact("masked", fraction(&|v| v.is_nan() || v <= 0.0));
         i.fact("no_noise_level", fraction(&f32::is_infinite));
     }
-    if !raw.units.is_empty() {
-        let units: Vec<&String> = raw.units.keys().collect();
-        i.fact("unit", json!(units));
+    if let Some(said) = source.bands() {
+        bands(&mut i, &said);
     }
+    let with_wcs = raw.sky.iter().filter(|s| s.wcs.is_some()).count();
+    i.fact("with_wcs", with_wcs);
     if !raw.notes.is_empty() {
         // What all images have alike needs no count.
         let note = |(what, n): (&String, &usize)| match *n == looked_at {
@@ -154,7 +157,9 @@ pub(crate) fn prepared(set: &ImageSet) -> Result<Inspection> {
     i.fact("vector", layout.vector);
     i.fact("planes", layout.planes);
     i.fact("scale", words(&layout.scale));
-    i.fact("unit", set.header().unit.clone());
+    bands(&mut i, &set.header().bands);
+    let with_wcs = set.objects().iter().filter(|o| !o.wcs.is_empty()).count();
+    i.fact("with_wcs", with_wcs);
     let classes: Vec<i64> = set.objects().iter().map(|o| o.label).collect();
     labels(&mut i, &classes);
     let (mut values, mut sigma) = (Vec::new(), Vec::new());
@@ -181,6 +186,17 @@ pub(crate) fn prepared(set: &ImageSet) -> Result<Inspection> {
         i.problem("no usable image");
     }
     Ok(i)
+}
+
+/// The unit of all channels, or those of each, and the filters.
+fn bands(i: &mut Inspection, bands: &Bands) {
+    match bands.unit() {
+        "" if bands.units.iter().any(|u| !u.is_empty()) => i.fact("units", json!(bands.units)),
+        unit => i.fact("unit", unit),
+    }
+    if bands.filters.iter().any(|f| !f.is_empty()) {
+        i.fact("filters", json!(bands.filters));
+    }
 }
 
 fn labels(i: &mut Inspection, labels: &[i64]) {

@@ -1,6 +1,6 @@
 //! Matrices that are zero beyond a few diagonals.
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 
 /// A square matrix `[n, n]` whose element (i, j) is 0 where |i − j| > reach.
 #[derive(Debug, Clone, PartialEq)]
@@ -173,6 +173,17 @@ impl BandedSolver {
         z = z - self.modes.dot(&w);
         self.backward(&mut z);
         z
+    }
+
+    /// Mean and covariance of z given x = U z + b, `[n]`, z standard normal and b of the covariance B.
+    pub fn modes_given(&self, x: Array1<f64>) -> (Array1<f64>, Array2<f64>) {
+        let mut x = x.insert_axis(Axis(1));
+        self.forward(&mut x);
+        let mut mean = self.modes.t().dot(&x);
+        substitute(&self.inner, &mut mean);
+        let mut covariance = Array2::eye(self.modes.ncols());
+        substitute(&self.inner, &mut covariance);
+        (mean.remove_axis(Axis(1)), covariance)
     }
 
     /// ln |A| = ln |B| + ln |1 + Uᵀ B⁻¹ U|.

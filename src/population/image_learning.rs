@@ -158,7 +158,7 @@ impl Sums {
             let found = products.folded(fold).solved(range);
             let own = found.coordinates.matmul(&found.coordinates.tr());
             Self {
-                second: own + found.factor.cholesky_inverse(false),
+                second: own + found.covariance(),
                 first: found.coordinates,
                 amplitudes: found.amplitude,
             }

@@ -74,7 +74,7 @@ impl Products {
         }
     }
 
-    /// The posterior of ζ under a standard normal law, and the amplitude within `range` [1, 2].
+    /// The posterior of ζ under a standard normal law, and of the amplitude within `range` [1, 2].
     pub fn solved(&self, range: &Tensor) -> Posterior {
         let k = self.gram.size()[0] - 1;
         let ends = range.to_kind(Kind::Double);
@@ -100,24 +100,54 @@ impl Products {
                 .minimum(&high);
         }
         let factor = factor(&amplitude);
-        let residual = (light - mean * &amplitude) * &amplitude;
+        let residual = (light - &mean * &amplitude) * &amplitude;
+        let coordinates = residual.cholesky_solve(&factor, false);
+        let width = (high - low).double_value(&[0, 0]);
+        let free = (width > 0.0).then(|| 12.0 / (width * width));
+        let factor = match free {
+            None => factor,
+            Some(precision) => {
+                // One row and one column more: the amplitude's, beside a ζ.
+                let seen = &mean * &amplitude;
+                let row = factor.linalg_solve_triangular(&seen, false, true, false);
+                let rest = both + precision - row.tr().matmul(&row);
+                let corner = rest.clamp_min(precision).sqrt();
+                let above = Tensor::cat(&[&factor, &row.zeros_like()], 1);
+                Tensor::cat(&[above, Tensor::cat(&[row.tr(), corner], 1)], 0)
+            }
+        };
         Posterior {
-            coordinates: residual.cholesky_solve(&factor, false),
+            coordinates,
             factor,
             amplitude,
+            free,
         }
     }
 }
 
-/// ζ ~ N(coordinates, Q⁻¹), Q = L Lᵀ.
+/// ζ ~ N(coordinates, Q⁻¹), Q = L Lᵀ. Where the amplitude is free, its error counts: x = dark + a mean +
+/// (a) Σ ζ_k modes_k, with the a in brackets held at its estimate, is linear in a and ζ, and L is that of both, the
+/// amplitude last.
 #[derive(Debug)]
 pub(super) struct Posterior {
     /// [K, 1].
     pub coordinates: Tensor,
-    /// L, [K, K].
+    /// L, [K, K] or [K + 1, K + 1].
     pub factor: Tensor,
     /// a, [1, 1].
     pub amplitude: Tensor,
+    /// The inverse of the variance that the amplitude has before the observation, where it is free: that of a
+    /// uniform law over the range.
+    pub free: Option<f64>,
+}
+
+impl Posterior {
+    /// The covariance of ζ, [K, K].
+    pub fn covariance(&self) -> Tensor {
+        let k = self.coordinates.size()[0];
+        let all = self.factor.cholesky_inverse(false);
+        all.narrow(0, 0, k).narrow(1, 0, k)
+    }
 }
 
 /// The light of the one observation `y` [1, D].

@@ -97,7 +97,8 @@ pub(super) fn lights(
     Ok(Declared {
         start: ImagePopulation {
             dark: dark.shallow_clone(),
-            modes: modes(&covariance)?,
+            // Wings tell the flux, though they hold little of the variance.
+            modes: modes(&covariance, MOST)?,
             mean,
             amplitudes: Tensor::ones([1, 2], (Kind::Float, Device::Cpu)),
         },
@@ -131,7 +132,7 @@ pub(super) fn pixels(
     Ok(Declared {
         start: ImagePopulation {
             dark: single.zeros_like(),
-            modes: modes(&covariance)?,
+            modes: modes(&covariance, 1)?,
             mean: single,
             amplitudes: Tensor::ones([1, 2], (Kind::Float, Device::Cpu)),
         },
@@ -148,8 +149,8 @@ fn fits(values: i64) -> Result<(), String> {
     }
 }
 
-/// The leading modes times their standard deviations, [K, D].
-fn modes(covariance: &Tensor) -> Result<Tensor, String> {
+/// The leading modes times their standard deviations, [K, D]; `least` of them, if there are as many.
+fn modes(covariance: &Tensor, least: i64) -> Result<Tensor, String> {
     let (values, vectors) = eigen(covariance);
     let (values, vectors) = (values.clamp_min(0.0).flip([0]), vectors.flip([1]));
     let part = values.cumsum(0, Kind::Double) / values.sum(Kind::Double).clamp_min(1e-300);
@@ -157,7 +158,7 @@ fn modes(covariance: &Tensor) -> Result<Tensor, String> {
     let needed = part.lt(HELD).sum(Kind::Int64).int64_value(&[]) + 1;
     let k = match all <= MOST {
         true => all,
-        false => needed.min(MOST),
+        false => needed.max(least).min(MOST),
     };
     let held = part.double_value(&[k - 1]);
     if held < LEAST_HELD {

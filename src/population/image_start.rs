@@ -13,7 +13,7 @@ const LEAST: f64 = 1e-2;
 const MOST: f64 = 20.0;
 
 /// Given the amplitude, ζ ~ N(ζ̂, Q⁻¹) with Q = 1 + a² G N⁻¹ Gᵀ, G the modes as the observation shows them and N
-/// its noise; x = dark + a (mean + ζ modes).
+/// its noise; x = dark + a (mean + ζ modes). Draws have the amplitude's error, too.
 #[derive(Debug)]
 pub struct ImageStart {
     population: ImagePopulation,
@@ -30,9 +30,12 @@ unsafe impl Sync for ImageStart {}
 /// What an observation says, however many draws are made of it.
 struct Told {
     light: Tensor,
-    /// L, and a L⁻¹ modes: a draw is ξᵀ a L⁻¹ modes from the mean.
+    /// L, and L⁻¹ of what each coordinate does to the image (a modes, and the mean where the amplitude is free): a
+    /// draw is ξᵀ times that from the mean.
     factor: Tensor,
     left: Tensor,
+    /// Roots of the coordinates' inverse variances before the observation, [·, 1].
+    roots: Tensor,
     anchor: Anchor,
 }
 
@@ -82,7 +85,15 @@ impl ImageStart {
         let [a, factor, coordinates] =
             [&found.amplitude, &found.factor, &found.coordinates].map(single);
         let about = &a * (&self.population.mean + coordinates.tr().matmul(modes));
-        let left = factor.linalg_solve_triangular(modes, false, true, false) * &a;
+        let ones = coordinates.ones_like();
+        let (does, roots) = match found.free {
+            None => (modes * &a, ones),
+            Some(precision) => (
+                Tensor::cat(&[&(modes * &a), &self.population.mean], 0),
+                Tensor::cat(&[&ones, &(a.ones_like() * precision.sqrt())], 0),
+            ),
+        };
+        let left = factor.linalg_solve_triangular(&does, false, true, false);
         let scatter = column_sums(&left.square()).sqrt();
         let shift = (&about - &self.population.mean * &a) / (&self.deviation * &a);
         let signal = column_sums(&seen.narrow(0, 1, modes.size()[0]).square()) * a.square();
@@ -92,6 +103,7 @@ impl ImageStart {
             light,
             factor,
             left,
+            roots,
             anchor: Anchor {
                 mean: dark + about,
                 scatter: scatter.maximum(&(&self.least * &a)),
@@ -101,15 +113,17 @@ impl ImageStart {
         }
     }
 
-    /// Standard normals for the modes of each row, [B, K].
-    fn chance(&self, random: &Rows) -> Tensor {
-        random.normal(100, self.population.modes.size()[0])
+    /// Standard normals for the coordinates of each row, [B, ·].
+    fn chance(&self, told: &[Rc<Told>], random: &Rows) -> Tensor {
+        let coordinates = told.first().map_or(0, |t| t.left.size()[0]);
+        random.normal(100, coordinates)
     }
 }
 
 impl Start for ImageStart {
     fn anchored(&self, y: &Tensor, latent: &Latent, random: &Rows) -> (Tensor, Latent) {
-        let (told, chance) = (self.told(y, latent), self.chance(random));
+        let told = self.told(y, latent);
+        let chance = self.chance(&told, random);
         let error = |(i, told): (i64, &Rc<Told>)| chance.narrow(0, i, 1).matmul(&told.left);
         let errors: Vec<Tensor> = (0..).zip(&told).map(error).collect();
         let all = |of: &dyn Fn(&Anchor) -> &Tensor| {
@@ -126,17 +140,18 @@ impl Start for ImageStart {
         (draw, latent.shallow_clone().on(anchor))
     }
 
-    /// a Q⁻¹ ζ′ of a draw ζ′ of the population, in pixels.
+    /// Q⁻¹ P ζ′ of a draw ζ′ of the population, P its inverse covariance, in pixels.
     fn prior_error(&self, y: &Tensor, latent: &Latent, random: &Rows) -> Tensor {
-        let chance = self.chance(random);
+        let all = self.told(y, latent);
+        let chance = self.chance(&all, random);
         let error = |(i, told): (i64, &Rc<Told>)| {
-            let own = chance.narrow(0, i, 1).tr();
+            let own = chance.narrow(0, i, 1).tr() * &told.roots;
             let own = told
                 .factor
                 .linalg_solve_triangular(&own, false, true, false);
             own.tr().matmul(&told.left)
         };
-        let errors: Vec<Tensor> = (0..).zip(&self.told(y, latent)).map(error).collect();
+        let errors: Vec<Tensor> = (0..).zip(&all).map(error).collect();
         Tensor::cat(&errors, 0)
     }
 }

@@ -1,19 +1,15 @@
 //! How likely an observation is under a Gaussian population, and how unusual.
 
-use super::linalg::{Cholesky, eigen};
+use super::linalg::eigen;
 use super::rest_filter::RestPosterior;
-use ndarray::{Array1, Array2, Axis, s};
+use super::smooth::smooth;
+use ndarray::{Array1, Array2, s};
 use std::f64::consts::TAU;
 
 /// Modes of which the observation knows a smaller part of the variance tell nothing.
 const KNOWN: f64 = 0.01;
 /// Modes of a population without structure that count, those of the largest variance.
 const MODES: usize = 24;
-
-/// Terms of a smooth spectrum, Legendre polynomials over its pixels, and the standard deviation of each, in
-/// amplitudes of the population.
-const TERMS: usize = 6;
-const WIDE: f64 = 3.0;
 
 /// An observation against its population.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,16 +40,6 @@ impl Likelihood {
             self.smooth.signum() * (2.0 * self.smooth.abs()).sqrt(),
         ]
     }
-}
-
-/// The Legendre polynomial of degree `n` at `x`.
-fn legendre(n: usize, x: f64) -> f64 {
-    let (mut before, mut now) = (1.0, x);
-    for k in 1..n {
-        let k = k as f64;
-        (before, now) = (now, ((2.0 * k + 1.0) * x * now - k * before) / (k + 1.0));
-    }
-    if n == 0 { 1.0 } else { now }
 }
 
 /// χ² of `n` degrees of freedom as a standard normal (Wilson & Hilferty 1931); NaN without any.
@@ -96,28 +82,10 @@ impl RestPosterior<'_> {
         }
     }
 
-    /// ln p(y₁) of a polynomial under white noise.
+    /// ln p(y₁) of a smooth spectrum.
     fn smooth(&self) -> f64 {
-        let last = (self.variance.len() - 1).max(1) as f64;
-        let good: Vec<usize> = self.good().collect();
-        let terms = Array2::from_shape_fn((good.len(), TERMS), |(k, n)| {
-            legendre(n, 2.0 * good[k] as f64 / last - 1.0)
-        });
-        let weight: Array1<f64> = good.iter().map(|j| 1.0 / self.variance[*j]).collect();
-        let y: Array1<f64> = (good.iter())
-            .map(|j| self.residual[*j] + self.mean_seen[*j])
-            .collect();
-        let weighted = &terms * &weight.view().insert_axis(Axis(1));
-        // Coefficients of standard deviation WIDE, in its units.
-        let inner = terms.t().dot(&weighted) * (WIDE * WIDE) + Array2::<f64>::eye(TERMS);
-        let told = weighted.t().dot(&y) * WIDE;
-        let Some(solver) = Cholesky::new(&inner) else {
-            return f64::NAN;
-        };
-        let found = solver.solve(&told.view().insert_axis(Axis(1)).to_owned());
-        let square = (&y * &y).dot(&weight) - told.dot(&found.column(0));
-        let noise: f64 = weight.iter().map(|w| (TAU / w).ln()).sum();
-        -0.5 * (square + noise + solver.log_determinant())
+        let y = &self.residual + &self.mean_seen;
+        smooth(y.view(), self.variance.view())
     }
 
     /// The observation's estimate of the broad modes over its covariance: with modes M and residual r,
@@ -144,25 +112,5 @@ impl RestPosterior<'_> {
         let along = axes.t().dot(&z);
         let told = known.iter().zip(&along).filter(|(g, _)| **g > KNOWN);
         told.fold((0, 0.0), |(n, sum), (g, z)| (n + 1, sum + z * z / g))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::legendre;
-
-    #[test]
-    fn legendre_polynomials_are_those_of_the_tables() {
-        let x = 0.3f64;
-        let known = [
-            1.0,
-            x,
-            0.5 * (3.0 * x * x - 1.0),
-            0.5 * (5.0 * x.powi(3) - 3.0 * x),
-        ];
-        for (n, known) in known.into_iter().enumerate() {
-            assert!((legendre(n, x) - known).abs() < 1e-12);
-        }
-        assert!((0..6).all(|n| (legendre(n, 1.0) - 1.0).abs() < 1e-12));
     }
 }

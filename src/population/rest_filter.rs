@@ -2,13 +2,17 @@
 //! about the amplitude that is found for the object first.
 
 use super::channel::Channel;
+use super::rest_drift::Drift;
 use super::rest_population::RestPopulation;
 use super::rest_seen::{Seen, Solver, doubt};
 use super::rest_sums::{amplitude, amplitude_error, amplitude_response};
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, CowArray, Ix1, s};
 use rand::RngExt;
 use rand_distr::StandardNormal;
 use std::sync::OnceLock;
+
+/// Where no spectrum shows a pixel its variance is this part of the usual one, at most.
+const UNKNOWN: f64 = 1e-6;
 
 /// Posteriors under a population behind `channel`. The blur is the channel's mean one, of the same
 /// width throughout; the tilt is exact but for what it does to a pixel's neighbours.
@@ -60,6 +64,14 @@ impl RestFilter {
         (seen.variances).slice(s![from..from + population.grid.pixels])
     }
 
+    /// Which pixels of an object at redshift `z` the population was learned at, `[D]`.
+    #[must_use]
+    pub fn known(&self, z: f64) -> Vec<bool> {
+        let all = &self.at(z).1.variances;
+        let least = UNKNOWN * all.sum() / all.len() as f64;
+        self.variances(z).iter().map(|v| *v > least).collect()
+    }
+
     /// A draw of an observation's noise, `[D]`, 0 where it is masked.
     pub fn noise(&self, ivar: ArrayView1<f32>, rng: &mut impl RngExt) -> Array1<f64> {
         let variance = |v: f32| if v > 0.0 { 1.0 / f64::from(v) } else { 0.0 };
@@ -69,31 +81,43 @@ impl RestFilter {
     /// The posterior of the object at redshift `z` (NaN: unknown) observed as `flux` where `ivar` > 0,
     /// both `[D]`. `None` if its covariance is not positive definite.
     #[must_use]
-    pub fn posterior(
-        &self,
+    pub fn posterior<'a>(
+        &'a self,
         flux: ArrayView1<f32>,
         ivar: ArrayView1<f32>,
         z: f64,
-    ) -> Option<RestPosterior<'_>> {
+    ) -> Option<RestPosterior<'a>> {
         let (population, seen, from) = self.at(z);
         let to = from + population.grid.pixels;
         let window = s![from..to];
-        let (m, slope_seen) = (seen.mean.slice(window), seen.slope.slice(window));
+        // Scaled spectra whose mean goes with redshift are scaled with it.
+        let at_z = |of: &'a Array1<f64>, drift: Option<&Drift>| -> CowArray<'a, f64, Ix1> {
+            let own = of.slice(window);
+            match drift {
+                Some(drift) => (&own + &drift.at(z, from, to - from)).into(),
+                None => own.into(),
+            }
+        };
+        let drifts = [seen.drift.as_ref(), population.drift.as_ref()];
+        let [m, slope_seen] = [&seen.mean, &seen.slope].map(|of| at_z(of, drifts[0]));
+        let [prior, slope] = [&population.mean, population.slope()].map(|of| at_z(of, drifts[1]));
         let (amplitude, amplitude_response) = match population.scaled {
-            true => (amplitude(flux, ivar, m), amplitude_response(flux, ivar, m)),
+            true => (
+                amplitude(flux, ivar, m.view()),
+                amplitude_response(flux, ivar, m.view()),
+            ),
             false => (1.0, Array1::zeros(flux.len())),
         };
         let doubt = match population.scaled {
-            true => doubt(amplitude_error(ivar, m) / amplitude),
+            true => doubt(amplitude_error(ivar, m.view()) / amplitude),
             false => 1.0,
         };
-        let slope = population.slope().slice(window);
         // Of spectra of this amplitude, over it.
         let over = |m: ArrayView1<f64>, s: ArrayView1<f64>| {
             let fixed = &m - &s;
             fixed / amplitude + s
         };
-        let mean_seen = over(m, slope_seen);
+        let mean_seen = over(m.view(), slope_seen.view());
         let variance = ivar.mapv(|v| match v > 0.0 {
             true => 1.0 / (f64::from(v) * amplitude * amplitude),
             false => 0.0,
@@ -104,7 +128,7 @@ impl RestFilter {
             channel: &self.channel,
             lever: self.channel.lever_of(&variance),
             amplitude,
-            prior: over(population.mean.slice(window), slope),
+            prior: over(prior.view(), slope.view()),
             mean_seen,
             slope,
             slope_seen,
@@ -142,8 +166,8 @@ pub struct RestPosterior<'a> {
     pub(super) prior: Array1<f64>,
     pub(super) mean_seen: Array1<f64>,
     /// How x changes with a, before and behind the blur.
-    slope: ArrayView1<'a, f64>,
-    slope_seen: ArrayView1<'a, f64>,
+    slope: CowArray<'a, f64, Ix1>,
+    slope_seen: CowArray<'a, f64, Ix1>,
     pub(super) factor: ArrayView2<'a, f64>,
     pub(super) seen_factor: ArrayView2<'a, f64>,
     pub(super) seen: &'a Seen,

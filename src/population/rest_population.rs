@@ -2,7 +2,9 @@
 
 use super::channel::Channel;
 use super::moments::Accumulator;
+use super::rest_drift::Drift;
 use super::rest_grid::RestGrid;
+use super::rest_parts::Parts;
 use super::rest_structure::{Structure, factor, structured};
 use super::rest_sums::{MeanSums, Products, Trend, TrendSums};
 use crate::Result;
@@ -44,6 +46,8 @@ pub struct RestPopulation {
     pub mean: Array1<f64>,
     /// s, `[L]`; `None`: m.
     pub slope: Option<Array1<f64>>,
+    /// What the mean changes by with redshift, where spectra show parts of the grid.
+    pub drift: Option<Drift>,
     /// F, `[L, M]`: F Fᵀ is the covariance of spectra of amplitude 1.
     pub factor: Array2<f64>,
     /// The same covariance as modes and a band, but that it is not quite positive semidefinite; `None`
@@ -73,7 +77,9 @@ impl RestPopulation {
     ///    the regression of the spectra on their amplitudes;
     /// 2. covariance over the pixels that both are unmasked, less the known noise, its correlation
     ///    between neighbours included; noisy spectra count less;
-    /// 3. regularisation: broad modes and local power (rest_structure.rs).
+    /// 3. regularisation: broad modes and local power (rest_structure.rs);
+    /// 4. of scaled spectra that each show a part of the grid: mean and broad modes by expectation maximisation
+    ///    from there (rest_parts.rs).
     ///
     /// The channel's tilt is left in the covariance of the broad modes.
     ///
@@ -121,8 +127,22 @@ impl RestPopulation {
         for block in rows() {
             products.add(&block?);
         }
-        let structure = structured(&products.covariances(), channel.sigma_pixels);
+        let found = products.covariances();
+        let mut structure = structured(&found, channel.sigma_pixels);
         let (shifts, spectra) = counted(&products.seen);
+        let mut drift = None;
+        if scaled && grid.is_rest() {
+            let band = structured(&found, 0.0).band;
+            let parts = Parts {
+                mean: trend.mean,
+                drift: Drift::none(rows(), &grid)?,
+                modes: structure.modes,
+            };
+            let parts = parts.learn(&rows, (&grid, channel, &band), spectra)?;
+            structure.modes = parts.modes;
+            trend = Trend::of_scale(parts.mean);
+            drift = Some(parts.drift);
+        }
         Ok(Some(Self {
             grid,
             factor: factor(&structure.dense()),
@@ -130,6 +150,7 @@ impl RestPopulation {
             scaled,
             shifts,
             spectra,
+            drift,
             slope: (amplitudes == Amplitudes::Trend).then_some(trend.slope),
             mean: trend.mean,
         }))
@@ -175,6 +196,7 @@ impl RestPopulation {
             grid,
             mean: moments.mean,
             slope: None,
+            drift: None,
             factor: factor(&moments.covariance),
             structure: None,
             scaled: false,
@@ -220,6 +242,7 @@ impl RestPopulation {
         Self {
             grid: self.grid.unshifted(),
             factor,
+            drift: None,
             structure: None,
             scaled: self.scaled,
             shifts: vec![1.0],

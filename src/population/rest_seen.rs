@@ -4,6 +4,7 @@ use super::banded::{BandMatrix, BandedSolver};
 use super::blur::blur_matrix;
 use super::channel::Channel;
 use super::linalg::Cholesky;
+use super::rest_drift::Drift;
 use super::rest_population::RestPopulation;
 use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate, s};
 
@@ -12,7 +13,7 @@ const RINGING: usize = 8;
 
 /// Variance of an amplitude about the one that was found, before the observation says more: far above what
 /// noise makes it off by …
-const AMPLITUDE: f64 = 0.1;
+pub(super) const AMPLITUDE: f64 = 0.1;
 /// … that is, its standard deviation at least so many times as large.
 const FAR: f64 = 3.0;
 
@@ -29,6 +30,8 @@ pub(super) struct Seen {
     /// H m and H s, `[L]`.
     pub mean: Array1<f64>,
     pub slope: Array1<f64>,
+    /// The mean's drift, H d.
+    pub drift: Option<Drift>,
     /// F and H F, F Fᵀ = C.
     pub own: Array2<f64>,
     pub factor: Array2<f64>,
@@ -92,6 +95,10 @@ impl Seen {
         let whole = blur_matrix(&vec![sigma; l]);
         let mean = whole.dot(&population.mean);
         let slope = whole.dot(population.slope());
+        let drift = population.drift.as_ref().map(|d| Drift {
+            slope: whole.dot(&d.slope),
+            ..d.clone()
+        });
         let own = with_amplitude(&population.factor, population);
         let rows = population.factor.rows();
         let variances = rows.into_iter().map(|f| f.dot(&f)).collect();
@@ -104,6 +111,7 @@ impl Seen {
             return Self {
                 mean,
                 slope,
+                drift,
                 own,
                 factor,
                 variances,
@@ -126,6 +134,7 @@ impl Seen {
         Self {
             mean,
             slope,
+            drift,
             factor: blur.dot(own.view()),
             own,
             variances,

@@ -9,10 +9,10 @@ use super::scale::pixel_scale;
 use super::set::ImageSetHeader;
 use super::stretched::{block, problem};
 use crate::config::{Config, SurveySource};
-use crate::data::{ImageLayout, Object};
+use crate::data::{Bands, ImageLayout, Object, Wcs};
 use crate::files::quantity::agree;
 use crate::survey::select::reject;
-use crate::survey::{ImageSource, RawImages};
+use crate::survey::{ImageSource, RawImages, Sky};
 use crate::{Error, Result};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -36,6 +36,7 @@ pub fn prepare_images(
         path,
         datasets,
         unit,
+        filters,
     } = source
     else {
         return Err(Error::config(
@@ -45,7 +46,10 @@ pub fn prepare_images(
             "give kind = \"images\"",
         ));
     };
-    let input = ImageSource::open(path, datasets, image)?;
+    let coarse = config.forward.undersampling();
+    let input = ImageSource::of_detector(path, datasets, image, coarse)?;
+    let said = Bands::of(image.channels, unit, filters);
+    let bands = said.or(&input.bands().unwrap_or(Bands::unknown(image.channels)));
     let n = input.len();
     let mut measured = 0;
     let (scale, from) = pixel_scale(config, &input, &mut |done, all| {
@@ -64,7 +68,7 @@ pub fn prepare_images(
     };
     let header = ImageSetHeader {
         layout,
-        unit: unit.clone(),
+        bands,
         config: config.to_toml()?,
     };
     let layout = &header.layout;
@@ -75,7 +79,7 @@ pub fn prepare_images(
         Report::new(out, n, input.duplicates(), details),
         |rows| {
             let mut raw = input.read(rows)?;
-            check_unit(&mut raw, unit).map(|()| raw)
+            check_bands(&mut raw, &header.bands, !filters.is_empty()).map(|()| raw)
         },
         |rows, mut raw| {
             if measure {
@@ -115,11 +119,15 @@ fn chunk(
         .map(|i| problem(&raw, i))
         .collect();
     let used: Vec<bool> = problems.iter().map(Option::is_none).collect();
-    let object = |(row, problem): (usize, Option<(i32, String)>)| {
+    let object = |((row, sky), problem): ((usize, &Sky), Option<(i32, String)>)| {
+        let [ra, dec] = sky.place.unwrap_or([f64::NAN; 2]);
         let mut object = Object {
             name: input.names()[row].clone(),
             source: input.origin(row),
             label: input.labels()[row],
+            ra,
+            dec,
+            wcs: sky.wcs.as_ref().map_or_else(String::new, Wcs::text),
             ..Object::default()
         };
         if let Some((bit, reason)) = problem {
@@ -127,36 +135,56 @@ fn chunk(
         }
         object
     };
+    let named = rows.zip(&raw.sky).zip(problems);
     Chunk {
-        objects: rows.zip(problems).map(object).collect(),
+        objects: named.map(object).collect(),
         block: block(raw, layout, &used),
         found,
     }
 }
 
-/// Whether the files say the unit of the config, where both say one; notes units that are not understood:
-/// then the config's counts.
-fn check_unit(raw: &mut RawImages, config: &str) -> Result<()> {
-    if config.trim().is_empty() {
-        return Ok(());
-    }
-    for (unit, place) in &raw.units {
-        match agree(unit, config) {
-            Some(true) => {}
-            Some(false) => {
-                return Err(Error::input(
-                    Path::new(place),
-                    "",
-                    format!("the file says `{unit}`, the config `{config}`"),
-                    "the same unit in both",
-                    "correct survey.source.unit, or the file if it is wrong",
-                ));
+/// Whether the files say the units and filters of the set, where both say any. Units that are not understood are
+/// noted: then the set's count; so are other names of filters, where the config gives names.
+fn check_bands(raw: &mut RawImages, set: &Bands, named: bool) -> Result<()> {
+    for (file, place) in &raw.bands {
+        let channels = set.units.len();
+        let contradicts = |what: &str, key: &str, k: usize, [found, wanted]: [&str; 2]| {
+            let of = match channels {
+                1 => String::new(),
+                _ => format!(" of channel {}", k + 1),
+            };
+            Err(Error::input(
+                Path::new(place),
+                "",
+                format!(
+                    "the file says {what} `{found}`{of}, the config or the first file `{wanted}`"
+                ),
+                format!("the same {what} in all"),
+                format!("correct survey.source.{key}, or the file if it is wrong"),
+            ))
+        };
+        for k in 0..channels {
+            let [found, wanted] = [&file.units, &set.units].map(|u| &*u[k]);
+            let both = !found.is_empty() && !wanted.is_empty();
+            match agree(found, wanted) {
+                Some(false) if both => return contradicts("the unit", "unit", k, [found, wanted]),
+                None if both && found != wanted => {
+                    let note = format!(
+                        "BUNIT `{found}` is not compared with survey.source.unit, which counts"
+                    );
+                    raw.notes.insert(note, raw.problems.len());
+                }
+                _ => {}
             }
-            None => {
-                let note =
-                    format!("BUNIT `{unit}` is not compared with survey.source.unit, which counts");
-                raw.notes.insert(note, raw.problems.len());
+            let [found, wanted] = [&file.filters, &set.filters].map(|f| &*f[k]);
+            if found == wanted || found.is_empty() || wanted.is_empty() {
+                continue;
             }
+            if !named {
+                return contradicts("the filter", "filters", k, [found, wanted]);
+            }
+            let note = format!("filter `{found}` of the files is called {wanted}");
+            raw.notes.insert(note, raw.problems.len());
         }
     }
     Ok(())

@@ -131,7 +131,7 @@ pub(super) fn same_unit(config: &Config, source: &SurveySource, path: &Path) -> 
     let unit = |s: &SurveySource| match s {
         SurveySource::Sdss { .. } | SurveySource::Desi { .. } => FLUX_UNIT.to_owned(),
         SurveySource::Hdf5 { flux_unit, .. } => flux_unit.clone(),
-        SurveySource::Images { unit, .. } => unit.clone(),
+        SurveySource::Images { unit, .. } => unit.join(", "),
     };
     let (ours, theirs) = (unit(&config.survey.source), unit(source));
     if config.normalise != NormaliseConfig::None || ours == theirs {

@@ -38,14 +38,20 @@ impl Restorable for ImageSetHeader {
             }
         }
         // Anything else is read as the run's own images were.
-        let (datasets, unit) = match &config.survey.source {
-            SurveySource::Images { datasets, unit, .. } => (datasets.clone(), unit.clone()),
+        let (datasets, unit, filters) = match &config.survey.source {
+            SurveySource::Images {
+                datasets,
+                unit,
+                filters,
+                ..
+            } => (datasets.clone(), unit.clone(), filters.clone()),
             _ => Default::default(),
         };
         Ok(Some(SurveySource::Images {
             path: given.paths.to_vec(),
             datasets,
             unit,
+            filters,
         }))
     }
 

@@ -25,7 +25,7 @@ impl ImagesSink {
         let set = task.set.header();
         let header = RestoredImagesHeader {
             layout: set.layout.clone(),
-            unit: set.unit.clone(),
+            bands: set.bands.clone(),
             // Of the whole, so that all parts hold the same images.
             noise_known: noise_known(task.set, task.selected)?,
             shapes: task.shapes,

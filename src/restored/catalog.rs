@@ -280,6 +280,7 @@ fn objects(fits: &mut Fits, path: &Path) -> Result<(Vec<Object>, Vec<bool>)> {
         loglike_p: known(&loglike_p, i),
         norm: real[3][i],
         label: -1,
+        wcs: String::new(),
     };
     Ok((
         (0..rows).map(object).collect(),

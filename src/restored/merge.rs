@@ -182,7 +182,7 @@ impl Parted for RestoredImages {
     fn shared(&self) -> Result<Vec<(&'static str, String)>> {
         let h = self.header();
         Ok(vec![
-            ("PIXUNIT", h.unit.clone()),
+            ("PIXUNIT, FILTER", h.bands.words().join(", ")),
             ("NOISE", format!("known: {}", h.noise_known)),
             ("IMAGES", format!("{:?}", h.layout)),
         ])

@@ -1,7 +1,7 @@
 //! An HDF5 image set of observations, as `selfsi prepare` reads it by its default dataset names.
 
 use crate::Result;
-use crate::data::ImageLayout;
+use crate::data::{Bands, ImageLayout};
 use crate::files::hdf5::content::{attribute, numbers, text};
 use crate::files::hdf5::output::Output;
 use crate::files::hdf5::read::attributes;
@@ -46,12 +46,12 @@ impl ImageFile {
     pub fn create(
         path: &Path,
         layout: &ImageLayout,
-        unit: &str,
+        bands: &Bands,
         config: &str,
         n: usize,
     ) -> Result<Self> {
         let output = Output::create(path)?;
-        output.put(|file| start(file, layout, unit, config, n))?;
+        output.put(|file| start(file, layout, bands, config, n))?;
         Ok(Self {
             output,
             channels: layout.channels,
@@ -130,18 +130,28 @@ impl ImageFile {
 fn start(
     file: &File,
     layout: &ImageLayout,
-    unit: &str,
+    bands: &Bands,
     config: &str,
     n: usize,
 ) -> hdf5::Result<()> {
     for (key, value) in [
-        ("unit", unit),
+        ("unit", bands.unit()),
         ("selfsi_version", env!("CARGO_PKG_VERSION")),
         ("config", config),
     ] {
         attribute(file, key, &text(value))?;
     }
     attributes(file, &version::SIMULATED_IMAGES.keys())?;
+    for (key, all) in [("units", &bands.units), ("filters", &bands.filters)] {
+        if all.iter().any(|text| !text.is_empty()) {
+            let texts: Vec<VarLenUnicode> = all.iter().map(|t| text(t)).collect();
+            let each = file
+                .new_attr::<VarLenUnicode>()
+                .shape(all.len())
+                .create(key)?;
+            each.write_raw(&texts)?;
+        }
+    }
     for (key, values) in [("mean", &layout.scale.mean), ("std", &layout.scale.std)] {
         let each = file.new_attr::<f64>().shape(values.len()).create(key)?;
         each.write_raw(values)?;

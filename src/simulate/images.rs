@@ -4,7 +4,7 @@ use super::image_file::{Block, ImageFile};
 use crate::base::random::{Purpose, Rows};
 use crate::base::tensors::{matrix, tensor};
 use crate::config::{Config, ImageConfig, SurveySource};
-use crate::data::{ImageLayout, Layout, PixelScale};
+use crate::data::{Bands, ImageLayout, Layout, PixelScale};
 use crate::forward;
 use crate::forward::Latent;
 use crate::prepare::pixel_scale;
@@ -28,7 +28,13 @@ pub(super) fn simulate(
     device: Device,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<usize> {
-    let SurveySource::Images { datasets, unit, .. } = &config.survey.source else {
+    let SurveySource::Images {
+        datasets,
+        unit,
+        filters,
+        ..
+    } = &config.survey.source
+    else {
         return Err(Error::config(
             "simulate",
             "survey.source.kind",
@@ -52,7 +58,8 @@ pub(super) fn simulate(
     let model = forward::build(&first, &Layout::Images(layout.clone()), device)?;
     (layout.vector, layout.planes) = model.widths();
     let n = source.len();
-    let mut target = ImageFile::create(out, &layout, unit, &config.to_toml()?, n)?;
+    let bands = Bands::of(image.channels, unit, filters);
+    let mut target = ImageFile::create(out, &layout, &bands, &config.to_toml()?, n)?;
     for start in (0..n).step_by(ROWS) {
         let end = (start + ROWS).min(n);
         let raw = source.read(start..end)?;

@@ -31,7 +31,7 @@ mod truth;
 pub use flux_unit::FLUX_UNIT;
 pub use hdf5_catalog::Hdf5Catalog;
 pub(crate) use images::psfs_of_file;
-pub use images::{ImageSource, RawImages};
+pub use images::{ImageSource, RawImages, Sky};
 pub use inputs::inputs;
 
 pub use pixel_mask::{PixelMask, SPPIXMASK};

@@ -73,6 +73,8 @@ pub(super) struct Pictures {
     pub width: usize,
     /// Of the asinh stretch; `None`: linear.
     pub softening: Option<f64>,
+    /// Filter and unit of each channel, as far as they are known.
+    pub bands: Vec<String>,
 }
 
 /// One object.

@@ -18,7 +18,7 @@ pub(super) fn content(view: &View) -> Result<Content> {
     let (header, layout) = (file.header(), file.layout());
     let audit = view.audit_of(&file)?;
     let (audit_file, mut audit) = audit.map_or((None, None), |(p, a)| (Some(name_of(p)), Some(a)));
-    let mut page = Content::new("images", path, &header.made, &header.unit);
+    let mut page = Content::new("images", path, &header.made, header.bands.unit());
     page.arrays = header.images();
     let arrays = page.arrays.len() + usize::from(view.truth.is_some());
     let size = arrays * Numbers::size(layout.pixels());
@@ -75,6 +75,7 @@ pub(super) fn content(view: &View) -> Result<Content> {
         height: layout.height,
         width: layout.width,
         softening: layout.scale.softening,
+        bands: header.bands.words(),
     });
     page.audit_file = audit_file;
     page.total = file.objects().len();

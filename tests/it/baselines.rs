@@ -524,6 +524,7 @@ fn task(forward: &ForwardConfig) -> Sampling<'_> {
         clean: values(43, 16),
         moments: None,
         spectra: None,
+        images: None,
     }
 }
 

@@ -252,7 +252,7 @@ fn in_restored_images() {
             planes: 0,
             psf: 0,
         },
-        unit: "nJy".into(),
+        bands: selfsi::data::Bands::of(3, &["nJy".into()], &[]),
         noise_known: true,
         shapes: false,
         made: Provenance {

@@ -45,6 +45,12 @@ impl Study {
             kind = 'images'
             path = 'observed.h5'
             unit = 'nJy'
+            [network]
+            channels = 8
+            multipliers = [1, 2]
+            blocks = 1
+            attention = []
+            head = 8
             [forward]
             kind = 'stages'
             [[forward.stages]]
@@ -104,7 +110,7 @@ impl Study {
     fn set(&self, layout: &ImageLayout, y: &Array2<f32>) {
         let header = ImageSetHeader {
             layout: layout.clone(),
-            unit: "nJy".into(),
+            bands: selfsi::data::Bands::of(layout.channels, &["nJy".into()], &[]),
             config: String::new(),
         };
         let block = ImageBlock {
@@ -149,7 +155,7 @@ impl Study {
         let sde = method == "sde";
         let header = RestoredImagesHeader {
             layout: layout.clone(),
-            unit: "nJy".into(),
+            bands: selfsi::data::Bands::of(layout.channels, &["nJy".into()], &[]),
             noise_known: true,
             shapes: false,
             made: Provenance {
@@ -302,7 +308,7 @@ fn what_does_not_fit_is_refused_in_one_line() {
 }
 
 #[test]
-fn the_baselines_that_sample_add_two_rows_and_say_how_they_were_made() {
+fn the_baselines_that_sample_and_the_control_add_rows_and_say_how_they_were_made() {
     let study = Study::new();
     let few = [
         "--baselines",
@@ -316,7 +322,12 @@ fn the_baselines_that_sample_add_two_rows_and_say_how_they_were_made() {
     study.evaluate().args(few).assert().success();
     let text = std::fs::read_to_string(study.path("run/evaluation.json")).unwrap();
     let e: ImageEvaluation = serde_json::from_str(&text).unwrap();
-    assert_eq!((e.images, e.rows.len()), (6, 8));
+    assert_eq!((e.images, e.rows.len()), (6, 9));
+    let control = |r: &&selfsi::evaluate::images::ImageRow| r.name.starts_with("control");
+    let row = e.rows.iter().find(control).unwrap();
+    assert!(row.rmse.mean.is_finite() && row.rmse.mean < 20.0 * STD);
+    let note = e.notes.iter().find(|n| n.starts_with("Control")).unwrap();
+    assert!(note.contains("4 steps"), "{note}");
     for kind in [ImageKind::Dps, ImageKind::EmPosterior] {
         let row = e.rows.iter().find(|r| r.kind == kind).unwrap();
         // In the file's units, like the others.
@@ -336,6 +347,6 @@ fn the_baselines_that_sample_add_two_rows_and_say_how_they_were_made() {
         .success();
     let text = std::fs::read_to_string(study.path("run/evaluation.json")).unwrap();
     let e: ImageEvaluation = serde_json::from_str(&text).unwrap();
-    assert_eq!(e.rows.len(), 6);
+    assert_eq!(e.rows.len(), 7);
     assert!(e.notes[0].contains("photon noise"), "{:?}", e.notes);
 }

@@ -306,7 +306,7 @@ fn masked_pixels_are_neither_flux_nor_part_of_the_measured_scale() {
     assert!((f64::from(pixel) - ((v / 0.5).asinh() - mean) / std).abs() < 1e-5);
     let expected = 4.0 * scale.linear_unit(0).powi(2);
     assert!((f64::from(ivar) / expected - 1.0).abs() < 1e-5);
-    assert_eq!(set.header().unit, "nmgy");
+    assert_eq!(set.header().bands.unit(), "nmgy");
 }
 
 #[test]

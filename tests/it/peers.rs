@@ -101,6 +101,7 @@ fn the_peers_come_near_the_best_estimate_and_the_control_nearest() {
         tuning: (Observed::Spectra(tuning), tuned),
         clean,
         moments: None,
+        images: None,
         spectra: Some(Spectra {
             network: &network,
             train: &train,

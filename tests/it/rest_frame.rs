@@ -59,6 +59,7 @@ fn population(scaled: bool) -> RestPopulation {
     let (mean, factor) = truth();
     RestPopulation {
         grid: rest_grid(),
+        drift: None,
         mean,
         slope: None,
         factor,

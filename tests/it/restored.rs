@@ -54,6 +54,7 @@ fn objects() -> Vec<Object> {
         fiberid: 4_544_940_698 + i as i64,
         thing_id: 77,
         label: -1,
+        wcs: String::new(),
         z_grid: 0.0,
         ra: 120.5,
         dec: -3.25,

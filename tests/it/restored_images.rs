@@ -5,7 +5,7 @@ use crate::fixtures::image_run::ImageRun;
 use crate::fixtures::python::{check, python};
 use crate::fixtures::run_folder::{error_line, selfsi};
 use ndarray::{Array2, s};
-use selfsi::data::{ImageLayout, Method, Object, PixelScale, Provenance, flag};
+use selfsi::data::{Bands, ImageLayout, Method, Object, PixelScale, Provenance, flag};
 use selfsi::plot::{Choice, catalog_images, save};
 use selfsi::restored::{
     ImageTable, RestoredBlock, RestoredImages, RestoredImagesHeader, RestoredImagesWriter,
@@ -30,7 +30,10 @@ fn header(channels: usize, method: &str, draws: usize, vector: usize) -> Restore
             planes: 2 * vector,
             psf: 0,
         },
-        unit: if channels > 1 { "nJy" } else { "" }.into(),
+        bands: match channels {
+            1 => Bands::unknown(1),
+            n => Bands::of(n, &["nJy".into()], &["g".into(), "r".into(), "z".into()]),
+        },
         noise_known: channels > 1,
         shapes: false,
         made: Provenance {
@@ -303,7 +306,7 @@ fn an_untrained_ode_gives_back_what_was_observed_in_the_units_of_the_file() {
         assert!(r.heldout().contains(&true) && r.heldout().contains(&false));
         let h = r.header();
         assert_eq!(
-            (r.method(), r.draws(), h.unit.as_str()),
+            (r.method(), r.draws(), h.bands.unit()),
             (Method::Ode, 1, "nJy")
         );
         assert_eq!(h.layout.scale.softening, softening);

@@ -290,7 +290,7 @@ fn images(path: &Path) -> Array2<f32> {
             planes: 0,
             psf: 0,
         },
-        unit: "nJy".into(),
+        bands: selfsi::data::Bands::of(2, &["nJy".into()], &["g".into(), "r".into()]),
         noise_known: false,
         shapes: false,
         made: selfsi::data::Provenance {

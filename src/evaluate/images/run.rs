@@ -100,7 +100,7 @@ pub fn evaluate_images(
     let (classical, left_out) = baselines(&task);
     let answer = answer(samplers, || {
         let rows = chosen.beside(&set, &files, &in_truth);
-        of_images(&set, &clean, &rows, config)
+        of_images(&set, &clean, &rows, (config, runs[0].cpu_s))
     })?;
 
     let range = DataRange::of(shown.view());
@@ -151,7 +151,7 @@ pub fn evaluate_images(
         images: shown.nrows(),
         not_finite: chosen.not_finite,
         without_truth: chosen.without_truth,
-        unit: match (&layout.scale.softening, set.header().unit.as_str()) {
+        unit: match (&layout.scale.softening, set.header().bands.unit()) {
             (Some(softening), _) => format!("asinh(value / {softening})"),
             (None, "") => "the file's units".to_owned(),
             (None, unit) => unit.to_owned(),

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::data::Layout;
 use crate::evaluate::catalogs::finite_rows;
 use crate::evaluate::sampling::{
-    Baseline, CLEAN, LEARNING, Observed, Sampling, TUNING, apart, evenly,
+    Baseline, CLEAN, ImagePairs, LEARNING, Observed, Sampling, TUNING, apart, evenly,
 };
 use crate::prepare::ImageSet;
 use crate::survey::ImageSource;
@@ -40,12 +40,13 @@ pub(super) fn of_images<'a>(
     set: &ImageSet,
     clean: &ImageSource,
     rows: &ImageRows,
-    config: &'a Config,
+    (config, cpu_s): (&'a Config, Option<f64>),
 ) -> Result<Sampling<'a>> {
     let layout = &set.header().layout;
     let scored: HashSet<usize> = rows.scored.1.iter().copied().collect();
     let not_scored = rows.in_truth.iter().filter(|(_, t)| !scored.contains(t));
-    let (mut tuning, _) = apart(&not_scored.copied().collect::<Vec<_>>(), TUNING);
+    let not_scored: Vec<(usize, usize)> = not_scored.copied().collect();
+    let (mut tuning, paired) = apart(&not_scored, TUNING);
     let read = |at: &[usize]| -> Result<(Array2<f32>, Vec<usize>)> {
         let shown = read_clean(clean, at, layout)?;
         let complete = finite_rows([&shown]);
@@ -59,6 +60,10 @@ pub(super) fn of_images<'a>(
     let (tuning_truth, complete) = read(&at)?;
     tuning = complete.iter().map(|k| tuning[*k]).collect();
     let taken: HashSet<usize> = at.into_iter().chain(scored).collect();
+    let paired = evenly(&paired, CLEAN);
+    let of_pairs: Vec<usize> = paired.iter().map(|(_, t)| *t).collect();
+    let (clean_pairs, complete) = read(&of_pairs)?;
+    let of_pairs: Vec<usize> = complete.iter().map(|k| paired[*k].0).collect();
     let others: Vec<usize> = (0..clean.len()).filter(|t| !taken.contains(t)).collect();
     let tuned: Vec<usize> = tuning.iter().map(|(i, _)| *i).collect();
     Ok(Sampling {
@@ -71,5 +76,12 @@ pub(super) fn of_images<'a>(
         clean: read(&evenly(&others, CLEAN))?.0,
         moments: None,
         spectra: None,
+        images: Some(ImagePairs {
+            network: &config.network,
+            train: &config.train,
+            cpu_s,
+            clean: clean_pairs,
+            of_clean: set.read_rows(&of_pairs)?,
+        }),
     })
 }

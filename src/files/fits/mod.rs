@@ -1,5 +1,6 @@
 //! FITS through cfitsio: reading, checks before anything is believed, and the general writer.
 
+mod cards;
 mod check;
 pub(crate) mod column;
 pub(crate) mod columns;
@@ -10,7 +11,6 @@ mod fz;
 pub(crate) mod gzip;
 mod header;
 mod headers;
-mod history;
 pub(crate) mod read;
 mod rice;
 pub(crate) mod sheet;

@@ -14,8 +14,9 @@ use ndarray::{Array2, ArrayViewD};
 use std::ops::Range;
 use std::path::Path;
 
-/// Longest fixed-length text that is read; HDF5 truncates beyond it.
+/// Longest fixed-length text that is read; HDF5 truncates beyond it. Most are short.
 const FIXED: usize = 512;
+const LONG: usize = 1 << 14;
 
 /// Opens an HDF5 file for reading.
 ///
@@ -95,15 +96,23 @@ pub(crate) fn bad(path: &Path, place: &str, e: &hdf5::Error) -> Error {
 
 /// A text attribute in any of HDF5's string forms, the first of several; `None` if absent or not text.
 pub(crate) fn text_attribute(at: &Location, name: &str) -> Option<String> {
+    texts_attribute(at, name)?.into_iter().next()
+}
+
+/// All texts of an attribute; `None` if absent or not text.
+pub(crate) fn texts_attribute(at: &Location, name: &str) -> Option<Vec<String>> {
     let attribute = at.attr(name).ok()?;
-    fn first<T: H5Type + AsRef<[u8]>>(attribute: &Attribute) -> Option<String> {
-        attribute.read_raw::<T>().ok()?.first().map(|v| lossy(v))
+    fn all<T: H5Type + AsRef<[u8]>>(attribute: &Attribute) -> Option<Vec<String>> {
+        let texts = attribute.read_raw::<T>().ok()?;
+        Some(texts.iter().map(|v| lossy(v)).collect())
     }
     match attribute.dtype().ok()?.to_descriptor().ok()? {
-        TypeDescriptor::VarLenUnicode => first::<VarLenUnicode>(&attribute),
-        TypeDescriptor::VarLenAscii => first::<VarLenAscii>(&attribute),
-        TypeDescriptor::FixedUnicode(_) => first::<FixedUnicode<FIXED>>(&attribute),
-        TypeDescriptor::FixedAscii(_) => first::<FixedAscii<FIXED>>(&attribute),
+        TypeDescriptor::VarLenUnicode => all::<VarLenUnicode>(&attribute),
+        TypeDescriptor::VarLenAscii => all::<VarLenAscii>(&attribute),
+        TypeDescriptor::FixedUnicode(n) if n > FIXED => all::<FixedUnicode<LONG>>(&attribute),
+        TypeDescriptor::FixedAscii(n) if n > FIXED => all::<FixedAscii<LONG>>(&attribute),
+        TypeDescriptor::FixedUnicode(_) => all::<FixedUnicode<FIXED>>(&attribute),
+        TypeDescriptor::FixedAscii(_) => all::<FixedAscii<FIXED>>(&attribute),
         _ => None,
     }
 }
@@ -124,6 +133,8 @@ pub(crate) fn names(data: &Dataset) -> hdf5::Result<Vec<String>> {
     match data.dtype()?.to_descriptor()? {
         TypeDescriptor::VarLenUnicode => all::<VarLenUnicode>(data, lossy),
         TypeDescriptor::VarLenAscii => all::<VarLenAscii>(data, lossy),
+        TypeDescriptor::FixedUnicode(n) if n > FIXED => all::<FixedUnicode<LONG>>(data, lossy),
+        TypeDescriptor::FixedAscii(n) if n > FIXED => all::<FixedAscii<LONG>>(data, lossy),
         TypeDescriptor::FixedUnicode(_) => all::<FixedUnicode<FIXED>>(data, lossy),
         TypeDescriptor::FixedAscii(_) => all::<FixedAscii<FIXED>>(data, lossy),
         TypeDescriptor::Unsigned(_) => all::<u64>(data, ToString::to_string),

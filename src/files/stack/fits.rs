@@ -66,6 +66,7 @@ impl Sink for Writer {
         for (name, cells) in &cells {
             match cells {
                 Laid::Texts(v) => self.sheet.column(&hdu, name, v)?,
+                Laid::Real(v) => self.sheet.column(&hdu, name, v)?,
                 Laid::Whole(v, _) => self.sheet.column(&hdu, name, v)?,
                 Laid::Several(v, _) => self.sheet.column(&hdu, name, v)?,
             }
@@ -80,6 +81,7 @@ impl Sink for Writer {
 /// Cells in the form of FITS.
 enum Laid {
     Texts(Vec<String>),
+    Real(Vec<f64>),
     /// And whether −1 is an unknown value.
     Whole(Vec<i64>, bool),
     /// And how many each row has.
@@ -90,6 +92,7 @@ enum Laid {
 fn laid(cells: &Cells<'_>) -> Option<Laid> {
     match cells {
         Cells::Texts(v) => Some(Laid::Texts(v.iter().map(|v| ascii(v)).collect())),
+        Cells::Real(v) => Some(Laid::Real(v.clone())),
         Cells::Whole(v) => Some(Laid::Whole(v.clone(), false)),
         Cells::Nullable(v) => Some(Laid::Whole(v.clone(), true)),
         Cells::Several(v) if v.ncols() == 0 => None,
@@ -101,6 +104,7 @@ impl Laid {
     fn column(&self, name: &str) -> tables::Column {
         match self {
             Self::Texts(v) => tables::Column::texts(name, v),
+            Self::Real(_) => tables::Column::new(name, T::Double),
             Self::Whole(_, nullable) => tables::Column {
                 nullable: *nullable,
                 ..tables::Column::new(name, T::LongLong)
@@ -186,6 +190,15 @@ impl Reader for Stack {
     fn texts(&mut self, column: &str) -> Result<Vec<String>> {
         let (column, rows) = self.column(column)?;
         self.fits.texts(&column, rows)
+    }
+
+    fn has(&mut self, column: &str) -> bool {
+        self.find("CATALOG").is_ok() && self.fits.column(column).is_some()
+    }
+
+    fn real(&mut self, column: &str) -> Result<Vec<f64>> {
+        let (column, rows) = self.column(column)?;
+        self.fits.floats(&column, rows)
     }
 
     fn whole(&mut self, column: &str) -> Result<Vec<i64>> {

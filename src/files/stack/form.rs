@@ -37,6 +37,12 @@ pub(crate) trait Reader {
     /// A column of texts [N].
     fn texts(&mut self, column: &str) -> Result<Vec<String>>;
 
+    /// Whether the table has this column.
+    fn has(&mut self, column: &str) -> bool;
+
+    /// A column of numbers [N].
+    fn real(&mut self, column: &str) -> Result<Vec<f64>>;
+
     /// A column of integers [N].
     fn whole(&mut self, column: &str) -> Result<Vec<i64>>;
 

@@ -68,6 +68,7 @@ fn put(file: &File, column: &Column<'_>) -> hdf5::Result<()> {
     let name = column.name;
     match &column.cells {
         Cells::Texts(v) => read::texts(file, name, v.iter().map(String::as_str)),
+        Cells::Real(v) => read::column(file, name, v).map(drop),
         Cells::Whole(v) | Cells::Nullable(v) => read::column(file, name, v).map(drop),
         Cells::Several(v) if v.ncols() == 0 => Ok(()),
         Cells::Several(v) => {
@@ -132,6 +133,14 @@ impl Reader for Stack {
 
     fn texts(&mut self, column: &str) -> Result<Vec<String>> {
         self.get(column, read::names)
+    }
+
+    fn has(&mut self, column: &str) -> bool {
+        self.file.link_exists(&column.to_lowercase())
+    }
+
+    fn real(&mut self, column: &str) -> Result<Vec<f64>> {
+        self.get(column, |data| data.read_raw())
     }
 
     fn whole(&mut self, column: &str) -> Result<Vec<i64>> {

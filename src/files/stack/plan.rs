@@ -41,6 +41,7 @@ pub(crate) struct Column<'a> {
 /// A value for each object.
 pub(crate) enum Cells<'a> {
     Texts(Vec<String>),
+    Real(Vec<f64>),
     Whole(Vec<i64>),
     /// −1 stands for an unknown value.
     Nullable(Vec<i64>),

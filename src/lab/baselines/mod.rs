@@ -17,6 +17,7 @@ pub mod dps;
 pub mod em;
 mod empca;
 mod gaussian;
+mod image_control;
 mod linear;
 mod peers;
 mod posterior;

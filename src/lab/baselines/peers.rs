@@ -29,7 +29,7 @@ const ITERATIONS: u64 = 25;
 /// Draws of each object.
 const DRAWS: usize = 16;
 /// Processor seconds of a training where those of the run are not known.
-const SECONDS: f64 = 200.0;
+pub(super) const SECONDS: f64 = 200.0;
 
 /// A row with its note, or why there is none.
 pub(super) type Made = std::result::Result<(Sampled, String), String>;

@@ -1,6 +1,7 @@
 //! All rows that are asked for.
 
-use super::peers::{Peers, of_spectra};
+use super::image_control;
+use super::peers::{Made, Peers, of_spectra};
 use super::settings::Settings;
 use super::table::{left_out, with_prior};
 use crate::Result;
@@ -9,7 +10,7 @@ use crate::train::Observable;
 use tch::Device;
 
 /// The rows of the baselines of `settings` for the scored observations. Where the channel or the data do not
-/// allow one, a note says why. Those that know the redshifts are for spectra alone.
+/// allow one, a note says why. Those that know the redshifts are for spectra alone; the control is for both.
 ///
 /// Before each part of the work `say` is called with what comes.
 ///
@@ -22,6 +23,14 @@ pub fn sampled(
     say: &dyn Fn(&str),
 ) -> Result<Answer> {
     let mut answer = with_prior(task, settings, device, say)?;
+    if let (Some(pairs), Observed::Images(block)) = (&task.images, &task.scored)
+        && settings.methods.contains(&Baseline::Control)
+    {
+        say("control: training the run's network on clean pairs");
+        let scored = block.observations(device);
+        let made = image_control::control(task, pairs, &scored, settings.steps, device)?;
+        answer.extend(finite("the control", made));
+    }
     let (Some(spectra), Some((grid, noise_rho)), Observed::Spectra(block)) =
         (&task.spectra, of_spectra(&task.layout), &task.scored)
     else {
@@ -53,16 +62,21 @@ pub fn sampled(
                 ("the control", peers.control()?)
             }
         };
-        answer.extend(match made {
-            Ok((row, _)) if !row.values.iter().all(|v| v.is_finite()) => {
-                left_out(what, "its restorations are not finite")
-            }
-            Ok((row, note)) => Answer {
-                rows: vec![row],
-                notes: vec![note],
-            },
-            Err(why) => left_out(what, &why),
-        });
+        answer.extend(finite(what, made));
     }
     Ok(answer)
+}
+
+/// The row of `what`, or why there is none.
+fn finite(what: &str, made: Made) -> Answer {
+    match made {
+        Ok((row, _)) if !row.values.iter().all(|v| v.is_finite()) => {
+            left_out(what, "its restorations are not finite")
+        }
+        Ok((row, note)) => Answer {
+            rows: vec![row],
+            notes: vec![note],
+        },
+        Err(why) => left_out(what, &why),
+    }
 }

@@ -19,6 +19,8 @@ pub struct Column {
 #[derive(Debug)]
 enum Field {
     Text(fn(&Object) -> &String, fn(&mut Object, String)),
+    /// The same, of which sets of before have none.
+    LaterText(fn(&Object) -> &String, fn(&mut Object, String)),
     Real(fn(&Object) -> f64, fn(&mut Object, f64)),
     /// The same, of which sets of before have none.
     Later(fn(&Object) -> f64, fn(&mut Object, f64)),
@@ -28,9 +30,15 @@ enum Field {
 
 macro_rules! column {
     (Text, $name:ident) => {
+        column!(@text Text, $name)
+    };
+    (LaterText, $name:ident) => {
+        column!(@text LaterText, $name)
+    };
+    (@text $kind:ident, $name:ident) => {
         Column {
             name: stringify!($name),
-            field: Field::Text(|o| &o.$name, |o, v| o.$name = v),
+            field: Field::$kind(|o| &o.$name, |o, v| o.$name = v),
         }
     };
     ($kind:ident, $name:ident) => {
@@ -68,16 +76,21 @@ pub(super) const OF_SPECTRA: &[Column] = &[
 pub(super) const OF_IMAGES: &[Column] = &[
     FLAG,
     column!(Whole, label),
+    column!(Later, ra),
+    column!(Later, dec),
     column!(Text, name),
     column!(Text, reason),
     column!(Text, source),
+    column!(LaterText, wcs),
 ];
 
 /// Makes the datasets of `columns` for `n` objects.
 pub(super) fn create(file: &File, columns: &[Column], n: usize) -> hdf5::Result<()> {
     for Column { name, field } in columns {
         match field {
-            Field::Text(..) => file.new_dataset::<VarLenUnicode>().shape(n).create(*name)?,
+            Field::Text(..) | Field::LaterText(..) => {
+                file.new_dataset::<VarLenUnicode>().shape(n).create(*name)?
+            }
             Field::Real(..) | Field::Later(..) => read::numbers::<f64>(file, name, &[n])?,
             Field::Whole(..) => read::numbers::<i64>(file, name, &[n])?,
             Field::Flag => read::numbers::<i32>(file, name, &[n])?,
@@ -106,7 +119,9 @@ pub(super) fn write(
     let all = objects.iter();
     for Column { name, field } in columns {
         match field {
-            Field::Text(get, _) => put(file, name, rows, all.clone().map(|o| read::text(get(o)))),
+            Field::Text(get, _) | Field::LaterText(get, _) => {
+                put(file, name, rows, all.clone().map(|o| read::text(get(o))))
+            }
             Field::Real(get, _) | Field::Later(get, _) => {
                 put(file, name, rows, all.clone().map(get))
             }
@@ -128,10 +143,10 @@ pub(super) fn read(file: &Opened, columns: &[Column]) -> Result<Vec<Object>> {
     for Column { name, field } in columns {
         let all = objects.iter_mut();
         match field {
-            Field::Text(_, put) => all
+            Field::Later(..) | Field::LaterText(..) if !file.has(name) => {}
+            Field::Text(_, put) | Field::LaterText(_, put) => all
                 .zip(file.texts(name, flags.len())?)
                 .for_each(|(o, v)| put(o, v)),
-            Field::Later(..) if !file.has(name) => {}
             Field::Real(_, put) | Field::Later(_, put) => {
                 all.zip(file.column(name, n)?).for_each(|(o, v)| put(o, v))
             }

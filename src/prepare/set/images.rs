@@ -5,7 +5,7 @@ use super::header::SetHeader;
 use super::opened::Opened;
 use super::reader::PreparedSet;
 use crate::Result;
-use crate::data::{ImageBlock, ImageLayout, Layout, PixelScale};
+use crate::data::{Bands, ImageBlock, ImageLayout, Layout, PixelScale};
 use crate::files::hdf5::read;
 use crate::files::version;
 use hdf5::File;
@@ -18,8 +18,8 @@ pub type ImageSet = PreparedSet<ImageSetHeader>;
 pub struct ImageSetHeader {
     /// Shape and scale of the images.
     pub layout: ImageLayout,
-    /// FITS unit string of the pixel values; may be empty.
-    pub unit: String,
+    /// Units and filters of the channels.
+    pub bands: Bands,
     /// The TOML text of the job that made the set.
     pub config: String,
 }
@@ -84,13 +84,25 @@ impl SetHeader for ImageSetHeader {
                 planes: shape[4],
                 psf: psf as usize,
             },
-            unit: text("unit"),
+            bands: match file.has("units") {
+                true => Bands {
+                    units: file.texts("units", shape[0])?,
+                    filters: file.texts("filters", shape[0])?,
+                },
+                false => Bands::of(shape[0], &[text("unit")], &[]),
+            },
             config: text("config"),
         })
     }
 
     fn write(&self, file: &File) -> hdf5::Result<()> {
-        read::attribute(file, "unit", &read::text(&self.unit))?;
+        read::attribute(file, "unit", &read::text(self.bands.unit()))?;
+        for (name, all) in [
+            ("units", &self.bands.units),
+            ("filters", &self.bands.filters),
+        ] {
+            read::texts(file, name, all.iter().map(String::as_str))?;
+        }
         let l = &self.layout;
         let shape = [l.channels, l.height, l.width, l.vector, l.planes];
         read::column(file, "shape", &shape.map(|v| v as i64))?;

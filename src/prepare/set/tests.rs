@@ -2,7 +2,7 @@
 
 use super::{ImageSet, ImageSetHeader, Prepared, PreparedSet, SetHeader, SetWriter, SpectraHeader};
 use crate::config::GridConfig;
-use crate::data::{ImageLayout, LogGrid, Object, PixelScale, RowBlock, flag};
+use crate::data::{Bands, ImageLayout, LogGrid, Object, PixelScale, RowBlock, flag};
 use std::fmt::Debug;
 use std::ops::Range;
 
@@ -37,7 +37,7 @@ fn images(softening: Option<f64>, vector: usize, planes: usize) -> ImageSetHeade
             planes,
             psf: 0,
         },
-        unit: "nmgy".into(),
+        bands: Bands::of(2, &["nmgy".into()], &["g".into(), "r".into()]),
         config: "seed = 1".into(),
     }
 }

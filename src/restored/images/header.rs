@@ -2,7 +2,7 @@
 
 use crate::data::Provenance;
 use crate::data::provenance::{Key, flag_keys};
-use crate::data::{ImageLayout, PixelScale};
+use crate::data::{Bands, ImageLayout, PixelScale};
 use crate::files::stack::{self, Plan};
 use crate::files::units::inverse_square;
 use crate::files::version;
@@ -16,8 +16,8 @@ pub(crate) const CONTENT: &str = "images";
 pub struct RestoredImagesHeader {
     /// Shape and scale of the images.
     pub layout: ImageLayout,
-    /// FITS unit string of the pixel values; may be empty.
-    pub unit: String,
+    /// Units and filters of the channels.
+    pub bands: Bands,
     /// Whether the noise level of any pixel is known: without one there is no IVAR.
     pub noise_known: bool,
     /// Whether the table holds measured shapes.
@@ -59,11 +59,11 @@ impl RestoredImagesHeader {
 
     /// The file of `rows` objects.
     pub(crate) fn plan(&self, rows: usize) -> Plan<'_> {
-        let unit = Some(self.unit.clone()).filter(|u| !u.is_empty());
+        let unit = Some(self.bands.unit().to_owned()).filter(|u| !u.is_empty());
         let image = |kind: Image| stack::Image {
             name: kind.name(&self.made),
             unit: match kind {
-                Image::Ivar => inverse_square(&self.unit),
+                Image::Ivar => inverse_square(self.bands.unit()),
                 _ => unit.clone(),
             },
         };
@@ -81,11 +81,21 @@ impl RestoredImagesHeader {
         let noise = if self.noise_known { "known" } else { "unknown" };
         let mut keys = vec![
             Key::text("CONTENT", CONTENT, "what was restored"),
-            Key::text("PIXUNIT", &self.unit, "unit of the pixels"),
+            Key::text("PIXUNIT", self.bands.unit(), "unit of the pixels"),
             Key::text("NOISE", noise, "noise level of OBSERVED; unknown: no IVAR"),
             Key::whole("NVECTOR", l.vector as i64, "numbers known of a corruption"),
             Key::whole("NPLANES", l.planes as i64, "planes known of a corruption"),
         ];
+        let each = |stem: &str, all: &[String], what: &'static str| -> Vec<Key> {
+            let known = all.iter().enumerate().filter(|(_, text)| !text.is_empty());
+            known
+                .map(|(c, text)| Key::text(&format!("{stem}{}", c + 1), text, what))
+                .collect()
+        };
+        if self.bands.unit().is_empty() {
+            keys.extend(each("PIXUNIT", &self.bands.units, "unit of the channel"));
+        }
+        keys.extend(each("FILTER", &self.bands.filters, "filter of the channel"));
         if self.shapes {
             keys.push(Key::text(
                 "SHAPES",
@@ -139,7 +149,15 @@ impl RestoredImagesHeader {
             },
             noise_known: text("NOISE") == "known",
             shapes: text("SHAPES") == "measured",
-            unit: text("PIXUNIT"),
+            bands: {
+                let mut each = |stem: &str| -> Vec<String> {
+                    (1..=channels)
+                        .map(|c| text(&format!("{stem}{c}")))
+                        .collect()
+                };
+                let (units, filters) = (each("PIXUNIT"), each("FILTER"));
+                Bands { units, filters }.or(&Bands::of(channels, &[text("PIXUNIT")], &[]))
+            },
             made: Provenance::read(quantiles, get)?,
         })
     }

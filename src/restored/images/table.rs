@@ -1,7 +1,7 @@
 //! The table beside restored images.
 
 use crate::Result;
-use crate::data::Object;
+use crate::data::{Object, Wcs};
 use crate::files::stack::{Cells, Column, Reader};
 use crate::shapes::{QUANTITIES, ShapeTable};
 use ndarray::{Array2, Axis, ShapeError, concatenate};
@@ -27,6 +27,8 @@ impl ImageTable {
         let text = |get: fn(&Object) -> &String| {
             Cells::Texts(self.objects.iter().map(get).cloned().collect())
         };
+        let real = |get: fn(&Object) -> f64| Cells::Real(self.objects.iter().map(get).collect());
+        let header = |o: &Object| Wcs::parse(&o.wcs).map_or_else(String::new, |w| w.header());
         let flags = self.objects.iter().map(|o| i64::from(o.flag)).collect();
         let heldout = self.heldout.iter().map(|h| i64::from(*h)).collect();
         let mut all: Vec<Column<'_>> = [
@@ -36,6 +38,12 @@ impl ImageTable {
             ("LABEL", Cells::Nullable(self.labels.clone())),
             ("FLAG", Cells::Whole(flags)),
             ("HELDOUT", Cells::Whole(heldout)),
+            ("RA", real(|o| o.ra)),
+            ("DEC", real(|o| o.dec)),
+            (
+                "WCS",
+                Cells::Texts(self.objects.iter().map(header).collect()),
+            ),
             ("VECTOR", Cells::Several(self.vector.view())),
         ]
         .map(|(name, cells)| Column { name, cells })
@@ -91,6 +99,16 @@ impl ImageTable {
             _ => file.several("VECTOR", width)?,
         };
         let n = names.len();
+        // Files of before have none.
+        let mut real = |column| match file.has(column) {
+            true => file.real(column),
+            false => Ok(vec![f64::NAN; n]),
+        };
+        let (ra, dec) = (real("RA")?, real("DEC")?);
+        let wcs = match file.has("WCS") {
+            true => file.texts("WCS")?,
+            false => vec![String::new(); n],
+        };
         let shapes = shapes
             .map(|channels| shapes_of(file, channels))
             .transpose()?;
@@ -99,19 +117,28 @@ impl ImageTable {
             return Ok(None);
         }
         let lengths = [reasons.len(), sources.len(), labels.len(), flags.len()];
-        if lengths != [n; 4] || heldout.len() != n || vector.nrows() != n {
+        let of_sky = [ra.len(), dec.len(), wcs.len()];
+        if lengths != [n; 4] || of_sky != [n; 3] || heldout.len() != n || vector.nrows() != n {
             return Ok(None);
         }
-        let text = names.into_iter().zip(reasons).zip(sources);
-        let object = |(((name, reason), source), flag): (((_, _), _), i64)| Object {
+        let text = names.into_iter().zip(reasons).zip(sources).zip(flags);
+        let sky = ra.into_iter().zip(dec).zip(wcs);
+        type Named = (((String, String), String), i64);
+        let object = |((((name, reason), source), flag), ((ra, dec), wcs)): (
+            Named,
+            ((f64, f64), String),
+        )| Object {
             name,
             reason,
             source,
+            ra,
+            dec,
+            wcs: Wcs::parse(&wcs).map_or_else(String::new, |w| w.text()),
             flag: flag as i32,
             ..Object::default()
         };
         Ok(Some(Self {
-            objects: text.zip(flags).map(object).collect(),
+            objects: text.zip(sky).map(object).collect(),
             labels,
             heldout: heldout.iter().map(|h| *h > 0).collect(),
             vector,

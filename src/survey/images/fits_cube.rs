@@ -1,11 +1,15 @@
 //! FITS cubes: NAXISn = W, H, N or W, H, C, N; BSCALE, BZERO and BLANK applied, NaN kept.
 
-use super::axes::Axes;
+use super::axes::{Axes, Order};
+use super::bands;
 use super::companions::{Companions, is_companion};
 use super::image_file::ImageFile;
+use super::onto::Onto;
 use super::psf::PsfAxes;
 use super::raw::RawImages;
+use super::sky::{self, Sky};
 use crate::config::{ImageConfig, ImageDatasets};
+use crate::data::Bands;
 use crate::files::fits::read::{Fits, Hdu};
 use crate::{Error, Result};
 use ndarray::Array2;
@@ -19,15 +23,18 @@ const RESTORED: &str = "RESTORED";
 #[derive(Debug)]
 pub(crate) struct Cube {
     path: PathBuf,
-    image: ImageConfig,
+    onto: Onto,
     axes: Axes,
     hdu: usize,
     /// `None` of restored images.
     companions: Option<Companions>,
     /// The HDU of the point-spread functions, with its axes and name.
     psf: Option<(usize, PsfAxes, String)>,
-    /// BUNIT, and the HDU that says it.
-    unit: Option<(String, String)>,
+    /// Units and filters, and the HDU that says them.
+    bands: Option<(Bands, String)>,
+    sky: Vec<Sky>,
+    /// What is done with the images, in words.
+    notes: Vec<String>,
     names: Option<Vec<String>>,
     labels: Option<Vec<i64>>,
     /// A number that describes the corruption of each image, with its name.
@@ -40,7 +47,12 @@ impl Cube {
     ///
     /// # Errors
     /// [`Error::Input`] if there is no image, or it is of another shape than `image`.
-    pub fn open(path: &Path, names: &ImageDatasets, image: &ImageConfig) -> Result<Self> {
+    pub fn open(
+        path: &Path,
+        names: &ImageDatasets,
+        image: &ImageConfig,
+        coarse: usize,
+    ) -> Result<Self> {
         let mut fits = Fits::open(path)?;
         fits.check_complete()?;
         let hdus = listing(&mut fits)?;
@@ -54,8 +66,15 @@ impl Cube {
             ));
         };
         fits.seek(hdu)?;
-        let axes = Axes::of(shape, image, path, &fits.place())?;
-        let unit = fits.text_key("BUNIT").map(|unit| (unit, fits.place()));
+        let (axes, onto) = Onto::of(shape, image, coarse, path, &fits.place())?;
+        let bands = bands::of_fits(&mut fits, hdu, image.channels)?;
+        // FITS counts its axes from the fastest on.
+        let of_plane = match axes.order {
+            Order::First => [1, 2],
+            Order::Last => [2, 3],
+        };
+        let (sky, note) = sky::of_fits(&mut fits, &hdus, (hdu, axes.n), of_plane)?;
+        fits.seek(hdu)?;
         let restored = hdus[hdu].0.eq_ignore_ascii_case(RESTORED);
         let companions = match restored {
             true => None,
@@ -73,11 +92,13 @@ impl Cube {
         let mut cube = Self {
             psf,
             path: path.to_path_buf(),
-            image: *image,
+            sky: sky.into_iter().map(|s| onto.sky(s)).collect(),
+            notes: onto.note().into_iter().chain(note).collect(),
+            onto,
             axes,
             hdu,
             companions,
-            unit,
+            bands,
             names: None,
             labels: None,
             number: None,
@@ -126,26 +147,31 @@ impl ImageFile for Cube {
         self.psf.as_ref().map_or(0, |(_, axes, _)| axes.side)
     }
 
+    fn bands(&self) -> Option<Bands> {
+        self.bands.as_ref().map(|(bands, _)| bands.clone())
+    }
+
     fn read(&self, rows: Range<usize>) -> Result<RawImages> {
         let mut fits = Fits::open(&self.path)?;
-        let d = self.image.channels * self.image.height * self.image.width;
+        let file = &self.onto.file;
+        let d = file.channels * file.height * file.width;
         let mut get = |hdu: usize| {
             fits.seek(hdu)?;
             fits.pixels_from(rows.start * d, rows.len() * d)
         };
-        let ordered = |values: Vec<f64>| {
+        let ordered = |values: Vec<f64>| -> Result<Array2<f32>> {
             let values = values.into_iter().map(|v| v as f32).collect();
-            self.axes.rows(values, &self.image, &self.path)
+            let rows = self.axes.rows(values, file, &self.path)?;
+            Ok(self.onto.rows(rows))
         };
         let mut raw = RawImages::of_pixels(ordered(get(self.hdu)?)?);
         if let Some(companions) = &self.companions {
             raw.ivar = companions.ivar(&mut get)?.map(ordered).transpose()?;
-            raw.notes = companions
-                .notes
-                .iter()
-                .map(|n| (n.clone(), rows.len()))
-                .collect();
         }
+        let beside = self.companions.iter().flat_map(|c| &c.notes);
+        let notes = beside.chain(&self.notes).cloned();
+        raw.notes = notes.map(|note| (note, rows.len())).collect();
+        raw.sky = self.sky[rows.clone()].to_vec();
         if let Some((hdu, axes, place)) = &self.psf {
             let (skipped, n) = axes.span(&rows);
             fits.seek(*hdu)?;
@@ -165,9 +191,9 @@ impl ImageFile for Cube {
                 }
             }
         }
-        if let Some((unit, place)) = &self.unit {
-            let place = format!("{} {place} BUNIT", self.path.display());
-            raw.units.insert(unit.clone(), place);
+        if let Some((bands, place)) = &self.bands {
+            let place = format!("{} {place}", self.path.display());
+            raw.bands.insert(bands.clone(), place);
         }
         Ok(raw)
     }

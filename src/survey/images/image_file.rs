@@ -2,7 +2,7 @@
 
 use super::raw::RawImages;
 use crate::Result;
-use crate::data::PixelScale;
+use crate::data::{Bands, PixelScale};
 use std::fmt::Debug;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -32,6 +32,11 @@ pub(crate) trait ImageFile: Debug + Send + Sync {
     /// Pixels along a side of the point-spread function that comes with each channel; 0: none does.
     fn psf(&self) -> usize {
         0
+    }
+
+    /// Units and filters of the channels, as far as the file says; of a folder, the first file's that says any.
+    fn bands(&self) -> Option<Bands> {
+        None
     }
 
     /// Images and arrays of a folder that are none of its single images, and are not read.

@@ -1,14 +1,16 @@
 //! HDF5 image sets: [N, H, W], [N, C, H, W] or [N, H, W, C], with what else is known of each image.
 
 use super::axes::Axes;
+use super::bands;
 use super::image_file::ImageFile;
+use super::onto::Onto;
 use super::psf::PsfAxes;
 use super::raw::RawImages;
+use super::sky::Sky;
 use crate::config::{ImageConfig, ImageDatasets};
-use crate::data::PixelScale;
+use crate::data::{Bands, PixelScale, Wcs};
 use crate::files::hdf5::listing::datasets;
 use crate::files::hdf5::read;
-use crate::survey::hdf5_units::said_unit;
 use crate::{Error, Result};
 use hdf5::types::TypeDescriptor;
 use hdf5::{Dataset, File, Hyperslab, SliceOrIndex};
@@ -20,15 +22,17 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub(crate) struct Hdf5Images {
     path: PathBuf,
-    image: ImageConfig,
+    onto: Onto,
     images: Dataset,
     axes: Axes,
     ivar: Option<Beside>,
     mask: Option<Beside>,
     /// What is done with the mask, and datasets of the images' shape that are not read, in words.
     notes: Vec<String>,
-    /// Unit that the images say.
-    unit: Option<String>,
+    /// Units and filters that the file says.
+    bands: Option<Bands>,
+    /// None where the file says nothing of any.
+    sky: Vec<Sky>,
     /// [N, K] and [N, P, H, W].
     vector: Option<Dataset>,
     planes: Option<Dataset>,
@@ -54,7 +58,12 @@ impl Hdf5Images {
     ///
     /// # Errors
     /// [`Error::Input`] for a missing dataset that the config names, or a wrong shape.
-    pub fn open(path: &Path, names: &ImageDatasets, image: &ImageConfig) -> Result<Self> {
+    pub fn open(
+        path: &Path,
+        names: &ImageDatasets,
+        image: &ImageConfig,
+        coarse: usize,
+    ) -> Result<Self> {
         let look = Look {
             file: &read::open(path)?,
             path,
@@ -62,9 +71,9 @@ impl Hdf5Images {
         };
         let images = read::dataset(look.file, path, &names.images, "images [N, H, W(, C)]")?;
         let place = format!("dataset {}", names.images);
-        let axes = Axes::of(&images.shape(), image, path, &place)?;
+        let (axes, onto) = Onto::of(&images.shape(), image, coarse, path, &place)?;
         let n = axes.n;
-        let (h, w) = (image.height, image.width);
+        let (h, w) = (onto.file.height, onto.file.width);
         let beside = |name: &str, usual: &str| match look.optional(name, usual)? {
             Some(data) if data.shape() == images.shape() => Ok(Some(Beside {
                 data,
@@ -103,11 +112,16 @@ impl Hdf5Images {
         let planes = look.optional(&names.planes, &look.usual.planes)?;
         let p = match planes.as_ref().map(|d| (d, d.shape())) {
             None => 0,
-            Some((_, shape)) if shape.len() == 4 && shape[0] == n && shape[2..] == [h, w] => {
+            Some((_, shape))
+                if shape.len() == 4
+                    && shape[0] == n
+                    && shape[2..] == [image.height, image.width] =>
+            {
                 shape[1]
             }
             Some((data, _)) => {
-                return Err(look.wrong(&names.planes, data, &format!("[{n}, P, {h}, {w}]")));
+                let expected = format!("[{n}, P, {}, {}]", image.height, image.width);
+                return Err(look.wrong(&names.planes, data, &expected));
             }
         };
         let psf = match &names.psf {
@@ -135,6 +149,27 @@ impl Hdf5Images {
             let place = format!("dataset {name}");
             move |e: hdf5::Error| read::bad(path, &place, &e)
         };
+        let numbers = |name: &str, usual: &str| -> Result<Option<Vec<f64>>> {
+            let data = column(name, usual)?;
+            data.map(|d| d.read_raw::<f64>())
+                .transpose()
+                .map_err(bad(name))
+        };
+        let ra = numbers(&names.ra, &look.usual.ra)?;
+        let dec = numbers(&names.dec, &look.usual.dec)?;
+        let wcs = match column(&names.wcs, &look.usual.wcs)? {
+            Some(data) => Some(read::names(&data).map_err(bad(&names.wcs))?),
+            None => read::text_attribute(&images, &names.wcs).map(|one| vec![one; n]),
+        };
+        let sky = |i: usize| {
+            onto.sky(Sky {
+                place: ra
+                    .as_ref()
+                    .zip(dec.as_ref())
+                    .map(|(ra, dec)| [ra[i], dec[i]]),
+                wcs: wcs.as_ref().and_then(|texts| Wcs::parse(&texts[i])),
+            })
+        };
         let id = column(&names.id, &look.usual.id)?;
         let label = column(&names.label, &look.usual.label)?;
         let labels = label.map(|d| d.read_raw::<i64>()).transpose();
@@ -146,10 +181,14 @@ impl Hdf5Images {
             labels: labels.map_err(bad(&names.label))?,
             scale: recorded(look.file, image.channels),
             path: path.to_path_buf(),
-            image: *image,
+            sky: (0..n).map(sky).collect(),
             axes,
-            notes: notes(&look, names, &images, mask.is_some()),
-            unit: said_unit(&images),
+            notes: notes(&look, names, &images, mask.is_some())
+                .into_iter()
+                .chain(onto.note())
+                .collect(),
+            onto,
+            bands: bands::of_hdf5(look.file, &images, image.channels),
             ivar,
             mask,
             images,
@@ -162,12 +201,12 @@ impl Hdf5Images {
 
     /// `rows` of a dataset that says something of each pixel, [n, D].
     fn beside(&self, beside: &Beside, rows: &Range<usize>) -> Result<Array2<f32>> {
-        let (image, mut flat) = (&self.image, self.slab(&beside.data, rows)?);
+        let (image, mut flat) = (&self.onto.file, self.slab(&beside.data, rows)?);
         if beside.shared {
             let each = flat.chunks_exact(image.height * image.width);
             flat = each.flat_map(|p| p.repeat(image.channels)).collect();
         }
-        beside.axes.rows(flat, image, &self.path)
+        Ok(self.onto.rows(beside.axes.rows(flat, image, &self.path)?))
     }
 
     /// All of a dataset, in C order.
@@ -222,15 +261,20 @@ impl ImageFile for Hdf5Images {
         self.psf.as_ref().map_or(0, |(_, axes)| axes.side)
     }
 
+    fn bands(&self) -> Option<Bands> {
+        self.bands.clone()
+    }
+
     fn scale(&self) -> Option<&PixelScale> {
         self.scale.as_ref()
     }
 
     fn read(&self, rows: Range<usize>) -> Result<RawImages> {
-        let image = &self.image;
         let n = rows.len();
         let pixels = self.slab(&self.images, &rows)?;
-        let mut raw = RawImages::of_pixels(self.axes.rows(pixels, image, &self.path)?);
+        let pixels = self.axes.rows(pixels, &self.onto.file, &self.path)?;
+        let mut raw = RawImages::of_pixels(self.onto.rows(pixels));
+        raw.sky = self.sky[rows.clone()].to_vec();
         let beside =
             |data: &Option<Beside>| data.as_ref().map(|d| self.beside(d, &rows)).transpose();
         raw.ivar = beside(&self.ivar)?;
@@ -244,9 +288,9 @@ impl ImageFile for Hdf5Images {
             });
         }
         raw.notes = self.notes.iter().map(|note| (note.clone(), n)).collect();
-        if let Some(unit) = &self.unit {
+        if let Some(bands) = &self.bands {
             let place = format!("{} dataset {}", self.path.display(), self.images.name());
-            raw.units.insert(unit.clone(), place);
+            raw.bands.insert(bands.clone(), place);
         }
         for (data, out) in [
             (&self.vector, &mut raw.vector),

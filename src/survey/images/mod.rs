@@ -3,6 +3,7 @@
 //! What a path holds is recognised by its content. Several paths follow one another as one set.
 
 mod axes;
+mod bands;
 mod cifar;
 mod clean;
 mod companions;
@@ -13,14 +14,17 @@ mod image_file;
 mod image_hdf5;
 mod kind;
 mod npy;
+mod onto;
 mod open;
 mod picture;
 mod pictures;
 mod psf;
 mod psf_file;
 mod raw;
+mod sky;
 
 pub use raw::RawImages;
+pub use sky::Sky;
 
 pub(crate) use clean::clean_images;
 pub(crate) use guess::guess;
@@ -28,7 +32,7 @@ pub(crate) use psf_file::psfs_of_file;
 
 use super::spectra::duplicates;
 use crate::config::{Config, ImageConfig, ImageDatasets};
-use crate::data::PixelScale;
+use crate::data::{Bands, PixelScale};
 use crate::{Error, Result};
 use image_file::ImageFile;
 use std::ops::Range;
@@ -62,13 +66,27 @@ impl ImageSource {
     /// [`Error::Input`] for a path that holds no images, or images of another shape than `image`.
     /// In a folder of pictures that, or an unreadable file, is a problem of the row alone.
     pub fn open(paths: &[PathBuf], datasets: &ImageDatasets, image: &ImageConfig) -> Result<Self> {
+        Self::of_detector(paths, datasets, image, 1)
+    }
+
+    /// The same, where the detector's pixels may be `coarse` times as long as those of `image`: images on the
+    /// detector's grid come onto that of `image`, each pixel repeated.
+    ///
+    /// # Errors
+    /// As [`ImageSource::open`].
+    pub fn of_detector(
+        paths: &[PathBuf],
+        datasets: &ImageDatasets,
+        image: &ImageConfig,
+        coarse: usize,
+    ) -> Result<Self> {
         let mut source = Self {
             parts: Vec::new(),
             names: Vec::new(),
             labels: Vec::new(),
         };
         for path in paths {
-            for file in open::open(path, datasets, image)? {
+            for file in open::open(path, datasets, image, coarse)? {
                 source.add(file)?;
             }
         }
@@ -169,6 +187,12 @@ impl ImageSource {
     #[must_use]
     pub fn psf(&self) -> usize {
         self.parts.first().map_or(0, |(_, f)| f.psf())
+    }
+
+    /// Units and filters of the channels, as the first part that says any says.
+    #[must_use]
+    pub fn bands(&self) -> Option<Bands> {
+        self.parts.iter().find_map(|(_, f)| f.bands())
     }
 
     /// The scale that `selfsi simulate` recorded, if every part has the same.

@@ -2,6 +2,7 @@
 
 use super::axes::Axes;
 use super::image_file::ImageFile;
+use super::onto::Onto;
 use super::raw::RawImages;
 use crate::base::regular;
 use crate::config::ImageConfig;
@@ -21,7 +22,7 @@ const BRACKETS: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Npy {
     path: PathBuf,
-    image: ImageConfig,
+    onto: Onto,
     axes: Axes,
     header: Header,
 }
@@ -91,12 +92,13 @@ impl Npy {
     ///
     /// # Errors
     /// [`Error::Input`] if it is damaged, of another type than numbers, or of another shape.
-    pub fn open(path: &Path, image: &ImageConfig) -> Result<Self> {
+    pub fn open(path: &Path, image: &ImageConfig, coarse: usize) -> Result<Self> {
         let header = header(path)?;
+        let (axes, onto) = Onto::of(&header.shape, image, coarse, path, "array")?;
         Ok(Self {
             path: path.to_path_buf(),
-            image: *image,
-            axes: Axes::of(&header.shape, image, path, "array")?,
+            onto,
+            axes,
             header,
         })
     }
@@ -112,16 +114,17 @@ impl ImageFile for Npy {
     }
 
     fn read(&self, rows: Range<usize>) -> Result<RawImages> {
-        let d = self.image.channels * self.image.height * self.image.width;
+        let file = &self.onto.file;
+        let d = file.channels * file.height * file.width;
         let (n, all) = (rows.len(), self.axes.n);
         let Header { array, offset, .. } = &self.header;
         let bad = |e: std::io::Error| damaged(&self.path, e);
-        let mut file = regular::open(&self.path).map_err(bad)?;
+        let mut open = regular::open(&self.path).map_err(bad)?;
         let mut get = |first: usize, count: usize| -> Result<Vec<f32>> {
             let mut raw = vec![0u8; count * array.bytes];
             let at = offset + (first * array.bytes) as u64;
-            file.seek(SeekFrom::Start(at)).map_err(bad)?;
-            file.read_exact(&mut raw).map_err(bad)?;
+            open.seek(SeekFrom::Start(at)).map_err(bad)?;
+            open.read_exact(&mut raw).map_err(bad)?;
             (array.decode)(&array.dtype, &raw, count).map_err(bad)
         };
         let flat = if self.header.fortran {
@@ -141,8 +144,10 @@ impl ImageFile for Npy {
         } else {
             get(rows.start * d, n * d)?
         };
-        let pixels = self.axes.rows(flat, &self.image, &self.path)?;
-        Ok(RawImages::of_pixels(pixels))
+        let pixels = self.axes.rows(flat, file, &self.path)?;
+        let mut raw = RawImages::of_pixels(self.onto.rows(pixels));
+        raw.notes = self.onto.note().into_iter().map(|note| (note, n)).collect();
+        Ok(raw)
     }
 }
 

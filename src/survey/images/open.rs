@@ -16,6 +16,7 @@ pub(super) fn open(
     path: &Path,
     datasets: &ImageDatasets,
     image: &ImageConfig,
+    coarse: usize,
 ) -> Result<Vec<Box<dyn ImageFile>>> {
     let one: Box<dyn ImageFile> = match kind::of(path)? {
         Kind::CifarFolder(files) => {
@@ -24,12 +25,17 @@ pub(super) fn open(
         }
         Kind::Pictures(files, passed_over) => {
             let files = (files, passed_over);
-            Box::new(pictures::Pictures::new(path, files, datasets, image))
+            Box::new(pictures::Pictures::new(
+                path,
+                files,
+                datasets,
+                (image, coarse),
+            ))
         }
         Kind::Cifar => Box::new(cifar::Batch::open(path, image)?),
-        Kind::Fits => Box::new(fits_cube::Cube::open(path, datasets, image)?),
-        Kind::Hdf5 => Box::new(image_hdf5::Hdf5Images::open(path, datasets, image)?),
-        Kind::Npy => Box::new(npy::Npy::open(path, image)?),
+        Kind::Fits => Box::new(fits_cube::Cube::open(path, datasets, image, coarse)?),
+        Kind::Hdf5 => Box::new(image_hdf5::Hdf5Images::open(path, datasets, image, coarse)?),
+        Kind::Npy => Box::new(npy::Npy::open(path, image, coarse)?),
     };
     Ok(vec![one])
 }

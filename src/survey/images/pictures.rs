@@ -10,6 +10,7 @@ use super::psf::padded;
 use super::raw::RawImages;
 use crate::base::regular;
 use crate::config::{ImageConfig, ImageDatasets};
+use crate::data::Bands;
 use crate::{Error, Result};
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -38,6 +39,10 @@ pub(crate) struct Pictures {
     passed_over: Vec<PathBuf>,
     datasets: ImageDatasets,
     image: ImageConfig,
+    /// As of [`ImageSource::of_detector`](super::ImageSource::of_detector).
+    coarse: usize,
+    /// The first file's that says any.
+    bands: Option<Bands>,
     /// Pixels along a side of each image's point-spread function: the first file's that has one.
     psf: usize,
 }
@@ -49,7 +54,7 @@ impl Pictures {
         path: &Path,
         (files, passed_over): (Vec<PathBuf>, Vec<PathBuf>),
         datasets: &ImageDatasets,
-        image: &ImageConfig,
+        (image, coarse): (&ImageConfig, usize),
     ) -> Self {
         let name = |f: &PathBuf| {
             let inner = f
@@ -64,13 +69,16 @@ impl Pictures {
             };
             inner.map_or_else(file, |n| n.to_string_lossy().into_owned())
         };
-        let psf = |f: &PathBuf| {
+        let cube = |f: &PathBuf| {
             let fits = kind::start(f).is_ok_and(|s| s == Start::Fits);
-            let cube = fits.then(|| fits_cube::Cube::open(f, datasets, image).ok());
-            cube.flatten().map(|c| c.psf())
+            fits.then(|| fits_cube::Cube::open(f, datasets, image, coarse).ok())?
         };
+        let mut cubes = files.iter().take(PEEKED).filter_map(cube);
+        let first = cubes.next();
         Self {
-            psf: files.iter().take(PEEKED).find_map(psf).unwrap_or(0),
+            psf: first.as_ref().map_or(0, ImageFile::psf),
+            bands: first.and_then(|c| c.bands().or_else(|| cubes.find_map(|c| c.bands()))),
+            coarse,
             path: path.to_path_buf(),
             names: files.iter().map(name).collect(),
             files,
@@ -107,6 +115,10 @@ impl ImageFile for Pictures {
         self.psf
     }
 
+    fn bands(&self) -> Option<Bands> {
+        self.bands.clone()
+    }
+
     fn origin(&self, row: usize) -> String {
         self.files[row].display().to_string()
     }
@@ -123,7 +135,7 @@ impl Pictures {
     /// What one file holds.
     fn one(&self, path: &Path) -> Result<RawImages> {
         if kind::start(path)? == Start::Fits {
-            let raw = fits(path, &self.datasets, &self.image)?;
+            let raw = self.fits(path)?;
             return self.with_psf(path, raw);
         }
         if let Some(name) = self.datasets.number() {
@@ -136,6 +148,21 @@ impl Pictures {
             ));
         }
         self.with_psf(path, self.picture(path)?)
+    }
+
+    /// The image of one FITS file.
+    fn fits(&self, path: &Path) -> Result<RawImages> {
+        let cube = fits_cube::Cube::open(path, &self.datasets, &self.image, self.coarse)?;
+        if cube.len() != 1 {
+            return Err(Error::input(
+                path,
+                "",
+                format!("a cube of {} images", cube.len()),
+                "one image per file in a folder",
+                "give cubes by their own paths in survey.source.path",
+            ));
+        }
+        cube.read(0..1)
     }
 
     /// With a point-spread function of the side that all have.
@@ -244,20 +271,6 @@ fn another(path: &Path, image: &ImageConfig, [c, h, w]: [usize; 3]) -> Error {
         ),
         "resize or convert it, set image.fit = true for larger ones, or change [image]",
     )
-}
-
-fn fits(path: &Path, datasets: &ImageDatasets, image: &ImageConfig) -> Result<RawImages> {
-    let cube = fits_cube::Cube::open(path, datasets, image)?;
-    if cube.len() != 1 {
-        return Err(Error::input(
-            path,
-            "",
-            format!("a cube of {} images", cube.len()),
-            "one image per file in a folder",
-            "give cubes by their own paths in survey.source.path",
-        ));
-    }
-    cube.read(0..1)
 }
 
 /// The shape [C, H, W] of a PNG or JPEG file, from its header.

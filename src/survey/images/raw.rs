@@ -1,5 +1,7 @@
 //! Some images as their files hold them.
 
+use super::sky::Sky;
+use crate::data::Bands;
 use crate::{Error, Result};
 use ndarray::{Array2, Axis, concatenate};
 use std::collections::BTreeMap;
@@ -21,8 +23,10 @@ pub struct RawImages {
     pub problems: Vec<Option<String>>,
     /// What was done with what stands beside the images, or not read, in words, with the number of images.
     pub notes: BTreeMap<String, usize>,
-    /// Units that the files say, and where.
-    pub units: BTreeMap<String, String>,
+    /// Where each is on the sky, `[n]`.
+    pub sky: Vec<Sky>,
+    /// Units and filters that the files say, and where.
+    pub bands: BTreeMap<Bands, String>,
 }
 
 impl RawImages {
@@ -37,7 +41,8 @@ impl RawImages {
             psf: Array2::zeros((n, 0)),
             problems: vec![None; n],
             notes: BTreeMap::new(),
-            units: BTreeMap::new(),
+            sky: vec![Sky::UNKNOWN; n],
+            bands: BTreeMap::new(),
         }
     }
 
@@ -68,7 +73,8 @@ impl RawImages {
             psf: cat(parts.iter().map(|p| &p.psf).collect())?,
             problems: parts.iter().flat_map(|p| p.problems.clone()).collect(),
             notes: counted(parts.iter().flat_map(|p| &p.notes)),
-            units: parts.iter().rev().flat_map(|p| p.units.clone()).collect(),
+            sky: parts.iter().flat_map(|p| p.sky.clone()).collect(),
+            bands: parts.iter().rev().flat_map(|p| p.bands.clone()).collect(),
         })
     }
 }

@@ -10,7 +10,7 @@ use super::usual::{SCORES, Usual};
 use crate::base::tensors::{matrix, tensor};
 use crate::data::{Layout, LogGrid};
 use crate::fit::checkpoint::save;
-use crate::population::{Amplitudes, BandMatrix, RestGrid, RestPopulation, Structure};
+use crate::population::{Amplitudes, BandMatrix, Drift, RestGrid, RestPopulation, Structure};
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,8 @@ struct Header {
 const NAMES: [&str; 4] = ["sure/mean", "sure/factor", "sure/shifts", "sure/lsf"];
 /// How the mean goes with the amplitude, where spectra are not scaled as a whole.
 const SLOPE: &str = "sure/slope";
+/// How it goes with redshift, where spectra show parts of the grid.
+const DRIFT: &str = "sure/drift";
 /// Of the covariance's structure, where it has one.
 const STRUCTURE: [&str; 2] = ["sure/modes", "sure/band"];
 /// Of what is usual, where it is known.
@@ -101,6 +103,10 @@ pub(super) fn of(run: &Run, data: &Data) -> Result<Learned> {
         population: RestPopulation {
             mean: population.mean.map(single),
             slope: population.slope.as_ref().map(|s| s.map(single)),
+            drift: population
+                .drift
+                .as_ref()
+                .and_then(|d| Drift::from_stored(&d.stored().map(single))),
             factor: population.factor.map(single),
             shifts: population.shifts.iter().map(single).collect(),
             structure: population.structure.as_ref().map(|s| Structure {
@@ -138,16 +144,21 @@ pub(super) fn write(path: &Path, seal: &Seal, learned: &Learned) -> Result<()> {
         .slope
         .iter()
         .map(|s| (&SLOPE, s.clone().insert_axis(Axis(0))));
+    let drift = p.drift.iter().map(|d| (&DRIFT, d.stored()));
     let usual = learned.usual.iter().map(|u| (&USUAL, u.scores.clone()));
     let structure = structure.into_iter().flatten();
     let parts = NAMES
         .iter()
         .zip(parts)
         .chain(STRUCTURE.iter().zip(structure));
-    let named = parts.chain(slope).chain(usual).map(|(name, a)| {
-        let t = tensor(&a.mapv(|v| v as f32), Device::Cpu);
-        ((*name).to_owned(), t)
-    });
+    let named = parts
+        .chain(slope)
+        .chain(drift)
+        .chain(usual)
+        .map(|(name, a)| {
+            let t = tensor(&a.mapv(|v| v as f32), Device::Cpu);
+            ((*name).to_owned(), t)
+        });
     let named: Vec<(String, Tensor)> = named.collect();
     save(path, &header, seal.provenance(), &named)
 }
@@ -168,6 +179,11 @@ pub(super) fn read(path: &Path, seal: &Seal, grid: &LogGrid) -> Result<Learned> 
     let [mean, factor, shifts, lsf] = NAMES.map(array);
     let (mean, factor, shifts, lsf) = (mean?, factor?, shifts?, lsf?);
     let slope = found(SLOPE)?.map(|s| s.row(0).to_owned());
+    let drift = found(DRIFT)?.map(|d| {
+        let drift = Drift::from_stored(&d);
+        drift.ok_or_else(|| bad("sure/drift is damaged"))
+    });
+    let drift = drift.transpose()?;
     let [modes, band] = STRUCTURE.map(found);
     let structure = match (modes?, band?) {
         (Some(modes), Some(band)) => Some(Structure {
@@ -187,6 +203,7 @@ pub(super) fn read(path: &Path, seal: &Seal, grid: &LogGrid) -> Result<Learned> 
     let fits = |s: &Structure| s.modes.nrows() == rest.len() && s.band.len() == rest.len();
     let right = mean.len() == rest.len()
         && slope.as_ref().is_none_or(|s| s.len() == rest.len())
+        && drift.as_ref().is_none_or(|d| d.slope.len() == rest.len())
         && factor.nrows() == rest.len()
         && lsf.len() == grid.pixels
         && structure.as_ref().is_none_or(fits);
@@ -198,6 +215,7 @@ pub(super) fn read(path: &Path, seal: &Seal, grid: &LogGrid) -> Result<Learned> 
             grid: rest,
             mean: mean.row(0).to_owned(),
             slope,
+            drift,
             factor,
             structure,
             scaled,

@@ -1,8 +1,9 @@
 //! The held-out observations of a validation.
 
+use super::posteriors::Posteriors;
 use super::rule::{Portion, portions, risk};
 use super::spread::{Spread, Tally};
-use super::told::{Posteriors, Probed};
+use super::told::Probed;
 use crate::Result;
 use crate::base::random::{Purpose, derive};
 use crate::base::workers;

@@ -3,9 +3,9 @@
 use super::super::observations::Observations;
 use super::super::run::Run;
 use super::file;
+use super::posteriors::Posteriors;
 use super::rule::corrected;
 use super::spread::Spread;
-use super::told::Posteriors;
 use crate::Result;
 use crate::base::random::{Purpose, derive};
 use crate::data::{Layout, Likely, OtherRedshift};

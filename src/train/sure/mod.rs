@@ -14,7 +14,9 @@
 
 mod file;
 mod held;
+mod likely;
 mod mean;
+mod posteriors;
 mod redshifts;
 mod rule;
 mod spread;
@@ -23,6 +25,7 @@ mod usual;
 
 pub(crate) use file::Learned;
 pub use mean::{Found, Mean};
+pub(crate) use posteriors::Posteriors;
 pub(crate) use rule::{corrected, correction};
 
 use super::data::Data;
@@ -38,7 +41,6 @@ use held::Held;
 use rule::Portion;
 pub(crate) use spread::{Spread, Tally};
 use tch::Device;
-pub(crate) use told::Posteriors;
 
 /// What a run of `interpolant.kind = "sure"` trains with.
 pub(super) struct Sure {

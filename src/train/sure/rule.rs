@@ -137,7 +137,7 @@ pub(crate) fn correction(
 #[cfg(test)]
 mod tests {
     use super::super::file::Learned;
-    use super::super::told::Posteriors;
+    use super::super::posteriors::Posteriors;
     use super::*;
     use crate::base::tensors::tensor;
     use crate::config::{ForwardConfig, GridConfig, NetworkConfig, UNet1dConfig};
@@ -189,6 +189,7 @@ mod tests {
         let learned = Learned {
             population: RestPopulation {
                 grid: RestGrid::over(grid, 4.0f64.ln(), 1),
+                drift: None,
                 mean: Array1::ones(D),
                 slope: None,
                 factor: factor.clone(),

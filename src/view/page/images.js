@@ -156,9 +156,10 @@ class ImageView {
     const x = Math.min(Math.max(Math.floor((e.clientX - box.left) / box.width * p.width), 0), p.width - 1);
     const y = Math.min(Math.max(Math.floor((e.clientY - box.top) / box.height * p.height), 0), p.height - 1);
     const at = data => Array.from({ length: p.channels }, (_, c) => data[c * this.plane + y * p.width + x]);
+    const band = c => p.channels > 1 && p.bands[c] ? `${p.bands[c]} ` : "";
     const unit = content.unit ? ` ${unitShown(content.unit)}` : "";
     const parts = this.names.filter(n => values(o, n)).flatMap(n => {
-      const text = at(values(o, n)).map(v => Number.isFinite(v) ? shown(v) : "no value").join(", ");
+      const text = at(values(o, n)).map((v, c) => band(c) + (Number.isFinite(v) ? shown(v) : "no value")).join(", ");
       return [" · ", n === name ? el("u", {}, panelName(n)) : panelName(n), " ", el("b", {}, text)];
     });
     this.readout.replaceChildren(`${o.name || "row " + o.row}: row ${y}, column ${x}${unit && ` [${unit.trim()}]`}`, ...parts);
