@@ -89,7 +89,9 @@ impl Posteriors {
         let rows = self.each(&block, |i, p| {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             rng.set_stream(place.first as u64 + i as u64);
-            let b = self.filter.noise(block.ivar.row(i), &mut rng);
+            let b = self
+                .filter
+                .noise(block.ivar.row(i), at(&block, i), &mut rng);
             let answer = p.map(|p| p.response(&b));
             let [mean, misfit] = match answer {
                 Some(r) => [r.mean, r.misfit],
@@ -199,7 +201,8 @@ impl Posteriors {
             .into_par_iter()
             .map(|i| {
                 let (flux, ivar) = (block.flux.row(i), block.ivar.row(i));
-                f(i, self.filter.posterior(flux, ivar, block.z[i]).as_ref())
+                let found = self.filter.posterior_of(flux, ivar, at(block, i));
+                f(i, found.as_ref())
             })
             .collect()
     }
@@ -245,6 +248,11 @@ impl Posteriors {
     }
 }
 
+/// Redshift and level of row `i`.
+fn at(block: &Block, i: usize) -> [f64; 2] {
+    [block.z[i], block.norm[i]]
+}
+
 /// The stream `number` of each of `seeds`.
 fn streams(seeds: &[u64], number: i64) -> impl Iterator<Item = ChaCha8Rng> + '_ {
     seeds.iter().map(move |seed| {
@@ -266,6 +274,7 @@ impl Learned {
     /// As [`Channel::new`].
     pub(super) fn channel(&self, forward: &ForwardConfig, layout: &Layout) -> Result<Channel> {
         let (grid, rho) = super::file::spectra(layout)?;
-        Channel::new(forward, grid, &self.lsf, rho)
+        let channel = Channel::new(forward, grid, &self.lsf, rho)?;
+        Ok(channel.with_residues(self.residues.clone()))
     }
 }
