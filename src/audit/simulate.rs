@@ -9,7 +9,7 @@ use super::examine::{Examiner, Findings, Restorations};
 use crate::Result;
 use crate::base::random::{Purpose, Rows};
 use crate::base::tensors;
-use crate::data::Object;
+use crate::data::{Object, OtherRedshift};
 use crate::restore::{Restorer, mean_of};
 use crate::train::{Observable, Observations};
 use tch::{Tensor, no_grad};
@@ -48,8 +48,16 @@ pub fn simulated(
     let z: Vec<f64> = objects.iter().map(Object::z_on_grid).collect();
     let x = restorations(restorer, restorer.draws(&fresh, &renamed)?);
     let mut findings = examiner.examine(&x, &fresh, &numbers, &z)?;
-    for (found, other) in findings.iter_mut().zip(restorer.other_redshifts(&fresh)?) {
-        found.redshift = other;
+    // What is simulated of an object whose own redshift is in doubt is no example of a right one: of a right one
+    // no other redshift would be as likely.
+    let own = restorer.other_redshifts(&y)?.into_iter();
+    let others = own.zip(restorer.other_redshifts(&fresh)?);
+    for (found, (own, other)) in findings.iter_mut().zip(others) {
+        let doubted = own.is_some_and(|o| o.gain > 0.0);
+        found.redshift = other.map(|o| OtherRedshift {
+            gain: if doubted { f64::NEG_INFINITY } else { o.gain },
+            ..o
+        });
     }
     let pixels = truth.size()[1] as usize;
     let (x, truth) = (tensors::numbers(&x.restored)?, tensors::numbers(&truth)?);

@@ -194,13 +194,14 @@ impl Seen {
     }
 
     /// The inverse of the covariance of an observation of amplitude 1 at the pixels from `from` on,
-    /// with the mean `mean` `[D]`, whose noise has the variances `variance` `[D]`, 0 where masked, and whose
-    /// amplitude is in `doubt`. `None` if it is not positive definite.
+    /// with the mean `mean` `[D]`, whose noise has the variances `variance` `[D]` and `residues` `[D, K]`, 0 where
+    /// masked, and whose amplitude is in `doubt`. `None` if it is not positive definite.
     pub fn solver(
         &self,
         from: usize,
         channel: &Channel,
         [mean, variance]: [&Array1<f64>; 2],
+        residues: &Array2<f64>,
         doubt: f64,
     ) -> Option<Solver> {
         let to = from + variance.len();
@@ -216,11 +217,11 @@ impl Seen {
                     let mode = self.factor.slice(s![from..to, self.factor.ncols() - 1..]);
                     signal = signal + mode.dot(&mode.t()) * (doubt * doubt - 1.0);
                 }
-                dense(signal.view(), &tilt, channel, variance).map(Solver::Dense)
+                dense(signal.view(), &tilt, channel, variance, residues)
             }
             Covariance::Banded(c) => {
                 let seen = self.doubted(c.seen_modes.slice(s![from..to, ..]), doubt);
-                let modes = tilt.modes(seen.view(), variance);
+                let modes = concatenate![Axis(1), tilt.modes(seen.view(), variance), *residues];
                 let noise = |i: usize, j: usize| match i.abs_diff(j) {
                     0 => variance[i],
                     1 => {
@@ -242,7 +243,7 @@ impl Seen {
                 banded.map(Solver::Banded).or_else(|| {
                     let factor = self.doubted(self.factor.slice(s![from..to, ..]), doubt);
                     let signal = factor.dot(&factor.t());
-                    dense(signal.view(), &tilt, channel, variance).map(Solver::Dense)
+                    dense(signal.view(), &tilt, channel, variance, residues)
                 })
             }
         }
@@ -294,7 +295,8 @@ fn dense(
     tilt: &Tilt<'_>,
     channel: &Channel,
     variance: &Array1<f64>,
-) -> Option<Cholesky> {
+    residues: &Array2<f64>,
+) -> Option<Solver> {
     let mut a = signal.to_owned();
     if tilt.variance > 0.0 {
         for ((i, j), a) in a.indexed_iter_mut() {
@@ -303,11 +305,14 @@ fn dense(
         }
     }
     channel.add_noise(&mut a, variance);
+    if residues.ncols() > 0 {
+        a += &residues.dot(&residues.t());
+    }
     // A masked pixel: its row and column become the identity's, its residual 0.
     for j in (0..variance.len()).filter(|j| variance[*j] <= 0.0) {
         a.row_mut(j).fill(0.0);
         a.column_mut(j).fill(0.0);
         a[[j, j]] = 1.0;
     }
-    Cholesky::new(&a)
+    Cholesky::new(&a).map(Solver::Dense)
 }
