@@ -25,7 +25,7 @@ mod told;
 mod usual;
 
 pub(crate) use file::Learned;
-pub use mean::Mean;
+pub use mean::{Found, Mean};
 pub(crate) use posteriors::Posteriors;
 pub(crate) use rule::{corrected, correction};
 
