@@ -168,7 +168,9 @@ real-%:
 	$(SELFSI) --threads 1 prepare out/real/$*/config.toml
 	$(SELFSI) --threads 1 train out/real/$*/config.toml --out out/real/$*/run
 	$(SELFSI) --threads 1 restore out/real/$*/run out/real/$*/test.h5 --out out/real/$*/restored.fits
-	$(SELFSI) --threads 1 restore out/real/$*/run out/real/$*/sky.h5 --out out/real/$*/sky.fits
+	$(SELFSI) --threads 1 train out/real/$*/config.toml --set survey.sky_fibres=out/real/$*/sky_measured.h5 --out out/real/$*/run-sky
+	$(SELFSI) --threads 1 restore out/real/$*/run-sky out/real/$*/sky.h5 --out out/real/$*/sky.fits
+	$(SELFSI) --threads 1 restore out/real/$*/run-sky out/real/$*/test.h5 --out out/real/$*/restored-sky.fits
 	$(CHECK)/bin/python scripts/real.py judge out/real/$*
 
 # One run on mock quasars of z 0.5-4.5 beside runs on each bin of 0.5 alone, all with as few steps as only the

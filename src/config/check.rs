@@ -43,6 +43,13 @@ pub(super) fn survey(c: &Config, origin: &str) -> Result<()> {
         "not a fraction",
         "give a number in 0..1",
     )?;
+    require(
+        c.survey.sky_fibres.is_none() || c.interpolant.is_sure(),
+        origin,
+        "survey.sky_fibres",
+        "only the posterior of `sure` knows of the sky's residues",
+        "leave it out, or give interpolant.kind = \"sure\"",
+    )?;
     if let SurveySource::Images { path, .. } = &c.survey.source {
         require(
             c.survey.noise.is_given(),

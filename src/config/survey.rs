@@ -21,6 +21,11 @@ pub struct SurveyConfig {
     /// What the noise of spectra is taken from.
     #[serde(default, skip_serializing_if = "SurveyNoise::is_given")]
     pub noise: SurveyNoise,
+    /// Spectra of empty sky, in files of the kind and the datasets or columns of `source`: what the sky's
+    /// subtraction leaves in them, broad along the wavelength, becomes part of the noise that the posterior of
+    /// `interpolant.kind = "sure"` knows of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sky_fibres: Option<PathBuf>,
 }
 
 /// `survey.noise`: what the noise of spectra is taken from.
@@ -117,6 +122,27 @@ pub enum SurveySource {
 }
 
 impl SurveySource {
+    /// A source of the same kind whose spectra are at `path`, without a catalog.
+    #[must_use]
+    pub fn at(&self, path: &Path) -> Self {
+        let mut other = self.clone();
+        match &mut other {
+            Self::Sdss {
+                spectra: paths,
+                catalog,
+                ..
+            }
+            | Self::Desi {
+                coadds: paths,
+                catalog,
+                ..
+            } => (*paths, *catalog) = (vec![path.to_owned()], None),
+            Self::Images { path: paths, .. } => *paths = vec![path.to_owned()],
+            Self::Hdf5 { file, .. } => path.clone_into(file),
+        }
+        other
+    }
+
     /// Every file and folder that it names.
     #[must_use]
     pub fn paths(&self) -> Vec<&Path> {

@@ -28,6 +28,8 @@ pub struct Block {
     /// The resolution matrix by rows: entry j·K + m is R at row j and column j + m − (K − 1)/2, [n, D · K];
     /// K = 0 where none comes.
     pub resolution: Array2<f32>,
+    /// What the flux was divided by, in the unit of the files, `[n]`.
+    pub norm: Vec<f64>,
     /// Redshifts, `[n]`; NaN where unknown.
     pub z: Vec<f64>,
     /// Their standard deviations, `[n]`; NaN where unknown.
@@ -51,6 +53,7 @@ impl Block {
             lsf: zeros(),
             sky: Array2::zeros((n, if carried.sky { pixels } else { 0 })),
             resolution: Array2::zeros((n, pixels * carried.diagonals)),
+            norm: vec![1.0; n],
             z: vec![f64::NAN; n],
             z_err: vec![f64::NAN; n],
         }
@@ -59,7 +62,7 @@ impl Block {
 
 impl RowBlock for Block {
     const PARTS: &'static [&'static str] = &["flux", "ivar", "lsf", "sky", "resolution"];
-    const COLUMNS: &'static [&'static str] = &["z", "z_err"];
+    const COLUMNS: &'static [&'static str] = &["norm", "z", "z_err"];
 
     fn parts(&self) -> Vec<&Array2<f32>> {
         vec![
@@ -84,10 +87,10 @@ impl RowBlock for Block {
     }
 
     fn columns(&self) -> Vec<&Vec<f64>> {
-        vec![&self.z, &self.z_err]
+        vec![&self.norm, &self.z, &self.z_err]
     }
 
     fn columns_mut(&mut self) -> Vec<&mut Vec<f64>> {
-        vec![&mut self.z, &mut self.z_err]
+        vec![&mut self.norm, &mut self.z, &mut self.z_err]
     }
 }

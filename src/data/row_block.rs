@@ -16,7 +16,7 @@ pub trait RowBlock: Clone + Send {
     /// Names in a file of the numbers that each row has besides, in the order of [`RowBlock::columns`].
     const COLUMNS: &'static [&'static str];
 
-    /// Such numbers, `[n]` each: redshifts and their errors.
+    /// Such numbers, `[n]` each: levels, redshifts and their errors.
     fn columns(&self) -> Vec<&Vec<f64>>;
 
     /// As [`RowBlock::columns`], to be filled.

@@ -115,6 +115,7 @@ impl RestFrame<'_> {
             resolution: Array2::zeros((flux.nrows(), 0)),
             z: group.iter().map(|g| object(g).z).collect(),
             z_err: vec![f64::NAN; group.len()],
+            norm,
             flux,
         })
     }

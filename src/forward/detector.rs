@@ -80,26 +80,23 @@ pub(super) fn columns(rho: f64, width: i64, random: &Rows) -> Tensor {
 /// edges, `slope`: [B, C, H, W].
 pub(super) fn plane(level: f64, slope: f64, size: &[i64], random: &Rows) -> Tensor {
     let draws = random.normal(0, 3 * size[1]).view([-1, 3, size[1], 1, 1]);
-    let device = draws.device();
-    let axis = |n: i64| Tensor::linspace(-1.0, 1.0, n, (Kind::Float, device));
+    let [down, across] = tilts([size[2], size[3]], draws.device());
     let of = |k: i64| draws.select(1, k);
-    let (down, across) = (
-        axis(size[2]).view([1, 1, -1, 1]),
-        axis(size[3]).view([1, 1, 1, -1]),
-    );
     of(0) * level + (of(1) * down + of(2) * across) * slope
+}
+
+/// From −1 to 1 down and across images, [H, 1] and [1, W].
+fn tilts([h, w]: [i64; 2], device: Device) -> [Tensor; 2] {
+    let axis = |n: i64| Tensor::linspace(-1.0, 1.0, n, (Kind::Float, device));
+    [axis(h).view([-1, 1]), axis(w).view([1, -1])]
 }
 
 /// The shapes that [`plane`] adds, each with a normal of its own: [3 C, C H W] of `shape` [C, H, W].
 pub(crate) fn plane_shapes(level: f64, slope: f64, shape: [i64; 3], device: Device) -> Tensor {
     let [c, h, w] = shape;
-    let axis = |n: i64| Tensor::linspace(-1.0, 1.0, n, (Kind::Float, device));
+    let [down, across] = tilts([h, w], device);
     let ones = Tensor::ones([h, w], (Kind::Float, device));
-    let shapes = [
-        &ones * level,
-        &ones * axis(h).view([-1, 1]) * slope,
-        &ones * axis(w).view([1, -1]) * slope,
-    ];
+    let shapes = [&ones * level, &ones * down * slope, &ones * across * slope];
     let flat: Vec<Tensor> = shapes.iter().map(|s| s.view([1, -1])).collect();
     Tensor::eye(c, (Kind::Float, device)).kron(&Tensor::cat(&flat, 0))
 }

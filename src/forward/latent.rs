@@ -34,6 +34,8 @@ pub struct Latent {
     pub sky: Tensor,
     /// The resolution matrix of spectra by rows, K numbers for each pixel, [B, D · K]; K = 0 where none comes.
     pub resolution: Tensor,
+    /// What the flux of spectra was divided by, in the unit of the files, [B, 1]; 1 where nothing tells.
+    pub norm: Tensor,
     /// ln(1 + z) of the object, [B, 1]; NaN where the redshift is unknown. No channel changes it.
     pub redshift: Tensor,
     /// Standard deviation of `redshift`, [B, 1]; NaN where unknown. Of recorded observations alone.
@@ -62,6 +64,7 @@ impl Latent {
             psf: none(),
             sky: none(),
             resolution: none(),
+            norm: good.new_ones([good.size()[0], 1], (Kind::Float, good.device())),
             redshift: unknown(&good),
             redshift_error: unknown(&good),
             good,
@@ -80,10 +83,11 @@ impl Latent {
         }
     }
 
-    /// The same of spectra with the sky and the resolution matrix of `recorded`.
+    /// The same of spectra with the level, the sky and the resolution matrix of `recorded`.
     #[must_use]
     pub fn carrying(self, recorded: &Self) -> Self {
         Self {
+            norm: recorded.norm.shallow_clone(),
             sky: recorded.sky.shallow_clone(),
             resolution: recorded.resolution.shallow_clone(),
             ..self
@@ -165,6 +169,7 @@ impl Latent {
             psf: cat(&|l| &l.psf),
             sky: cat(&|l| &l.sky),
             resolution: cat(&|l| &l.resolution),
+            norm: cat(&|l| &l.norm),
             redshift: cat(&|l| &l.redshift),
             redshift_error: cat(&|l| &l.redshift_error),
             // A batch is anchored when it is used, and not before it is put together.
@@ -182,6 +187,7 @@ impl Latent {
             psf: f(&self.psf, &other.psf),
             sky: f(&self.sky, &other.sky),
             resolution: f(&self.resolution, &other.resolution),
+            norm: f(&self.norm, &other.norm),
             redshift: f(&self.redshift, &other.redshift),
             redshift_error: f(&self.redshift_error, &other.redshift_error),
             anchor: (self.anchor.as_ref().zip(other.anchor.as_ref())).map(|(a, b)| a.with(b, &f)),

@@ -46,7 +46,7 @@ pub use latent::Latent;
 pub use linear::LinearImages;
 pub use mean_blur::MeanBlur;
 pub use model::ForwardModel;
-pub use redshifts::{redshift_errors, redshifts};
+pub use redshifts::{levels, redshift_errors, redshifts};
 
 pub use observe::observe;
 

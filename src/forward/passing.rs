@@ -80,6 +80,7 @@ impl Passing<'_> {
             psf: self.psf,
             sky: recorded.sky.shallow_clone(),
             resolution: recorded.resolution.shallow_clone(),
+            norm: recorded.norm.shallow_clone(),
             redshift: recorded.redshift.shallow_clone(),
             redshift_error: recorded.redshift_error.shallow_clone(),
             good: &good * left,

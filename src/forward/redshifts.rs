@@ -1,6 +1,12 @@
-//! Redshifts as the network is told of them.
+//! Redshifts as the network is told of them, and levels.
 
 use tch::Tensor;
+
+/// Levels `norm` as the latent holds them, [n, 1].
+pub fn levels(norm: &[f64]) -> Tensor {
+    let values: Vec<f32> = norm.iter().map(|n| *n as f32).collect();
+    Tensor::from_slice(&values).view([-1, 1])
+}
 
 /// ln(1 + z) of redshifts `z` as the latent holds it, [n, 1]; NaN where there is none above −1.
 pub fn redshifts(z: &[f64]) -> Tensor {

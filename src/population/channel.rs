@@ -1,6 +1,7 @@
 //! The known channel as the linear filters see it: its mean operator and its covariances.
 
 use super::blur::blur_matrix;
+use super::residues::Residues;
 use crate::config::{ClosedForm, ForwardConfig, SmoothingFrom};
 use crate::data::LogGrid;
 use crate::forward::possible_correlation;
@@ -30,6 +31,10 @@ pub struct Channel {
     pub noise_rho: Array1<f64>,
     /// Median width of the smoothing, σ in pixels.
     pub sigma_pixels: f64,
+    /// log10 of the wavelengths `[D]`.
+    loglam: Vec<f64>,
+    /// What the sky's subtraction leaves beside the noise of pixels, where it is known.
+    residues: Option<Residues>,
 }
 
 /// The correlations of neighbouring pixels' noise, as the forward model takes them, [D].
@@ -97,7 +102,36 @@ impl Channel {
             at_rest: grid.is_rest().then(|| grid.wavelength()),
             noise_rho: correlations(noise_rho),
             sigma_pixels,
+            loglam: grid.loglam(),
+            residues: None,
         })
+    }
+
+    /// With what the sky's subtraction leaves.
+    #[must_use]
+    pub fn with_residues(self, residues: Option<Residues>) -> Self {
+        Self { residues, ..self }
+    }
+
+    /// U `[D, K]`: U Uᵀ is the covariance of the sky's residues in an observation at redshift `z` that was divided by
+    /// `norm` and is masked where `variance` `[D]` is 0; without columns where nothing is known of them. On a grid of
+    /// the rest frame the redshift tells where the object was observed.
+    #[must_use]
+    pub fn residues(&self, variance: &Array1<f64>, [z, norm]: [f64; 2]) -> Array2<f64> {
+        let Some(residues) = self.residues.as_ref().filter(|_| norm > 0.0) else {
+            return Array2::zeros((variance.len(), 0));
+        };
+        let moved = match self.at_rest {
+            Some(_) if z > -1.0 => (1.0 + z).log10(),
+            _ => 0.0,
+        };
+        let mut found = residues.at(self.loglam.iter().map(|l| l + moved)) / norm;
+        for (mut row, v) in found.rows_mut().into_iter().zip(variance) {
+            if *v <= 0.0 {
+                row.fill(0.0);
+            }
+        }
+        found
     }
 
     /// The lever of an observation with the noise variances `variance` `[D]`, 0 where masked: on a grid of

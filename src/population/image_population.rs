@@ -142,11 +142,12 @@ pub(super) struct Posterior {
 }
 
 impl Posterior {
-    /// The covariance of ζ, [K, K].
+    /// The covariance of ζ with the amplitude held at its estimate, [K, K]. What learns the population takes this
+    /// one: with a free amplitude the mean of all could wander off into the modes.
     pub fn covariance(&self) -> Tensor {
         let k = self.coordinates.size()[0];
-        let all = self.factor.cholesky_inverse(false);
-        all.narrow(0, 0, k).narrow(1, 0, k)
+        let own = self.factor.narrow(0, 0, k).narrow(1, 0, k);
+        own.cholesky_inverse(false)
     }
 }
 
@@ -169,4 +170,53 @@ pub(super) fn products(
         Products::of(&channel.seen(basis, &latent), &light, noise)
     };
     (0..y.size()[0]).map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Device;
+
+    /// What three modes and a mean look like in twelve pixels, and an observation of amplitude 1.7 or so.
+    fn products() -> Products {
+        tch::manual_seed(3);
+        let kind = (Kind::Float, Device::Cpu);
+        let seen = Tensor::randn([4, 12], kind);
+        let light = seen.narrow(0, 0, 1) * 1.7 + Tensor::randn([1, 12], kind) * 0.1;
+        let (sigma, good) = (light.full_like(0.1), light.ones_like());
+        Products::of(&seen, &light, [&sigma, &good])
+    }
+
+    fn range(low: f64, high: f64) -> Tensor {
+        Tensor::from_slice(&[low, high]).view([1, 2])
+    }
+
+    fn apart(a: &Tensor, b: &Tensor) -> f64 {
+        let scale = b.abs().max().double_value(&[]);
+        (a - b).abs().max().double_value(&[]) / scale
+    }
+
+    #[test]
+    fn a_free_amplitude_is_one_coordinate_more_of_the_gaussian_posterior() {
+        let products = products();
+        let found = products.solved(&range(0.2, 5.0));
+        let a = found.amplitude.double_value(&[0, 0]);
+        // The model that is linear in ζ and a, a beyond the modes; a is uniform over the range before.
+        let does = Tensor::from_slice(&[a, a, a, 1.0]);
+        let order = Tensor::from_slice(&[1i64, 2, 3, 0]);
+        let gram = products
+            .gram
+            .index_select(0, &order)
+            .index_select(1, &order);
+        let before = Tensor::from_slice(&[1.0, 1.0, 1.0, 12.0 / (4.8 * 4.8)]);
+        let inverse = gram * does.view([-1, 1]) * does.view([1, -1]) + before.diag(0);
+        let factor = &found.factor;
+        assert!(apart(&factor.matmul(&factor.tr()), &inverse) < 1e-6);
+        // Held at its estimate, it is none.
+        let held = products.solved(&range(a, a));
+        assert_eq!(held.factor.size(), [3, 3]);
+        assert!(apart(&held.covariance(), &found.covariance()) < 1e-6);
+        let of_modes = inverse.narrow(0, 0, 3).narrow(1, 0, 3).inverse();
+        assert!(apart(&found.covariance(), &of_modes) < 1e-6);
+    }
 }

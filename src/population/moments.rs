@@ -44,7 +44,7 @@ impl Learned {
     /// along the spectrum as the variance of those modes is.
     #[must_use]
     pub fn declared(&self, part: f64) -> Moments {
-        self.declared_by(&self.power_law(), part)
+        self.declared_by(&[self.power_law()], part)
     }
 
     /// The power law that the weaker half of the passed modes follows.
@@ -59,8 +59,8 @@ impl Learned {
         self.passed.slice(s![.., self.passed.ncols() / 2..])
     }
 
-    /// As [`Learned::declared`], with the variances of `law`.
-    pub(super) fn declared_by(&self, law: &PowerLaw, part: f64) -> Moments {
+    /// As [`Learned::declared`], with the least of the variances of `laws`.
+    pub(super) fn declared_by(&self, laws: &[PowerLaw], part: f64) -> Moments {
         let (d, k) = self.passed.dim();
         let weak = self.weak();
         let coefficients = weak.t().dot(&self.moments.covariance).dot(&weak);
@@ -71,7 +71,8 @@ impl Learned {
         let wave = Array2::from_shape_fn((d, d - k), |(j, i)| {
             let number = (k + i) as f64;
             let phase = std::f64::consts::PI * number * (j as f64 + 0.5) / d as f64;
-            let variance = part * law.variance(number / d as f64);
+            let variances = laws.iter().map(|law| law.variance(number / d as f64));
+            let variance = part * variances.fold(f64::INFINITY, f64::min);
             (variance * local[j] / mean * 2.0 / d as f64).sqrt() * phase.cos()
         });
         let factor = &wave - &self.passed.dot(&self.passed.t().dot(&wave));

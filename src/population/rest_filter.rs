@@ -72,20 +72,37 @@ impl RestFilter {
         self.variances(z).iter().map(|v| *v > least).collect()
     }
 
-    /// A draw of an observation's noise, `[D]`, 0 where it is masked.
-    pub fn noise(&self, ivar: ArrayView1<f32>, rng: &mut impl RngExt) -> Array1<f64> {
-        let variance = |v: f32| if v > 0.0 { 1.0 / f64::from(v) } else { 0.0 };
-        self.channel.noise(&ivar.mapv(variance), rng)
+    /// A draw of the noise of an observation at redshift `z` that was divided by `norm`, `[D]`, 0 where it is masked.
+    pub fn noise(
+        &self,
+        ivar: ArrayView1<f32>,
+        [z, norm]: [f64; 2],
+        rng: &mut impl RngExt,
+    ) -> Array1<f64> {
+        let variance = variances(ivar);
+        let residues = self.channel.residues(&variance, [z, norm]);
+        noise(&self.channel, &variance, &residues, rng)
     }
 
     /// The posterior of the object at redshift `z` (NaN: unknown) observed as `flux` where `ivar` > 0,
-    /// both `[D]`. `None` if its covariance is not positive definite.
+    /// both `[D]` and in the unit of the files. `None` if its covariance is not positive definite.
     #[must_use]
     pub fn posterior<'a>(
         &'a self,
         flux: ArrayView1<f32>,
         ivar: ArrayView1<f32>,
         z: f64,
+    ) -> Option<RestPosterior<'a>> {
+        self.posterior_of(flux, ivar, [z, 1.0])
+    }
+
+    /// The same of an observation that was divided by `norm`.
+    #[must_use]
+    pub fn posterior_of<'a>(
+        &'a self,
+        flux: ArrayView1<f32>,
+        ivar: ArrayView1<f32>,
+        [z, norm]: [f64; 2],
     ) -> Option<RestPosterior<'a>> {
         let (population, seen, from) = self.at(z);
         let to = from + population.grid.pixels;
@@ -108,8 +125,9 @@ impl RestFilter {
             ),
             false => (1.0, Array1::zeros(flux.len())),
         };
+        let residues = self.channel.residues(&variances(ivar), [z, norm]);
         let doubt = match population.scaled {
-            true => doubt(amplitude_error(ivar, m.view()) / amplitude),
+            true => doubt(amplitude_error(ivar, m.view(), &residues) / amplitude),
             false => 1.0,
         };
         // Of spectra of this amplitude, over it.
@@ -118,12 +136,16 @@ impl RestFilter {
             fixed / amplitude + s
         };
         let mean_seen = over(m.view(), slope_seen.view());
-        let variance = ivar.mapv(|v| match v > 0.0 {
-            true => 1.0 / (f64::from(v) * amplitude * amplitude),
-            false => 0.0,
-        });
+        let variance = variances(ivar) / (amplitude * amplitude);
+        let residues = residues / amplitude;
         let mut posterior = RestPosterior {
-            solver: seen.solver(from, &self.channel, [&mean_seen, &variance], doubt)?,
+            solver: seen.solver(
+                from,
+                &self.channel,
+                [&mean_seen, &variance],
+                &residues,
+                doubt,
+            )?,
             doubt,
             channel: &self.channel,
             lever: self.channel.lever_of(&variance),
@@ -137,6 +159,7 @@ impl RestFilter {
             seen,
             from,
             variance,
+            residues,
             amplitude_response,
             innovation: Array1::zeros(0),
             residual: Array1::zeros(0),
@@ -150,6 +173,25 @@ impl RestFilter {
         posterior.residual = residual.column(0).to_owned();
         Some(posterior)
     }
+}
+
+/// Of the noise with the inverse variances `ivar`; 0 where masked.
+fn variances(ivar: ArrayView1<f32>) -> Array1<f64> {
+    ivar.mapv(|v| if v > 0.0 { 1.0 / f64::from(v) } else { 0.0 })
+}
+
+/// Noise with the variances `variance` `[D]`, and residues with the covariance U Uᵀ, U = `residues` `[D, K]`.
+fn noise(
+    channel: &Channel,
+    variance: &Array1<f64>,
+    residues: &Array2<f64>,
+    rng: &mut impl RngExt,
+) -> Array1<f64> {
+    let mut own = channel.noise(variance, rng);
+    for mode in residues.columns() {
+        own.scaled_add(rng.sample(StandardNormal), &mode);
+    }
+    own
 }
 
 /// What is known of one clean spectrum x = a x₁, x₁ of amplitude 1.
@@ -175,6 +217,8 @@ pub struct RestPosterior<'a> {
     pub(super) from: usize,
     /// Of the noise of y/a; 0 where masked.
     pub(super) variance: Array1<f64>,
+    /// U, `[D, K]`: U Uᵀ is the covariance of the sky's residues in y/a.
+    residues: Array2<f64>,
     /// da/dy, `[D]`.
     pub(super) amplitude_response: Array1<f64>,
     pub(super) solver: Solver,
@@ -260,7 +304,7 @@ impl RestPosterior<'_> {
             out[i - 1] += c * v[i];
             out[i] += c * v[i - 1];
         }
-        out
+        out + self.residues.dot(&self.residues.t().dot(v))
     }
 
     /// Standard deviations of x given y, `[D]`.
@@ -315,7 +359,7 @@ impl RestPosterior<'_> {
         Chance {
             modes,
             tilt,
-            noise: self.channel.noise(&self.variance, rng),
+            noise: noise(self.channel, &self.variance, &self.residues, rng),
         }
     }
 

@@ -5,18 +5,20 @@ use super::channel::Channel;
 use super::learned::learn;
 use super::linalg::{clip_to_psd, eigen};
 use super::moments::{Learned, Moments};
-use super::rest_em::Spectra;
+use super::rest_em::{RATIO, Spectra};
 use super::rest_grid::RestGrid;
 use super::rest_passed::Passed;
 use super::rest_population::{Amplitudes, RestPopulation, rest_grid};
 use crate::Result;
 use crate::config::ForwardConfig;
 use crate::data::{Block, LogGrid};
-use ndarray::{Array1, Array2, s};
+use ndarray::{Array1, Array2, Axis, s};
 
 /// Rounds of expectation maximisation: from the population of the observed frame, and once the erased
 /// modes have their declared variance.
 const ROUNDS: [usize; 2] = [30, 10];
+/// Fewer waves tell of no power law.
+const FEWEST: usize = 4;
 /// Modes that a wide blur passes, at most: of more, a round takes too long.
 const MODES: usize = 160;
 
@@ -37,9 +39,9 @@ impl RestMoments {
     /// Of the clean spectra behind the observations `rows` on `grid` through `channel`. Where the blur
     /// leaves the local structure to be seen, as [`RestPopulation::learn`] finds them; behind a wider one
     /// by expectation maximisation from the population of the observed frame, with the part `erased` of
-    /// the variance that [`Learned::declared`] tells there in the modes that the channel erases, shared out
-    /// by rest wavelength. `None` where no redshift is known, they range too widely, or a wide blur passes too
-    /// many modes.
+    /// the variance that [`Learned::declared`] tells there, or in the rest frame where that is less, in the modes
+    /// that the channel erases, shared out by rest wavelength. `None` where no redshift is known, they range too
+    /// widely, or a wide blur passes too many modes.
     ///
     /// # Errors
     /// The first of `rows`.
@@ -72,27 +74,28 @@ impl RestMoments {
         for _ in 0..ROUNDS[0] {
             (mean, covariance) = spectra.round(&mean, &covariance);
         }
-        let modes = (observed.passed.ncols() * rest.len()).div_ceil(grid.pixels);
+        let waves = found(channel.sigma_pixels, &covariance, spectra.information());
         let learned = Learned {
-            passed: long_waves(channel.sigma_pixels, rest.len(), modes),
+            passed: waves,
             moments: Moments {
                 mean: mean.clone(),
                 covariance,
                 spectra: count,
             },
         };
+        // What varies about the mean of its rest frame varies no less where that is not known.
+        let laws = [observed.power_law(), learned.power_law()];
         let within = learned.moments.within(&learned.passed);
         let learned = Learned {
             moments: Moments { mean, ..within },
             ..learned
         };
-        let Moments {
-            mut mean,
-            mut covariance,
-            ..
-        } = learned.declared_by(&observed.power_law(), erased);
+        let declared = learned.declared_by(&laws, erased);
+        let about = declared.mean;
+        (mean, covariance) = (about.clone(), declared.covariance);
         for _ in 0..ROUNDS[1] {
-            (mean, covariance) = spectra.round(&mean, &covariance);
+            mean = spectra.mean(&about, &mean, &covariance);
+            (_, covariance) = spectra.round(&mean, &covariance);
         }
         Ok(Some(Self {
             grid: rest,
@@ -109,12 +112,12 @@ impl RestMoments {
         let (mut mean, mut second) = (Array1::zeros(d), Array2::zeros((d, d)));
         for (k, part) in self.shifts.iter().enumerate().filter(|(_, p)| **p > 0.0) {
             let m = self.mean.slice(s![k..k + d]);
-            let column = m.insert_axis(ndarray::Axis(1));
+            let column = m.insert_axis(Axis(1));
             let own = &self.covariance.slice(s![k..k + d, k..k + d]) + &column.dot(&column.t());
             mean.scaled_add(*part, &m);
             second.scaled_add(*part, &own);
         }
-        let column = mean.view().insert_axis(ndarray::Axis(1));
+        let column = mean.view().insert_axis(Axis(1));
         second -= &column.dot(&column.t());
         (mean, second)
     }
@@ -160,9 +163,13 @@ fn spread(observed: &Moments, rest: &RestGrid, shifts: &[f64]) -> (Array1<f64>, 
     (&mean / &weight, clip_to_psd(&covariance))
 }
 
-/// The right singular vectors of a blur of σ `blur` pixels that it weakens least, [L, K].
-fn long_waves(blur: f64, pixels: usize, modes: usize) -> Array2<f64> {
-    let matrix = blur_matrix(&vec![blur; pixels]);
-    let (_, vectors) = eigen(&matrix.t().dot(&matrix));
-    vectors.slice(s![.., ..modes.min(pixels)]).to_owned()
+/// The waves that rounds of learning have found behind a blur of σ `blur` pixels: the right singular vectors that
+/// it weakens least, up to the first that one spectrum of this `information` (1/σ²) tells too little of, [L, K].
+fn found(blur: f64, covariance: &Array2<f64>, information: f64) -> Array2<f64> {
+    let matrix = blur_matrix(&vec![blur; covariance.nrows()]);
+    let (squares, vectors) = eigen(&matrix.t().dot(&matrix));
+    let own = (&vectors * &covariance.dot(&vectors)).sum_axis(Axis(0));
+    let told = squares.iter().zip(&own).map(|(g, v)| g * v * information);
+    let known = told.take_while(|ratio| *ratio >= RATIO).count();
+    vectors.slice(s![.., ..known.max(FEWEST)]).to_owned()
 }

@@ -14,12 +14,11 @@ use super::channel::Channel;
 use super::linalg::{Cholesky, eigen};
 use super::rest_drift::Drift;
 use super::rest_grid::RestGrid;
-use super::rest_seen::AMPLITUDE;
-use super::rest_sums::amplitude;
+use super::rest_sums::{AMPLITUDE, amplitude};
 use crate::Result;
-use crate::data::{Block, RowBlock};
+use crate::data::{Block, RowBlock, own_range};
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array1, Array2, Axis, s};
+use ndarray::{Array1, Array2, Axis, concatenate, s};
 use rayon::prelude::*;
 
 /// Spectra that a round takes, at most: evenly spread over more.
@@ -34,6 +33,27 @@ const SHOWN_MIN: f64 = 1e-3;
 const NO_DRIFT: f64 = 1e-2;
 /// Panels of the sums that threads share out: of one width, so that the bits do not depend on their number.
 const PANEL: usize = 64;
+
+/// Spectra that show so much of the grid on average have one amplitude each, and moments that fit together: rounds would
+/// only follow the noise of a small survey.
+const WHOLE: f64 = 0.75;
+
+/// Whether the spectra of `rows` show parts of the grid, on average less than [`WHOLE`] between their first and their
+/// last good pixel.
+///
+/// # Errors
+/// The first of `rows`.
+pub(super) fn in_parts(rows: impl Iterator<Item = Result<Block>>, grid: &RestGrid) -> Result<bool> {
+    let (mut shown, mut spectra) = (0, 0);
+    for block in rows {
+        let block = block?;
+        for i in (0..block.len()).filter(|i| grid.shift(block.z[*i]).is_some()) {
+            shown += own_range(block.ivar.row(i)).len();
+            spectra += 1;
+        }
+    }
+    Ok((shown as f64) < WHOLE * (spectra * grid.pixels) as f64)
+}
 
 /// Mean, drift and broad modes.
 pub(super) struct Parts {
@@ -109,6 +129,10 @@ impl Parts {
             0 => root * mean[from + j],
             _ => self.modes[[first + j, m - 1]],
         });
+        // What the sky leaves is told apart from z, and forgotten.
+        let seen = ivar.mapv(f64::from);
+        let residues = channel.residues(&seen, [z, block.norm[i]]) / a;
+        let modes = concatenate![Axis(1), modes, residues.slice(s![from..to, ..])];
         let local = |scale: f64| {
             let element = |i: usize, j: usize| {
                 if !good(i) || !good(j) {
@@ -130,7 +154,7 @@ impl Parts {
         let residual = (0..n).map(|j| if good(j) { y[j] - mean[from + j] } else { 0.0 });
         let (found, left) = solver.modes_given(residual.collect());
         // Of (1 + δ, t (1 + δ), z).
-        let terms = found.len() + 1;
+        let terms = self.modes.ncols() + 2;
         let of = |k: usize| match k {
             0 => (0, root),
             1 => (0, root * t),

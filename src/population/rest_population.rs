@@ -4,7 +4,7 @@ use super::channel::Channel;
 use super::moments::Accumulator;
 use super::rest_drift::Drift;
 use super::rest_grid::RestGrid;
-use super::rest_parts::Parts;
+use super::rest_parts::{Parts, in_parts};
 use super::rest_structure::{Structure, factor, structured};
 use super::rest_sums::{MeanSums, Products, Trend, TrendSums};
 use crate::Result;
@@ -76,9 +76,9 @@ impl RestPopulation {
     /// 1. the mean over the spectra, each divided by its amplitude, which is found anew from the mean; or
     ///    the regression of the spectra on their amplitudes;
     /// 2. covariance over the pixels that both are unmasked, less the known noise, its correlation
-    ///    between neighbours included; noisy spectra count less;
+    ///    between neighbours and the sky's residues included; noisy spectra count less;
     /// 3. regularisation: broad modes and local power (rest_structure.rs);
-    /// 4. of scaled spectra that each show a part of the grid: mean and broad modes by expectation maximisation
+    /// 4. of scaled spectra that each show a part of the grid (rest_parts.rs, `in_parts`): mean and broad modes by expectation maximisation
     ///    from there (rest_parts.rs).
     ///
     /// The channel's tilt is left in the covariance of the broad modes.
@@ -123,7 +123,7 @@ impl RestPopulation {
                 trend = sums.trend(&trend);
             }
         }
-        let mut products = Products::new(&grid, &trend, scaled, &channel.noise_rho);
+        let mut products = Products::new(&grid, &trend, scaled, channel);
         for block in rows() {
             products.add(&block?);
         }
@@ -131,7 +131,7 @@ impl RestPopulation {
         let mut structure = structured(&found, channel.sigma_pixels);
         let (shifts, spectra) = counted(&products.seen);
         let mut drift = None;
-        if scaled && grid.is_rest() {
+        if scaled && grid.is_rest() && in_parts(rows(), &grid)? {
             let band = structured(&found, 0.0).band;
             let parts = Parts {
                 mean: trend.mean,

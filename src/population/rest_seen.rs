@@ -6,15 +6,13 @@ use super::channel::Channel;
 use super::linalg::Cholesky;
 use super::rest_drift::Drift;
 use super::rest_population::RestPopulation;
+use super::rest_sums::AMPLITUDE;
 use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate, s};
 
 /// Pixels beyond which the blur's kernel is as good as zero, besides 4 σ: a narrow one rings.
 const RINGING: usize = 8;
 
-/// Variance of an amplitude about the one that was found, before the observation says more: far above what
-/// noise makes it off by …
-pub(super) const AMPLITUDE: f64 = 0.1;
-/// … that is, its standard deviation at least so many times as large.
+/// The standard deviation of an amplitude is at least so many times as large as noise makes it off by.
 const FAR: f64 = 3.0;
 
 /// By how much the standard deviation of an amplitude is larger than √[`AMPLITUDE`] where noise makes the one
@@ -194,13 +192,14 @@ impl Seen {
     }
 
     /// The inverse of the covariance of an observation of amplitude 1 at the pixels from `from` on,
-    /// with the mean `mean` `[D]`, whose noise has the variances `variance` `[D]`, 0 where masked, and whose
-    /// amplitude is in `doubt`. `None` if it is not positive definite.
+    /// with the mean `mean` `[D]`, whose noise has the variances `variance` `[D]` and `residues` `[D, K]`, 0 where
+    /// masked, and whose amplitude is in `doubt`. `None` if it is not positive definite.
     pub fn solver(
         &self,
         from: usize,
         channel: &Channel,
         [mean, variance]: [&Array1<f64>; 2],
+        residues: &Array2<f64>,
         doubt: f64,
     ) -> Option<Solver> {
         let to = from + variance.len();
@@ -216,11 +215,11 @@ impl Seen {
                     let mode = self.factor.slice(s![from..to, self.factor.ncols() - 1..]);
                     signal = signal + mode.dot(&mode.t()) * (doubt * doubt - 1.0);
                 }
-                dense(signal.view(), &tilt, channel, variance).map(Solver::Dense)
+                dense(signal.view(), &tilt, channel, variance, residues)
             }
             Covariance::Banded(c) => {
                 let seen = self.doubted(c.seen_modes.slice(s![from..to, ..]), doubt);
-                let modes = tilt.modes(seen.view(), variance);
+                let modes = concatenate![Axis(1), tilt.modes(seen.view(), variance), *residues];
                 let noise = |i: usize, j: usize| match i.abs_diff(j) {
                     0 => variance[i],
                     1 => {
@@ -242,7 +241,7 @@ impl Seen {
                 banded.map(Solver::Banded).or_else(|| {
                     let factor = self.doubted(self.factor.slice(s![from..to, ..]), doubt);
                     let signal = factor.dot(&factor.t());
-                    dense(signal.view(), &tilt, channel, variance).map(Solver::Dense)
+                    dense(signal.view(), &tilt, channel, variance, residues)
                 })
             }
         }
@@ -294,7 +293,8 @@ fn dense(
     tilt: &Tilt<'_>,
     channel: &Channel,
     variance: &Array1<f64>,
-) -> Option<Cholesky> {
+    residues: &Array2<f64>,
+) -> Option<Solver> {
     let mut a = signal.to_owned();
     if tilt.variance > 0.0 {
         for ((i, j), a) in a.indexed_iter_mut() {
@@ -303,11 +303,14 @@ fn dense(
         }
     }
     channel.add_noise(&mut a, variance);
+    if residues.ncols() > 0 {
+        a += &residues.dot(&residues.t());
+    }
     // A masked pixel: its row and column become the identity's, its residual 0.
     for j in (0..variance.len()).filter(|j| variance[*j] <= 0.0) {
         a.row_mut(j).fill(0.0);
         a.column_mut(j).fill(0.0);
         a[[j, j]] = 1.0;
     }
-    Cholesky::new(&a)
+    Cholesky::new(&a).map(Solver::Dense)
 }

@@ -1,6 +1,7 @@
 //! Sums over noisy spectra on the rest-frame grid: mean, amplitudes, second moments.
 
 use super::average::averaged;
+use super::channel::Channel;
 use super::moments::add_product;
 use super::rest_grid::RestGrid;
 use crate::data::{Block, RowBlock};
@@ -11,6 +12,9 @@ use ndarray::{Array1, Array2, ArrayView1, s};
 const VARIANCE: f64 = 0.5;
 /// The same from pixel to pixel.
 const LOCAL: f64 = 0.1;
+/// Variance of an amplitude about the one that was found, before the observation says more: far above what noise
+/// makes it off by.
+pub(super) const AMPLITUDE: f64 = 0.1;
 /// Least amplitude: a spectrum without light has none.
 const LEAST: f64 = 0.05;
 /// Least variance of the amplitudes that show a pixel, and the least part of the weight there, for a trend of
@@ -43,15 +47,24 @@ pub(super) fn amplitude(
     }
 }
 
-/// What noise makes [`amplitude`] off by, standard deviation.
-pub(super) fn amplitude_error(ivar: ArrayView1<f32>, mean: ArrayView1<f64>) -> f64 {
+/// What noise makes [`amplitude`] off by, standard deviation; residues with the covariance U Uᵀ, U = `residues`
+/// `[D, K]`, are part of it.
+pub(super) fn amplitude_error(
+    ivar: ArrayView1<f32>,
+    mean: ArrayView1<f64>,
+    residues: &Array2<f64>,
+) -> f64 {
     let (mut square, mut own) = (0.0, 0.0);
-    for (iv, m) in ivar.iter().zip(mean).filter(|(iv, _)| **iv > 0.0) {
+    let mut along = Array1::<f64>::zeros(residues.ncols());
+    let good = ivar.iter().zip(mean).zip(residues.rows());
+    for ((iv, m), u) in good.filter(|((iv, _), _)| **iv > 0.0) {
         let noise = 1.0 / f64::from(*iv);
         let w = m / (noise + LOCAL);
         square += w * w * noise;
         own += w * m;
+        along.scaled_add(w, &u);
     }
+    square += along.dot(&along);
     if own > 0.0 { square.sqrt() / own } else { 0.0 }
 }
 
@@ -235,8 +248,7 @@ pub(super) struct Products<'a> {
     grid: &'a RestGrid,
     trend: &'a Trend,
     scaled: bool,
-    /// Correlation of the noise of pixel j with pixel j + 1, `[D]`.
-    rho: &'a Array1<f64>,
+    channel: &'a Channel,
     halves: [Half; 2],
     /// How many spectra at each shift.
     pub seen: Vec<f64>,
@@ -253,7 +265,7 @@ pub(super) struct Covariances {
 
 impl<'a> Products<'a> {
     /// About the mean of each spectrum's amplitude; `scaled`: over that amplitude.
-    pub fn new(grid: &'a RestGrid, trend: &'a Trend, scaled: bool, rho: &'a Array1<f64>) -> Self {
+    pub fn new(grid: &'a RestGrid, trend: &'a Trend, scaled: bool, channel: &'a Channel) -> Self {
         let l = grid.len();
         let half = Half {
             products: Array2::zeros((l, l)),
@@ -265,7 +277,7 @@ impl<'a> Products<'a> {
             grid,
             trend,
             scaled,
-            rho,
+            channel,
             halves: [half.clone(), half],
             seen: vec![0.0; grid.shifts],
             weights: [0.0; 2],
@@ -282,6 +294,8 @@ impl<'a> Products<'a> {
             let zeros = || Array2::<f32>::zeros((rows.len(), grid.len()));
             let (mut centred, mut good) = (zeros(), zeros());
             let half = &mut self.halves[parity];
+            let rho = &self.channel.noise_rho;
+            let mut residues = Vec::new();
             for (r, (i, k, noise)) in rows.iter().enumerate() {
                 let (flux, ivar) = (block.flux.row(*i), block.ivar.row(*i));
                 let window = s![*k..k + d];
@@ -297,6 +311,15 @@ impl<'a> Products<'a> {
                 self.weights[1] += weight * weight;
                 self.seen[*k] += 1.0;
                 let own = |j: usize| weight / (f64::from(ivar[j]) * a * a);
+                let variance = ivar.mapv(|v| if v > 0.0 { 1.0 / f64::from(v) } else { 0.0 });
+                let seen = [block.z[*i], block.norm[*i]];
+                for mode in self.channel.residues(&variance, seen).columns() {
+                    let mut row = vec![0.0f32; grid.len()];
+                    for (to, u) in row[*k..].iter_mut().zip(mode) {
+                        *to = (weight.sqrt() / a * u) as f32;
+                    }
+                    residues.extend(row);
+                }
                 for j in (0..d).filter(|j| ivar[*j] > 0.0) {
                     let expected = mean[j] + (a - 1.0) * slope[j];
                     let residual = (f64::from(flux[j]) - expected) / a;
@@ -304,7 +327,7 @@ impl<'a> Products<'a> {
                     good[[r, j + k]] = weight.sqrt() as f32;
                     half.noise[j + k] += own(j);
                     if j + 1 < d && ivar[j + 1] > 0.0 {
-                        half.neighbours[j + k] += self.rho[j] * (own(j) * own(j + 1)).sqrt();
+                        half.neighbours[j + k] += rho[j] * (own(j) * own(j + 1)).sqrt();
                     }
                 }
             }
@@ -312,6 +335,13 @@ impl<'a> Products<'a> {
                 let mut product = Array2::<f32>::zeros(sums.raw_dim());
                 add_product(&mut product, &x);
                 *sums += &product.mapv(f64::from);
+            }
+            if !residues.is_empty() {
+                let rows = residues.len() / grid.len();
+                let residues = Array2::from_shape_vec((rows, grid.len()), residues);
+                let mut product = Array2::<f32>::zeros(half.products.raw_dim());
+                add_product(&mut product, &residues.unwrap_or_default());
+                half.products -= &product.mapv(f64::from);
             }
         }
     }

@@ -27,6 +27,7 @@ pub use amplitude::MeanSpectrum;
 pub use image_report::ImageDetails;
 pub use images::prepare_images;
 pub use noise::Noise;
+pub(crate) use noise::measured as noise_of;
 pub use noise_law::{LAGS, NoiseBand, NoiseLaw};
 pub use normalise::{Level, level};
 pub use rebin::Rebin;

@@ -146,7 +146,7 @@ fn words(b: &NoiseBand) -> String {
 ///
 /// # Errors
 /// [`Error::Input`] naming `origin` if neither tells, and those of reading.
-pub(super) fn measured(
+pub(crate) fn measured(
     config: &Config,
     survey: &dyn Survey,
     origin: &Path,

@@ -295,7 +295,7 @@ fn chunk(
         if let Some(row) = row {
             block.put(i, &row);
         }
-        (block.z[i], block.z_err[i]) = (object.z, object.z_err);
+        (block.norm[i], block.z[i], block.z_err[i]) = (object.norm, object.z, object.z_err);
         chunk.objects.push(object);
     }
     chunk

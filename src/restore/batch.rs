@@ -8,11 +8,11 @@ use crate::base::random::{Purpose, Rows};
 use crate::base::tensors::{joined, matrix};
 use crate::base::workers;
 use crate::config::InterpolantConfig;
-use crate::data::{Layout, Likely, Method, Object, OtherRedshift, Provenance, flag};
+use crate::data::{Layout, Method, Object, OtherRedshift, Provenance, flag};
 use crate::forward::Latent;
 use crate::nets::VelocityField;
 use crate::restored::RestoredBlock;
-use crate::train::{Mean, Observations, Run};
+use crate::train::{Found, Mean, Observations, Run};
 use crate::transport::Transport;
 use ndarray::Array2;
 use sha2::{Digest, Sha256};
@@ -99,15 +99,26 @@ impl Restorer {
         Ok((self.evaluated(o, &numbers), self.drawn(o, &numbers, draws)))
     }
 
-    /// How likely each observation is under the run's population; `None` where the run has none, or cannot tell.
+    /// What the observations are restored to.
     ///
     /// # Errors
     /// As [`Restorer::draws`].
-    pub fn likely(&self, o: &Observations) -> Result<Vec<Option<Likely>>> {
-        match &self.mean {
-            Some(mean) => mean.likely(o),
-            None => Ok(vec![None; o.len() as usize]),
+    pub fn found(&self, o: &Observations, objects: &[Object]) -> Result<Found> {
+        if let Some(mean) = &self.mean {
+            let numbers = self.numbers(objects);
+            let draws = 0..self.made.draws as u64;
+            let network = self.network.as_ref();
+            return mean.whole(network, o, (self.made.seed, &numbers), draws);
         }
+        let (mean, draws) = self.draws(o, objects)?;
+        let about = mean.as_ref();
+        let about = about.map_or_else(|| mean_of(&draws), Tensor::shallow_clone);
+        Ok(Found {
+            prior: self.prior_draws(&about, o, objects),
+            likely: vec![None; o.len() as usize],
+            mean,
+            draws,
+        })
     }
 
     /// The best of the other redshifts that each observation may be at; `None` where there is none to compare.
@@ -177,26 +188,13 @@ impl Restorer {
         })
     }
 
-    /// The `mean` `[B, D]` of the posterior of each object with the part of its draws' deviations that is the
-    /// population's and not the data's, normalised, [draws, B, D]; `None` where that is not known.
-    ///
-    /// # Errors
-    /// As [`Restorer::draws`].
-    pub fn prior_draws(
-        &self,
-        mean: &Tensor,
-        o: &Observations,
-        objects: &[Object],
-    ) -> Result<Option<Tensor>> {
+    /// [`Found::prior`] of a run whose draws come from Φ.
+    fn prior_draws(&self, mean: &Tensor, o: &Observations, objects: &[Object]) -> Option<Tensor> {
         if !self.made.prior {
-            return Ok(None);
+            return None;
         }
         let numbers = self.numbers(objects);
         let draws = 0..self.made.draws as u64;
-        if let Some(posterior) = &self.mean {
-            let streams = (self.made.seed, &numbers);
-            return Ok(Some(mean + posterior.prior_errors(o, streams, draws)?));
-        }
         let (n, count) = (o.len(), self.made.draws);
         let of = |k: u64| Rows::new(self.made.seed, Purpose::Transport, k, &numbers);
         let random = Rows::concatenate(&draws.map(of).collect::<Vec<_>>());
@@ -204,7 +202,7 @@ impl Restorer {
         let latent = Latent::concatenate(&vec![&o.latent; count]);
         let y = o.flux.repeat([count as i64, 1]);
         let errors = self.transport.prior_error(&y, &latent, &random);
-        Ok(errors.map(|errors| mean + errors.view([count as i64, n, -1])))
+        errors.map(|errors| mean + errors.view([count as i64, n, -1]))
     }
 
     /// The mean of the posterior in one evaluation, where the network gives it.
@@ -241,7 +239,7 @@ impl Restorer {
     }
 
     /// Mean (`None`: the mean of the draws), scatter and quantiles of draws [draws, B, D] in physical units, and
-    /// the scatter of those of [`Restorer::prior_draws`], beside the observations `[B, D]`; flags the objects
+    /// the scatter of those of [`Found::prior`], beside the observations `[B, D]`; flags the objects
     /// whose mean is not finite.
     ///
     /// # Errors

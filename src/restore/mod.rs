@@ -30,7 +30,7 @@ use crate::base::ahead::ahead;
 use crate::config::Config;
 use crate::data::{Object, RowBlock, flag};
 use crate::restored::RestoredBlock;
-use crate::train::{Observable, Run};
+use crate::train::{Found, Observable, Run};
 use crate::{Error, Result};
 use restorable::{Batch, Sink, Task};
 use selection::part_of;
@@ -189,12 +189,13 @@ fn portion<'a, H: Restorable>(
     mut objects: Vec<Object>,
 ) -> Result<Portion<'a, H::Block>> {
     let observed = block.observations(restorer.device);
-    let (mean, draws) = restorer.draws(&observed, &objects)?;
-    let about = mean
-        .as_ref()
-        .map_or_else(|| mean_of(&draws), Tensor::shallow_clone);
-    let prior = restorer.prior_draws(&about, &observed, &objects)?;
-    for (object, likely) in objects.iter_mut().zip(restorer.likely(&observed)?) {
+    let Found {
+        mean,
+        draws,
+        prior,
+        likely,
+    } = restorer.found(&observed, &objects)?;
+    for (object, likely) in objects.iter_mut().zip(likely) {
         if let Some(likely) = likely.filter(|_| object.flag == flag::GOOD) {
             (object.loglike, object.loglike_p) = (likely.loglike, likely.p);
         }

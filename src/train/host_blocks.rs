@@ -36,6 +36,10 @@ pub(super) fn on_host(o: &Observations) -> Result<Block> {
         lsf: matrix(&o.latent.lsf)?,
         sky: matrix(&o.latent.sky)?,
         resolution: matrix(&o.latent.resolution)?,
+        norm: numbers(&o.latent.norm)?
+            .iter()
+            .map(|n| f64::from(*n))
+            .collect(),
         z: numbers(&o.latent.redshift)?
             .iter()
             .map(|l| f64::from(*l).exp_m1())

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::data::{Block, Layout, RowBlock};
 use crate::fit::checkpoint::save;
 use crate::nets::Population;
-use crate::population::{Amplitudes, Channel, RestPopulation};
+use crate::population::{Amplitudes, Channel, Residues, RestPopulation};
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ struct Header {
 
 /// The population behind the training part of `data`, in the rest frame where the network is told of
 /// redshifts and else in the observed one. `None` where the blur hides it, or
-/// the redshifts range too widely.
+/// the redshifts range too widely. `residues` are what the sky's subtraction leaves, where that is known.
 ///
 /// # Errors
 /// [`Error::Config`] of a channel without a closed form, or images; [`Error::Input`] if the
@@ -40,6 +40,7 @@ pub(super) fn behind(
     config: &Config,
     data: &Data,
     amplitudes: Amplitudes,
+    residues: Option<&Residues>,
 ) -> Result<Option<RestPopulation>> {
     let Layout::Spectra { grid, noise_rho } = &data.layout else {
         return Err(unfit("there is none for images"));
@@ -55,7 +56,8 @@ pub(super) fn behind(
         })
     };
     let lsf = mean_width(rows(), grid.pixels)?;
-    let channel = Channel::new(&config.forward, grid, &lsf, noise_rho)?;
+    let channel =
+        Channel::new(&config.forward, grid, &lsf, noise_rho)?.with_residues(residues.cloned());
     if !RestPopulation::is_seen_through(&channel) {
         return Ok(None);
     }
@@ -67,7 +69,7 @@ pub(super) fn behind(
 /// # Errors
 /// As [`behind`]; [`Error::Input`] where there is none.
 pub(super) fn learn(config: &Config, data: &Data) -> Result<Population> {
-    let found = behind(config, data, Amplitudes::Scale)?.ok_or_else(|| {
+    let found = behind(config, data, Amplitudes::Scale, None)?.ok_or_else(|| {
         Error::input(
             &config.survey.prepared,
             "z, lsf",

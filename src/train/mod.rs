@@ -42,7 +42,7 @@ pub use rule::{Portion, Rule};
 pub(crate) use run::sha256_file;
 pub use run::{Run, config_sha256};
 pub use split::{is_heldout, is_trained};
-pub use sure::Mean;
+pub use sure::{Found, Mean};
 pub(crate) use sure::{Learned, Posteriors, Spread, Tally, corrected, correction};
 
 pub use crate::fit::{Proxies, Proxy, Validation};

@@ -3,7 +3,7 @@
 use crate::base::tensors::tensor;
 use crate::base::workers;
 use crate::data::{Block, ImageBlock, RowBlock};
-use crate::forward::{Latent, redshift_errors, redshifts};
+use crate::forward::{Latent, levels, redshift_errors, redshifts};
 use std::ops::Range;
 use tch::{Device, Tensor};
 
@@ -82,6 +82,7 @@ impl Observable for Block {
         Observations {
             flux: tensor(&self.flux, device),
             latent: Latent {
+                norm: levels(&self.norm).to_device(device),
                 sky: tensor(&self.sky, device),
                 resolution: tensor(&self.resolution, device),
                 ..Latent::from_ivar(&ivar, &tensor(&self.lsf, device))

@@ -237,6 +237,10 @@ impl<'a> Trainer<'a> {
                 quiet,
             )
         })?;
+        let sky = self.sure.as_ref().and_then(|s| s.sky(self.config()));
+        if let Some((log, words)) = log.as_ref().zip(sky) {
+            log.say(&words);
+        }
         let mut feed = self.feed();
         while self.unvalidated || (self.learner.adam.step < t.steps && !self.patience_over()) {
             if !self.unvalidated {

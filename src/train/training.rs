@@ -177,6 +177,7 @@ fn empty(part: &Observations, n: i64, device: Device) -> Observations {
             psf: like(&part.latent.psf),
             sky: like(&part.latent.sky),
             resolution: like(&part.latent.resolution),
+            norm: like(&part.latent.norm),
             redshift: like(&part.latent.redshift),
             redshift_error: like(&part.latent.redshift_error),
             anchor: None,
@@ -200,6 +201,7 @@ fn fill(all: &mut Observations, at: i64, part: &Observations) {
     put(&all.latent.psf, &part.latent.psf);
     put(&all.latent.sky, &part.latent.sky);
     put(&all.latent.resolution, &part.latent.resolution);
+    put(&all.latent.norm, &part.latent.norm);
     put(&all.latent.redshift, &part.latent.redshift);
     put(&all.latent.redshift_error, &part.latent.redshift_error);
     if !is_one_number(&all.latent.lsf) {

@@ -95,7 +95,7 @@ impl GaussianPopulation {
     pub fn of(config: &Config, data: &Data, device: Device) -> Result<Self> {
         let told = config.network.redshift_input();
         let found = if told {
-            behind(config, data, Amplitudes::None)?
+            behind(config, data, Amplitudes::None, None)?
         } else {
             None
         };

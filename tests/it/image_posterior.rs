@@ -1,6 +1,7 @@
 //! `[interpolant] kind = "posterior"` for images: the Gaussian start behind each image's own PSF, noise and mask
 //! against the dense formulas, and a run of it.
 
+use crate::fixtures::galaxies;
 use crate::fixtures::run_folder::{Left, checkpoints, selfsi_in};
 use assert_cmd::Command;
 use selfsi::base::random::{Purpose, Rows};
@@ -224,34 +225,14 @@ fn channels_that_are_not_linear_or_not_known_have_no_such_start() {
     assert!(found.is_none());
 }
 
-const CONFIG: &str = "
-    seed = 4
-    [image]
-    channels = 1
-    height = 16
-    width = 16
-    [survey]
-    prepared = 'set.h5'
-    [survey.source]
-    kind = 'images'
-    path = 'mock/cutouts'
-    unit = 'nanomaggy'
-    [normalise]
-    kind = 'pixels'
-    [forward]
-    kind = 'stages'
-    stages = [{ kind = 'psf', from = 'hdu' }, { kind = 'noise', from = 'ivar' }]
-    [interpolant]
+fn config() -> String {
+    galaxies::config(
+        1,
+        80,
+        "[interpolant]
     kind = 'posterior'
     [transport]
     steps = 3
-    [network]
-    channels = 8
-    multipliers = [1, 2]
-    blocks = 1
-    attention = []
-    head = 8
-    dropout = 0.0
     [train]
     steps = 4
     batch = 40
@@ -261,16 +242,9 @@ const CONFIG: &str = "
     [restore]
     draws = 3
     batch = 8
-    shapes = true
-    [mock]
-    kind = 'galaxies'
-    folder = 'mock'
-    [mock.galaxies]
-    images = 80
-    psf = 9
-    radius = 1.5
-    snr = [30, 60]
-    bad_columns = 0.5";
+    shapes = true",
+    )
+}
 
 fn run(folder: &Path, args: &[&str]) {
     selfsi_in(folder).args(args).assert().success();
@@ -280,7 +254,7 @@ fn run(folder: &Path, args: &[&str]) {
 fn a_run_is_the_same_for_any_number_of_threads_and_when_it_is_resumed() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
-    std::fs::write(at.join("c.toml"), CONFIG).unwrap();
+    std::fs::write(at.join("c.toml"), config()).unwrap();
     run(at, &["mock", "c.toml"]);
     run(at, &["prepare", "c.toml"]);
     for (name, threads) in [("one", "1"), ("three", "3")] {

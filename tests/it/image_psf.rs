@@ -1,6 +1,7 @@
 //! Point-spread functions and noise maps of each image, in the units of its file.
 
 use crate::fixtures::cutouts::{cutout, gaussian};
+use crate::fixtures::galaxies::CHANNEL_AND_NETWORK;
 use crate::fixtures::image_batches::{apart, clean, layout, list, mean, pictures, rows, variance};
 use crate::fixtures::run_folder::selfsi_in as selfsi;
 use selfsi::config::{
@@ -312,18 +313,7 @@ fn config(source: &str, more: &str) -> String {
         [survey.source]
         kind = 'images'
         path = '{source}'
-        [normalise]
-        kind = 'pixels'
-        [forward]
-        kind = 'stages'
-        stages = [{{ kind = 'psf', from = 'hdu' }}, {{ kind = 'noise', from = 'ivar' }}]
-        [network]
-        channels = 8
-        multipliers = [1, 2]
-        blocks = 1
-        attention = []
-        head = 8
-        dropout = 0.0
+        {CHANNEL_AND_NETWORK}
         [train]
         steps = 2
         batch = 4

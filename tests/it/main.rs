@@ -97,6 +97,7 @@ mod seeds;
 mod shards;
 mod signals;
 mod simulate;
+mod sky;
 mod smoothing;
 mod special_files;
 mod spectra_stages;

@@ -1,39 +1,20 @@
 //! The mock survey of galaxies: what its files hold, and that it is a function of its seed.
 
+use crate::fixtures::galaxies;
 use crate::fixtures::run_folder::selfsi_in as selfsi;
 use selfsi::config::{Config, GalaxiesConfig, ImageConfig};
 use selfsi::mock::GalaxySurvey;
 use selfsi::prepare::ImageSet;
 
-const CONFIG: &str = "
-    seed = 4
-    [image]
-    channels = 3
-    height = 16
-    width = 16
-    [survey]
-    prepared = 'set.h5'
-    [survey.source]
-    kind = 'images'
-    path = 'mock/cutouts'
-    unit = 'nanomaggy'
-    [normalise]
-    kind = 'pixels'
-    [forward]
-    kind = 'stages'
-    stages = [{ kind = 'psf', from = 'hdu' }, { kind = 'noise', from = 'ivar' }]
-    [interpolant]
+fn config() -> String {
+    galaxies::config(
+        3,
+        24,
+        "[interpolant]
     kind = 'sde'
     gamma = 1.0
     diffusion = 'channel'
     epsilon = 1.0
-    [network]
-    channels = 8
-    multipliers = [1, 2]
-    blocks = 1
-    attention = []
-    head = 8
-    dropout = 0.0
     [train]
     steps = 2
     batch = 4
@@ -43,21 +24,14 @@ const CONFIG: &str = "
     [restore]
     draws = 4
     batch = 8
-    shapes = true
-    [mock]
-    kind = 'galaxies'
-    folder = 'mock'
-    [mock.galaxies]
-    images = 24
-    psf = 9
-    radius = 1.5
-    snr = [30, 60]
-    bad_columns = 0.5";
+    shapes = true",
+    )
+}
 
 #[test]
 fn galaxies_go_from_cutouts_to_a_table_of_shapes_that_is_scored() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("c.toml"), CONFIG).unwrap();
+    std::fs::write(folder.path().join("c.toml"), config()).unwrap();
     let run = |args: &[&str]| selfsi(folder.path()).args(args).assert().success();
     run(&["mock", "c.toml"]);
     run(&["prepare", "c.toml"]);
@@ -142,8 +116,8 @@ fn a_mock_of_galaxies_needs_images_and_psfs_that_fit() {
     let bad = |text: &str| Config::parse(text, "c.toml", &[]).unwrap_err().to_string();
     let spectra = "[survey]\nprepared = 'a.h5'\n[survey.source]\nkind = 'sdss'\nspectra = 'a'\n[forward]\nkind = 'gaussian'\nsigma = 1.0\n[mock]\nkind = 'galaxies'";
     assert!(bad(spectra).contains("mock.kind"));
-    assert!(bad(&CONFIG.replace("psf = 9", "psf = 8")).contains("mock.galaxies.psf"));
-    let config = Config::parse(&CONFIG.replace("psf = 9", "psf = 17"), "c.toml", &[]).unwrap();
+    assert!(bad(&config().replace("psf = 9", "psf = 8")).contains("mock.galaxies.psf"));
+    let config = Config::parse(&config().replace("psf = 9", "psf = 17"), "c.toml", &[]).unwrap();
     let galaxies = config.mock.unwrap().galaxies.unwrap();
     let e = GalaxySurvey::new(1, &galaxies, config.image.unwrap()).unwrap_err();
     assert!(e.to_string().contains("larger than the cutouts"), "{e}");

@@ -47,6 +47,7 @@ impl Toy {
             lsf: Array2::zeros((n, D)),
             sky: Array2::zeros((n, 0)),
             resolution: Array2::zeros((n, 0)),
+            norm: vec![1.0; n],
             z: vec![3.0; n],
             z_err: vec![f64::NAN; n],
         };

@@ -126,3 +126,12 @@ fn learned_again_it_is_the_same_to_the_bit() {
     let [a, b] = [&block, &block].map(learned);
     assert_eq!((a.mean, a.factor, a.drift), (b.mean, b.factor, b.drift));
 }
+
+#[test]
+fn spectra_that_show_all_of_the_grid_are_not_parts() {
+    let (mut block, truth) = survey(100, |u| 4.0 * u, 5);
+    assert!(learned(&block).drift.is_some());
+    block.flux = truth.mapv(|f| f as f32);
+    block.ivar.fill(SIGMA.powi(-2) as f32);
+    assert!(learned(&block).drift.is_none());
+}

@@ -188,6 +188,7 @@ impl Peers<'_> {
             Some(population) if population.factor.ncols() > 0 => Learned {
                 population,
                 lsf: self.lsf(),
+                residues: None,
                 usual: None,
             },
             _ => return Ok(Err("no rest-frame population can be learned".to_owned())),

@@ -86,7 +86,8 @@ where
     }
     all.parts_mut()[1][[0, 0]] = f32::INFINITY;
     let objects: Vec<Object> = (0..5).map(object).collect();
-    if let [z, z_err] = &mut all.columns_mut()[..] {
+    if let [norm, z, z_err] = &mut all.columns_mut()[..] {
+        **norm = objects.iter().map(|o| o.norm).collect();
         **z = objects.iter().map(|o| o.z).collect();
         **z_err = objects.iter().map(|o| o.z_err).collect();
     }

@@ -6,13 +6,16 @@ use super::super::host_blocks::blocks;
 use super::super::known;
 use super::super::run::Run;
 use super::super::seal::Seal;
+use super::sky;
 use super::usual::{SCORES, Usual};
 use crate::base::tensors::{matrix, tensor};
 use crate::data::{Layout, LogGrid};
 use crate::fit::checkpoint::save;
-use crate::population::{Amplitudes, BandMatrix, Drift, RestGrid, RestPopulation, Structure};
+use crate::population::{
+    Amplitudes, BandMatrix, Drift, Residues, RestGrid, RestPopulation, Structure,
+};
 use crate::{Error, Result};
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array1, Array2, Axis, concatenate, s};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use tch::{Device, Tensor};
@@ -23,6 +26,8 @@ pub(crate) struct Learned {
     pub population: RestPopulation,
     /// σ in pixels, `[D]`.
     pub lsf: Vec<f64>,
+    /// What the sky's subtraction leaves in them, where it was measured.
+    pub residues: Option<Residues>,
     /// How likely observations are; `None` before it is known, and of runs of before.
     pub usual: Option<Usual>,
 }
@@ -42,6 +47,8 @@ const SLOPE: &str = "sure/slope";
 const DRIFT: &str = "sure/drift";
 /// Of the covariance's structure, where it has one.
 const STRUCTURE: [&str; 2] = ["sure/modes", "sure/band"];
+/// The sky's residues, where they were measured: log10 of the wavelength, and the modes.
+const RESIDUES: &str = "sure/residues";
 /// Of what is usual, where it is known.
 const USUAL: &str = "sure/usual";
 
@@ -71,7 +78,13 @@ pub(super) fn of(run: &Run, data: &Data) -> Result<Learned> {
         return read(&run.population(), run.seal()?, grid);
     }
     let config = run.config();
-    let learned = |amplitudes| known::behind(config, data, amplitudes);
+    // As the file holds it, so that a resumed run has the same bits.
+    let single = |v: &f64| f64::from(*v as f32);
+    let residues = sky::residues(config)?.map(|r| Residues {
+        loglam: r.loglam.iter().map(single).collect(),
+        modes: r.modes.map(single),
+    });
+    let learned = |amplitudes| known::behind(config, data, amplitudes, residues.as_ref());
     // Where spectra differ by their amplitudes alone, a mean that goes with them leaves nothing.
     let trend = learned(Amplitudes::Trend)?;
     let found = match trend.as_ref().is_some_and(|p| p.factor.ncols() == 0) {
@@ -97,8 +110,6 @@ pub(super) fn of(run: &Run, data: &Data) -> Result<Learned> {
         ));
     }
     let lsf = known::mean_width(blocks(data), grid.pixels)?;
-    // As the file holds it, so that a resumed run has the same bits.
-    let single = |v: &f64| f64::from(*v as f32);
     Ok(Learned {
         population: RestPopulation {
             mean: population.mean.map(single),
@@ -116,6 +127,7 @@ pub(super) fn of(run: &Run, data: &Data) -> Result<Learned> {
             ..population
         },
         lsf: lsf.iter().map(single).collect(),
+        residues,
         usual: None,
     })
 }
@@ -151,9 +163,14 @@ pub(super) fn write(path: &Path, seal: &Seal, learned: &Learned) -> Result<()> {
         .iter()
         .zip(parts)
         .chain(STRUCTURE.iter().zip(structure));
+    let residues = learned.residues.iter().map(|r| {
+        let nodes = row(&r.loglam).reversed_axes();
+        (&RESIDUES, concatenate![Axis(1), nodes, r.modes])
+    });
     let named = parts
         .chain(slope)
         .chain(drift)
+        .chain(residues)
         .chain(usual)
         .map(|(name, a)| {
             let t = tensor(&a.mapv(|v| v as f32), Device::Cpu);
@@ -192,6 +209,10 @@ pub(super) fn read(path: &Path, seal: &Seal, grid: &LogGrid) -> Result<Learned> 
         }),
         _ => None,
     };
+    let residues = found(RESIDUES)?.map(|r| Residues {
+        loglam: r.column(0).to_vec(),
+        modes: r.slice(s![.., 1..]).to_owned(),
+    });
     let usual = found(USUAL)?.filter(|scores| scores.ncols() == SCORES);
     let usual = usual.map(Usual::from_scores);
     let Header {
@@ -223,6 +244,7 @@ pub(super) fn read(path: &Path, seal: &Seal, grid: &LogGrid) -> Result<Learned> 
             spectra,
         },
         lsf: lsf.row(0).to_vec(),
+        residues,
         usual,
     })
 }

@@ -7,7 +7,6 @@ use crate::data::{Block, Likely, RowBlock};
 use crate::population::{Likelihood, RestPosterior};
 use crate::train::data::Data;
 use crate::train::host_blocks::on_host;
-use crate::train::observations::Observations;
 
 /// Observations that tell what is usual, at most, and how many held-out ones are enough: of fewer, the
 /// law has no tail.
@@ -47,11 +46,8 @@ impl Posteriors {
             .collect()
     }
 
-    /// How likely each observation is; `None` of one without a good pixel or a solution.
-    ///
-    /// # Errors
-    /// As [`Posteriors::probed`].
-    pub fn likely(&self, o: &Observations) -> Result<Vec<Option<Likely>>> {
+    /// How likely observations are, by what was found of them.
+    pub(super) fn judged(&self, found: Vec<Option<Likelihood>>) -> Vec<Option<Likely>> {
         let judged = |found: Likelihood| match &self.learned.usual {
             Some(usual) => usual.likely(&found),
             None => Likely {
@@ -59,7 +55,6 @@ impl Posteriors {
                 p: f64::NAN,
             },
         };
-        let found = self.likelihoods(&on_host(o)?);
-        Ok(found.into_iter().map(|l| l.map(judged)).collect())
+        found.into_iter().map(|l| l.map(judged)).collect()
     }
 }

@@ -13,6 +13,20 @@ use crate::nets::VelocityField;
 use std::ops::Range;
 use tch::{Device, Tensor};
 
+/// What observations are restored to, normalised.
+pub struct Found {
+    /// E[x | y] `[B, D]`, where it is known better than by the mean of the draws.
+    pub mean: Option<Tensor>,
+    /// `[n, B, D]`.
+    pub draws: Tensor,
+    /// Where it is known, the mean with the part of the draws' deviations that is the population's and not
+    /// the data's: what they would be, were the observations without noise; `[n, B, D]`.
+    pub prior: Option<Tensor>,
+    /// How likely each observation is under the run's population; `None` where the run has none, or cannot
+    /// tell.
+    pub likely: Vec<Option<Likely>>,
+}
+
 /// The posteriors and how wide their draws are.
 pub struct Mean {
     posteriors: Posteriors,
@@ -35,14 +49,6 @@ impl Mean {
             posteriors: Posteriors::new(learned, &run.config().forward, layout, device)?,
             spread: spread.unwrap_or_else(Spread::one),
         }))
-    }
-
-    /// How likely each observation is; `None` of one without a good pixel or a solution.
-    ///
-    /// # Errors
-    /// As [`Mean::restored`].
-    pub fn likely(&self, o: &Observations) -> Result<Vec<Option<Likely>>> {
-        self.posteriors.likely(o)
     }
 
     /// The best of the other redshifts that each observation may be at and the population knows; `None`
@@ -75,24 +81,29 @@ impl Mean {
         Ok((mean, draws))
     }
 
-    /// What `draws` `[n, B, D]` of [`Mean::restored`] would differ from its mean by, were the observations
-    /// without noise: the part of their scatter that is the population's.
+    /// All of [`Mean::restored`], the part of the draws' scatter that is the population's, and how likely each
+    /// observation is.
     ///
     /// # Errors
     /// As [`Mean::restored`].
-    pub fn prior_errors(
+    pub fn whole(
         &self,
+        network: &dyn VelocityField,
         o: &Observations,
         (seed, streams): (u64, &Tensor),
         draws: Range<u64>,
-    ) -> Result<Tensor> {
+    ) -> Result<Found> {
         let (seeds, streams) = (seeds(seed, draws), numbers(streams)?);
-        let errors = self.posteriors.prior_errors(o, &seeds, &streams)?;
+        let whole = self.posteriors.whole(o, &seeds, &streams)?;
+        let mean = corrected(network, o, &whole.told);
         let rest = self.posteriors.rest_of(o)?;
-        let factors = self
-            .spread
-            .of_rows(&rest, o.flux.size()[1], errors.device());
-        Ok(errors * factors)
+        let factors = self.spread.of_rows(&rest, mean.size()[1], mean.device());
+        Ok(Found {
+            draws: &mean + whole.errors * &factors,
+            prior: Some(&mean + whole.prior_errors * factors),
+            likely: whole.likely,
+            mean: Some(mean),
+        })
     }
 }
 

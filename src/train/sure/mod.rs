@@ -19,12 +19,13 @@ mod mean;
 mod posteriors;
 mod redshifts;
 mod rule;
+mod sky;
 mod spread;
 mod told;
 mod usual;
 
 pub(crate) use file::Learned;
-pub use mean::Mean;
+pub use mean::{Found, Mean};
 pub(crate) use posteriors::Posteriors;
 pub(crate) use rule::{corrected, correction};
 
@@ -33,6 +34,7 @@ use super::observations::Observations;
 use super::run::Run;
 use super::validate::Validator;
 use crate::Result;
+use crate::config::Config;
 use crate::fit::Validation;
 use crate::forward::{ForwardModel, MeanBlur};
 use crate::nets::VelocityField;
@@ -67,6 +69,12 @@ impl Sure {
             seed: config.seed,
             held: None,
         })
+    }
+
+    /// What was measured on the sky fibres of `config`, in words; `None` where it names none.
+    pub fn sky(&self, config: &Config) -> Option<String> {
+        let found = self.posteriors.learned().residues.as_ref();
+        (config.survey.sky_fibres.is_some()).then(|| sky::words(found))
     }
 
     /// Writes the population into the run's folder.

@@ -1,7 +1,7 @@
 //! The Gaussian posteriors of a batch.
 
 use super::file::Learned;
-use super::told::{Probed, Told};
+use super::told::{Probed, Told, Whole};
 use crate::Result;
 use crate::base::random::{Purpose, derive};
 use crate::base::tensors::numbers;
@@ -11,7 +11,7 @@ use crate::population::{Channel, RestFilter, RestPosterior};
 use crate::ranks::Place;
 use crate::train::host_blocks::on_host;
 use crate::train::observations::Observations;
-use ndarray::Array1;
+use ndarray::{Array1, Array2};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -89,7 +89,9 @@ impl Posteriors {
         let rows = self.each(&block, |i, p| {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             rng.set_stream(place.first as u64 + i as u64);
-            let b = self.filter.noise(block.ivar.row(i), &mut rng);
+            let b = self
+                .filter
+                .noise(block.ivar.row(i), at(&block, i), &mut rng);
             let answer = p.map(|p| p.response(&b));
             let [mean, misfit] = match answer {
                 Some(r) => [r.mean, r.misfit],
@@ -136,23 +138,40 @@ impl Posteriors {
         Ok((self.tensors(told), errors))
     }
 
-    /// The part of what draws differ from the means by that is the population's and not the noise's,
-    /// `[n, B, D]`, of the streams of [`Posteriors::drawn`].
+    /// All of [`Posteriors::drawn`] and more, by one solution for each observation.
     ///
     /// # Errors
     /// As [`Posteriors::probed`].
-    pub fn prior_errors(&self, o: &Observations, seeds: &[u64], numbers: &[i64]) -> Result<Tensor> {
+    pub fn whole(&self, o: &Observations, seeds: &[u64], numbers: &[i64]) -> Result<Whole> {
         let block = on_host(o)?;
-        let (n, d) = (seeds.len() as i64, block.flux.ncols() as i64);
-        let rows = self.each(&block, |i, p| match p {
-            Some(p) => {
-                let errors = p.prior_errors(streams(seeds, numbers[i]));
-                errors.iter().map(|e| *e as f32).collect()
-            }
-            None => vec![f32::NAN; (n * d) as usize],
+        let (n, d) = (seeds.len(), block.flux.ncols());
+        let rows = self.each(&block, |i, p| {
+            let streams = || streams(seeds, numbers[i]);
+            let [errors, prior] = match p {
+                Some(p) => [p.errors(streams()), p.prior_errors(streams())],
+                None => [(); 2].map(|()| Array2::from_elem((n, d), f64::NAN)),
+            };
+            let likely = (p.map(RestPosterior::likelihood)).filter(|l| l.pixels > 0);
+            let single = |all: Array2<f64>| all.iter().map(|e| *e as f32).collect::<Vec<f32>>();
+            (
+                (self.row(&block, i, p), likely),
+                (single(errors), single(prior)),
+            )
         });
-        let errors = Tensor::from_slice(&rows.concat()).view([-1, n, d]);
-        Ok(errors.transpose(0, 1).contiguous().to_device(self.device))
+        type Pair<A, B> = (Vec<A>, Vec<B>);
+        let (found, made): Pair<_, _> = rows.into_iter().unzip();
+        let (told, likely): Pair<_, _> = found.into_iter().unzip();
+        let (errors, prior): Pair<Vec<f32>, Vec<f32>> = made.into_iter().unzip();
+        let images = |rows: &[Vec<f32>]| {
+            let all = Tensor::from_slice(&rows.concat()).view([-1, n as i64, d as i64]);
+            all.transpose(0, 1).contiguous().to_device(self.device)
+        };
+        Ok(Whole {
+            told: self.tensors(told),
+            errors: images(&errors),
+            prior_errors: images(&prior),
+            likely: self.judged(likely),
+        })
     }
 
     /// [`RestPosterior::signal`] of each observation, found and expected; draw k of row i from the stream
@@ -182,7 +201,8 @@ impl Posteriors {
             .into_par_iter()
             .map(|i| {
                 let (flux, ivar) = (block.flux.row(i), block.ivar.row(i));
-                f(i, self.filter.posterior(flux, ivar, block.z[i]).as_ref())
+                let found = self.filter.posterior_of(flux, ivar, at(block, i));
+                f(i, found.as_ref())
             })
             .collect()
     }
@@ -228,6 +248,11 @@ impl Posteriors {
     }
 }
 
+/// Redshift and level of row `i`.
+fn at(block: &Block, i: usize) -> [f64; 2] {
+    [block.z[i], block.norm[i]]
+}
+
 /// The stream `number` of each of `seeds`.
 fn streams(seeds: &[u64], number: i64) -> impl Iterator<Item = ChaCha8Rng> + '_ {
     seeds.iter().map(move |seed| {
@@ -249,6 +274,7 @@ impl Learned {
     /// As [`Channel::new`].
     pub(super) fn channel(&self, forward: &ForwardConfig, layout: &Layout) -> Result<Channel> {
         let (grid, rho) = super::file::spectra(layout)?;
-        Channel::new(forward, grid, &self.lsf, rho)
+        let channel = Channel::new(forward, grid, &self.lsf, rho)?;
+        Ok(channel.with_residues(self.residues.clone()))
     }
 }

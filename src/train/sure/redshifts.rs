@@ -50,6 +50,7 @@ impl Posteriors {
                 flux: block.flux.row(i),
                 ivar: block.ivar.row(i),
                 z: block.z[i],
+                norm: block.norm[i],
                 amplitude: p?.amplitude(),
             };
             observation.best()
@@ -65,6 +66,8 @@ struct Observation<'a> {
     ivar: ArrayView1<'a, f32>,
     /// The recorded redshift.
     z: f64,
+    /// What the flux was divided by.
+    norm: f64,
     /// The scale of a smooth spectrum.
     amplitude: f64,
 }
@@ -102,7 +105,10 @@ impl Observation<'_> {
             *v = if known { *v } else { 0.0 };
         }
         let seen = moved(self.flux, by);
-        let found = (self.filter.posterior(seen.view(), there.view(), z)?).loglike();
+        let found = (self
+            .filter
+            .posterior_of(seen.view(), there.view(), [z, self.norm])?)
+        .loglike();
         let kept = moved(there.view(), -by);
         let beyond = |j: usize| self.ivar[j] > 0.0 && kept[j] <= 0.0;
         let scale = self.amplitude;
@@ -235,6 +241,7 @@ mod tests {
             flux,
             ivar,
             z,
+            norm: 1.0,
             amplitude,
         };
         observation.best()

@@ -199,6 +199,7 @@ mod tests {
                 spectra: N,
             },
             lsf: vec![0.0; D],
+            residues: None,
             usual: None,
         };
         let mut rng = ChaCha8Rng::seed_from_u64(1);

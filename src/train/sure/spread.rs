@@ -6,6 +6,9 @@ use tch::{Device, Tensor};
 
 /// Ranges of ln λ_rest with a factor of their own.
 const BINS: usize = 8;
+/// Objects of which fewer do not tell how far a factor may be trusted: most show less than their share, a few most of
+/// it, and among few these are missing.
+const FEWEST: usize = 50;
 /// Factors beyond these are no correction any more.
 const RANGE: (f64, f64) = (0.25, 2.0);
 
@@ -113,8 +116,11 @@ impl Tally {
     /// √(found / expected) of each bin, drawn towards 1. The ratios are taken to be 1 and a scatter
     /// that all bins share, seen with the standard errors that the scatter from object to object gives
     /// them; each is what is expected of it then, so that a bin that says little for certain stays at 1
-    /// unless those that do say that the ratios scatter widely.
+    /// unless those that do say that the ratios scatter widely. Of fewer than [`FEWEST`] objects, 1.
     pub fn spread(&self) -> Spread {
+        if self.objects.len() < FEWEST {
+            return Spread::one();
+        }
         let bins: Vec<Option<Ratio>> = (0..BINS).map(|bin| self.ratio(bin)).collect();
         let known: Vec<Ratio> = bins.iter().flatten().copied().collect();
         let scatter = scatter(&known);
@@ -202,6 +208,8 @@ mod tests {
         assert!((spread.at(Some(7.1)) - 2.0).abs() < 1e-9);
         assert!((spread.at(Some(7.9)) - 1.0).abs() < 1e-9);
         assert_eq!(Spread::one().at(None), 1.0);
+        tally.objects.truncate(FEWEST - 1);
+        assert_eq!(tally.spread(), Spread::one());
         let back = Spread::of(&spread.tensor()).unwrap();
         for ln in [6.0, 7.2, 7.5, 7.77, 9.0] {
             assert!((back.at(Some(ln)) - spread.at(Some(ln))).abs() < 1e-5);

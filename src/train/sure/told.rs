@@ -1,5 +1,6 @@
 //! What the network is told of a batch.
 
+use crate::data::Likely;
 use tch::Tensor;
 
 /// What the population says of some observations, each `[B, D]`.
@@ -40,4 +41,17 @@ impl Probed {
             misfit: part(&self.misfit),
         }
     }
+}
+
+/// What is told of some observations, and draws of their posteriors.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    pub told: Told,
+    /// What draws differ from the means by, `[n, B, D]`: draw k of row i from the stream `numbers[i]` of
+    /// `seeds[k]`.
+    pub errors: Tensor,
+    /// The part of it that is the population's and not the noise's, of the same streams.
+    pub prior_errors: Tensor,
+    /// How likely each observation is; `None` of one without a good pixel or a solution.
+    pub likely: Vec<Option<Likely>>,
 }
