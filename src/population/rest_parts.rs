@@ -14,8 +14,7 @@ use super::channel::Channel;
 use super::linalg::{Cholesky, eigen};
 use super::rest_drift::Drift;
 use super::rest_grid::RestGrid;
-use super::rest_seen::AMPLITUDE;
-use super::rest_sums::amplitude;
+use super::rest_sums::{AMPLITUDE, amplitude};
 use crate::Result;
 use crate::data::{Block, RowBlock, own_range};
 use ndarray::linalg::general_mat_mul;
@@ -283,7 +282,10 @@ impl Sums {
             parts.drift.slope[e] = new[1];
             parts.modes.row_mut(e).assign(&new.slice(s![2..]));
         }
-        let (variances, axes) = eigen(&(&self.scatter / self.spectra.max(1.0)));
+        if self.scatter.is_empty() || self.spectra == 0.0 {
+            return parts;
+        }
+        let (variances, axes) = eigen(&(&self.scatter / self.spectra));
         let scale = variances.mapv(|v| v.max(0.0).sqrt());
         parts.modes = parts.modes.dot(&(&axes * &scale)).dot(&axes.t());
         parts

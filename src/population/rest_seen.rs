@@ -6,15 +6,13 @@ use super::channel::Channel;
 use super::linalg::Cholesky;
 use super::rest_drift::Drift;
 use super::rest_population::RestPopulation;
+use super::rest_sums::AMPLITUDE;
 use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate, s};
 
 /// Pixels beyond which the blur's kernel is as good as zero, besides 4 σ: a narrow one rings.
 const RINGING: usize = 8;
 
-/// Variance of an amplitude about the one that was found, before the observation says more: far above what
-/// noise makes it off by …
-pub(super) const AMPLITUDE: f64 = 0.1;
-/// … that is, its standard deviation at least so many times as large.
+/// The standard deviation of an amplitude is at least so many times as large as noise makes it off by.
 const FAR: f64 = 3.0;
 
 /// By how much the standard deviation of an amplitude is larger than √[`AMPLITUDE`] where noise makes the one

@@ -12,6 +12,9 @@ use ndarray::{Array1, Array2, ArrayView1, s};
 const VARIANCE: f64 = 0.5;
 /// The same from pixel to pixel.
 const LOCAL: f64 = 0.1;
+/// Variance of an amplitude about the one that was found, before the observation says more: far above what noise
+/// makes it off by.
+pub(super) const AMPLITUDE: f64 = 0.1;
 /// Least amplitude: a spectrum without light has none.
 const LEAST: f64 = 0.05;
 /// Least variance of the amplitudes that show a pixel, and the least part of the weight there, for a trend of
