@@ -282,7 +282,10 @@ impl Sums {
             parts.drift.slope[e] = new[1];
             parts.modes.row_mut(e).assign(&new.slice(s![2..]));
         }
-        let (variances, axes) = eigen(&(&self.scatter / self.spectra.max(1.0)));
+        if self.scatter.is_empty() || self.spectra == 0.0 {
+            return parts;
+        }
+        let (variances, axes) = eigen(&(&self.scatter / self.spectra));
         let scale = variances.mapv(|v| v.max(0.0).sqrt());
         parts.modes = parts.modes.dot(&(&axes * &scale)).dot(&axes.t());
         parts
