@@ -149,8 +149,9 @@ impl From<[Tensor; 5]> for Joint {
 
 /// Sums over pairs of pixels that both are seen.
 struct Sums {
-    /// Of y, of x yᵀ, of y yᵀ, less the known noise, and the numbers of pixels and of pairs.
+    /// Of y, of x, where y is seen, of x yᵀ, of y yᵀ, less the known noise, and the numbers of pixels and of pairs.
     seen: Tensor,
+    clean: Tensor,
     cross: Tensor,
     products: Tensor,
     count: Tensor,
@@ -162,6 +163,7 @@ impl Sums {
         let zeros = |n| Tensor::zeros([n, d], (Kind::Double, device));
         Self {
             seen: zeros(1),
+            clean: zeros(d),
             cross: zeros(d),
             products: zeros(d),
             count: zeros(1),
@@ -176,7 +178,9 @@ impl Sums {
         let sum = |t: &Tensor| t.sum_dim_intlist([0i64].as_slice(), true, Kind::Double);
         let seen = double(y) * &good;
         let noise = sum(&(double(&latent.sigma).square() * &good));
-        self.cross += double(&(x - mean)).tr().matmul(&seen);
+        let clean = double(&(x - mean)).tr();
+        self.clean += clean.matmul(&good);
+        self.cross += clean.matmul(&seen);
         self.products += seen.tr().matmul(&seen) - noise.view([-1]).diag(0);
         self.pairs += good.tr().matmul(&good);
         self.count += sum(&good);
@@ -187,8 +191,11 @@ impl Sums {
         let single = |t: Tensor| t.to_kind(Kind::Float);
         let seen = &self.seen / self.count.clamp_min(1.0);
         let second = &self.products / self.pairs.clamp_min(1.0);
+        // Both about the means of these rows: what the draws' mean is off by goes with E f otherwise, which may be
+        // far larger than the scatter of f.
+        let cross = &self.cross - &self.clean * &seen;
         Joint {
-            cross: single(&self.cross / self.count.clamp_min(1.0)),
+            cross: single(cross / self.count.clamp_min(1.0)),
             signal: single(second - seen.tr().matmul(&seen)),
             seen: single(seen),
             mean: mean.shallow_clone(),

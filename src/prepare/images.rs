@@ -157,9 +157,9 @@ fn check_bands(raw: &mut RawImages, set: &Bands, named: bool) -> Result<()> {
                 Path::new(place),
                 "",
                 format!(
-                    "the file says {what} `{found}`{of}, the config or the first file `{wanted}`"
+                    "the {what}{of} is `{found}` in the file, `{wanted}` in the config or the first file"
                 ),
-                format!("the same {what} in all"),
+                format!("one {what} for all files"),
                 format!("correct survey.source.{key}, or the file if it is wrong"),
             ))
         };
@@ -167,7 +167,7 @@ fn check_bands(raw: &mut RawImages, set: &Bands, named: bool) -> Result<()> {
             let [found, wanted] = [&file.units, &set.units].map(|u| &*u[k]);
             let both = !found.is_empty() && !wanted.is_empty();
             match agree(found, wanted) {
-                Some(false) if both => return contradicts("the unit", "unit", k, [found, wanted]),
+                Some(false) if both => return contradicts("unit", "unit", k, [found, wanted]),
                 None if both && found != wanted => {
                     let note = format!(
                         "BUNIT `{found}` is not compared with survey.source.unit, which counts"
@@ -181,7 +181,7 @@ fn check_bands(raw: &mut RawImages, set: &Bands, named: bool) -> Result<()> {
                 continue;
             }
             if !named {
-                return contradicts("the filter", "filters", k, [found, wanted]);
+                return contradicts("filter", "filters", k, [found, wanted]);
             }
             let note = format!("filter `{found}` of the files is called {wanted}");
             raw.notes.insert(note, raw.problems.len());

@@ -210,7 +210,7 @@ fn the_unit_of_an_image_is_that_of_the_config() {
         .unwrap_err()
         .to_string();
     assert!(
-        said.contains("the file says `nJy`, the config `nanomaggy`"),
+        said.contains("the unit is `nJy` in the file, `nanomaggy` in the config or the first file"),
         "{said}"
     );
 }
@@ -437,7 +437,7 @@ fn inspect_says_what_prepare_does_with_what_stands_beside_an_image() {
     }
     assert_eq!(
         (fact("masked"), fact("unit")),
-        ("0.625".into(), "[\"nJy\"]".into())
+        ("0.625".into(), "\"nJy\"".into())
     );
     assert!(
         found

@@ -172,7 +172,7 @@ fn each_channel_has_its_unit_and_filter_and_contradictions_are_refused() {
     let refused = prepared(folder.path(), "unit = 'nJy'").unwrap_err();
     for part in [
         "a.fits",
-        "`mJy` of channel 2",
+        "unit of channel 2 is `mJy`",
         "`nJy`",
         "survey.source.unit",
     ] {
@@ -183,5 +183,8 @@ fn each_channel_has_its_unit_and_filter_and_contradictions_are_refused() {
     // Files of another filter are refused, where the config names none.
     write("c.fits", "i");
     let refused = prepared(folder.path(), "").unwrap_err();
-    assert!(refused.contains("the filter `i` of channel 2"), "{refused}");
+    assert!(
+        refused.contains("the filter of channel 2 is `i` in the file"),
+        "{refused}"
+    );
 }

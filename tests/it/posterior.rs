@@ -423,6 +423,19 @@ impl ForwardModel for Smoothed {
     }
 }
 
+#[test]
+fn what_the_mean_of_some_draws_is_off_by_does_not_pass_for_a_covariance() {
+    // A mean a thousand times the scatter.
+    let d = 12i64;
+    let (bright, unit) = (
+        Tensor::full([1, d], 1000.0, (Kind::Float, Device::Cpu)),
+        Tensor::eye(d, (Kind::Float, Device::Cpu)),
+    );
+    let found = Joint::simulated([&bright, &unit], &Smoothed, &latent(4, d, 0.0025), 7).unwrap();
+    let off = (&found.cross - Smoothed::matrix(d).tr()).abs().max();
+    assert!(off.double_value(&[]) < 0.06, "{off:?}");
+}
+
 /// Cosines of variance 1/(1 + i²).
 #[test]
 fn a_simulated_channel_leaves_the_modes_that_it_erases_the_variance_that_continues_the_others() {

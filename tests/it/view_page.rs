@@ -209,7 +209,8 @@ fn images_tell_the_values_under_the_cursor() {
     let told = page.value("document.getElementById('readout').textContent");
     let told = told.as_str().unwrap();
     assert!(
-        told.contains("row 1, column 4 [nJy]") && told.contains("restored 169.0, 184.0"),
+        told.contains("row 1, column 4 [nJy]")
+            && told.contains("restored g (nJy) 169.0, r (nJy) 184.0"),
         "{told}"
     );
     page.write("thead input[data-key='flag']", "lost");
