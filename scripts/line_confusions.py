@@ -18,6 +18,8 @@ import h5py
 import numpy as np
 from astropy.io import fits
 
+from prepared_copy import write
+
 LIGHT = 299_792.458
 LINES = {"Ly-alpha": 1215.67, "C IV": 1549.06, "C III]": 1908.73, "Mg II": 2798.75}
 PAIRS = (("Mg II", "Ly-alpha"), ("Ly-alpha", "Mg II"), ("C IV", "Ly-alpha"), ("Ly-alpha", "C IV"), ("C III]", "Mg II"), ("Mg II", "C III]"))
@@ -69,16 +71,7 @@ def make(args):
                 columns[k][row] = moved(columns[k][row], by)
             columns["z"][row] = recorded[i]
             columns["z_grid"][row] = (1 + columns["z_grid"][row]) * np.exp(-by * dln) - 1
-        with h5py.File(args.odd, "w") as out:
-            for k, v in source.attrs.items():
-                out.attrs[k] = v
-            for k in source:
-                if k not in columns:
-                    source.copy(k, out)
-                elif columns[k].dtype.kind == "O":
-                    out.create_dataset(k, data=columns[k], dtype=h5py.string_dtype("utf-8"))
-                else:
-                    out.create_dataset(k, data=columns[k])
+        write(args.odd, source, columns)
     with open(args.odd + ".json", "w") as f:
         json.dump({"kinds": [kinds[i] for i in pick], "z": z[pick].tolist()}, f)
 

@@ -17,6 +17,8 @@ import h5py
 import numpy as np
 from astropy.io import fits
 
+from prepared_copy import write
+
 LIGHT = 299_792.458
 # Groups and their parts of the objects; the rest is unchanged.
 GROUPS = {
@@ -114,16 +116,7 @@ def make(args):
             at += round(part * n)
         flux[~good] = 0
         columns |= {"flux": flux.astype("f4"), "z": z}
-        with h5py.File(args.odd, "w") as out:
-            for k, v in source.attrs.items():
-                out.attrs[k] = v
-            for k in source:
-                if k not in columns:
-                    source.copy(k, out)
-                elif columns[k].dtype.kind == "O":
-                    out.create_dataset(k, data=columns[k], dtype=h5py.string_dtype("utf-8"))
-                else:
-                    out.create_dataset(k, data=columns[k])
+        write(args.odd, source, columns)
     with open(args.odd + ".json", "w") as f:
         json.dump({"kinds": list(kinds), "z": true_z.tolist()}, f)
 

@@ -181,7 +181,6 @@ impl SurveySource {
     }
 }
 
-/// `"a"` and `["a"]` mean the same.
 /// A text or a list of texts; an empty text is none.
 fn texts<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
@@ -205,6 +204,7 @@ fn one_text<S: Serializer>(texts: &[String], s: S) -> std::result::Result<S::Ok,
     }
 }
 
+/// `"a"` and `["a"]` mean the same.
 fn one_or_more<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<Vec<PathBuf>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged, expecting = "a path or a list of paths")]
