@@ -65,6 +65,22 @@ impl Pending {
         &self.temporary
     }
 
+    /// What `open` makes of the temporary name. A library that opens a file to write makes one where
+    /// there is none, thus again what [`abandon`] has just removed: neither happens during the other.
+    /// `open` must not begin another file.
+    pub fn open<T>(&self, open: impl FnOnce(&Path) -> T) -> T {
+        let _held = locked(&TEMPORARIES);
+        open(&self.temporary)
+    }
+
+    /// The file, empty, to write to.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn empty(&self) -> io::Result<File> {
+        self.open(|path| File::create(path))
+    }
+
     /// Syncs the temporary file and renames it to its target, whose mode and group it takes over.
     ///
     /// # Errors
@@ -166,7 +182,8 @@ pub(crate) fn abandon_now(code: i32) -> ! {
 /// [`Error::Output`] as for [`Pending`].
 pub fn write(target: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let pending = Pending::new(&target)?;
-    File::create(pending.path())
+    pending
+        .empty()
         .and_then(|mut f| f.write_all(bytes))
         .map_err(|e| Error::output(&target, e, "check free space and permissions"))?;
     pending.commit()

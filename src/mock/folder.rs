@@ -109,7 +109,9 @@ pub fn write_sdss(
     fs::rename(&unfinished, &spectra).map_err(|e| failed(&spectra, &e))?;
     let catalog = folder.join(CATALOG);
     let pending = Pending::new(&catalog)?;
-    write_catalog(pending.path(), &objects).map_err(|e| failed(&catalog, &problem(&e)))?;
+    pending
+        .open(|path| write_catalog(path, &objects))
+        .map_err(|e| failed(&catalog, &problem(&e)))?;
     check_written(pending.path())
         .map_err(|_| failed(&catalog, &"the disk did not take all of it"))?;
     pending.commit()

@@ -19,7 +19,7 @@ pub(crate) struct RejectedList {
 impl RejectedList {
     pub fn create(path: &Path) -> Result<Self> {
         let pending = Pending::new(path)?;
-        let file = File::create(pending.path()).map_err(|e| unwritable(path, &e))?;
+        let file = pending.empty().map_err(|e| unwritable(path, &e))?;
         let mut list = Self {
             pending,
             path: path.to_path_buf(),

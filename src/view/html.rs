@@ -3,7 +3,6 @@
 use super::content::Content;
 use crate::base::atomic::Pending;
 use crate::{Error, Result};
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -38,7 +37,7 @@ pub struct Shown {
 /// Writes the page of `content` to `out`.
 pub(super) fn write(out: &Path, content: &Content) -> Result<Shown> {
     let pending = Pending::new(out)?;
-    let written = File::create(pending.path()).and_then(|file| {
+    let written = pending.empty().and_then(|file| {
         let mut to = BufWriter::new(file);
         page(&mut to, content)?;
         to.into_inner()

@@ -32,7 +32,7 @@ impl Sheet {
         let failed = |e| Error::output(target, problem(&e), "check free space and permissions");
         Ok(Self {
             target: target.to_path_buf(),
-            file: create_fits(pending.path()).map_err(failed)?,
+            file: pending.open(create_fits).map_err(failed)?,
             pending,
         })
     }

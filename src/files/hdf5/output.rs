@@ -36,8 +36,10 @@ impl Output {
         let target = target.as_ref().to_path_buf();
         let pending = Pending::new(&target)?;
         // HDF5 would not say as clearly why it cannot.
-        std::fs::File::create(pending.path()).map_err(|e| unwritable(&target, e))?;
-        let (file, refusal) = create(pending.path()).map_err(|e| unwritable(&target, words(&e)))?;
+        pending.empty().map_err(|e| unwritable(&target, e))?;
+        let (file, refusal) = pending
+            .open(create)
+            .map_err(|e| unwritable(&target, words(&e)))?;
         let output = Self {
             target,
             file,
