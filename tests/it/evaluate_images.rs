@@ -158,6 +158,7 @@ impl Study {
             bands: selfsi::data::Bands::of(layout.channels, &["nJy".into()], &[]),
             noise_known: true,
             shapes: false,
+            all_draws: false,
             made: Provenance {
                 method: Method::named(method).unwrap(),
                 draws: if sde { 8 } else { 1 },
@@ -183,7 +184,7 @@ impl Study {
             ivar: Array2::from_elem((N, D), 1.0),
         };
         let mut writer = RestoredImagesWriter::create(self.path(name), &header, N).unwrap();
-        writer.write(&block).unwrap();
+        writer.write(&block, None).unwrap();
         let table = ImageTable {
             objects: Self::objects(),
             labels: vec![-1; N],

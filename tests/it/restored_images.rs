@@ -36,6 +36,7 @@ fn header(channels: usize, method: &str, draws: usize, vector: usize) -> Restore
         },
         noise_known: channels > 1,
         shapes: false,
+        all_draws: false,
         made: Provenance {
             method: Method::named(method).unwrap(),
             draws,
@@ -111,9 +112,9 @@ fn table(vector: usize) -> ImageTable {
 fn write(path: &Path, header: &RestoredImagesHeader) {
     let block = block(header);
     let mut w = RestoredImagesWriter::create(path, header, N).unwrap();
-    w.write(&rows(&block, 0..2)).unwrap();
+    w.write(&rows(&block, 0..2), None).unwrap();
     assert!(!path.exists(), "nothing appears before it is complete");
-    w.write(&rows(&block, 2..N)).unwrap();
+    w.write(&rows(&block, 2..N), None).unwrap();
     w.finish(&table(header.layout.vector)).unwrap();
 }
 
@@ -212,8 +213,8 @@ fn rows_that_are_missing_or_too_many_and_other_extensions_are_refused_and_leave_
         let path = folder.path().join(format!("r.{extension}"));
         let create = || RestoredImagesWriter::create(&path, &header, N).unwrap();
         let mut w = create();
-        w.write(&rows(&block, 0..3)).unwrap();
-        assert!(w.write(&rows(&block, 0..3)).is_err());
+        w.write(&rows(&block, 0..3), None).unwrap();
+        assert!(w.write(&rows(&block, 0..3), None).is_err());
         assert!(w.finish(&table(2)).is_err());
         let mut without_draw = rows(&block, 0..3);
         without_draw.draw = None;
