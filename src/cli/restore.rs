@@ -8,7 +8,8 @@ use crate::base::machine::quick_bf16;
 use crate::config::Config;
 use crate::prepare::{ImageSetHeader, SpectraHeader};
 use crate::restore::{
-    Given, ImagesOutput, Input, Job, Output, Part, Restorable, Selection, Summary, config_of, restore,
+    Given, ImagesOutput, Input, Job, Output, Part, Restorable, Selection, Summary, config_of,
+    restore,
 };
 use crate::train::Run;
 use crate::{Error, Result};

@@ -124,7 +124,8 @@ impl Tally {
         wavelength: &[f64],
         z: f64,
     ) {
-        let inside = |part: usize, j: usize| PARTS[part].1.is_none_or(|b| b.holds(wavelength[j], z));
+        let inside =
+            |part: usize, j: usize| PARTS[part].1.is_none_or(|b| b.holds(wavelength[j], z));
         self.add(draws, truth, &inside);
     }
 

@@ -16,7 +16,6 @@ mod spectra;
 mod spectra_sink;
 
 pub use batch::Restorer;
-pub(crate) use batch::mean_of;
 pub use found::restored_in;
 pub use given::Given;
 pub(crate) use images::in_units;

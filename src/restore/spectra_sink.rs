@@ -3,13 +3,13 @@
 use super::files::{check_paths, desi_path, write_spectra};
 use super::restorable::{Batch, Sink, Task, check_draws};
 use super::shard::Part;
+use crate::Result;
 use crate::data::{Block, Object, flag, own_range};
 use crate::lines::{BROAD_KMS, MeasuredLines, NO_LINES, over_draws};
 use crate::prepare::SpectraHeader;
 use crate::restored::{
     Restored, RestoredHeader, RestoredPart, RestoredWriter, desi_source, write_restored_desi,
 };
-use crate::Result;
 use ndarray::{ArrayView2, ArrayView3, Axis};
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};

@@ -226,7 +226,6 @@ impl Reader for Stack {
     fn draws(&mut self, image: &str, shape: &[usize], rows: Range<usize>) -> Result<Array3<f32>> {
         let values = self.section(image, shape, 1, rows.clone())?;
         let sizes = (shape[0], rows.len(), shape[2..].iter().product());
-        Array3::from_shape_vec(sizes, values)
-            .map_err(|e| self.kind.foreign(&self.path, image, e))
+        Array3::from_shape_vec(sizes, values).map_err(|e| self.kind.foreign(&self.path, image, e))
     }
 }

@@ -67,18 +67,17 @@ impl StackWriter {
     ///
     /// # Errors
     /// [`Error::Output`] if the disk is full, more rows come than were announced, or other draws.
-    pub fn write(
-        &mut self,
-        images: &[&Array2<f32>],
-        draws: Option<ArrayView3<f32>>,
-    ) -> Result<()> {
+    pub fn write(&mut self, images: &[&Array2<f32>], draws: Option<ArrayView3<f32>>) -> Result<()> {
         let n = images.first().map_or(0, |rows| rows.nrows());
         if self.written + n > self.rows {
             return Err(self.miscounted(self.written + n));
         }
         let given = draws.map(|d| [d.len_of(Axis(0)), d.len_of(Axis(1))]);
         if given != self.draws.map(|count| [count, n]) {
-            let problem = format!("draws and rows {given:?} where {:?} draws were announced", self.draws);
+            let problem = format!(
+                "draws and rows {given:?} where {:?} draws were announced",
+                self.draws
+            );
             let fix = "write every draw of every row, if any";
             return Err(Error::output(&self.target, problem, fix));
         }

@@ -67,11 +67,7 @@ impl RestoredImagesWriter {
     /// # Errors
     /// [`Error::Output`] if the disk is full, or the block lacks an image of the header or has more
     /// rows than were announced, or there are other draws.
-    pub fn write(
-        &mut self,
-        block: &RestoredBlock,
-        draws: Option<ArrayView3<f32>>,
-    ) -> Result<()> {
+    pub fn write(&mut self, block: &RestoredBlock, draws: Option<ArrayView3<f32>>) -> Result<()> {
         let rows = |image: &Image| {
             block.image(*image).ok_or_else(|| {
                 Error::output(
