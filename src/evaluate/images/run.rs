@@ -122,11 +122,13 @@ pub fn evaluate_images(
     let (mut catalogs, mut calibrations) = (Vec::new(), Vec::new());
     for file in &files {
         let names = || chosen.set.iter().map(|i| &set.objects()[*i].name);
-        calibrations.extend(calibration(file, names(), shown.view(), &task.scored.ivar)?);
+        let ivar = &task.scored.ivar;
+        let shapes = reference.shapes.as_ref();
+        calibrations.extend(calibration(file, names(), shown.view(), ivar, shapes)?);
         let rows: Vec<usize> = names().filter_map(|n| file.row(n)).collect();
         if let (Some(truth), Some(table)) = (&reference.shapes, &file.file.table().shapes) {
             let name = format!("table, median of the draws{}", file.suffix);
-            catalogs.push(truth.of_table(name, table, &rows));
+            catalogs.push(truth.of_table(name, table, &rows, file.file.draws()));
         }
     }
     let in_units = |images: &Array2<f32>| shift(images, layout, |n, mean, std| n * std + mean);

@@ -8,10 +8,12 @@ use crate::evaluate::cells::{aligned, number, piped, with_error};
 /// What the table of shapes says.
 const SHAPES: &str = "Shapes within the largest circle: what 68 % of the absolute errors do not exceed. \
 Flux is relative, the half-light radius in pixels, the ellipticity that of weighted moments, both components \
-together; in brackets the part of the truths within the stated error (an honest error: 68 %).";
+together; in brackets the part of the truths within the stated error and that of a median over so few draws \
+(an honest error: 68 %).";
 
 /// What the parts of the table of calibration are.
-const LOST: &str = " Lost pixels have no observation.";
+const LOST: &str = " Lost pixels have no observation. Flux, radius and ellipticity are those of the draws: the \
+flux over the true one, the radius in pixels.";
 
 /// Everything as plain text, aligned.
 #[must_use]
