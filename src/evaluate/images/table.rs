@@ -11,16 +11,16 @@ Flux is relative, the half-light radius in pixels, the ellipticity that of weigh
 together; in brackets the part of the truths within the stated error and that of a median over so few draws \
 (an honest error: 68 %).";
 
-/// What the parts of the table of calibration are.
-const LOST: &str = " Lost pixels have no observation. Flux, radius and ellipticity are those of the draws: the \
-flux over the true one, the radius in pixels.";
+const LOST: &str = " Lost pixels have no observation.";
+const DRAWN: &str = " Flux, radius and ellipticity are those of the draws: the flux over the true one, the radius in \
+pixels.";
 
 /// Everything as plain text, aligned.
 #[must_use]
 pub fn text(e: &ImageEvaluation) -> String {
     let shapes = shapes(e).map(|t| format!("\n{SHAPES}\n\n{}", aligned(&t)));
     let shapes = shapes.unwrap_or_default();
-    let calibration = match calibration_table::text_of(&e.calibration, LOST) {
+    let calibration = match calibration_table::text_of(&e.calibration, &parts(e)) {
         none if none.is_empty() => none,
         some => format!("\n{some}"),
     };
@@ -37,13 +37,19 @@ pub fn text(e: &ImageEvaluation) -> String {
 pub fn markdown(e: &ImageEvaluation) -> String {
     let shapes = shapes(e).map(|t| format!("\n{SHAPES}\n\n{}", piped(&t)));
     let shapes = shapes.unwrap_or_default();
-    let calibration = calibration_table::markdown_of(&e.calibration, LOST);
+    let calibration = calibration_table::markdown_of(&e.calibration, &parts(e));
     format!(
         "{}\n\n{}{shapes}{}{calibration}",
         summary(e),
         piped(&table(e)),
         notes(e)
     )
+}
+
+/// What the rows of the table of calibration are.
+fn parts(e: &ImageEvaluation) -> String {
+    let shapes = e.rows.iter().any(|r| r.shapes.is_some());
+    format!("{LOST}{}", if shapes { DRAWN } else { "" })
 }
 
 fn summary(e: &ImageEvaluation) -> String {
