@@ -29,6 +29,7 @@ mod residues;
 mod rest_bins;
 mod rest_drift;
 mod rest_em;
+mod rest_erased;
 mod rest_filter;
 mod rest_grid;
 mod rest_moments;

@@ -37,8 +37,9 @@ const ROWS: i64 = 16;
 /// in the observed frame, which comes last.
 #[derive(Debug)]
 pub struct RestStart {
-    /// ln(1 + z) of the first bin's beginning, and what a bin and all of them cover in it.
+    /// ln(1 + z) of the first bin's beginning, what a pixel and a bin cover in it, and how many bins there are.
     furthest: f64,
+    pixel: f64,
     bin: f64,
     bins: i64,
     /// Each of all windows: E x and E f [b, D], deviations of x and variances of f [b, D].
@@ -168,6 +169,7 @@ impl RestStart {
         let single = |t: &Tensor| t.to_kind(Kind::Float).contiguous().to_device(device);
         Self {
             furthest: moments.grid.furthest(),
+            pixel: moments.grid.dln(),
             bin: bins.step() as f64 * moments.grid.dln(),
             bins: bins.len() as i64,
             mean: single(&mean),
@@ -197,7 +199,10 @@ impl RestStart {
         let from = (redshift.neg() + self.furthest).view([-1]);
         let covered = self.bin * self.bins as f64;
         let known = from.ge(-BEYOND).logical_and(&from.le(covered + BEYOND));
-        let bin = (from / self.bin).floor().clamp(0.0, self.bins as f64 - 1.0);
+        // The bin of the nearest shift, as in the learning.
+        let shift = (from / self.pixel).round();
+        let bin = (shift * (self.pixel / self.bin) + 1e-3).floor();
+        let bin = bin.clamp(0.0, self.bins as f64 - 1.0);
         let none = bin.full_like(self.bins as f64);
         bin.where_self(&known, &none).to_kind(Kind::Int64)
     }
