@@ -20,6 +20,8 @@ use ndarray::{Array1, Array2, Axis, s};
 const ROUNDS: [usize; 2] = [30, 5];
 /// How often that is done: it goes with the mean, which is better known each time.
 const DECLARED: usize = 2;
+/// How many times larger than the first guess of the mean in erased waves its amplitude may be.
+const FREE: f64 = 10.0;
 /// Fewer waves tell of no power law.
 const FEWEST: usize = 4;
 /// Modes that a wide blur passes, at most: of more, a round takes too long.
@@ -78,15 +80,16 @@ impl RestMoments {
         }
         let waves = found(channel.sigma_pixels, &covariance, spectra.information());
         let erased_waves = Erased::new(&rest, &waves, (forward, distance));
+        // What the rounds made of the mean's erased waves is the observed frame's, and may be some of the truth.
         let about = waves.dot(&waves.t().dot(&mean));
-        if std::env::var("DBG").is_ok() { eprintln!("waves {} mean {:?}", waves.ncols(), mean.iter().step_by(4).map(|v| (v*100.0).round()/100.0).collect::<Vec<_>>()); }
+        let guess = ((&mean - &about) * FREE).insert_axis(Axis(1));
         for _ in 0..DECLARED {
             let known = within(&covariance, &waves);
             let declared = erased_waves.declared(&mean, &known, erased);
             covariance = known + &declared.lines + &declared.forest;
             for _ in 0..ROUNDS[1] {
                 // The forest of many spectra has no mean but what the transmission of all has.
-                let scale = &covariance - &declared.forest;
+                let scale = &covariance - &declared.forest + &guess.dot(&guess.t());
                 mean = spectra.mean((&about, &scale), &mean, &covariance);
                 (_, covariance) = spectra.round(&mean, &covariance);
             }
