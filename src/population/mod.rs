@@ -40,6 +40,7 @@ mod rest_seen;
 mod rest_start;
 mod rest_structure;
 mod rest_sums;
+mod scatter_table;
 mod seen_patterns;
 mod smooth;
 mod structured;
