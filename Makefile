@@ -130,7 +130,7 @@ notebooks: build $(CHECK)/.notebooks ## execute the notebooks on the output of t
 	@test -f out/toy/toy.json || $(MAKE) --no-print-directory toy
 	mkdir -p out/notebooks
 	for n in notebooks/*.ipynb; do \
-	    SELFSI_OUT="$(CURDIR)/out" SELFSI="$(CURDIR)/target/release/selfsi" PYTHONPATH="$(CURDIR)/python" $(CHECK)/bin/python -m nbconvert --to html --execute $$n --output-dir out/notebooks || exit 1; done
+	    SELFSI_OUT="$(CURDIR)/out" SELFSI="$(CURDIR)/$(SELFSI)" PYTHONPATH="$(CURDIR)/python" $(CHECK)/bin/python -m nbconvert --to html --execute $$n --output-dir out/notebooks || exit 1; done
 
 SOURCE := --set 'survey.source={kind="sdss",spectra="$(DATA)"$(if $(CATALOG),$(comma)catalog="$(CATALOG)")}' --set survey.prepared=out/demo-data/prepared.h5
 demo-data:
@@ -264,7 +264,8 @@ test: setup check      ## run unit, integration and doc tests
 # Tests run beside each other, so that each takes one thread.
 cargo-test:
 	$(RUN) export SELFSI_CHECK_PYTHON="$(CHECK)/bin/python" OMP_NUM_THREADS=1; \
-	    cargo test --release $(PLAIN)=0 --lib && cargo test --release --test it && cargo test --release --doc
+	    cargo test --release $(PLAIN)=0 --lib && \
+	    RUSTC_WRAPPER="$(CURDIR)/tests/plain.sh" cargo test --release --test it && cargo test --release --doc
 
 quick: setup           ## formatting, clippy of the library and the program, unit tests of the library
 	@$(MAKE) --no-print-directory cargo-quick

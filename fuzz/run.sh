@@ -4,7 +4,7 @@
 # Fails if one panics, hangs or takes more than 4 GB; its input is then kept in fuzz/artifacts/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-root=$PWD seconds=$1
+root=$PWD seconds=$1 program=$(realpath "${SELFSI:-target/release/selfsi}")
 shift
 targets=("$@")
 ((${#targets[@]})) || targets=(config fits hdf5 datasets tables pictures checkpoint protocol)
@@ -26,7 +26,7 @@ if [[ ! -e $seeds/.done ]]; then
     mkdir -p "$seeds"/{config,fits,hdf5,datasets,tables,pictures,checkpoint,protocol,job}
     cp fuzz/seeds.toml survey_configs/*.toml survey_configs/images/galaxies.toml "$seeds/config"
     selfsi() {
-        (cd "$seeds/job" && "$root/target/release/selfsi" --threads 1 "$@") >"$artifacts/seeds.log" 2>&1 || {
+        (cd "$seeds/job" && "$program" --threads 1 "$@") >"$artifacts/seeds.log" 2>&1 || {
             cat "$artifacts/seeds.log"
             exit 1
         }

@@ -37,8 +37,8 @@ class Images(Rows):
         """An image of the row of a number or a name, with its uncertainty and mask as in `Catalog.spectrum`."""
         row = self.index(key)
         name = self._named(image or self.images[0])
-        if name in ("SIGMA", "SIGMA_PRIOR", "IVAR"):
-            raise Error(f"{self.path}: {name} is an uncertainty; take array('{name}')")
+        if name in ("DRAWS", "SIGMA", "SIGMA_PRIOR", "IVAR"):
+            raise Error(f"{self.path}: {name} is no image of its own; take draws(row), or array('{name}')")
         pixels = self._row(name, row)
         mask = ~np.isfinite(pixels)
         uncertainty = None
@@ -50,6 +50,16 @@ class Images(Rows):
             uncertainty = StdDevUncertainty(self._row("SIGMA", row))
         meta = {"image": name, "row": row, "name": str(self.table["NAME"][row]), "header": self.header}
         return NDData(pixels, uncertainty=uncertainty, mask=mask, unit=self.unit, meta=meta, wcs=self._plane(row))
+
+    def draws(self, key: int | str) -> NDData:
+        """Every draw of a row, [draws, H, W] or [draws, C, H, W].
+
+        Raises Error if the file was written without `--save-draws`.
+        """
+        row = self.index(key)
+        pixels = np.array(self._stack.image(self._named("DRAWS"))[:, row], dtype=np.float32)
+        meta = {"image": "DRAWS", "row": row, "name": str(self.table["NAME"][row]), "header": self.header}
+        return NDData(pixels, mask=~np.isfinite(pixels), unit=self.unit, meta=meta)
 
     @property
     def filters(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ class OtherFiles(unittest.TestCase):
     def test_images_are_the_same_from_fits_and_hdf5(self):
         with selfsi.open(FILES / "images.fits") as a, selfsi.open(FILES / "images.h5") as b:
             self.assertIsInstance(a, selfsi.Images)
-            self.assertEqual(a.images, ("RESTORED", "SIGMA", "DRAW", "OBSERVED", "IVAR"))
+            self.assertEqual(a.images, ("RESTORED", "SIGMA", "DRAW", "OBSERVED", "IVAR", "DRAWS"))
             self.assertEqual(set(a.images), set(b.images))
             self.assertEqual((a.unit, a.header["METHOD"]), (u.nJy, "sde"))
             self.assertEqual((b.unit, b.header["METHOD"]), (u.nJy, "sde"))
@@ -29,6 +29,13 @@ class OtherFiles(unittest.TestCase):
             observed = a.picture("galaxy 2", image="OBSERVED")
             np.testing.assert_array_equal(observed.mask, ~(observed.uncertainty.array > 0))
             self.assertTrue(a["galaxy 3"].mask.all(), "the image without a good pixel is flagged")
+            draws = a.draws("galaxy 1")
+            self.assertEqual(draws.data.shape, (a.header["NDRAWS"], 3, 8, 8))
+            np.testing.assert_array_equal(draws.data, b.draws("galaxy 1").data)
+            np.testing.assert_array_equal(draws.data[0], a.picture("galaxy 1", image="DRAW").data)
+            for name in ("DRAWS", "SIGMA", "IVAR"):
+                with self.assertRaisesRegex(selfsi.Error, "no image of its own"):
+                    a.picture(1, image=name)
             history = "".join(b.header["HISTORY"])
             self.assertEqual(history, "".join(a.header["HISTORY"]))
 

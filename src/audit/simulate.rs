@@ -10,9 +10,9 @@ use crate::Result;
 use crate::base::random::{Purpose, Rows};
 use crate::base::tensors;
 use crate::data::{Object, OtherRedshift};
-use crate::restore::{Restorer, mean_of};
+use crate::restore::Restorer;
 use crate::train::{Observable, Observations};
-use tch::{Tensor, no_grad};
+use tch::no_grad;
 
 /// Steps of the audit's random streams that the calls of F do not use.
 const FIRST_STEP: u64 = 1 << 32;
@@ -46,7 +46,11 @@ pub fn simulated(
     let renamed: Vec<Object> = objects.iter().map(|o| renamed(o, round)).collect();
     let numbers = restorer.numbers(&renamed);
     let z: Vec<f64> = objects.iter().map(Object::z_on_grid).collect();
-    let x = restorations(restorer, restorer.draws(&fresh, &renamed)?);
+    let (restored, draw) = restorer.shown(&fresh, &renamed)?;
+    let x = Restorations {
+        restored,
+        draw: restorer.made.method.is_random().then_some(draw),
+    };
     let mut findings = examiner.examine(&x, &fresh, &numbers, &z)?;
     // What is simulated of an object whose own redshift is in doubt is no example of a right one: of a right one
     // no other redshift would be as likely.
@@ -68,14 +72,6 @@ pub fn simulated(
         }
     }
     Ok(findings)
-}
-
-/// What a catalog holds of mean `[B, D]` and draws [draws, B, D].
-fn restorations(restorer: &Restorer, (mean, draws): (Option<Tensor>, Tensor)) -> Restorations {
-    Restorations {
-        restored: mean.unwrap_or_else(|| mean_of(&draws)),
-        draw: restorer.made.method.is_random().then(|| draws.get(0)),
-    }
 }
 
 /// The simulated object: its own random streams.

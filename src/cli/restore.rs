@@ -8,7 +8,8 @@ use crate::base::machine::quick_bf16;
 use crate::config::Config;
 use crate::prepare::{ImageSetHeader, SpectraHeader};
 use crate::restore::{
-    Given, Input, Job, Output, Part, Restorable, Selection, Summary, config_of, restore,
+    Given, ImagesOutput, Input, Job, Output, Part, Restorable, Selection, Summary, config_of,
+    restore,
 };
 use crate::train::Run;
 use crate::{Error, Result};
@@ -71,8 +72,12 @@ impl Restore {
         let given = self.input.iter().chain(&self.catalog).map(PathBuf::as_path);
         output::check(&out, given.chain(config.inputs()))?;
         if config.image.is_some() {
-            self.refuse_options_of_spectra()?;
-            return self.restore::<ImageSetHeader>(global, (&run, &config), part, &out, &out);
+            self.refuse_spectra()?;
+            let output = ImagesOutput {
+                file: out.clone(),
+                draws: self.save_draws,
+            };
+            return self.restore::<ImageSetHeader>(global, (&run, &config), part, &out, &output);
         }
         let output = Output {
             catalog: out.clone(),
@@ -117,21 +122,16 @@ impl Restore {
         Ok(report(out, summary?))
     }
 
-    fn refuse_options_of_spectra(&self) -> Result<()> {
-        for (option, given) in [
-            ("--spectra", self.spectra.is_some()),
-            ("--save-draws", self.save_draws),
-        ] {
-            if given {
-                return Err(Error::config(
-                    "selfsi restore",
-                    option,
-                    "for spectra, but this run restores images",
-                    "leave it out",
-                ));
-            }
+    fn refuse_spectra(&self) -> Result<()> {
+        if self.spectra.is_none() {
+            return Ok(());
         }
-        Ok(())
+        Err(Error::config(
+            "selfsi restore",
+            "--spectra",
+            "for spectra, but this run restores images",
+            "leave it out",
+        ))
     }
 
     /// Whether the command line says which part it restores: then others may restore theirs beside it.

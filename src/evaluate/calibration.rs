@@ -22,10 +22,11 @@ pub struct Calibration {
     pub name: String,
     /// Draws of each object.
     pub draws: usize,
-    /// Pixel by pixel: all of them, the forest, the red side. Empty where the catalog does not hold
-    /// the draws.
+    /// Pixel by pixel: all of them, then of spectra the forest and the red side, of images those that were
+    /// seen and those that were lost. Empty where the catalog does not hold the draws.
     pub pixels: Vec<PixelCalibration>,
     /// Empty where the catalog holds no measured lines.
+    #[serde(default)]
     pub lines: Vec<LineCalibration>,
 }
 
@@ -52,7 +53,7 @@ pub struct Coverage {
 /// Calibration of a part of the pixels.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PixelCalibration {
-    /// Which pixels: all, or a part of the spectrum.
+    /// Which pixels: all, or a part of them.
     pub part: String,
     /// Objects with such pixels.
     pub objects: usize,
@@ -67,7 +68,7 @@ pub struct PixelCalibration {
     pub effective: f64,
     /// At [`LEVELS`].
     pub coverage: Vec<Coverage>,
-    /// Fair CRPS, normalised flux.
+    /// Fair CRPS, of spectra of the normalised flux, of images of the values as they are shown.
     pub crps: Mean,
     /// √(mean variance of the draws · (1 + 1/m)) over the RMSE of their mean: 1 if calibrated, below
     /// if over-confident.
@@ -91,23 +92,51 @@ const PARTS: [(&str, Option<Band>); 3] = [
 ];
 
 /// Collects objects.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Tally {
-    /// Scores of the objects, for each of [`PARTS`].
-    parts: [Vec<Scores>; PARTS.len()],
+    /// Scores of the objects, for each part by its name.
+    parts: Vec<(&'static str, Vec<Scores>)>,
     draws: usize,
 }
 
 impl Tally {
-    /// Adds an object at redshift `z`: its `draws` [m, D], m ≥ 2 as for all objects, and its `truth`
-    /// `[D]`, both normalised, on `wavelength` `[D]` (Å, in the frame that `z` is against). An object with
-    /// draws that are not finite is left out, and so are pixels whose truth is NaN.
-    pub fn add(
+    /// Of all pixels of a spectrum, of its forest and of its red side.
+    #[must_use]
+    pub fn of_spectra() -> Self {
+        Self::of_parts(&PARTS.map(|(part, _)| part))
+    }
+
+    /// Of the parts of these names.
+    #[must_use]
+    pub fn of_parts(names: &[&'static str]) -> Self {
+        Self {
+            parts: names.iter().map(|name| (*name, Vec::new())).collect(),
+            draws: 0,
+        }
+    }
+
+    /// Adds a spectrum at redshift `z` to a tally of spectra, as [`Tally::add`], on `wavelength` `[D]` (Å, in the
+    /// frame that `z` is against).
+    pub fn add_spectrum(
         &mut self,
         draws: ArrayView2<f32>,
         truth: ArrayView1<f32>,
         wavelength: &[f64],
         z: f64,
+    ) {
+        let inside =
+            |part: usize, j: usize| PARTS[part].1.is_none_or(|b| b.holds(wavelength[j], z));
+        self.add(draws, truth, &inside);
+    }
+
+    /// Adds an object: its `draws` [m, D], m ≥ 2 as for all objects, and its `truth` `[D]`, in the same unit;
+    /// `belongs` tells whether a part, by its number, has a pixel. An object with draws that are not finite is
+    /// left out, and so are pixels whose truth is NaN.
+    pub fn add(
+        &mut self,
+        draws: ArrayView2<f32>,
+        truth: ArrayView1<f32>,
+        belongs: &dyn Fn(usize, usize) -> bool,
     ) {
         if draws.nrows() < 2 || draws.iter().any(|v| !v.is_finite()) {
             return;
@@ -115,9 +144,8 @@ impl Tally {
         self.draws = draws.nrows();
         let columns = draws.columns().into_iter().zip(truth);
         let pixels: Vec<Scores> = columns.map(|(x, y)| scores(x.to_vec(), *y)).collect();
-        for ((_, band), objects) in PARTS.iter().zip(&mut self.parts) {
-            let inside =
-                |j: &usize| !truth[*j].is_nan() && band.is_none_or(|b| b.holds(wavelength[*j], z));
+        for (part, (_, objects)) in self.parts.iter_mut().enumerate() {
+            let inside = |j: &usize| !truth[*j].is_nan() && belongs(part, *j);
             let chosen: Vec<&Scores> = (0..pixels.len())
                 .filter(inside)
                 .map(|j| &pixels[j])
@@ -133,10 +161,10 @@ impl Tally {
     /// The calibration of each part that several objects have.
     #[must_use]
     pub fn calibrations(&self) -> Vec<PixelCalibration> {
-        let parts = PARTS.iter().zip(&self.parts);
+        let several = |(_, objects): &&(_, Vec<Scores>)| objects.len() > 1;
+        let parts = self.parts.iter().filter(several);
         parts
-            .filter(|(_, objects)| objects.len() > 1)
-            .map(|((part, _), objects)| calibration(part, objects, self.draws))
+            .map(|(part, objects)| calibration(part, objects, self.draws))
             .collect()
     }
 }

@@ -7,24 +7,29 @@ use super::result::{Evaluation, Kind};
 /// Of every catalog of draws, as plain text; empty where there is none.
 #[must_use]
 pub fn text(e: &Evaluation) -> String {
-    e.calibration
-        .iter()
-        .map(|c| section(c, e, "", aligned))
-        .collect()
+    text_of(&e.calibration, &scores_of_others(e))
 }
 
 /// The same as Markdown, with the PIT histogram.
 #[must_use]
 pub fn markdown(e: &Evaluation) -> String {
-    e.calibration
-        .iter()
-        .map(|c| section(c, e, "\n### ", piped))
-        .collect()
+    markdown_of(&e.calibration, &scores_of_others(e))
+}
+
+/// Of these catalogs of draws, as plain text; `more` is what else there is to say of their scores.
+pub(super) fn text_of(all: &[Calibration], more: &str) -> String {
+    all.iter().map(|c| section(c, more, "", aligned)).collect()
+}
+
+/// As [`text_of`], as Markdown with the PIT histogram.
+pub(super) fn markdown_of(all: &[Calibration], more: &str) -> String {
+    let sections = all.iter().map(|c| section(c, more, "\n### ", piped));
+    sections.collect()
 }
 
 fn section(
     c: &Calibration,
-    e: &Evaluation,
+    more: &str,
     heading: &str,
     table: fn(&[Vec<String>]) -> String,
 ) -> String {
@@ -35,7 +40,7 @@ fn section(
     } else {
         out += &format!(
             "{}\n\n{}\n",
-            explained(c, e),
+            explained(c, more),
             table(&pixel_table(&c.pixels))
         );
         if !heading.is_empty() {
@@ -48,7 +53,7 @@ fn section(
     out
 }
 
-fn explained(c: &Calibration, e: &Evaluation) -> String {
+fn explained(c: &Calibration, more: &str) -> String {
     let m = c.draws as f64;
     let resolved = (m - 1.0) / (m + 1.0);
     let mut out = format!(
@@ -63,6 +68,12 @@ fn explained(c: &Calibration, e: &Evaluation) -> String {
             100.0 * resolved
         );
     }
+    out + more
+}
+
+/// CRPS of the estimates that the table of restorations holds, a sentence each.
+fn scores_of_others(e: &Evaluation) -> String {
+    let mut out = String::new();
     let point = |kind| e.row(kind).map_or(f64::NAN, |r| r.mae);
     for (what, score) in [
         ("best smoothing", point(Kind::Smoothing)),

@@ -61,6 +61,13 @@ impl<R: Restorations> Catalog<R> {
         ]
     }
 
+    /// What its draws are called, where there are several of each object.
+    pub fn name_of_draws(&self) -> Option<String> {
+        let made = self.file.made();
+        let several = made.method.is_random() && made.draws > 1;
+        several.then(|| format!("{} {}s{}", made.draws, made.method.draw(), self.suffix))
+    }
+
     /// The restorations in `rows`; only they are read.
     ///
     /// # Errors

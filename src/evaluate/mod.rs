@@ -47,7 +47,7 @@ pub use methods::{Method, Role};
 pub use population::{Band, band_rmse, mae, rmse, scatter_ratio};
 pub use power::{band_edges, band_power, log_power, power_ratio};
 
-pub use result::{Bar, Distance, Evaluation, Kind, Regime, Row, load};
+pub use result::{Bar, Distance, Evaluation, Kind, Regime, Row, load, load_calibration};
 pub(crate) use sampling::evenly;
 pub use sampling::{Answer, Baseline, ImagePairs, Observed, Sampled, Samplers, Sampling, Spectra};
 pub use sliced::{Slices, SquaredDistance, population_distance, sliced_wasserstein};

@@ -80,17 +80,17 @@ impl Catalog<Restored> {
         scored: &[usize],
         known: &Scored,
     ) -> Result<Option<Calibration>> {
-        let header = self.file.header();
-        if !header.made.method.is_random() || header.made.draws < 2 {
+        let Some(name) = self.name_of_draws() else {
             return Ok(None);
-        }
+        };
+        let header = self.file.header();
         let (rows, norms) = self.scored(set, scored);
-        let mut tally = Tally::default();
+        let mut tally = Tally::of_spectra();
         let (truth, on_grid) = (known.own(&known.truth), known.z_on_grid());
         if let Some(mut draws) = self.file.draws()? {
             for (i, (row, norm)) in rows.iter().zip(&norms).enumerate() {
                 let x = draws.of(*row)?.mapv(|v| (f64::from(v) / norm) as f32);
-                tally.add(x.view(), truth.row(i), &known.wavelength, on_grid[i]);
+                tally.add_spectrum(x.view(), truth.row(i), &known.wavelength, on_grid[i]);
             }
         }
         // What was measured otherwise is not to be compared with the truth as it is measured now.
@@ -108,12 +108,7 @@ impl Catalog<Restored> {
             )
         });
         Ok(Some(Calibration {
-            name: format!(
-                "{} {}s{}",
-                header.made.draws,
-                header.made.method.draw(),
-                self.suffix
-            ),
+            name,
             draws: header.made.draws,
             pixels: tally.calibrations(),
             lines,

@@ -6,6 +6,7 @@ use super::line_errors::LineErrors;
 use super::methods::Method;
 use crate::base::regular;
 use crate::{Error, Result};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -237,6 +238,23 @@ impl Evaluation {
 /// # Errors
 /// [`Error::Run`] if there is none, or it is of another version.
 pub fn load(run: &Path) -> Result<Evaluation> {
+    parsed(run)
+}
+
+/// The calibration in the `evaluation.json` of a run folder (or in that file itself), of spectra or images.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_calibration(run: &Path) -> Result<Vec<Calibration>> {
+    #[derive(Deserialize)]
+    struct Part {
+        #[serde(default)]
+        calibration: Vec<Calibration>,
+    }
+    parsed::<Part>(run).map(|part| part.calibration)
+}
+
+fn parsed<T: DeserializeOwned>(run: &Path) -> Result<T> {
     let path = if run.is_dir() {
         run.join("evaluation.json")
     } else {

@@ -64,11 +64,11 @@ pub(super) fn calibration_of_draws(
     draws: ArrayView3<f32>,
     scored: &Scored,
 ) -> Calibration {
-    let mut tally = Tally::default();
+    let mut tally = Tally::of_spectra();
     let truth = scored.own(&scored.truth);
     for (i, z) in scored.z_on_grid().iter().enumerate() {
         let draws = draws.slice(s![.., i, ..]);
-        tally.add(draws, truth.row(i), &scored.wavelength, *z);
+        tally.add_spectrum(draws, truth.row(i), &scored.wavelength, *z);
     }
     Calibration {
         name,

@@ -58,9 +58,9 @@ pub(crate) const RESTORED: Versioned = framed("selfsi-restored", 4);
 pub(crate) const RESTORED_SPEC: Versioned = first("selfsi-restored-spec");
 /// Restored spectra in the form of DESI.
 pub(crate) const RESTORED_COADD: Versioned = second("selfsi-restored-coadd");
-/// Restored images. 1.2: measured shapes. 1.3: RA, DEC, WCS; FILTERk, PIXUNITk.
+/// Restored images. 1.2: measured shapes. 1.3: RA, DEC, WCS; FILTERk, PIXUNITk. 1.4: DRAWS.
 pub(crate) const RESTORED_IMAGES: Versioned = Versioned {
-    minor: 3,
+    minor: 4,
     ..first("selfsi-restored-images")
 };
 /// An audit of a restored catalog. 1.2: SIGMA_PRIOR of features. 1.3: of images.

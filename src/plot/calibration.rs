@@ -14,7 +14,7 @@ use std::path::Path;
 const WIDTH: u32 = 1500;
 const ROW: u32 = 560;
 const HEADER: u32 = 90;
-/// Colours of the parts of the spectrum, in their order.
+/// Colours of the parts of the pixels, in their order.
 const COLOURS: [RGBColor; 3] = [INK, RESTORED, TRUTH];
 /// Half of the range of pulls that is shown.
 const PULLS: f64 = 4.0;
@@ -31,7 +31,7 @@ pub struct CalibrationPicture {
 /// # Errors
 /// [`Error::Run`] if there is none, or it holds no calibration.
 pub fn calibration_picture(evaluation: &Path) -> Result<CalibrationPicture> {
-    let calibrations = evaluate::load(evaluation)?.calibration;
+    let calibrations = evaluate::load_calibration(evaluation)?;
     let shown = |c: &Calibration| !c.pixels.is_empty() || !c.lines.is_empty();
     if calibrations.iter().any(shown) {
         return Ok(CalibrationPicture { calibrations });
@@ -50,6 +50,7 @@ impl Picture for CalibrationPicture {
 
     fn draw<DB: DrawingBackend>(&self, root: &DrawingArea<DB, Shift>) -> Drawn<DB> {
         let rows = root.split_evenly((self.calibrations.len().max(1), 1));
+        let with_lines = self.calibrations.iter().any(|c| !c.lines.is_empty());
         for (c, row) in self.calibrations.iter().zip(rows) {
             let title = format!("{}{}", c.name, scores(c));
             row.draw(&Text::new(title, (60, 12), text(24, INK)))?;
@@ -57,10 +58,13 @@ impl Picture for CalibrationPicture {
             let entries: Vec<(&str, RGBColor)> = parts.map(|(p, k)| (&*p.part, k)).collect();
             legend(&row, (60, 48), &entries)?;
             let (_, body) = row.split_vertically(HEADER);
-            let panels = body.split_evenly((1, 3));
+            // Images have no lines.
+            let panels = body.split_evenly((1, if with_lines { 3 } else { 2 }));
             histogram(&panels[0], &c.pixels)?;
             coverage(&panels[1], &c.pixels)?;
-            pulls(&panels[2], &c.lines)?;
+            if with_lines {
+                pulls(&panels[2], &c.lines)?;
+            }
         }
         Ok(())
     }

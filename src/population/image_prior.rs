@@ -3,6 +3,7 @@
 use super::image_population::ImagePopulation;
 use super::joint::eigen;
 use crate::forward::{Latent, LinearImages};
+use std::f64::consts::TAU;
 use tch::{Device, Kind, Tensor};
 
 /// Values of an image, at most: the covariance of its pixels is decomposed.
@@ -16,8 +17,11 @@ const LEAST_HELD: f64 = 0.97;
 /// Images that the mean light is found from, and rounds of it.
 const LIGHTS: i64 = 256;
 const ROUNDS: usize = 25;
-/// Scatter of the light over its mean, and of the sky over the mean of all.
-const UNEVEN: f64 = 0.8;
+/// Scatter of the logarithm of the sizes, and of either component of the ellipticity.
+const SIZES: f64 = 0.35;
+const SHEAR: f64 = 0.22;
+/// Scatter of the light over its mean besides, and of the sky over the mean of all.
+const UNEVEN: f64 = 0.4;
 const SKY: f64 = 0.02;
 /// Scales of the light's structure: parts of its variance, and widths of their Gaussian correlation, pixels.
 const SCALES: [(f64, f64); 3] = [(0.5, 0.5), (0.3, 1.5), (0.2, 4.0)];
@@ -33,8 +37,9 @@ pub(super) struct Declared {
 }
 
 /// Of light on a dark sky, behind point-spread functions: its mean by the iteration of image space that keeps it
-/// positive (Daube-Witherspoon & Muehllehner 1986), over all images together, whose seeing differs; each pixel
-/// scatters by a part of the mean light there, the more alike the nearer.
+/// positive (Daube-Witherspoon & Muehllehner 1986), over all images together, whose seeing differs. Its members
+/// are larger and smaller, rounder and flatter, and each pixel scatters by a part of the mean light there besides,
+/// the more alike the nearer.
 pub(super) fn lights(
     y: &Tensor,
     latent: &Latent,
@@ -93,7 +98,8 @@ pub(super) fn lights(
         });
     let same = apart(&band).eq(0.0).to_kind(Kind::Double) * (1.0 - COLOURS) + COLOURS;
     let scatter = scatter.to_kind(Kind::Double);
-    let covariance = alike * same * scatter.tr() * scatter;
+    let covariance = alike * same * scatter.tr() * scatter
+        + of_deformed(&mean, [channels, height, width]) * erased;
     Ok(Declared {
         start: ImagePopulation {
             dark: dark.shallow_clone(),
@@ -104,6 +110,43 @@ pub(super) fn lights(
         },
         bright: true,
     })
+}
+
+/// The covariance [D, D] of the light `mean` [1, D] made larger and smaller about the middle and flattened in all
+/// directions, its sum as it was.
+fn of_deformed(mean: &Tensor, [channels, height, width]: [i64; 3]) -> Tensor {
+    // The middles of parts of equal probability, of a normal law and of the length of two.
+    let sizes = [
+        -1.593, -0.967, -0.589, -0.282, 0.0, 0.282, 0.589, 0.967, 1.593,
+    ];
+    let lengths = [0.459, 0.845, 1.177, 1.552, 2.146];
+    let turned = |k: usize| f64::from(k as u32) * TAU / 8.0;
+    let mut rows = Vec::new();
+    for size in sizes {
+        for (length, k) in lengths.iter().flat_map(|l| (0..8).map(move |k| (l, k))) {
+            let (e1, e2) = (
+                SHEAR * length * turned(k).cos(),
+                SHEAR * length * turned(k).sin(),
+            );
+            let scale = (SIZES * size).exp() * (1.0 - e1 * e1 - e2 * e2).sqrt();
+            // Where a pixel of the deformed image lies in the one before, in halves of its axes.
+            let tall = height as f64 / width as f64;
+            let [a, b, c, d] = [1.0 - e1, -e2 * tall, -e2 / tall, 1.0 + e1].map(|v| v / scale);
+            rows.extend([a, b, 0.0, c, d, 0.0].map(|v| v as f32));
+        }
+    }
+    let each = Tensor::from_slice(&rows).view([-1, 2, 3]);
+    let n = each.size()[0];
+    let grid = Tensor::affine_grid_generator(&each, [n, channels, height, width], false);
+    let image = mean.view([1, channels, height, width]);
+    let (bilinear, dark_beyond) = (0, 0);
+    let image = image.expand([n, -1, -1, -1], false).contiguous();
+    let made = image.grid_sampler_2d(&grid, bilinear, dark_beyond, false);
+    let made = made.flatten(1, -1).to_kind(Kind::Double);
+    let sum = |t: &Tensor| t.sum_dim_intlist([1i64].as_slice(), true, Kind::Double);
+    let made = &made * sum(mean) / sum(&made);
+    let about = &made - made.mean_dim([0i64].as_slice(), true, Kind::Double);
+    about.tr().matmul(&about) / n as f64
 }
 
 /// Of any images: mean and covariance of the pixels that are seen, less the noise.
@@ -182,4 +225,38 @@ fn smooth(x: &Tensor, [channels, height, width]: [i64; 3]) -> Tensor {
         .replication_pad2d([1, 1, 1, 1])
         .conv2d(&kernel, None::<Tensor>, 1, 0, 1, 1)
         .view([1, -1])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn larger_and_flatter_light_keeps_its_sum_and_is_alike_in_all_directions() {
+        let (side, middle) = (16i64, 7.5);
+        let pixel = |k: i64| {
+            let (y, x) = ((k / side) as f64 - middle, (k % side) as f64 - middle);
+            (-(x * x + y * y) / 8.0).exp() as f32
+        };
+        let light: Vec<f32> = (0..side * side).map(pixel).collect();
+        let mean = Tensor::from_slice(&light).view([1, -1]);
+        let found = of_deformed(&mean, [1, side, side]);
+        let value = |t: &Tensor| t.double_value(&[]);
+        // No part of the scatter is one of the sum.
+        assert!(value(&found.sum(Kind::Double)).abs() < 1e-6 * value(&found.trace()));
+        let scatter = found.diag(0).sqrt().view([side, side]);
+        let turned = scatter.rot90(1, [0, 1]);
+        assert!(value(&(&scatter - turned).abs().max()) < 0.02 * value(&scatter.max()));
+        // The wings scatter by more of their light than the middle does.
+        let part = scatter / mean.view([side, side]);
+        let at = |y: i64, x: i64| part.double_value(&[y, x]);
+        assert!(at(8, 13) > 2.0 * at(8, 8), "{} {}", at(8, 13), at(8, 8));
+        // Channels grow together.
+        let both = of_deformed(&Tensor::cat(&[&mean, &mean], 1), [2, side, side]);
+        let [own, other] = [0, side * side].map(|from| {
+            let rows = both.narrow(0, 0, side * side);
+            rows.narrow(1, from, side * side)
+        });
+        assert!(value(&(own - other).abs().max()) < 1e-9);
+    }
 }

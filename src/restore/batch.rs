@@ -89,8 +89,28 @@ impl Restorer {
     /// # Errors
     /// [`crate::Error::Torch`] if the numbers cannot be copied to the host.
     pub fn draws(&self, o: &Observations, objects: &[Object]) -> Result<(Option<Tensor>, Tensor)> {
+        self.these_draws(o, objects, 0..self.made.draws as u64)
+    }
+
+    /// What a catalog shows of each object, normalised: the mean and the first draw, `[B, D]` each. Where the mean
+    /// is not that of the draws, no others are made.
+    ///
+    /// # Errors
+    /// As [`Restorer::draws`].
+    pub fn shown(&self, o: &Observations, objects: &[Object]) -> Result<(Tensor, Tensor)> {
+        let alone = self.mean.is_some() || self.made.method == Method::Posterior;
+        let draws = if alone { 1 } else { self.made.draws as u64 };
+        let (mean, draws) = self.these_draws(o, objects, 0..draws)?;
+        Ok((mean.unwrap_or_else(|| mean_of(&draws)), draws.get(0)))
+    }
+
+    fn these_draws(
+        &self,
+        o: &Observations,
+        objects: &[Object],
+        draws: Range<u64>,
+    ) -> Result<(Option<Tensor>, Tensor)> {
         let numbers = self.numbers(objects);
-        let draws = 0..self.made.draws as u64;
         if let Some(mean) = &self.mean {
             let streams = (self.made.seed, &numbers);
             let (mean, draws) = mean.restored(self.network.as_ref(), o, streams, draws)?;
@@ -289,7 +309,7 @@ impl Restorer {
 }
 
 /// The mean of draws [draws, B, D].
-pub(crate) fn mean_of(draws: &Tensor) -> Tensor {
+fn mean_of(draws: &Tensor) -> Tensor {
     draws.mean_dim([0i64].as_slice(), false, tch::Kind::Float)
 }
 

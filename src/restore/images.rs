@@ -1,7 +1,7 @@
 //! What restoring images needs: images on the scale of the run, which leads back to the units of the file.
 
 use super::given::Given;
-use super::images_sink::ImagesSink;
+use super::images_sink::{ImagesOutput, ImagesSink};
 use super::restorable::{Restorable, Task};
 use crate::config::{Config, SurveySource};
 use crate::data::{ImageBlock, ImageLayout, Object};
@@ -10,12 +10,11 @@ use crate::files::start::{Start, start};
 use crate::prepare::{ImageSet, ImageSetHeader, SetHeader, prepare_images, with_scale_of};
 use crate::{Error, Result};
 use ndarray::{Array2, Zip};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tch::{Kind, Tensor};
 
 impl Restorable for ImageSetHeader {
-    /// The file: FITS or HDF5, by its extension.
-    type Output = PathBuf;
+    type Output = ImagesOutput;
     type Sink = ImagesSink;
 
     fn survey(config: &Config, given: Given<'_>) -> Result<Option<SurveySource>> {

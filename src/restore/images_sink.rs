@@ -1,6 +1,6 @@
 //! Restored images are written.
 
-use super::restorable::{Batch, Sink, Task};
+use super::restorable::{Batch, Sink, Task, check_draws};
 use crate::Result;
 use crate::base::tensors::matrix;
 use crate::data::{ImageBlock, ImageLayout, flag};
@@ -9,6 +9,16 @@ use crate::restored::{ImageTable, RestoredImagesHeader, RestoredImagesWriter};
 use crate::shapes::{ShapeTable, over_draws};
 use ndarray::{Array2, Axis, s};
 use rayon::prelude::*;
+use std::path::PathBuf;
+
+/// What is written of images.
+#[derive(Debug, Clone)]
+pub struct ImagesOutput {
+    /// FITS or HDF5, by its extension.
+    pub file: PathBuf,
+    /// Whether it holds all the draws.
+    pub draws: bool,
+}
 
 /// Images that are read together to see whether any has a noise level.
 const CHUNK: usize = 64;
@@ -18,6 +28,8 @@ pub struct ImagesSink {
     writer: RestoredImagesWriter,
     table: ImageTable,
     layout: ImageLayout,
+    /// Whether all of them are written.
+    draws: bool,
 }
 
 impl ImagesSink {
@@ -29,10 +41,14 @@ impl ImagesSink {
             // Of the whole, so that all parts hold the same images.
             noise_known: noise_known(task.set, task.selected)?,
             shapes: task.shapes,
+            all_draws: task.output.draws,
             made: task.made.clone(),
         };
+        if header.all_draws {
+            check_draws(&header.made)?;
+        }
         let rows = task.rows.len();
-        let mut writer = RestoredImagesWriter::create(task.output, &header, rows)?;
+        let mut writer = RestoredImagesWriter::create(&task.output.file, &header, rows)?;
         if let Some(shard) = task.shard {
             writer = writer.as_shard(shard)?;
         }
@@ -46,13 +62,16 @@ impl ImagesSink {
                 shapes: (task.shapes).then(|| ShapeTable::unknown(rows, set.layout.channels)),
             },
             layout: set.layout.clone(),
+            draws: header.all_draws,
         })
     }
 }
 
 impl Sink<ImageBlock> for ImagesSink {
     fn write(&mut self, batch: &Batch<'_, ImageBlock>) -> Result<()> {
-        self.writer.write(batch.restored)?;
+        let draws = (self.draws).then(|| batch.all_draws()).transpose()?;
+        let draws = draws.as_ref().map(|d| d.view());
+        self.writer.write(batch.restored, draws)?;
         let table = &mut self.table;
         let rows = table.objects.len()..table.objects.len() + batch.objects.len();
         if let Some(shapes) = &mut table.shapes {

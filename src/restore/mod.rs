@@ -16,10 +16,10 @@ mod spectra;
 mod spectra_sink;
 
 pub use batch::Restorer;
-pub(crate) use batch::mean_of;
 pub use found::restored_in;
 pub use given::Given;
 pub(crate) use images::in_units;
+pub use images_sink::ImagesOutput;
 pub use input::Input;
 pub use restorable::Restorable;
 pub use selection::{Selection, Source};

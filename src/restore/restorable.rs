@@ -3,13 +3,14 @@
 
 use super::given::Given;
 use super::shard::Part;
-use crate::Result;
+use crate::base::tensors::numbers;
 use crate::config::{Config, SurveySource};
-use crate::data::{Object, Provenance};
+use crate::data::{Object, Provenance, flag};
 use crate::prepare::{PreparedSet, SetHeader};
 use crate::restored::{RestoredBlock, Shard};
 use crate::train::Observable;
-use ndarray::Array2;
+use crate::{Error, Result};
+use ndarray::{Array2, Array3, Axis};
 use std::path::Path;
 use tch::Tensor;
 
@@ -108,4 +109,34 @@ pub struct Batch<'a, B> {
     pub restored: &'a RestoredBlock,
     /// [draws, n, D], in the units of the input.
     pub draws: &'a Tensor,
+}
+
+impl<B> Batch<'_, B> {
+    /// The draws on the host; NaN in the rows that are flagged.
+    pub(super) fn all_draws(&self) -> Result<Array3<f32>> {
+        let size: Vec<usize> = self.draws.size().iter().map(|v| *v as usize).collect();
+        let flat = numbers(self.draws)?;
+        let mut all = Array3::from_shape_fn((size[0], size[1], size[2]), |(k, i, j)| {
+            flat[(k * size[1] + i) * size[2] + j]
+        });
+        for (i, o) in self.objects.iter().enumerate() {
+            if o.flag != flag::GOOD {
+                all.index_axis_mut(Axis(1), i).fill(f32::NAN);
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// The ODE has no draws to save.
+pub(super) fn check_draws(made: &Provenance) -> Result<()> {
+    if made.method.is_random() {
+        return Ok(());
+    }
+    Err(Error::config(
+        "selfsi restore",
+        "--save-draws",
+        "this run gives one restoration of each object, no draws",
+        "leave it out, or train with [interpolant] kind = \"sde\"",
+    ))
 }

@@ -1,20 +1,18 @@
 //! Restored spectra are written: the catalog, and files of single spectra beside it.
 
 use super::files::{check_paths, desi_path, write_spectra};
-use super::restorable::{Batch, Sink, Task};
+use super::restorable::{Batch, Sink, Task, check_draws};
 use super::shard::Part;
-use crate::base::tensors::numbers;
+use crate::Result;
 use crate::data::{Block, Object, flag, own_range};
 use crate::lines::{BROAD_KMS, MeasuredLines, NO_LINES, over_draws};
 use crate::prepare::SpectraHeader;
 use crate::restored::{
     Restored, RestoredHeader, RestoredPart, RestoredWriter, desi_source, write_restored_desi,
 };
-use crate::{Error, Result};
-use ndarray::{Array3, ArrayView2, ArrayView3, Axis};
+use ndarray::{ArrayView2, ArrayView3, Axis};
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
-use tch::Tensor;
 
 /// What is written of spectra.
 #[derive(Debug, Clone)]
@@ -59,7 +57,7 @@ impl SpectraSink {
             made: task.made.clone(),
         };
         if output.draws {
-            check_draws(&header)?;
+            check_draws(&header.made)?;
         }
         let mut writer = RestoredWriter::create(&output.catalog, &header, objects(), output.draws)?;
         if let Some(shard) = task.shard {
@@ -82,7 +80,7 @@ impl Sink<Block> for SpectraSink {
         let Batch {
             objects, restored, ..
         } = *batch;
-        let draws = all_draws(batch.draws, objects)?;
+        let draws = batch.all_draws()?;
         let rest = self.header.grid.is_rest();
         let shown = rest.then(|| restored.ivar.view());
         let part = RestoredPart {
@@ -114,21 +112,6 @@ impl Sink<Block> for SpectraSink {
     }
 }
 
-/// Draws [draws, n, D] on the host; NaN in the rows that are flagged.
-fn all_draws(draws: &Tensor, objects: &[Object]) -> Result<Array3<f32>> {
-    let size: Vec<usize> = draws.size().iter().map(|v| *v as usize).collect();
-    let flat = numbers(draws)?;
-    let mut all = Array3::from_shape_fn((size[0], size[1], size[2]), |(k, i, j)| {
-        flat[(k * size[1] + i) * size[2] + j]
-    });
-    for (i, o) in objects.iter().enumerate() {
-        if o.flag != flag::GOOD {
-            all.index_axis_mut(Axis(1), i).fill(f32::NAN);
-        }
-    }
-    Ok(all)
-}
-
 /// The lines of restored `objects`, measured on their draws [draws, n, D]; where `shown`, inverse variances
 /// [n, D], are given, on the part of them that each object shows.
 fn lines(
@@ -154,17 +137,4 @@ fn lines(
         }
     };
     objects.par_iter().enumerate().map(measured).collect()
-}
-
-/// The ODE has no draws to save.
-fn check_draws(header: &RestoredHeader) -> Result<()> {
-    if header.made.method.is_random() {
-        return Ok(());
-    }
-    Err(Error::config(
-        "selfsi restore",
-        "--save-draws",
-        "this run gives one restoration of each object, no draws",
-        "leave it out, or train with [interpolant] kind = \"sde\"",
-    ))
 }

@@ -110,6 +110,11 @@ fn open<R: Parted>(file: &Path) -> Result<Part<R>> {
     Ok(Part { restored, file })
 }
 
+/// Whether all draws are in a part.
+fn saved(draws: bool) -> String {
+    if draws { "saved" } else { "not saved" }.to_owned()
+}
+
 impl Parted for Restored {
     type Writer = RestoredWriter;
 
@@ -125,7 +130,7 @@ impl Parted for Restored {
             ("SPECSYS", format!("{:?}", h.specsys)),
             ("WAVELENGTH", format!("{:?}", h.grid)),
             (LINE_SMOOTHING, h.line_smoothing.to_string()),
-            ("DRAWS", if draws { "saved" } else { "not saved" }.into()),
+            ("DRAWS", saved(draws)),
         ])
     }
 
@@ -185,6 +190,7 @@ impl Parted for RestoredImages {
             ("PIXUNIT, FILTER", h.bands.words().join(", ")),
             ("NOISE", format!("known: {}", h.noise_known)),
             ("IMAGES", format!("{:?}", h.layout)),
+            ("DRAWS", saved(h.all_draws)),
         ])
     }
 
@@ -197,8 +203,11 @@ impl Parted for RestoredImages {
     }
 
     fn copy(&self, _: usize, to: &mut Self::Writer, written: &mut dyn FnMut(usize)) -> Result<()> {
+        let mut draws = self.all_draws()?;
         self.each_block(&mut |these, block| {
-            to.write(block)?;
+            let draws = draws.as_mut().map(|d| d.of_rows(these.clone()));
+            let draws = draws.transpose()?;
+            to.write(block, draws.as_ref().map(|d| d.view()))?;
             written(these.end);
             Ok(())
         })

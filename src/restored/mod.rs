@@ -19,7 +19,9 @@ pub use block::RestoredBlock;
 pub use catalog::{Restored, RestoredHeader};
 pub use desi::{desi_source, path_of_target, restored_desi_path, write_restored_desi};
 pub use draws::RestoredDraws;
-pub use images::{ImageTable, RestoredImages, RestoredImagesHeader, RestoredImagesWriter};
+pub use images::{
+    ImageTable, RestoredImageDraws, RestoredImages, RestoredImagesHeader, RestoredImagesWriter,
+};
 pub use merge::merge;
 pub use parts::Merged;
 pub use restorations::RestoredRows;

@@ -255,6 +255,7 @@ fn in_restored_images() {
         bands: selfsi::data::Bands::of(3, &["nJy".into()], &[]),
         noise_known: true,
         shapes: false,
+        all_draws: false,
         made: Provenance {
             method: Method::Ode,
             draws: 1,
@@ -269,15 +270,18 @@ fn in_restored_images() {
     let image = Array2::from_shape_fn((n, 72), |(i, j)| (i * j) as f32);
     let mut writer = RestoredImagesWriter::create(&path, &header, n).unwrap();
     writer
-        .write(&RestoredBlock {
-            restored: image.clone(),
-            sigma: None,
-            sigma_prior: None,
-            draw: None,
-            quantiles: vec![],
-            observed: image.clone(),
-            ivar: image,
-        })
+        .write(
+            &RestoredBlock {
+                restored: image.clone(),
+                sigma: None,
+                sigma_prior: None,
+                draw: None,
+                quantiles: vec![],
+                observed: image.clone(),
+                ivar: image,
+            },
+            None,
+        )
         .unwrap();
     writer
         .finish(&ImageTable {

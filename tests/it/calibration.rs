@@ -26,7 +26,7 @@ fn calibration(
     together: bool,
 ) -> Vec<PixelCalibration> {
     let mut rng = ChaCha8Rng::seed_from_u64(7);
-    let mut tally = Tally::default();
+    let mut tally = Tally::of_spectra();
     for _ in 0..objects {
         let mut row = |scale: f64, mean: f64| -> Vec<f32> {
             let mut z: Vec<f64> = (0..D).map(|_| StandardNormal.sample(&mut rng)).collect();
@@ -40,7 +40,7 @@ fn calibration(
         let truth = row(1.0, mean);
         let draws: Vec<f32> = (0..m).flat_map(|_| row(scale, mean + bias)).collect();
         let draws = Array2::from_shape_vec((m, D), draws).unwrap();
-        tally.add(draws.view(), ArrayView1::from(&truth), &wavelength(), Z);
+        tally.add_spectrum(draws.view(), ArrayView1::from(&truth), &wavelength(), Z);
     }
     tally.calibrations()
 }
@@ -145,17 +145,17 @@ fn the_score_prefers_the_truths_own_law() {
 
 #[test]
 fn objects_with_draws_that_are_not_finite_or_alone_are_left_out() {
-    let mut tally = Tally::default();
+    let mut tally = Tally::of_spectra();
     let truth = Array2::<f32>::zeros((1, D));
     let mut draws = Array2::<f32>::ones((4, D));
-    tally.add(
+    tally.add_spectrum(
         draws.select(ndarray::Axis(0), &[0]).view(),
         truth.row(0),
         &wavelength(),
         Z,
     );
     draws[[2, 5]] = f32::NAN;
-    tally.add(draws.view(), truth.row(0), &wavelength(), Z);
+    tally.add_spectrum(draws.view(), truth.row(0), &wavelength(), Z);
     assert!(tally.calibrations().is_empty());
 }
 

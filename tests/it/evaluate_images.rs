@@ -2,7 +2,7 @@
 
 use assert_cmd::Command;
 use hdf5::types::VarLenUnicode;
-use ndarray::Array2;
+use ndarray::{Array2, Array3, s};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -17,6 +17,7 @@ const N: usize = 120;
 const SIDE: usize = 12;
 const D: usize = SIDE * SIDE;
 const NOISE: f32 = 0.5;
+const DRAWS: usize = 8;
 /// Of the file's units.
 const MEAN: f64 = 10.0;
 const STD: f64 = 4.0;
@@ -30,6 +31,11 @@ struct Study {
 
 impl Study {
     fn new() -> Self {
+        Self::with_lost(0)
+    }
+
+    /// The first `lost` pixels of each image are.
+    fn with_lost(lost: usize) -> Self {
         let study = Self {
             folder: tempfile::tempdir().unwrap(),
         };
@@ -85,12 +91,35 @@ impl Study {
             planes: 0,
             psf: 0,
         };
-        study.set(&layout, &y);
+        study.set(&layout, &y, lost);
         let units = |x: &Array2<f32>| x.mapv(|v| (f64::from(v) * STD + MEAN) as f32);
         study.truth(units(&x));
-        study.restored("run/restored.h5", &layout, "ode", &units(&x), &units(&x));
+        study.restored(
+            "run/restored.h5",
+            &layout,
+            "ode",
+            &units(&x),
+            &units(&x),
+            None,
+        );
         let (mean, draw) = (units(&x), units(&draw));
-        study.restored("run/restored-sde.fits", &layout, "sde", &mean, &draw);
+        // Draws as the truth is one, about something off by as much as they scatter; half as much where the
+        // observation is lost.
+        let about = &x + &(normals(N, D) * 0.2);
+        let mut draws = Array3::zeros((DRAWS, N, D));
+        for mut one in draws.outer_iter_mut() {
+            let mut off = normals(N, D) * 0.2;
+            off.slice_mut(s![.., ..lost]).mapv_inplace(|v| v / 2.0);
+            one.assign(&units(&(&about + &off)));
+        }
+        study.restored(
+            "run/restored-sde.fits",
+            &layout,
+            "sde",
+            &mean,
+            &draw,
+            Some(draws),
+        );
         study
     }
 
@@ -107,7 +136,9 @@ impl Study {
         (0..N).map(object).collect()
     }
 
-    fn set(&self, layout: &ImageLayout, y: &Array2<f32>) {
+    fn set(&self, layout: &ImageLayout, y: &Array2<f32>, lost: usize) {
+        let mut ivar = Array2::from_elem((N, D), NOISE.powi(-2));
+        ivar.slice_mut(s![.., ..lost]).fill(0.0);
         let header = ImageSetHeader {
             layout: layout.clone(),
             bands: selfsi::data::Bands::of(layout.channels, &["nJy".into()], &[]),
@@ -115,7 +146,7 @@ impl Study {
         };
         let block = ImageBlock {
             pixels: y.clone(),
-            ivar: Array2::from_elem((N, D), NOISE.powi(-2)),
+            ivar,
             vector: Array2::zeros((N, 0)),
             planes: Array2::zeros((N, 0)),
             psf: Array2::zeros((N, 0)),
@@ -151,6 +182,7 @@ impl Study {
         method: &str,
         mean: &Array2<f32>,
         draw: &Array2<f32>,
+        draws: Option<Array3<f32>>,
     ) {
         let sde = method == "sde";
         let header = RestoredImagesHeader {
@@ -158,9 +190,10 @@ impl Study {
             bands: selfsi::data::Bands::of(layout.channels, &["nJy".into()], &[]),
             noise_known: true,
             shapes: false,
+            all_draws: draws.is_some(),
             made: Provenance {
                 method: Method::named(method).unwrap(),
-                draws: if sde { 8 } else { 1 },
+                draws: if sde { DRAWS } else { 1 },
                 prior: false,
                 quantiles: Vec::new(),
                 seed: 1,
@@ -183,7 +216,8 @@ impl Study {
             ivar: Array2::from_elem((N, D), 1.0),
         };
         let mut writer = RestoredImagesWriter::create(self.path(name), &header, N).unwrap();
-        writer.write(&block).unwrap();
+        let draws = draws.as_ref().map(|d| d.view());
+        writer.write(&block, draws).unwrap();
         let table = ImageTable {
             objects: Self::objects(),
             labels: vec![-1; N],
@@ -245,6 +279,46 @@ fn held_out_usable_images_with_truth_count_and_every_method_has_a_row() {
         assert!(table.contains(part), "{part}: {table}");
     }
     assert!(!table.contains("LPIPS"));
+}
+
+#[test]
+fn coverage_is_told_of_the_pixels_that_were_seen_and_of_those_that_were_lost() {
+    let study = Study::with_lost(D / 2);
+    let said = study.evaluate().assert().success().get_output().clone();
+    let said = String::from_utf8(said.stdout).unwrap();
+    assert!(said.contains("Lost pixels have no observation"), "{said}");
+    let text = std::fs::read_to_string(study.path("run/evaluation.json")).unwrap();
+    let e: ImageEvaluation = serde_json::from_str(&text).unwrap();
+    // The ODE's file has no draws.
+    let [c] = &e.calibration[..] else {
+        panic!("{e:?}")
+    };
+    assert!(c.name.starts_with("8 SDE draws (run/restored-sde") && c.draws == DRAWS);
+    let parts: Vec<&str> = c.pixels.iter().map(|p| &*p.part).collect();
+    assert_eq!(parts, ["all pixels", "seen pixels", "lost pixels"]);
+    let (seen, lost) = (&c.pixels[1], &c.pixels[2]);
+    // Binomial errors at most: 0.8 % at 50 %, of 4032 pixels.
+    for found in &seen.coverage {
+        assert!(
+            (found.found.value - found.nominal).abs() < 0.025,
+            "{found:?}"
+        );
+    }
+    assert!((seen.spread_over_error - 1.0).abs() < 0.03);
+    assert!(lost.coverage[1].found.value < 0.5, "{lost:?}");
+    assert!(lost.spread_over_error < 0.6);
+    let table = std::fs::read_to_string(study.path("run/evaluation.md")).unwrap();
+    assert!(table.contains("| lost pixels | 56 |"), "{table}");
+    // And drawn.
+    let picture = study.path("calibration.svg");
+    let mut c = Command::cargo_bin("selfsi").unwrap();
+    c.args(["plot", "calibration"]).arg(study.path("run"));
+    c.arg("--out").arg(&picture).assert().success();
+    let svg = std::fs::read_to_string(picture).unwrap();
+    assert!(
+        svg.contains("lost pixels") && !svg.contains("pull"),
+        "{svg}"
+    );
 }
 
 #[test]

@@ -44,7 +44,8 @@ fn the_python_package_reads_what_is_written_and_runs_the_program() {
         "kind = 'sde'\ngamma = 1.0\ndiffusion = 'channel'\nepsilon = 1.0",
     );
     for name in ["images.fits", "images.h5"] {
-        images.restore(&[], &t.out(name)).assert().success();
+        let mut c = images.restore(&[], &t.out(name));
+        c.arg("--save-draws").assert().success();
     }
 
     let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("python");

@@ -4,7 +4,7 @@
 use crate::fixtures::image_run::ImageRun;
 use crate::fixtures::python::{check, python};
 use crate::fixtures::run_folder::{error_line, selfsi};
-use ndarray::{Array2, s};
+use ndarray::{Array1, Array2, Array3, ArrayView1, Axis, s};
 use selfsi::data::{Bands, ImageLayout, Method, Object, PixelScale, Provenance, flag};
 use selfsi::plot::{Choice, catalog_images, save};
 use selfsi::restored::{
@@ -36,6 +36,7 @@ fn header(channels: usize, method: &str, draws: usize, vector: usize) -> Restore
         },
         noise_known: channels > 1,
         shapes: false,
+        all_draws: false,
         made: Provenance {
             method: Method::named(method).unwrap(),
             draws,
@@ -111,9 +112,20 @@ fn table(vector: usize) -> ImageTable {
 fn write(path: &Path, header: &RestoredImagesHeader) {
     let block = block(header);
     let mut w = RestoredImagesWriter::create(path, header, N).unwrap();
-    w.write(&rows(&block, 0..2)).unwrap();
+    // Of each image, the first is DRAW.
+    let all = (header.all_draws).then(|| {
+        let draw = block.draw.as_ref().unwrap();
+        let axes = (header.made.draws, N, draw.ncols());
+        Array3::from_shape_fn(axes, |(k, i, j)| draw[[i, j]] + k as f32)
+    });
+    let draws = |range| all.as_ref().map(|d| d.slice(s![.., range, ..]));
+    w.write(&rows(&block, 0..2), draws(0..2)).unwrap();
     assert!(!path.exists(), "nothing appears before it is complete");
-    w.write(&rows(&block, 2..N)).unwrap();
+    if header.all_draws {
+        let error = w.write(&rows(&block, 2..N), draws(0..2)).unwrap_err();
+        assert!(error.to_string().contains("draws"), "{error}");
+    }
+    w.write(&rows(&block, 2..N), draws(2..N)).unwrap();
     w.finish(&table(header.layout.vector)).unwrap();
 }
 
@@ -212,12 +224,12 @@ fn rows_that_are_missing_or_too_many_and_other_extensions_are_refused_and_leave_
         let path = folder.path().join(format!("r.{extension}"));
         let create = || RestoredImagesWriter::create(&path, &header, N).unwrap();
         let mut w = create();
-        w.write(&rows(&block, 0..3)).unwrap();
-        assert!(w.write(&rows(&block, 0..3)).is_err());
+        w.write(&rows(&block, 0..3), None).unwrap();
+        assert!(w.write(&rows(&block, 0..3), None).is_err());
         assert!(w.finish(&table(2)).is_err());
         let mut without_draw = rows(&block, 0..3);
         without_draw.draw = None;
-        let error = create().write(&without_draw).unwrap_err().to_string();
+        let error = create().write(&without_draw, None).unwrap_err().to_string();
         assert!(error.contains("a block without DRAW"), "{error}");
     }
     let error = RestoredImagesWriter::create(folder.path().join("r.txt"), &header, N);
@@ -315,6 +327,52 @@ fn an_untrained_ode_gives_back_what_was_observed_in_the_units_of_the_file() {
             (64, 64)
         );
     }
+}
+
+#[test]
+fn all_draws_are_saved_where_they_are_asked_for_and_are_those_of_the_moments() {
+    let sde = "kind = 'sde'\ngamma = 1.0\ndiffusion = 'channel'\nepsilon = 1.0";
+    let run = ImageRun::new(2, None, sde);
+    for extension in ["fits", "h5"] {
+        let [out, bare] = ["draws", "bare"].map(|name| run.path(&format!("{name}.{extension}")));
+        let mut c = run.restore(&[], &out);
+        c.arg("--save-draws").assert().success();
+        run.restore(&[], &bare).assert().success();
+        let (r, bare) = (open(&out), open(&bare));
+        assert!(bare.all_draws().unwrap().is_none());
+        let mut draws = r.all_draws().unwrap().unwrap();
+        for name in bare.header().images() {
+            assert!(same(&r.image(&name).unwrap(), &bare.image(&name).unwrap()));
+        }
+        let image = |name| r.image(name).unwrap();
+        let (mean, sigma, first) = (image("RESTORED"), image("SIGMA"), image("DRAW"));
+        for i in 0..ImageRun::N {
+            let x = draws.of(i).unwrap();
+            assert_eq!(x.dim(), (r.draws(), mean.ncols()));
+            let close = |a: &Array1<f32>, b: ArrayView1<f32>| {
+                let pairs = a.iter().zip(b);
+                pairs
+                    .into_iter()
+                    .all(|(a, b)| (a - b).abs() < 1e-4 * (1.0 + b.abs()))
+            };
+            if i == ImageRun::EMPTY {
+                assert!(x.iter().all(|v| v.is_nan()));
+                continue;
+            }
+            assert!(close(&x.mean_axis(Axis(0)).unwrap(), mean.row(i)));
+            assert!(close(&x.std_axis(Axis(0), 1.0), sigma.row(i)));
+            assert_eq!(x.row(0), first.row(i));
+        }
+        assert!(draws.of(ImageRun::N).is_err());
+    }
+    // The ODE has none.
+    let run = ImageRun::new(1, None, "kind = 'ode'");
+    let out = run.path("ode.fits");
+    let mut c = run.restore(&[], &out);
+    let output = c.arg("--save-draws").assert().code(1).get_output().clone();
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert!(words.contains("--save-draws") && words.contains("no draws"));
+    assert!(!out.exists());
 }
 
 #[test]
@@ -528,9 +586,11 @@ fn astropy_and_h5py_read_what_is_written() {
     let folder = tempfile::tempdir().unwrap();
     for (channels, method, draws, vector) in [(1, "ode", 1, 0), (3, "sde", 8, 2)] {
         let files = ["fits", "h5"].map(|e| folder.path().join(format!("{method}.{e}")));
-        for file in &files {
-            write(file, &header(channels, method, draws, vector));
-        }
+        let header = RestoredImagesHeader {
+            all_draws: draws > 1,
+            ..header(channels, method, draws, vector)
+        };
+        files.iter().for_each(|file| write(file, &header));
         check(&python, "restored_images.py", &files);
     }
 }

@@ -293,6 +293,7 @@ fn images(path: &Path) -> Array2<f32> {
         bands: selfsi::data::Bands::of(2, &["nJy".into()], &["g".into(), "r".into()]),
         noise_known: false,
         shapes: false,
+        all_draws: false,
         made: selfsi::data::Provenance {
             quantiles: vec![],
             ..Viewed::made()
@@ -322,7 +323,7 @@ fn images(path: &Path) -> Array2<f32> {
         shapes: None,
     };
     let mut to = RestoredImagesWriter::create(path, &header, 3).unwrap();
-    to.write(&block).unwrap();
+    to.write(&block, None).unwrap();
     to.finish(&table).unwrap();
     block.restored
 }

@@ -64,9 +64,11 @@ def main(fits_path, h5_path):
         channels = len([k for k in header if k.startswith("MEAN")])
         assert len(shape) == (3 if channels == 1 else 4) and shape[0] == len(table)
         assert images["RESTORED"].header["NAXIS1"] == shape[-1]
+        assert ("DRAWS" in images) == (header.get("DRAWS") == "saved")
         for name, hdu in images.items():
             data = h5[name.lower()]
-            assert hdu.data.shape == data.shape == shape and data.dtype == np.float32
+            axes = (header["NDRAWS"], *shape) if name == "DRAWS" else shape
+            assert hdu.data.shape == data.shape == axes and data.dtype == np.float32
             np.testing.assert_array_equal(hdu.data, data[:])
             written = u.Unit(hdu.header.get("BUNIT", ""), format="fits")
             assert written == (unit**-2 if name == "IVAR" else unit), name
@@ -84,6 +86,8 @@ def main(fits_path, h5_path):
         for i, row in enumerate(table):
             assert bool(row["REASON"]) == (flag[i] != 0)
             assert np.isfinite(images["RESTORED"].data[i]).all() == (flag[i] == 0)
+        if "DRAWS" in images:
+            np.testing.assert_array_equal(images["DRAWS"].data[0], images["DRAW"].data)
         if "IVAR" in images:
             masked = np.isnan(images["OBSERVED"].data)
             np.testing.assert_array_equal(masked, images["IVAR"].data == 0)

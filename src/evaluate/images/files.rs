@@ -64,7 +64,7 @@ pub(super) fn shown(
 }
 
 /// Values in the file's units as they are shown.
-fn as_shown(images: Array2<f32>, layout: &ImageLayout) -> Array2<f32> {
+pub(super) fn as_shown(images: Array2<f32>, layout: &ImageLayout) -> Array2<f32> {
     match layout.scale.softening {
         Some(s) => images.mapv_into(|v| (f64::from(v) / s).asinh() as f32),
         None => images,

@@ -4,6 +4,7 @@
 //! Rows are whole images [N, D], D = C · H · W, channel by channel.
 
 mod baselines;
+mod calibration;
 mod fid;
 mod files;
 mod fourier;

@@ -3,6 +3,7 @@
 use super::psnr::DataRange;
 use super::shape_errors::{CatalogShapes, ShapeErrors};
 use crate::base::statistics::median;
+use crate::evaluate::calibration::Calibration;
 use crate::evaluate::json_nan;
 use serde::{Deserialize, Serialize};
 
@@ -138,6 +139,9 @@ pub struct ImageEvaluation {
     /// What the tables of the restored files say of shapes, one for each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub catalogs: Vec<CatalogShapes>,
+    /// Of the draws of each restored file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calibration: Vec<Calibration>,
 }
 
 impl ImageEvaluation {

@@ -1,6 +1,7 @@
 //! From files to arrays: joins a prepared set of images, the clean ones and restored files by name.
 
 use super::baselines::{Task, baselines};
+use super::calibration::calibration;
 use super::fid::Features;
 use super::files::open_restored;
 use super::lpips::Lpips;
@@ -118,13 +119,16 @@ pub fn evaluate_images(
         shapes: (config.restore.shapes).then(|| TrueShapes::of(shown.view(), shape, &layout.scale)),
         seed: config.seed,
     };
-    let mut catalogs = Vec::new();
+    let (mut catalogs, mut calibrations) = (Vec::new(), Vec::new());
     for file in &files {
-        let names = chosen.set.iter().map(|i| &set.objects()[*i].name);
-        let rows: Vec<usize> = names.filter_map(|n| file.row(n)).collect();
+        let names = || chosen.set.iter().map(|i| &set.objects()[*i].name);
+        let ivar = &task.scored.ivar;
+        let shapes = reference.shapes.as_ref();
+        calibrations.extend(calibration(file, names(), shown.view(), ivar, shapes)?);
+        let rows: Vec<usize> = names().filter_map(|n| file.row(n)).collect();
         if let (Some(truth), Some(table)) = (&reference.shapes, &file.file.table().shapes) {
             let name = format!("table, median of the draws{}", file.suffix);
-            catalogs.push(truth.of_table(name, table, &rows));
+            catalogs.push(truth.of_table(name, table, &rows, file.file.draws()));
         }
     }
     let in_units = |images: &Array2<f32>| shift(images, layout, |n, mean, std| n * std + mean);
@@ -163,6 +167,7 @@ pub fn evaluate_images(
         notes: answer.notes,
         rows,
         catalogs,
+        calibration: calibrations,
     })
 }
 

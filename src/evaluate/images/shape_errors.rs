@@ -5,9 +5,10 @@ use crate::config::ImageConfig;
 use crate::data::PixelScale;
 use crate::evaluate::json_nan;
 use crate::shapes::{QUANTITIES, ShapeTable, measure};
-use ndarray::ArrayView2;
+use ndarray::{Array1, Array2, ArrayView2};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::f64::consts::FRAC_PI_2;
 
 /// Part of a normal distribution within one standard deviation.
 const INSIDE: f64 = 0.682_689_492_137_085_9;
@@ -38,7 +39,8 @@ pub struct CatalogShapes {
     pub name: String,
     /// Of its values.
     pub errors: ShapeErrors,
-    /// Parts of the truths of flux, radius and ellipticity that lie within one stated error of the value.
+    /// Parts of the truths of flux, radius and ellipticity that lie within one stated error of the value; the
+    /// error that a median over few draws has itself is added.
     pub inside: [f64; 3],
 }
 
@@ -63,6 +65,30 @@ impl TrueShapes {
         shapes
     }
 
+    /// The shapes of the draws [m, D] of image `i`, in the unit of the truth, for each of flux (over the true
+    /// one), half-light radius and ellipticity: the draws' [m, ·] and the truth's, NaN where there is none.
+    pub(super) fn drawn(
+        &self,
+        i: usize,
+        draws: ArrayView2<f32>,
+    ) -> [(Array2<f32>, Array1<f32>); 3] {
+        let (m, c) = (draws.nrows(), self.image.channels);
+        let (found, truth) = (self.measured(draws), &self.each[i * c..(i + 1) * c]);
+        [&[0usize][..], &[1], &[2, 3]].map(|which| {
+            let unit = |k: usize, q: usize| if q == 0 { truth[k][0] } else { 1.0 };
+            let n = which.len();
+            let draws = Array2::from_shape_fn((m, c * n), |(d, j)| {
+                let (k, q) = (j / n, which[j % n]);
+                (found[d * c + k][q] / unit(k, q)) as f32
+            });
+            let truth = Array1::from_shape_fn(c * n, |j| {
+                let (k, q) = (j / n, which[j % n]);
+                (truth[k][q] / unit(k, q)) as f32
+            });
+            (draws, truth)
+        })
+    }
+
     fn measured(&self, images: ArrayView2<f32>) -> Vec<[f64; QUANTITIES.len()]> {
         let (c, plane) = (self.image.channels, [self.image.height, self.image.width]);
         let pixels = plane[0] * plane[1];
@@ -84,9 +110,17 @@ impl TrueShapes {
         self.compared(&self.measured(restored))
     }
 
-    /// What a table of the same objects says, one row each.
+    /// What a table of the same objects says, one row each: medians over so many `draws` of each.
     #[must_use]
-    pub fn of_table(&self, name: String, table: &ShapeTable, rows: &[usize]) -> CatalogShapes {
+    pub fn of_table(
+        &self,
+        name: String,
+        table: &ShapeTable,
+        rows: &[usize],
+        draws: usize,
+    ) -> CatalogShapes {
+        // The median of m normal draws has π/2m of their variance itself.
+        let more = (1.0 + FRAC_PI_2 / draws as f64).sqrt();
         let c = self.image.channels;
         let read = |from: &Vec<ndarray::Array2<f32>>, k: usize| {
             std::array::from_fn(|q| f64::from(from[q][[rows[k / c], k % c]]))
@@ -100,7 +134,7 @@ impl TrueShapes {
                 for q in which {
                     let off = (values[k][*q] - self.each[k][*q]).abs();
                     if off.is_finite() && sigma[*q].is_finite() {
-                        found.0 += f64::from(u8::from(off <= sigma[*q]));
+                        found.0 += f64::from(u8::from(off <= more * sigma[*q]));
                         found.1 += 1.0;
                     }
                 }
@@ -140,7 +174,6 @@ impl TrueShapes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::Array2;
 
     #[test]
     fn errors_are_those_that_were_put_in_and_stated_ones_hold_their_part() {
@@ -177,7 +210,7 @@ mod tests {
             );
         }
         let rows: Vec<usize> = (0..n).collect();
-        let told = shapes.of_table("a".into(), &table, &rows);
+        let told = shapes.of_table("a".into(), &table, &rows, 1_000_000);
         assert!((told.inside[0] - 0.5).abs() < 1e-9 && told.inside[1] == 1.0);
     }
 }

@@ -2,20 +2,30 @@
 
 use super::result::{ImageEvaluation, ImageRow, Statistic};
 use super::shape_errors::ShapeErrors;
+use crate::evaluate::calibration_table;
 use crate::evaluate::cells::{aligned, number, piped, with_error};
 
 /// What the table of shapes says.
 const SHAPES: &str = "Shapes within the largest circle: what 68 % of the absolute errors do not exceed. \
 Flux is relative, the half-light radius in pixels, the ellipticity that of weighted moments, both components \
-together; in brackets the part of the truths within the stated error (an honest error: 68 %).";
+together; in brackets the part of the truths within the stated error and that of a median over so few draws \
+(an honest error: 68 %).";
+
+const LOST: &str = " Lost pixels have no observation.";
+const DRAWN: &str = " Flux, radius and ellipticity are those of the draws: the flux over the true one, the radius in \
+pixels.";
 
 /// Everything as plain text, aligned.
 #[must_use]
 pub fn text(e: &ImageEvaluation) -> String {
     let shapes = shapes(e).map(|t| format!("\n{SHAPES}\n\n{}", aligned(&t)));
     let shapes = shapes.unwrap_or_default();
+    let calibration = match calibration_table::text_of(&e.calibration, &parts(e)) {
+        none if none.is_empty() => none,
+        some => format!("\n{some}"),
+    };
     format!(
-        "{}\n\n{}{shapes}{}",
+        "{}\n\n{}{shapes}{}{calibration}",
         summary(e),
         aligned(&table(e)),
         notes(e)
@@ -27,7 +37,19 @@ pub fn text(e: &ImageEvaluation) -> String {
 pub fn markdown(e: &ImageEvaluation) -> String {
     let shapes = shapes(e).map(|t| format!("\n{SHAPES}\n\n{}", piped(&t)));
     let shapes = shapes.unwrap_or_default();
-    format!("{}\n\n{}{shapes}{}", summary(e), piped(&table(e)), notes(e))
+    let calibration = calibration_table::markdown_of(&e.calibration, &parts(e));
+    format!(
+        "{}\n\n{}{shapes}{}{calibration}",
+        summary(e),
+        piped(&table(e)),
+        notes(e)
+    )
+}
+
+/// What the rows of the table of calibration are.
+fn parts(e: &ImageEvaluation) -> String {
+    let shapes = e.rows.iter().any(|r| r.shapes.is_some());
+    format!("{LOST}{}", if shapes { DRAWN } else { "" })
 }
 
 fn summary(e: &ImageEvaluation) -> String {

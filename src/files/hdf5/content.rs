@@ -33,6 +33,17 @@ pub(crate) fn numbers<T: H5Type>(file: &File, name: &str, axes: &[usize]) -> hdf
     builder.fletcher32().shape(axes).create(name)
 }
 
+/// As [`numbers`] of axes [K, rows, ..]: rows of one of the K are read without those of the others.
+///
+/// # Errors
+/// HDF5's.
+pub(crate) fn planes(file: &File, name: &str, axes: &[usize]) -> hdf5::Result<Dataset> {
+    let mut chunks = vec![1];
+    chunks.extend(chunk::<f32>(&axes[1..]));
+    let builder = file.new_dataset::<f32>().chunk(chunks);
+    builder.fletcher32().shape(axes).create(name)
+}
+
 /// Writes a column of numbers under its name in lower case.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! What the HDF5 readers and writers share: errors in our words, text in any of HDF5's forms.
 
-pub(crate) use super::content::{attribute, column, numbers, text, texts};
+pub(crate) use super::content::{attribute, column, numbers, planes, text, texts};
 pub(crate) use super::output::words;
 use super::sound::quiet;
 pub(crate) use super::sound::{find, find_sparse};
@@ -10,7 +10,7 @@ use crate::files::version::check_not_newer;
 use crate::{Error, Result};
 use hdf5::types::{FixedAscii, FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
 use hdf5::{Attribute, Dataset, File, H5Type, Hyperslab, Location, SliceOrIndex};
-use ndarray::{Array2, ArrayViewD};
+use ndarray::{ArrayView, ArrayViewD, Dimension};
 use std::ops::Range;
 use std::path::Path;
 
@@ -163,25 +163,30 @@ pub(crate) fn attributes(at: &Location, keys: &[Key]) -> hdf5::Result<()> {
     Ok(())
 }
 
-/// Rows `range` of images and all of their other axes.
-pub(crate) fn selection(shape: &[usize], rows: Range<usize>) -> Hyperslab {
+/// `rows` along an axis, and all of the others.
+pub(crate) fn selection(shape: &[usize], axis: usize, rows: Range<usize>) -> Hyperslab {
     let whole = shape.iter().map(|n| SliceOrIndex::from(0..*n));
     let mut axes: Vec<_> = whole.collect();
-    axes[0] = rows.into();
+    axes[axis] = rows.into();
     axes.into()
 }
 
-/// Writes rows [n, D] as the part `range` of a dataset of whatever axes.
+/// Writes rows [n, D], or several of each, [K, n, D], as the part `range` of the rows of a dataset of whatever
+/// axes, [N, ..] or [K, N, ..].
 ///
 /// # Errors
 /// HDF5's.
-pub(crate) fn put(data: &Dataset, rows: &Array2<f32>, range: Range<usize>) -> hdf5::Result<()> {
-    let mut shape = data.shape();
-    shape[0] = range.len();
+pub(crate) fn put<D: Dimension>(
+    data: &Dataset,
+    rows: ArrayView<f32, D>,
+    range: Range<usize>,
+) -> hdf5::Result<()> {
+    let (mut shape, axis) = (data.shape(), rows.ndim() - 2);
+    shape[axis] = range.len();
     let rows = rows.as_standard_layout();
     let view = ArrayViewD::from_shape(shape.as_slice(), rows.as_slice().unwrap_or_default());
     let view = view.map_err(|e| hdf5::Error::from(e.to_string()))?;
-    data.write_slice(view, selection(&shape, range))
+    data.write_slice(view, selection(&shape, axis, range))
 }
 
 /// An attribute, text or number, as text; `None` if absent.

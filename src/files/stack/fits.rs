@@ -1,7 +1,7 @@
 //! As FITS: image HDUs of 32-bit floats, the table CATALOG and, for spectra, the table WAVELENGTH.
 
 use super::form::{Kind, Reader, Sink};
-use super::plan::{Cells, Column, Plan, Spectral};
+use super::plan::{Cells, Column, Image, Plan, Spectral};
 use crate::Result;
 use crate::data::provenance::Key;
 use crate::files::fits::column::Column as Found;
@@ -10,13 +10,15 @@ use crate::files::fits::sheet::{Sheet, ascii};
 use crate::files::fits::tables;
 use fitsio::hdu::FitsHdu;
 use fitsio::tables::ColumnDataType as T;
-use ndarray::Array2;
+use ndarray::{Array2, Array3, ArrayView3};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 pub(super) struct Writer {
     sheet: Sheet,
     images: Vec<FitsHdu>,
+    draws: Option<FitsHdu>,
+    rows: usize,
     loglam: Option<Vec<f64>>,
 }
 
@@ -25,20 +27,25 @@ impl Writer {
         let mut sheet = Sheet::create(path)?;
         sheet.keys(&plan.keys)?;
         sheet.history(plan.history)?;
-        let mut images = Vec::new();
-        for image in &plan.images {
-            let hdu = sheet.image(&image.name, &plan.shape)?;
+        let mut lay_out = |image: &Image, shape: &[usize]| {
+            let hdu = sheet.image(&image.name, shape)?;
             if let Some(unit) = &image.unit {
                 sheet.text(&hdu, "BUNIT", unit, "unit of the pixels")?;
             }
             if let Some(Spectral { grid, specsys }) = &plan.spectral {
                 sheet.wavelength_axis(&hdu, grid, specsys.as_deref())?;
             }
-            images.push(hdu);
-        }
+            Ok(hdu)
+        };
+        let images = plan.images.iter().map(|i| lay_out(i, &plan.shape));
+        let images = images.collect::<Result<_>>()?;
+        let draws = plan.draws.as_ref();
+        let draws = draws.map(|(image, count)| lay_out(image, &plan.shape_of_draws(*count)));
         Ok(Self {
+            draws: draws.transpose()?,
             sheet,
             images,
+            rows: plan.shape[0],
             loglam: plan.spectral.as_ref().map(|s| s.grid.loglam()),
         })
     }
@@ -49,11 +56,24 @@ impl Sink for Writer {
         self.sheet.keys(more)
     }
 
-    fn write(&mut self, start: usize, images: &[&Array2<f32>]) -> Result<()> {
+    fn write(
+        &mut self,
+        start: usize,
+        images: &[&Array2<f32>],
+        draws: Option<ArrayView3<f32>>,
+    ) -> Result<()> {
         for (hdu, rows) in self.images.iter().zip(images) {
             let data = rows.as_standard_layout();
             let pixels = data.as_slice().unwrap_or_default();
             self.sheet.pixels(hdu, start * rows.ncols(), pixels)?;
+        }
+        if let (Some(hdu), Some(draws)) = (&self.draws, draws) {
+            for (k, rows) in draws.outer_iter().enumerate() {
+                let data = rows.as_standard_layout();
+                let from = (k * self.rows + start) * rows.ncols();
+                let pixels = data.as_slice().unwrap_or_default();
+                self.sheet.pixels(hdu, from, pixels)?;
+            }
         }
         Ok(())
     }
@@ -153,6 +173,22 @@ impl Stack {
     }
 }
 
+impl Stack {
+    /// Moves to the image `name`, which must be of axes `shape`.
+    fn at_image(&mut self, name: &str, shape: &[usize]) -> Result<()> {
+        let found = match self.at.take() {
+            Some((at, found)) if at == name => found,
+            _ => self.shape(name)?,
+        };
+        if found != shape {
+            let problem = format!("an image of shape {found:?}, not {shape:?}");
+            return Err(self.kind.foreign(&self.path, name, problem));
+        }
+        self.at = Some((name.to_owned(), found));
+        Ok(())
+    }
+}
+
 impl Reader for Stack {
     fn place_of_keys(&self) -> &'static str {
         "PRIMARY"
@@ -224,15 +260,7 @@ impl Reader for Stack {
     }
 
     fn rows(&mut self, image: &str, shape: &[usize], rows: Range<usize>) -> Result<Array2<f32>> {
-        let found = match self.at.take() {
-            Some((at, found)) if at == image => found,
-            _ => self.shape(image)?,
-        };
-        if found != shape {
-            let problem = format!("an image of shape {found:?}, not {shape:?}");
-            return Err(self.kind.foreign(&self.path, image, problem));
-        }
-        self.at = Some((image.to_owned(), found));
+        self.at_image(image, shape)?;
         let pixels = shape[1..].iter().product::<usize>();
         if rows.is_empty() {
             return Ok(Array2::zeros((0, pixels)));
@@ -242,5 +270,20 @@ impl Reader for Stack {
             .section(rows.start * pixels, rows.len() * pixels)?;
         Array2::from_shape_vec((rows.len(), pixels), data)
             .map_err(|e| self.kind.foreign(&self.path, image, e))
+    }
+
+    fn draws(&mut self, image: &str, shape: &[usize], rows: Range<usize>) -> Result<Array3<f32>> {
+        self.at_image(image, shape)?;
+        let pixels = shape[2..].iter().product::<usize>();
+        let mut all = Array3::zeros((shape[0], rows.len(), pixels));
+        if rows.is_empty() {
+            return Ok(all);
+        }
+        for (k, mut to) in all.outer_iter_mut().enumerate() {
+            let from = (k * shape[1] + rows.start) * pixels;
+            let values = self.fits.section(from, rows.len() * pixels)?;
+            to.iter_mut().zip(values).for_each(|(to, v)| *to = v);
+        }
+        Ok(all)
     }
 }

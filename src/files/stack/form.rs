@@ -3,7 +3,7 @@
 use super::plan::Column;
 use crate::data::provenance::Key;
 use crate::{Error, Result};
-use ndarray::Array2;
+use ndarray::{Array2, Array3, ArrayView3};
 use std::ops::Range;
 use std::path::Path;
 
@@ -11,8 +11,14 @@ use std::path::Path;
 pub(super) trait Sink {
     fn keys(&mut self, more: &[Key]) -> Result<()>;
 
-    /// Rows from number `start` on of every image, [n, D] each.
-    fn write(&mut self, start: usize, images: &[&Array2<f32>]) -> Result<()>;
+    /// Rows from number `start` on of every image, [n, D] each, and of the image of all draws, [draws, n, D],
+    /// where there is one.
+    fn write(
+        &mut self,
+        start: usize,
+        images: &[&Array2<f32>],
+        draws: Option<ArrayView3<f32>>,
+    ) -> Result<()>;
 
     fn finish(self: Box<Self>, table: &[Column<'_>]) -> Result<()>;
 }
@@ -54,6 +60,9 @@ pub(crate) trait Reader {
 
     /// The rows `rows` of an image of axes `shape`, [n, D].
     fn rows(&mut self, image: &str, shape: &[usize], rows: Range<usize>) -> Result<Array2<f32>>;
+
+    /// The rows `rows` of an image of axes `shape`, of which the first is that of the draws, [draws, n, D].
+    fn draws(&mut self, image: &str, shape: &[usize], rows: Range<usize>) -> Result<Array3<f32>>;
 }
 
 /// What a file should be, in the words of messages.

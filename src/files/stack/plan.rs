@@ -10,10 +10,20 @@ pub(crate) struct Plan<'a> {
     /// What was done, line by line.
     pub history: &'a [String],
     pub images: Vec<Image>,
+    /// The image of all draws, and how many there are of each object; its axes are those of the others
+    /// after that of the draws.
+    pub draws: Option<(Image, usize)>,
     /// Axes of every image, slowest first; the first counts the objects.
     pub shape: Vec<usize>,
     /// Where the images are spectra.
     pub spectral: Option<Spectral>,
+}
+
+impl Plan<'_> {
+    /// Axes of the image of all draws, `draws` of each object.
+    pub fn shape_of_draws(&self, draws: usize) -> Vec<usize> {
+        [&[draws], self.shape.as_slice()].concat()
+    }
 }
 
 /// One image.

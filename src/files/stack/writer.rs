@@ -6,13 +6,15 @@ use super::{fits, hdf5};
 use crate::data::provenance::Key;
 use crate::files::format::{Format, format};
 use crate::{Error, Result};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView3, Axis};
 use std::path::{Path, PathBuf};
 
 /// A file under construction; it appears only when it is complete.
 pub(crate) struct StackWriter {
     target: PathBuf,
     rows: usize,
+    /// Of each object, where all are written.
+    draws: Option<usize>,
     written: usize,
     sink: Box<dyn Sink>,
 }
@@ -46,6 +48,7 @@ impl StackWriter {
         Ok(Self {
             target: path.to_path_buf(),
             rows: plan.shape[0],
+            draws: plan.draws.as_ref().map(|(_, count)| *count),
             written: 0,
             sink,
         })
@@ -59,16 +62,26 @@ impl StackWriter {
         self.sink.keys(more)
     }
 
-    /// Writes the next rows of every image, in their order, [n, D] each.
+    /// Writes the next rows of every image, in their order, [n, D] each, and all draws of them, [draws, n, D],
+    /// where they were announced.
     ///
     /// # Errors
-    /// [`Error::Output`] if the disk is full, or more rows come than were announced.
-    pub fn write(&mut self, images: &[&Array2<f32>]) -> Result<()> {
+    /// [`Error::Output`] if the disk is full, more rows come than were announced, or other draws.
+    pub fn write(&mut self, images: &[&Array2<f32>], draws: Option<ArrayView3<f32>>) -> Result<()> {
         let n = images.first().map_or(0, |rows| rows.nrows());
         if self.written + n > self.rows {
             return Err(self.miscounted(self.written + n));
         }
-        self.sink.write(self.written, images)?;
+        let given = draws.map(|d| [d.len_of(Axis(0)), d.len_of(Axis(1))]);
+        if given != self.draws.map(|count| [count, n]) {
+            let problem = format!(
+                "draws and rows {given:?} where {:?} draws were announced",
+                self.draws
+            );
+            let fix = "write every draw of every row, if any";
+            return Err(Error::output(&self.target, problem, fix));
+        }
+        self.sink.write(self.written, images, draws)?;
         self.written += n;
         Ok(())
     }

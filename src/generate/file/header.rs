@@ -88,6 +88,7 @@ impl GeneratedHeader {
             keys: self.keys(),
             history: &self.made.history,
             images: vec![Image { name, unit }],
+            draws: None,
             shape: self.shape(rows),
             spectral: match &self.axes {
                 GeneratedAxes::Spectra { grid, specsys, .. } => Some(Spectral {

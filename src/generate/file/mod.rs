@@ -63,7 +63,7 @@ impl GeneratedWriter {
             finite += usize::from(good);
             self.table.push(good);
         }
-        self.writer.write(&[&samples])?;
+        self.writer.write(&[&samples], None)?;
         Ok(finite)
     }
 

@@ -10,6 +10,8 @@ use crate::restored::image::Image;
 
 /// CONTENT of every such file: what tells it from a restored catalog of spectra.
 pub(crate) const CONTENT: &str = "images";
+/// The image of all draws, and the key that says that there is one.
+pub(super) const DRAWS: &str = "DRAWS";
 
 /// What a file of restored images says of itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +24,8 @@ pub struct RestoredImagesHeader {
     pub noise_known: bool,
     /// Whether the table holds measured shapes.
     pub shapes: bool,
+    /// Whether the file holds all draws of each image.
+    pub all_draws: bool,
     /// How they were made.
     pub made: Provenance,
 }
@@ -60,6 +64,10 @@ impl RestoredImagesHeader {
     /// The file of `rows` objects.
     pub(crate) fn plan(&self, rows: usize) -> Plan<'_> {
         let unit = Some(self.bands.unit().to_owned()).filter(|u| !u.is_empty());
+        let draws = || stack::Image {
+            name: DRAWS.to_owned(),
+            unit: unit.clone(),
+        };
         let image = |kind: Image| stack::Image {
             name: kind.name(&self.made),
             unit: match kind {
@@ -71,6 +79,7 @@ impl RestoredImagesHeader {
             keys: self.keys(),
             history: &self.made.history,
             images: self.kinds().into_iter().map(image).collect(),
+            draws: (self.all_draws).then(|| (draws(), self.made.draws)),
             shape: self.shape(rows),
             spectral: None,
         }
@@ -102,6 +111,9 @@ impl RestoredImagesHeader {
                 "measured",
                 "FLUX, RADIUS, E1, E2 over the draws",
             ));
+        }
+        if self.all_draws {
+            keys.push(Key::text(DRAWS, "saved", "all draws of each image"));
         }
         keys.extend(version::RESTORED_IMAGES.keys());
         keys.extend(scale_keys(&l.scale));
@@ -149,6 +161,7 @@ impl RestoredImagesHeader {
             },
             noise_known: text("NOISE") == "known",
             shapes: text("SHAPES") == "measured",
+            all_draws: text(DRAWS) == "saved",
             bands: {
                 let mut each = |stem: &str| -> Vec<String> {
                     (1..=channels)

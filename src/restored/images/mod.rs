@@ -1,9 +1,11 @@
 //! Restored images: one FITS or HDF5 file with images [N, C, H, W] ([N, H, W] for one channel) in
 //! the units of the observations, and a table.
 
+mod draws;
 pub(crate) mod header;
 mod table;
 
+pub use draws::RestoredImageDraws;
 pub use header::RestoredImagesHeader;
 pub use table::ImageTable;
 
@@ -15,7 +17,7 @@ use crate::data::{ImageLayout, Method, Object, Provenance};
 use crate::files::stack::{self, Kind, StackWriter, check_extension};
 use crate::files::start::{Start, start};
 use crate::{Error, Result};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView3};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -59,12 +61,13 @@ impl RestoredImagesWriter {
         Ok(self)
     }
 
-    /// Writes the next rows, [n, D] each and in the units of the file; NaN where there is nothing.
+    /// Writes the next rows, [n, D] each and in the units of the file, and where the header says so all draws of
+    /// them, [draws, n, D]; NaN where there is nothing.
     ///
     /// # Errors
     /// [`Error::Output`] if the disk is full, or the block lacks an image of the header or has more
-    /// rows than were announced.
-    pub fn write(&mut self, block: &RestoredBlock) -> Result<()> {
+    /// rows than were announced, or there are other draws.
+    pub fn write(&mut self, block: &RestoredBlock, draws: Option<ArrayView3<f32>>) -> Result<()> {
         let rows = |image: &Image| {
             block.image(*image).ok_or_else(|| {
                 Error::output(
@@ -75,7 +78,7 @@ impl RestoredImagesWriter {
             })
         };
         let rows: Vec<_> = self.images.iter().map(rows).collect::<Result<_>>()?;
-        self.writer.write(&rows)
+        self.writer.write(&rows, draws)
     }
 
     /// Writes the table and moves the file to its place.
