@@ -155,15 +155,16 @@ pub fn measure(wavelength: &[f64], flux: ArrayView1<f32>, z: f64) -> [Measuremen
     if wavelength.len() < 2 || !(z > 0.0 && z.is_finite()) {
         return [NOT_MEASURED; LINES.len()];
     }
+    let rest: Vec<f64> = wavelength.iter().map(|w| w / (1.0 + z)).collect();
     let widths = [NARROW_KMS, WING_KMS, BROAD_KMS];
-    let smoothed = widths.map(|kms| Smoothed::new(wavelength, flux, z, kms));
+    let smoothed = widths.map(|kms| Smoothed::new(wavelength, &rest, flux, kms));
     let by = |kms: f64| widths.iter().position(|w| *w >= kms).unwrap_or(0);
     LINES.map(|line| line.measured_in(&smoothed[by(line.smoothing)], &smoothed[0]))
 }
 
 impl EmissionLine {
     /// In a spectrum smoothed for heights and in the same smoothed for widths.
-    fn measured_in(&self, s: &Smoothed, for_width: &Smoothed) -> Measurement {
+    fn measured_in(&self, s: &Smoothed<'_>, for_width: &Smoothed<'_>) -> Measurement {
         let [low, high] = self.extent();
         if s.rest[0] > low || s.rest[s.rest.len() - 1] < high {
             return NOT_MEASURED;
@@ -181,7 +182,7 @@ impl EmissionLine {
     }
 
     /// The pixels of its window.
-    fn line(&self, s: &Smoothed) -> Vec<Pixel> {
+    fn line(&self, s: &Smoothed<'_>) -> Vec<Pixel> {
         let continuum = self.continuum(s);
         let pixel = |(x, flux)| Pixel {
             x,
@@ -192,12 +193,13 @@ impl EmissionLine {
     }
 
     /// The local continuum as a function of the rest wavelength.
-    fn continuum(&self, s: &Smoothed) -> impl Fn(f64) -> f64 {
+    fn continuum(&self, s: &Smoothed<'_>) -> impl Fn(f64) -> f64 + use<> {
         let middle = |band: [f64; 2]| 0.5 * (band[0] + band[1]);
         let (at, level, slope) = match self.baseline {
             [Some(a), Some(b)] => {
-                let slope = (s.level(b) - s.level(a)) / (middle(b) - middle(a));
-                (middle(a), s.level(a), slope)
+                let [blue, red] = [s.level(a), s.level(b)];
+                let slope = (red - blue) / (middle(b) - middle(a));
+                (middle(a), blue, slope)
             }
             [Some(a), None] | [None, Some(a)] => (middle(a), s.level(a), 0.0),
             [None, None] => (0.0, 0.0, 0.0),
@@ -248,33 +250,50 @@ fn equivalent_width(line: &[Pixel], height: f64, step: f64) -> f64 {
     terms.sum()
 }
 
-/// A smoothed spectrum in the rest frame.
-struct Smoothed {
+/// A spectrum in the rest frame, smoothed where it is asked for: lines cover a part of it.
+struct Smoothed<'a> {
     /// Å, [D].
-    rest: Vec<f64>,
-    flux: Vec<f64>,
+    rest: &'a [f64],
+    flux: ArrayView1<'a, f32>,
+    /// The Gaussian at so many pixels from its middle.
+    kernel: Vec<f64>,
     /// Step in ln λ.
     step: f64,
 }
 
-impl Smoothed {
+impl<'a> Smoothed<'a> {
     /// By `kms`, σ.
-    fn new(wavelength: &[f64], flux: ArrayView1<f32>, z: f64, kms: f64) -> Self {
+    fn new(wavelength: &[f64], rest: &'a [f64], flux: ArrayView1<'a, f32>, kms: f64) -> Self {
         let d = wavelength.len();
         let step = (wavelength[d - 1] / wavelength[0]).ln() / (d - 1) as f64;
+        let sigma = kms / C_KMS / step;
+        let reach = (4.0 * sigma).ceil() as usize;
+        let weight = |k: usize| (-0.5 * (k as f64 / sigma).powi(2)).exp();
         Self {
-            rest: wavelength.iter().map(|w| w / (1.0 + z)).collect(),
-            flux: smoothed(flux, kms / C_KMS / step),
+            rest,
+            flux,
+            kernel: (0..=reach).map(weight).collect(),
             step,
         }
+    }
+
+    /// The smoothed flux of pixel `i`.
+    fn at(&self, i: usize) -> f64 {
+        let reach = self.kernel.len() - 1;
+        let (mut sum, mut norm) = (0.0, 0.0);
+        for j in i.saturating_sub(reach)..=(i + reach).min(self.flux.len() - 1) {
+            let k = self.kernel[i.abs_diff(j)];
+            sum += k * f64::from(self.flux[j]);
+            norm += k;
+        }
+        sum / norm
     }
 
     /// Rest wavelength and flux of the pixels in `band`.
     fn pixels(&self, band: [f64; 2]) -> impl Iterator<Item = (f64, f64)> {
         let from = self.rest.partition_point(|x| *x < band[0]);
         let to = self.rest.partition_point(|x| *x <= band[1]);
-        let all = self.rest[from..to].iter().zip(&self.flux[from..to]);
-        all.map(|(x, f)| (*x, *f))
+        (from..to).map(|i| (self.rest[i], self.at(i)))
     }
 
     /// Mean flux in `band`; NaN if no pixel lies in it.
@@ -286,24 +305,4 @@ impl Smoothed {
         }
         sum / n
     }
-}
-
-/// `flux` smoothed by a Gaussian of `sigma` pixels.
-fn smoothed(flux: ArrayView1<f32>, sigma: f64) -> Vec<f64> {
-    let d = flux.len();
-    let reach = (4.0 * sigma).ceil() as usize;
-    let kernel: Vec<f64> = (0..=reach)
-        .map(|k| (-0.5 * (k as f64 / sigma).powi(2)).exp())
-        .collect();
-    (0..d)
-        .map(|i| {
-            let (mut sum, mut norm) = (0.0, 0.0);
-            for j in i.saturating_sub(reach)..=(i + reach).min(d - 1) {
-                let k = kernel[i.abs_diff(j)];
-                sum += k * f64::from(flux[j]);
-                norm += k;
-            }
-            sum / norm
-        })
-        .collect()
 }

@@ -1,6 +1,7 @@
 //! The posterior of a Gaussian population behind a channel, for batches of observations.
 
 use super::joint::{Joint, eigen, factor};
+use super::scatter_table::ScatterTable;
 use super::seen_patterns::seen_patterns;
 use crate::base::random::Rows;
 use crate::forward::{Anchor, Latent};
@@ -15,9 +16,6 @@ const JITTER: f64 = 1e-10;
 const LEAST: f64 = 1e-2;
 /// Variances below this part of the largest are none.
 const INVERTIBLE: f64 = 1e-6;
-/// Levels of the noise's ln σ² between which the scatter is interpolated, over the largest variance.
-const LEVELS: i64 = 48;
-const RANGE: (f64, f64) = (-16.0, 4.0);
 /// Rows whose equations are solved at once.
 const SOLVED: i64 = 16;
 
@@ -42,9 +40,7 @@ pub struct GaussianStart {
     cross: Tensor,
     signal: Tensor,
     covariance: Tensor,
-    /// ln of the largest λ, and the scatter at each level, [LEVELS, D].
-    largest: f64,
-    scatter: Tensor,
+    scatter: ScatterTable,
 }
 
 // SAFETY: libtorch lets several threads read its tensors, and nothing else is done with them.
@@ -66,8 +62,7 @@ impl GaussianStart {
         let covariance = double(&joint.covariance);
         let told = (&gains / &values).matmul(&gains.tr());
         let own = covariance.diag(0).clamp_min(0.0);
-        let levels = Tensor::linspace(RANGE.0, RANGE.1, LEVELS, (Kind::Double, Device::Cpu));
-        let levels = levels.exp() * largest;
+        let levels = ScatterTable::levels(largest);
         let weights: Tensor = (values.unsqueeze(0) + levels.unsqueeze(1)).reciprocal();
         let left = own.unsqueeze(0) - weights.matmul(&gains.square().tr());
         let least = own.mean(Kind::Double) * (LEAST * LEAST);
@@ -81,11 +76,10 @@ impl GaussianStart {
             cross: single(&joint.cross),
             covariance: single(&joint.covariance),
             signal: single(&(&vectors * &values).matmul(&vectors.tr())),
-            scatter: single(&left.maximum(&least).sqrt()),
+            scatter: ScatterTable::new(largest, single(&left.maximum(&least).sqrt().unsqueeze(0))),
             vectors: single(&vectors),
             gains: single(&gains),
             variances: single(&values),
-            largest: largest.ln(),
         }
     }
 
@@ -129,19 +123,6 @@ impl GaussianStart {
         let draw = &mean + own - through(1);
         [mean, draw]
     }
-
-    /// Scatter of each pixel, as if all others had its noise, [B, D].
-    fn scatter(&self, latent: &Latent) -> Tensor {
-        let step = (LEVELS - 1) as f64 / (RANGE.1 - RANGE.0);
-        let level: Tensor = latent.sigma.square().clamp_min(1e-30).log() - self.largest;
-        let masked = latent.good.eq(0.0);
-        let level = ((level - RANGE.0) * step).clamp(0.0, (LEVELS - 1) as f64 - 1e-3);
-        let low = level.floor();
-        let (above, low) = (&level - &low, low.to_kind(Kind::Int64));
-        let table = |k: &Tensor| self.scatter.gather(0, k, false);
-        let scatter: Tensor = table(&low) * (1.0 - &above) + table(&(&low + 1)) * &above;
-        scatter.where_self(&masked.logical_not(), &self.deviation)
-    }
 }
 
 impl Start for GaussianStart {
@@ -168,8 +149,9 @@ impl Start for GaussianStart {
         let deviation = (&self.signal_variance + sigma.square())
             .sqrt()
             .clamp_min(1e-6);
+        let window = Tensor::zeros([y.size()[0]], (Kind::Int64, y.device()));
         let anchor = Anchor {
-            scatter: self.scatter(latent),
+            scatter: self.scatter.at(&window, latent, &self.deviation),
             shift: (&mean - &self.mean) / &self.deviation,
             seen: &residual / deviation,
             mean,

@@ -44,26 +44,10 @@ impl Learned {
     /// along the spectrum as the variance of those modes is.
     #[must_use]
     pub fn declared(&self, part: f64) -> Moments {
-        self.declared_by(&[self.power_law()], part)
-    }
-
-    /// The power law that the weaker half of the passed modes follows.
-    pub(super) fn power_law(&self) -> PowerLaw {
         let (d, k) = self.passed.dim();
-        let weak = self.weak();
-        let variances = weak.t().dot(&self.moments.covariance).dot(&weak);
-        PowerLaw::of(&variances.diag().to_vec(), k / 2, d)
-    }
-
-    fn weak(&self) -> ArrayView2<'_, f64> {
-        self.passed.slice(s![.., self.passed.ncols() / 2..])
-    }
-
-    /// As [`Learned::declared`], with the least of the variances of `laws`.
-    pub(super) fn declared_by(&self, laws: &[PowerLaw], part: f64) -> Moments {
-        let (d, k) = self.passed.dim();
-        let weak = self.weak();
+        let weak = self.passed.slice(s![.., k / 2..]);
         let coefficients = weak.t().dot(&self.moments.covariance).dot(&weak);
+        let law = PowerLaw::of(&coefficients.diag().to_vec(), k / 2, d);
         let local = (weak.dot(&coefficients) * weak).sum_axis(Axis(1));
         let local = local.mapv(|v| v.max(0.0));
         let mean = local.mean().unwrap_or(1.0).max(f64::MIN_POSITIVE);
@@ -71,8 +55,7 @@ impl Learned {
         let wave = Array2::from_shape_fn((d, d - k), |(j, i)| {
             let number = (k + i) as f64;
             let phase = std::f64::consts::PI * number * (j as f64 + 0.5) / d as f64;
-            let variances = laws.iter().map(|law| law.variance(number / d as f64));
-            let variance = part * variances.fold(f64::INFINITY, f64::min);
+            let variance = part * law.variance(number / d as f64);
             (variance * local[j] / mean * 2.0 / d as f64).sqrt() * phase.cos()
         });
         let factor = &wave - &self.passed.dot(&self.passed.t().dot(&wave));
@@ -93,7 +76,7 @@ pub(super) struct PowerLaw {
 
 impl PowerLaw {
     /// Of the `variances` of the modes from number `first` on, of `pixels` pixels.
-    fn of(variances: &[f64], first: usize, pixels: usize) -> Self {
+    pub fn of(variances: &[f64], first: usize, pixels: usize) -> Self {
         let (slope, level) = power_law(variances, first);
         Self {
             slope,
@@ -101,7 +84,8 @@ impl PowerLaw {
         }
     }
 
-    fn variance(&self, number: f64) -> f64 {
+    /// Of the mode with this number over the pixels.
+    pub fn variance(&self, number: f64) -> f64 {
         (self.level + self.slope * number.ln()).exp()
     }
 }
@@ -140,13 +124,18 @@ impl Moments {
     /// The same population without what is outside the modes `passed` [D, K].
     #[must_use]
     pub fn within(&self, passed: &Array2<f64>) -> Self {
-        let coefficients = passed.t().dot(&self.covariance).dot(passed);
         Self {
             mean: passed.dot(&passed.t().dot(&self.mean)),
-            covariance: passed.dot(&coefficients).dot(&passed.t()),
+            covariance: within(&self.covariance, passed),
             spectra: self.spectra,
         }
     }
+}
+
+/// What a covariance [D, D] is within the modes `passed` [D, K].
+pub(super) fn within(covariance: &Array2<f64>, passed: &Array2<f64>) -> Array2<f64> {
+    let coefficients = passed.t().dot(covariance).dot(passed);
+    passed.dot(&coefficients).dot(&passed.t())
 }
 
 /// Sums over spectra that arrive in blocks; memory does not grow with their number. Feed every

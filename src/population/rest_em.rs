@@ -135,18 +135,18 @@ impl<'a> Spectra<'a> {
         (mean + &change, (&next + &next.t()) * 0.5)
     }
 
-    /// The mean `[L]` given all spectra, if it differs from `about` as spectra of `covariance` C [L, L] do from
-    /// their mean, but s times as much in variance; `mean` is near enough to it to tell what the tilt does. With
-    /// F Fᵀ = C, A the information on the mean, B what the residuals about `about` say of it, and Fᵀ A F = V Λ Vᵀ,
+    /// The mean `[L]` given all spectra of this `covariance` [L, L], if it differs from `about` as spectra of the
+    /// covariance `scale` C [L, L] do from their mean, but s times as much in variance; `mean` is near enough to it
+    /// to tell what the tilt does. With F Fᵀ = C, A the information on the mean, B what the residuals about `about` say of it, and Fᵀ A F = V Λ Vᵀ,
     /// it is `about` + F V s (1 + s Λ)⁻¹ Vᵀ Fᵀ B. The s is the most likely one for the modes that rounds have not
     /// found.
     pub fn mean(
         &self,
-        about: &Array1<f64>,
+        (about, scale): (&Array1<f64>, &Array2<f64>),
         mean: &Array1<f64>,
         covariance: &Array2<f64>,
     ) -> Array1<f64> {
-        let (values, vectors) = eigen(covariance);
+        let (values, vectors) = eigen(scale);
         let factor = &vectors * &values.mapv(|v| v.max(0.0).sqrt());
         let parts: Vec<(Array1<f64>, Array2<f64>)> = self
             .each(|window, told| {
@@ -170,8 +170,8 @@ impl<'a> Spectra<'a> {
             .zip(said.iter().copied())
             .filter(|(known, _)| *known < most)
             .collect::<Vec<_>>();
-        let scale = most_likely(&weak);
-        let gain = known.mapv(|v| scale / (1.0 + scale * v));
+        let times = most_likely(&weak);
+        let gain = known.mapv(|v| times / (1.0 + times * v));
         about + &factor.dot(&modes.dot(&(gain * said)))
     }
 

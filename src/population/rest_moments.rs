@@ -4,8 +4,9 @@ use super::blur::blur_matrix;
 use super::channel::Channel;
 use super::learned::learn;
 use super::linalg::{clip_to_psd, eigen};
-use super::moments::{Learned, Moments};
+use super::moments::{Moments, within};
 use super::rest_em::{RATIO, Spectra};
+use super::rest_erased::Erased;
 use super::rest_grid::RestGrid;
 use super::rest_passed::Passed;
 use super::rest_population::{Amplitudes, RestPopulation, rest_grid};
@@ -14,9 +15,13 @@ use crate::config::ForwardConfig;
 use crate::data::{Block, LogGrid};
 use ndarray::{Array1, Array2, Axis, s};
 
-/// Rounds of expectation maximisation: from the population of the observed frame, and once the erased
-/// modes have their declared variance.
-const ROUNDS: [usize; 2] = [30, 10];
+/// Rounds of expectation maximisation: from the population of the observed frame, and each time that the erased
+/// modes are given their declared variance.
+const ROUNDS: [usize; 2] = [30, 5];
+/// How often that is done: it goes with the mean, which is better known each time.
+const DECLARED: usize = 2;
+/// How many times larger than the first guess of the mean in erased waves its amplitude may be.
+const FREE: f64 = 10.0;
 /// Fewer waves tell of no power law.
 const FEWEST: usize = 4;
 /// Modes that a wide blur passes, at most: of more, a round takes too long.
@@ -39,8 +44,7 @@ impl RestMoments {
     /// Of the clean spectra behind the observations `rows` on `grid` through `channel`. Where the blur
     /// leaves the local structure to be seen, as [`RestPopulation::learn`] finds them; behind a wider one
     /// by expectation maximisation from the population of the observed frame, with the part `erased` of
-    /// the variance that [`Learned::declared`] tells there, or in the rest frame where that is less, in the modes
-    /// that the channel erases, shared out by rest wavelength. `None` where no redshift is known, they range too
+    /// a declared variance in the modes that the channel erases: that of the forest and of broad lines. `None` where no redshift is known, they range too
     /// widely, or a wide blur passes too many modes.
     ///
     /// # Errors
@@ -61,7 +65,7 @@ impl RestMoments {
                 shifts: p.shifts,
             }));
         }
-        let Some((rest, shifts, count)) = seen(&rows, grid)? else {
+        let Some((rest, shifts, (count, distance))) = seen(&rows, grid)? else {
             return Ok(None);
         };
         let passed = Passed::new(channel);
@@ -75,27 +79,20 @@ impl RestMoments {
             (mean, covariance) = spectra.round(&mean, &covariance);
         }
         let waves = found(channel.sigma_pixels, &covariance, spectra.information());
-        let learned = Learned {
-            passed: waves,
-            moments: Moments {
-                mean: mean.clone(),
-                covariance,
-                spectra: count,
-            },
-        };
-        // What varies about the mean of its rest frame varies no less where that is not known.
-        let laws = [observed.power_law(), learned.power_law()];
-        let within = learned.moments.within(&learned.passed);
-        let learned = Learned {
-            moments: Moments { mean, ..within },
-            ..learned
-        };
-        let declared = learned.declared_by(&laws, erased);
-        let about = declared.mean;
-        (mean, covariance) = (about.clone(), declared.covariance);
-        for _ in 0..ROUNDS[1] {
-            mean = spectra.mean(&about, &mean, &covariance);
-            (_, covariance) = spectra.round(&mean, &covariance);
+        let erased_waves = Erased::new(&rest, &waves, (forward, distance));
+        // What the rounds made of the mean's erased waves is the observed frame's, and may be some of the truth.
+        let about = waves.dot(&waves.t().dot(&mean));
+        let guess = ((&mean - &about) * FREE).insert_axis(Axis(1));
+        for _ in 0..DECLARED {
+            let known = within(&covariance, &waves);
+            let declared = erased_waves.declared(&mean, &known, erased);
+            covariance = known + &declared.lines + &declared.forest;
+            for _ in 0..ROUNDS[1] {
+                // The forest of many spectra has no mean but what the transmission of all has.
+                let scale = &covariance - &declared.forest + &guess.dot(&guess.t());
+                mean = spectra.mean((&about, &scale), &mean, &covariance);
+                (_, covariance) = spectra.round(&mean, &covariance);
+            }
         }
         Ok(Some(Self {
             grid: rest,
@@ -123,25 +120,30 @@ impl RestMoments {
     }
 }
 
-/// The rest-frame grid of `rows`, the part of them at each shift, and how many there are.
+/// A rest-frame grid, the part of the spectra at each shift of it, how many these are and their mean ln(1 + z).
+type Seen = (RestGrid, Vec<f64>, (usize, f64));
+
+/// Of `rows`; `None` as of [`rest_grid`].
 fn seen<I: Iterator<Item = Result<Block>>>(
     rows: &impl Fn() -> I,
     grid: &LogGrid,
-) -> Result<Option<(RestGrid, Vec<f64>, usize)>> {
+) -> Result<Option<Seen>> {
     let Some(rest) = rest_grid(rows, grid)? else {
         return Ok(None);
     };
-    let (mut shifts, mut count) = (vec![0.0; rest.shifts], 0);
+    let (mut shifts, mut count, mut distance) = (vec![0.0; rest.shifts], 0, 0.0);
     for block in rows() {
-        for k in block?.z.iter().filter_map(|z| rest.shift(*z)) {
-            shifts[k] += 1.0;
-            count += 1;
+        for z in &block?.z {
+            if let Some(k) = rest.shift(*z) {
+                shifts[k] += 1.0;
+                count += 1;
+                distance += z.ln_1p();
+            }
         }
     }
-    shifts
-        .iter_mut()
-        .for_each(|n| *n /= f64::max(count as f64, 1.0));
-    Ok(Some((rest, shifts, count)))
+    let all = f64::max(count as f64, 1.0);
+    shifts.iter_mut().for_each(|n| *n /= all);
+    Ok(Some((rest, shifts, (count, distance / all))))
 }
 
 /// Moments of the observed frame as if they were those of the rest frame, averaged over the shifts.

@@ -7,6 +7,7 @@ use super::joint::factor;
 use super::rest_bins::Bins;
 use super::rest_moments::RestMoments;
 use super::rest_passed::Passed;
+use super::scatter_table::ScatterTable;
 use super::seen_patterns::seen_patterns;
 use crate::base::random::Rows;
 use crate::forward::{Anchor, Latent};
@@ -23,9 +24,6 @@ const MANY: usize = 256;
 const BEYOND: f64 = 0.01;
 /// Least scatter of a pixel over the population's.
 const LEAST: f64 = 1e-2;
-/// Levels of the noise's ln σ² between which the scatter is interpolated, over the largest variance.
-const LEVELS: i64 = 48;
-const RANGE: (f64, f64) = (-16.0, 4.0);
 /// Rows at once.
 const ROWS: i64 = 16;
 
@@ -37,8 +35,9 @@ const ROWS: i64 = 16;
 /// in the observed frame, which comes last.
 #[derive(Debug)]
 pub struct RestStart {
-    /// ln(1 + z) of the first bin's beginning, and what a bin and all of them cover in it.
+    /// ln(1 + z) of the first bin's beginning, what a pixel and a bin cover in it, and how many bins there are.
     furthest: f64,
+    pixel: f64,
     bin: f64,
     bins: i64,
     /// Each of all windows: E x and E f [b, D], deviations of x and variances of f [b, D].
@@ -53,9 +52,7 @@ pub struct RestStart {
     excess: Tensor,
     /// λ = eigenvalues of W Wᵀ, [b, K].
     variances: Tensor,
-    /// ln of the largest λ, and the scatter at each level, [b, LEVELS, D].
-    largest: f64,
-    scatter: Tensor,
+    scatter: ScatterTable,
     /// Fᵀ with F Fᵀ = C on the rest frame, and on the observed one in the columns after it, [M, L + D]; the
     /// columns at which each window begins, int64 [b].
     factor: Tensor,
@@ -156,8 +153,7 @@ impl RestStart {
         let variances = stacked(&|w| columns(row(&w.variances).unsqueeze(0)).squeeze_dim(0));
         let gains = stacked(&|w| columns(matrix(&w.gains)));
         let largest = variances.max().double_value(&[]).max(f64::MIN_POSITIVE);
-        let levels = Tensor::linspace(RANGE.0, RANGE.1, LEVELS, (Kind::Double, Device::Cpu));
-        let levels = (levels.exp() * largest).view([1, -1, 1]);
+        let levels = ScatterTable::levels(largest).view([1, -1, 1]);
         let told = variances.unsqueeze(1) / (variances.unsqueeze(1) + levels);
         let left = own.unsqueeze(1) - told.bmm(&gains.square().transpose(1, 2));
         let least = own.mean(Kind::Double) * (LEAST * LEAST);
@@ -168,6 +164,7 @@ impl RestStart {
         let single = |t: &Tensor| t.to_kind(Kind::Float).contiguous().to_device(device);
         Self {
             furthest: moments.grid.furthest(),
+            pixel: moments.grid.dln(),
             bin: bins.step() as f64 * moments.grid.dln(),
             bins: bins.len() as i64,
             mean: single(&mean),
@@ -183,8 +180,7 @@ impl RestStart {
                 root.constant_pad_nd([0, less, 0, less])
             })),
             variances: single(&variances),
-            largest: largest.ln(),
-            scatter: single(&left.maximum(&least).sqrt()),
+            scatter: ScatterTable::new(largest, single(&left.maximum(&least).sqrt())),
             factor: single(&Tensor::cat(&factors, 1)),
             from: Tensor::from_slice(from).to_device(device),
             blur: single(&matrix(blur)),
@@ -197,7 +193,10 @@ impl RestStart {
         let from = (redshift.neg() + self.furthest).view([-1]);
         let covered = self.bin * self.bins as f64;
         let known = from.ge(-BEYOND).logical_and(&from.le(covered + BEYOND));
-        let bin = (from / self.bin).floor().clamp(0.0, self.bins as f64 - 1.0);
+        // The bin of the nearest shift, as in the learning.
+        let shift = (from / self.pixel).round();
+        let bin = (shift * (self.pixel / self.bin) + 1e-3).floor();
+        let bin = bin.clamp(0.0, self.bins as f64 - 1.0);
         let none = bin.full_like(self.bins as f64);
         bin.where_self(&known, &none).to_kind(Kind::Int64)
     }
@@ -245,25 +244,6 @@ impl RestStart {
         }
         [mean, width]
     }
-
-    /// Scatter of each pixel, as if all others had its noise, [B, D].
-    fn scatter(&self, windows: &Tensor, latent: &Latent) -> Tensor {
-        let step = (LEVELS - 1) as f64 / (RANGE.1 - RANGE.0);
-        let level: Tensor = latent.sigma.square().clamp_min(TINY).log() - self.largest;
-        let level = ((level - RANGE.0) * step).clamp(0.0, (LEVELS - 1) as f64 - 1e-3);
-        let low = level.floor();
-        let (above, low) = (&level - &low, low.to_kind(Kind::Int64));
-        let d = self.mean.size()[1];
-        let pixel = Tensor::arange(d, (Kind::Int64, level.device()));
-        let flat = self.scatter.view([-1]);
-        let table = |k: &Tensor| {
-            let at: Tensor = (windows.unsqueeze(1) * LEVELS + k) * d + &pixel;
-            flat.take(&at)
-        };
-        let scatter: Tensor = table(&low) * (1.0 - &above) + table(&(&low + 1)) * &above;
-        let own = self.deviation.index_select(0, windows);
-        scatter.where_self(&latent.good.gt(0.0), &own)
-    }
 }
 
 impl Start for RestStart {
@@ -285,9 +265,10 @@ impl Start for RestStart {
         let deviation = (of(&self.signal_variance) + latent.sigma.square())
             .sqrt()
             .clamp_min(1e-6);
+        let deviations = of(&self.deviation);
         let anchor = Anchor {
-            scatter: self.scatter(&windows, latent),
-            shift: (&mean - population) / of(&self.deviation),
+            scatter: self.scatter.at(&windows, latent, &deviations),
+            shift: (&mean - population) / &deviations,
             seen: residual / deviation,
             mean,
         };
