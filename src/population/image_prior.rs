@@ -21,7 +21,7 @@ const ROUNDS: usize = 25;
 const SIZES: f64 = 0.35;
 const SHEAR: f64 = 0.22;
 /// Scatter of the light over its mean besides, and of the sky over the mean of all.
-const UNEVEN: f64 = 0.4;
+const UNEVEN: f64 = 0.6;
 const SKY: f64 = 0.02;
 /// Scales of the light's structure: parts of its variance, and widths of their Gaussian correlation, pixels.
 const SCALES: [(f64, f64); 3] = [(0.5, 0.5), (0.3, 1.5), (0.2, 4.0)];
