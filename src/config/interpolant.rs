@@ -37,8 +37,8 @@ pub enum InterpolantConfig {
     /// of the path (`train.mix` is 1), and no warm start is needed (`train.warm_start` is 0).
     Posterior {
         /// Variance that the Gaussian population is declared to have in modes that the channel erases,
-        /// over the one that continues those that it passes. What is declared is never corrected by
-        /// the data.
+        /// over the one that continues those that it passes, or in the rest frame that of the forest and
+        /// of broad lines. What is declared is never corrected by the data.
         #[serde(default = "one")]
         erased: f64,
     },

@@ -79,12 +79,11 @@ impl<'a> Erased<'a> {
     /// The part `part` of what is declared where the known waves have this mean `[L]` and `covariance` [L, L].
     pub fn declared(&self, mean: &Array1<f64>, covariance: &Array2<f64>, part: f64) -> Declared {
         let forest = self.forest_share(mean);
-        let power = |k: f64| self.forest_variance(k);
         let lines = self.lines_share(mean, covariance, &forest);
         let law = self.law(covariance);
         let edge = |k: f64| (-(self.speed(k) * self.narrowest).powi(2)).exp();
         Declared {
-            forest: self.waves(&forest, 1, |k| part * power(k)),
+            forest: self.waves(&forest, 1, |k| part * self.forest_variance(k)),
             lines: self.waves(&lines, self.passed.ncols(), |k| {
                 part * law.variance(k) * edge(k)
             }),
