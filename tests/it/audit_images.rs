@@ -117,6 +117,9 @@ fn images_of_several_channels_from_hdf5_are_audited_and_read_by_astropy() {
         (&(ImageRun::N - 1).into(), &0.into())
     );
     let table = restored.with_extension("audit.fits");
+    // No restored images, though of images.
+    let seen = selfsi::inspect::inspect(&table).unwrap();
+    assert_eq!(seen.kind, "FITS file");
     let channels: Vec<f64> = column(&table, "FEATURES", "CHANNEL");
     assert!(channels.contains(&1.0) && channels.contains(&2.0));
     if let Some(python) = python() {

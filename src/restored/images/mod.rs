@@ -237,9 +237,12 @@ impl RestoredImages {
 
     /// Whether `path` says that it holds restored images.
     pub(crate) fn is_said(path: &Path) -> bool {
-        let file = stack::open(path, KIND).ok();
-        let content = file.and_then(|mut f| f.key("CONTENT"));
-        content.as_deref() == Some(header::CONTENT)
+        let Ok(mut file) = stack::open(path, KIND) else {
+            return false;
+        };
+        // An audit of images has the same content.
+        let other = file.key("FORMAT").is_some_and(|f| !f.contains("images"));
+        file.key("CONTENT").as_deref() == Some(header::CONTENT) && !other
     }
 }
 
