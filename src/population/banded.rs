@@ -150,13 +150,15 @@ impl BandedSolver {
                 };
             }
         }
+        // Row by row in memory, as they are worked on: concatenated along columns, they lie column by column, which
+        // takes nine times as long.
+        let mut modes = modes.as_standard_layout().into_owned();
         let mut solver = Self {
             reach,
             factor: l,
-            modes,
+            modes: Array2::zeros((0, 0)),
             inner: Array2::zeros((0, 0)),
         };
-        let mut modes = std::mem::take(&mut solver.modes);
         solver.forward(&mut modes);
         let inner = modes.t().dot(&modes) + Array2::<f64>::eye(modes.ncols());
         solver.inner = lower(inner)?;
