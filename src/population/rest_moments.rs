@@ -44,8 +44,8 @@ impl RestMoments {
     /// Of the clean spectra behind the observations `rows` on `grid` through `channel`. Where the blur
     /// leaves the local structure to be seen, as [`RestPopulation::learn`] finds them; behind a wider one
     /// by expectation maximisation from the population of the observed frame, with the part `erased` of
-    /// a declared variance in the modes that the channel erases: that of the forest and of broad lines. `None` where no redshift is known, they range too
-    /// widely, or a wide blur passes too many modes.
+    /// a declared variance in the modes that the channel erases: that of the forest and of broad lines. `None`
+    /// where no redshift is known, they range too widely, or a wide blur passes too many modes.
     ///
     /// # Errors
     /// The first of `rows`.
